@@ -1,0 +1,271 @@
+"""Every error that this package raises, as a tree.
+
+::
+
+    RetreaverError
+    ├── InvalidArgument        refused here, before anything was sent (also a ValueError)
+    │   └── InvalidConnection  a field of the Airflow connection
+    ├── VendorError            the vendor answered, and not with success
+    │   ├── AuthenticationError  401
+    │   ├── PermissionDenied     403
+    │   ├── NotFound             404
+    │   ├── Gone                 410
+    │   ├── InvalidRequest       400, 405, 406, 418, 422 and other 4xx
+    │   ├── RateLimited          429
+    │   └── Unavailable          5xx
+    ├── ConnectionFailed       no answer: refused, timed out, broken off
+    ├── OutcomeUnknown         a write whose answer was lost: it may have happened
+    ├── ProtocolError          an answer that is not what the documents promise
+    ├── ListingIncomplete      a list that could not be read to its end
+    └── PartialFailure         some of several were done, some not
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.core.secrets import redact
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.messages import Request, Response
+
+EXCERPT_LENGTH = 160
+
+
+class RetreaverError(Exception):
+    """Base of all errors of this package.
+
+    :param message: one sentence: what was wrong, where, what to do.
+    :param method: HTTP method of the request concerned.
+    :param path: its path, without query.
+    """
+
+    def __init__(self, message: str, *, method: str | None = None, path: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.method = method
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidArgument(RetreaverError, ValueError):
+    """A parameter that cannot be right; nothing was sent."""
+
+
+class InvalidConnection(InvalidArgument):
+    """A field of the Airflow connection that cannot be right; nothing was sent."""
+
+
+class VendorError(RetreaverError):
+    """The vendor answered with an error.
+
+    :param status: HTTP status.
+    :param retry_after: seconds that the vendor asked to wait, when it did.
+    :param details: the vendor's own field messages, when the answer held some.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        status: int | None = None,
+        retry_after: float | None = None,
+        details: Any = None,
+    ) -> None:
+        super().__init__(message, method=method, path=path)
+        self.status = status
+        self.retry_after = retry_after
+        self.details = details
+
+
+class AuthenticationError(VendorError):
+    """401: the key is wrong, missing or was reset."""
+
+
+class PermissionDenied(VendorError):
+    """403: the company is missing or not this key's, or a caller-list key lacks a permission."""
+
+
+class NotFound(VendorError):
+    """404: there is no such object in this company."""
+
+
+class Gone(VendorError):
+    """410: the object was deleted, or the route is no longer served."""
+
+
+class InvalidRequest(VendorError):
+    """400, 405, 406, 422 …: the vendor refused the request as it was written."""
+
+
+class RateLimited(VendorError):
+    """429: still told to slow down after all the waiting that the policy allows."""
+
+
+class Unavailable(VendorError):
+    """5xx: the vendor failed, for longer than the policy waits."""
+
+
+class ConnectionFailed(RetreaverError):
+    """No answer came.
+
+    :param sent: False when the connection was never made, so that nothing can have happened.
+    :param final: True when trying again cannot help (a certificate that is not accepted).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        sent: bool = True,
+        final: bool = False,
+    ) -> None:
+        super().__init__(message, method=method, path=path)
+        self.sent = sent
+        self.final = final
+
+
+class OutcomeUnknown(RetreaverError):
+    """A write whose answer was lost: look before it is repeated."""
+
+
+class ProtocolError(RetreaverError):
+    """The answer is not JSON, or not in the documented envelope.
+
+    :param status: HTTP status of that answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, method=method, path=path)
+        self.status = status
+
+
+class ListingIncomplete(RetreaverError):
+    """A list ended before its end: what was read so far must not be taken for the whole."""
+
+
+class PartialFailure(RetreaverError):
+    """Some of several changes were made and some were not.
+
+    :param result: what was done and what was not, as the operator would have returned it.
+    """
+
+    def __init__(self, message: str, *, result: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.result = result if result is not None else {}
+
+
+_CLASSES: dict[int, type[VendorError]] = {
+    401: AuthenticationError,
+    403: PermissionDenied,
+    404: NotFound,
+    410: Gone,
+    429: RateLimited,
+}
+
+
+def error_for(
+    request: Request, response: Response, *, connection: str, retry_after: float | None = None
+) -> VendorError:
+    """Return the error that an answer with a status of 300 or more stands for.
+
+    :param connection: id of the Airflow connection, for the advice.
+    :param retry_after: seconds that the answer asked to wait.
+    """
+    status = response.status
+    details = field_messages(response)
+    said = f" ({readable(details)})" if details else ""
+    kind = _CLASSES.get(status) or (Unavailable if status >= 500 else InvalidRequest)
+    return kind(
+        f"{request.label} was answered {status}{said}: {_advice(request, status, connection)}",
+        method=request.method,
+        path=request.path,
+        status=status,
+        retry_after=retry_after,
+        details=details,
+    )
+
+
+def _advice(request: Request, status: int, connection: str) -> str:
+    if status == 401:
+        return (
+            f"the API key is wrong, missing or was reset; put the key of Settings → My Account → API Access "
+            f"into the password field of connection {connection!r}."
+        )
+    if status == 403 and request.auth.value == "caller_list":
+        return (
+            f"the caller-list key of connection {connection!r} lacks a permission for this action; every action "
+            f"needs caller_list__show besides its own, which the key's page in the Retreaver portal grants."
+        )
+    if status == 403:
+        return (
+            f"the company is missing or is not one of this key's; check the Company ID (login field) of "
+            f"connection {connection!r} against Settings → My Company."
+        )
+    if 300 <= status < 400:
+        return "a redirect is not followed, since it would carry the key; check the host of the connection."
+    return {
+        404: "there is no such object in this company; check the ID, and that it is this company's.",
+        410: "it was deleted, or this route is no longer served; if so, set the connection's extra api_routes to "
+        "the edition that the vendor serves.",
+        429: "the vendor asks for fewer requests at once; lower max_concurrency or wait.",
+    }.get(
+        status,
+        "the vendor failed; it can be tried again later."
+        if status >= 500
+        else "the vendor refused the request as it was written; correct the values named.",
+    )
+
+
+def field_messages(response: Response) -> Any:
+    """Return the vendor's own messages of an error answer (`errors` or `error`), redacted, or None."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    if not isinstance(body, dict):
+        return None
+    found = body.get("errors") or body.get("error") or body.get("error_messages")
+    return _clean(found) if found else None
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(str(name)): _clean(item) for name, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def readable(details: Any) -> str:
+    """Return the vendor's messages as one line, at most 400 characters."""
+    if isinstance(details, dict):
+        parts = [f"{name} {_joined(messages)}" for name, messages in details.items()]
+        return excerpt("; ".join(parts), 400)
+    return excerpt(_joined(details), 400)
+
+
+def _joined(messages: Any) -> str:
+    if isinstance(messages, list):
+        return ", ".join(str(message) for message in messages)
+    return str(messages)
+
+
+def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
+    """Return a short, redacted, one-line piece of a text from outside."""
+    line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in redact(text))).strip()
+    return line if len(line) <= length else line[: length - 1] + "…"

@@ -1,0 +1,133 @@
+"""Reading the extras of a connection: typed, each error naming its field, unknown names refused."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.secrets import Secret
+
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+class Fields:
+    """The extras of one connection; each reader takes a name and remembers that it is known.
+
+    :param connection: connection id, for errors.
+    :param extra: mapping or JSON text.
+    """
+
+    def __init__(self, connection: str, extra: Mapping[str, Any] | str | None) -> None:
+        self._connection = connection
+        self._known: set[str] = set()
+        if isinstance(extra, str):
+            extra = self._decoded(extra)
+        if not isinstance(extra, (Mapping, type(None))):
+            raise self.error("extra", "must be a JSON object")
+        self._values = dict(extra or {})
+
+    def _decoded(self, text: str) -> Any:
+        try:
+            return json.loads(text) if text.strip() else None
+        except ValueError:
+            raise self.error("extra", "is not JSON") from None
+
+    def error(self, name: str, what: str) -> InvalidConnection:
+        """Return the error for one field: `what` continues the sentence after the field's name."""
+        label = name if name in {"password", "login", "host", "port", "extra"} or " " in name else f"extra {name!r}"
+        return InvalidConnection(f"Connection {self._connection!r}: {label} {what}.")
+
+    def refuse_unknown(self) -> None:
+        """Raise for the first extra that no reader has asked for."""
+        for name in self._values:
+            if name not in self._known:
+                near = difflib.get_close_matches(str(name), sorted(self._known), n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(self._known))}"
+                raise self.error(str(name), f"is unknown{hint}")
+
+    def _value(self, name: str) -> Any:
+        self._known.add(name)
+        value = self._values.get(name)
+        # The connection form stores an empty field as an empty text.
+        return None if isinstance(value, str) and not value.strip() else value
+
+    def text(self, name: str) -> str | None:
+        """Return a text, or None when absent."""
+        value = self._value(name)
+        if value is not None and not isinstance(value, str):
+            raise self.error(name, f"must be a text, not {type(value).__name__}")
+        return value.strip() if value else None
+
+    def secret(self, name: str) -> Secret | None:
+        """Return a text as a secret."""
+        value = self.text(name)
+        return Secret(value) if value else None
+
+    def choice(self, name: str, allowed: Sequence[str], default: str) -> str:
+        """Return one of the allowed texts."""
+        value = self._value(name)
+        if value is None:
+            return default
+        if value not in allowed:
+            raise self.error(name, f"must be one of {', '.join(allowed)}, not {value!r}")
+        return str(value)
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """Return a number within bounds, also from its text (the connection form stores texts)."""
+        value = self._value(name)
+        if value is None:
+            return default
+        try:
+            number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+        except ValueError:
+            number = None
+        if number is None or not least <= number <= most:
+            raise self.error(name, f"must be a number from {least:g} to {most:g}, not {value!r}")
+        return number
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        """Return a whole number within bounds."""
+        number = self.number(name, default, least, most)
+        if number != int(number):
+            raise self.error(name, f"must be a whole number, not {number!r}")
+        return int(number)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return a truth value, also from its text."""
+        value = self._value(name)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        text = str(value).strip().lower()
+        if text not in _TRUE | _FALSE:
+            raise self.error(name, f"must be true or false, not {value!r}")
+        return text in _TRUE
+
+    def proxies(self, name: str) -> dict[str, str] | None:
+        """Return proxies by URL scheme, `{"https": "http://proxy:3128"}`."""
+        value = self._value(name)
+        if isinstance(value, str):
+            value = self._decoded_object(name, value)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping) or not all(
+            scheme in {"http", "https"} and isinstance(url, str) for scheme, url in value.items()
+        ):
+            raise self.error(name, "must map http and/or https to the URL of a proxy")
+        return dict(value)
+
+    def _decoded_object(self, name: str, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise self.error(name, "is not JSON") from None
+
+    def verify(self, name: str) -> bool | str:
+        """Return whether certificates are checked, or the path of the CA bundle to check them with."""
+        value = self._value(name)
+        if value is None or isinstance(value, bool):
+            return True if value is None else value
+        text = str(value).strip()
+        return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text

@@ -1,0 +1,187 @@
+"""Reading paged lists: which page next, when it is over, which rows were seen already.
+
+A `Link` header is read for its page numbers only: the URLs in it carry the key and may name another host, so a
+page is always asked for at our own base URL.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from airflow_provider_retreaver.core.errors import ListingIncomplete, RetreaverError
+from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.operations import Listing, Row, read_rows
+from airflow_provider_retreaver.core.settings import Settings
+
+# A row that moved to a later page while pages were read comes back within a few pages; remembering this many
+# keys catches it and keeps memory flat however long the list is.
+REMEMBERED_KEYS = 20_000
+# A list that never ends is a fault, not a list.
+LAST_POSSIBLE_PAGE = 1_000_000
+
+_LINK = re.compile(r"<(?P<url>[^>]*)>(?P<parameters>[^<]*)")
+_REL = re.compile(r"""(?:^|;)\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<token>[^\s;,"]+))""", re.IGNORECASE)
+
+
+def link_pages(header: str) -> dict[str, int]:
+    """Return the page number of each relation (`next`, `prev`, `last`, `first`) of a `Link` header.
+
+    Relations may come in any order, on any host, with or without spaces; what cannot be read is left out.
+    """
+    pages: dict[str, int] = {}
+    for link in _LINK.finditer(header):
+        page = _page_of(link["url"])
+        relation = _REL.search(link["parameters"])
+        if page is None or relation is None:
+            continue
+        for name in (relation["quoted"] or relation["token"] or "").lower().split():
+            pages.setdefault(name, page)
+    return pages
+
+
+def _page_of(url: str) -> int | None:
+    try:
+        values = [value for name, value in parse_qsl(urlsplit(url).query) if name == "page"]
+    except ValueError:
+        return None
+    # A repeated parameter counts as the server reads it: the last one wins.
+    if not values or not (values[-1].isascii() and values[-1].isdecimal()) or len(values[-1]) > 9:
+        return None
+    return int(values[-1]) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page as it came.
+
+    :param number: counted from 1.
+    :param rows: its rows, unwrapped.
+    :param next: number of the page that follows, None when this is the last one.
+    :param last: number of the last page, as far as the answer says it.
+    :param total: number of rows of the whole list, as far as the answer says it.
+    """
+
+    number: int
+    rows: list[Row]
+    next: int | None
+    last: int | None
+    total: int | None
+
+
+class Pages:
+    """The rules of reading one listing; carries no request itself.
+
+    :param listing: what is listed.
+    :param settings: the connection's settings (edition, page size).
+    """
+
+    def __init__(self, listing: Listing, settings: Settings) -> None:
+        request = listing.request_for(settings.routes)
+        self.page_size = listing.page_size or settings.per_page
+        if listing.page_size is None:
+            request = request.with_query(per_page=str(settings.per_page))
+        self._listing = listing
+        self._request = request
+        self._seen: OrderedDict[Hashable, None] = OrderedDict()
+
+    def request(self, number: int) -> Request:
+        """Return the request for one page."""
+        if number > LAST_POSSIBLE_PAGE:
+            raise ListingIncomplete(
+                f"{self._request.label} has more than {LAST_POSSIBLE_PAGE} pages, which cannot be right; narrow it.",
+                method=self._request.method,
+                path=self._request.path,
+            )
+        return self._request.with_query(page=str(number))
+
+    def read(self, number: int, response: Response) -> Page:
+        """Read one page.
+
+        :raises ProtocolError: when the answer is not a list of wrapped rows.
+        """
+        rows = read_rows(self._request, response, self._listing.envelope)
+        header = response.headers.get("link", "")
+        relations = link_pages(header)
+        following = relations.get("next")
+        last = relations.get("last")
+        if following is None and last is not None and last > number:
+            following = number + 1
+        if following is not None and following <= number:
+            following = None
+        if following is None and not header and len(rows) >= self.page_size:
+            # A full page without any Link may be the only one, or a list that does not say: look.
+            following = number + 1
+        return Page(number, rows, following, last, _whole(response.headers.get("total")))
+
+    def fresh(self, page: Page) -> Page | None:
+        """Return the page without the rows of earlier pages.
+
+        None when it holds nothing else: a server that ignores `page` would repeat its rows forever.
+        """
+        key = self._listing.key
+        if key is None:
+            return page
+        rows = [row for row in page.rows if self._is_new(row.get(key))]
+        return None if page.rows and not rows else replace(page, rows=rows)
+
+    def _is_new(self, identity: Hashable) -> bool:
+        if identity is None:
+            return True
+        if identity in self._seen:
+            return False
+        self._seen[identity] = None
+        if len(self._seen) > REMEMBERED_KEYS:
+            self._seen.popitem(last=False)
+        return True
+
+    @staticmethod
+    def ahead(page: Page, following: int, under_way: int, most: int) -> range:
+        """Return the numbers of the pages to ask for now.
+
+        :param page: the page read last.
+        :param following: the first page that was not asked for yet.
+        :param under_way: how many were asked for and not read.
+        :param most: how many may be.
+        """
+        if page.next is None:
+            return range(0)
+        end = following + most - under_way
+        last = page.last or page.next
+        # Beyond what is known to exist, one page at a time.
+        stop = max(min(end, last + 1), following + 1 if under_way == 0 else following)
+        return range(following, stop)
+
+    def broken_off(self, number: int, rows: int, error: RetreaverError) -> RetreaverError:
+        """Return the error of a page with the state of the list added: a part is never passed off as the whole."""
+        if number > 1:
+            error.message = (
+                f"{error.message} This was page {number} of {self._request.path}: the {rows} rows read before it "
+                f"are not the whole list."
+            )
+        return error
+
+
+def last_to_count(first: Page) -> int | None:
+    """Return the number of the page that must be read to count a list, None when the first one is enough."""
+    return first.last if first.total is None and first.last is not None and first.last > 1 else None
+
+
+def count_from(first: Page, last: Page | None, page_size: int) -> int:
+    """Return the number of rows of a list from its first and its last page.
+
+    Page size × (last page − 1) + rows on the last page, or the vendor's own `Total`.
+    """
+    if first.total is not None:
+        return first.total
+    if last is None:
+        return len(first.rows)
+    return page_size * (last.number - 1) + len(last.rows)
+
+
+def _whole(text: Any) -> int | None:
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() else None

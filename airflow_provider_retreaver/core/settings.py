@@ -1,0 +1,205 @@
+"""Settings of a connection, parsed once and purely.
+
+Every field is checked here, so that a connection that cannot work is refused in one sentence that names the
+field, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.extras import Fields
+from airflow_provider_retreaver.core.messages import Auth, Host, HttpRequest, Request
+from airflow_provider_retreaver.core.policy import Policy
+from airflow_provider_retreaver.core.routes import CALLS_VERSIONS, Routes
+from airflow_provider_retreaver.core.secrets import Secret
+
+DEFAULT_URLS = {
+    Host.API: "https://api.retreaver.com",
+    Host.DATA: "https://retreaverdata.com",
+    Host.RTB: "https://rtb.retreaver.com",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client needs to know, from the parts of an Airflow connection (see `parse`)."""
+
+    connection: str
+    api_key: Secret
+    company_id: str | None = None
+    urls: Mapping[Host, str] = field(default_factory=lambda: dict(DEFAULT_URLS))
+    routes: Routes = field(default_factory=Routes)
+    policy: Policy = field(default_factory=Policy)
+    timeout: float = 30.0
+    max_concurrency: int = 4
+    per_page: int = 100
+    postback_key: Secret | None = None
+    caller_list_key: Secret | None = None
+    caller_list_secret: Secret | None = None
+    # A proxy's URL may hold a password.
+    proxies: Mapping[str, str] | None = field(default=None, repr=False)
+    verify: bool | str = True
+
+    @classmethod
+    def parse(
+        cls,
+        connection: str,
+        *,
+        login: str | None = None,
+        password: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        schema: str | None = None,
+        extra: Mapping[str, Any] | str | None = None,
+    ) -> Settings:
+        """Build settings from the parts of an Airflow connection.
+
+        :param connection: the connection id, named in every error.
+        :param login: company ID (digits), or blank when the key reaches one company only.
+        :param password: API key.
+        :param host: base URL or bare host name; blank means the vendor's own hosts.
+        :param port: port of the host.
+        :param schema: `http` or `https`, where the host does not say it.
+        :param extra: the documented extras, as a mapping or as JSON text; unknown names are refused.
+        :raises InvalidConnection: naming the field.
+        """
+        fields = Fields(connection, extra)
+        if not (password or "").strip():
+            raise fields.error("password", "is blank; it holds the API key")
+        company = (login or "").strip() or None
+        if company is not None and not (company.isascii() and company.isdecimal()):
+            raise fields.error("login", f"must be the company ID in digits, not {company!r}")
+        urls = _urls(fields, host, port, schema)
+        policy = Policy()
+        settings = cls(
+            connection=connection,
+            api_key=Secret((password or "").strip()),
+            company_id=company,
+            urls=urls,
+            routes=Routes(
+                edition=fields.choice("api_routes", ("current", "legacy"), "current"),
+                calls_version=fields.choice("calls_version", CALLS_VERSIONS, "v2"),
+            ),
+            policy=Policy(
+                max_attempts=fields.integer("max_attempts", policy.max_attempts, 1, 100),
+                max_wait=fields.number("max_wait", policy.max_wait, 0, 86_400),
+            ),
+            timeout=fields.number("timeout", 30.0, 0.1, 3_600),
+            max_concurrency=fields.integer("max_concurrency", 4, 1, 64),
+            per_page=fields.integer("per_page", 100, 1, 100),
+            postback_key=fields.secret("postback_key"),
+            caller_list_key=fields.secret("caller_list_key"),
+            caller_list_secret=fields.secret("caller_list_secret"),
+            proxies=fields.proxies("proxies"),
+            verify=fields.verify("verify"),
+        )
+        fields.refuse_unknown()
+        return settings
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret of the connection, for masks."""
+        found = (self.api_key, self.postback_key, self.caller_list_key, self.caller_list_secret)
+        passwords = (urlsplit(url).password for url in (self.proxies or {}).values())
+        return tuple(s for s in found if s) + tuple(Secret(text) for text in passwords if text)
+
+    @property
+    def account(self) -> tuple[str, str, int]:
+        """What identifies the vendor's side of this connection: connections that share it share a limiter."""
+        digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()
+        return self.urls[Host.API], digest, self.max_concurrency
+
+    def sign(self, request: Request) -> HttpRequest:
+        """Return the request as it goes on the wire, with host, key and company.
+
+        :raises InvalidConnection: when the request needs credentials that the connection does not hold.
+        """
+        query, headers = self._credentials(request)
+        headers["Accept"] = "application/json"
+        body = None
+        if request.body is not None:
+            body = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+            headers["Content-Type"] = "application/json"
+        text = urlencode([*query, *request.query])
+        url = self.urls[request.host] + request.path + (f"?{text}" if text else "")
+        return HttpRequest(request.method, url, headers, body)
+
+    def _credentials(self, request: Request) -> tuple[list[tuple[str, str]], dict[str, str]]:
+        if request.auth is Auth.API_KEY:
+            query = [("api_key", self.api_key.reveal())]
+            if self.company_id is not None:
+                query.append(("company_id", self.company_id))
+            return query, {}
+        if request.auth is Auth.CALLER_LIST:
+            key = self._needed("caller_list_key", self.caller_list_key, request)
+            secret = self._needed("caller_list_secret", self.caller_list_secret, request)
+            return [("key", key)], {"Authorization": f"Bearer {secret}"}
+        return [("key", self._needed("postback_key", self.postback_key, request))], {}
+
+    def _needed(self, name: str, secret: Secret | None, request: Request) -> str:
+        if secret is None:
+            raise InvalidConnection(
+                f"Connection {self.connection!r}: extra {name!r} is missing, and {request.label} needs it.",
+                method=request.method,
+                path=request.path,
+            )
+        return secret.reveal()
+
+
+def _urls(fields: Fields, host: str | None, port: int | None, schema: str | None) -> dict[Host, str]:
+    allow_http = fields.flag("allow_http", default=False)
+    base = _base_url(fields, "host", host, port, schema, allow_http)
+    urls = {Host.API: base or DEFAULT_URLS[Host.API]}
+    for name, which in (("data_host", Host.DATA), ("rtb_host", Host.RTB)):
+        own = _base_url(fields, f"extra {name!r}", fields.text(name), None, None, allow_http)
+        urls[which] = own or base or DEFAULT_URLS[which]
+    return urls
+
+
+def _base_url(
+    fields: Fields, name: str, host: str | None, port: int | None, schema: str | None, allow_http: bool
+) -> str | None:
+    text = (host or "").strip().rstrip("/")
+    if not text:
+        if port:
+            raise fields.error("port", "is given without a host; fill in the host too or clear the port")
+        return None
+    scheme = (schema or "").strip().lower() or "https"
+    url = urlsplit(text if "://" in text else f"{scheme}://{text}")
+    try:
+        own_port = url.port
+    except ValueError:
+        raise fields.error(name, "has a port that is not a number from 1 to 65535") from None
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise fields.error(name, "must be a host name or an http(s) URL")
+    if url.username or url.password or url.query or url.fragment or url.path:
+        raise fields.error(name, "must hold scheme, host and port only (no user, path or query)")
+    if own_port and port and own_port != port:
+        raise fields.error("port", f"is {port}, but the host says {own_port}; keep one of them")
+    if url.scheme == "http" and not (allow_http or is_loopback(url.hostname)):
+        raise fields.error(
+            name,
+            "uses http://, which would send the key in the clear; use https://, or set extra allow_http to true "
+            "for a host that you trust",
+        )
+    bracketed = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    number = own_port or port
+    return f"{url.scheme}://{bracketed}{f':{number}' if number else ''}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name means this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

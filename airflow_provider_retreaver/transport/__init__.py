@@ -1,0 +1,1 @@
+"""Carrying requests: the two transports, the limiter they share, and the clients."""

@@ -1,0 +1,105 @@
+"""The asynchronous transport: `aiohttp` carries one signed request and brings back one answer."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+from requests.utils import get_environ_proxies
+from yarl import URL
+
+from airflow_provider_retreaver.core.errors import ConnectionFailed
+from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
+from airflow_provider_retreaver.core.secrets import guard_library_logs
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, connection_failed
+
+
+class AsyncTransport(Protocol):
+    """Carries one request."""
+
+    async def send(self, request: Request, wire: HttpRequest) -> Response:
+        """Send a request and return its answer whatever its status; raises `ConnectionFailed` when none came."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+class AiohttpTransport:
+    """One `aiohttp` session, opened with the first request in the loop that runs it.
+
+    :param settings: timeouts, proxies, certificates.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        guard_library_logs("aiohttp.client", "aiohttp.internal")
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            limits = aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=min(CONNECT_TIMEOUT, self._settings.timeout),
+                sock_read=self._settings.timeout,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._settings.max_concurrency, ssl=self._certificates()),
+                timeout=limits,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # The environment's proxies are looked up in `_proxy`: trusting it here would also read .netrc.
+                trust_env=False,
+            )
+        return self._session
+
+    def _certificates(self) -> ssl.SSLContext | bool:
+        verify = self._settings.verify
+        return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+
+    async def send(self, request: Request, wire: HttpRequest) -> Response:
+        """Send a request and return its answer whatever its status.
+
+        :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
+        """
+        failure: ConnectionFailed
+        try:
+            async with self._opened().request(
+                wire.method,
+                URL(wire.url, encoded=True),
+                headers=dict(wire.headers),
+                data=wire.body,
+                allow_redirects=False,
+                proxy=self._proxy(wire.url),
+            ) as answer:
+                body = await answer.read()
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status, headers, body)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            failure = _described(request, error)
+        # Raised outside the handler, so that the library's exception is not kept as its context.
+        raise failure
+
+    def _proxy(self, url: str) -> str | None:
+        proxies = self._settings.proxies or get_environ_proxies(url)
+        return proxies.get(urlsplit(url).scheme)
+
+    async def close(self) -> None:
+        """Close the kept connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _described(request: Request, error: Exception) -> ConnectionFailed:
+    certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    proxy = isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError))
+    never_connected = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+    return connection_failed(
+        request,
+        timed_out=isinstance(error, TimeoutError),
+        certificate=certificate,
+        proxy=proxy,
+        sent=not (certificate or proxy or never_connected),
+    )

@@ -1,0 +1,148 @@
+"""How many requests of one account are under way at once in this process, and when all of them slow down.
+
+Additive increase, multiplicative decrease: every 429 halves the number of places and holds everybody back for as
+long as the vendor asks; every answer that is not a 429 gives a little of it back. Threads and event loops share
+one limiter per account, so a sensor's poll and an export slow down together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+
+from airflow_provider_retreaver.core.settings import Settings
+
+# Seconds for which a 429 without `Retry-After` holds back the others; the request itself backs off by policy.
+BRIEF_PAUSE = 1.0
+# The longest that one answer may hold back everybody else.
+LONGEST_PAUSE = 120.0
+
+
+class Limiter:
+    """Places for requests, granted in the order in which they were asked for.
+
+    :param most: places when the vendor is content.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._places = float(most)
+        self._taken = 0
+        self._queue: deque[Callable[[], None]] = deque()
+        self._quiet_until = 0.0
+
+    @property
+    def places(self) -> int:
+        """How many requests may be under way now."""
+        return max(1, int(self._places))
+
+    @property
+    def taken(self) -> int:
+        """How many are under way."""
+        return self._taken
+
+    def take(self, granted: Callable[[], None]) -> bool:
+        """Take a place now (True), or queue for one: `granted` is called once, from any thread, when it is there."""
+        with self._lock:
+            if self._taken < self.places and not self._queue:
+                self._taken += 1
+                return True
+            self._queue.append(granted)
+            return False
+
+    def withdraw(self, granted: Callable[[], None]) -> None:
+        """Leave the queue; a place that was granted meanwhile is given back."""
+        with self._lock:
+            if granted in self._queue:
+                self._queue.remove(granted)
+                return
+        self.release()
+
+    def release(self) -> None:
+        """Give a place back and grant the places that are free to those who wait."""
+        with self._lock:
+            self._taken -= 1
+            calls = []
+            while self._queue and self._taken < self.places:
+                self._taken += 1
+                calls.append(self._queue.popleft())
+        for granted in calls:
+            granted()
+
+    def pause(self) -> float:
+        """Seconds to hold back before the next request."""
+        return max(0.0, self._quiet_until - self._clock())
+
+    def learn(self, status: int, retry_after: float | None) -> None:
+        """Take note of an answer.
+
+        :param status: its HTTP status.
+        :param retry_after: seconds that it asked to wait, None when it did not say.
+        """
+        with self._lock:
+            if status != 429:
+                self._places = min(float(self._most), self._places + 1.0 / max(1.0, self._places))
+                return
+            self._places = max(1.0, self._places / 2.0)
+            wait = BRIEF_PAUSE if retry_after is None else min(retry_after, LONGEST_PAUSE)
+            self._quiet_until = max(self._quiet_until, self._clock() + wait)
+
+    @contextmanager
+    def place(self, sleep: Callable[[float], None]) -> Generator[None]:
+        """Hold a place for one request of a blocking client."""
+        ready = threading.Event()
+        if not self.take(ready.set):
+            try:
+                ready.wait()
+            except BaseException:
+                self.withdraw(ready.set)
+                raise
+        try:
+            if wait := self.pause():
+                sleep(wait)
+            yield
+        finally:
+            self.release()
+
+    async def enter(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+        """Take a place for one request of an asynchronous client; `release` gives it back."""
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+
+        def granted() -> None:
+            loop.call_soon_threadsafe(_done, ready)
+
+        if not self.take(granted):
+            try:
+                await ready
+            except BaseException:
+                self.withdraw(granted)
+                raise
+        try:
+            if wait := self.pause():
+                await sleep(wait)
+        except BaseException:
+            self.release()
+            raise
+
+
+def _done(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+_limiters: dict[tuple[str, str, int], Limiter] = {}
+_guard = threading.Lock()
+
+
+def limiter_for(settings: Settings) -> Limiter:
+    """Return the limiter that all clients of this account share in this process."""
+    with _guard:
+        return _limiters.setdefault(settings.account, Limiter(settings.max_concurrency))
