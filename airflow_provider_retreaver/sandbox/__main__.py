@@ -1,0 +1,101 @@
+"""``retreaver-sandbox``: the vendor's API on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+from airflow_provider_retreaver.sandbox.handle import Sandbox
+from airflow_provider_retreaver.sandbox.options import OPTION_NAMES, SandboxOptions
+from airflow_provider_retreaver.sandbox.server import Application, listen, server_for
+
+_EPILOG = """\
+examples:
+  retreaver-sandbox --load demo
+  curl "http://127.0.0.1:8787/targets.json?api_key=sandbox-key&company_id=1"
+  curl "http://127.0.0.1:8787/api/v2/calls.json?api_key=sandbox-key&company_id=1&per_page=100"
+  retreaver-sandbox --database account.db --load demo     (kept over restarts)
+  retreaver-sandbox --fault-rate 0.1 --latency-ms 50 --jitter-ms 100 --max-concurrency 4 --rate-limit 20
+
+control surface (no key needed, for tests and demonstrations), under /__sandbox__/:
+  POST   reset               {"load": "demo"}                     begin again
+  POST   calls               {"count": 5, "fields": {"tid": "buyer-001"}}   counted on its caps
+  POST   calls/UUID          {"fields": {"status": "finished"}}   a call is updated
+  POST   faults              {"method": "POST", "path": "reset_cap", "status": 500, "then": "done"}
+  DELETE faults
+  GET    requests?since=N    what was asked, keys as they came;   DELETE requests
+  POST   clock               {"now": "2026-05-01T00:00:00Z", "hold": true} or {"advance": 3600}
+  GET    routing?at=TIME     who would take a call;               GET targets/ID/open?at=TIME
+  POST   targets/ID/fill     {"type": "hard", "filled": 10}       (target_groups/ID/fill too)
+  POST   calls_in_progress   {"target_id": 3, "calls_in_progress": 2}
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    default = SandboxOptions()
+    made = argparse.ArgumentParser(
+        prog="retreaver-sandbox", description="Serves Retreaver's API on this machine.", epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add = made.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    add("--port", type=int, default=8787, help="port to listen on; 0 takes a free one (8787)")
+    add("--api-key", default=default.api_key, help=f"the key that is accepted ({default.api_key})")
+    add("--company-id", type=int, default=default.company_id, help="ID of the first company (1)")
+    add("--database", default=default.database, metavar="FILE", help="where the account is kept (:memory:)")
+    add("--load", choices=("demo", "empty"), default="demo", help="what a new account holds (demo)")
+    add("--postback-key", default=default.postback_key, metavar="UUID", help="key of the caller lists")
+    add("--postback-secret", default=default.postback_secret, metavar="SECRET", help="and its secret")
+    add("--legacy-routes", choices=("on", "off"), default="on", help="off answers 410 to the older routes (on)")
+    add("--latency-ms", type=float, default=0.0, help="every answer takes this long (0)")
+    add("--jitter-ms", type=float, default=0.0, help="and up to this much longer (0)")
+    add("--fault-rate", type=float, default=0.0, help="share of requests that fail by chance, 0 to 1 (0)")
+    add("--max-concurrency", type=int, help="more requests at once are answered 429")
+    add("--rate-limit", type=float, help="more requests a second are answered 429")
+    add("--seed", type=int, default=0, help="of the demo data and of chance (0)")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; 0 is a clean end, 2 an option or address that will not do."""
+    given = parser().parse_args(arguments)
+    values = {name: value for name, value in vars(given).items() if name in OPTION_NAMES}
+    try:
+        options = SandboxOptions(**{**values, "legacy_routes": given.legacy_routes == "on"})
+        listener = listen(given.host, given.port)
+    except (ValueError, OSError) as error:
+        print(f"retreaver-sandbox: {error}", file=sys.stderr)
+        return 2
+    sandbox = Sandbox(options)
+    try:
+        with listener:
+            asyncio.run(_serve(sandbox, given.host, listener))
+    finally:
+        sandbox.close()
+    return 0
+
+
+async def _serve(sandbox: Sandbox, host: str, listener: socket.socket) -> None:
+    server = server_for(Application(sandbox, lambda line: print(line, file=sys.stderr, flush=True)))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    serving = asyncio.create_task(server._serve([listener]))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
+    await serving
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The sandbox itself: a request goes in, an answer comes out, and only its own SQLite changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from airflow_provider_retreaver.sandbox import companies, control, demo
+from airflow_provider_retreaver.sandbox.clock import Clock
+from airflow_provider_retreaver.sandbox.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.faults import Weather
+from airflow_provider_retreaver.sandbox.log import RequestLog
+from airflow_provider_retreaver.sandbox.options import SandboxOptions
+from airflow_provider_retreaver.sandbox.paging import Anchors
+from airflow_provider_retreaver.sandbox.routes import index, match
+from airflow_provider_retreaver.sandbox.state import Store
+from airflow_provider_retreaver.sandbox.wire import Answer, Refusal, Reply, Request, refused, write
+
+
+class Sandbox:
+    """The vendor, in memory or in a file. Safe to call from several threads.
+
+    ``handle`` judges in this order: scripted or random faults, 429, 404/405, 410 (legacy routes
+    switched off), 406, 401/403, and then what the resource itself says.
+    """
+
+    def __init__(self, options: SandboxOptions | None = None) -> None:
+        """Open the database; a new one is filled as ``options.load`` says."""
+        self.options = options = options or SandboxOptions()
+        store = Store(options.database)
+        self.world = World(options, store, Clock(options.wall), Anchors(store), Random(options.seed))
+        self.weather = Weather(options)
+        self.log = RequestLog()
+        with store.transaction():
+            if not store.value("SELECT count(*) FROM companies"):
+                demo.load(self.world, options.load)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.world.store.close()
+
+    def handle(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        """Answer one request. ``path`` is percent-encoded as on the wire, ``query`` is decoded."""
+        request = Request(method, path, query, headers, body)
+        with self.world.store.lock:
+            if path.startswith(control.PREFIX):
+                return self._control(request)
+            answer = self._weathered(request)
+            self.log.add(request, answer, self.world.clock.now())
+        return answer
+
+    def turn_away(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        """Answer 429 to a request that came while too many were under way."""
+        answer = _refuse(refused(429, "Slow down. Highly concurrent requests are frowned upon."), "json")
+        with self.world.store.lock:
+            self.log.add(Request(method, path, query, headers, body), answer, self.world.clock.now())
+        return answer
+
+    def _weathered(self, request: Request) -> Answer:
+        latency = self.weather.latency()
+        fault = self.weather.next_fault(request.method, request.path)
+        if fault is None and self.weather.over_the_limit():
+            error = refused(429, "Slow down.")
+            return _delayed(_refuse(Refusal(429, error.body, [("Retry-After", "1")]), "json"), latency)
+        if fault is None:
+            return _delayed(self._answer(request), latency)
+        return _delayed(fault.apply(self._answer(request) if fault.executes else None), latency)
+
+    def _answer(self, request: Request) -> Answer:
+        form = "json"
+        try:
+            if not request.segments:
+                return write(index())
+            route, args = match(request)
+            if route.legacy and not self.options.legacy_routes:
+                raise refused(410, "This route is no longer supported.")
+            form = request.answer_format()
+            exchange = Exchange(self.world, request, args)
+            with self.world.store.transaction():
+                if route.access != "open":
+                    companies.authorize(exchange, route.access == "company")
+                return write(route.handler(exchange), form)
+        except Refusal as refusal:
+            return _refuse(refusal, form)
+
+    def _control(self, request: Request) -> Answer:
+        try:
+            with self.world.store.transaction():
+                return write(control.answer(self, request))
+        except Refusal as refusal:
+            return _refuse(refusal, "json")
+
+
+def _refuse(refusal: Refusal, form: str) -> Answer:
+    return write(Reply(dict(refusal.body), refusal.status, list(refusal.headers)), form)
+
+
+def _delayed(answer: Answer, latency: float) -> Answer:
+    if not latency:
+        return answer
+    return Answer(answer.status, answer.headers, answer.body, answer.delay + latency, answer.cut)

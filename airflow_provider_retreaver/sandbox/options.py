@@ -1,0 +1,58 @@
+"""What a sandbox is started with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Literal
+
+POSTBACK_KEY = "0b54c1f6-6d3c-4a39-9d0c-1f8a2f3f5a10"
+POSTBACK_SECRET = "sandbox-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """The account, where it is kept, and how badly the sandbox behaves.
+
+    ``rate_limit`` is requests a second; ``fault_rate`` is a share from 0 to 1; ``max_concurrency`` is
+    how many requests may be under way at once. ``wall`` (seconds since the epoch) and ``ticks``
+    (seconds, monotonic) are where time comes from, so that tests can hold it still.
+    """
+
+    api_key: str = "sandbox-key"
+    company_id: int = 1
+    database: str = ":memory:"
+    load: Literal["demo", "empty"] = "empty"
+    postback_key: str = POSTBACK_KEY
+    postback_secret: str = POSTBACK_SECRET
+    legacy_routes: bool = True
+    fault_rate: float = 0.0
+    latency_ms: float = 0.0
+    jitter_ms: float = 0.0
+    max_concurrency: int | None = None
+    rate_limit: float | None = None
+    seed: int = 0
+    wall: Callable[[], float] = time.time
+    ticks: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        """Refuse values that mean nothing, by name."""
+        if not self.api_key.strip():
+            raise ValueError("api_key must not be blank")
+        if self.company_id < 1:
+            raise ValueError(f"company_id must be 1 or more, not {self.company_id}")
+        if self.load not in ("demo", "empty"):
+            raise ValueError(f"load must be demo or empty, not {self.load!r}")
+        if not 0 <= self.fault_rate <= 1:
+            raise ValueError(f"fault_rate must lie between 0 and 1, not {self.fault_rate}")
+        for name in ("latency_ms", "jitter_ms"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative")
+        for name in ("max_concurrency", "rate_limit"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be more than 0")
+
+
+OPTION_NAMES = tuple(field.name for field in fields(SandboxOptions))

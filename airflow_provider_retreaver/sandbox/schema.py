@@ -1,0 +1,100 @@
+"""The tables. Times are milliseconds since the epoch; money is in cents; truth values are 0 and 1."""
+
+from __future__ import annotations
+
+_MAIN = "id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0"
+_OWNED = "id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, owner_id INTEGER NOT NULL"
+
+CALL_COLUMNS = (
+    "company_id", "uuid", "created_at", "updated_at", "status", "caller", "caller_zip", "caller_state",
+    "caller_city", "caller_country", "dialed_number", "number_id", "affiliate_id", "campaign_id", "target_id",
+    "target_group_id", "sid", "start_time", "forwarded_time", "end_time", "ivr_duration", "hold_duration",
+    "dialed_call_duration", "total_duration", "billable_minutes", "conversion_seconds", "revenue", "payout",
+    "cost", "connected", "converted", "payable", "receivable", "duplicate", "payable_duplicate",
+    "receivable_duplicate", "repeat", "rescued", "hung_up_by", "via", "visitor_url", "keys_pressed", "tags",
+    "recorded",
+)  # fmt: skip
+
+TABLES = f"""
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS companies (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, default_click_url TEXT, default_sale_url TEXT,
+  zone TEXT NOT NULL DEFAULT 'UTC', created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+  deleted INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS api_keys (
+  key TEXT NOT NULL, company_id INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (key, company_id));
+CREATE TABLE IF NOT EXISTS affiliates ({_MAIN}, afid TEXT NOT NULL, first_name TEXT, last_name TEXT, company_name TEXT);
+CREATE TABLE IF NOT EXISTS targets ({_MAIN},
+  number TEXT NOT NULL, name TEXT, tid TEXT, sip_username TEXT, sip_password TEXT, cid_number_id INTEGER,
+  obfuscate_cid INTEGER NOT NULL DEFAULT 0, object_key TEXT NOT NULL, priority INTEGER NOT NULL DEFAULT 1,
+  weight INTEGER NOT NULL DEFAULT 1, timeout_seconds INTEGER NOT NULL DEFAULT 30,
+  inband_signals INTEGER NOT NULL DEFAULT 0, timer_offset INTEGER NOT NULL DEFAULT 0, send_digits TEXT,
+  concurrency_cap INTEGER, calls_in_progress INTEGER NOT NULL DEFAULT 0, paused_at INTEGER,
+  time_zone TEXT NOT NULL DEFAULT 'UTC');
+CREATE TABLE IF NOT EXISTS business_hours (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, target_id INTEGER NOT NULL, day_of_week INTEGER NOT NULL,
+  work_day INTEGER NOT NULL, time_open INTEGER NOT NULL, time_close INTEGER NOT NULL, invert INTEGER NOT NULL,
+  created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS hours_of ON business_hours (target_id);
+CREATE TABLE IF NOT EXISTS caps ({_OWNED}, type TEXT NOT NULL, cap INTEGER, filled INTEGER NOT NULL DEFAULT 0,
+  period TEXT NOT NULL DEFAULT '', UNIQUE (owner, owner_id, type));
+CREATE TABLE IF NOT EXISTS tag_values ({_OWNED}, key TEXT NOT NULL, value TEXT NOT NULL, operator TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS tags_of ON tag_values (owner, owner_id);
+CREATE TABLE IF NOT EXISTS target_groups ({_MAIN},
+  name TEXT NOT NULL, behavior INTEGER NOT NULL DEFAULT 1, priority INTEGER, weight INTEGER,
+  concurrency_cap INTEGER);
+CREATE TABLE IF NOT EXISTS group_members (
+  group_id INTEGER NOT NULL, target_id INTEGER NOT NULL, PRIMARY KEY (group_id, target_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS groups_of ON group_members (target_id);
+CREATE TABLE IF NOT EXISTS conversion_groups (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, target_id INTEGER NOT NULL, name TEXT, conversion_type TEXT NOT NULL,
+  dedupe_seconds INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS conversions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, group_id INTEGER NOT NULL, seconds INTEGER NOT NULL, revenue REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS campaigns ({_MAIN},
+  cid TEXT NOT NULL, name TEXT, dedupe_seconds INTEGER NOT NULL DEFAULT 0,
+  affiliate_can_pull_number INTEGER NOT NULL DEFAULT 0, record_calls INTEGER NOT NULL DEFAULT 1,
+  record_seconds INTEGER NOT NULL DEFAULT 3600, show_key TEXT NOT NULL, message TEXT, voice_gender TEXT,
+  repeat INTEGER NOT NULL DEFAULT 4, audio_name TEXT, audio_size INTEGER, audio_updated_at INTEGER);
+CREATE TABLE IF NOT EXISTS timers ({_OWNED}, seconds INTEGER NOT NULL, url TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS menu_options ({_OWNED}, option TEXT NOT NULL, target_number TEXT, target_cid TEXT);
+CREATE TABLE IF NOT EXISTS numbers ({_MAIN},
+  number TEXT NOT NULL, name TEXT, type TEXT NOT NULL, country TEXT NOT NULL DEFAULT 'US', sid TEXT,
+  affiliate_id INTEGER, campaign_id INTEGER NOT NULL, pool_id INTEGER, message TEXT, voice_gender TEXT,
+  repeat INTEGER NOT NULL DEFAULT 4, audio_name TEXT, audio_size INTEGER, audio_updated_at INTEGER);
+CREATE INDEX IF NOT EXISTS numbers_of ON numbers (company_id, campaign_id);
+CREATE TABLE IF NOT EXISTS number_pools ({_MAIN},
+  campaign_id INTEGER NOT NULL, affiliate_id INTEGER, type TEXT NOT NULL DEFAULT 'Toll-free',
+  country TEXT NOT NULL DEFAULT 'US', max_pool_size INTEGER NOT NULL DEFAULT 10,
+  buffer_seconds INTEGER NOT NULL DEFAULT 0, reserve_size INTEGER NOT NULL DEFAULT 1,
+  hide_embedded_access INTEGER NOT NULL DEFAULT 0, google_analytics INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS contacts ({_MAIN});
+CREATE TABLE IF NOT EXISTS contact_numbers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, contact_id INTEGER NOT NULL,
+  number TEXT NOT NULL, description TEXT, UNIQUE (company_id, number));
+CREATE TABLE IF NOT EXISTS suppressed_numbers ({_MAIN},
+  number TEXT NOT NULL, can_resubscribe INTEGER NOT NULL DEFAULT 1, campaign_id INTEGER, affiliate_id INTEGER);
+CREATE INDEX IF NOT EXISTS suppressed_by_number ON suppressed_numbers (company_id, number);
+CREATE TABLE IF NOT EXISTS static_caller_numbers ({_MAIN}, number TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS postback_keys (
+  key TEXT PRIMARY KEY, secret TEXT NOT NULL, company_id INTEGER NOT NULL, owner TEXT NOT NULL,
+  owner_id INTEGER NOT NULL, permissions TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS caller_lists ({_OWNED}, company_id INTEGER NOT NULL, name TEXT NOT NULL,
+  created_at INTEGER NOT NULL, UNIQUE (owner, owner_id, name));
+CREATE TABLE IF NOT EXISTS caller_list_numbers (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, list_id INTEGER NOT NULL, number TEXT NOT NULL,
+  created_at INTEGER NOT NULL, UNIQUE (list_id, number));
+CREATE TABLE IF NOT EXISTS caller_list_uploads (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, list_id INTEGER NOT NULL, action TEXT NOT NULL,
+  clear_before_upload INTEGER NOT NULL, numbers TEXT NOT NULL, csv_key TEXT NOT NULL,
+  created_at INTEGER NOT NULL, due_at INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, {", ".join(CALL_COLUMNS)});
+CREATE INDEX IF NOT EXISTS calls_created ON calls (company_id, created_at);
+CREATE INDEX IF NOT EXISTS calls_updated ON calls (company_id, updated_at);
+CREATE UNIQUE INDEX IF NOT EXISTS calls_uuid ON calls (uuid);
+CREATE INDEX IF NOT EXISTS calls_caller ON calls (company_id, caller, created_at);
+CREATE INDEX IF NOT EXISTS calls_target ON calls (company_id, target_id, created_at);
+CREATE INDEX IF NOT EXISTS calls_affiliate ON calls (company_id, affiliate_id, created_at);
+CREATE INDEX IF NOT EXISTS calls_campaign ON calls (company_id, campaign_id, created_at);
+"""
