@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.columns import Column, Wrong, natural, one_of, read_columns, truth
+from airflow_provider_retreaver.sandbox.columns import Column, Wrong, integer, natural, one_of, read_columns, truth
 from airflow_provider_retreaver.sandbox.exchange import Exchange
 from airflow_provider_retreaver.sandbox.hours import nested_rows
 from airflow_provider_retreaver.sandbox.wire import invalid
@@ -15,6 +15,13 @@ DEDUPE = (
 )  # fmt: skip
 
 
+def _dedupe(value: Any) -> int:
+    seconds = integer(value)
+    if seconds not in DEDUPE:
+        raise Wrong("is not included in the list")
+    return int(seconds or 0)
+
+
 def _money(value: Any) -> float:
     try:
         return float(value)
@@ -22,7 +29,7 @@ def _money(value: Any) -> float:
         raise Wrong("is not a number") from error
 
 
-_GROUP = (Column("name"), Column("conversion_type", one_of("timer"), optional=False), Column("dedupe_seconds", one_of(*DEDUPE), optional=False))
+_GROUP = (Column("name"), Column("conversion_type", one_of("timer"), optional=False), Column("dedupe_seconds", _dedupe, optional=False))
 _PART = (Column("seconds", natural, required=True), Column("revenue", _money, required=True))
 
 

@@ -52,6 +52,7 @@ def _no_filters(exchange: Exchange) -> tuple[str, list[Any]]:
 class Resource:
     """A table, how its rows look on the wire, and the vendor's rules about it.
 
+    ``customer_id`` is also a path (``/targets/tid/{tid}``) and unique within a company; ``unique`` is just that.
     ``prepare`` adds or checks column values before saving; ``nested`` saves what hangs on the row;
     ``objection`` says why a row cannot be deleted; ``cleanup`` removes what goes with it.
     """
@@ -61,6 +62,7 @@ class Resource:
     columns: Sequence[Column]
     render: Callable[[Exchange, Row], Mapping[str, Any]]
     customer_id: str | None = None
+    unique: str | None = None
     prepare: Callable[[Exchange, Given, dict[str, Any], Errors, Row | None], None] = _no_values
     nested: Callable[[Exchange, int, Given, bool], None] = _nothing
     objection: Callable[[Exchange, Row], str | None] = _no_objection
@@ -148,11 +150,11 @@ class Resource:
         errors: Errors = {}
         values = read_columns(self.columns, given, row is None, errors)
         self.prepare(exchange, given, values, errors, row)
-        taken = self.customer_id and values.get(self.customer_id)
-        if self.customer_id and taken:
-            other = self.lookup(exchange, self.customer_id, taken)
+        unique = self.customer_id or self.unique
+        if unique and values.get(unique):
+            other = self.lookup(exchange, unique, values[unique])
             if other is not None and (row is None or other["id"] != row["id"]):
-                errors.setdefault(self.customer_id, []).append("has already been taken")
+                errors.setdefault(unique, []).append("has already been taken")
         if errors:
             raise invalid(errors)
         return values

@@ -3,98 +3,119 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
-from airflow_provider_retreaver.sandbox import call_maker, caps, companies
+from airflow_provider_retreaver.sandbox import call_maker, companies, demo_targets, postback_keys, uploads
+from airflow_provider_retreaver.sandbox.affiliates import AFFILIATES
+from airflow_provider_retreaver.sandbox.campaigns import CAMPAIGNS
+from airflow_provider_retreaver.sandbox.contacts import CONTACTS
 from airflow_provider_retreaver.sandbox.exchange import Exchange, World
-from airflow_provider_retreaver.sandbox.target_groups import TARGET_GROUPS
-from airflow_provider_retreaver.sandbox.targets import TARGETS
+from airflow_provider_retreaver.sandbox.number_pools import NUMBER_POOLS, provision
+from airflow_provider_retreaver.sandbox.numbers import NUMBERS
+from airflow_provider_retreaver.sandbox.static_callers import STATIC_CALLERS
 from airflow_provider_retreaver.sandbox.wire import Request
 
 DAY = 86_400_000
 CALLS = 3000
-_CLICK = "https://tracker.example.com/click?a=[affiliate_id]&c=[campaign_id]&s=[sub_id]"
-_SALE = "https://tracker.example.com/sale?c=[campaign_id]&t=[call_log_id]"
-_CITIES = (
-    ("Boston", "Eastern Time (US & Canada)"), ("Atlanta", "Eastern Time (US & Canada)"),
-    ("Chicago", "Central Time (US & Canada)"), ("Dallas", "Central Time (US & Canada)"),
-    ("Denver", "Mountain Time (US & Canada)"), ("Phoenix", "Arizona"),
-    ("Seattle", "Pacific Time (US & Canada)"), ("San Diego", "Pacific Time (US & Canada)"),
-    ("Honolulu", "Hawaii"), ("Halifax", "Atlantic Time (Canada)"), ("London", "London"), ("Dhaka", "UTC"),
-)  # fmt: skip
-_TRADES = ("Roofing", "Legal", "Solar", "Dental", "Insurance")
+_URLS = {
+    "default_click_url": "https://tracker.example.com/click?a=[affiliate_id]&c=[campaign_id]&s=[sub_id]",
+    "default_sale_url": "https://tracker.example.com/sale?c=[campaign_id]&t=[call_log_id]",
+}
+_PEOPLE = (("Nancy", "Drew"), ("Frank", "Hardy"), ("Trixie", "Belden"), ("Jupiter", "Jones"), ("Encyclopedia", "Brown"))
 
 
 def load(world: World, what: str) -> None:
-    """Fill an empty database: the companies always, the rest for ``demo``."""
+    """Fill an empty database: the company and its keys always, the rest for ``demo``."""
     options, store, now = world.options, world.store, world.clock.now()
-    urls = {"default_click_url": _CLICK, "default_sale_url": _SALE}
-    first = {"id": options.company_id, "name": "Sandbox Calls", "zone": "America/New_York", **urls}
+    first = {"id": options.company_id, "name": "Sandbox Calls", "zone": "America/New_York", **_URLS}
     companies.add(store, first, now - 400 * DAY, {options.api_key: True})
+    postback_keys.issue(store, options.postback_key, options.postback_secret, options.company_id)
     if what == "demo":
-        _load_demo(world)
-
-
-def _load_demo(world: World) -> None:
-    random = Random(world.options.seed)
-    exchange = acting(world, world.options.company_id)
-    targets = [_target(exchange, random, index) for index in range(60)]
-    _groups(exchange, targets)
-    _calls(world, random)
-    _fill_caps(world, random, targets)
+        _load_company(acting(world, options.company_id), targets=60, calls=CALLS)
+        second = {"id": options.company_id + 1, "name": "Second Company", "zone": "America/Los_Angeles", **_URLS}
+        keys = {options.api_key: False, f"{options.api_key}-second": True}
+        companies.add(store, second, now - 100 * DAY, keys)
+        _load_company(acting(world, options.company_id + 1), targets=3, calls=40)
 
 
 def acting(world: World, company_id: int) -> Exchange:
     """Make an exchange in which the sandbox itself acts for a company."""
-    request = Request("POST", "/demo.json", [], {}, b"")
-    return Exchange(world, request, {}, world.options.api_key, company_id)
+    return Exchange(world, Request("POST", "/demo.json", [], {}, b""), {}, world.options.api_key, company_id)
 
 
-def _target(exchange: Exchange, random: Random, index: int) -> int:
-    city, zone = _CITIES[index % len(_CITIES)]
-    trade = _TRADES[index % len(_TRADES)]
-    given: dict[str, object] = {
-        "name": f"{city} {trade} {index + 1}", "number": f"+1{random.randint(201, 989)}555{index:04d}",
-        "tid": f"buyer-{index + 1:03d}", "time_zone": zone, "priority": 1 + index % 3, "weight": 1 + index % 5,
-        "paused": index % 17 == 16, "tag_list": f"<<<vertical:{trade.lower()}>>>,<<<city:{city}>>>",
+def _load_company(exchange: Exchange, targets: int, calls: int) -> None:
+    world = exchange.world
+    random = Random(world.options.seed * 1000 + exchange.company_id)
+    share = 1 if targets > 10 else 4
+    _senders(exchange, share)
+    target_ids = demo_targets.load(exchange, random, targets)
+    _lists(exchange, random, target_ids, share)
+    _calls(exchange, random, calls)
+    demo_targets.fill_caps(world, random, target_ids)
+
+
+def _senders(exchange: Exchange, share: int) -> None:
+    """Make affiliates, campaigns, numbers and pools."""
+    for index in range(12 // share):
+        first, last = _PEOPLE[index % len(_PEOPLE)]
+        given = {"afid": f"{index + 1:04d}", "first_name": first, "last_name": last, "company_name": f"{last} Media {index + 1}"}
+        AFFILIATES.make(exchange, given)
+    for index, trade in enumerate(demo_targets.TRADES[: 5 // share]):
+        CAMPAIGNS.make(exchange, _campaign(index, trade))
+    for index in range(16 // share):
+        given = {
+            "type": "Local" if index % 3 == 2 else "Toll-free", "afid": f"{index % (12 // share) + 1:04d}",
+            "cid": f"{1 + index % (5 // share):04d}", "sid": ("google", "bing", None)[index % 3],
+            "desired_text": "ROOF" if index == 0 else "", "name": f"Landing page {index + 1}",
+        }  # fmt: skip
+        if index == 4:
+            given |= {"timers_attributes": [{"seconds": 30, "url": "https://tracker.example.com/own"}]}
+        NUMBERS.make(exchange, given)
+    for index, (size, held) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // share or 1]):
+        pool = NUMBER_POOLS.make(exchange, {"cid": f"{1 + index:04d}" if share == 1 else "0001", "max_pool_size": size, "reserve_size": 2})
+        provision(exchange.world, pool, held)
+
+
+def _campaign(index: int, trade: str) -> dict[str, Any]:
+    menu: list[dict[str, Any]] = [{"option": "1", "target_number": f"+1646555{1000 + index}"}]
+    if index:
+        menu.append({"option": "2", "target_cid": f"{index:04d}"})
+    return {
+        "cid": f"{index + 1:04d}", "name": f"{trade} leads", "dedupe_seconds": 86_400 if index % 2 else 0,
+        "message": f"Thank you for calling about {trade.lower()}. Press one to continue.",
+        "voice_gender": ("Female", "Male")[index % 2], "menu_options_attributes": menu,
+        "timers_attributes": [
+            {"seconds": 0, "url": "https://tracker.example.com/click"},
+            {"seconds": 90, "url": "https://tracker.example.com/sale"},
+        ],
     }  # fmt: skip
-    if index % 3 != 2:
-        given["hard_cap_attributes"] = {"cap": random.choice((10, 25, 40, 100))}
-    if index % 4 == 1:
-        given["daily_cap_attributes"] = {"cap": 50}
-    if index % 7 == 3:
-        given["hourly_cap_attributes"] = {"cap": 8}
-        given["concurrency_cap"] = 3
-    if index % 2:
-        opening = {"time_open": 900, "time_close": 1700}
-        given["business_hours_attributes"] = [
-            {"day_of_week": day, "work_day": 1 <= day <= 5, **opening} for day in range(7)
-        ]
-    return int(TARGETS.make(exchange, given)["id"])
 
 
-def _groups(exchange: Exchange, targets: list[int]) -> None:
-    for index, trade in enumerate(_TRADES):
-        given = {"name": f"{trade} buyers", "target_ids": targets[index :: len(_TRADES)], "behavior": 1 + index % 2}
-        if index == 0:
-            given["hard_cap_attributes"] = {"cap": 500}
-        TARGET_GROUPS.make(exchange, given)
+def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -> None:
+    """Make contacts, suppressed and static numbers, and caller lists."""
+    store, company_id, now = exchange.store, exchange.company_id, exchange.now
+    for index in range(30 // share):
+        numbers = [{"number": f"+1305555{2000 + index}", "description": "Mobile"}]
+        if index % 3 == 0:
+            numbers.append({"number": f"+1305555{4000 + index}", "description": "Work"})
+        CONTACTS.make(exchange, {"contact_numbers_attributes": numbers, "tag_list": f"<<<name:Caller {index + 1}>>>"})
+    stamp = {"company_id": company_id, "created_at": now - 30 * DAY, "updated_at": now - 30 * DAY}
+    for index in range(40 // share):
+        number = f"+1786555{1000 + random.randint(0, 8) + index * 9}"
+        store.insert("suppressed_numbers", {**stamp, "number": number, "can_resubscribe": index % 2})
+    for index in range(3 // share):
+        STATIC_CALLERS.make(exchange, {"number": f"+1800555{7000 + index}"})
+    campaign_id = store.value("SELECT min(id) FROM campaigns WHERE company_id = ?", (company_id,))
+    lists = [("target", targets[0], "suppressed", 40), ("target", targets[1], "accepted-vip", 5), ("campaign", campaign_id, "suppressed", 12)]
+    for owner, owner_id, name, size in lists:
+        values = {"owner": owner, "owner_id": owner_id, "name": name, "company_id": company_id, "created_at": now}
+        list_id = store.insert("caller_lists", values)
+        uploads.put(store, list_id, [f"+1917555{3000 + index}" for index in range(size)], now - DAY)
 
 
-def _calls(world: World, random: Random) -> None:
-    company_id, now = world.options.company_id, world.clock.now()
-    who = call_maker.cast(world.store, company_id)
-    drawn = call_maker.patterns(random, company_id, who, CALLS)
-    span = 6 * DAY
-    moments = sorted(now - 600_000 - int(random.random() * span) for _ in range(CALLS))
-    call_maker.add_many(world.store, random, drawn, ((moment, None) for moment in moments), [])
-
-
-def _fill_caps(world: World, random: Random, targets: list[int]) -> None:
-    """Fill some hard caps to the brim, some in part, and leave some empty."""
-    now = world.clock.now()
-    for index, target_id in enumerate(targets):
-        for row in caps.current(world.store, "target", target_id, now):
-            if row["cap"] is None:
-                continue
-            share = (1.0, random.uniform(0.2, 0.9), 0.0)[index % 5 % 3] if row["type"] == "Hard" else 0.4
-            caps.fill(world.store, "target", target_id, row["type"], int(row["cap"] * share), now)
+def _calls(exchange: Exchange, random: Random, count: int) -> None:
+    """Spread calls over the last six days, up to ten minutes ago."""
+    company_id, now = exchange.company_id, exchange.now
+    drawn = call_maker.patterns(random, company_id, call_maker.cast(exchange.store, company_id), count)
+    moments = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(count))
+    call_maker.add_many(exchange.store, random, drawn, ((moment, None) for moment in moments), [])

@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from airflow_provider_retreaver.sandbox import calls, companies, target_groups, targets
+from airflow_provider_retreaver.sandbox import (
+    affiliates, caller_lists, calls, campaigns, companies, contacts, number_pools, numbers, reports, static_callers,
+    suppression, target_groups, targets,
+)  # fmt: skip
 from airflow_provider_retreaver.sandbox.crud import Route
 from airflow_provider_retreaver.sandbox.wire import Refusal, Reply, Request, refused
 
-ROUTES: list[Route] = [*companies.ROUTES, *calls.ROUTES, *targets.ROUTES, *target_groups.ROUTES]
+_MODULES = (
+    companies, calls, affiliates, targets, target_groups, campaigns, numbers, number_pools, contacts, suppression,
+    static_callers, caller_lists, reports,
+)  # fmt: skip
+ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
 
 _Compiled = tuple[list[re.Pattern[str]], Route]
 
