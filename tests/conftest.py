@@ -49,5 +49,5 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def project() -> Path:
-    """The folder of the project."""
+    """Give the folder of the project."""
     return PROJECT

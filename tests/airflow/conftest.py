@@ -1,0 +1,159 @@
+"""A laboratory that runs DAG files in a real Airflow of their own, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+RUN_DAG = PROJECT / "scripts" / "run_dag.py"
+
+
+@dataclass(frozen=True)
+class DagRunResult:
+    """What a run left behind.
+
+    `states` and `xcoms` are keyed by task id; a mapped task's by `task_id[map_index]`. `xcoms` holds for every
+    task a mapping of XCom keys to values. `output` is everything the process wrote, task logs included.
+    """
+
+    exit_code: int
+    states: dict[str, str]
+    xcoms: dict[str, dict[str, Any]]
+    output: str
+    logs_dir: Path
+    db_path: Path
+    home: Path
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index < 0 else f"{task_id}[{map_index}]"
+
+
+def _read(db_path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    """Read states and XComs from the metadata database, whose tables are alike on both lines."""
+    xcoms: dict[str, dict[str, Any]] = {}
+    with closing(sqlite3.connect(db_path)) as database:
+        states = {
+            _name(task_id, index): str(state)
+            for task_id, index, state in database.execute("SELECT task_id, map_index, state FROM task_instance")
+        }
+        for task_id, index, key, value in database.execute("SELECT task_id, map_index, key, value FROM xcom"):
+            xcoms.setdefault(_name(task_id, index), {})[key] = json.loads(value)
+    return states, xcoms
+
+
+@dataclass
+class AirflowLab:
+    """Runs DAG files; every run starts from a freshly migrated database."""
+
+    root: Path
+    runs: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Migrate the database that every run starts from a copy of."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        done = self._airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
+        assert done.returncode == 0, done.stdout
+
+    def environment(self, home: Path, extra: Mapping[str, str]) -> dict[str, str]:
+        """Return the whole environment of a child: nothing is inherited but the search path."""
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "dags").mkdir(exist_ok=True)
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TMPDIR": str(self.root),
+            "LANG": "C.UTF-8",
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            **extra,
+        }
+
+    def run_dag(
+        self,
+        path_or_source: Path | str,
+        *,
+        connections: Mapping[str, Mapping[str, Any] | str] | None = None,
+        env: Mapping[str, str] | None = None,
+        logical_date: datetime | None = None,
+        conf: Mapping[str, Any] | None = None,
+        retries: bool = True,
+        dag_id: str | None = None,
+        home: Path | None = None,
+        timeout: float = 120,
+    ) -> DagRunResult:
+        """Run a DAG file (a `Path`) or a DAG's source (a `str`) and return what the run left behind.
+
+        `connections` maps connection ids to URIs or to mappings of a connection's fields. `home` continues in the
+        AIRFLOW_HOME of an earlier run (`DagRunResult.home`) instead of starting afresh. A run that takes longer
+        than `timeout` seconds is killed and fails the test.
+        """
+        if home is None:
+            self.runs += 1
+            home = self.root / f"run-{self.runs}"
+            home.mkdir()
+            shutil.copy2(self.root / "template" / "airflow.db", home / "airflow.db")
+        extra = dict(env or {})
+        for name, connection in (connections or {}).items():
+            text = connection if isinstance(connection, str) else json.dumps(dict(connection))
+            extra[f"AIRFLOW_CONN_{name.upper()}"] = text
+        (home / "dags").mkdir(exist_ok=True)
+        if isinstance(path_or_source, Path):
+            shutil.copy2(path_or_source, home / "dags" / path_or_source.name)
+        else:
+            (home / "dags" / "the_dag.py").write_text(path_or_source, encoding="utf-8")
+        arguments = [str(RUN_DAG), *([dag_id] if dag_id else []), *([] if retries else ["--no-retries"])]
+        if logical_date is not None:
+            arguments.append(f"--logical-date={logical_date.isoformat()}")
+        if conf is not None:
+            arguments.append(f"--conf={json.dumps(dict(conf))}")
+        done = self._airflow(arguments, home, extra, timeout)
+        states, xcoms = _read(home / "airflow.db")
+        return DagRunResult(
+            exit_code=done.returncode,
+            states=states,
+            xcoms=xcoms,
+            output=done.stdout,
+            logs_dir=home / "logs",
+            db_path=home / "airflow.db",
+            home=home,
+        )
+
+    def _airflow(
+        self, arguments: list[str], home: Path, extra: Mapping[str, str], timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env=self.environment(home, extra),
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def airflow_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
+    """Give the laboratory: its database is migrated once, each run works on a copy."""
+    root = tmp_path_factory.mktemp("airflow-lab")
+    yield AirflowLab(root)
+    shutil.rmtree(root, ignore_errors=True)
