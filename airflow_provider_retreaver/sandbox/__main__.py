@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import signal
-import socket
 import sys
+import threading
 from collections.abc import Sequence
+from typing import TextIO
 
 from airflow_provider_retreaver.sandbox.handle import Sandbox
 from airflow_provider_retreaver.sandbox.options import OPTION_NAMES, SandboxOptions
-from airflow_provider_retreaver.sandbox.server import Application, listen, server_for
+from airflow_provider_retreaver.sandbox.server import Application, listen, serving
 
 _EPILOG = """\
 examples:
@@ -32,6 +32,10 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
   GET    routing?at=TIME     who would take a call;               GET targets/ID/open?at=TIME
   POST   targets/ID/fill     {"type": "hard", "filled": 10}       (target_groups/ID/fill too)
   POST   calls_in_progress   {"target_id": 3, "calls_in_progress": 2}
+  POST   number_pools/ID/provision   {"numbers": 9}
+  POST   postback_keys       {"key": "k", "secret": "s", "owner": "target", "owner_id": 3,
+                              "permissions": ["caller_list__show"]}
+  POST   upload_delay        {"seconds": 5}                       of caller list uploads
 """
 
 
@@ -69,32 +73,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = SandboxOptions(**{**values, "legacy_routes": given.legacy_routes == "on"})
         listener = listen(given.host, given.port)
     except (ValueError, OSError) as error:
-        print(f"retreaver-sandbox: {error}", file=sys.stderr)
+        _say(f"retreaver-sandbox: {error}", sys.stderr)
         return 2
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     sandbox = Sandbox(options)
     try:
-        with listener:
-            asyncio.run(_serve(sandbox, given.host, listener))
+        with serving(Application(sandbox, lambda line: _say(line, sys.stderr)), listener):
+            shown = f"[{given.host}]" if ":" in given.host else given.host
+            _say(f"listening on http://{shown}:{listener.getsockname()[1]}", sys.stdout)
+            stop.wait()
     finally:
         sandbox.close()
     return 0
 
 
-async def _serve(sandbox: Sandbox, host: str, listener: socket.socket) -> None:
-    server = server_for(Application(sandbox, lambda line: print(line, file=sys.stderr, flush=True)))
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        server.should_exit = True
-
-    serving = asyncio.create_task(server._serve([listener]))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"listening on http://{shown}:{listener.getsockname()[1]}", flush=True)
-    await serving
+def _say(line: str, stream: TextIO) -> None:
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 if __name__ == "__main__":

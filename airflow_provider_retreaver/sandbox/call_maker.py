@@ -42,7 +42,8 @@ def cast(store: Store, company_id: int) -> Cast:
         rows = store.rows(f"SELECT id FROM {table} WHERE company_id = ? AND deleted = 0 ORDER BY id", (company_id,))
         return [row["id"] for row in rows]
 
-    numbers = store.rows("SELECT id, number FROM numbers WHERE company_id = ? AND deleted = 0 ORDER BY id", (company_id,))
+    sql = "SELECT id, number FROM numbers WHERE company_id = ? AND deleted = 0 ORDER BY id"
+    numbers = store.rows(sql, (company_id,))
     groups = store.rows("SELECT target_id, min(group_id) AS group_id FROM group_members GROUP BY target_id")
     return Cast(
         ids("affiliates"), ids("campaigns"), ids("targets"),
@@ -98,13 +99,16 @@ def times(drawn: dict[str, Any], created: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def add_many(store: Store, random: Random, drawn: list[dict[str, Any]], moments: Iterator[tuple[int, int | None]], uuids: list[str]) -> None:
+def add_many(
+    store: Store, random: Random, drawn: list[dict[str, Any]], moments: Iterator[tuple[int, int | None]],
+    uuids: list[str],
+) -> None:  # fmt: skip
     """Insert calls that share patterns, one a moment (created, and updated where that is told).
 
     The first thousand uuids are noted in ``uuids``.
     """
     places = {name: CALL_COLUMNS.index(name) for name in _OWN}
-    templates = [[one.get(name) for name in CALL_COLUMNS] for one in drawn]
+    templates: list[list[Any]] = [[one.get(name) for name in CALL_COLUMNS] for one in drawn]
     spans = [times(one, 0) for one in drawn]
 
     def rows() -> Iterator[list[Any]]:

@@ -129,4 +129,5 @@ def _relations(call: Row, about: Names, zone: ZoneInfo) -> dict[str, Any]:
 def flow_events(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Tell a call's flow: it came in, was forwarded, ended."""
     moments = (("call_started", "start_time"), ("call_forwarded", "forwarded_time"), ("call_ended", "end_time"))
-    return [{"event": event, "created_at": millis(call[name], zone)} for event, name in moments if call[name] is not None]
+    known = [(event, call[name]) for event, name in moments if call[name] is not None]
+    return [{"event": event, "created_at": millis(moment, zone)} for event, moment in known]

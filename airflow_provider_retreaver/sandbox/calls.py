@@ -8,7 +8,7 @@ from airflow_provider_retreaver.sandbox import call_shapes
 from airflow_provider_retreaver.sandbox.clock import parse_time
 from airflow_provider_retreaver.sandbox.crud import Route
 from airflow_provider_retreaver.sandbox.exchange import Exchange
-from airflow_provider_retreaver.sandbox.paging import link_headers, window
+from airflow_provider_retreaver.sandbox.paging import CallQuery, link_headers, window
 from airflow_provider_retreaver.sandbox.state import Row
 from airflow_provider_retreaver.sandbox.wire import Reply, refused
 
@@ -94,9 +94,8 @@ def list_calls(exchange: Exchange) -> Reply:
     """Answer a page of calls."""
     edition = _edition(exchange)
     where, values = _conditions(exchange, edition)
-    sort, descending = _order(exchange)
     at = window(exchange.request, sizable=edition > 0)
-    total, calls = exchange.world.anchors.page(where, values, sort, descending, at)
+    total, calls = exchange.world.anchors.page(CallQuery(where, tuple(values), *_order(exchange)), at)
     return Reply(_render(exchange, calls, edition), headers=link_headers(exchange.request, at, total))
 
 

@@ -32,14 +32,18 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
         values["cid"] = values.get("cid") or f"{random.getrandbits(32):08x}"
 
 
-def _nested(exchange: Exchange, campaign_id: int, given: Given, creating: bool) -> None:
-    ivr.change(exchange, "campaign", campaign_id, given)
-    if not creating or nested_rows(given, "timers_attributes"):
+def _born(exchange: Exchange, campaign_id: int, given: Given) -> None:
+    """Set the company's default URLs as timers where none are given."""
+    if nested_rows(given, "timers_attributes"):
         return
-    company = exchange.store.row("SELECT * FROM companies WHERE id = ?", (exchange.company_id,)) or {}
+    company = exchange.store.one("SELECT * FROM companies WHERE id = ?", (exchange.company_id,))
     for seconds, name in ((0, "default_click_url"), (90, "default_sale_url")):
-        if company.get(name):
+        if company[name]:
             ivr.add_timer(exchange.store, "campaign", campaign_id, seconds, company[name])
+
+
+def _nested(exchange: Exchange, campaign_id: int, given: Given) -> None:
+    ivr.change(exchange, "campaign", campaign_id, given)
 
 
 def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def _objection(exchange: Exchange, row: Row) -> str | None:
 
 CAMPAIGNS = Resource(
     table="campaigns", envelope="campaign", columns=_COLUMNS, render=_render, customer_id="cid",
-    prepare=_prepare, nested=_nested, objection=_objection,
+    prepare=_prepare, born=_born, nested=_nested, objection=_objection,
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class Clock:
         seconds = self._held if self._held is not None else self._wall() + self._offset
         return int(seconds * 1000)
 
-    def set(self, at: int, hold: bool) -> None:
+    def set(self, at: int, *, hold: bool) -> None:
         """Make it ``at`` (milliseconds) now; ``hold`` stops the clock there."""
         self._held = at / 1000 if hold else None
         self._offset = at / 1000 - self._wall()

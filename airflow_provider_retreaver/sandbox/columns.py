@@ -100,7 +100,9 @@ class Column:
     aliases: tuple[str, ...] = ()
 
 
-def read_columns(columns: Sequence[Column], given: Mapping[str, Any], creating: bool, errors: dict[str, list[str]]) -> dict[str, Any]:
+def read_columns(
+    columns: Sequence[Column], given: Mapping[str, Any], *, creating: bool, errors: dict[str, list[str]]
+) -> dict[str, Any]:
     """Read what was given into column values, collecting the vendor's messages in ``errors``.
 
     Unknown attributes are ignored, as Rails' strong parameters ignore them.

@@ -24,7 +24,7 @@ def reachable(store: Store, key: str) -> list[Row]:
     )
 
 
-def authorize(exchange: Exchange, needs_company: bool) -> None:
+def authorize(exchange: Exchange, *, needs_company: bool) -> None:
     """Find out who asks: 401 for a wrong key, 403 for a company that is missing or not this key's."""
     key = exchange.request.param("api_key") or ""
     store = exchange.store
@@ -58,9 +58,7 @@ def _find(exchange: Exchange) -> Row:
 
 
 def _active(exchange: Exchange) -> Reply:
-    row = exchange.store.row("SELECT * FROM companies WHERE id = ?", (exchange.company_id,))
-    assert row is not None
-    return Reply(render(row))
+    return Reply(render(exchange.store.one("SELECT * FROM companies WHERE id = ?", (exchange.company_id,))))
 
 
 def _get(exchange: Exchange) -> Reply:
@@ -74,9 +72,9 @@ def _list(exchange: Exchange) -> Reply:
     return Reply([render(row) for row in page], headers=link_headers(exchange.request, at, len(rows)))
 
 
-def _values(exchange: Exchange, creating: bool) -> dict[str, Any]:
+def _values(exchange: Exchange, *, creating: bool) -> dict[str, Any]:
     errors: dict[str, list[str]] = {}
-    values = read_columns(_COLUMNS, exchange.request.envelope("company"), creating, errors)
+    values = read_columns(_COLUMNS, exchange.request.envelope("company"), creating=creating, errors=errors)
     if errors:
         raise invalid(errors)
     return values
@@ -91,12 +89,14 @@ def add(store: Store, values: dict[str, Any], now: int, keys: dict[str, bool]) -
 
 
 def _create(exchange: Exchange) -> Reply:
-    exchange.args["id"] = str(add(exchange.store, _values(exchange, True), exchange.now, {exchange.key: False}))
+    exchange.args["id"] = str(
+        add(exchange.store, _values(exchange, creating=True), exchange.now, {exchange.key: False})
+    )
     return _get(exchange)
 
 
 def _update(exchange: Exchange) -> Reply:
-    values = _values(exchange, False)
+    values = _values(exchange, creating=False)
     exchange.store.update("companies", _find(exchange)["id"], {**values, "updated_at": exchange.now})
     return _get(exchange)
 

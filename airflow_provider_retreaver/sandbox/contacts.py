@@ -21,7 +21,7 @@ def _prepare(_exchange: Exchange, given: Given, _values: dict[str, Any], errors:
         errors["contact_numbers"] = ["can't be blank"]
 
 
-def _nested(exchange: Exchange, contact_id: int, given: Given, _creating: bool) -> None:
+def _nested(exchange: Exchange, contact_id: int, given: Given) -> None:
     for row in nested_rows(given, "contact_numbers_attributes"):
         mine = None
         if row.get("id") is not None:

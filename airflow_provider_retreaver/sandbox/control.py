@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.sandbox import caps, control_calls, demo, routing
+from airflow_provider_retreaver.sandbox import caps, control_calls, demo, number_pools, postback_keys, routing
 from airflow_provider_retreaver.sandbox.clock import millis, parse_time
 from airflow_provider_retreaver.sandbox.faults import read_fault
 from airflow_provider_retreaver.sandbox.state import Row
@@ -77,7 +77,7 @@ def _add_faults(sandbox: Sandbox, request: Request) -> Reply:
     return Reply({"faults": len(sandbox.weather.scripted)})
 
 
-def _clear_faults(sandbox: Sandbox, request: Request) -> Reply:
+def _clear_faults(sandbox: Sandbox, _request: Request) -> Reply:
     sandbox.weather.scripted.clear()
     return Reply(status=204)
 
@@ -89,7 +89,7 @@ def _requests(sandbox: Sandbox, request: Request) -> Reply:
     return Reply(sandbox.log.since(int(since)))
 
 
-def _clear_requests(sandbox: Sandbox, request: Request) -> Reply:
+def _clear_requests(sandbox: Sandbox, _request: Request) -> Reply:
     sandbox.log.clear()
     return Reply(status=204)
 
@@ -100,7 +100,7 @@ def _clock(sandbox: Sandbox, request: Request) -> Reply:
     if not given or not given.keys() <= {"now", "advance", "hold"}:
         raise refused(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
     if "now" in given or "hold" in given:
-        clock.set(_moment(given["now"]) if "now" in given else clock.now(), bool(given.get("hold", False)))
+        clock.set(_moment(given["now"]) if "now" in given else clock.now(), hold=bool(given.get("hold", False)))
     if "advance" in given:
         if not isinstance(given["advance"], int | float):
             raise refused(400, "advance is a number of seconds")
@@ -108,7 +108,7 @@ def _clock(sandbox: Sandbox, request: Request) -> Reply:
     return _now(sandbox, request)
 
 
-def _now(sandbox: Sandbox, request: Request) -> Reply:
+def _now(sandbox: Sandbox, _request: Request) -> Reply:
     return Reply({"now": millis(sandbox.world.clock.now())})
 
 
@@ -129,7 +129,8 @@ def _routing(sandbox: Sandbox, request: Request) -> Reply:
 
 def _open(sandbox: Sandbox, request: Request, target_id: str) -> Reply:
     moment = _asked_moment(sandbox, request)
-    opened, reason = routing.verdict(sandbox.world.store, _target(sandbox, target_id), moment)
+    target, caller = _target(sandbox, target_id), request.param("caller")
+    opened, reason = routing.verdict(sandbox.world.store, target, moment, caller)
     return Reply({"open": opened, "reason": reason})
 
 
@@ -156,6 +157,44 @@ def _in_progress(sandbox: Sandbox, request: Request) -> Reply:
     return Reply(given)
 
 
+def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
+    """Issue a key for caller lists on a company, a target or a campaign, with chosen permissions."""
+    given = {
+        "company_id": sandbox.options.company_id, "owner": "company", "owner_id": 0,
+        "permissions": list(postback_keys.PERMISSIONS), **_object(request),
+    }  # fmt: skip
+    names = {"key", "secret", "company_id", "owner", "owner_id", "permissions"}
+    if given.keys() != names or given["owner"] not in postback_keys.OWNERS:
+        raise refused(400, f"postback_keys takes {', '.join(sorted(names))}; owner is company, target or campaign")
+    unknown = sorted(set(given["permissions"]) - set(postback_keys.PERMISSIONS))
+    if unknown:
+        raise refused(400, f"there is no permission {', '.join(unknown)}")
+    postback_keys.issue(sandbox.world.store, **given)
+    return Reply(given)
+
+
+def _provision(sandbox: Sandbox, request: Request, pool_id: str) -> Reply:
+    """Let a pool hold so many numbers."""
+    given, store = _object(request), sandbox.world.store
+    wanted = given.get("numbers")
+    pool = store.row("SELECT * FROM number_pools WHERE id = ? AND deleted = 0", (pool_id,))
+    if pool is None:
+        raise refused(404, f"there is no number pool {pool_id}")
+    if given.keys() != {"numbers"} or not isinstance(wanted, int) or not 0 <= wanted <= pool["max_pool_size"]:
+        raise refused(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
+    number_pools.provision(sandbox.world, pool, wanted)
+    return Reply(given)
+
+
+def _upload_delay(sandbox: Sandbox, request: Request) -> Reply:
+    given = _object(request)
+    seconds = given.get("seconds")
+    if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or seconds < 0:
+        raise refused(400, 'upload_delay takes "seconds" (0 or more)')
+    sandbox.world.upload_delay = float(seconds)
+    return Reply(given)
+
+
 _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
     (method, re.compile(path), handler)
     for method, path, handler in (
@@ -164,7 +203,8 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
         ("GET", r"requests", _requests), ("DELETE", r"requests", _clear_requests),
         ("POST", r"clock", _clock), ("GET", r"clock", _now), ("GET", r"routing", _routing),
         ("GET", r"targets/(\d+)/open", _open), ("POST", r"(targets|target_groups)/(\d+)/fill", _fill),
-        ("POST", r"calls_in_progress", _in_progress),
+        ("POST", r"calls_in_progress", _in_progress), ("POST", r"postback_keys", _postback_key),
+        ("POST", r"number_pools/(\d+)/provision", _provision), ("POST", r"upload_delay", _upload_delay),
     )
 )  # fmt: skip
 

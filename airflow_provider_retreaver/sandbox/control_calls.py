@@ -23,7 +23,11 @@ _PLAIN = (
 )  # fmt: skip
 _MONEY = ("revenue", "payout", "cost")
 _JSON = ("tags", "keys_pressed")
-_CUSTOMER = {"afid": ("affiliates", "affiliate_id"), "cid": ("campaigns", "campaign_id"), "tid": ("targets", "target_id")}
+_CUSTOMER = {
+    "afid": ("affiliates", "affiliate_id"),
+    "cid": ("campaigns", "campaign_id"),
+    "tid": ("targets", "target_id"),
+}
 _SPREAD = ("created_at_start", "created_at_end", "counted")
 
 

@@ -29,7 +29,11 @@ def _money(value: Any) -> float:
         raise Wrong("is not a number") from error
 
 
-_GROUP = (Column("name"), Column("conversion_type", one_of("timer"), optional=False), Column("dedupe_seconds", _dedupe, optional=False))
+_GROUP = (
+    Column("name"),
+    Column("conversion_type", one_of("timer"), optional=False),
+    Column("dedupe_seconds", _dedupe, optional=False),
+)
 _PART = (Column("seconds", natural, required=True), Column("revenue", _money, required=True))
 
 
@@ -46,7 +50,9 @@ def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
             _save(exchange, "conversions", _PART, part, ("group_id", group_id))
 
 
-def _save(exchange: Exchange, table: str, columns: tuple[Column, ...], given: dict[str, Any], parent: tuple[str, int]) -> int | None:
+def _save(
+    exchange: Exchange, table: str, columns: tuple[Column, ...], given: dict[str, Any], parent: tuple[str, int]
+) -> int | None:
     """Add, change or (giving None) delete one row; Refusal 422 for an id of someone else's."""
     store = exchange.store
     name, parent_id = parent
@@ -58,7 +64,7 @@ def _save(exchange: Exchange, table: str, columns: tuple[Column, ...], given: di
             store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
             return None
     errors: dict[str, list[str]] = {}
-    values = read_columns(columns, given, row_id is None, errors)
+    values = read_columns(columns, given, creating=row_id is None, errors=errors)
     if errors:
         raise invalid({f"{table}.{field}": texts for field, texts in errors.items()})
     if row_id is not None:
@@ -71,9 +77,8 @@ def _save(exchange: Exchange, table: str, columns: tuple[Column, ...], given: di
 def of(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
     """Give the groups of a target as the vendor writes them."""
     store = exchange.store
-    groups = store.rows(
-        "SELECT id, name, conversion_type, dedupe_seconds FROM conversion_groups WHERE target_id = ? ORDER BY id", (target_id,)
-    )
+    names = "id, name, conversion_type, dedupe_seconds"
+    groups = store.rows(f"SELECT {names} FROM conversion_groups WHERE target_id = ? ORDER BY id", (target_id,))
     for group in groups:
         sql = "SELECT id, seconds, revenue FROM conversions WHERE group_id = ? ORDER BY id"
         group["conversions"] = store.rows(sql, (group["id"],))

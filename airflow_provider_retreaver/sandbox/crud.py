@@ -30,20 +30,26 @@ class Route:
     access: str = "company"
 
 
-def _nothing(exchange: Exchange, row_id: int, given: Given, creating: bool) -> None:
+def _nothing(_exchange: Exchange, _row_id: int, _given: Given) -> None:
     """Save no nested objects."""
 
 
-def _no_values(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+def _no_values(
+    _exchange: Exchange, _given: Given, _values: dict[str, Any], _errors: Errors, _row: Row | None
+) -> None:
     """Derive no values."""
 
 
-def _no_objection(exchange: Exchange, row: Row) -> str | None:
+def _no_objection(_exchange: Exchange, _row: Row) -> str | None:
     """Let everything be deleted."""
     return None
 
 
-def _no_filters(exchange: Exchange) -> tuple[str, list[Any]]:
+def _no_cleanup(_exchange: Exchange, _row: Row) -> None:
+    """Leave nothing behind."""
+
+
+def _no_filters(_exchange: Exchange) -> tuple[str, list[Any]]:
     """Filter by nothing."""
     return "", []
 
@@ -53,7 +59,8 @@ class Resource:
     """A table, how its rows look on the wire, and the vendor's rules about it.
 
     ``customer_id`` is also a path (``/targets/tid/{tid}``) and unique within a company; ``unique`` is just that.
-    ``prepare`` adds or checks column values before saving; ``nested`` saves what hangs on the row;
+    ``prepare`` adds or checks column values before saving; ``born`` gives a new row what every one has;
+    ``nested`` saves what was passed in and hangs on the row;
     ``objection`` says why a row cannot be deleted; ``cleanup`` removes what goes with it.
     """
 
@@ -64,9 +71,10 @@ class Resource:
     customer_id: str | None = None
     unique: str | None = None
     prepare: Callable[[Exchange, Given, dict[str, Any], Errors, Row | None], None] = _no_values
-    nested: Callable[[Exchange, int, Given, bool], None] = _nothing
+    born: Callable[[Exchange, int, Given], None] = _nothing
+    nested: Callable[[Exchange, int, Given], None] = _nothing
     objection: Callable[[Exchange, Row], str | None] = _no_objection
-    cleanup: Callable[[Exchange, Row], None] | None = None
+    cleanup: Callable[[Exchange, Row], None] = _no_cleanup
     filters: Callable[[Exchange], tuple[str, list[Any]]] = _no_filters
 
     def find(self, exchange: Exchange) -> Row:
@@ -98,7 +106,9 @@ class Resource:
         """Answer a page of 25; versioned routes take ``per_page``."""
         extra, values = self.filters(exchange)
         where = f"company_id = ? AND deleted = 0{extra}"
-        total = exchange.store.value(f"SELECT count(*) FROM {self.table} WHERE {where}", (exchange.company_id, *values))
+        total = exchange.store.value(
+            f"SELECT count(*) FROM {self.table} WHERE {where}", (exchange.company_id, *values)
+        )
         at = window(exchange.request, sizable=exchange.request.segments[:1] == ["api"])
         rows = exchange.store.rows(
             f"SELECT * FROM {self.table} WHERE {where} ORDER BY id LIMIT ? OFFSET ?",
@@ -115,7 +125,8 @@ class Resource:
         values = self._values(exchange, given, None)
         stamp = {"company_id": exchange.company_id, "created_at": exchange.now, "updated_at": exchange.now}
         row_id = exchange.store.insert(self.table, {**stamp, **values})
-        self.nested(exchange, row_id, given, True)
+        self.born(exchange, row_id, given)
+        self.nested(exchange, row_id, given)
         return self._reload(exchange, row_id)
 
     def update(self, exchange: Exchange) -> Reply:
@@ -127,7 +138,7 @@ class Resource:
         """Change an object, or refuse with 422."""
         values = self._values(exchange, given, row)
         exchange.store.update(self.table, row["id"], {**values, "updated_at": exchange.now})
-        self.nested(exchange, row["id"], given, False)
+        self.nested(exchange, row["id"], given)
         return self._reload(exchange, row["id"])
 
     def delete(self, exchange: Exchange) -> Reply:
@@ -137,18 +148,15 @@ class Resource:
         if reason is not None:
             raise invalid({"base": [reason]})
         exchange.store.update(self.table, row["id"], {"deleted": 1})
-        if self.cleanup is not None:
-            self.cleanup(exchange, row)
+        self.cleanup(exchange, row)
         return Reply(status=204)
 
     def _reload(self, exchange: Exchange, row_id: int) -> Row:
-        row = exchange.store.row(f"SELECT * FROM {self.table} WHERE id = ?", (row_id,))
-        assert row is not None
-        return row
+        return exchange.store.one(f"SELECT * FROM {self.table} WHERE id = ?", (row_id,))
 
     def _values(self, exchange: Exchange, given: Given, row: Row | None) -> dict[str, Any]:
         errors: Errors = {}
-        values = read_columns(self.columns, given, row is None, errors)
+        values = read_columns(self.columns, given, creating=row is None, errors=errors)
         self.prepare(exchange, given, values, errors, row)
         unique = self.customer_id or self.unique
         if unique and values.get(unique):
@@ -160,7 +168,7 @@ class Resource:
         return values
 
 
-def routes(resource: Resource, path: str, verbs: str = "lgcud", legacy: bool = False) -> list[Route]:
+def routes(resource: Resource, path: str, verbs: str = "lgcud", *, legacy: bool = False) -> list[Route]:
     """Make the routes of a resource: by id, and by customer ID where it has one."""
     made = []
     if "l" in verbs:

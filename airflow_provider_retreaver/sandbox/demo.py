@@ -21,7 +21,7 @@ _URLS = {
     "default_click_url": "https://tracker.example.com/click?a=[affiliate_id]&c=[campaign_id]&s=[sub_id]",
     "default_sale_url": "https://tracker.example.com/sale?c=[campaign_id]&t=[call_log_id]",
 }
-_PEOPLE = (("Nancy", "Drew"), ("Frank", "Hardy"), ("Trixie", "Belden"), ("Jupiter", "Jones"), ("Encyclopedia", "Brown"))
+_PEOPLE = (("Nancy", "Drew"), ("Frank", "Hardy"), ("Trixie", "Belden"), ("Jupiter", "Jones"), ("Leroy", "Brown"))
 
 
 def load(world: World, what: str) -> None:
@@ -45,7 +45,7 @@ def acting(world: World, company_id: int) -> Exchange:
 
 def _load_company(exchange: Exchange, targets: int, calls: int) -> None:
     world = exchange.world
-    random = Random(world.options.seed * 1000 + exchange.company_id)
+    random = Random(world.options.seed * 1000 + exchange.company_id)  # noqa: S311 - the same seed, the same account
     share = 1 if targets > 10 else 4
     _senders(exchange, share)
     target_ids = demo_targets.load(exchange, random, targets)
@@ -58,12 +58,13 @@ def _senders(exchange: Exchange, share: int) -> None:
     """Make affiliates, campaigns, numbers and pools."""
     for index in range(12 // share):
         first, last = _PEOPLE[index % len(_PEOPLE)]
-        given = {"afid": f"{index + 1:04d}", "first_name": first, "last_name": last, "company_name": f"{last} Media {index + 1}"}
-        AFFILIATES.make(exchange, given)
+        company = f"{last} Media {index + 1}"
+        names = {"first_name": first, "last_name": last, "company_name": company}
+        AFFILIATES.make(exchange, {"afid": f"{index + 1:04d}", **names})
     for index, trade in enumerate(demo_targets.TRADES[: 5 // share]):
         CAMPAIGNS.make(exchange, _campaign(index, trade))
     for index in range(16 // share):
-        given = {
+        given: dict[str, Any] = {
             "type": "Local" if index % 3 == 2 else "Toll-free", "afid": f"{index % (12 // share) + 1:04d}",
             "cid": f"{1 + index % (5 // share):04d}", "sid": ("google", "bing", None)[index % 3],
             "desired_text": "ROOF" if index == 0 else "", "name": f"Landing page {index + 1}",
@@ -72,8 +73,8 @@ def _senders(exchange: Exchange, share: int) -> None:
             given |= {"timers_attributes": [{"seconds": 30, "url": "https://tracker.example.com/own"}]}
         NUMBERS.make(exchange, given)
     for index, (size, held) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // share or 1]):
-        pool = NUMBER_POOLS.make(exchange, {"cid": f"{1 + index:04d}" if share == 1 else "0001", "max_pool_size": size, "reserve_size": 2})
-        provision(exchange.world, pool, held)
+        given = {"cid": f"{1 + index:04d}", "max_pool_size": size, "reserve_size": 2}
+        provision(exchange.world, NUMBER_POOLS.make(exchange, given), held)
 
 
 def _campaign(index: int, trade: str) -> dict[str, Any]:
@@ -106,7 +107,10 @@ def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -
     for index in range(3 // share):
         STATIC_CALLERS.make(exchange, {"number": f"+1800555{7000 + index}"})
     campaign_id = store.value("SELECT min(id) FROM campaigns WHERE company_id = ?", (company_id,))
-    lists = [("target", targets[0], "suppressed", 40), ("target", targets[1], "accepted-vip", 5), ("campaign", campaign_id, "suppressed", 12)]
+    lists = (
+        ("target", targets[0], "suppressed", 40), ("target", targets[1], "accepted-vip", 5),
+        ("campaign", campaign_id, "suppressed", 12),
+    )  # fmt: skip
     for owner, owner_id, name, size in lists:
         values = {"owner": owner, "owner_id": owner_id, "name": name, "company_id": company_id, "created_at": now}
         list_id = store.insert("caller_lists", values)

@@ -51,7 +51,9 @@ def _given(random: Random, index: int) -> dict[str, Any]:
         given |= {"hourly_cap_attributes": {"cap": 8}, "concurrency_cap": 3}
     if index % 10 == 5:
         group = {"name": "Sale", "conversion_type": "timer", "dedupe_seconds": 86_400}
-        given["conversion_groups_attributes"] = [{**group, "conversions_attributes": [{"seconds": 90, "revenue": 22.5}]}]
+        given["conversion_groups_attributes"] = [
+            {**group, "conversions_attributes": [{"seconds": 90, "revenue": 22.5}]}
+        ]
     if index % 2:
         given["business_hours_attributes"] = [_day(day, night=index % 12 == 11) for day in range(7)]
     return given

@@ -87,7 +87,7 @@ class Weather:
     def __init__(self, options: SandboxOptions) -> None:
         """Begin with no scripted fault."""
         self._options = options
-        self._random = Random(options.seed)
+        self._random = Random(options.seed)  # noqa: S311 - the same seed, the same weather
         self.scripted: list[Fault] = []
         self._tokens = self._burst = max(1.0, options.rate_limit or 1.0)
         self._filled_at = options.ticks()

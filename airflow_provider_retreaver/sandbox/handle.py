@@ -28,7 +28,7 @@ class Sandbox:
         """Open the database; a new one is filled as ``options.load`` says."""
         self.options = options = options or SandboxOptions()
         store = Store(options.database)
-        self.world = World(options, store, Clock(options.wall), Anchors(store), Random(options.seed))
+        self.world = World(options, store, Clock(options.wall), Anchors(store), Random(options.seed))  # noqa: S311 - the same seed, the same account
         self.weather = Weather(options)
         self.log = RequestLog()
         with store.transaction():
@@ -82,7 +82,7 @@ class Sandbox:
             exchange = Exchange(self.world, request, args)
             with self.world.store.transaction():
                 if route.access != "open":
-                    companies.authorize(exchange, route.access == "company")
+                    companies.authorize(exchange, needs_company=route.access == "company")
                 return write(route.handler(exchange), form)
         except Refusal as refusal:
             return _refuse(refusal, form)

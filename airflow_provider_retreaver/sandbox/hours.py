@@ -37,12 +37,16 @@ _COLUMNS = (
 _DEFAULT = {"work_day": 1, "time_open": 0, "time_close": 2400, "invert": 0}
 
 
-def change(exchange: Exchange, target_id: int, given: dict[str, Any], creating: bool) -> None:
-    """Apply ``business_hours_attributes``; a new target without them is open at all times."""
-    rows = nested_rows(given, "business_hours_attributes")
-    if creating and not rows:
-        rows = [{"day_of_week": day} for day in range(7)]
-    for row in rows:
+def open_always(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+    """Give a new target that brings no hours of its own seven open days."""
+    if not nested_rows(given, "business_hours_attributes"):
+        for day in range(7):
+            _change_one(exchange, target_id, {"day_of_week": day})
+
+
+def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+    """Apply ``business_hours_attributes``."""
+    for row in nested_rows(given, "business_hours_attributes"):
         _change_one(exchange, target_id, row)
 
 
@@ -69,13 +73,14 @@ def _change_one(exchange: Exchange, target_id: int, given: dict[str, Any]) -> No
             store.run("DELETE FROM business_hours WHERE id = ?", (row_id,))
             return
     errors: dict[str, list[str]] = {}
-    values = read_columns(_COLUMNS, given, row_id is None, errors)
+    values = read_columns(_COLUMNS, given, creating=row_id is None, errors=errors)
     if errors:
         raise invalid({f"business_hours.{name}": texts for name, texts in errors.items()})
     if row_id is not None:
         store.update("business_hours", row_id, {**values, "updated_at": now})
     else:
-        store.insert("business_hours", {**_DEFAULT, **values, "target_id": target_id, "created_at": now, "updated_at": now})
+        stamp = {"target_id": target_id, "created_at": now, "updated_at": now}
+        store.insert("business_hours", {**_DEFAULT, **values, **stamp})
 
 
 def of(store: Store, target_id: int) -> list[Row]:

@@ -7,7 +7,16 @@ import binascii
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.clock import seconds_z
-from airflow_provider_retreaver.sandbox.columns import Column, Wrong, natural, one_of, phone_or_sip, read_columns, text, truth
+from airflow_provider_retreaver.sandbox.columns import (
+    Column,
+    Wrong,
+    natural,
+    one_of,
+    phone_or_sip,
+    read_columns,
+    text,
+    truth,
+)  # fmt: skip
 from airflow_provider_retreaver.sandbox.exchange import Exchange
 from airflow_provider_retreaver.sandbox.hours import nested_rows
 from airflow_provider_retreaver.sandbox.state import Row, Store

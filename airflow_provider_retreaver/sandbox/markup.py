@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET  # noqa: N817 - its usual name
 from typing import Any
-from xml.etree import ElementTree as tree
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -13,21 +13,22 @@ def document(value: Any) -> bytes:
     """Write a wrapped item or a list of wrapped items."""
     if isinstance(value, list):
         name = next(iter(value[0])) if value else "object"
-        root = tree.Element("nil-classes" if not value else name.replace("_", "-") + "s", type="array")
+        root = ET.Element("nil-classes" if not value else name.replace("_", "-") + "s", type="array")
         for item in value:
             _add(root, name, item[name])
     else:
         name = next(iter(value)) if len(value) == 1 else "hash"
-        holder = tree.Element("holder")
+        holder = ET.Element("holder")
         _add(holder, name, value[name] if len(value) == 1 else value)
         root = holder[0]
-    tree.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + tree.tostring(root, encoding="utf-8") + b"\n"
+    ET.indent(root)
+    body: bytes = ET.tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
 
 
-def _add(parent: tree.Element, name: str, value: Any) -> None:
+def _add(parent: ET.Element, name: str, value: Any) -> None:
     """Add one element with Rails' type attributes."""
-    element = tree.SubElement(parent, name.replace("_", "-"))
+    element = ET.SubElement(parent, name.replace("_", "-"))
     if value is None:
         element.set("nil", "true")
     elif isinstance(value, bool):
@@ -45,8 +46,8 @@ def _add(parent: tree.Element, name: str, value: Any) -> None:
     elif isinstance(value, list):
         element.set("type", "array")
         for inner in value:
-            wrapped = isinstance(inner, dict) and len(inner) == 1
-            _add(element, next(iter(inner)) if wrapped else name.removesuffix("s"), next(iter(inner.values())) if wrapped else inner)
+            own = next(iter(inner)) if isinstance(inner, dict) and len(inner) == 1 else None
+            _add(element, own or name.removesuffix("s"), inner[own] if own else inner)
     else:
         if _MOMENT.match(str(value)):
             element.set("type", "datetime")

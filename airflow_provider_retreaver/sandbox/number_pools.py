@@ -68,7 +68,10 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     }  # fmt: skip
     if row["google_analytics"]:
         shown["google_analytics_paths"] = [
-            {"name": f"Network timer ({kind})", "path": f"/callpixels/{uuid.uuid5(uuid.NAMESPACE_OID, f'{pool_id}{kind}')}"}
+            {
+                "name": f"Network timer ({kind})",
+                "path": f"/callpixels/{uuid.uuid5(uuid.NAMESPACE_OID, f'{pool_id}{kind}')}",
+            }
             for kind in ("always", "connect")
         ]
     return shown

@@ -55,7 +55,7 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
         values["number"] = draw(exchange.store, exchange.world.random, kind, country, wish)
 
 
-def _nested(exchange: Exchange, number_id: int, given: Given, _creating: bool) -> None:
+def _nested(exchange: Exchange, number_id: int, given: Given) -> None:
     ivr.change(exchange, "number", number_id, given)
 
 

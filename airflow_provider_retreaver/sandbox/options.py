@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 POSTBACK_KEY = "0b54c1f6-6d3c-4a39-9d0c-1f8a2f3f5a10"
-POSTBACK_SECRET = "sandbox-secret"
+POSTBACK_SECRET = "sandbox-secret"  # noqa: S105 - opens this sandbox and nothing else
 
 
 @dataclass(frozen=True, slots=True)

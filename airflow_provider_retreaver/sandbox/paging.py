@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from airflow_provider_retreaver.sandbox.state import Row, Store
@@ -32,7 +32,7 @@ class Window:
         return (self.page - 1) * self.size
 
 
-def window(request: Request, sizable: bool) -> Window:
+def window(request: Request, *, sizable: bool) -> Window:
     """Read ``page`` and, where the vendor takes it, ``per_page``; nonsense means the default."""
     size = _positive(request.param("per_page"), PAGE) if sizable else PAGE
     return Window(_positive(request.param("page"), 1), min(size, LARGEST))
@@ -62,18 +62,45 @@ def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, st
     return [("Link", ", ".join(links))]
 
 
+@dataclass(frozen=True, slots=True)
+class CallQuery:
+    """Which calls, in which order."""
+
+    where: str
+    values: tuple[Any, ...]
+    sort: str = "created_at"
+    descending: bool = True
+
+    def reversed(self) -> CallQuery:
+        """Read the same calls from the other end."""
+        return replace(self, descending=not self.descending)
+
+
+_Key = tuple[Any, int]
+
+
 @dataclass(slots=True)
 class _Track:
-    """What is known of one query's rows: how many, and the sort key found at some offsets."""
+    """Where some pages of a query begin: offsets, and the sort keys found there."""
 
-    version: int
-    total: int
     offsets: list[int] = field(default_factory=list)
-    keys: list[tuple[Any, int]] = field(default_factory=list)
+    keys: list[_Key] = field(default_factory=list)
+
+    def before(self, offset: int) -> tuple[int, _Key | None]:
+        """Give the nearest known place at or before ``offset``."""
+        index = bisect_right(self.offsets, offset) - 1
+        return (self.offsets[index], self.keys[index]) if index >= 0 else (0, None)
+
+    def remember(self, offset: int, key: _Key) -> None:
+        """Note where a page begins."""
+        place = bisect_right(self.offsets, offset)
+        if place == 0 or self.offsets[place - 1] != offset:
+            self.offsets.insert(place, offset)
+            self.keys.insert(place, key)
 
 
 class Anchors:
-    """Pages of ``calls`` in key order, remembering where pages began until the calls change.
+    """Pages of ``calls`` in key order, remembering where pages begin until the calls change.
 
     A page next to one that was read starts from that one's key; any other starts from the nearest
     known place or from the nearer end, stepping over index entries only.
@@ -82,65 +109,59 @@ class Anchors:
     def __init__(self, store: Store) -> None:
         """Begin with nothing known."""
         self._store = store
-        self._tracks: OrderedDict[Hashable, _Track] = OrderedDict()
+        self._version = store.calls_version
+        self._totals: OrderedDict[tuple[str, tuple[Any, ...]], int] = OrderedDict()
+        self._tracks: OrderedDict[CallQuery, _Track] = OrderedDict()
 
-    def total(self, where: str, values: Sequence[Any]) -> int:
-        """Count the rows that match."""
-        return self._track(where, values, "", False).total
-
-    def page(self, where: str, values: Sequence[Any], sort: str, descending: bool, at: Window) -> tuple[int, list[Row]]:
+    def page(self, query: CallQuery, at: Window) -> tuple[int, list[Row]]:
         """Give the count of all rows and the rows of one page."""
-        track = self._track(where, values, sort, descending)
-        if at.offset >= track.total:
-            return track.total, []
-        index = bisect_right(track.offsets, at.offset) - 1
-        known = track.offsets[index] if index >= 0 else 0
-        behind = track.total - at.offset
+        if self._version != self._store.calls_version:
+            self._totals.clear()
+            self._tracks.clear()
+            self._version = self._store.calls_version
+        total = _kept(self._totals, (query.where, query.values), lambda: self._count(query))
+        if at.offset >= total:
+            return total, []
+        track = _kept(self._tracks, query, _Track)
+        known, start = track.before(at.offset)
+        behind = total - at.offset
         if behind < at.offset - known:
             length = min(at.size, behind)
-            found = self._keys(where, values, sort, not descending, None, behind - length, length)[::-1]
+            found = self._keys(query.reversed(), None, behind - length, length)[::-1]
         else:
-            start = track.keys[index] if index >= 0 else None
-            found = self._keys(where, values, sort, descending, start, at.offset - known, at.size)
-        self._remember(track, at.offset, found[0])
-        ids = [row_id for _, row_id in found]
-        marks = ",".join("?" * len(ids))
-        rows = {row["id"]: row for row in self._store.rows(f"SELECT * FROM calls WHERE id IN ({marks})", ids)}
-        return track.total, [rows[row_id] for row_id in ids]
+            found = self._keys(query, start, at.offset - known, at.size)
+        track.remember(at.offset, found[0])
+        return total, self._rows([row_id for _, row_id in found])
 
-    def _track(self, where: str, values: Sequence[Any], sort: str, descending: bool) -> _Track:
-        signature = (where, tuple(values), sort, descending)
-        track = self._tracks.get(signature)
-        if track is None or track.version != self._store.calls_version:
-            twin = next((t for s, t in self._tracks.items() if self._same_rows(s, t, where, values)), None)
-            total = twin.total if twin else self._store.value(f"SELECT count(*) FROM calls WHERE {where}", values)
-            track = self._tracks[signature] = _Track(self._store.calls_version, total)
-        self._tracks.move_to_end(signature)
-        while len(self._tracks) > _REMEMBERED:
-            self._tracks.popitem(last=False)
-        return track
+    def _count(self, query: CallQuery) -> int:
+        return int(self._store.value(f"SELECT count(*) FROM calls WHERE {query.where}", query.values))
 
-    def _same_rows(self, signature: Hashable, track: _Track, where: str, values: Sequence[Any]) -> bool:
-        """Say whether a track counts the same rows, whatever their order."""
-        assert isinstance(signature, tuple)
-        return track.version == self._store.calls_version and signature[:2] == (where, tuple(values))
-
-    def _keys(
-        self, where: str, values: Sequence[Any], sort: str, descending: bool,
-        start: tuple[Any, int] | None, skip: int, count: int,
-    ) -> list[tuple[Any, int]]:  # fmt: skip
+    def _keys(self, query: CallQuery, start: _Key | None, skip: int, count: int) -> list[_Key]:
         """Read sort keys from ``start`` (included) on, after ``skip`` of them."""
-        direction, compare = ("DESC", "<=") if descending else ("ASC", ">=")
-        begin = f" AND ({sort}, id) {compare} (?, ?)" if start else ""
+        direction, compare = ("DESC", "<=") if query.descending else ("ASC", ">=")
+        begin = f" AND ({query.sort}, id) {compare} (?, ?)" if start else ""
         rows = self._store.rows(
-            f"SELECT {sort} AS k, id FROM calls WHERE {where}{begin} ORDER BY {sort} {direction}, id {direction} LIMIT ? OFFSET ?",
-            (*values, *(start or ()), count, skip),
+            f"SELECT {query.sort} AS k, id FROM calls WHERE {query.where}{begin} "
+            f"ORDER BY {query.sort} {direction}, id {direction} LIMIT ? OFFSET ?",
+            (*query.values, *(start or ()), count, skip),
         )
         return [(row["k"], row["id"]) for row in rows]
 
-    @staticmethod
-    def _remember(track: _Track, offset: int, key: tuple[Any, int]) -> None:
-        place = bisect_right(track.offsets, offset)
-        if place == 0 or track.offsets[place - 1] != offset:
-            track.offsets.insert(place, offset)
-            track.keys.insert(place, key)
+    def _rows(self, ids: list[int]) -> list[Row]:
+        marks = ",".join("?" * len(ids))
+        rows = {row["id"]: row for row in self._store.rows(f"SELECT * FROM calls WHERE id IN ({marks})", ids)}
+        return [rows[row_id] for row_id in ids]
+
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def _kept(kept: OrderedDict[_K, _V], key: _K, make: Callable[[], _V]) -> _V:
+    """Give what is kept under ``key``, making it when it is not; the least used is let go."""
+    if key not in kept:
+        kept[key] = make()
+    kept.move_to_end(key)
+    while len(kept) > _REMEMBERED:
+        kept.popitem(last=False)
+    return kept[key]

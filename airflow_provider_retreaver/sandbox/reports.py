@@ -16,7 +16,11 @@ _TWO_YEARS = 2 * 365 * 86_400_000
 _SLOT = 900_000
 # What makes up a row's identity and its name, and the table the name comes from.
 _FACETS = {
-    "publisher": ("c.affiliate_id", "coalesce(o.company_name, o.afid)", "LEFT JOIN affiliates o ON o.id = c.affiliate_id"),
+    "publisher": (
+        "c.affiliate_id",
+        "coalesce(o.company_name, o.afid)",
+        "LEFT JOIN affiliates o ON o.id = c.affiliate_id",
+    ),
     "buyer": ("c.target_id", "coalesce(o.name, o.tid)", "LEFT JOIN targets o ON o.id = c.target_id"),
     "campaign": ("c.campaign_id", "coalesce(o.name, o.cid)", "LEFT JOIN campaigns o ON o.id = c.campaign_id"),
     "number": ("c.number_id", "c.dialed_number", ""),

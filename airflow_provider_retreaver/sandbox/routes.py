@@ -6,8 +6,19 @@ import re
 from collections import defaultdict
 
 from airflow_provider_retreaver.sandbox import (
-    affiliates, caller_lists, calls, campaigns, companies, contacts, number_pools, numbers, reports, static_callers,
-    suppression, target_groups, targets,
+    affiliates,
+    caller_lists,
+    calls,
+    campaigns,
+    companies,
+    contacts,
+    number_pools,
+    numbers,
+    reports,
+    static_callers,
+    suppression,
+    target_groups,
+    targets,
 )  # fmt: skip
 from airflow_provider_retreaver.sandbox.crud import Route
 from airflow_provider_retreaver.sandbox.wire import Refusal, Reply, Request, refused
@@ -24,7 +35,8 @@ _Compiled = tuple[list[re.Pattern[str]], Route]
 def _compile(path: str) -> list[re.Pattern[str]]:
     """Make one pattern a segment; a variable part takes any text but none at all."""
     return [
-        re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(segment)), re.DOTALL) for segment in path.split("/")
+        re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(segment)), re.DOTALL)
+        for segment in path.split("/")
     ]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-_MAIN = "id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0"
+_MAIN = (
+    "id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, created_at INTEGER NOT NULL, "
+    "updated_at INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0"
+)
 _OWNED = "id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, owner_id INTEGER NOT NULL"
 
 CALL_COLUMNS = (
@@ -24,7 +27,8 @@ CREATE TABLE IF NOT EXISTS companies (
 CREATE TABLE IF NOT EXISTS api_keys (
   key TEXT NOT NULL, company_id INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (key, company_id));
-CREATE TABLE IF NOT EXISTS affiliates ({_MAIN}, afid TEXT NOT NULL, first_name TEXT, last_name TEXT, company_name TEXT);
+CREATE TABLE IF NOT EXISTS affiliates ({_MAIN},
+  afid TEXT NOT NULL, first_name TEXT, last_name TEXT, company_name TEXT);
 CREATE TABLE IF NOT EXISTS targets ({_MAIN},
   number TEXT NOT NULL, name TEXT, tid TEXT, sip_username TEXT, sip_password TEXT, cid_number_id INTEGER,
   obfuscate_cid INTEGER NOT NULL DEFAULT 0, object_key TEXT NOT NULL, priority INTEGER NOT NULL DEFAULT 1,
@@ -97,4 +101,5 @@ CREATE INDEX IF NOT EXISTS calls_caller ON calls (company_id, caller, created_at
 CREATE INDEX IF NOT EXISTS calls_target ON calls (company_id, target_id, created_at);
 CREATE INDEX IF NOT EXISTS calls_affiliate ON calls (company_id, affiliate_id, created_at);
 CREATE INDEX IF NOT EXISTS calls_campaign ON calls (company_id, campaign_id, created_at);
+CREATE INDEX IF NOT EXISTS calls_sid ON calls (company_id, sid, created_at);
 """

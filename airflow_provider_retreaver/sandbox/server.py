@@ -47,7 +47,7 @@ class Application:
         self._under_way += 1
         try:
             most = self._sandbox.options.max_concurrency
-            answer = await self._answer(scope, await _body(receive), most is not None and self._under_way > most)
+            answer = await self._answer(scope, receive, too_many=most is not None and self._under_way > most)
             if answer.delay:
                 await asyncio.sleep(answer.delay)
         finally:
@@ -57,12 +57,13 @@ class Application:
         if answer.cut:
             await _cut(receive, send)
         else:
-            await _send(send, answer, scope["method"] == "HEAD")
+            await _send(send, answer, head=scope["method"] == "HEAD")
 
-    async def _answer(self, scope: Message, body: bytes, too_many: bool) -> Answer:
+    async def _answer(self, scope: Message, receive: Receive, *, too_many: bool) -> Answer:
         path = scope["raw_path"].split(b"?")[0].decode("ascii", "replace")
         query = parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await _body(receive)
         handler = self._sandbox.turn_away if too_many else self._sandbox.handle
         return await asyncio.to_thread(handler, scope["method"], path, query, headers, body)
 
@@ -76,7 +77,7 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _send(send: Send, answer: Answer, head: bool) -> None:
+async def _send(send: Send, answer: Answer, *, head: bool) -> None:
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     if answer.status != 204 and not any(name == b"content-length" for name, _ in headers):
         headers.append((b"content-length", str(len(answer.body)).encode()))
@@ -87,8 +88,7 @@ async def _send(send: Send, answer: Answer, head: bool) -> None:
 async def _cut(receive: Receive, send: Send) -> None:
     """Drop the connection without an answer.
 
-    ASGI has no message for that, so the transport is taken from uvicorn's own request cycle, whose
-    bound method ``send`` is.
+    ASGI has no message for that: ``send`` is a method of uvicorn's request cycle, which has the transport.
     """
     cycle = getattr(send, "__self__")  # noqa: B009 - mypy knows no __self__ on a Callable
     cycle.transport.abort()
@@ -116,13 +116,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_for(application: Application) -> uvicorn.Server:
-    """Make a uvicorn server that says nothing of its own."""
+@contextmanager
+def serving(application: Application, listener: socket.socket) -> Iterator[None]:
+    """Serve from a thread until the block ends; the block begins when the first request can come."""
     config = uvicorn.Config(
         application, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
         server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    server = uvicorn.Server(config)
+    name = "retreaver-sandbox"
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name=name, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("the sandbox's server ended before it was ready")
+            thread.join(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +154,8 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
     sandbox = Sandbox(options)
     listener = listen("127.0.0.1", 0)
     port = int(listener.getsockname()[1])
-    server = server_for(Application(sandbox))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="retreaver-sandbox", daemon=True)
-    thread.start()
     try:
-        while not server.started:
-            if not thread.is_alive():
-                raise RuntimeError("the sandbox's server ended before it was ready")
-            thread.join(0.01)
-        yield RunningSandbox(f"http://127.0.0.1:{port}", port, sandbox)
+        with serving(Application(sandbox), listener):
+            yield RunningSandbox(f"http://127.0.0.1:{port}", port, sandbox)
     finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
         sandbox.close()

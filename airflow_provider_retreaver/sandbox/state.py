@@ -53,6 +53,13 @@ class Store:
         found: Row | None = self._connection.execute(sql, values).fetchone()
         return found
 
+    def one(self, sql: str, values: Sequence[Any] = ()) -> Row:
+        """Run a query whose row is known to be there."""
+        row = self.row(sql, values)
+        if row is None:
+            raise LookupError(f"no row for {sql}")
+        return row
+
     def value(self, sql: str, values: Sequence[Any] = ()) -> Any:
         """Run a query and give the first column of its first row, None without one."""
         row = self.row(sql, values)

@@ -113,7 +113,9 @@ def _legacy_check(exchange: Exchange) -> Reply:
 
 def _legacy_add(exchange: Exchange) -> Reply:
     row = _LIST.render(exchange, _suppress(exchange))
-    return Reply({"suppressed_number": {name: row[name] for name in ("id", "number", "can_resubscribe", "created_at")}})
+    return Reply(
+        {"suppressed_number": {name: row[name] for name in ("id", "number", "can_resubscribe", "created_at")}}
+    )
 
 
 ROUTES = [

@@ -20,7 +20,8 @@ def parse(text: Any) -> list[tuple[str, str]]:
         return []
     if not isinstance(text, str):
         raise invalid({"tag_list": ["is invalid"]})
-    found, end = [], 0
+    found: list[tuple[str, str]] = []
+    end = 0
     for match in _TAG.finditer(text):
         if text[end : match.start()].strip() != ("," if found else ""):
             raise invalid({"tag_list": ["is invalid"]})

@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 
 
-def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+def _prepare(_exchange: Exchange, _given: Given, values: dict[str, Any], _errors: Errors, row: Row | None) -> None:
     """Keep priority and weight for simuldial only."""
     behavior = values.get("behavior", row["behavior"] if row else 1)
     if behavior != SIMULDIAL:
@@ -38,9 +38,11 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
             values[name] = None
 
 
-def _nested(exchange: Exchange, group_id: int, given: Given, creating: bool) -> None:
-    if creating:
-        caps.create(exchange.store, "target_group", group_id)
+def _born(exchange: Exchange, group_id: int, _given: Given) -> None:
+    caps.create(exchange.store, "target_group", group_id)
+
+
+def _nested(exchange: Exchange, group_id: int, given: Given) -> None:
     caps.change(exchange, "target_group", group_id, given)
     if "target_ids" in given:
         wanted = _target_ids(exchange, given, "target_ids")
@@ -76,7 +78,8 @@ def _target_ids(exchange: Exchange, given: Given, name: str) -> list[int]:
 
 
 def _join(exchange: Exchange, group_id: int, target_ids: list[int]) -> None:
-    exchange.store.run_many("INSERT OR IGNORE INTO group_members VALUES (?, ?)", [(group_id, one) for one in target_ids])
+    sql = "INSERT OR IGNORE INTO group_members VALUES (?, ?)"
+    exchange.store.run_many(sql, [(group_id, target_id) for target_id in target_ids])
 
 
 def members(exchange: Exchange, group_id: int) -> list[int]:
@@ -103,7 +106,7 @@ def _cleanup(exchange: Exchange, row: Row) -> None:
 
 TARGET_GROUPS = Resource(
     table="target_groups", envelope="target_group", columns=_COLUMNS, render=render, prepare=_prepare,
-    nested=_nested, cleanup=_cleanup,
+    born=_born, nested=_nested, cleanup=_cleanup,
 )  # fmt: skip
 
 

@@ -54,11 +54,14 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
         values["object_key"] = hashlib.sha256(seed.encode()).hexdigest()
 
 
-def _nested(exchange: Exchange, target_id: int, given: Given, creating: bool) -> None:
-    if creating:
-        caps.create(exchange.store, "target", target_id)
+def _born(exchange: Exchange, target_id: int, given: Given) -> None:
+    caps.create(exchange.store, "target", target_id)
+    hours.open_always(exchange, target_id, given)
+
+
+def _nested(exchange: Exchange, target_id: int, given: Given) -> None:
     caps.change(exchange, "target", target_id, given)
-    hours.change(exchange, target_id, given, creating)
+    hours.change(exchange, target_id, given)
     tags.change(exchange, "target", target_id, given)
     conversions.change(exchange, target_id, given)
 
@@ -94,7 +97,7 @@ def _cleanup(exchange: Exchange, row: Row) -> None:
 
 TARGETS = Resource(
     table="targets", envelope="target", columns=_COLUMNS, render=render, customer_id="tid",
-    prepare=_prepare, nested=_nested, cleanup=_cleanup,
+    prepare=_prepare, born=_born, nested=_nested, cleanup=_cleanup,
 )  # fmt: skip
 
 

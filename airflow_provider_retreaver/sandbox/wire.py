@@ -91,8 +91,8 @@ class Request:
             if key == name:
                 return value
         if self.headers.get("content-type", "").startswith(bodies.FORM):
-            value = self.content.get(name)
-            return value if isinstance(value, str) else None
+            posted = self.content.get(name)
+            return posted if isinstance(posted, str) else None
         return None
 
     def envelope(self, name: str) -> dict[str, Any]:
