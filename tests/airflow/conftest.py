@@ -26,7 +26,8 @@ class DagRunResult:
     """What a run left behind.
 
     `states` and `xcoms` are keyed by task id; a mapped task's by `task_id[map_index]`. `xcoms` holds for every
-    task a mapping of XCom keys to values. `output` is everything the process wrote, task logs included.
+    task a mapping of XCom keys to values. `output` is everything the process wrote, task logs included; it is kept
+    in `logs_dir` as well, beside whatever Airflow wrote there.
     """
 
     exit_code: int
@@ -124,13 +125,17 @@ class AirflowLab:
         if conf is not None:
             arguments.append(f"--conf={json.dumps(dict(conf))}")
         done = self._airflow(arguments, home, extra, timeout)
+        logs_dir = home / "logs"
+        logs_dir.mkdir(exist_ok=True)
+        with (logs_dir / "output.log").open("a", encoding="utf-8") as log:
+            log.write(done.stdout)
         states, xcoms = _read(home / "airflow.db")
         return DagRunResult(
             exit_code=done.returncode,
             states=states,
             xcoms=xcoms,
             output=done.stdout,
-            logs_dir=home / "logs",
+            logs_dir=logs_dir,
             db_path=home / "airflow.db",
             home=home,
         )
