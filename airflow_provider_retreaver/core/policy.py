@@ -3,8 +3,8 @@
 The decisions are tenacity strategies, shared by the blocking and the asynchronous client:
 
 * 429 and 503 refuse before doing anything, so they are always tried again;
-* 500, 502, 504 (and a proxy's other 5xx) and broken connections only when the request may be repeated (GET, PUT, DELETE), since the
-  vendor may have done it; a connection that was never made is tried again whatever the method;
+* 500, 502, 504 (and a proxy's other 5xx) and broken connections only when the request may be repeated (GET, PUT,
+  DELETE), since the vendor may have done it; a connection that was never made is tried again whatever the method;
 * `Retry-After` (seconds or an HTTP date) is honoured, up to what is left of `max_wait`; without it the waits
   grow exponentially with full jitter;
 * it ends after `max_attempts` requests or `max_wait` seconds of waiting, whichever comes first.

@@ -165,7 +165,12 @@ def _urls(fields: Fields, host: str | None, port: int | None, schema: str | None
 
 
 def _base_url(
-    fields: Fields, name: str, host: str | None, port: int | None, schema: str | None, allow_http: bool
+    fields: Fields,
+    name: str,
+    host: str | None,
+    port: int | None,
+    schema: str | None,
+    allow_http: bool,  # noqa: FBT001
 ) -> str | None:
     text = (host or "").strip().rstrip("/")
     if not text:

@@ -1,0 +1,1 @@
+"""What the vendor's rules mean: caps, and the procedures that change them safely."""

@@ -1,0 +1,1 @@
+"""Airflow hooks: a connection, and a client made from it."""

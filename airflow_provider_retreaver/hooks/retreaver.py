@@ -1,0 +1,138 @@
+"""The hook: from an Airflow connection of type `retreaver` to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELED
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
+    from airflow_provider_retreaver.core.settings import Settings
+    from airflow_provider_retreaver.transport.client import RetreaverClient
+
+T = TypeVar("T")
+
+
+def settings_of(connection: Any) -> Settings:
+    """Return the settings of an Airflow connection, with its secrets registered in every mask.
+
+    :param connection: an Airflow `Connection`.
+    :raises InvalidConnection: naming the field that cannot be right.
+    """
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    from airflow_provider_retreaver.core.secrets import remember, spellings
+    from airflow_provider_retreaver.core.settings import Settings
+
+    settings = Settings.parse(
+        connection.conn_id,
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        schema=connection.schema,
+        extra=connection.extra,
+    )
+    remember(settings.secrets)
+    for secret in settings.secrets:
+        for form in spellings(secret.reveal()):
+            mask_secret(form)
+    return settings
+
+
+class RetreaverHook(BaseHook):
+    """Calls Retreaver through an Airflow connection.
+
+    :param retreaver_conn_id: id of a connection of type `retreaver`: password is the API key, login the Company ID,
+        host and port a base URL other than the vendor's; README lists the extras.
+    """
+
+    conn_name_attr = "retreaver_conn_id"
+    default_conn_name = "retreaver_default"
+    conn_type = "retreaver"
+    hook_name = "Retreaver"
+
+    def __init__(self, retreaver_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.retreaver_conn_id = retreaver_conn_id
+        self._client: RetreaverClient | None = None
+
+    def get_conn(self) -> RetreaverClient:
+        """Return the client, made from the connection the first time.
+
+        :raises AirflowNotFoundException: when there is no such connection.
+        :raises InvalidConnection: naming the field that cannot be right; nothing was sent.
+        """
+        if self._client is None:
+            from airflow_provider_retreaver.transport.client import RetreaverClient
+
+            self._client = RetreaverClient(settings_of(self.get_connection(self.retreaver_conn_id)))
+        return self._client
+
+    def close(self) -> None:
+        """Close the client's connections; the next use opens them again."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, work: Operation[T] | Procedure[T]) -> T:
+        """Do one operation of `resources`, or a procedure of `domain`, and return its result.
+
+        :raises RetreaverError: the tree in `core.errors` says which.
+        """
+        return self.get_conn().run(work)
+
+    def iterate(self, listing: Listing) -> Iterator[Row]:
+        """Yield the rows of a listing, each once, page by page as they are wanted.
+
+        :raises RetreaverError: when a page cannot be had: what came before is then not the whole list.
+        """
+        return self.get_conn().iterate(listing)
+
+    def count(self, listing: Listing) -> int:
+        """Return the number of rows of a listing in at most two requests."""
+        return self.get_conn().count(listing)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the active company; used by Airflow's Test button and `airflow connections test`."""
+        from airflow_provider_retreaver.core.errors import RetreaverError
+        from airflow_provider_retreaver.resources.companies import get_active_company
+
+        try:
+            with self:
+                company = self.run(get_active_company())
+        except RetreaverError as error:
+            return False, str(error)
+        return True, f"Connected to company {company.get('id')} ({company.get('name')})."
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields for Airflow before 3.2; later ones read the provider's metadata."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import PasswordField, StringField
+        from wtforms.validators import Optional
+
+        return {
+            name: (PasswordField if schema.get("format") == "password" else StringField)(
+                label,
+                description=description,
+                validators=[Optional()],
+                widget=BS3PasswordFieldWidget() if schema.get("format") == "password" else BS3TextFieldWidget(),
+            )
+            for name, (label, description, schema) in CUSTOM_FIELDS.items()
+        }
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return labels, placeholders and hidden fields for Airflow before 3.2."""
+        return {"hidden_fields": HIDDEN_FIELDS, "relabeling": RELABELED, "placeholders": PLACEHOLDERS}

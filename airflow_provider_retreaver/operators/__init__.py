@@ -1,0 +1,1 @@
+"""Airflow operators: thin glue over the procedures of `domain`."""

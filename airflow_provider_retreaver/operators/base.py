@@ -1,0 +1,142 @@
+"""What all operators of this package share: the connection, errors that end a task at once, partial results."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    InvalidArgument,
+    InvalidConnection,
+    PartialFailure,
+    PermissionDenied,
+    RetreaverError,
+)
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+
+class FinalAuthenticationError(AuthenticationError, AirflowFailException):
+    """The key is refused: the task fails without using up its retries."""
+
+
+class FinalPermissionDenied(PermissionDenied, AirflowFailException):
+    """The company is refused: the task fails without using up its retries."""
+
+
+class FinalInvalidConnection(InvalidConnection, AirflowFailException):
+    """The connection cannot work: the task fails without using up its retries."""
+
+
+class FinalInvalidArgument(InvalidArgument, AirflowFailException):
+    """A parameter cannot be right: the task fails without using up its retries."""
+
+
+_FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
+    (AuthenticationError, FinalAuthenticationError),
+    (PermissionDenied, FinalPermissionDenied),
+    (InvalidConnection, FinalInvalidConnection),
+    (InvalidArgument, FinalInvalidArgument),
+)
+
+
+@contextmanager
+def final_errors() -> Generator[None]:
+    """Turn errors that no retry can mend into ones that Airflow does not retry; they keep their type and fields."""
+    final: RetreaverError | None = None
+    try:
+        yield
+    except RetreaverError as error:
+        kinds = [mended for plain, mended in _FINAL if isinstance(error, plain)]
+        if not kinds or isinstance(error, AirflowFailException):
+            raise
+        final = kinds[0](error.message)
+        final.__dict__.update(error.__dict__)
+    if final is not None:
+        raise final
+
+
+class RetreaverOperator(BaseOperator):
+    """Base of the operators.
+
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    """
+
+    template_fields: tuple[str, ...] = ("retreaver_conn_id",)
+    ui_color = "#e8f4ea"
+
+    def __init__(self, *, retreaver_conn_id: str = "retreaver_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.retreaver_conn_id = retreaver_conn_id
+
+    @contextmanager
+    def connected(self) -> Generator[RetreaverHook]:
+        """Provide a hook, closed at the end, with errors that no retry can mend made final."""
+        from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+        with final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:
+            yield hook
+
+
+class RetreaverWriteOperator(RetreaverOperator):
+    """Base of the operators that change something.
+
+    :param dry_run: log and return the change, send nothing.
+    """
+
+    # Not `dry_run`: that is a method of Airflow's operators, which `airflow tasks test --dry-run` calls.
+    template_fields: tuple[str, ...] = (*RetreaverOperator.template_fields, "dry_run_only")
+
+    def __init__(self, *, dry_run: bool | str = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dry_run_only = dry_run
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return a truth value that may have been rendered from a template (`"True"`, `"false"`).
+
+    :raises InvalidArgument: naming the parameter.
+    """
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in {"true", "1", "yes"}:
+        return True
+    if text in {"false", "0", "no", "", "none"}:
+        return False
+    raise InvalidArgument(f"{name} must be true or false, not {value!r}.")
+
+
+def publish_partial(context: Context, result: dict[str, Any]) -> None:
+    """Push a result although the task is about to fail, so that a report task can say what was done."""
+    instance = context.get("ti")
+    if instance is not None:
+        instance.xcom_push(key="return_value", value=result)
+
+
+def partial_failure(what: str, result: dict[str, Any], done: int, failed: list[dict[str, Any]]) -> PartialFailure:
+    """Return the error that names what was not done.
+
+    :param what: what should have happened, e.g. "reset".
+    :param failed: rows of the result with an `error` each.
+    """
+    shown = "; ".join(f"{_called(row)}: {row['error']}" for row in failed[:10])
+    more = f"; and {len(failed) - 10} more" if len(failed) > 10 else ""
+    return PartialFailure(
+        f"{len(failed)} of {len(failed) + done} were not {what}: {shown}{more} The other {done} were; a retry "
+        f"touches only what is still to do.",
+        result=result,
+    )
+
+
+def _called(row: dict[str, Any]) -> str:
+    if row.get("target_group_id") is not None and "id" not in row:
+        return f"group {row['target_group_id']}"
+    return f"target {row['id']}" if row.get("id") is not None else f"target with tid {row.get('tid')}"

@@ -1,0 +1,69 @@
+"""Where a run keeps what it has done, so that its next attempt finds it.
+
+Airflow clears a task's XComs before every attempt. Airflow 3.3 has a task state store that survives; on older ones,
+or when a state path is given, a small JSON file per task of a run does the same on any object storage.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+
+class RunMemory:
+    """A JSON value that belongs to one task of one run, and outlives its attempts.
+
+    :param context: the task's context; without a task instance nothing is kept.
+    :param name: what the value is, e.g. `reset_caps`.
+    :param state_path: folder on object storage, e.g. `s3://conn@bucket/airflow-state`; None for Airflow's own store.
+    """
+
+    def __init__(self, context: Context, name: str, state_path: str | None = None) -> None:
+        self._name = f"retreaver_{name}"
+        self._store = context.get("task_state_store")
+        self._file = _file(context, self._name, state_path) if state_path else None
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is saved survives the attempt."""
+        return self._file is not None or self._store is not None
+
+    def load(self) -> dict[str, Any] | None:
+        """Return what an earlier attempt of this run saved, None when there is nothing."""
+        if self._file is not None:
+            return _decoded(self._file.read_text()) if self._file.exists() else None
+        return _decoded(self._store.get(self._name)) if self._store is not None else None
+
+    def save(self, value: Mapping[str, Any]) -> None:
+        """Replace the value; a reader never sees half of it."""
+        text = json.dumps(value, separators=(",", ":"))
+        if self._file is not None:
+            draft = self._file.with_name(f"{self._file.name}.new")
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(text)
+            draft.fs.mv(draft.path, self._file.path)
+        elif self._store is not None:
+            self._store.set(self._name, text)
+
+
+def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | None:
+    instance = context.get("ti")
+    if instance is None:
+        return None
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    parts = (instance.dag_id, instance.run_id, instance.task_id, f"{name}.{instance.map_index}.json")
+    return ObjectStoragePath(state_path).joinpath(*(quote(str(part), safe=" +-_.") for part in parts))
+
+
+def _decoded(text: Any) -> dict[str, Any] | None:
+    value = json.loads(text) if isinstance(text, str) and text else None
+    return value if isinstance(value, dict) else None

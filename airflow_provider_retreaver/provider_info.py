@@ -1,0 +1,104 @@
+"""What Airflow is told about this package: the one list of class paths, and the connection form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HOOK = "airflow_provider_retreaver.hooks.retreaver.RetreaverHook"
+INTEGRATION = "Retreaver"
+
+# The connection form. Airflow 3.2 and later read it from the provider's metadata, older ones ask the hook.
+HIDDEN_FIELDS = ["schema", "extra"]
+RELABELED = {"login": "Company ID", "password": "API key", "host": "Base URL", "port": "Port"}
+PLACEHOLDERS = {
+    "login": "12345",
+    "password": "Settings → My Account → API Access",
+    "host": "https://api.retreaver.com (leave blank)",
+}
+CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "api_routes": ("API routes", "current (default) or legacy", {"type": ["string", "null"]}),
+    "calls_version": ("Call log version", "v1 to v5; v2 by default", {"type": ["string", "null"]}),
+    "timeout": ("Timeout (s)", "Seconds without an answer; 30 by default", {"type": ["string", "null"]}),
+    "max_concurrency": (
+        "Requests at once",
+        "4 by default, which is what Retreaver advises",
+        {"type": ["string", "null"]},
+    ),
+    "max_attempts": (
+        "Attempts",
+        "Requests sent at most for one that fails; 8 by default",
+        {"type": ["string", "null"]},
+    ),
+    "max_wait": (
+        "Longest wait (s)",
+        "Seconds spent waiting between attempts at most; 120 by default",
+        {"type": ["string", "null"]},
+    ),
+    "per_page": ("Rows a page", "Of the versioned call log and reports; 1 to 100", {"type": ["string", "null"]}),
+    "data_host": ("Call data URL", "When it is not https://retreaverdata.com", {"type": ["string", "null"]}),
+    "rtb_host": ("Real-time bidding URL", "When it is not https://rtb.retreaver.com", {"type": ["string", "null"]}),
+    "postback_key": (
+        "Postback key",
+        "For real-time bidding and call data writing",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    "caller_list_key": (
+        "Caller list key",
+        "UUID of a postback key of type Caller List Management",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    "caller_list_secret": (
+        "Caller list secret",
+        "Secret of that postback key",
+        {"type": ["string", "null"], "format": "password"},
+    ),
+    "proxies": ("Proxies", 'JSON, e.g. {"https": "http://proxy:3128"}', {"type": ["string", "null"]}),
+    "verify": ("Verify certificates", "true, false or the path of a CA bundle", {"type": ["string", "null"]}),
+    "allow_http": (
+        "Allow http://",
+        "true sends the key in the clear to a host that is not this machine",
+        {"type": ["string", "null"]},
+    ),
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata for Airflow 2.11 and 3."""
+    from airflow_provider_retreaver import __version__
+
+    return {
+        "package-name": "airflow-provider-retreaver",
+        "name": INTEGRATION,
+        "description": "Caps, business hours, suppression lists and call data of Retreaver accounts.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://help.retreaver.com/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": _modules("operators", "caps"),
+        "hooks": _modules("hooks", "retreaver"),
+        "connection-types": [
+            {
+                "connection-type": "retreaver",
+                "hook-class-name": HOOK,
+                "hook-name": INTEGRATION,
+                "ui-field-behaviour": {
+                    "hidden-fields": HIDDEN_FIELDS,
+                    "relabeling": RELABELED,
+                    "placeholders": PLACEHOLDERS,
+                },
+                "conn-fields": {
+                    name: {"label": label, "description": description, "schema": schema}
+                    for name, (label, description, schema) in CUSTOM_FIELDS.items()
+                },
+            }
+        ],
+    }
+
+
+def _modules(kind: str, *names: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_provider_retreaver.{kind}.{name}" for name in names]
+    return [{"integration-name": INTEGRATION, "python-modules": modules}]

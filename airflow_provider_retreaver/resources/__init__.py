@@ -1,0 +1,1 @@
+"""One module a resource: functions that return operations and listings, one per documented endpoint."""
