@@ -1,0 +1,62 @@
+# Everything starts here: `make help`. Works with GNU make 3.81 (macOS) and newer, and a POSIX shell.
+
+SHELL := /bin/sh
+PYTHON_3 := python3.13 python3.12 python3.11 python3
+PYTHON_2 := python3.11
+VENV := .venv
+VENV_2 := .venv-airflow2
+RUN := $(VENV)/bin/python
+RUN_2 := $(VENV_2)/bin/python
+
+# An environment whose Python is gone or broken is made again.
+ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f $(VENV)/.ready)
+endif
+ifneq ($(shell $(RUN_2) -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f $(VENV_2)/.ready)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test test-airflow2 lint types format build clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
+		printf 'make %-15s %s\n' "$$name" "$$what"; done
+
+demo: $(VENV)/.ready ## reset the filled caps of a local account in a real Airflow, and show it
+	@$(RUN) scripts/demo.py
+
+ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and the sandbox; Ctrl-C ends it
+	@$(RUN) scripts/ui.py
+
+test: $(VENV)/.ready ## run the whole test suite with coverage
+	@$(RUN) -m coverage erase
+	$(RUN) -m pytest --cov --cov-report=term
+
+test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
+	$(RUN_2) -m pytest -m airflow
+
+lint: $(VENV)/.ready ## check the code with ruff
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(VENV)/.ready ## check the types with mypy, strictly
+	$(RUN) -m mypy
+
+format: $(VENV)/.ready ## format the code with ruff
+	$(RUN) -m ruff format .
+
+build: $(VENV)/.ready ## build the wheel and the source distribution into dist/
+	@rm -rf dist
+	$(RUN) scripts/build.py
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) $(VENV_2) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f .coverage .coverage.* coverage.xml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.ready: pyproject.toml constraints/airflow-3.3.txt scripts/environment.sh
+	@scripts/environment.sh $(VENV) constraints/airflow-3.3.txt '$(PYTHON_3)'
+
+$(VENV_2)/.ready: pyproject.toml constraints/airflow-2.11.txt scripts/environment.sh
+	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_2) constraints/airflow-2.11.txt '$(PYTHON_2)'
