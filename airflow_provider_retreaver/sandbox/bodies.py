@@ -31,6 +31,8 @@ def read_json(body: bytes) -> dict[str, Any]:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = json.loads(_CONTINUATION.sub("\n", text))
+    # A lone surrogate is JSON, but no text that could be stored.
+    json.dumps(value, ensure_ascii=False).encode()
     if not isinstance(value, dict):
         raise ValueError("a JSON object was expected")  # noqa: TRY004 - a bad body, not a bad call
     return value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -19,6 +20,9 @@ PLACES = (
     ("AZ", "PHOENIX", "85003", "US", "602"), ("ON", "TORONTO", None, "CA", "416"),
 )  # fmt: skip
 _PATTERNS = 5000
+_NOTED = 1000
+# The vendor settles a call shortly after its end.
+_SETTLING = 2000
 _INSERT = f"INSERT INTO calls ({', '.join(CALL_COLUMNS)}) VALUES ({', '.join('?' * len(CALL_COLUMNS))})"
 # These differ from call to call; everything else comes from one of a few thousand patterns.
 _OWN = ("uuid", "created_at", "updated_at", "start_time", "forwarded_time", "end_time")
@@ -89,45 +93,56 @@ def make_uuid(random: Random) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def times(drawn: dict[str, Any], created: int) -> dict[str, Any]:
-    """Place a drawn call in time."""
-    forwarded = created + 1000 * (drawn["ivr_duration"] + drawn["hold_duration"])
-    end = created + 1000 * drawn["total_duration"]
-    return {
-        "created_at": created, "start_time": created, "end_time": end, "updated_at": end + 2000,
-        "forwarded_time": forwarded if drawn["connected"] else None,
-    }  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Calls to add: one a moment, alike in what ``drawn`` gives, with ``told`` as it was told."""
 
+    drawn: list[dict[str, Any]]
+    moments: Iterable[int]
+    now: int
+    told: dict[str, Any] = field(default_factory=dict)
 
-def add_many(
-    store: Store, random: Random, drawn: list[dict[str, Any]], moments: Iterator[tuple[int, int | None]],
-    uuids: list[str],
-) -> None:  # fmt: skip
-    """Insert calls that share patterns, one a moment (created, and updated where that is told).
-
-    The first thousand uuids are noted in ``uuids``.
-    """
-    places = {name: CALL_COLUMNS.index(name) for name in _OWN}
-    templates: list[list[Any]] = [[one.get(name) for name in CALL_COLUMNS] for one in drawn]
-    spans = [times(one, 0) for one in drawn]
-
-    def rows() -> Iterator[list[Any]]:
-        for created, updated in moments:
-            index = int(random.random() * len(templates))
-            row = templates[index].copy()
-            span = spans[index]
-            row[places["uuid"]] = make_uuid(random)
-            row[places["created_at"]] = row[places["start_time"]] = created
-            row[places["end_time"]] = created + span["end_time"]
-            row[places["updated_at"]] = created + span["updated_at"] if updated is None else updated
-            if span["forwarded_time"] is not None:
-                row[places["forwarded_time"]] = created + span["forwarded_time"]
-            if len(uuids) < 1000:
-                uuids.append(row[places["uuid"]])
+    def rows(self, random: Random) -> Iterator[list[Any]]:
+        """Give the values of each call, nothing after now unless it began after now."""
+        index_of = {name: CALL_COLUMNS.index(name) for name in _OWN}
+        templates = [[{**one, **self.told}.get(name) for name in CALL_COLUMNS] for one in self.drawn]
+        told = [(index_of[name], value) for name, value in self.told.items() if name in _OWN and name != "created_at"]
+        spans = [
+            (
+                1000 * (one["ivr_duration"] + one["hold_duration"]) if one["connected"] else None,
+                1000 * one["total_duration"],
+            )
+            for one in self.drawn
+        ]
+        for created in self.moments:
+            choice = int(random.random() * len(templates))
+            row, (forwarded, end) = templates[choice].copy(), spans[choice]
+            latest = self.now if created <= self.now else created + end + _SETTLING
+            row[index_of["uuid"]] = make_uuid(random)
+            row[index_of["created_at"]] = row[index_of["start_time"]] = created
+            row[index_of["forwarded_time"]] = None if forwarded is None else min(created + forwarded, latest)
+            row[index_of["end_time"]] = min(created + end, latest)
+            row[index_of["updated_at"]] = min(created + end + _SETTLING, latest)
+            for index, value in told:
+                row[index] = value
             yield row
 
-    store.run_many(_INSERT, rows())
+
+def add_many(store: Store, random: Random, batch: Batch, *, bulk: bool = False) -> list[str]:
+    """Insert calls and give the uuids of the first thousand; ``bulk`` is for very many."""
+    uuids: list[str] = []
+    place = CALL_COLUMNS.index("uuid")
+
+    def noted() -> Iterator[list[Any]]:
+        for row in batch.rows(random):
+            if len(uuids) < _NOTED:
+                uuids.append(row[place])
+            yield row
+
+    with store.bulk() if bulk else nullcontext():
+        store.run_many(_INSERT, noted())
     store.calls_version += 1
+    return uuids
 
 
 def patterns(random: Random, company_id: int, who: Cast, calls: int) -> list[dict[str, Any]]:

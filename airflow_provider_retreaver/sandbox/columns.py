@@ -29,11 +29,18 @@ def integer(value: Any) -> int | None:
     """Read a whole number, as a number or as digits; blank is none."""
     if value is None or value == "":
         return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"-?\d+", value.strip()):
-        return int(value)
-    raise Wrong("is not a number")
+    digits = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"-?[0-9]{1,18}", digits):
+        raise Wrong("is not a number")
+    return int(digits)
+
+
+def identity(value: Any) -> int | None:
+    """Read the id of a nested object; None is a new one."""
+    try:
+        return integer(value)
+    except Wrong as wrong:
+        raise Wrong(f"id {value!r} {wrong}") from wrong
 
 
 def natural(value: Any) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.sandbox import tags
-from airflow_provider_retreaver.sandbox.columns import Column, Wrong, phone_or_sip, read_columns, truth
+from airflow_provider_retreaver.sandbox.columns import Column, Wrong, identity, phone_or_sip, read_columns, truth
 from airflow_provider_retreaver.sandbox.crud import Errors, Given, Resource, Route, routes
 from airflow_provider_retreaver.sandbox.exchange import Exchange
 from airflow_provider_retreaver.sandbox.hours import nested_rows
@@ -24,11 +24,12 @@ def _prepare(_exchange: Exchange, given: Given, _values: dict[str, Any], errors:
 def _nested(exchange: Exchange, contact_id: int, given: Given) -> None:
     for row in nested_rows(given, "contact_numbers_attributes"):
         mine = None
-        if row.get("id") is not None:
+        row_id = identity(row.get("id"))
+        if row_id is not None:
             sql = "SELECT * FROM contact_numbers WHERE id = ? AND contact_id = ?"
-            mine = exchange.store.row(sql, (row["id"], contact_id))
+            mine = exchange.store.row(sql, (row_id, contact_id))
             if mine is None:
-                raise invalid({"contact_numbers.id": [f"{row['id']} is not one of this contact's"]})
+                raise invalid({"contact_numbers.id": [f"{row_id} is not one of this contact's"]})
         if mine is not None and truth(row.get("_destroy")):
             _remove(exchange, mine)
         else:

@@ -13,21 +13,23 @@ from airflow_provider_retreaver.sandbox.state import Row
 from airflow_provider_retreaver.sandbox.wire import refused
 
 MOST = 2_000_000
+_BULK = 50_000
 _TIMES = ("created_at", "updated_at", "start_time", "forwarded_time", "end_time")
 _PLAIN = (
-    "status", "caller", "caller_zip", "caller_state", "caller_city", "caller_country", "dialed_number", "number_id",
-    "affiliate_id", "campaign_id", "target_id", "target_group_id", "sid", "ivr_duration", "hold_duration",
-    "dialed_call_duration", "total_duration", "billable_minutes", "conversion_seconds", "connected", "converted",
-    "payable", "receivable", "duplicate", "payable_duplicate", "receivable_duplicate", "repeat", "rescued",
-    "hung_up_by", "via", "visitor_url", "uuid", "company_id", "recorded",
+    "status", "caller", "caller_zip", "caller_state", "caller_city", "caller_country", "dialed_number", "sid",
+    "ivr_duration", "hold_duration", "dialed_call_duration", "total_duration", "billable_minutes",
+    "conversion_seconds", "connected", "converted", "payable", "receivable", "duplicate", "payable_duplicate",
+    "receivable_duplicate", "repeat", "rescued", "hung_up_by", "via", "visitor_url", "uuid", "company_id", "recorded",
 )  # fmt: skip
 _MONEY = ("revenue", "payout", "cost")
 _JSON = ("tags", "keys_pressed")
-_CUSTOMER = {
-    "afid": ("affiliates", "affiliate_id"),
-    "cid": ("campaigns", "campaign_id"),
-    "tid": ("targets", "target_id"),
-}
+# Each name of something else, the table it is in, the column there and the column of the call.
+_REFERENCES = {
+    "afid": ("affiliates", "afid", "affiliate_id"), "cid": ("campaigns", "cid", "campaign_id"),
+    "tid": ("targets", "tid", "target_id"), "affiliate_id": ("affiliates", "id", "affiliate_id"),
+    "campaign_id": ("campaigns", "id", "campaign_id"), "target_id": ("targets", "id", "target_id"),
+    "number_id": ("numbers", "id", "number_id"), "target_group_id": ("target_groups", "id", "target_group_id"),
+}  # fmt: skip
 _SPREAD = ("created_at_start", "created_at_end", "counted")
 
 
@@ -41,20 +43,32 @@ def _columns(world: World, fields: Any) -> Row:
         if name in _TIMES:
             columns[name] = None if value is None else _time(name, value)
         elif name in _MONEY:
-            columns[name] = round(float(value) * 100)
+            columns[name] = _cents(name, value)
         elif name in _JSON:
             columns[name] = json.dumps(value)
-        elif name in _CUSTOMER:
-            table, column = _CUSTOMER[name]
-            sql = f"SELECT id FROM {table} WHERE company_id = ? AND {name} = ? AND deleted = 0"
-            columns[column] = world.store.value(sql, (company_id, value))
-            if columns[column] is None:
-                raise refused(400, f"there is no {name} {value!r}")
-        elif name in _PLAIN:
+        elif name in _REFERENCES:
+            table, own, column = _REFERENCES[name]
+            columns[column] = None if value is None else _referred(world, company_id, table, own, value)
+        elif name in _PLAIN and (value is None or isinstance(value, str | int | float)):
             columns[name] = value
         else:
-            raise refused(400, f"a call has no field {name!r} that can be set")
+            raise refused(400, f"a call has no field {name!r} that can be set to {value!r}")
     return columns
+
+
+def _referred(world: World, company_id: int, table: str, own: str, value: Any) -> int:
+    sql = f"SELECT id FROM {table} WHERE company_id = ? AND {own} = ? AND deleted = 0"
+    found = world.store.value(sql, (company_id, str(value)))
+    if found is None:
+        raise refused(400, f"company {company_id} has no such thing in {table}: {own} {value!r}")
+    return int(found)
+
+
+def _cents(name: str, value: Any) -> int:
+    try:
+        return round(float(value) * 100)
+    except (TypeError, ValueError) as error:
+        raise refused(400, f"{name} is not an amount: {value!r}") from error
 
 
 def _time(name: str, value: Any) -> int:
@@ -79,47 +93,32 @@ def add(world: World, given: dict[str, Any]) -> dict[str, Any]:
     told = _columns(world, fields)
     if "uuid" in told and count != 1:
         raise refused(400, "a uuid can be given to one call only")
-    company_id = told.get("company_id", world.options.company_id)
+    if "uuid" in told and world.store.value("SELECT count(*) FROM calls WHERE uuid = ?", (told["uuid"],)):
+        raise refused(400, f"there is a call {told['uuid']} already")
+    company_id, now = told.get("company_id", world.options.company_id), world.clock.now()
     drawn = call_maker.patterns(world.random, company_id, call_maker.cast(world.store, company_id), count)
-    if not told.get("target_id", True):
-        raise refused(400, "target_id must not be empty")
-    moments = _moments(world, count, spread, told)
-    for one in drawn:
-        one.update({name: value for name, value in told.items() if name != "created_at"})
-    uuids: list[str] = []
-    if drawn:
-        call_maker.add_many(world.store, world.random, drawn, moments, uuids)
-    if uuids and told.keys() & {"uuid", "start_time", "forwarded_time", "end_time"}:
-        _overrule(world, uuids, told)
+    batch = call_maker.Batch(drawn, _moments(count, spread, told.get("created_at", now)), now, told)
+    uuids = call_maker.add_many(world.store, world.random, batch, bulk=count >= _BULK)
     if told.get("target_id") and spread.get("counted", True) and count:
-        moment = told.get("created_at", world.clock.now())
-        caps.count_call(world.store, told["target_id"], moment, count, world.clock.now())
-    return {"added": count, "uuids": [told["uuid"]] if "uuid" in told else uuids}
+        caps.count_call(world.store, told["target_id"], told.get("created_at", now), count, now)
+    return {"added": count, "uuids": uuids}
 
 
-def _moments(world: World, count: int, spread: dict[str, Any], told: Row) -> Iterator[tuple[int, int | None]]:
-    """Give each call its time of creation and, where told, of its last change."""
-    now = told.get("created_at", world.clock.now())
-    start = _time("created_at_start", spread["created_at_start"]) if "created_at_start" in spread else now
-    end = _time("created_at_end", spread["created_at_end"]) if "created_at_end" in spread else now
-    updated = told.get("updated_at")
-    return ((start + (end - start) * index // max(1, count), updated) for index in range(count))
-
-
-def _overrule(world: World, uuids: list[str], told: Row) -> None:
-    """Set what each call has of its own but was told nonetheless."""
-    own = {name: told[name] for name in ("uuid", "start_time", "forwarded_time", "end_time") if name in told}
-    assignments = ", ".join(f"{name} = ?" for name in own)
-    for uuid in uuids:
-        world.store.run(f"UPDATE calls SET {assignments} WHERE uuid = ?", (*own.values(), uuid))
+def _moments(count: int, spread: dict[str, Any], made_at: int) -> Iterator[int]:
+    """Give each call its time of creation."""
+    start = _time("created_at_start", spread["created_at_start"]) if "created_at_start" in spread else made_at
+    end = _time("created_at_end", spread["created_at_end"]) if "created_at_end" in spread else made_at
+    return (start + (end - start) * index // max(1, count) for index in range(count))
 
 
 def change(world: World, uuid: str, given: dict[str, Any]) -> dict[str, Any]:
     """Change a call's ``fields``; it was then updated now, unless ``updated_at`` is among them."""
     columns = {"updated_at": world.clock.now(), **_columns(world, given.get("fields") or {})}
+    if "uuid" in columns:
+        raise refused(400, "a call keeps its uuid")
     row_id = world.store.value("SELECT id FROM calls WHERE uuid = ?", (uuid,))
     if row_id is None:
         raise refused(404, f"there is no call {uuid}")
     world.store.update("calls", row_id, columns)
     world.store.calls_version += 1
-    return {"uuid": columns.get("uuid", uuid)}
+    return {"uuid": uuid}

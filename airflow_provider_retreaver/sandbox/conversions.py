@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.columns import Column, Wrong, integer, natural, one_of, read_columns, truth
+from airflow_provider_retreaver.sandbox.columns import (
+    Column,
+    Wrong,
+    identity,
+    integer,
+    natural,
+    one_of,
+    read_columns,
+    truth,
+)
 from airflow_provider_retreaver.sandbox.exchange import Exchange
 from airflow_provider_retreaver.sandbox.hours import nested_rows
 from airflow_provider_retreaver.sandbox.wire import invalid
@@ -56,7 +65,7 @@ def _save(
     """Add, change or (giving None) delete one row; Refusal 422 for an id of someone else's."""
     store = exchange.store
     name, parent_id = parent
-    row_id = given.get("id")
+    row_id = identity(given.get("id"))
     if row_id is not None:
         if store.row(f"SELECT id FROM {table} WHERE id = ? AND {name} = ?", (row_id, parent_id)) is None:
             raise invalid({f"{table}.id": [f"{row_id} is not one of this target's"]})
@@ -69,7 +78,7 @@ def _save(
         raise invalid({f"{table}.{field}": texts for field, texts in errors.items()})
     if row_id is not None:
         store.update(table, row_id, values)
-        return int(row_id)
+        return row_id
     default = {"conversion_type": "timer", "dedupe_seconds": 0} if table == "conversion_groups" else {}
     return store.insert(table, {**default, **values, name: parent_id})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,7 @@ class Resource:
 
     def lookup(self, exchange: Exchange, column: str, value: Any) -> Row | None:
         """Find a row of this company by a column."""
-        if column == "id" and not str(value).isdigit():
+        if column == "id" and not re.fullmatch(r"[0-9]{1,18}", str(value)):
             return None
         return exchange.store.row(
             f"SELECT * FROM {self.table} WHERE company_id = ? AND {column} = ? AND deleted = 0",

@@ -52,6 +52,7 @@ def _load_company(exchange: Exchange, targets: int, calls: int) -> None:
     _lists(exchange, random, target_ids, share)
     _calls(exchange, random, calls)
     demo_targets.fill_caps(world, random, target_ids)
+    _age(exchange)
 
 
 def _senders(exchange: Exchange, share: int) -> None:
@@ -117,9 +118,19 @@ def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -
         uploads.put(store, list_id, [f"+1917555{3000 + index}" for index in range(size)], now - DAY)
 
 
+def _age(exchange: Exchange) -> None:
+    """Let everything have been made over the past year, and changed last within it."""
+    for table in ("affiliates", "targets", "target_groups", "campaigns", "numbers", "number_pools", "contacts"):
+        exchange.store.run(
+            f"UPDATE {table} SET created_at = ? - (300 - id % 250) * ?, updated_at = ? - (30 - id % 29) * ? "
+            "WHERE company_id = ?",
+            (exchange.now, DAY, exchange.now, DAY, exchange.company_id),
+        )
+
+
 def _calls(exchange: Exchange, random: Random, count: int) -> None:
     """Spread calls over the last six days, up to ten minutes ago."""
     company_id, now = exchange.company_id, exchange.now
     drawn = call_maker.patterns(random, company_id, call_maker.cast(exchange.store, company_id), count)
     moments = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(count))
-    call_maker.add_many(exchange.store, random, drawn, ((moment, None) for moment in moments), [])
+    call_maker.add_many(exchange.store, random, call_maker.Batch(drawn, moments, now))

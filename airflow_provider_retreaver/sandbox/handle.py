@@ -7,6 +7,7 @@ from random import Random
 
 from airflow_provider_retreaver.sandbox import companies, control, demo
 from airflow_provider_retreaver.sandbox.clock import Clock
+from airflow_provider_retreaver.sandbox.columns import Wrong
 from airflow_provider_retreaver.sandbox.exchange import Exchange, World
 from airflow_provider_retreaver.sandbox.faults import Weather
 from airflow_provider_retreaver.sandbox.log import RequestLog
@@ -14,7 +15,7 @@ from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.paging import Anchors
 from airflow_provider_retreaver.sandbox.routes import index, match
 from airflow_provider_retreaver.sandbox.state import Store
-from airflow_provider_retreaver.sandbox.wire import Answer, Refusal, Reply, Request, refused, write
+from airflow_provider_retreaver.sandbox.wire import Answer, Refusal, Reply, Request, invalid, refused, write
 
 
 class Sandbox:
@@ -84,6 +85,9 @@ class Sandbox:
                 if route.access != "open":
                     companies.authorize(exchange, needs_company=route.access == "company")
                 return write(route.handler(exchange), form)
+        except Wrong as wrong:
+            # A nested value that no field's message covers, such as an id or _destroy.
+            return _refuse(invalid({"base": [str(wrong)]}), form)
         except Refusal as refusal:
             return _refuse(refusal, form)
 

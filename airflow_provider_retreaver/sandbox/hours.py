@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.clock import millis
-from airflow_provider_retreaver.sandbox.columns import Column, Wrong, integer, read_columns, truth
+from airflow_provider_retreaver.sandbox.columns import Column, Wrong, identity, integer, read_columns, truth
 from airflow_provider_retreaver.sandbox.exchange import Exchange
 from airflow_provider_retreaver.sandbox.state import Row, Store
 from airflow_provider_retreaver.sandbox.wire import invalid
@@ -64,7 +64,7 @@ def nested_rows(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def _change_one(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
     store, now = exchange.store, exchange.now
-    row_id = given.get("id")
+    row_id = identity(given.get("id"))
     if row_id is not None:
         mine = store.row("SELECT id FROM business_hours WHERE id = ? AND target_id = ?", (row_id, target_id))
         if mine is None:

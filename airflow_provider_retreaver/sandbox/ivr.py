@@ -10,6 +10,7 @@ from airflow_provider_retreaver.sandbox.clock import seconds_z
 from airflow_provider_retreaver.sandbox.columns import (
     Column,
     Wrong,
+    identity,
     natural,
     one_of,
     phone_or_sip,
@@ -82,7 +83,7 @@ def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any])
 
 
 def _change_one(exchange: Exchange, table: str, owner: str, owner_id: int, given: dict[str, Any]) -> None:
-    store, row_id = exchange.store, given.get("id")
+    store, row_id = exchange.store, identity(given.get("id"))
     if row_id is not None:
         sql = f"SELECT id FROM {table} WHERE id = ? AND owner = ? AND owner_id = ?"
         if store.row(sql, (row_id, owner, owner_id)) is None:

@@ -94,12 +94,16 @@ CREATE TABLE IF NOT EXISTS caller_list_uploads (
   clear_before_upload INTEGER NOT NULL, numbers TEXT NOT NULL, csv_key TEXT NOT NULL,
   created_at INTEGER NOT NULL, due_at INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, {", ".join(CALL_COLUMNS)});
-CREATE INDEX IF NOT EXISTS calls_created ON calls (company_id, created_at);
-CREATE INDEX IF NOT EXISTS calls_updated ON calls (company_id, updated_at);
 CREATE UNIQUE INDEX IF NOT EXISTS calls_uuid ON calls (uuid);
-CREATE INDEX IF NOT EXISTS calls_caller ON calls (company_id, caller, created_at);
-CREATE INDEX IF NOT EXISTS calls_target ON calls (company_id, target_id, created_at);
-CREATE INDEX IF NOT EXISTS calls_affiliate ON calls (company_id, affiliate_id, created_at);
-CREATE INDEX IF NOT EXISTS calls_campaign ON calls (company_id, campaign_id, created_at);
-CREATE INDEX IF NOT EXISTS calls_sid ON calls (company_id, sid, created_at);
 """
+
+# Lists are read in the order of these, and every filter has one.
+CALL_INDEXES = {
+    "calls_created": "company_id, created_at",
+    "calls_updated": "company_id, updated_at",
+    "calls_caller": "company_id, caller, created_at",
+    "calls_target": "company_id, target_id, created_at",
+    "calls_affiliate": "company_id, affiliate_id, created_at",
+    "calls_campaign": "company_id, campaign_id, created_at",
+    "calls_sid": "company_id, sid, created_at",
+}
