@@ -1,6 +1,6 @@
 """Run one DAG of the dags folder with `dag.test()`: no scheduler, no workers, tasks in this process.
 
-Airflow's settings come from the environment. Ends with 0 when the run succeeded, 1 when it did not.
+Airflow's settings come from the environment. Ends with 0 when the run succeeded and no task failed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 AIRFLOW_2 = "2."
+FAILED = {"failed", "upstream_failed"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,8 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
         for task in dag.tasks:
             task.retries = 0
     run = dag.test(**when(options.logical_date), run_conf=options.conf)
-    print(f"run of {dag.dag_id}: {run.state}", flush=True)
-    return 0 if str(run.state) == "success" else 1
+    failed = sorted({task.task_id for task in run.get_task_instances() if str(task.state) in FAILED})
+    told = f"; failed: {', '.join(failed)}" if failed else ""
+    print(f"run of {dag.dag_id}: {run.state}{told}", flush=True)
+    return 0 if str(run.state) == "success" and not failed else 1
 
 
 def find_dag(dag_id: str | None) -> Any:
