@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stage import API_KEY, COMPANY, PROJECT, Stage, StepFailed, connection, get_json, stop_on_signals
+from stage import API_KEY, COMPANY, PROJECT, Stage, StepFailed, connection_fields, get_json, stop_on_signals
 
 DAG_ID = "retreaver_nightly_cap_reset"
 RUN_LIMIT = 180  # seconds; a run takes about ten
@@ -48,8 +49,9 @@ def main() -> int:
             with step("read the targets' caps"):
                 before = hard_caps(url)
             with step(f"run the DAG {DAG_ID} in Airflow"):
+                connection = {"AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(connection_fields(url))}
                 command = [sys.executable, str(PROJECT / "scripts" / "run_dag.py"), DAG_ID, "--no-retries"]
-                stage.call(command, "dag", timeout=RUN_LIMIT, extra=connection(url))
+                stage.call(command, "dag", timeout=RUN_LIMIT, extra=connection)
             with step("read the targets' caps again, and what the sandbox was asked for"):
                 after = hard_caps(url)
                 posts = resets_asked(url)

@@ -165,10 +165,9 @@ def stop_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
-def connection(url: str) -> dict[str, str]:
-    """Give the Airflow connection to the sandbox as an environment variable."""
-    fields = {"conn_type": "retreaver", "login": COMPANY, "password": API_KEY, "host": url}
-    return {"AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(fields)}
+def connection_fields(url: str) -> dict[str, str]:
+    """Give the fields of the Airflow connection to the sandbox."""
+    return {"conn_type": "retreaver", "login": COMPANY, "password": API_KEY, "host": url}
 
 
 def get_json(url: str) -> Any:
