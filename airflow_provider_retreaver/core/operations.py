@@ -28,18 +28,92 @@ Row = dict[str, Any]
 SUCCESS = range(200, 300)
 
 
+def json_body(request: Request, response: Response) -> Any:
+    """Parse an answer.
+
+    :raises ProtocolError: with status, path and a short excerpt when it is not JSON.
+    """
+    try:
+        return response.json()
+    except ValueError:
+        kind = response.headers.get("content-type", "no content type").partition(";")[0]
+        shown = excerpt(response.body[:2000].decode("utf-8", "replace"))
+        raise protocol_error(
+            request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {shown}' if shown else ''})"
+        ) from None
+
+
+def protocol_error(request: Request, response: Response, what: str) -> ProtocolError:
+    """Return the error for an answer that is not what the documents promise."""
+    return ProtocolError(
+        f"The answer ({response.status}) to {request.label} {what}; check that the connection's host is the "
+        f"vendor's API and not a proxy or login page.",
+        method=request.method,
+        path=request.path,
+        status=response.status,
+    )
+
+
+def unwrap(request: Request, response: Response, value: Any, envelope: str) -> Row:
+    """Return an object that comes as `{envelope: {...}}`, or bare where it has an `id` or `uuid` of its own.
+
+    :raises ProtocolError: when it is neither.
+    """
+    if isinstance(value, dict):
+        inner = value.get(envelope)
+        if isinstance(inner, dict):
+            return inner
+        if "id" in value or "uuid" in value:
+            return value
+    raise protocol_error(request, response, f"holds no {envelope!r} object")
+
+
+def read_item(envelope: str) -> Callable[[Request, Response], Row]:
+    """Return a reader for one wrapped object."""
+
+    def read(request: Request, response: Response) -> Row:
+        return unwrap(request, response, json_body(request, response), envelope)
+
+    return read
+
+
+def read_nothing(request: Request, response: Response) -> None:
+    """Read an answer whose body is not promised."""
+
+
+def read_array(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
+    """Return the rows of one page of a list; how many the whole list has, the answer does not say.
+
+    :raises ProtocolError: when it is not an array of wrapped objects.
+    """
+    body = json_body(request, response)
+    if not isinstance(body, list):
+        raise protocol_error(request, response, f"is not an array of {envelope!r} objects")
+    return [unwrap(request, response, value, envelope) for value in body], None
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentOnly:
+    """Stands for a request that the legacy routes do not have.
+
+    :param reason: what to do instead, as the end of a sentence.
+    """
+
+    reason: str = "set the connection's extra api_routes to current to use it"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
     """One documented endpoint, filled in.
 
     :param request: the request under the current routes; `{calls_version}` in its path is the connection's.
     :param read: how the result is taken from the answer.
-    :param legacy: the request under the legacy routes, where it differs; None where there is none.
+    :param legacy: the request under the legacy routes, where it differs or there is none.
     """
 
     request: Request
     read: Callable[[Request, Response], T]
-    legacy: Request | str | None = "same"
+    legacy: Request | CurrentOnly | None = None
 
     def request_for(self, routes: Routes) -> Request:
         """Return the request in the edition of a connection.
@@ -55,20 +129,31 @@ class Listing:
 
     :param request: request of the list without a page; see `Operation` for `{calls_version}`.
     :param envelope: name that wraps each row, e.g. `target`.
-    :param key: field by which a row is recognised when it appears on two pages; None keeps every row.
-    :param page_size: rows of a full page; None where `per_page` of the connection is sent along.
-    :param legacy: the request under the legacy routes, where it differs; None where there is none.
+    :param key: field by which a row is recognised when it appears on two pages.
+    :param page_size: rows of a full page; None where `per_page` of the connection is sent along (legacy routes do not
+        know it and have 25).
+    :param legacy: the request under the legacy routes, where it differs or there is none.
+    :param read: takes the rows, and their number in the whole list where it says so, from the answer of a page.
+    :param oldest_calls_version: of the call log that knows all of the request's parameters.
     """
 
     request: Request
     envelope: str
-    key: str | None = "id"
+    key: str = "id"
     page_size: int | None = 25
-    legacy: Request | str | None = "same"
+    legacy: Request | CurrentOnly | None = None
+    read: Callable[[Request, Response, str], tuple[list[Row], int | None]] = read_array
+    oldest_calls_version: int = 1
 
     def request_for(self, routes: Routes) -> Request:
         """Return the request in the edition of a connection, without page and page size."""
-        return in_edition(self.request, self.legacy, routes)
+        request = in_edition(self.request, self.legacy, routes)
+        if not routes.legacy and int(routes.calls_version[1:]) < self.oldest_calls_version:
+            raise InvalidArgument(
+                f"{request.label} was asked with a parameter that the call log knows from version "
+                f"v{self.oldest_calls_version} on; set the connection's extra calls_version."
+            )
+        return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +217,11 @@ class Progress(Generic[T]):
             self.done, self._result = True, end.value
 
 
-def in_edition(current: Request, legacy: Request | str | None, routes: Routes) -> Request:
+def in_edition(current: Request, legacy: Request | CurrentOnly | None, routes: Routes) -> Request:
     """Choose between the two editions of a request and fill in the call log's version."""
-    if routes.legacy and legacy is None:
+    if routes.legacy and isinstance(legacy, CurrentOnly):
         raise InvalidArgument(
-            f"{current.label} does not exist under the legacy routes; set the connection's extra api_routes to "
-            f"current to use it.",
+            f"{current.label} does not exist under the legacy routes as it was asked; {legacy.reason}.",
             method=current.method,
             path=current.path,
         )
@@ -146,70 +230,6 @@ def in_edition(current: Request, legacy: Request | str | None, routes: Routes) -
         return chosen
     path = chosen.path.replace("{calls_version}", routes.calls_version)
     return Request(chosen.method, path, chosen.query, chosen.body, chosen.auth, chosen.host)
-
-
-def json_body(request: Request, response: Response) -> Any:
-    """Parse an answer.
-
-    :raises ProtocolError: with status, path and a short excerpt when it is not JSON.
-    """
-    try:
-        return response.json()
-    except ValueError:
-        kind = response.headers.get("content-type", "no content type").partition(";")[0]
-        shown = excerpt(response.body[:2000].decode("utf-8", "replace"))
-        raise protocol_error(
-            request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {shown}' if shown else ''})"
-        ) from None
-
-
-def protocol_error(request: Request, response: Response, what: str) -> ProtocolError:
-    """Return the error for an answer that is not what the documents promise."""
-    return ProtocolError(
-        f"The answer ({response.status}) to {request.label} {what}; check that the connection's host is the "
-        f"vendor's API and not a proxy or login page.",
-        method=request.method,
-        path=request.path,
-        status=response.status,
-    )
-
-
-def unwrap(request: Request, response: Response, value: Any, envelope: str) -> Row:
-    """Return an object that comes as `{envelope: {...}}`, or bare where it has an `id` or `uuid` of its own.
-
-    :raises ProtocolError: when it is neither.
-    """
-    if isinstance(value, dict):
-        inner = value.get(envelope)
-        if isinstance(inner, dict):
-            return inner
-        if "id" in value or "uuid" in value:
-            return value
-    raise protocol_error(request, response, f"holds no {envelope!r} object")
-
-
-def read_item(envelope: str) -> Callable[[Request, Response], Row]:
-    """Return a reader for one wrapped object."""
-
-    def read(request: Request, response: Response) -> Row:
-        return unwrap(request, response, json_body(request, response), envelope)
-
-    return read
-
-
-def read_nothing(request: Request, response: Response) -> None:
-    """Read an answer whose body is not promised."""
-
-
-def read_rows(request: Request, response: Response, envelope: str) -> list[Row]:
-    """Return the rows of one page of a list.
-
-    :raises ProtocolError: when it is not an array of wrapped objects.
-    """
-    body = json_body(request, response)
-    if not isinstance(body, list):
-        raise protocol_error(request, response, f"is not an array of {envelope!r} objects")
-    return [unwrap(request, response, value, envelope) for value in body]
 
 
 def require(row: Mapping[str, Any], name: str, request: Request) -> Any:

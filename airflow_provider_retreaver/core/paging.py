@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete, RetreaverError
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.operations import Listing, Row, read_rows
+from airflow_provider_retreaver.core.operations import Listing, Row
 from airflow_provider_retreaver.core.settings import Settings
 
 # A row that moved to a later page while pages were read comes back within a few pages; remembering this many
@@ -82,8 +82,9 @@ class Pages:
 
     def __init__(self, listing: Listing, settings: Settings) -> None:
         request = listing.request_for(settings.routes)
-        self.page_size = listing.page_size or settings.per_page
-        if listing.page_size is None:
+        sizable = listing.page_size is None and not (settings.routes.legacy and isinstance(listing.legacy, Request))
+        self.page_size = settings.per_page if sizable else listing.page_size or 25
+        if sizable:
             request = request.with_query(per_page=str(settings.per_page))
         self._listing = listing
         self._request = request
@@ -104,7 +105,8 @@ class Pages:
 
         :raises ProtocolError: when the answer is not a list of wrapped rows.
         """
-        rows = read_rows(self._request, response, self._listing.envelope)
+        rows, total = self._listing.read(self._request, response, self._listing.envelope)
+        total = total if total is not None else _whole(response.headers.get("total"))
         header = response.headers.get("link", "")
         relations = link_pages(header)
         following = relations.get("next")
@@ -113,20 +115,18 @@ class Pages:
             following = number + 1
         if following is not None and following <= number:
             following = None
-        if following is None and not header and len(rows) >= self.page_size:
+        if following is None and not header:
             # A full page without any Link may be the only one, or a list that does not say: look.
-            following = number + 1
-        return Page(number, rows, following, last, _whole(response.headers.get("total")))
+            more = total > number * self.page_size if total is not None else True
+            following = number + 1 if more and len(rows) >= self.page_size else None
+        return Page(number, rows, following, last, total)
 
     def fresh(self, page: Page) -> Page | None:
         """Return the page without the rows of earlier pages.
 
         None when it holds nothing else: a server that ignores `page` would repeat its rows forever.
         """
-        key = self._listing.key
-        if key is None:
-            return page
-        rows = [row for row in page.rows if self._is_new(row.get(key))]
+        rows = [row for row in page.rows if self._is_new(row.get(self._listing.key))]
         return None if page.rows and not rows else replace(page, rows=rows)
 
     def _is_new(self, identity: Hashable) -> bool:

@@ -8,6 +8,7 @@ also percent-encoded).
 from __future__ import annotations
 
 import hmac
+import html
 import json
 import logging
 import re
@@ -67,8 +68,15 @@ class Secret:
 
 
 def spellings(value: str) -> set[str]:
-    """Return the forms in which a secret can stand in a URL, a header, a form or a JSON text."""
-    forms = {value, quote(value, safe=""), quote(value), quote_plus(value), json.dumps(value)[1:-1]}
+    """Return the forms in which a secret can stand in a URL, a header, a form, a JSON text or a page."""
+    forms = {
+        value,
+        quote(value, safe=""),
+        quote(value),
+        quote_plus(value),
+        json.dumps(value)[1:-1],
+        html.escape(value),
+    }
     lowered = {re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), form) for form in forms}
     return forms | lowered
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
-from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item, read_nothing
+from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_nothing
+from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.resources.resource import Attributes, Check, Id, Resource, anything, at_least_0
 
 
 class Cap(TypedDict, total=False):
@@ -41,6 +44,33 @@ class TagValue(TypedDict, total=False):
     operator: str
 
 
+class Conversion(TypedDict, total=False):
+    """What a call of so many seconds earns."""
+
+    id: int
+    seconds: int
+    revenue: float
+
+
+class ConversionGroup(TypedDict, total=False):
+    """Conversions of a target, deduplicated together."""
+
+    id: int
+    name: str
+    conversion_type: str
+    dedupe_seconds: int
+    conversions: list[Conversion]
+
+
+# "Conversion groups": the windows that the vendor takes; -1 is forever.
+_DAY = 86_400
+DEDUPE_SECONDS = (
+    *(0, 3_600, 7_200, 21_600, 43_200),
+    *(days * _DAY for days in (1, 2, 3, 4, 7, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330)),
+    *(31_556_952, 315_569_520, -1),
+)
+
+
 class Target(TypedDict, total=False):
     """A target as the vendor sends it; further keys may be present, and lists may leave out the nested ones."""
 
@@ -67,9 +97,74 @@ class Target(TypedDict, total=False):
     caps: list[Cap]
     business_hours: list[BusinessHour]
     tag_values: list[TagValue]
+    conversion_groups: list[ConversionGroup]
     target_group_ids: list[int]
     created_at: str
     updated_at: str
+
+
+def cap(value: Any, name: str) -> None:
+    """Refuse a cap that is neither a count nor None (no cap)."""
+    if not isinstance(value, Mapping) or "cap" not in value:
+        raise InvalidArgument(f"{name} must be a mapping with the key cap, like {{'cap': 100}}.")
+    if value["cap"] is not None:
+        checks.whole(value["cap"], f"{name}: cap", 0)
+
+
+def conversion_groups(value: Any, name: str) -> None:
+    """Refuse conversion groups with an undocumented type or window; a row with an `id` changes that group."""
+    for row in checks.rows_of(value, name):
+        if row.get("_destroy"):
+            if "id" not in row:
+                raise InvalidArgument(f"{name}: a group to delete needs its id.")
+            continue
+        if "conversion_type" in row:
+            checks.one_of(row["conversion_type"], ("timer",), f"{name}: conversion_type")
+        if "dedupe_seconds" in row:
+            checks.one_of(row["dedupe_seconds"], DEDUPE_SECONDS, f"{name}: dedupe_seconds")
+        for conversion in checks.rows_of(row.get("conversions_attributes", []), f"{name}: conversions_attributes"):
+            if "seconds" in conversion:
+                checks.whole(conversion["seconds"], f"{name}: seconds", 0)
+
+
+# Attributes that targets and target groups share.
+CAPS: dict[str, Check] = {
+    "hard_cap_attributes": cap,
+    "hourly_cap_attributes": cap,
+    "daily_cap_attributes": cap,
+    "monthly_cap_attributes": cap,
+    "concurrency_cap": at_least_0,
+}
+TARGETS = Resource(
+    "targets",
+    "target",
+    attributes={
+        "name": anything,
+        "number": anything,
+        "sip_username": anything,
+        "sip_password": anything,
+        "cid_number_id": anything,
+        "obfuscate_cid": checks.truth,
+        "tid": anything,
+        "client_tid": anything,
+        "priority": at_least_0,
+        "weight": at_least_0,
+        "timeout_seconds": at_least_0,
+        "inband_signals": checks.truth,
+        "timer_offset": anything,
+        "send_digits": anything,
+        "paused": checks.truth,
+        "time_zone": anything,
+        "business_hours_attributes": checks.business_hours,
+        "tag_list": checks.tag_list,
+        "conversion_groups_attributes": conversion_groups,
+        **CAPS,
+    },
+    required=("number",),
+    accessor="tid",
+    # The newer documents call the customer's ID client_tid in bodies, the older ones tid.
+    renamed={"tid": ("client_tid", "tid"), "client_tid": ("client_tid", "tid")},
+)
 
 
 def list_targets() -> Listing:
@@ -77,10 +172,10 @@ def list_targets() -> Listing:
 
     :return: a listing of `Target` rows; a row may lack `caps`, `business_hours` and `tag_values`.
     """
-    return Listing(Request("GET", "/targets.json"), "target")
+    return TARGETS.listing()
 
 
-def get_target(*, id: int | str | None = None, tid: str | None = None) -> Operation[Row]:  # noqa: A002
+def get_target(*, id: Id | None = None, tid: str | None = None) -> Operation[Row]:  # noqa: A002
     """Get one target ("Get a specific Target").
 
     :param id: Retreaver's own ID.
@@ -88,10 +183,45 @@ def get_target(*, id: int | str | None = None, tid: str | None = None) -> Operat
     :return: a `Target`.
     :raises InvalidArgument: when none or both are given, or one is blank.
     """
-    return Operation(Request("GET", f"/targets/{_which(id, tid)}.json"), read_item("target"))
+    return TARGETS.get(id, tid)
 
 
-def reset_cap(id: int | str) -> Operation[None]:  # noqa: A002
+def create_target(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Row]:
+    """Create a target ("Create a Target"); it is open around the clock unless hours are given.
+
+    :param attributes: `number` (required; E.164 or `sip:user@domain`), `name`, `tid`, `priority`, `weight`,
+        `timeout_seconds`, `timer_offset`, `inband_signals`, `send_digits`, `sip_username`, `sip_password`, `paused`,
+        `time_zone` (Rails name), `concurrency_cap`, the four `*_cap_attributes` (`{"cap": n}`),
+        `business_hours_attributes`, `tag_list`, `conversion_groups_attributes`.
+    :param undocumented: attributes to send that the vendor does not document.
+    :return: a `Target`.
+    """
+    return TARGETS.create(attributes, undocumented)
+
+
+def update_target(
+    attributes: Attributes,
+    *,
+    id: Id | None = None,  # noqa: A002
+    tid: str | None = None,
+    undocumented: Attributes | None = None,
+) -> Operation[Row]:
+    """Change attributes of a target ("Update a Target"); see `create_target` for them.
+
+    A row of business hours or of conversion groups is changed by sending its `id`: without it, it is added.
+    `tag_list` replaces all tags.
+
+    :return: a `Target`.
+    """
+    return TARGETS.update(attributes, id, tid, undocumented)
+
+
+def delete_target(*, id: Id | None = None, tid: str | None = None) -> Operation[None]:  # noqa: A002
+    """Delete a target ("Remove a Target")."""
+    return TARGETS.delete(id, tid)
+
+
+def reset_cap(id: Id) -> Operation[None]:  # noqa: A002
     """Set the count of a target's hard cap to 0 ("Resetting a Hard Cap").
 
     The answer's body is not promised. Repeating it forgets the calls that were counted in between, so it is never
@@ -100,9 +230,3 @@ def reset_cap(id: int | str) -> Operation[None]:  # noqa: A002
     :param id: Retreaver's own ID of the target.
     """
     return Operation(Request("POST", f"/targets/{segment(id, 'target id')}/reset_cap.json"), read_nothing)
-
-
-def _which(id: int | str | None, tid: str | None) -> str:  # noqa: A002
-    if (id is None) == (tid is None):
-        raise InvalidArgument("Name a target by its id or by its tid: exactly one of the two.")
-    return segment(id, "target id") if tid is None else f"tid/{segment(tid, 'target tid')}"

@@ -1,0 +1,219 @@
+"""Caller lists of a target or a campaign (vendor's reference: "Caller Lists").
+
+They are reached with a postback key of type "Caller List Management" (extras `caller_list_key` and
+`caller_list_secret`), not with the API key. A list whose name begins with `suppressed` blocks its callers, one that
+begins with `accepted` lets only its callers through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
+from airflow_provider_retreaver.core.operations import (
+    Listing,
+    Operation,
+    Row,
+    json_body,
+    protocol_error,
+    read_nothing,
+)
+from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.resources.resource import Id
+
+
+class CallerList(TypedDict, total=False):
+    """A caller list as the vendor sends it."""
+
+    name: str
+    caller_listable_type: str
+    caller_listable_id: int
+
+
+class CallerListNumber(TypedDict, total=False):
+    """One number on a caller list."""
+
+    number: str
+    created_at: str
+
+
+class CallerListUpload(TypedDict, total=False):
+    """An upload as the vendor takes it; the vendor works on it after its answer.
+
+    The URL of the file is not kept: it gives the list away.
+    """
+
+    status: str
+    created_at: str
+    error_messages: Any
+    action: str
+    clear_before_upload: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose caller lists: a target's or a campaign's; lists of one name on both are independent.
+
+    :param target_id: Retreaver's own ID of a target, or
+    :param campaign_id: of a campaign; exactly one of the two is given.
+    """
+
+    target_id: Id | None = None
+    campaign_id: Id | None = None
+
+    @property
+    def path(self) -> str:
+        """Where its caller lists are.
+
+        :raises InvalidArgument: when none or both are given.
+        """
+        if (self.target_id is None) == (self.campaign_id is None):
+            raise InvalidArgument("A caller list belongs to a target_id or to a campaign_id: exactly one of the two.")
+        if self.campaign_id is None:
+            return f"/api/v2/targets/{segment(self.target_id, 'target_id')}/caller_lists"
+        return f"/api/v2/campaigns/{segment(self.campaign_id, 'campaign_id')}/caller_lists"
+
+    def list_path(self, name: str, rest: str = "") -> str:
+        """Where one of its caller lists is."""
+        return f"{self.path}/{segment(name, 'caller list name')}{rest}.json"
+
+    def number_path(self, name: str, number: str) -> str:
+        """Where one number of a caller list is."""
+        return self.list_path(name, f"/caller_list_numbers/{segment(checks.phone(number), 'number')}")
+
+
+def create_caller_list(owner: Owner, name: str) -> Operation[Row]:
+    """Create a caller list.
+
+    :param name: its beginning is behaviour, see the module's text.
+    :return: a `CallerList`, or `{}` where the vendor answers without one.
+    """
+    segment(name, "caller list name")
+    return Operation(
+        _request("POST", f"{owner.path}.json", {"caller_list": {"name": name}}), _read_if_there("caller_list")
+    )
+
+
+def get_caller_list(owner: Owner, name: str) -> Operation[Row]:
+    """Get a caller list.
+
+    :return: a `CallerList`.
+    """
+    return Operation(_request("GET", owner.list_path(name)), _read("caller_list", "name"))
+
+
+def delete_caller_list(owner: Owner, name: str) -> Operation[None]:
+    """Delete a caller list with its numbers."""
+    return Operation(_request("DELETE", owner.list_path(name)), read_nothing)
+
+
+def list_caller_list_numbers(owner: Owner, name: str) -> Listing:
+    """List the numbers of a caller list, newest first.
+
+    :return: a listing of `CallerListNumber` rows; its count is the vendor's own `Total`.
+    """
+    request = _request("GET", owner.list_path(name, "/caller_list_numbers"))
+    return Listing(request, "caller_list_number", key="number", page_size=None, read=_read_numbers)
+
+
+def add_caller_list_number(owner: Owner, name: str, number: str) -> Operation[Row]:
+    """Put one number on a caller list.
+
+    :param number: E.164.
+    :return: a `CallerListNumber`, or `{}` where the vendor answers without one.
+    """
+    body = {"caller_list_number": {"number": checks.phone(number)}}
+    request = _request("POST", owner.list_path(name, "/caller_list_numbers"), body)
+    return Operation(request, _read_if_there("caller_list_number"))
+
+
+def get_caller_list_number(owner: Owner, name: str, number: str) -> Operation[None]:
+    """Ask whether a number is on a caller list.
+
+    :raises NotFound: when it is not.
+    """
+    return Operation(_request("GET", owner.number_path(name, number)), read_nothing)
+
+
+def remove_caller_list_number(owner: Owner, name: str, number: str) -> Operation[None]:
+    """Take one number off a caller list."""
+    return Operation(_request("DELETE", owner.number_path(name, number)), read_nothing)
+
+
+def check_caller_list(owner: Owner, name: str, number: str) -> Operation[bool]:
+    """Ask whether a number is on a caller list, with an answer either way.
+
+    :return: whether it is present.
+    """
+    body = {"caller_list_check": {"number": checks.phone(number)}}
+    return Operation(_request("POST", owner.list_path(name, "/caller_list_checks"), body), _read_check)
+
+
+def upload_caller_list(
+    owner: Owner, name: str, numbers: Iterable[str], *, action: str, clear_before_upload: bool = False
+) -> Operation[Row]:
+    """Upload numbers to a caller list; the vendor works on them after its answer.
+
+    There is no documented way to ask how it went: look at the list's count or check numbers.
+
+    :param numbers: E.164.
+    :param action: `create` puts them on the list, `delete` takes them off.
+    :param clear_before_upload: empties the list first, so for a moment nobody is on it.
+    :return: a `CallerListUpload`, without the URL of the file.
+    """
+    upload = {
+        "numbers": "\n".join(checks.phone(number, "numbers") for number in numbers),
+        "action": checks.one_of(action, ("create", "delete"), "action"),
+        "clear_before_upload": checks.truth(clear_before_upload, "clear_before_upload"),
+    }
+    request = _request("POST", owner.list_path(name, "/caller_list_uploads"), {"caller_list_upload": upload})
+    return Operation(request, _read_upload)
+
+
+def _request(method: str, path: str, body: Row | None = None) -> Request:
+    return Request(method, path, body=body, auth=Auth.CALLER_LIST)
+
+
+def _read_if_there(envelope: str) -> Callable[[Request, Response], Row]:
+    """Return a reader for an answer whose body is not documented."""
+
+    def read(request: Request, response: Response) -> Row:
+        body = json_body(request, response) if response.body.strip() else {}
+        inner = body.get(envelope, body) if isinstance(body, dict) else {}
+        return inner if isinstance(inner, dict) else {}
+
+    return read
+
+
+def _read(envelope: str, field: str) -> Callable[[Request, Response], Row]:
+    def read(request: Request, response: Response) -> Row:
+        body = json_body(request, response)
+        inner = body.get(envelope, body) if isinstance(body, dict) else None
+        if not isinstance(inner, dict) or field not in inner:
+            raise protocol_error(request, response, f"holds no {envelope!r} object with {field!r}")
+        return inner
+
+    return read
+
+
+def _read_numbers(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
+    body = json_body(request, response)
+    rows = [row.get(envelope, row) for row in body if isinstance(row, dict)] if isinstance(body, list) else []
+    if not isinstance(body, list) or len(rows) < len(body) or not all("number" in row for row in rows):
+        raise protocol_error(request, response, f"is not an array of {envelope!r} objects with 'number'")
+    return rows, None
+
+
+def _read_check(request: Request, response: Response) -> bool:
+    status = _read("caller_list_check", "status")(request, response)["status"]
+    if status not in {"present", "not-present"}:
+        raise protocol_error(request, response, "holds a 'status' that is neither present nor not-present")
+    return bool(status == "present")
+
+
+def _read_upload(request: Request, response: Response) -> Row:
+    upload = _read("caller_list_upload", "status")(request, response)
+    return {name: value for name, value in upload.items() if name != "csv_file_url"}

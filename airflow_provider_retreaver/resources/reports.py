@@ -1,0 +1,71 @@
+"""Reports: totals of calls by one facet (vendor's reference: "Reports"). Cached; not for realtime polling."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.operations import Listing, Row, json_body, protocol_error
+from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.resources.calls import Moment
+
+FACETS = ("publisher", "buyer", "campaign", "number", "daily", "tag_value", "state")
+# "Less than 2 years apart".
+LONGEST_SPAN = timedelta(days=2 * 365)
+
+
+class ReportRow(TypedDict, total=False):
+    """Totals of one publisher, buyer, day …; further keys may be present."""
+
+    id: int | str | None
+    facet_name: str
+    total_calls: int
+    in_progress_count: int
+    repeat_count: int
+    duplicate_count: int
+    unique_calls: int
+    converted_count: int
+    revenue: float | str
+    payout: float | str
+    cost: float | str
+    profit: float | str
+    total_duration: int
+    connected_duration: int
+    epc: float | str
+    cpc: float | str
+
+
+def report_calls(
+    facet: str, *, created_at_start: Moment, created_at_end: Moment, tag_value_key: str | None = None
+) -> Listing:
+    """Report on calls by a facet.
+
+    :param facet: publisher, buyer, campaign, number, daily, tag_value or state.
+    :param created_at_start: calls created after; RFC 3339 with an offset, or an aware datetime.
+    :param created_at_end: calls created before; less than 2 years later.
+    :param tag_value_key: the tag to report on; required with the facet tag_value, and with no other.
+    :return: a listing of `ReportRow` rows.
+    """
+    checks.one_of(facet, FACETS, "facet")
+    names = ("created_at_start", "created_at_end")
+    start, end = checks.span(created_at_start, created_at_end, names, LONGEST_SPAN)
+    if start is None or end is None:
+        raise InvalidArgument("created_at_start and created_at_end are both required for a report.")
+    if (facet == "tag_value") != bool(tag_value_key):
+        raise InvalidArgument("tag_value_key is required with the facet tag_value, and goes with no other facet.")
+    parameters = [("domain", "calls"), ("facet", facet), ("created_at_start", start), ("created_at_end", end)]
+    if tag_value_key:
+        parameters.append(("tag_value_key", tag_value_key))
+    request = Request("GET", "/api/v1/reports.json", tuple(parameters))
+    return Listing(request, "report row", key="facet_name", page_size=None, read=_read_rows)
+
+
+def _read_rows(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
+    body = json_body(request, response)
+    rows = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise protocol_error(request, response, f"holds no 'data' with {envelope}s")
+    total = body.get("count_total")
+    return rows, total if isinstance(total, int) else None
