@@ -22,9 +22,13 @@ for name in [name for name in os.environ if name.startswith("AIRFLOW") or name.l
     del os.environ[name]  # neither a developer's Airflow nor a proxy takes part
 os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"  # 2.11 warns of its own default
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(AIRFLOW_HOME / "dags")
 # A folder that does not exist: whatever asks the metadata database in a unit test fails at once and says so.
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{AIRFLOW_HOME}/no-database-in-unit-tests/airflow.db"
+
+# 2.11 warns about its own default of this setting.
+os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

@@ -35,14 +35,15 @@ class HardCap:
 def hard_cap(row: Mapping[str, Any]) -> HardCap:
     """Return the hard cap of a target or group; one that has none counts as having no cap.
 
-    :raises ProtocolError: when the row has no `caps` at all, or a cap without `filled`.
+    :raises ProtocolError: when the row has no `caps` at all, or a hard cap whose numbers are none.
     """
     caps = row.get("caps")
-    if not isinstance(caps, list):
+    if not isinstance(caps, list) or not all(isinstance(cap, Mapping) for cap in caps):
         raise ProtocolError(f"Object {row.get('id')} came without 'caps', which the vendor documents for it.")
     for cap in caps:
         if cap.get("type") == HARD:
-            if not isinstance(cap.get("filled"), int):
-                raise ProtocolError(f"The hard cap of object {row.get('id')} came without a number in 'filled'.")
-            return HardCap(cap["filled"], cap.get("cap"))
+            filled, most = cap.get("filled"), cap.get("cap")
+            if not isinstance(filled, int) or not isinstance(most, (int, type(None))):
+                raise ProtocolError(f"The hard cap of object {row.get('id')} came without numbers.")
+            return HardCap(filled, most)
     return HardCap(0, None)

@@ -17,6 +17,7 @@ from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
     OutcomeUnknown,
     PermissionDenied,
+    ProtocolError,
 )
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together, require
 from airflow_provider_retreaver.domain.caps import HardCap, hard_cap
@@ -124,14 +125,17 @@ class ResetCaps:
             if outcome.error is not None:
                 self._report.fail(f"group {id_}", str(outcome.error))
                 continue
-            found[id_] = self._rows[f"group {id_}"] = outcome.value or {}
+            if not self._keep(f"group {id_}", outcome.value or {}):
+                continue
+            found[id_] = outcome.value or {}
             self._group_of.update({f"target {member}": id_ for member in found[id_].get("target_ids") or ()})
         return found
 
     def _read_named(self, groups: Mapping[int, Row]) -> Procedure[None]:
         members = [member for group in groups.values() for member in group.get("target_ids") or ()]
         rows, errors = yield from read_targets([*(self._chosen.ids or ()), *members])
-        self._rows.update({f"target {id_}": row for id_, row in rows.items()})
+        for id_, row in rows.items():
+            self._keep(f"target {id_}", row)
         for id_, error in errors.items():
             self._report.fail(f"target {id_}", str(error))
         tids = list(self._chosen.tids or ())
@@ -141,7 +145,7 @@ class ResetCaps:
             if outcome.error is not None:
                 self._report.fail(f"target tid {tid}", str(outcome.error))
             elif outcome.value is not None:
-                self._rows[f"target {require(outcome.value, 'id', operation.request)}"] = outcome.value
+                self._keep(f"target {require(outcome.value, 'id', operation.request)}", outcome.value)
 
     def _read_all(self) -> Procedure[None]:
         tag = self._chosen.tag
@@ -149,8 +153,21 @@ class ResetCaps:
         for row in rows:
             key = f"target {row['id']}"
             # What an earlier attempt of this run has reset is no longer full, and still belongs into the result.
-            if tag.on(row) if tag else hard_cap(row).full or key in self._record.plan:
-                self._rows[key] = row
+            if tag is not None and not tag.on(row):
+                continue
+            known = key in self._rows
+            if self._keep(key, row) and tag is None and not (known or key in self._record.plan or hard_cap(row).full):
+                del self._rows[key]
+
+    def _keep(self, key: str, row: Row, failing: str = "") -> bool:
+        """Take an object as read; one whose caps cannot be understood fails alone."""
+        try:
+            hard_cap(row)
+        except ProtocolError as error:
+            self._report.fail(key, f"{failing}{error}")
+            return False
+        self._rows[key] = row
+        return True
 
     def _units_of_group(self, id_: int, group: Row) -> Iterator[_Unit]:
         """Yield the group's own reset, which covers its targets, where there is something to reset.
@@ -237,10 +254,11 @@ class ResetCaps:
         keys = [key for unit in units for key in unit.before]
         outcomes = yield from together([_get(key) for key in keys])
         for key, outcome in zip(keys, outcomes, strict=True):
+            failing = "It was sent a reset, but could not be read back: "
             if outcome.error is not None:
-                self._report.fail(key, f"It was sent a reset, but could not be read back: {outcome.error}")
+                self._report.fail(key, f"{failing}{outcome.error}")
             else:
-                self._rows[key] = outcome.value or {}
+                self._keep(key, outcome.value or {}, failing)
 
     def _conclude_accepted(self, unit: _Unit) -> None:
         for key, before in unit.before.items():

@@ -20,6 +20,7 @@ Ids = str | int | Iterable[str | int]
 
 # A nightly reset that is late by a night's outage still runs; one that would forget most of a day does not.
 MAX_STALENESS = timedelta(hours=12)
+MOST_SECONDS = timedelta.max.total_seconds() // 2
 
 
 class RetreaverResetCapOperator(RetreaverWriteOperator):
@@ -30,8 +31,8 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
 
     Safe to retry and to clear: what an earlier attempt of the same run has reset is reported and not reset again,
     since that would forget the calls counted since then; trigger a new run to reset it again. That memory is
-    Airflow's task state store (3.3 and later) or `state_path`. A reset whose answer was lost is looked up before it is
-    sent again. Returns::
+    Airflow's task state store (3.3 and later) or `state_path`. A reset whose answer was lost is looked up before it
+    is sent again. Returns::
 
         {"reset": [{"id", "tid", "name", "filled_before", "filled_after", "cap"}, …],
          "skipped": [{"id", "tid", "name", "reason"}, …],
@@ -158,13 +159,9 @@ def skip_if_stale(context: Context, max_staleness: timedelta | float | None) -> 
     :raises AirflowSkipException: with the reason.
     :raises InvalidArgument: when the limit is no length of time.
     """
-    if max_staleness is None:
-        return
-    if isinstance(max_staleness, bool) or not isinstance(max_staleness, (timedelta, int, float)):
-        raise InvalidArgument(f"max_staleness must be a timedelta, seconds or None, not {max_staleness!r}.")
-    limit = max_staleness if isinstance(max_staleness, timedelta) else timedelta(seconds=max_staleness)
+    limit = _limit(max_staleness)
     ended = _end_of_run(context)
-    if ended is None:
+    if limit is None or ended is None:
         return
     age = datetime.now(UTC) - ended
     if age > limit:
@@ -173,6 +170,18 @@ def skip_if_stale(context: Context, max_staleness: timedelta | float | None) -> 
             f"max_staleness ({_hours(limit)}): resetting caps now would forget calls that came since. Nothing was "
             f"sent; set force=True to do it all the same."
         )
+
+
+def _limit(given: timedelta | float | None) -> timedelta | None:
+    if given is None:
+        return None
+    if isinstance(given, (int, float)) and not isinstance(given, bool) and 0 <= given <= MOST_SECONDS:
+        return timedelta(seconds=given)
+    if isinstance(given, timedelta) and given >= timedelta(0):
+        return given
+    raise InvalidArgument(
+        f"max_staleness must be a timedelta or seconds, 0 or more, or None for no limit, not {given!r}."
+    )
 
 
 def _end_of_run(context: Context) -> datetime | None:

@@ -17,6 +17,10 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_retreaver.sandbox.options import SandboxOptions
+from airflow_provider_retreaver.sandbox.server import RunningSandbox, running
+from tests.airflow.account import KEY, Account
+
 PROJECT = Path(__file__).resolve().parents[2]
 RUN_DAG = PROJECT / "scripts" / "run_dag.py"
 
@@ -162,3 +166,20 @@ def airflow_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab
     root = tmp_path_factory.mktemp("airflow-lab")
     yield AirflowLab(root)
     shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[RunningSandbox]:
+    """Serve one sandbox for all tests; its key is full of characters that URLs encode."""
+    with running(SandboxOptions(api_key=KEY)) as served:
+        yield served
+
+
+@pytest.fixture
+def account(running_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Give an empty account, and the connection `retreaver_default` to it, which never waits between attempts."""
+    account = Account(running_sandbox)
+    account.reset()
+    connection = account.connection(extra={"max_wait": 0})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    return account
