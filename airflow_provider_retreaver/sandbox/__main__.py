@@ -43,9 +43,11 @@ def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     default = SandboxOptions()
     made = argparse.ArgumentParser(
-        prog="retreaver-sandbox", description="Serves Retreaver's API on this machine.", epilog=_EPILOG,
+        prog="retreaver-sandbox",
+        description="Serves Retreaver's API on this machine.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     add = made.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     add("--port", type=int, default=8787, help="port to listen on; 0 takes a free one (8787)")

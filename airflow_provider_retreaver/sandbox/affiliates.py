@@ -27,9 +27,13 @@ def _objection(exchange: Exchange, row: Row) -> str | None:
 
 
 AFFILIATES = Resource(
-    table="affiliates", envelope="affiliate", columns=_COLUMNS, render=_render, customer_id="afid",
+    table="affiliates",
+    envelope="affiliate",
+    columns=_COLUMNS,
+    render=_render,
+    customer_id="afid",
     objection=_objection,
-)  # fmt: skip
+)
 
 
 def found_or_made(exchange: Exchange, afid: str) -> int:

@@ -13,12 +13,17 @@ from airflow_provider_retreaver.sandbox.schema import CALL_COLUMNS
 from airflow_provider_retreaver.sandbox.state import Store
 
 PLACES = (
-    ("NY", "NEW YORK", "10001", "US", "212"), ("CA", "LOS ANGELES", "90012", "US", "213"),
-    ("TX", "HOUSTON", "77002", "US", "713"), ("FL", "MIAMI", "33130", "US", "305"),
-    ("IL", "CHICAGO", "60602", "US", "312"), ("CO", "COLORADO SPRINGS", "80920", "US", "719"),
-    ("WA", "SEATTLE", "98104", "US", "206"), ("GA", "ATLANTA", "30303", "US", "404"),
-    ("AZ", "PHOENIX", "85003", "US", "602"), ("ON", "TORONTO", None, "CA", "416"),
-)  # fmt: skip
+    ("NY", "NEW YORK", "10001", "US", "212"),
+    ("CA", "LOS ANGELES", "90012", "US", "213"),
+    ("TX", "HOUSTON", "77002", "US", "713"),
+    ("FL", "MIAMI", "33130", "US", "305"),
+    ("IL", "CHICAGO", "60602", "US", "312"),
+    ("CO", "COLORADO SPRINGS", "80920", "US", "719"),
+    ("WA", "SEATTLE", "98104", "US", "206"),
+    ("GA", "ATLANTA", "30303", "US", "404"),
+    ("AZ", "PHOENIX", "85003", "US", "602"),
+    ("ON", "TORONTO", None, "CA", "416"),
+)
 _PATTERNS = 5000
 _NOTED = 1000
 # The vendor settles a call shortly after its end.
@@ -50,9 +55,12 @@ def cast(store: Store, company_id: int) -> Cast:
     numbers = store.rows(sql, (company_id,))
     groups = store.rows("SELECT target_id, min(group_id) AS group_id FROM group_members GROUP BY target_id")
     return Cast(
-        ids("affiliates"), ids("campaigns"), ids("targets"),
-        [(row["id"], row["number"]) for row in numbers], {row["target_id"]: row["group_id"] for row in groups},
-    )  # fmt: skip
+        ids("affiliates"),
+        ids("campaigns"),
+        ids("targets"),
+        [(row["id"], row["number"]) for row in numbers],
+        {row["target_id"]: row["group_id"] for row in groups},
+    )
 
 
 def pattern(random: Random, company_id: int, who: Cast) -> dict[str, Any]:
@@ -67,23 +75,45 @@ def pattern(random: Random, company_id: int, who: Cast) -> dict[str, Any]:
     duplicate = random.random() < 0.06
     revenue = random.choice((1500, 2200, 3000, 4500)) if converted and not duplicate else 0
     return {
-        "company_id": company_id, "status": "finished", "caller": f"+1{area}{random.randint(2000000, 9999999)}",
-        "caller_zip": zip_code, "caller_state": state, "caller_city": city, "caller_country": country,
-        "dialed_number": number, "number_id": number_id,
+        "company_id": company_id,
+        "status": "finished",
+        "caller": f"+1{area}{random.randint(2000000, 9999999)}",
+        "caller_zip": zip_code,
+        "caller_state": state,
+        "caller_city": city,
+        "caller_country": country,
+        "dialed_number": number,
+        "number_id": number_id,
         "affiliate_id": random.choice(who.affiliates) if who.affiliates else None,
         "campaign_id": random.choice(who.campaigns) if who.campaigns else None,
-        "target_id": target, "target_group_id": who.groups.get(target) if target is not None else None,
-        "sid": random.choice((None, "google", "bing", "radio-4")), "ivr_duration": ivr, "hold_duration": hold,
-        "dialed_call_duration": talk, "total_duration": ivr + hold + talk,
-        "billable_minutes": -(-(ivr + hold + talk) // 60), "conversion_seconds": 90 if converted else None,
-        "revenue": revenue, "payout": revenue * 2 // 3, "cost": 5 * -(-(ivr + hold + talk) // 60),
-        "connected": int(connected), "converted": int(converted), "payable": int(revenue > 0),
-        "receivable": int(revenue > 0), "duplicate": int(duplicate), "payable_duplicate": 0,
-        "receivable_duplicate": 0, "repeat": int(duplicate or random.random() < 0.1), "rescued": 0,
-        "hung_up_by": random.choice(("caller", "target")), "via": "number", "visitor_url": None,
-        "keys_pressed": random.choice(("[]", '["1"]')), "tags": json.dumps({"source": random.choice(("web", "tv"))}),
+        "target_id": target,
+        "target_group_id": who.groups.get(target) if target is not None else None,
+        "sid": random.choice((None, "google", "bing", "radio-4")),
+        "ivr_duration": ivr,
+        "hold_duration": hold,
+        "dialed_call_duration": talk,
+        "total_duration": ivr + hold + talk,
+        "billable_minutes": -(-(ivr + hold + talk) // 60),
+        "conversion_seconds": 90 if converted else None,
+        "revenue": revenue,
+        "payout": revenue * 2 // 3,
+        "cost": 5 * -(-(ivr + hold + talk) // 60),
+        "connected": int(connected),
+        "converted": int(converted),
+        "payable": int(revenue > 0),
+        "receivable": int(revenue > 0),
+        "duplicate": int(duplicate),
+        "payable_duplicate": 0,
+        "receivable_duplicate": 0,
+        "repeat": int(duplicate or random.random() < 0.1),
+        "rescued": 0,
+        "hung_up_by": random.choice(("caller", "target")),
+        "via": "number",
+        "visitor_url": None,
+        "keys_pressed": random.choice(("[]", '["1"]')),
+        "tags": json.dumps({"source": random.choice(("web", "tv"))}),
         "recorded": int(connected),
-    }  # fmt: skip
+    }
 
 
 def make_uuid(random: Random) -> str:

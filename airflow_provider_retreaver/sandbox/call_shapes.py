@@ -18,9 +18,12 @@ _NAMES = {
     "numbers": "SELECT id, number AS own, coalesce(name, number) AS name FROM numbers WHERE id IN ({})",
 }
 _COLUMN = {
-    "affiliates": "affiliate_id", "campaigns": "campaign_id", "targets": "target_id",
-    "target_groups": "target_group_id", "numbers": "number_id",
-}  # fmt: skip
+    "affiliates": "affiliate_id",
+    "campaigns": "campaign_id",
+    "targets": "target_id",
+    "target_groups": "target_group_id",
+    "numbers": "number_id",
+}
 _NOBODY: Row = {"own": None, "name": None}
 
 
@@ -66,15 +69,26 @@ def _first(call: Row, about: Names, zone: ZoneInfo | None) -> dict[str, Any]:
 
     recording = f"https://retreaver.com/recordings/{call['uuid'].replace('-', '')}.mp3"
     return {
-        "uuid": call["uuid"], "caller": call["caller"], "caller_zip": call["caller_zip"],
-        "caller_state": call["caller_state"], "caller_city": call["caller_city"],
-        "caller_country": call["caller_country"], "dialed_call_duration": call["dialed_call_duration"],
-        "total_duration": call["total_duration"], "status": call["status"], "start_time": moment("start_time"),
-        "forwarded_time": moment("forwarded_time"), "end_time": moment("end_time"),
-        "cid": about.of("campaigns", call)["own"], "afid": about.of("affiliates", call)["own"], "sid": call["sid"],
-        "dialed_number": call["dialed_number"], "updated_at": moment("updated_at"),
-        "created_at": moment("created_at"), "recording_url": recording if call["recorded"] else None,
-    }  # fmt: skip
+        "uuid": call["uuid"],
+        "caller": call["caller"],
+        "caller_zip": call["caller_zip"],
+        "caller_state": call["caller_state"],
+        "caller_city": call["caller_city"],
+        "caller_country": call["caller_country"],
+        "dialed_call_duration": call["dialed_call_duration"],
+        "total_duration": call["total_duration"],
+        "status": call["status"],
+        "start_time": moment("start_time"),
+        "forwarded_time": moment("forwarded_time"),
+        "end_time": moment("end_time"),
+        "cid": about.of("campaigns", call)["own"],
+        "afid": about.of("affiliates", call)["own"],
+        "sid": call["sid"],
+        "dialed_number": call["dialed_number"],
+        "updated_at": moment("updated_at"),
+        "created_at": moment("created_at"),
+        "recording_url": recording if call["recorded"] else None,
+    }
 
 
 def _durations(call: Row) -> dict[str, Any]:
@@ -82,25 +96,39 @@ def _durations(call: Row) -> dict[str, Any]:
     if call["forwarded_time"] is not None and call["start_time"] is not None:
         connected_after = (call["forwarded_time"] - call["start_time"]) // 1000
     return {
-        "ivr_duration": call["ivr_duration"], "hold_duration": call["hold_duration"],
-        "billable_minutes": call["billable_minutes"], "conversion_seconds": call["conversion_seconds"],
-        "time_to_call_in_seconds": call["ivr_duration"], "time_to_connect_in_seconds": connected_after,
-    }  # fmt: skip
+        "ivr_duration": call["ivr_duration"],
+        "hold_duration": call["hold_duration"],
+        "billable_minutes": call["billable_minutes"],
+        "conversion_seconds": call["conversion_seconds"],
+        "time_to_call_in_seconds": call["ivr_duration"],
+        "time_to_connect_in_seconds": connected_after,
+    }
 
 
 def _money(call: Row) -> dict[str, Any]:
     revenue, payout, cost = call["revenue"] or 0, call["payout"] or 0, call["cost"] or 0
     return {
-        "revenue": revenue / 100, "payout": payout / 100, "postback_value": None,
-        "charge_total": f"{cost / 100:.2f}", "total_cost": f"{(cost + payout) / 100:.2f}",
-        "profit_gross": f"{(revenue - payout) / 100:.2f}", "profit_net": (revenue - payout - cost) / 100,
-    }  # fmt: skip
+        "revenue": revenue / 100,
+        "payout": payout / 100,
+        "postback_value": None,
+        "charge_total": f"{cost / 100:.2f}",
+        "total_cost": f"{(cost + payout) / 100:.2f}",
+        "profit_gross": f"{(revenue - payout) / 100:.2f}",
+        "profit_net": (revenue - payout - cost) / 100,
+    }
 
 
 _FLAGS = (
-    "connected", "converted", "payable", "receivable", "duplicate", "payable_duplicate", "receivable_duplicate",
-    "repeat", "rescued",
-)  # fmt: skip
+    "connected",
+    "converted",
+    "payable",
+    "receivable",
+    "duplicate",
+    "payable_duplicate",
+    "receivable_duplicate",
+    "repeat",
+    "rescued",
+)
 
 
 def _flags(call: Row) -> dict[str, Any]:
@@ -112,18 +140,28 @@ def _relations(call: Row, about: Names, zone: ZoneInfo) -> dict[str, Any]:
     target, affiliate = about.of("targets", call), about.of("affiliates", call)
     fired = [{"fired_pixel": {"id": call["id"], "seconds": call["conversion_seconds"]}}] if call["converted"] else []
     return {
-        "caller_number_sent": call["caller"], "hung_up_by": call["hung_up_by"], "via": call["via"],
-        "visitor_url": call["visitor_url"], "company_id": call["company_id"],
-        "keys_pressed": json.loads(call["keys_pressed"] or "[]"), "tags": json.loads(call["tags"] or "{}"),
+        "caller_number_sent": call["caller"],
+        "hung_up_by": call["hung_up_by"],
+        "via": call["via"],
+        "visitor_url": call["visitor_url"],
+        "company_id": call["company_id"],
+        "keys_pressed": json.loads(call["keys_pressed"] or "[]"),
+        "tags": json.loads(call["tags"] or "{}"),
         "conversions_determined_at": millis(call["end_time"], zone) if call["status"] == "finished" else None,
-        "upstream_call_uuid": None, "downstream_call_uuids": [],
+        "upstream_call_uuid": None,
+        "downstream_call_uuids": [],
         "target_group": group if call["target_group_id"] is not None else {},
-        "fired_pixels": fired, "fired_pixels_count": len(fired),
-        "target_id": call["target_id"], "target_name": target["name"], "tid": target["own"],
-        "number_id": call["number_id"], "affiliate_name": affiliate["name"],
-        "system_target_id": call["target_id"], "system_campaign_id": call["campaign_id"],
+        "fired_pixels": fired,
+        "fired_pixels_count": len(fired),
+        "target_id": call["target_id"],
+        "target_name": target["name"],
+        "tid": target["own"],
+        "number_id": call["number_id"],
+        "affiliate_name": affiliate["name"],
+        "system_target_id": call["target_id"],
+        "system_campaign_id": call["campaign_id"],
         "system_affiliate_id": call["affiliate_id"],
-    }  # fmt: skip
+    }
 
 
 def flow_events(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:

@@ -20,9 +20,11 @@ _CUSTOMER = {
     "client_tid": ("targets", "tid", "target_id"),
 }
 _TIMES = (
-    ("created_at_start", "created_at", ">="), ("created_at_end", "created_at", "<"),
-    ("updated_at_start", "updated_at", ">="), ("updated_at_end", "updated_at", "<"),
-)  # fmt: skip
+    ("created_at_start", "created_at", ">="),
+    ("created_at_end", "created_at", "<"),
+    ("updated_at_start", "updated_at", ">="),
+    ("updated_at_end", "updated_at", "<"),
+)
 
 
 def _edition(exchange: Exchange) -> int:
@@ -35,22 +37,18 @@ def _edition(exchange: Exchange) -> int:
     return int(version)
 
 
-def _conditions(exchange: Exchange, edition: int) -> tuple[str, list[Any]]:
-    where, values = "company_id = ?", [exchange.company_id]
+def _bounds(exchange: Exchange, edition: int) -> tuple[tuple[str, str, int], ...]:
+    """Read the windows in time; the legacy route has those of creation only."""
+    bounds = []
     for name, column, comparison in _TIMES if edition else _TIMES[:2]:
         text = exchange.request.param(name)
         if not text:
             continue
         try:
-            moment = parse_time(text)
+            bounds.append((column, comparison, parse_time(text)))
         except ValueError as error:
             raise refused(400, f"{name} is not an RFC 3339 time") from error
-        where += f" AND {column} {comparison} ?"
-        values.append(moment)
-    if edition:
-        more, also = _filters(exchange)
-        where, values = where + more, values + also
-    return where, values
+    return tuple(bounds)
 
 
 def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
@@ -93,9 +91,11 @@ def _render(exchange: Exchange, calls: list[Row], edition: int) -> list[dict[str
 def list_calls(exchange: Exchange) -> Reply:
     """Answer a page of calls."""
     edition = _edition(exchange)
-    where, values = _conditions(exchange, edition)
+    where, values = _filters(exchange) if edition else ("", [])
+    where, values = f"company_id = ?{where}", [exchange.company_id, *values]
+    query = CallQuery(where, tuple(values), _bounds(exchange, edition), *_order(exchange))
     at = window(exchange.request, sizable=edition > 0)
-    total, calls = exchange.world.anchors.page(CallQuery(where, tuple(values), *_order(exchange)), at)
+    total, calls = exchange.world.anchors.page(query, at)
     return Reply(_render(exchange, calls, edition), headers=link_headers(exchange.request, at, total))
 
 

@@ -48,13 +48,20 @@ def _nested(exchange: Exchange, campaign_id: int, given: Given) -> None:
 
 def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     return {
-        "id": row["id"], "cid": row["cid"], "name": row["name"], "updated_at": seconds_z(row["updated_at"]),
-        "created_at": seconds_z(row["created_at"]), "record_calls": bool(row["record_calls"]),
-        "record_seconds": row["record_seconds"], "dedupe_seconds": row["dedupe_seconds"],
-        "affiliate_can_pull_number": bool(row["affiliate_can_pull_number"]), "show_key": row["show_key"],
-        "repeat": row["repeat"], "greeting": ivr.greeting(row),
+        "id": row["id"],
+        "cid": row["cid"],
+        "name": row["name"],
+        "updated_at": seconds_z(row["updated_at"]),
+        "created_at": seconds_z(row["created_at"]),
+        "record_calls": bool(row["record_calls"]),
+        "record_seconds": row["record_seconds"],
+        "dedupe_seconds": row["dedupe_seconds"],
+        "affiliate_can_pull_number": bool(row["affiliate_can_pull_number"]),
+        "show_key": row["show_key"],
+        "repeat": row["repeat"],
+        "greeting": ivr.greeting(row),
         **ivr.nested(exchange.store, "campaign", row["id"]),
-    }  # fmt: skip
+    }
 
 
 def _objection(exchange: Exchange, row: Row) -> str | None:
@@ -65,9 +72,16 @@ def _objection(exchange: Exchange, row: Row) -> str | None:
 
 
 CAMPAIGNS = Resource(
-    table="campaigns", envelope="campaign", columns=_COLUMNS, render=_render, customer_id="cid",
-    prepare=_prepare, born=_born, nested=_nested, objection=_objection,
-)  # fmt: skip
+    table="campaigns",
+    envelope="campaign",
+    columns=_COLUMNS,
+    render=_render,
+    customer_id="cid",
+    prepare=_prepare,
+    born=_born,
+    nested=_nested,
+    objection=_objection,
+)
 
 
 def check(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:

@@ -114,8 +114,12 @@ def _delete(exchange: Exchange) -> Reply:
 ROUTES = [
     Route(method, path, handler, access="key")
     for method, path, handler in (
-        ("GET", "company", _active), ("GET", "companies", _list), ("POST", "companies", _create),
-        ("GET", "companies/{id}", _get), ("PUT", "companies/{id}", _update),
-        ("PATCH", "companies/{id}", _update), ("DELETE", "companies/{id}", _delete),
+        ("GET", "company", _active),
+        ("GET", "companies", _list),
+        ("POST", "companies", _create),
+        ("GET", "companies/{id}", _get),
+        ("PUT", "companies/{id}", _update),
+        ("PATCH", "companies/{id}", _update),
+        ("DELETE", "companies/{id}", _delete),
     )
-]  # fmt: skip
+]

@@ -69,9 +69,10 @@ def _of(exchange: Exchange, contact_id: int) -> list[Row]:
 
 def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     return {
-        "id": row["id"], "contact_numbers": _of(exchange, row["id"]),
+        "id": row["id"],
+        "contact_numbers": _of(exchange, row["id"]),
         "tag_values": tags.of(exchange, "contact", row["id"]),
-    }  # fmt: skip
+    }
 
 
 def _cleanup(exchange: Exchange, row: Row) -> None:
@@ -79,9 +80,14 @@ def _cleanup(exchange: Exchange, row: Row) -> None:
 
 
 CONTACTS = Resource(
-    table="contacts", envelope="contact", columns=(), render=_render, prepare=_prepare, nested=_nested,
+    table="contacts",
+    envelope="contact",
+    columns=(),
+    render=_render,
+    prepare=_prepare,
+    nested=_nested,
     cleanup=_cleanup,
-)  # fmt: skip
+)
 
 
 def path_number(exchange: Exchange) -> str:

@@ -160,9 +160,12 @@ def _in_progress(sandbox: Sandbox, request: Request) -> Reply:
 def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
     """Issue a key for caller lists on a company, a target or a campaign, with chosen permissions."""
     given = {
-        "company_id": sandbox.options.company_id, "owner": "company", "owner_id": 0,
-        "permissions": list(postback_keys.PERMISSIONS), **_object(request),
-    }  # fmt: skip
+        "company_id": sandbox.options.company_id,
+        "owner": "company",
+        "owner_id": 0,
+        "permissions": list(postback_keys.PERMISSIONS),
+        **_object(request),
+    }
     names = {"key", "secret", "company_id", "owner", "owner_id", "permissions"}
     if given.keys() != names or given["owner"] not in postback_keys.OWNERS:
         raise refused(400, f"postback_keys takes {', '.join(sorted(names))}; owner is company, target or campaign")
@@ -198,15 +201,24 @@ def _upload_delay(sandbox: Sandbox, request: Request) -> Reply:
 _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
     (method, re.compile(path), handler)
     for method, path, handler in (
-        ("POST", r"reset", _reset), ("POST", r"calls", _add_calls), ("POST", r"calls/([\w-]+)", _change_call),
-        ("POST", r"faults", _add_faults), ("DELETE", r"faults", _clear_faults),
-        ("GET", r"requests", _requests), ("DELETE", r"requests", _clear_requests),
-        ("POST", r"clock", _clock), ("GET", r"clock", _now), ("GET", r"routing", _routing),
-        ("GET", r"targets/(\d+)/open", _open), ("POST", r"(targets|target_groups)/(\d+)/fill", _fill),
-        ("POST", r"calls_in_progress", _in_progress), ("POST", r"postback_keys", _postback_key),
-        ("POST", r"number_pools/(\d+)/provision", _provision), ("POST", r"upload_delay", _upload_delay),
+        ("POST", r"reset", _reset),
+        ("POST", r"calls", _add_calls),
+        ("POST", r"calls/([\w-]+)", _change_call),
+        ("POST", r"faults", _add_faults),
+        ("DELETE", r"faults", _clear_faults),
+        ("GET", r"requests", _requests),
+        ("DELETE", r"requests", _clear_requests),
+        ("POST", r"clock", _clock),
+        ("GET", r"clock", _now),
+        ("GET", r"routing", _routing),
+        ("GET", r"targets/(\d+)/open", _open),
+        ("POST", r"(targets|target_groups)/(\d+)/fill", _fill),
+        ("POST", r"calls_in_progress", _in_progress),
+        ("POST", r"postback_keys", _postback_key),
+        ("POST", r"number_pools/(\d+)/provision", _provision),
+        ("POST", r"upload_delay", _upload_delay),
     )
-)  # fmt: skip
+)
 
 
 def answer(sandbox: Sandbox, request: Request) -> Reply:

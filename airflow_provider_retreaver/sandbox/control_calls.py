@@ -16,20 +16,49 @@ MOST = 2_000_000
 _BULK = 50_000
 _TIMES = ("created_at", "updated_at", "start_time", "forwarded_time", "end_time")
 _PLAIN = (
-    "status", "caller", "caller_zip", "caller_state", "caller_city", "caller_country", "dialed_number", "sid",
-    "ivr_duration", "hold_duration", "dialed_call_duration", "total_duration", "billable_minutes",
-    "conversion_seconds", "connected", "converted", "payable", "receivable", "duplicate", "payable_duplicate",
-    "receivable_duplicate", "repeat", "rescued", "hung_up_by", "via", "visitor_url", "uuid", "company_id", "recorded",
-)  # fmt: skip
+    "status",
+    "caller",
+    "caller_zip",
+    "caller_state",
+    "caller_city",
+    "caller_country",
+    "dialed_number",
+    "sid",
+    "ivr_duration",
+    "hold_duration",
+    "dialed_call_duration",
+    "total_duration",
+    "billable_minutes",
+    "conversion_seconds",
+    "connected",
+    "converted",
+    "payable",
+    "receivable",
+    "duplicate",
+    "payable_duplicate",
+    "receivable_duplicate",
+    "repeat",
+    "rescued",
+    "hung_up_by",
+    "via",
+    "visitor_url",
+    "uuid",
+    "company_id",
+    "recorded",
+)
 _MONEY = ("revenue", "payout", "cost")
 _JSON = ("tags", "keys_pressed")
 # Each name of something else, the table it is in, the column there and the column of the call.
 _REFERENCES = {
-    "afid": ("affiliates", "afid", "affiliate_id"), "cid": ("campaigns", "cid", "campaign_id"),
-    "tid": ("targets", "tid", "target_id"), "affiliate_id": ("affiliates", "id", "affiliate_id"),
-    "campaign_id": ("campaigns", "id", "campaign_id"), "target_id": ("targets", "id", "target_id"),
-    "number_id": ("numbers", "id", "number_id"), "target_group_id": ("target_groups", "id", "target_group_id"),
-}  # fmt: skip
+    "afid": ("affiliates", "afid", "affiliate_id"),
+    "cid": ("campaigns", "cid", "campaign_id"),
+    "tid": ("targets", "tid", "target_id"),
+    "affiliate_id": ("affiliates", "id", "affiliate_id"),
+    "campaign_id": ("campaigns", "id", "campaign_id"),
+    "target_id": ("targets", "id", "target_id"),
+    "number_id": ("numbers", "id", "number_id"),
+    "target_group_id": ("target_groups", "id", "target_group_id"),
+}
 _SPREAD = ("created_at_start", "created_at_end", "counted")
 
 

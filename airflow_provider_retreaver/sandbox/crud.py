@@ -179,9 +179,11 @@ def routes(resource: Resource, path: str, verbs: str = "lgcud", *, legacy: bool 
     customer = resource.customer_id
     for one in ([f"{path}/{customer}/{{{customer}}}"] if customer else []) + [f"{path}/{{id}}"]:
         for letter, method, handler in (
-            ("g", "GET", resource.get), ("u", "PUT", resource.update),
-            ("u", "PATCH", resource.update), ("d", "DELETE", resource.delete),
-        ):  # fmt: skip
+            ("g", "GET", resource.get),
+            ("u", "PUT", resource.update),
+            ("u", "PATCH", resource.update),
+            ("d", "DELETE", resource.delete),
+        ):
             if letter in verbs:
                 made.append(Route(method, one, handler, legacy))
     return made

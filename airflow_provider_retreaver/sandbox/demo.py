@@ -66,10 +66,13 @@ def _senders(exchange: Exchange, share: int) -> None:
         CAMPAIGNS.make(exchange, _campaign(index, trade))
     for index in range(16 // share):
         given: dict[str, Any] = {
-            "type": "Local" if index % 3 == 2 else "Toll-free", "afid": f"{index % (12 // share) + 1:04d}",
-            "cid": f"{1 + index % (5 // share):04d}", "sid": ("google", "bing", None)[index % 3],
-            "desired_text": "ROOF" if index == 0 else "", "name": f"Landing page {index + 1}",
-        }  # fmt: skip
+            "type": "Local" if index % 3 == 2 else "Toll-free",
+            "afid": f"{index % (12 // share) + 1:04d}",
+            "cid": f"{1 + index % (5 // share):04d}",
+            "sid": ("google", "bing", None)[index % 3],
+            "desired_text": "ROOF" if index == 0 else "",
+            "name": f"Landing page {index + 1}",
+        }
         if index == 4:
             given |= {"timers_attributes": [{"seconds": 30, "url": "https://tracker.example.com/own"}]}
         NUMBERS.make(exchange, given)
@@ -83,14 +86,17 @@ def _campaign(index: int, trade: str) -> dict[str, Any]:
     if index:
         menu.append({"option": "2", "target_cid": f"{index:04d}"})
     return {
-        "cid": f"{index + 1:04d}", "name": f"{trade} leads", "dedupe_seconds": 86_400 if index % 2 else 0,
+        "cid": f"{index + 1:04d}",
+        "name": f"{trade} leads",
+        "dedupe_seconds": 86_400 if index % 2 else 0,
         "message": f"Thank you for calling about {trade.lower()}. Press one to continue.",
-        "voice_gender": ("Female", "Male")[index % 2], "menu_options_attributes": menu,
+        "voice_gender": ("Female", "Male")[index % 2],
+        "menu_options_attributes": menu,
         "timers_attributes": [
             {"seconds": 0, "url": "https://tracker.example.com/click"},
             {"seconds": 90, "url": "https://tracker.example.com/sale"},
         ],
-    }  # fmt: skip
+    }
 
 
 def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -> None:
@@ -109,9 +115,10 @@ def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -
         STATIC_CALLERS.make(exchange, {"number": f"+1800555{7000 + index}"})
     campaign_id = store.value("SELECT min(id) FROM campaigns WHERE company_id = ?", (company_id,))
     lists = (
-        ("target", targets[0], "suppressed", 40), ("target", targets[1], "accepted-vip", 5),
+        ("target", targets[0], "suppressed", 40),
+        ("target", targets[1], "accepted-vip", 5),
         ("campaign", campaign_id, "suppressed", 12),
-    )  # fmt: skip
+    )
     for owner, owner_id, name, size in lists:
         values = {"owner": owner, "owner_id": owner_id, "name": name, "company_id": company_id, "created_at": now}
         list_id = store.insert("caller_lists", values)

@@ -12,12 +12,19 @@ from airflow_provider_retreaver.sandbox.targets import TARGETS
 
 TRADES = ("Roofing", "Legal", "Solar", "Dental", "Insurance")
 _CITIES = (
-    ("Boston", "Eastern Time (US & Canada)"), ("Atlanta", "Eastern Time (US & Canada)"),
-    ("Chicago", "Central Time (US & Canada)"), ("Dallas", "Central Time (US & Canada)"),
-    ("Denver", "Mountain Time (US & Canada)"), ("Phoenix", "Arizona"),
-    ("Seattle", "Pacific Time (US & Canada)"), ("San Diego", "Pacific Time (US & Canada)"),
-    ("Honolulu", "Hawaii"), ("Halifax", "Atlantic Time (Canada)"), ("London", "London"), ("Dhaka", "Dhaka"),
-)  # fmt: skip
+    ("Boston", "Eastern Time (US & Canada)"),
+    ("Atlanta", "Eastern Time (US & Canada)"),
+    ("Chicago", "Central Time (US & Canada)"),
+    ("Dallas", "Central Time (US & Canada)"),
+    ("Denver", "Mountain Time (US & Canada)"),
+    ("Phoenix", "Arizona"),
+    ("Seattle", "Pacific Time (US & Canada)"),
+    ("San Diego", "Pacific Time (US & Canada)"),
+    ("Honolulu", "Hawaii"),
+    ("Halifax", "Atlantic Time (Canada)"),
+    ("London", "London"),
+    ("Dhaka", "Dhaka"),
+)
 
 
 def load(exchange: Exchange, random: Random, count: int) -> list[int]:
@@ -39,10 +46,15 @@ def _given(random: Random, index: int) -> dict[str, Any]:
     city, zone = _CITIES[index % len(_CITIES)]
     trade = TRADES[index % len(TRADES)]
     given: dict[str, Any] = {
-        "name": f"{city} {trade} {index + 1}", "number": f"+1{random.randint(201, 989)}555{index:04d}",
-        "tid": f"buyer-{index + 1:03d}", "time_zone": zone, "priority": 1 + index % 3, "weight": 1 + index % 5,
-        "paused": index % 17 == 16, "tag_list": f"<<<vertical:{trade.lower()}>>>,<<<city:{city}>>>",
-    }  # fmt: skip
+        "name": f"{city} {trade} {index + 1}",
+        "number": f"+1{random.randint(201, 989)}555{index:04d}",
+        "tid": f"buyer-{index + 1:03d}",
+        "time_zone": zone,
+        "priority": 1 + index % 3,
+        "weight": 1 + index % 5,
+        "paused": index % 17 == 16,
+        "tag_list": f"<<<vertical:{trade.lower()}>>>,<<<city:{city}>>>",
+    }
     if index % 3 != 2:
         given["hard_cap_attributes"] = {"cap": random.choice((10, 25, 40, 100))}
     if index % 4 == 1:

@@ -37,19 +37,28 @@ class Fault:
 
     def apply(self, real: Answer | None) -> Answer:
         """Make the answer, from the real one where the fault leaves it alone."""
+        if self.cut:
+            return Answer(0, [], b"", self.delay, cut=True)
         if self.status is None and real is not None:
             body = real.body if self.body is None else self.body.encode()
-            return Answer(real.status, real.headers + list(self.headers), body, self.delay, self.cut)
+            return Answer(real.status, real.headers + list(self.headers), body, self.delay)
         given = {name.lower() for name, _ in self.headers}
         headers = [] if "content-type" in given else [("Content-Type", "text/html; charset=utf-8")]
         body = (self.body or "").encode()
-        return Answer(self.status or 0, headers + list(self.headers), body, self.delay, self.cut)
+        return Answer(self.status or 0, headers + list(self.headers), body, self.delay)
 
 
 _FIELDS: dict[str, tuple[type, ...]] = {
-    "method": (str,), "path": (str,), "times": (int, type(None)), "status": (int, type(None)), "headers": (dict,),
-    "body": (str, dict, list, type(None)), "delay": (int, float), "cut": (bool,), "then": (str,),
-}  # fmt: skip
+    "method": (str,),
+    "path": (str,),
+    "times": (int, type(None)),
+    "status": (int, type(None)),
+    "headers": (dict,),
+    "body": (str, dict, list, type(None)),
+    "delay": (int, float),
+    "cut": (bool,),
+    "then": (str,),
+}
 
 
 def read_fault(value: Any) -> Fault:
@@ -75,10 +84,16 @@ def read_fault(value: Any) -> Fault:
         body = answer.body.decode()
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
     return Fault(
-        method=value.get("method", "*").upper(), path=value.get("path", ""), times=value.get("times", 1),
-        status=value.get("status"), headers=tuple(headers.items()), body=body,
-        delay=float(value.get("delay", 0)), cut=value.get("cut", False), done=then == "done",
-    )  # fmt: skip
+        method=value.get("method", "*").upper(),
+        path=value.get("path", ""),
+        times=value.get("times", 1),
+        status=value.get("status"),
+        headers=tuple(headers.items()),
+        body=body,
+        delay=float(value.get("delay", 0)),
+        cut=value.get("cut", False),
+        done=then == "done",
+    )
 
 
 class Weather:

@@ -92,9 +92,15 @@ def render(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
     """Write the rows as the vendor does."""
     return [
         {
-            "id": row["id"], "target_id": target_id, "work_day": bool(row["work_day"]), "time_open": row["time_open"],
-            "time_close": row["time_close"], "day_of_week": row["day_of_week"], "invert": bool(row["invert"]),
-            "created_at": millis(row["created_at"]), "updated_at": millis(row["updated_at"]),
+            "id": row["id"],
+            "target_id": target_id,
+            "work_day": bool(row["work_day"]),
+            "time_open": row["time_open"],
+            "time_close": row["time_close"],
+            "day_of_week": row["day_of_week"],
+            "invert": bool(row["invert"]),
+            "created_at": millis(row["created_at"]),
+            "updated_at": millis(row["updated_at"]),
         }
         for row in of(exchange.store, target_id)
-    ]  # fmt: skip
+    ]

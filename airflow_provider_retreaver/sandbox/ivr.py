@@ -17,7 +17,7 @@ from airflow_provider_retreaver.sandbox.columns import (
     read_columns,
     text,
     truth,
-)  # fmt: skip
+)
 from airflow_provider_retreaver.sandbox.exchange import Exchange
 from airflow_provider_retreaver.sandbox.hours import nested_rows
 from airflow_provider_retreaver.sandbox.state import Row, Store
@@ -48,9 +48,11 @@ def _button(value: Any) -> str:
 _NESTED: dict[str, tuple[Column, ...]] = {
     "timers": (Column("seconds", _seconds, required=True), Column("url", required=True)),
     "menu_options": (
-        Column("option", _button, required=True), Column("target_number", phone_or_sip), Column("target_cid"),
+        Column("option", _button, required=True),
+        Column("target_number", phone_or_sip),
+        Column("target_cid"),
     ),
-}  # fmt: skip
+}
 
 
 def audio(given: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict[str, Any]:
@@ -125,7 +127,9 @@ def greeting(row: Row) -> dict[str, Any]:
     """Write a greeting: the uploaded file, or the text."""
     if row["audio_name"] is not None:
         return {
-            "audio_file_name": row["audio_name"], "audio_file_content_type": "application/octet-stream",
-            "audio_file_size": row["audio_size"], "audio_file_updated_at": seconds_z(row["audio_updated_at"]),
-        }  # fmt: skip
+            "audio_file_name": row["audio_name"],
+            "audio_file_content_type": "application/octet-stream",
+            "audio_file_size": row["audio_size"],
+            "audio_file_updated_at": seconds_z(row["audio_updated_at"]),
+        }
     return {"message": row["message"], "voice_gender": row["voice_gender"] or "Male"}

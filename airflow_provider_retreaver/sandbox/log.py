@@ -23,12 +23,18 @@ class RequestLog:
     def add(self, request: Request, answer: Answer, now: int) -> None:
         """Note a request and how it was answered; a cut connection has status 0."""
         self._last += 1
-        self._entries.append({
-            "n": self._last, "method": request.method, "path": request.path,
-            "query": [list(pair) for pair in request.query], "headers": dict(request.headers),
-            "body": request.body[:_BODY].decode("utf-8", "replace"),
-            "status": 0 if answer.cut else answer.status, "time": millis(now),
-        })  # fmt: skip
+        self._entries.append(
+            {
+                "n": self._last,
+                "method": request.method,
+                "path": request.path,
+                "query": [list(pair) for pair in request.query],
+                "headers": dict(request.headers),
+                "body": request.body[:_BODY].decode("utf-8", "replace"),
+                "status": 0 if answer.cut else answer.status,
+                "time": millis(now),
+            }
+        )
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """Give the requests after the one numbered ``number``."""

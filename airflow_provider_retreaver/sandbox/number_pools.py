@@ -39,11 +39,20 @@ def provision(world: World, pool: Row, wanted: int) -> None:
     for number_id in held[wanted:]:
         store.update("numbers", number_id, {"deleted": 1})
     for _ in range(wanted - len(held)):
-        store.insert("numbers", {
-            "company_id": pool["company_id"], "created_at": now, "updated_at": now, "pool_id": pool["id"],
-            "number": numbers.draw(store, world.random, pool["type"], pool["country"]), "type": pool["type"],
-            "country": pool["country"], "campaign_id": pool["campaign_id"], "affiliate_id": pool["affiliate_id"],
-        })  # fmt: skip
+        store.insert(
+            "numbers",
+            {
+                "company_id": pool["company_id"],
+                "created_at": now,
+                "updated_at": now,
+                "pool_id": pool["id"],
+                "number": numbers.draw(store, world.random, pool["type"], pool["country"]),
+                "type": pool["type"],
+                "country": pool["country"],
+                "campaign_id": pool["campaign_id"],
+                "affiliate_id": pool["affiliate_id"],
+            },
+        )
 
 
 def _count(world: World, pool_id: int) -> int:
@@ -57,15 +66,20 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         provision(exchange.world, row, reserve)
         held = reserve
     shown = {
-        "id": pool_id, "numbers_count": held, "type": row["type"], "country": row["country"],
-        "max_pool_size": row["max_pool_size"], "buffer_seconds": row["buffer_seconds"],
-        "updated_at": seconds_z(row["updated_at"]), "created_at": seconds_z(row["created_at"]),
+        "id": pool_id,
+        "numbers_count": held,
+        "type": row["type"],
+        "country": row["country"],
+        "max_pool_size": row["max_pool_size"],
+        "buffer_seconds": row["buffer_seconds"],
+        "updated_at": seconds_z(row["updated_at"]),
+        "created_at": seconds_z(row["created_at"]),
         "google_analytics": bool(row["google_analytics"]),
         "hide_embedded_access": bool(row["hide_embedded_access"]),
         "afid": store.value("SELECT afid FROM affiliates WHERE id = ?", (row["affiliate_id"],)),
         "cid": store.value("SELECT cid FROM campaigns WHERE id = ?", (row["campaign_id"],)),
         "reserve_size": row["reserve_size"],
-    }  # fmt: skip
+    }
     if row["google_analytics"]:
         shown["google_analytics_paths"] = [
             {
@@ -86,14 +100,20 @@ def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
 
 
 NUMBER_POOLS = Resource(
-    table="number_pools", envelope="number_pool", render=_render, prepare=_prepare, cleanup=_cleanup,
+    table="number_pools",
+    envelope="number_pool",
+    render=_render,
+    prepare=_prepare,
+    cleanup=_cleanup,
     filters=_filters,
     columns=(
         Column("type", one_of(*numbers.TYPES), optional=False),
         Column("country", one_of(*numbers.PREFIXES), optional=False),
-        Column("max_pool_size", natural, optional=False), Column("buffer_seconds", natural, optional=False),
-        Column("reserve_size", natural, optional=False), Column("hide_embedded_access", truth, optional=False),
+        Column("max_pool_size", natural, optional=False),
+        Column("buffer_seconds", natural, optional=False),
+        Column("reserve_size", natural, optional=False),
+        Column("hide_embedded_access", truth, optional=False),
         Column("google_analytics", truth, optional=False),
     ),
-)  # fmt: skip
+)
 ROUTES = routes(NUMBER_POOLS, "number_pools")

@@ -14,13 +14,35 @@ from airflow_provider_retreaver.sandbox.state import Row, Store
 
 TYPES = ("Toll-free", "Local")
 PREFIXES = {
-    "US": "+1332", "CA": "+1647", "AT": "+43720", "BE": "+322", "DK": "+457", "FI": "+3589", "FR": "+331",
-    "GB": "+4420", "IE": "+3531", "IT": "+3906", "NL": "+3120", "PL": "+4822", "SE": "+468",
-}  # fmt: skip
+    "US": "+1332",
+    "CA": "+1647",
+    "AT": "+43720",
+    "BE": "+322",
+    "DK": "+457",
+    "FI": "+3589",
+    "FR": "+331",
+    "GB": "+4420",
+    "IE": "+3531",
+    "IT": "+3906",
+    "NL": "+3120",
+    "PL": "+4822",
+    "SE": "+468",
+}
 _TOLL_FREE = ("800", "833", "844", "855", "866", "877", "888")
-_KEYPAD = {letter: digit for digit, letters in {
-    "2": "ABC", "3": "DEF", "4": "GHI", "5": "JKL", "6": "MNO", "7": "PQRS", "8": "TUV", "9": "WXYZ",
-}.items() for letter in letters}  # fmt: skip
+_KEYPAD = {
+    letter: digit
+    for digit, letters in {
+        "2": "ABC",
+        "3": "DEF",
+        "4": "GHI",
+        "5": "JKL",
+        "6": "MNO",
+        "7": "PQRS",
+        "8": "TUV",
+        "9": "WXYZ",
+    }.items()
+    for letter in letters
+}
 
 
 def draw(store: Store, random: Random, kind: str, country: str, wish: str = "") -> str:
@@ -73,13 +95,21 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         ]
     sql = "SELECT afid FROM affiliates WHERE id = ?"
     return {
-        "id": row["id"], "number": row["number"], "toll_free": row["type"] == "Toll-free", "type": row["type"],
-        "country": row["country"], "name": row["name"], "updated_at": seconds_z(row["updated_at"]),
-        "created_at": seconds_z(row["created_at"]), "sid": row["sid"],
-        "afid": store.value(sql, (row["affiliate_id"],)), "cid": campaign.get("cid"),
+        "id": row["id"],
+        "number": row["number"],
+        "toll_free": row["type"] == "Toll-free",
+        "type": row["type"],
+        "country": row["country"],
+        "name": row["name"],
+        "updated_at": seconds_z(row["updated_at"]),
+        "created_at": seconds_z(row["created_at"]),
+        "sid": row["sid"],
+        "afid": store.value(sql, (row["affiliate_id"],)),
+        "cid": campaign.get("cid"),
         "number_pool_id": row["pool_id"],
-        "uses_campaign_settings": not speaks and not any(own.values()), **settings,
-    }  # fmt: skip
+        "uses_campaign_settings": not speaks and not any(own.values()),
+        **settings,
+    }
 
 
 def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
@@ -106,10 +136,18 @@ def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
 
 
 NUMBERS = Resource(
-    table="numbers", envelope="number", render=_render, prepare=_prepare, nested=_nested, filters=_filters,
+    table="numbers",
+    envelope="number",
+    render=_render,
+    prepare=_prepare,
+    nested=_nested,
+    filters=_filters,
     columns=(
-        Column("type", one_of(*TYPES), optional=False), Column("country", one_of(*PREFIXES), optional=False),
-        Column("sid"), Column("name"), *ivr.GREETING,
+        Column("type", one_of(*TYPES), optional=False),
+        Column("country", one_of(*PREFIXES), optional=False),
+        Column("sid"),
+        Column("name"),
+        *ivr.GREETING,
     ),
-)  # fmt: skip
+)
 ROUTES = routes(NUMBERS, "numbers")

@@ -62,21 +62,38 @@ def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, st
     return [("Link", ", ".join(links))]
 
 
+_Key = tuple[Any, int]
+
+
 @dataclass(frozen=True, slots=True)
 class CallQuery:
-    """Which calls, in which order."""
+    """Which calls, in which order: equalities in ``where``, and bounds as column, comparison, milliseconds."""
 
     where: str
     values: tuple[Any, ...]
+    bounds: tuple[tuple[str, str, int], ...] = ()
     sort: str = "created_at"
     descending: bool = True
+
+    def sql(self, start: _Key | None = None) -> tuple[str, tuple[Any, ...]]:
+        """Write the condition, from ``start`` (included) on where that is known.
+
+        A plus before a column keeps SQLite from entering the index at a bound that ``start`` has
+        left behind, and from stepping all the way from there.
+        """
+        parts, values = [self.where], [*self.values]
+        for column, comparison, moment in self.bounds:
+            behind = start is not None and column == self.sort and comparison.startswith("<") == self.descending
+            parts.append(f"{'+' if behind else ''}{column} {comparison} ?")
+            values.append(moment)
+        if start is not None:
+            parts.append(f"({self.sort}, id) {'<=' if self.descending else '>='} (?, ?)")
+            values += start
+        return " AND ".join(parts), tuple(values)
 
     def reversed(self) -> CallQuery:
         """Read the same calls from the other end."""
         return replace(self, descending=not self.descending)
-
-
-_Key = tuple[Any, int]
 
 
 @dataclass(slots=True)
@@ -110,7 +127,7 @@ class Anchors:
         """Begin with nothing known."""
         self._store = store
         self._version = store.calls_version
-        self._totals: OrderedDict[tuple[str, tuple[Any, ...]], int] = OrderedDict()
+        self._totals: OrderedDict[tuple[Any, ...], int] = OrderedDict()
         self._tracks: OrderedDict[CallQuery, _Track] = OrderedDict()
 
     def page(self, query: CallQuery, at: Window) -> tuple[int, list[Row]]:
@@ -119,7 +136,7 @@ class Anchors:
             self._totals.clear()
             self._tracks.clear()
             self._version = self._store.calls_version
-        total = _kept(self._totals, (query.where, query.values), lambda: self._count(query))
+        total = _kept(self._totals, query.sql(), lambda: self._count(query))
         if at.offset >= total:
             return total, []
         track = _kept(self._tracks, query, _Track)
@@ -134,16 +151,17 @@ class Anchors:
         return total, self._rows([row_id for _, row_id in found])
 
     def _count(self, query: CallQuery) -> int:
-        return int(self._store.value(f"SELECT count(*) FROM calls WHERE {query.where}", query.values))
+        where, values = query.sql()
+        return int(self._store.value(f"SELECT count(*) FROM calls WHERE {where}", values))
 
     def _keys(self, query: CallQuery, start: _Key | None, skip: int, count: int) -> list[_Key]:
         """Read sort keys from ``start`` (included) on, after ``skip`` of them."""
-        direction, compare = ("DESC", "<=") if query.descending else ("ASC", ">=")
-        begin = f" AND ({query.sort}, id) {compare} (?, ?)" if start else ""
+        direction = "DESC" if query.descending else "ASC"
+        where, values = query.sql(start)
         rows = self._store.rows(
-            f"SELECT {query.sort} AS k, id FROM calls WHERE {query.where}{begin} "
+            f"SELECT {query.sort} AS k, id FROM calls WHERE {where} "
             f"ORDER BY {query.sort} {direction}, id {direction} LIMIT ? OFFSET ?",
-            (*query.values, *(start or ()), count, skip),
+            (*values, count, skip),
         )
         return [(row["k"], row["id"]) for row in rows]
 

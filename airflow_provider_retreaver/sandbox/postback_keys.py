@@ -11,17 +11,28 @@ from airflow_provider_retreaver.sandbox.wire import refused
 
 SHOW = "caller_list__show"
 PERMISSIONS = (
-    SHOW, "caller_list__create", "caller_list__destroy", "caller_list_number__index", "caller_list_number__show",
-    "caller_list_number__create", "caller_list_number__destroy", "caller_list_check__create",
+    SHOW,
+    "caller_list__create",
+    "caller_list__destroy",
+    "caller_list_number__index",
+    "caller_list_number__show",
+    "caller_list_number__create",
+    "caller_list_number__destroy",
+    "caller_list_check__create",
     "caller_list_upload__create",
-)  # fmt: skip
+)
 OWNERS = ("company", "target", "campaign")
 
 
 def issue(
-    store: Store, key: str, secret: str, company_id: int, owner: str = "company", owner_id: int = 0,
+    store: Store,
+    key: str,
+    secret: str,
+    company_id: int,
+    owner: str = "company",
+    owner_id: int = 0,
     permissions: Iterable[str] = PERMISSIONS,
-) -> None:  # fmt: skip
+) -> None:
     """Issue a key, or change what it may do."""
     values = (key, secret, company_id, owner, owner_id, ",".join(permissions))
     store.run("INSERT OR REPLACE INTO postback_keys VALUES (?, ?, ?, ?, ?, ?)", values)

@@ -11,7 +11,7 @@ from airflow_provider_retreaver.sandbox.paging import link_headers, window
 from airflow_provider_retreaver.sandbox.state import Row
 from airflow_provider_retreaver.sandbox.wire import Reply, invalid
 
-_TWO_YEARS = 2 * 365 * 86_400_000
+_MONTHS = 24
 # A quarter of an hour fits every time zone's days.
 _SLOT = 900_000
 # What makes up a row's identity and its name, and the table the name comes from.
@@ -29,12 +29,19 @@ _FACETS = {
     "tag_value": ("json_extract(c.tags, ?)", "json_extract(c.tags, ?)", ""),
 }
 _SUMS = {
-    "total_calls": "count(*)", "in_progress_count": "sum(c.status != 'finished')", "repeat_count": "sum(c.repeat)",
-    "duplicate_count": "sum(c.duplicate)", "unique_calls": "count(*) - sum(c.duplicate)",
-    "connected_count": "sum(c.connected)", "converted_count": "sum(c.converted)", "revenue": "sum(c.revenue)",
-    "payout": "sum(c.payout)", "cost": "sum(c.cost)", "total_duration": "sum(c.total_duration)",
+    "total_calls": "count(*)",
+    "in_progress_count": "sum(c.status != 'finished')",
+    "repeat_count": "sum(c.repeat)",
+    "duplicate_count": "sum(c.duplicate)",
+    "unique_calls": "count(*) - sum(c.duplicate)",
+    "connected_count": "sum(c.connected)",
+    "converted_count": "sum(c.converted)",
+    "revenue": "sum(c.revenue)",
+    "payout": "sum(c.payout)",
+    "cost": "sum(c.cost)",
+    "total_duration": "sum(c.total_duration)",
     "connected_duration": "sum(c.dialed_call_duration)",
-}  # fmt: skip
+}
 _SHARES = ("in_progress_count", "repeat_count", "duplicate_count", "connected_count", "converted_count")
 
 
@@ -51,9 +58,16 @@ def _span(exchange: Exchange, errors: Errors) -> tuple[int, int]:
     start, end = found
     if start >= end:
         errors["created_at_start"] = ["must be before created_at_end"]
-    elif end - start >= _TWO_YEARS:
+    elif _two_years_apart(start, end):
         errors["created_at_end"] = ["must be less than 2 years after created_at_start"]
     return start, end
+
+
+def _two_years_apart(start: int, end: int) -> bool:
+    first, last = at(start), at(end)
+    months = 12 * (last.year - first.year) + last.month - first.month
+    day = (first.day, first.timetz())
+    return months > _MONTHS or (months == _MONTHS and (last.day, last.timetz()) >= day)
 
 
 def _sums(exchange: Exchange, facet: str, span: tuple[int, int], tag_key: str) -> list[Row]:
@@ -91,9 +105,14 @@ def _shown(row: Row) -> dict[str, Any]:
     spent = money["payout"] + money["cost"]
     return {
         **{title: value or 0 for title, value in row.items() if title not in ("id", "facet_name")},
-        "id": row["id"], "facet_name": row["facet_name"], **money, "profit": round(money["revenue"] - spent, 2),
-        "epc": round(money["revenue"] / calls, 2), "cpc": round(spent / calls, 2), **shares,
-    }  # fmt: skip
+        "id": row["id"],
+        "facet_name": row["facet_name"],
+        **money,
+        "profit": round(money["revenue"] - spent, 2),
+        "epc": round(money["revenue"] / calls, 2),
+        "cpc": round(spent / calls, 2),
+        **shares,
+    }
 
 
 def report(exchange: Exchange) -> Reply:

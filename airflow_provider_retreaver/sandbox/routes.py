@@ -19,14 +19,25 @@ from airflow_provider_retreaver.sandbox import (
     suppression,
     target_groups,
     targets,
-)  # fmt: skip
+)
 from airflow_provider_retreaver.sandbox.crud import Route
 from airflow_provider_retreaver.sandbox.wire import Refusal, Reply, Request, refused
 
 _MODULES = (
-    companies, calls, affiliates, targets, target_groups, campaigns, numbers, number_pools, contacts, suppression,
-    static_callers, caller_lists, reports,
-)  # fmt: skip
+    companies,
+    calls,
+    affiliates,
+    targets,
+    target_groups,
+    campaigns,
+    numbers,
+    number_pools,
+    contacts,
+    suppression,
+    static_callers,
+    caller_lists,
+    reports,
+)
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
 
 _Compiled = tuple[list[re.Pattern[str]], Route]

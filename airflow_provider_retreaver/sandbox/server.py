@@ -120,9 +120,16 @@ def listen(host: str, port: int) -> socket.socket:
 def serving(application: Application, listener: socket.socket) -> Iterator[None]:
     """Serve from a thread until the block ends; the block begins when the first request can come."""
     config = uvicorn.Config(
-        application, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, access_log=False,
-        server_header=False, timeout_graceful_shutdown=2,
-    )  # fmt: skip
+        application,
+        loop="asyncio",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
     server = uvicorn.Server(config)
     name = "retreaver-sandbox"
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name=name, daemon=True)

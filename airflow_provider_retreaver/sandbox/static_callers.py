@@ -16,7 +16,10 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
 
 
 STATIC_CALLERS = Resource(
-    table="static_caller_numbers", envelope="static_caller_number", render=_render,
-    columns=(Column("number", phone, required=True),), unique="number",
-)  # fmt: skip
+    table="static_caller_numbers",
+    envelope="static_caller_number",
+    render=_render,
+    columns=(Column("number", phone, required=True),),
+    unique="number",
+)
 ROUTES = routes(STATIC_CALLERS, "static_caller_numbers", "lcd")

@@ -18,10 +18,13 @@ _COLUMNS = (Column("can_resubscribe", truth, optional=False),)
 
 def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     return {
-        "id": row["id"], "number": row["number"], "created_at": millis(row["created_at"], exchange.zone()),
-        "can_resubscribe": bool(row["can_resubscribe"]), "company_id": row["company_id"],
+        "id": row["id"],
+        "number": row["number"],
+        "created_at": millis(row["created_at"], exchange.zone()),
+        "can_resubscribe": bool(row["can_resubscribe"]),
+        "company_id": row["company_id"],
         "cid": exchange.store.value("SELECT cid FROM campaigns WHERE id = ?", (row["campaign_id"],)),
-    }  # fmt: skip
+    }
 
 
 _LIST = Resource(table="suppressed_numbers", envelope="suppressed_number", columns=_COLUMNS, render=_render)

@@ -94,10 +94,16 @@ def render(exchange: Exchange, row: Row) -> dict[str, Any]:
     marks = ",".join("?" * len(ids))
     busy = exchange.store.value(f"SELECT sum(calls_in_progress) FROM targets WHERE id IN ({marks})", ids)
     return {
-        "id": row["id"], "name": row["name"], "target_ids": ids, "concurrency_cap": row["concurrency_cap"],
-        "calls_in_progress": busy or 0, "behavior": row["behavior"], "priority": row["priority"],
-        "weight": row["weight"], "caps": caps.render(exchange, "target_group", row["id"]),
-    }  # fmt: skip
+        "id": row["id"],
+        "name": row["name"],
+        "target_ids": ids,
+        "concurrency_cap": row["concurrency_cap"],
+        "calls_in_progress": busy or 0,
+        "behavior": row["behavior"],
+        "priority": row["priority"],
+        "weight": row["weight"],
+        "caps": caps.render(exchange, "target_group", row["id"]),
+    }
 
 
 def _cleanup(exchange: Exchange, row: Row) -> None:
@@ -105,9 +111,15 @@ def _cleanup(exchange: Exchange, row: Row) -> None:
 
 
 TARGET_GROUPS = Resource(
-    table="target_groups", envelope="target_group", columns=_COLUMNS, render=render, prepare=_prepare,
-    born=_born, nested=_nested, cleanup=_cleanup,
-)  # fmt: skip
+    table="target_groups",
+    envelope="target_group",
+    columns=_COLUMNS,
+    render=render,
+    prepare=_prepare,
+    born=_born,
+    nested=_nested,
+    cleanup=_cleanup,
+)
 
 
 def reset_cap(exchange: Exchange) -> Reply:

@@ -74,21 +74,35 @@ def render(exchange: Exchange, row: Row) -> dict[str, Any]:
         (row["id"],),
     )
     return {
-        "id": row["id"], "number": row["number"], "sip_username": row["sip_username"],
-        "sip_password": row["sip_password"], "cid_number_id": row["cid_number_id"],
-        "obfuscate_cid": bool(row["obfuscate_cid"]), "created_at": millis(row["created_at"]),
-        "updated_at": millis(row["updated_at"]), "object_key": row["object_key"], "tid": row["tid"],
-        "priority": row["priority"], "weight": row["weight"], "timeout_seconds": row["timeout_seconds"],
-        "timer_offset": row["timer_offset"], "send_digits": row["send_digits"],
-        "concurrency_cap": row["concurrency_cap"], "calls_in_progress": row["calls_in_progress"],
-        "inband_signals": bool(row["inband_signals"]), "time_zone": row["time_zone"],
-        "paused": row["paused_at"] is not None, "paused_at": millis(row["paused_at"]), "name": row["name"],
+        "id": row["id"],
+        "number": row["number"],
+        "sip_username": row["sip_username"],
+        "sip_password": row["sip_password"],
+        "cid_number_id": row["cid_number_id"],
+        "obfuscate_cid": bool(row["obfuscate_cid"]),
+        "created_at": millis(row["created_at"]),
+        "updated_at": millis(row["updated_at"]),
+        "object_key": row["object_key"],
+        "tid": row["tid"],
+        "priority": row["priority"],
+        "weight": row["weight"],
+        "timeout_seconds": row["timeout_seconds"],
+        "timer_offset": row["timer_offset"],
+        "send_digits": row["send_digits"],
+        "concurrency_cap": row["concurrency_cap"],
+        "calls_in_progress": row["calls_in_progress"],
+        "inband_signals": bool(row["inband_signals"]),
+        "time_zone": row["time_zone"],
+        "paused": row["paused_at"] is not None,
+        "paused_at": millis(row["paused_at"]),
+        "name": row["name"],
         "caps": caps.render(exchange, "target", row["id"]),
         "business_hours": hours.render(exchange, row["id"]),
         "tag_values": tags.of(exchange, "target", row["id"]),
         "conversion_groups": conversions.of(exchange, row["id"]),
-        "target_group_ids": [group["id"] for group in groups], "target_groups": groups,
-    }  # fmt: skip
+        "target_group_ids": [group["id"] for group in groups],
+        "target_groups": groups,
+    }
 
 
 def _cleanup(exchange: Exchange, row: Row) -> None:
@@ -96,9 +110,16 @@ def _cleanup(exchange: Exchange, row: Row) -> None:
 
 
 TARGETS = Resource(
-    table="targets", envelope="target", columns=_COLUMNS, render=render, customer_id="tid",
-    prepare=_prepare, born=_born, nested=_nested, cleanup=_cleanup,
-)  # fmt: skip
+    table="targets",
+    envelope="target",
+    columns=_COLUMNS,
+    render=render,
+    customer_id="tid",
+    prepare=_prepare,
+    born=_born,
+    nested=_nested,
+    cleanup=_cleanup,
+)
 
 
 def reset_cap(exchange: Exchange) -> Reply:

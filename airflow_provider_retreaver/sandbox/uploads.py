@@ -26,14 +26,28 @@ def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any
     now, world = exchange.now, exchange.world
     csv_key = f"{world.random.getrandbits(128):032x}"
     clear = truth(given.get("clear_before_upload")) or 0
-    exchange.store.insert("caller_list_uploads", {
-        "list_id": row["id"], "action": action, "clear_before_upload": clear, "numbers": numbers, "csv_key": csv_key,
-        "created_at": now, "due_at": now + round(world.upload_delay * 1000),
-    })  # fmt: skip
-    return {"caller_list_upload": {
-        "status": "Processing", "created_at": millis(now, exchange.zone()), "error_messages": [], "action": action,
-        "clear_before_upload": bool(clear), "csv_file_url": f"{LINK_BASE}/caller_list_uploads/{csv_key}.csv",
-    }}  # fmt: skip
+    exchange.store.insert(
+        "caller_list_uploads",
+        {
+            "list_id": row["id"],
+            "action": action,
+            "clear_before_upload": clear,
+            "numbers": numbers,
+            "csv_key": csv_key,
+            "created_at": now,
+            "due_at": now + round(world.upload_delay * 1000),
+        },
+    )
+    return {
+        "caller_list_upload": {
+            "status": "Processing",
+            "created_at": millis(now, exchange.zone()),
+            "error_messages": [],
+            "action": action,
+            "clear_before_upload": bool(clear),
+            "csv_file_url": f"{LINK_BASE}/caller_list_uploads/{csv_key}.csv",
+        }
+    }
 
 
 def finish(store: Store, now: int) -> None:

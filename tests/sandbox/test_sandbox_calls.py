@@ -5,31 +5,92 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from vendor_talk import Vendor, links
+
+from tests.sandbox.vendor_talk import Vendor, links
 
 V1 = {
-    "uuid", "caller", "caller_zip", "caller_state", "caller_city", "caller_country", "dialed_call_duration",
-    "total_duration", "status", "start_time", "forwarded_time", "end_time", "cid", "afid", "sid", "dialed_number",
-    "updated_at", "created_at", "recording_url",
-}  # fmt: skip
+    "uuid",
+    "caller",
+    "caller_zip",
+    "caller_state",
+    "caller_city",
+    "caller_country",
+    "dialed_call_duration",
+    "total_duration",
+    "status",
+    "start_time",
+    "forwarded_time",
+    "end_time",
+    "cid",
+    "afid",
+    "sid",
+    "dialed_number",
+    "updated_at",
+    "created_at",
+    "recording_url",
+}
 V2 = V1 | {
-    "caller_number_sent", "ivr_duration", "hold_duration", "revenue", "payout", "postback_value", "hung_up_by",
-    "duplicate", "payable_duplicate", "receivable_duplicate", "system_target_id", "system_campaign_id",
-    "system_affiliate_id", "fired_pixels_count", "charge_total", "keys_pressed", "repeat", "visitor_url",
-    "company_id", "conversions_determined_at", "billable_minutes", "upstream_call_uuid", "downstream_call_uuids",
-    "target_group", "number", "converted", "payable", "receivable", "conversion_seconds", "tid", "tags",
-    "fired_pixels", "via", "rescued", "campaign_id", "campaign_name", "number_id", "target_id", "affiliate_name",
-    "connected", "profit_gross", "profit_net", "target_name", "time_to_call_in_seconds",
-    "time_to_connect_in_seconds", "total_cost",
-}  # fmt: skip
+    "caller_number_sent",
+    "ivr_duration",
+    "hold_duration",
+    "revenue",
+    "payout",
+    "postback_value",
+    "hung_up_by",
+    "duplicate",
+    "payable_duplicate",
+    "receivable_duplicate",
+    "system_target_id",
+    "system_campaign_id",
+    "system_affiliate_id",
+    "fired_pixels_count",
+    "charge_total",
+    "keys_pressed",
+    "repeat",
+    "visitor_url",
+    "company_id",
+    "conversions_determined_at",
+    "billable_minutes",
+    "upstream_call_uuid",
+    "downstream_call_uuids",
+    "target_group",
+    "number",
+    "converted",
+    "payable",
+    "receivable",
+    "conversion_seconds",
+    "tid",
+    "tags",
+    "fired_pixels",
+    "via",
+    "rescued",
+    "campaign_id",
+    "campaign_name",
+    "number_id",
+    "target_id",
+    "affiliate_name",
+    "connected",
+    "profit_gross",
+    "profit_net",
+    "target_name",
+    "time_to_call_in_seconds",
+    "time_to_connect_in_seconds",
+    "total_cost",
+}
 V4 = V2 - {"campaign_id", "campaign_name"} | {"campaign"}
 
 
 @pytest.mark.parametrize(
     ("path", "keys"),
-    [("/calls", V1), ("/api/v1/calls", V1), ("/api/v2/calls", V2), ("/api/v3/calls", V2), ("/api/v4/calls", V4),
-     ("/api/v5/calls", V4)],
-)  # fmt: skip
+    [
+        ("/calls", V1),
+        ("/api/v1/calls", V1),
+        ("/api/v2/calls", V2),
+        ("/api/v3/calls", V2),
+        ("/api/v4/calls", V4),
+        ("/api/v5/calls", V4),
+    ],
+)
 def test_every_edition_has_its_documented_fields(demo: Vendor, path: str, keys: set[str]) -> None:
     """A list and a single call have exactly the edition's fields."""
     call = demo.ok("GET", f"{path}.json")[0]["call"]
@@ -53,13 +114,27 @@ def test_times_carry_the_companys_offset_on_versioned_routes(demo: Vendor) -> No
 
 def test_pages_are_25_or_as_many_as_asked_up_to_100(demo: Vendor) -> None:
     """per_page works on versioned routes only and is capped; nonsense means the default."""
-    sizes = {"/calls.json?per_page=100": 25, "/api/v2/calls.json?per_page=100": 100,
-             "/api/v2/calls.json?per_page=1000": 100, "/api/v2/calls.json?per_page=7": 7,
-             "/api/v2/calls.json?per_page=0": 25, "/api/v2/calls.json?per_page=x&page=-1": 25}  # fmt: skip
+    sizes = {
+        "/calls.json?per_page=100": 25,
+        "/api/v2/calls.json?per_page=100": 100,
+        "/api/v2/calls.json?per_page=1000": 100,
+        "/api/v2/calls.json?per_page=7": 7,
+        "/api/v2/calls.json?per_page=0": 25,
+        "/api/v2/calls.json?per_page=x&page=-1": 25,
+    }
     assert {path: len(demo.ok("GET", path)) for path in sizes} == sizes
 
 
-@pytest.mark.parametrize("sorting", ["order=asc", "order=desc", "sort_by=updated_at&order=asc"])
+@pytest.mark.parametrize(
+    "sorting",
+    [
+        "order=asc",
+        "order=desc",
+        "sort_by=updated_at&order=asc",
+        "order=asc&created_at_start=2000-01-01&created_at_end=2030-01-01",
+        "order=desc&created_at_start=2000-01-01&created_at_end=2030-01-01&updated_at_start=2000-01-01",
+    ],
+)
 def test_pages_read_in_any_sequence_are_the_same_rows(demo: Vendor, sorting: str) -> None:
     """Each call is on one page, whether pages are read forwards, backwards or from the middle."""
     path = f"/api/v2/calls.json?per_page=100&{sorting}"
@@ -90,8 +165,12 @@ def test_links_are_the_vendors(demo: Vendor) -> None:
     parts = urlsplit(found["next"])
     assert (parts.scheme, parts.netloc, parts.path) == ("https", "retreaver.com", "/calls.json")
     assert parse_qsl(parts.query) == [
-        ("api_key", "sandbox-key"), ("company_id", "1"), ("sort_by", "created_at"), ("order", "asc"), ("page", "3"),
-    ]  # fmt: skip
+        ("api_key", "sandbox-key"),
+        ("company_id", "1"),
+        ("sort_by", "created_at"),
+        ("order", "asc"),
+        ("page", "3"),
+    ]
     assert found["last"].endswith("page=120")
 
 
@@ -133,8 +212,12 @@ def test_a_changed_call_moves_to_the_front_by_updated_at(vendor: Vendor) -> None
 def test_filters_of_the_versioned_routes(demo: Vendor) -> None:
     """Each filter gives those calls and no others; the legacy route knows none of them."""
     sample = demo.ok("GET", "/api/v2/calls.json?per_page=100")[3]["call"]
-    for parameter, field in (("caller", "caller"), ("client_afid", "afid"), ("client_cid", "cid"),
-                             ("client_tid", "tid")):  # fmt: skip
+    for parameter, field in (
+        ("caller", "caller"),
+        ("client_afid", "afid"),
+        ("client_cid", "cid"),
+        ("client_tid", "tid"),
+    ):
         value = sample[field].replace("+", "%2B")
         found = [one["call"] for one in demo.ok("GET", f"/api/v2/calls.json?per_page=100&{parameter}={value}")]
         assert found

@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import pytest
-from vendor_talk import Vendor, cap, links
+
+from tests.sandbox.vendor_talk import Vendor, cap, links
 
 DOCUMENTED = {
-    "id", "number", "sip_username", "sip_password", "cid_number_id", "obfuscate_cid", "created_at", "updated_at",
-    "object_key", "tid", "priority", "weight", "timeout_seconds", "timer_offset", "send_digits", "concurrency_cap",
-    "calls_in_progress", "inband_signals", "time_zone", "paused", "paused_at", "name", "caps", "business_hours",
-    "tag_values", "conversion_groups", "target_group_ids", "target_groups",
-}  # fmt: skip
+    "id",
+    "number",
+    "sip_username",
+    "sip_password",
+    "cid_number_id",
+    "obfuscate_cid",
+    "created_at",
+    "updated_at",
+    "object_key",
+    "tid",
+    "priority",
+    "weight",
+    "timeout_seconds",
+    "timer_offset",
+    "send_digits",
+    "concurrency_cap",
+    "calls_in_progress",
+    "inband_signals",
+    "time_zone",
+    "paused",
+    "paused_at",
+    "name",
+    "caps",
+    "business_hours",
+    "tag_values",
+    "conversion_groups",
+    "target_group_ids",
+    "target_groups",
+}
 
 
 def test_a_new_target_has_the_documented_keys_and_defaults(vendor: Vendor) -> None:
@@ -36,18 +61,22 @@ def test_a_new_target_is_open_on_seven_days(vendor: Vendor) -> None:
 @pytest.mark.parametrize(
     ("attributes", "field"),
     [
-        ({}, "number"), ({"number": ""}, "number"), ({"number": "12"}, "number"),
+        ({}, "number"),
+        ({"number": ""}, "number"),
+        ({"number": "12"}, "number"),
         ({"number": "+18668987878", "time_zone": "America/New_York"}, "time_zone"),
         ({"number": "+18668987878", "priority": "high"}, "priority"),
         ({"number": "+18668987878", "hard_cap_attributes": {"cap": "many"}}, "hard_cap.cap"),
         ({"number": "+18668987878", "hard_cap_attributes": {}}, "hard_cap.cap"),
         ({"number": "+18668987878", "business_hours_attributes": [{"work_day": True}]}, "business_hours.day_of_week"),
         ({"number": "+18668987878", "business_hours_attributes": [{"day_of_week": 7}]}, "business_hours.day_of_week"),
-        ({"number": "+18668987878", "business_hours_attributes": [{"day_of_week": 1, "time_open": 960}]},
-         "business_hours.time_open"),
+        (
+            {"number": "+18668987878", "business_hours_attributes": [{"day_of_week": 1, "time_open": 960}]},
+            "business_hours.time_open",
+        ),
         ({"number": "+18668987878", "tag_list": "a:b"}, "tag_list"),
     ],
-)  # fmt: skip
+)
 def test_bad_attributes_are_refused_by_name(vendor: Vendor, attributes: dict[str, object], field: str) -> None:
     """422 names the field, and nothing was made."""
     refusal = vendor.no(422, "POST", "/targets.json", {"target": attributes})

@@ -1,0 +1,135 @@
+"""The sandbox over TCP, and its command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_retreaver.sandbox import SandboxOptions
+from airflow_provider_retreaver.sandbox.__main__ import main
+from airflow_provider_retreaver.sandbox.server import RunningSandbox, masked, running
+
+QUERY = "?api_key=sandbox-key&company_id=1"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[RunningSandbox]:
+    """Serve the demo account on a free port."""
+    with running(SandboxOptions(load="demo", max_concurrency=2)) as one:
+        yield one
+
+
+def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], bytes]:
+    """Send one request over TCP."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body))
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+def test_requests_arrive_as_they_were_written(served: RunningSandbox) -> None:
+    """Encoded and plain phone numbers, links, and an empty body for 204."""
+    for number in ("+13055552000", "%2B13055552000"):
+        status, _, body = ask(served.port, "GET", f"/contact_numbers/{number}/contact.json{QUERY}")
+        assert (status, json.loads(body)["contact"]["id"]) == (200, 1)
+    status, headers, _ = ask(served.port, "GET", f"/targets.json{QUERY}")
+    assert 'rel="next"' in headers["link"]
+    status, headers, body = ask(served.port, "DELETE", f"/static_caller_numbers/1.json{QUERY}")
+    assert (status, body) == (204, b"")
+
+
+def test_a_cut_connection_brings_no_answer(served: RunningSandbox) -> None:
+    """The request is carried out, the connection dropped, and the next one is served."""
+    fault = {"method": "POST", "path": "reset_cap", "cut": True, "then": "done"}
+    ask(served.port, "POST", "/__sandbox__/faults", fault)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        ask(served.port, "POST", f"/targets/1/reset_cap.json{QUERY}")
+    status, _, body = ask(served.port, "GET", f"/targets/1.json{QUERY}")
+    assert status == 200
+    assert [one["filled"] for one in json.loads(body)["target"]["caps"] if one["type"] == "Hard"] == [0]
+
+
+def test_too_many_at_once_are_turned_away(served: RunningSandbox) -> None:
+    """Two may be under way; of six at once that take a while, four are answered 429."""
+    ask(served.port, "POST", "/__sandbox__/faults", {"path": "company", "times": 2, "delay": 0.4})
+    seen: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append(ask(served.port, "GET", f"/company.json{QUERY}")[0]))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == [200, 200, 429, 429, 429, 429]
+
+
+def test_nothing_is_left_behind() -> None:
+    """The server's thread ends with the block, and the port is closed."""
+    before = set(threading.enumerate())
+    with running() as one:
+        assert ask(one.port, "GET", "/")[0] == 200
+        port = one.port
+    assert set(threading.enumerate()) == before
+    with pytest.raises(ConnectionRefusedError):
+        ask(port, "GET", "/")
+
+
+def test_keys_are_masked_in_log_lines() -> None:
+    """Both kinds of keys, wherever they stand in the query."""
+    assert masked("/a.json?api_key=one&x=1&key=two&monkey=3") == "/a.json?api_key=***&x=1&key=***&monkey=3"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
+    """It says where it listens, logs a line a request without the key, and ends with 0."""
+    command = [
+        sys.executable,
+        "-m",
+        "airflow_provider_retreaver.sandbox",
+        "--port",
+        "0",
+        "--database",
+        f"{tmp_path}/a.db",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    found = re.fullmatch(r"listening on http://127\.0\.0\.1:(\d+)\n", process.stdout.readline())
+    assert found is not None
+    ask(int(found[1]), "GET", f"/targets/tid/buyer-001.json{QUERY}")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert re.fullmatch(r"GET /targets/tid/buyer-001\.json\?api_key=\*\*\*&company_id=1 200 \d+ms\n", errors)
+
+
+def test_options_and_ports_that_will_not_do(served: RunningSandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence on stderr and code 2."""
+    assert main(["--port", "0", "--fault-rate", "3"]) == 2
+    assert "fault_rate" in capsys.readouterr().err
+    assert main(["--port", str(served.port)]) == 2
+    assert "in use" in capsys.readouterr().err
+
+
+def test_help_has_examples_and_the_control_surface(capsys: pytest.CaptureFixture[str]) -> None:
+    """A stranger finds curl lines and the control surface in --help."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "curl" in shown
+    assert "/__sandbox__/" in shown
+    assert all(option in shown for option in ("--legacy-routes", "--max-concurrency", "--postback-secret", "--seed"))
