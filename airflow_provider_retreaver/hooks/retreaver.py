@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -12,7 +14,7 @@ from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS, HIDDEN_FIELD
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
     from airflow_provider_retreaver.core.settings import Settings
-    from airflow_provider_retreaver.transport.client import RetreaverClient
+    from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 
 T = TypeVar("T")
 
@@ -113,7 +115,7 @@ class RetreaverHook(BaseHook):
                 company = self.run(get_active_company())
         except RetreaverError as error:
             return False, str(error)
-        return True, f"Connected to company {company.get('id')} ({company.get('name')})."
+        return True, _connected(company)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -136,3 +138,74 @@ class RetreaverHook(BaseHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return labels, placeholders and hidden fields for Airflow before 3.2."""
         return {"hidden_fields": HIDDEN_FIELDS, "relabeling": RELABELED, "placeholders": PLACEHOLDERS}
+
+
+class RetreaverAsyncHook(BaseHook):
+    """Calls Retreaver from a coroutine, in a trigger or an async task; a client belongs to one event loop.
+
+    :param retreaver_conn_id: as for `RetreaverHook`.
+    """
+
+    conn_name_attr = RetreaverHook.conn_name_attr
+    default_conn_name = RetreaverHook.default_conn_name
+    conn_type = RetreaverHook.conn_type
+    hook_name = RetreaverHook.hook_name
+
+    def __init__(self, retreaver_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.retreaver_conn_id = retreaver_conn_id
+        self._client: AsyncRetreaverClient | None = None
+
+    async def get_conn(self) -> AsyncRetreaverClient:  # type: ignore[override]
+        """Return the client, made from the connection the first time; errors as `RetreaverHook.get_conn`."""
+        if self._client is None:
+            from airflow.providers.common.compat.connection import get_async_connection
+
+            from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
+
+            connection = await get_async_connection(self.retreaver_conn_id, hook=self)
+            # Registering masks asks the supervisor, which must not be waited for on the loop.
+            self._client = AsyncRetreaverClient(await asyncio.to_thread(settings_of, connection))
+        return self._client
+
+    async def close(self) -> None:
+        """Close the client's connections; the next use opens them again."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def run(self, work: Operation[T] | Procedure[T]) -> T:
+        """Do one operation or a procedure; see `RetreaverHook.run`."""
+        return await (await self.get_conn()).run(work)
+
+    async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
+        """Yield the rows of a listing; see `RetreaverHook.iterate`."""
+        async with aclosing((await self.get_conn()).iterate(listing)) as rows:
+            async for row in rows:
+                yield row
+
+    async def count(self, listing: Listing) -> int:
+        """Return the number of rows of a listing in at most two requests."""
+        return await (await self.get_conn()).count(listing)
+
+    async def test_connection(self) -> tuple[bool, str]:
+        """Ask for the active company."""
+        from airflow_provider_retreaver.core.errors import RetreaverError
+        from airflow_provider_retreaver.resources.companies import get_active_company
+
+        try:
+            async with self:
+                company = await self.run(get_active_company())
+        except RetreaverError as error:
+            return False, str(error)
+        return True, _connected(company)
+
+
+def _connected(company: Row) -> str:
+    return f"Connected to company {company.get('id')} ({company.get('name')})."
