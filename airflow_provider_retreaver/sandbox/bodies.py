@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from collections.abc import Iterable, Iterator
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+FORMS = (FORM, MULTIPART)
 # The vendor's curl examples carry the shell's line continuations inside the quoted body.
 _CONTINUATION = re.compile(r"\\[ \t]*\r?\n")
 _PART = re.compile(r"\[([^\[\]]*)\]")
@@ -18,7 +24,9 @@ def read(content_type: str, body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     if content_type.startswith(FORM):
-        return read_form(body.decode("utf-8"))
+        return nest(parse_qsl(body.decode("utf-8"), keep_blank_values=True))
+    if content_type.startswith(MULTIPART):
+        return nest(_parts(content_type, body))
     if "json" not in content_type:
         raise ValueError(f"Content-Type {content_type or '(none)'} is neither JSON nor a form")
     return read_json(body)
@@ -38,10 +46,28 @@ def read_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def read_form(text: str) -> dict[str, Any]:
-    """Read ``a[b]=1&a[c][]=2&a[d][][e]=3`` as nested objects and arrays."""
+def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
+    """Read a multipart form; ``x[file]`` becomes the two fields that carry a file as Base64."""
+    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
+    if not message.is_multipart():
+        raise ValueError("the multipart body has no parts")
+    for part in message.walk():
+        content = part.get_payload(decode=True)
+        if not isinstance(content, bytes):
+            continue
+        name = str(part.get_param("name", "", header="content-disposition"))
+        if part.get_filename() is None:
+            yield name, content.decode("utf-8")
+        else:
+            stem, end = (name[:-1], "]") if name.endswith("]") else (name, "")
+            yield f"{stem}_b64_data{end}", base64.b64encode(content).decode()
+            yield f"{stem}_b64_filename{end}", str(part.get_filename())
+
+
+def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Read the names ``a[b]``, ``a[c][]``, ``a[d][][e]`` as nested objects and arrays."""
     result: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in pairs:
         head, _, rest = name.partition("[")
         _place(result, [head, *_PART.findall("[" + rest if rest else "")], value)
     return result

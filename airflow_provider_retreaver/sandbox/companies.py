@@ -40,7 +40,8 @@ def authorize(exchange: Exchange, *, needs_company: bool) -> None:
     elif len(ids) == 1 or (ids and not needs_company):
         exchange.company_id = ids[0]
     else:
-        raise refused(403, "This API key has access to several companies: pass company_id.")
+        many = "several companies: pass company_id" if ids else "no company"
+        raise refused(403, f"This API key has access to {many}.")
 
 
 def render(row: Row) -> dict[str, Any]:

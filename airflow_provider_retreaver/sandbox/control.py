@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.sandbox import caps, control_calls, demo, number_pools, postback_keys, routing
 from airflow_provider_retreaver.sandbox.clock import millis, parse_time
+from airflow_provider_retreaver.sandbox.exchange import UPLOAD_DELAY
 from airflow_provider_retreaver.sandbox.faults import read_fault
 from airflow_provider_retreaver.sandbox.state import Row
 from airflow_provider_retreaver.sandbox.wire import Refusal, Reply, Request, refused
@@ -57,6 +58,7 @@ def _reset(sandbox: Sandbox, request: Request) -> Reply:
     sandbox.weather.scripted.clear()
     sandbox.log.clear()
     sandbox.world.clock.reset()
+    sandbox.world.upload_delay = UPLOAD_DELAY
     sandbox.world.random.seed(sandbox.options.seed)
     sandbox.world.store.clear()
     demo.load(sandbox.world, load)

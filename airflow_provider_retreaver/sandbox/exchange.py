@@ -13,6 +13,9 @@ from airflow_provider_retreaver.sandbox.paging import Anchors
 from airflow_provider_retreaver.sandbox.state import Store
 from airflow_provider_retreaver.sandbox.wire import Reply, Request
 
+# How long an upload to a caller list takes, in seconds of the sandbox's clock.
+UPLOAD_DELAY = 2.0
+
 
 @dataclass(slots=True)
 class World:
@@ -23,7 +26,7 @@ class World:
     clock: Clock
     anchors: Anchors
     random: Random
-    upload_delay: float = 2.0
+    upload_delay: float = UPLOAD_DELAY
 
 
 @dataclass(slots=True)

@@ -129,6 +129,7 @@ def serving(application: Application, listener: socket.socket) -> Iterator[None]
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,
     )
     server = uvicorn.Server(config)
     name = "retreaver-sandbox"

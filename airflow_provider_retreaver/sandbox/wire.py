@@ -90,7 +90,7 @@ class Request:
         for key, value in reversed(self.query):
             if key == name:
                 return value
-        if self.headers.get("content-type", "").startswith(bodies.FORM):
+        if self.headers.get("content-type", "").startswith(bodies.FORMS):
             posted = self.content.get(name)
             return posted if isinstance(posted, str) else None
         return None

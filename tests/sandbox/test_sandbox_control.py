@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
@@ -252,6 +254,14 @@ def test_what_else_keeps_a_target_from_calls(vendor: Vendor) -> None:
     vendor.ok("PUT", path, {"target": {"paused": True}})
     assert reason() == "paused"
     assert vendor.control("GET", "routing")["targets"][0]["reason"] == "paused"
+
+
+def test_many_threads_may_use_one_sandbox(vendor: Vendor) -> None:
+    """Every create takes effect once, whoever else is at it."""
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(lambda number: vendor.target(tid=str(number))["id"], range(200)))
+    assert sorted(ids) == list(range(1, 201))
+    assert len(vendor.control("GET", "requests")) == 200
 
 
 def test_the_control_surface_says_what_it_has(vendor: Vendor) -> None:

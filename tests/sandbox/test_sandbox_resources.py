@@ -116,6 +116,18 @@ def test_a_greeting_from_a_file(vendor: Vendor) -> None:
     assert (made["greeting"]["audio_file_name"], made["greeting"]["audio_file_size"]) == ("greeting.flac", 1000)
 
 
+def test_a_greeting_as_multipart(vendor: Vendor) -> None:
+    """A file sent as message_file in a multipart form is the greeting."""
+    fields = {'name="campaign[cid]"': "0009", 'name="campaign[message_file]"; filename="hello.wav"': "\0riff\r\n"}
+    parts = [f"--cut\r\nContent-Disposition: form-data; {name}\r\n\r\n{text}\r\n" for name, text in fields.items()]
+    body = "".join([*parts, "--cut--\r\n"]).encode()
+    answer = vendor.ask("POST", "/campaigns.json", body, Content_Type="multipart/form-data; boundary=cut")
+    assert answer.status == 200
+    greeting = vendor.ok("GET", "/campaigns/cid/0009.json")["campaign"]["greeting"]
+    assert (greeting["audio_file_name"], greeting["audio_file_size"]) == ("hello.wav", 7)
+    vendor.no(400, "POST", "/campaigns.json", b"nothing", Content_Type="multipart/form-data; boundary=cut")
+
+
 def test_a_number_inherits_from_its_campaign_until_it_has_its_own(vendor: Vendor) -> None:
     """Settings carry inherited; own timers or options override the campaign's."""
     campaign(vendor)

@@ -133,3 +133,14 @@ def test_help_has_examples_and_the_control_surface(capsys: pytest.CaptureFixture
     assert "curl" in shown
     assert "/__sandbox__/" in shown
     assert all(option in shown for option in ("--legacy-routes", "--max-concurrency", "--postback-secret", "--seed"))
+
+
+def test_it_stands_alone() -> None:
+    """The sandbox starts without Airflow and without the rest of the package."""
+    code = (
+        "import sys, airflow_provider_retreaver.sandbox.__main__; names = set(sys.modules); "
+        "print(sorted(n for n in names if n.split('.')[0] in ('airflow', 'requests', 'aiohttp') or "
+        "n.startswith('airflow_provider_retreaver.') and not n.startswith('airflow_provider_retreaver.sandbox')))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"
