@@ -1,0 +1,110 @@
+"""The layers: who may import whom, and what importing an operator costs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.packaging.source import NAME, imports, modules
+
+OUTSIDE_IO = {"aiohttp", "requests", "urllib3", "socket", "http", "sqlite3", "asyncio"}
+HEAVY = {"aiohttp", "requests", "urllib3", "phonenumbers", "pyarrow", "pandas", "starlette", "uvicorn", "sqlite3"}
+
+# What each layer may use of the package at run time, besides itself.
+MAY_USE = {
+    "core": set(),
+    "resources": {"core"},
+    "domain": {"core", "resources"},
+    "transport": {"core"},
+    "sandbox": set(),
+    "hooks": {"core", "resources", "domain", "transport", "provider_info"},
+    "operators": {"core", "resources", "domain", "hooks"},
+}
+
+
+def layer_of(name: str) -> str:
+    """Return the layer of a dotted name inside the package."""
+    return name.split(".")[1] if name.startswith(f"{NAME}.") else ""
+
+
+@pytest.mark.parametrize("layer", MAY_USE)
+def test_a_layer_uses_only_what_lies_below(layer):
+    """No module imports a layer that it may not know."""
+    for module, tree in modules(layer).items():
+        used = {layer_of(name) for name in imports(tree, at_run_time_only=True)} - {"", layer}
+        assert used <= MAY_USE[layer], f"{module} imports {sorted(used - MAY_USE[layer])}"
+
+
+def test_every_layer_has_its_rule():
+    """A new folder of the package must be given its place."""
+    folders = {layer_of(name) for name, tree in modules().items() if name.count(".") > 1}
+    assert folders - {""} <= set(MAY_USE)
+
+
+@pytest.mark.parametrize("layer", ["core", "resources", "domain", "transport", "sandbox"])
+def test_what_lies_below_knows_no_airflow(layer):
+    """Airflow is imported by the glue only."""
+    for module, tree in modules(layer).items():
+        assert not {name for name in imports(tree) if name.split(".")[0] == "airflow"}, module
+
+
+@pytest.mark.parametrize("layer", ["core", "resources", "domain"])
+def test_logic_does_no_io(layer):
+    """The logic neither opens sockets nor knows a client library."""
+    for module, tree in modules(layer).items():
+        assert not {name.split(".")[0] for name in imports(tree)} & OUTSIDE_IO, module
+
+
+def test_airflow_is_imported_in_one_way():
+    """Airflow comes through the compatibility layer, so that both lines work."""
+    allowed = ("airflow.providers.common.compat", "airflow.triggers.base")
+    for module, tree in modules().items():
+        for name in imports(tree):
+            if name.split(".")[0] == "airflow":
+                assert name.startswith(allowed), f"{module} imports {name}"
+
+
+def test_no_import_is_tried():
+    """Versions are not told apart by catching ImportError."""
+    for module, tree in modules().items():
+        caught = {
+            name.id
+            for handler in ast.walk(tree)
+            if isinstance(handler, ast.ExceptHandler) and handler.type is not None
+            for name in ast.walk(handler.type)
+            if isinstance(name, ast.Name)
+        }
+        assert not caught & {"ImportError", "ModuleNotFoundError"}, module
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("layer", ["operators", "hooks"])
+def test_importing_the_glue_loads_nothing_heavy(layer):
+    """A DAG file that imports our classes loads no client library, no server, no database, nothing but names."""
+    names = sorted(modules(layer))
+    program = f"""
+import json, sys
+from importlib import import_module
+import airflow.providers.common.compat.sdk as sdk
+sdk.BaseOperator, sdk.BaseHook, sdk.AirflowFailException, sdk.AirflowSkipException
+before = set(sys.modules)
+for name in {names!r}:
+    import_module(name)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout.strip().splitlines()[-1])
+    assert set(names) <= {*loaded, f"{NAME}"}
+    assert not {name.split(".")[0] for name in loaded} & HEAVY
+    assert not {name for name in loaded if name.startswith(f"{NAME}.sandbox")}
+
+
+def test_nothing_heavy_is_imported_at_the_top_of_the_glue():
+    """Even what Airflow has loaded already is not imported at the top: another Airflow may not have."""
+    for layer in ("operators", "hooks"):
+        for module, tree in modules(layer).items():
+            assert not {name.split(".")[0] for name in imports(tree, at_import_only=True)} & HEAVY, module

@@ -1,0 +1,62 @@
+"""Habits that every operator keeps."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.packaging.source import modules
+
+OPERATORS = [
+    pytest.param(node, id=node.name)
+    for folder in ("operators",)
+    for tree in modules(folder).values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ClassDef)
+    and any(isinstance(part, ast.FunctionDef) and part.name == "__init__" for part in node.body)
+    and any(isinstance(base, ast.Name) and base.id.endswith("Operator") for base in node.bases)
+]
+
+
+def constructor(node: ast.ClassDef) -> ast.FunctionDef:
+    """Return the class's `__init__`."""
+    return next(part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__")
+
+
+def test_operators_are_found():
+    """The tests below have something to look at."""
+    assert {"RetreaverOperator", "RetreaverWriteOperator", "RetreaverResetCapOperator"} <= {
+        parameter.id for parameter in OPERATORS
+    }
+
+
+@pytest.mark.parametrize("node", OPERATORS)
+def test_init_only_assigns(node):
+    """`__init__` calls its parent and stores parameters as they came: templates are not rendered yet."""
+    function = constructor(node)
+    parameters = {argument.arg for argument in function.args.kwonlyargs}
+    first, *rest = function.body
+    assert isinstance(first, ast.Expr)
+    assert ast.unparse(first).startswith("super().__init__(")
+    for statement in rest:
+        assert isinstance(statement, ast.Assign), ast.unparse(statement)
+        assert isinstance(statement.value, ast.Name), ast.unparse(statement)
+        assert statement.value.id in parameters
+        assert ast.unparse(statement.targets[0]).startswith("self.")
+
+
+@pytest.mark.parametrize("node", OPERATORS)
+def test_every_parameter_is_stored(node):
+    """No parameter is accepted and dropped."""
+    function = constructor(node)
+    stored = {statement.value.id for statement in function.body[1:]}
+    assert stored == {argument.arg for argument in function.args.kwonlyargs}
+
+
+@pytest.mark.parametrize("node", OPERATORS)
+def test_parameters_are_keyword_only(node):
+    """Parameters are given by name."""
+    function = constructor(node)
+    assert [argument.arg for argument in function.args.args] == ["self"]
+    assert function.args.vararg is None

@@ -1,0 +1,98 @@
+"""What Airflow is told about the package is valid, complete and true."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import distribution, entry_points
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+from airflow_provider_retreaver.provider_info import get_provider_info
+
+pytestmark = pytest.mark.airflow
+
+
+def test_entry_point_leads_to_the_provider_info():
+    """Airflow finds the package by its entry point, and it returns the provider info."""
+    found = [
+        point
+        for point in entry_points(group="apache_airflow_provider")
+        if point.dist.name == "airflow-provider-retreaver"
+    ]
+    assert [point.load() for point in found] == [get_provider_info]
+
+
+def test_provider_info_is_valid_for_this_airflow():
+    """Airflow's own schema accepts the provider info, and nothing in it is lost as JSON."""
+    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text(encoding="utf-8"))
+    info = get_provider_info()
+    jsonschema.validate(info, schema)
+    assert json.loads(json.dumps(info)) == info
+
+
+def test_provider_info_names_this_distribution_and_version():
+    """Package name and version are the distribution's own."""
+    info = get_provider_info()
+    here = distribution("airflow-provider-retreaver")
+    assert info["package-name"] == here.name
+    assert info["versions"] == [here.version]
+
+
+def test_every_named_class_and_module_exists():
+    """Every dotted path in the provider info can be imported; a connection type's hook says the same type."""
+    info = get_provider_info()
+    for kind in ("operators", "sensors", "hooks", "triggers"):
+        for group in info.get(kind, []):
+            for name in group["python-modules"]:
+                import_module(name)
+    for declared in info["connection-types"]:
+        module, _, name = declared["hook-class-name"].rpartition(".")
+        hook = getattr(import_module(module), name)
+        assert (hook.conn_type, hook.hook_name) == (declared["connection-type"], declared["hook-name"])
+
+
+PROGRAM = """
+import json
+from airflow.providers_manager import ProvidersManager
+manager = ProvidersManager()
+widgets = manager.connection_form_widgets
+print(json.dumps({
+    "listed": "airflow-provider-retreaver" in manager.providers,
+    "behaviour": manager.field_behaviours["retreaver"],
+    "secret": sorted(key for key, widget in widgets.items() if "__retreaver__" in key and widget.is_sensitive),
+    "fields": sorted(widget.field_name for key, widget in widgets.items() if "__retreaver__" in key),
+}))
+"""
+
+
+def test_airflow_itself_builds_the_connection_form():
+    """Airflow lists the package and builds the form: labels, own fields, and which of them it must mask."""
+    # In a process of its own: on 2.11 the form needs Flask, whose import is full of warnings.
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    form = json.loads(done.stdout.strip().splitlines()[-1])
+    assert form["listed"]
+    assert form["behaviour"]["relabeling"]["login"] == "Company ID"
+    assert form["behaviour"]["relabeling"]["password"] == "API key"
+    assert set(form["behaviour"]["hidden_fields"]) == {"schema", "extra"}
+    declared = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert form["fields"] == sorted(declared)
+    secret = sorted(name for name, field in declared.items() if field["schema"].get("format") == "password")
+    assert len(secret) == 3
+    assert set(secret) <= {key.rpartition("__")[2] for key in form["secret"]}
+
+
+def test_every_module_of_operators_and_hooks_is_declared(project):
+    """A module that holds operators, sensors or hooks is in the provider info."""
+    info = get_provider_info()
+    for kind, plumbing in (("operators", {"base", "run_memory"}), ("sensors", {"base"}), ("hooks", set())):
+        there = {path.stem for path in (project / "airflow_provider_retreaver" / kind).glob("*.py")}
+        declared = {name.rpartition(".")[2] for group in info.get(kind, []) for name in group["python-modules"]}
+        assert there - {"__init__"} - plumbing == declared, kind
