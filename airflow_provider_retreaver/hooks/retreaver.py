@@ -156,7 +156,7 @@ class RetreaverAsyncHook(BaseHook):
         self.retreaver_conn_id = retreaver_conn_id
         self._client: AsyncRetreaverClient | None = None
 
-    async def get_conn(self) -> AsyncRetreaverClient:  # type: ignore[override]
+    async def get_conn(self) -> AsyncRetreaverClient:
         """Return the client, made from the connection the first time; errors as `RetreaverHook.get_conn`."""
         if self._client is None:
             from airflow.providers.common.compat.connection import get_async_connection
