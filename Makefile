@@ -5,6 +5,7 @@ PYTHON_3 := python3.13 python3.12 python3.11 python3
 PYTHON_2 := python3.11
 VENV := .venv
 VENV_2 := .venv-airflow2
+VENV_WHEEL := .venv-wheel
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 
@@ -17,7 +18,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 lint types format build clean
+.PHONY: help demo ui test test-airflow2 lint types format build check-wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
@@ -48,10 +49,19 @@ format: $(VENV)/.ready ## format the code with ruff
 
 build: $(VENV)/.ready ## build the wheel and the source distribution into dist/
 	@rm -rf dist
-	$(RUN) scripts/build.py
+	$(RUN) -m build --no-isolation
+
+check-wheel: build ## install the built wheel in an environment of its own and check it there
+	rm -rf $(VENV_WHEEL)
+	$(RUN) -m venv $(VENV_WHEEL)
+	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WHEEL)/bin/python -m pip install --quiet \
+		--disable-pip-version-check -c constraints/airflow-3.3.txt "$$(echo dist/*.whl)[sandbox]"
+	$(VENV_WHEEL)/bin/python -m pip check
+	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
+	rm -rf $(VENV_WHEEL) dist/airflow-home
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(VENV_2) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_WHEEL) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

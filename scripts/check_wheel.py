@@ -1,0 +1,50 @@
+"""Check an installed wheel from outside the project: run by the Python of an environment that holds nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import distribution, entry_points
+from importlib.resources import files
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = "airflow_provider_retreaver"
+TOOLS = {"pytest", "hypothesis", "requests_mock", "mypy", "ruff"}
+
+
+def main() -> int:
+    """Run the checks; a failing one ends the program with its sentence."""
+    package = import_module(PACKAGE)
+    home = Path(str(package.__file__)).resolve()
+    expect(PROJECT not in home.parents or ".venv" in home.parts[len(PROJECT.parts)], f"{home} is not an installed copy")
+    expect(files(PACKAGE).joinpath("py.typed").is_file(), "py.typed is missing")
+    (point,) = [
+        point
+        for point in entry_points(group="apache_airflow_provider")
+        if point.dist is not None and point.dist.name == "airflow-provider-retreaver"
+    ]
+    info = point.load()()
+    expect(info["versions"] == [distribution("airflow-provider-retreaver").version], "the provider's version differs")
+    modules = [name for kind in ("operators", "hooks") for group in info[kind] for name in group["python-modules"]]
+    for name in modules:
+        import_module(name)
+    loaded = {name.split(".")[0] for name in sys.modules}
+    expect(not loaded & TOOLS, f"importing {', '.join(modules)} loads {', '.join(sorted(loaded & TOOLS))}")
+    expect(f"{PACKAGE}.sandbox" not in sys.modules, "importing operators and hooks loads the sandbox")
+    command = Path(sys.executable).parent / "retreaver-sandbox"
+    told = subprocess.run([str(command), "--help"], capture_output=True, text=True, check=True).stdout
+    expect("--api-key" in told, "retreaver-sandbox --help does not tell its options")
+    print(f"the wheel is well: {len(modules)} modules of operators and hooks, in {home.parent}")
+    return 0
+
+
+def expect(true: bool, sentence: str) -> None:  # noqa: FBT001 - it reads as a sentence
+    """End the program with the sentence unless it is so."""
+    if not true:
+        sys.exit(f"error: {sentence}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
