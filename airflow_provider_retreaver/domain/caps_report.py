@@ -56,10 +56,11 @@ class CapsReport:
         """Whether a failure was reported for this object."""
         return key in self._lists["failed"]
 
-    def done(self, key: str, before: int | None, after: int | None) -> None:
-        """Report a reset."""
+    def done(self, key: str, before: int | None, after: int | None, *, earlier: bool = False) -> None:
+        """Report a reset, of this attempt or an earlier one."""
         shown = "not read back" if after is None else after
-        log.info("Reset %s: %s -> %s, %s", self._called(key), before, shown, self._cap(key))
+        what = "Left alone, an earlier attempt reset" if earlier else "Reset"
+        log.info("%s %s: %s -> %s, %s", what, self._called(key), before, shown, self._cap(key))
         self._lists["reset"][key] = self._line(key, before, after)
 
     def would(self, key: str) -> None:

@@ -217,7 +217,8 @@ class ResetCaps:
         if not over:
             return [unit]
         for key in over:
-            self._done(key, *done.get(key, [plan.get(key), hard_cap(self._rows[key]).filled]))
+            before, after = done.get(key, [plan.get(key), hard_cap(self._rows[key]).filled])
+            self._done(key, before, after, earlier=True)
         return [_Unit(key, {key: count}) for key, count in unit.before.items() if key not in over]
 
     # -- doing
@@ -292,9 +293,9 @@ class ResetCaps:
             )
         return []
 
-    def _done(self, key: str, before: int | None, after: int | None) -> None:
+    def _done(self, key: str, before: int | None, after: int | None, *, earlier: bool = False) -> None:
         self._record.done[key] = [before, after]
-        self._report.done(key, before, after)
+        self._report.done(key, before, after, earlier=earlier)
 
 
 def _get(key: str) -> Operation[Row]:

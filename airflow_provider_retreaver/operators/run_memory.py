@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_provider_retreaver.core.errors import InvalidArgument
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
@@ -37,10 +39,14 @@ class RunMemory:
         return self._file is not None or self._store is not None
 
     def load(self) -> dict[str, Any] | None:
-        """Return what an earlier attempt of this run saved, None when there is nothing."""
+        """Return what an earlier attempt of this run saved, None when there is nothing.
+
+        :raises InvalidArgument: when there is something that cannot be read.
+        """
         if self._file is not None:
-            return _decoded(self._file.read_text()) if self._file.exists() else None
-        return _decoded(self._store.get(self._name)) if self._store is not None else None
+            return _decoded(self._file.read_text(), f"{self._file} (state_path)") if self._file.exists() else None
+        kept = self._store.get(self._name) if self._store is not None else None
+        return None if kept is None else _decoded(kept, f"{self._name} of Airflow's task state store")
 
     def save(self, value: Mapping[str, Any]) -> None:
         """Replace the value; a reader never sees half of it."""
@@ -64,6 +70,15 @@ def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | N
     return ObjectStoragePath(state_path).joinpath(*(quote(str(part), safe=" +-_.") for part in parts))
 
 
-def _decoded(text: Any) -> dict[str, Any] | None:
-    value = json.loads(text) if isinstance(text, str) and text else None
-    return value if isinstance(value, dict) else None
+def _decoded(text: Any, where: str) -> dict[str, Any]:
+    # A damaged memory is not an empty one: what was done would be done again.
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError):
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
+        raise InvalidArgument(
+            f"What earlier attempts of this run have done cannot be read from {where}; look at the targets, then "
+            f"delete it to start over."
+        )
+    return value
