@@ -32,13 +32,18 @@ def read(content_type: str, body: bytes) -> dict[str, Any]:
     return read_json(body)
 
 
+def _no_number(text: str) -> None:
+    """Refuse NaN and Infinity, which Python would read and JSON does not have."""
+    raise ValueError(f"{text} is not JSON")
+
+
 def read_json(body: bytes) -> dict[str, Any]:
     """Read a JSON object."""
     text = body.decode("utf-8")
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError:
-        value = json.loads(_CONTINUATION.sub("\n", text))
+        value = json.loads(_CONTINUATION.sub("\n", text), parse_constant=_no_number)
     # A lone surrogate is JSON, but no text that could be stored.
     json.dumps(value, ensure_ascii=False).encode()
     if not isinstance(value, dict):

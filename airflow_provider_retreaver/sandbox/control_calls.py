@@ -96,7 +96,7 @@ def _referred(world: World, company_id: int, table: str, own: str, value: Any) -
 def _cents(name: str, value: Any) -> int:
     try:
         return round(float(value) * 100)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise refused(400, f"{name} is not an amount: {value!r}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.columns import (
@@ -55,9 +56,12 @@ def _dedupe(value: Any) -> int:
 
 def _money(value: Any) -> float:
     try:
-        return float(value)
+        amount = float(value)
     except (TypeError, ValueError) as error:
         raise Wrong("is not a number") from error
+    if not math.isfinite(amount):
+        raise Wrong("is not a number")
+    return amount
 
 
 _GROUP = (

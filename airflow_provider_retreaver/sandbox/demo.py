@@ -17,6 +17,12 @@ from airflow_provider_retreaver.sandbox.wire import Request
 
 DAY = 86_400_000
 CALLS = 3000
+UNDER_WAY = 3
+_UNFINISHED: dict[str, Any] = {
+    "status": "in-progress",
+    **dict.fromkeys(("end_time", "dialed_call_duration", "total_duration", "conversion_seconds", "hung_up_by")),
+    **dict.fromkeys(("revenue", "payout", "converted", "payable", "receivable", "recorded"), 0),
+}
 _URLS = {
     "default_click_url": "https://tracker.example.com/click?a=[affiliate_id]&c=[campaign_id]&s=[sub_id]",
     "default_sale_url": "https://tracker.example.com/sale?c=[campaign_id]&t=[call_log_id]",
@@ -136,8 +142,15 @@ def _age(exchange: Exchange) -> None:
 
 
 def _calls(exchange: Exchange, random: Random, count: int) -> None:
-    """Spread calls over the last six days, up to ten minutes ago."""
-    company_id, now = exchange.company_id, exchange.now
-    drawn = call_maker.patterns(random, company_id, call_maker.cast(exchange.store, company_id), count)
-    moments = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(count))
-    call_maker.add_many(exchange.store, random, call_maker.Batch(drawn, moments, now))
+    """Spread calls over the last six days, up to ten minutes ago; a few are still under way."""
+    store, company_id, now = exchange.store, exchange.company_id, exchange.now
+    who = call_maker.cast(store, company_id)
+    over = count - UNDER_WAY
+    moments = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(over))
+    drawn = call_maker.patterns(random, company_id, who, over)
+    call_maker.add_many(store, random, call_maker.Batch(drawn, moments, now))
+    for target_id in who.targets[:UNDER_WAY]:
+        told = {**_UNFINISHED, "target_id": target_id, "target_group_id": who.groups.get(target_id)}
+        drawn = call_maker.patterns(random, company_id, who, 1)
+        call_maker.add_many(store, random, call_maker.Batch(drawn, [now - 30_000], now, told))
+        store.update("targets", target_id, {"calls_in_progress": 1})

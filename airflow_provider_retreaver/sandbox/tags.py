@@ -10,7 +10,7 @@ from airflow_provider_retreaver.sandbox.state import Row
 from airflow_provider_retreaver.sandbox.wire import invalid
 
 MOST = 100
-_TAG = re.compile(r"<<<([^:<>]+):([^<>]*)>>>")
+_TAG = re.compile(r"<<<([^:<>]+):(.*?)>>>", re.DOTALL)
 _ZIP = re.compile(r"\d{5}(,\d{5})*")
 
 

@@ -58,7 +58,17 @@ def test_paths_and_verbs(vendor: Vendor) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b'"x"', b"\xff", b'{"target": 3}', b'{"tarpit": {}}', b"", b'{"target": {"name": "\\ud800"}}'],
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff",
+        b'{"target": 3}',
+        b'{"tarpit": {}}',
+        b"",
+        b'{"target": {"name": "\\ud800"}}',
+        b'{"target": {"weight": NaN}}',
+    ],
 )
 def test_unintelligible_bodies_are_400(vendor: Vendor, body: bytes) -> None:
     """Broken JSON, another kind of JSON, or no envelope."""

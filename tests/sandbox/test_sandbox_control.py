@@ -256,6 +256,48 @@ def test_what_else_keeps_a_target_from_calls(vendor: Vendor) -> None:
     assert vendor.control("GET", "routing")["targets"][0]["reason"] == "paused"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "calls", [1], 400),
+        ("POST", "calls/none", {"fields": {}}, 404),
+        ("POST", "calls_in_progress", {"target_id": 1}, 400),
+        ("POST", "calls_in_progress", {"target_id": 9, "calls_in_progress": 1}, 404),
+        ("POST", "targets/1/fill", {"type": "weekly", "filled": 1}, 400),
+        ("POST", "targets/1/fill", {"filled": 1}, 404),
+        ("POST", "number_pools/1/provision", {"numbers": 1}, 404),
+        ("POST", "postback_keys", {"key": "k"}, 400),
+        ("POST", "postback_keys", {"key": "k", "secret": "s", "permissions": ["fly"]}, 400),
+        ("POST", "upload_delay", {"seconds": -1}, 400),
+        ("POST", "faults", [3], 400),
+        ("POST", "faults", {"times": "many"}, 400),
+        ("GET", "requests?since=x", None, 400),
+        ("GET", "routing?at=soon", None, 400),
+        ("GET", "targets/1/open", None, 404),
+    ],
+)
+def test_what_the_control_surface_refuses(vendor: Vendor, method: str, path: str, body: object, status: int) -> None:
+    """A test that scripts nonsense is told so at once."""
+    assert "error" in vendor.no(status, method, f"/__sandbox__/{path}", body, bare=True)
+
+
+def test_a_fault_may_answer_json(vendor: Vendor) -> None:
+    """A body given as an object goes out as JSON with its Content-Type."""
+    vendor.control("POST", "faults", {"status": 422, "body": {"errors": {"name": ["is odd"]}}})
+    answer = vendor.ask("GET", "/company.json")
+    assert answer.body == b'{"errors":{"name":["is odd"]}}'
+    assert dict(answer.headers)["Content-Type"].startswith("application/json")
+
+
+def test_calls_under_way_are_counted_in_reports(demo: Vendor) -> None:
+    """The demo has some, on targets that say so."""
+    span = "created_at_start=2026-01-01&created_at_end=2026-02-01"
+    rows = demo.ok("GET", f"/api/v1/reports.json?domain=calls&facet=buyer&{span}&per_page=100")["data"]
+    busy = {row["id"] for row in rows if row["in_progress_count"]}
+    assert busy == {1, 2, 3}
+    assert all(demo.ok("GET", f"/targets/{one}.json")["target"]["calls_in_progress"] == 1 for one in busy)
+
+
 def test_many_threads_may_use_one_sandbox(vendor: Vendor) -> None:
     """Every create takes effect once, whoever else is at it."""
     with ThreadPoolExecutor(8) as threads:

@@ -127,6 +127,26 @@ def test_hours_change_with_their_id_and_are_added_without(vendor: Vendor) -> Non
     assert [row["time_open"] for row in rows if row["day_of_week"] == 1] == [900, 1800]
 
 
+def test_hours_can_be_removed_by_id(vendor: Vendor) -> None:
+    """_destroy takes a row away; a day without a row is closed."""
+    target = vendor.target()
+    rows = [{"id": target["business_hours"][5]["id"], "_destroy": True}]
+    shown = vendor.ok("PUT", f"/targets/{target['id']}.json", {"target": {"business_hours_attributes": rows}})[
+        "target"
+    ]
+    assert [row["day_of_week"] for row in shown["business_hours"]] == [0, 1, 2, 3, 4, 6]
+    assert vendor.control("GET", f"targets/{target['id']}/open")["open"] is False
+
+
+def test_targets_as_xml(vendor: Vendor) -> None:
+    """Every resource has Rails' XML: integers, truth values, nested arrays."""
+    target = vendor.target(tag_list="<<<score:>=500>>>")
+    shown = vendor.ask("GET", f"/targets/{target['id']}.xml").body.decode()
+    for piece in ('<id type="integer">1</id>', '<paused type="boolean">false</paused>', "<value>&gt;=500</value>"):
+        assert piece in shown
+    assert shown.count("<business-hour>") == 7
+
+
 def test_hours_of_another_target_are_refused(vendor: Vendor) -> None:
     """An id that is not this target's changes nothing anywhere."""
     first, second = vendor.target(), vendor.target()
