@@ -180,7 +180,7 @@ def kill_in_the_middle(account: Account, parameters: dict[str, Any], target: int
 
 
 def test_killed_in_the_middle_again_and_again(account, tmp_path):
-    """Attempts killed with SIGKILL before and after the vendor acted: each target is reset once, the result is whole."""
+    """Killed with SIGKILL before and after the vendor acted: each target is reset once, the result is whole."""
     ids = account.targets(30)
     group = account.group(ids[28:], cap=100, filled=20)
     parameters = {"target_ids": ids[:28], "target_group_ids": group, "state_path": f"file://{tmp_path}"}
