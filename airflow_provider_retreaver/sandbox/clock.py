@@ -7,6 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 
 _LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
+# The documented default of created_at_start is in the year -4712.
+_BEFORE_CHRIST = re.compile(r"-\d{4}-\d\d-\d\d")
+_EARLIEST = -62_135_596_800_000
 
 
 class Clock:
@@ -45,6 +48,8 @@ def parse_time(text: str) -> int:
 
     Raises ValueError on anything else. A ``+`` that a form decoder turned into a blank is understood.
     """
+    if _BEFORE_CHRIST.match(text):
+        return _EARLIEST
     moment = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text.strip()))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -128,7 +128,10 @@ def read_columns(
         if value is None and not column.optional:
             continue
         try:
-            values[column.name] = None if value is None else column.read(value)
+            read = None if value is None else column.read(value)
         except Wrong as wrong:
             errors.setdefault(column.name, []).append(str(wrong))
+            continue
+        if read is not None or column.optional:
+            values[column.name] = read
     return values

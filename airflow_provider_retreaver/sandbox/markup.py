@@ -6,6 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
+# XML has no way to write these.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -36,10 +38,10 @@ def _add(parent: ET.Element, name: str, value: Any) -> None:
         element.text = "true" if value else "false"
     elif isinstance(value, int):
         element.set("type", "integer")
-        element.text = str(value)
+        element.text = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
     elif isinstance(value, float):
         element.set("type", "float")
-        element.text = str(value)
+        element.text = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
     elif isinstance(value, dict):
         for key, inner in value.items():
             _add(element, key, inner)
@@ -51,4 +53,4 @@ def _add(parent: ET.Element, name: str, value: Any) -> None:
     else:
         if _MOMENT.match(str(value)):
             element.set("type", "datetime")
-        element.text = str(value)
+        element.text = _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))

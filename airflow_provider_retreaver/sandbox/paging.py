@@ -17,6 +17,8 @@ LARGEST = 100
 # The seeds show links on this host although api.retreaver.com was called.
 LINK_BASE = "https://retreaver.com"
 _REMEMBERED = 64
+# No account has so many pages; SQLite counts no further than a few digits more.
+_FURTHEST = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def window(request: Request, *, sizable: bool) -> Window:
 def _positive(text: str | None, default: int) -> int:
     if text is None or not text.isascii() or not text.isdigit() or int(text) < 1:
         return default
-    return int(text)
+    return min(int(text), _FURTHEST)
 
 
 def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_retreaver.sandbox.campaigns import CAMPAIGNS
 from airflow_provider_retreaver.sandbox.clock import millis
-from airflow_provider_retreaver.sandbox.columns import Column, Wrong, phone, read_columns, truth
+from airflow_provider_retreaver.sandbox.columns import Column, Wrong, phone, read_columns, text, truth
 from airflow_provider_retreaver.sandbox.contacts import path_number
 from airflow_provider_retreaver.sandbox.crud import Errors, Given, Resource, Route
 from airflow_provider_retreaver.sandbox.exchange import Exchange
@@ -50,7 +50,7 @@ def _values(exchange: Exchange) -> dict[str, Any]:
     given, errors = _given(exchange), Errors()
     values = read_columns(_COLUMNS, given, creating=False, errors=errors)
     if "campaign_id" in given:
-        wanted = given["campaign_id"]
+        wanted = given["campaign_id"] if isinstance(given["campaign_id"], int) else text(given["campaign_id"])
         # The documented campaign_id ("116dc0f6") is the customer's own ID.
         column = "id" if isinstance(wanted, int) else "cid"
         campaign = CAMPAIGNS.lookup(exchange, column, wanted) if wanted else None

@@ -16,9 +16,9 @@ from airflow_provider_retreaver.sandbox.wire import Reply
 
 
 def _zone_name(value: Any) -> str:
-    if value not in RAILS:
+    if not isinstance(value, str) or value not in RAILS:
         raise Wrong("is not a valid time zone")
-    return str(value)
+    return value
 
 
 _COLUMNS = (

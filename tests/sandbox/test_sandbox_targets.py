@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_retreaver.sandbox.time_zones import RAILS
 from tests.sandbox.vendor_talk import Vendor, cap, links
 
 DOCUMENTED = {
@@ -82,6 +83,14 @@ def test_bad_attributes_are_refused_by_name(vendor: Vendor, attributes: dict[str
     refusal = vendor.no(422, "POST", "/targets.json", {"target": attributes})
     assert list(refusal["errors"]) == [field]
     assert vendor.ok("GET", "/targets.json") == []
+
+
+def test_every_time_zone_name_has_a_zone(vendor: Vendor) -> None:
+    """The sandbox can tell the time in each of the vendor's zones."""
+    target = vendor.target()
+    for name in RAILS:
+        vendor.ok("PUT", f"/targets/{target['id']}.json", {"target": {"time_zone": name}})
+        assert vendor.control("GET", f"targets/{target['id']}/open")["open"] is True
 
 
 def test_sip_targets_and_client_tid(vendor: Vendor) -> None:
