@@ -70,7 +70,7 @@ class AirflowLab:
     def __post_init__(self) -> None:
         """Migrate the database that every run starts from a copy of."""
         self.root.mkdir(parents=True, exist_ok=True)
-        done = self._airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
+        done = self.airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
         assert done.returncode == 0, done.stdout
 
     def environment(self, home: Path, extra: Mapping[str, str]) -> dict[str, str]:
@@ -89,6 +89,14 @@ class AirflowLab:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
             **extra,
         }
+
+    def new_home(self) -> Path:
+        """Return a new AIRFLOW_HOME with a migrated, empty database."""
+        self.runs += 1
+        home = self.root / f"run-{self.runs}"
+        home.mkdir()
+        shutil.copy2(self.root / "template" / "airflow.db", home / "airflow.db")
+        return home
 
     def run_dag(
         self,
@@ -109,11 +117,7 @@ class AirflowLab:
         AIRFLOW_HOME of an earlier run (`DagRunResult.home`) instead of starting afresh. A run that takes longer
         than `timeout` seconds is killed and fails the test.
         """
-        if home is None:
-            self.runs += 1
-            home = self.root / f"run-{self.runs}"
-            home.mkdir()
-            shutil.copy2(self.root / "template" / "airflow.db", home / "airflow.db")
+        home = home or self.new_home()
         extra = dict(env or {})
         for name, connection in (connections or {}).items():
             text = connection if isinstance(connection, str) else json.dumps(dict(connection))
@@ -128,7 +132,7 @@ class AirflowLab:
             arguments.append(f"--logical-date={logical_date.isoformat()}")
         if conf is not None:
             arguments.append(f"--conf={json.dumps(dict(conf))}")
-        done = self._airflow(arguments, home, extra, timeout)
+        done = self.airflow(arguments, home, extra, timeout)
         logs_dir = home / "logs"
         logs_dir.mkdir(exist_ok=True)
         with (logs_dir / "output.log").open("a", encoding="utf-8") as log:
@@ -144,12 +148,13 @@ class AirflowLab:
             home=home,
         )
 
-    def _airflow(
-        self, arguments: list[str], home: Path, extra: Mapping[str, str], timeout: float = 120
+    def airflow(
+        self, arguments: list[str], home: Path, extra: Mapping[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
+        """Run this Python with arguments in an AIRFLOW_HOME; what it writes is in `stdout`."""
         return subprocess.run(
             [sys.executable, *arguments],
-            env=self.environment(home, extra),
+            env=self.environment(home, extra or {}),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

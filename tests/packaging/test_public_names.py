@@ -15,7 +15,7 @@ NAMES = {
         "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied", "ProtocolError",
         "RateLimited", "RetreaverError", "Unavailable", "VendorError",
     },
-    "hooks.retreaver": {"RetreaverHook"},
+    "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
     "operators.caps": {"RetreaverResetCapOperator"},
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},

@@ -74,7 +74,7 @@ def test_wheel_registers_provider_and_command(wheel):
 
 
 def test_source_distribution_can_be_tested_and_built(built):
-    """The source distribution holds package, tests, constraints, scripts and documents; nothing that was made here."""
+    """The source distribution holds package, tests, constraints, scripts and documents, and nothing made here."""
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {Path(*Path(name).parts[1:]).as_posix() for name in archive.getnames()}

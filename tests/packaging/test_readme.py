@@ -1,0 +1,126 @@
+"""What the README shows is what is there."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import tomllib
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.sandbox.__main__ import parser
+from airflow_provider_retreaver.sandbox.options import SandboxOptions
+from airflow_provider_retreaver.sandbox.server import running
+from tests.packaging.source import PROJECT
+
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+QUOTES = re.findall(r"<!-- begin (\S+) -->\n```python\n(.*?)```\n<!-- end \1 -->", README, re.DOTALL)
+COMMANDS = [
+    line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line.strip()
+]
+CURLS = [command for command in COMMANDS if command.startswith("curl ")]
+FIELD_NAMES = ("conn_type", "login", "password", "host", "port", "extra")
+
+
+def test_examples_are_quoted_as_they_are():
+    """Every quoted file stands in the README letter by letter, and the example DAG is among them."""
+    assert "example_dags/retreaver_nightly_cap_reset.py" in {name for name, _ in QUOTES}
+    for name, text in QUOTES:
+        assert text == (PROJECT / name).read_text(encoding="utf-8"), name
+
+
+def test_every_command_is_of_a_kind_that_is_checked():
+    """No command is shown that nothing checks."""
+    kinds = (
+        "make ",
+        "pip install ",
+        "airflow connections add ",
+        "export AIRFLOW_CONN_",
+        "retreaver-sandbox",
+        "curl ",
+    )
+    assert [command for command in COMMANDS if not command.startswith(kinds)] == []
+    assert len(COMMANDS) >= 10
+
+
+def test_make_commands_are_there_and_all_are_told():
+    """Every `make` command in the README is in the Makefile with its help, and the other way round."""
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    there = set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE))
+    told = set(re.findall(r"`make ([a-z0-9-]+)`", README))
+    run = {command.split()[-1] for command in COMMANDS if command.startswith("make ")}
+    assert told == there
+    assert run <= there
+
+
+def test_extras_are_declared():
+    """Every extra that the README installs is declared."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize(
+    "command", [line for line in COMMANDS if "conn_type" in line], ids=lambda line: line.split()[0]
+)
+def test_connections_are_accepted(command):
+    """The connections in the README are ones that the package takes."""
+    (text,) = re.findall(r"'(\{.*\})'", command)
+    fields = json.loads(text)
+    assert set(fields) <= set(FIELD_NAMES)
+    assert fields.pop("conn_type") == "retreaver"
+    assert Settings.parse("retreaver_default", **fields).company_id == "12345"
+
+
+def test_every_extra_is_told():
+    """The table of extras and the connection form name the same extras."""
+    from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS
+
+    table = README.partition("| extra | meaning")[2].partition("\n\n")[0]
+    told = {
+        name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")
+    }
+    assert told == set(CUSTOM_FIELDS)
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("retreaver-sandbox")])
+def test_sandbox_commands_are_understood(command, capsys):
+    """The sandbox understands the options that the README gives it."""
+    arguments = shlex.split(command)[1:]
+    if "--help" in arguments:
+        with pytest.raises(SystemExit) as ended:
+            parser().parse_args(arguments)
+        assert ended.value.code == 0
+        assert "/__sandbox__/" in capsys.readouterr().out
+    else:
+        assert parser().parse_args(arguments).load == "demo"
+
+
+@pytest.fixture(scope="module")
+def sandbox_url():
+    """Serve the sandbox with its demo data."""
+    with running(SandboxOptions(load="demo")) as served:
+        yield served.url
+
+
+@pytest.mark.parametrize("command", CURLS)
+def test_curl_commands_are_answered(command, sandbox_url):
+    """Every curl command in the README gets an answer with success from the sandbox."""
+    curl = argparse.ArgumentParser()
+    curl.add_argument("url")
+    curl.add_argument("-X", default="GET")
+    curl.add_argument("-d")
+    asked = curl.parse_args(shlex.split(command)[1:])
+    url = asked.url.replace("http://127.0.0.1:8787", sandbox_url)
+    body = None if asked.d is None else asked.d.encode()
+    assert url.startswith(sandbox_url)
+    try:
+        with urlopen(Request(url, data=body, method=asked.X), timeout=10) as answer:
+            assert answer.status < 300
+    except HTTPError as error:
+        with error:
+            raise AssertionError(f"{command}: {error.code} {error.read()[:200]!r}") from None
