@@ -7,11 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TextIO
 
 from airflow_provider_retreaver.sandbox.handle import Sandbox
 from airflow_provider_retreaver.sandbox.options import OPTION_NAMES, SandboxOptions
-from airflow_provider_retreaver.sandbox.server import Application, listen, serving
 
 _EPILOG = """\
 examples:
@@ -70,6 +70,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; 0 is a clean end, 2 an option or address that will not do."""
     given = parser().parse_args(arguments)
+    if find_spec("uvicorn") is None:
+        _say("retreaver-sandbox: needs pip install 'airflow-provider-retreaver[sandbox]'", sys.stderr)
+        return 2
+    from airflow_provider_retreaver.sandbox.server import Application, listen, serving
+
     values = {name: value for name, value in vars(given).items() if name in OPTION_NAMES}
     try:
         options = SandboxOptions(**{**values, "legacy_routes": given.legacy_routes == "on"})

@@ -144,3 +144,14 @@ def test_it_stands_alone() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "[]\n"
+
+
+def test_a_missing_server_is_named_with_the_extra_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without uvicorn the command says what to install."""
+    monkeypatch.setattr("airflow_provider_retreaver.sandbox.__main__.find_spec", lambda _: None)
+    from airflow_provider_retreaver.sandbox.__main__ import main
+
+    assert main(["--port", "0"]) == 2
+    assert "airflow-provider-retreaver[sandbox]" in capsys.readouterr().err
