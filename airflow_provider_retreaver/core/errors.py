@@ -5,6 +5,7 @@
     RetreaverError
     ├── InvalidArgument        refused here, before anything was sent (also a ValueError)
     │   └── InvalidConnection  a field of the Airflow connection
+    ├── ChangeRefused          refused here by a guard or because it would lose something; it was not sent
     ├── VendorError            the vendor answered, and not with success
     │   ├── AuthenticationError  401
     │   ├── PermissionDenied     403
@@ -57,6 +58,10 @@ class InvalidArgument(RetreaverError, ValueError):
 
 class InvalidConnection(InvalidArgument):
     """A field of the Airflow connection that cannot be right; nothing was sent."""
+
+
+class ChangeRefused(RetreaverError):
+    """A change that a guard stops, or that cannot be said to the vendor without losing something; it was not sent."""
 
 
 class VendorError(RetreaverError):

@@ -1,0 +1,113 @@
+"""Differences between what is and what is wanted, and the guard that keeps them small."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+
+View = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of one object that is to change, or has.
+
+    :param field: e.g. `hard_cap`, `monday`, `paused`.
+    :param before: JSON value.
+    :param after: JSON value.
+    """
+
+    field: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        """Write it as `hard_cap 100 -> 110`."""
+        return f"{self.field} {shown(self.before)} -> {shown(self.after)}"
+
+
+def shown(value: Any) -> str:
+    """Return a value as a log line has it: lists with their items, None as `none`."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
+
+
+def differences(before: View, wanted: View) -> list[Change]:
+    """Return the fields wanted that are not yet so."""
+    return [Change(name, before.get(name), after) for name, after in wanted.items() if before.get(name) != after]
+
+
+def changed_by_others(base: View, ours: View, theirs: View) -> list[str]:
+    """Return a line for every field that is neither as it was nor as we made it (a three-way difference).
+
+    :param base: before our change.
+    :param ours: after our change.
+    :param theirs: now.
+    """
+    return [
+        f"{name}: {shown(base[name])} before, {shown(ours.get(name))} by us, {shown(theirs.get(name))} now"
+        for name in base
+        if theirs.get(name) not in (base[name], ours.get(name))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class MaxChanges:
+    """How much one run may change.
+
+    :param number: of changes, or None.
+    :param share: of all that could be changed, 0 to 1, or None.
+    """
+
+    number: int | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, given: Any, name: str = "max_changes") -> MaxChanges:
+        """Read a limit: a whole number, a share as a fraction (`0.1`) or in percent (`"10%"`), or None for no limit.
+
+        :raises InvalidArgument: naming the parameter.
+        """
+        text = str(given).strip()
+        if given is None or text.lower() == "none":
+            return cls()
+        if not isinstance(given, bool):
+            if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+                return cls(number=int(text))
+            found = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text, re.ASCII)
+            share = float(found[1]) / 100 if found else _fraction(text)
+            if share is not None and 0 <= share <= 1:
+                return cls(share=share)
+        raise InvalidArgument(
+            f"{name} must be a number of changes, a share like 0.1 or '10%', or None for no limit, not {given!r}."
+        )
+
+    def check(self, changes: int, of: int, what: str) -> None:
+        """Refuse too many changes.
+
+        :param changes: to be made.
+        :param of: what there is that could be changed.
+        :param what: what is counted, e.g. `targets`.
+        :raises ChangeRefused: naming both numbers.
+        """
+        most = self.number if self.number is not None else of
+        if self.share is not None:
+            # A thousandth of a change more, since 0.29 * 100 is a little less than 29.
+            most = int(self.share * of + 0.001)
+        if changes > most:
+            limit = f"{self.share:.4g} of {of}, which is {most}" if self.share is not None else str(most)
+            raise ChangeRefused(
+                f"{changes} of {of} {what} would be changed, and max_changes allows {limit}; nothing was sent. Look "
+                f"at the difference with dry_run=True, then raise max_changes if it is meant."
+            )
+
+
+def _fraction(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[01]?\.\d+|[01]\.\d*", text, re.ASCII) else None

@@ -1,0 +1,270 @@
+"""The vendor's time zone names and the tz database's (vendor's reference: "Valid Time Zones").
+
+The vendor names zones as Rails does ("Eastern Time (US & Canada)"), users as the tz database does
+("America/New_York"). Several of the vendor's names may stand for one zone. The way back is then the first name of
+its row below: the zone's own city where it is among the names (London, not Edinburgh), otherwise the largest one. A
+target that already carries another name of the same zone keeps it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+
+# Zone of the tz database: the vendor's names for it, the one to write first.
+NAMES: dict[str, tuple[str, ...]] = {
+    # Pacific
+    "Etc/GMT+12": ("International Date Line West",),
+    "Pacific/Midway": ("Midway Island",),
+    "Pacific/Pago_Pago": ("American Samoa",),
+    "Pacific/Honolulu": ("Hawaii",),
+    "Pacific/Guam": ("Guam",),
+    "Pacific/Port_Moresby": ("Port Moresby",),
+    "Pacific/Guadalcanal": ("Solomon Is.",),
+    "Pacific/Noumea": ("New Caledonia",),
+    "Pacific/Fiji": ("Fiji",),
+    "Pacific/Majuro": ("Marshall Is.",),
+    "Pacific/Auckland": ("Auckland", "Wellington"),
+    "Pacific/Tongatapu": ("Nuku'alofa",),
+    "Pacific/Fakaofo": ("Tokelau Is.",),
+    "Pacific/Chatham": ("Chatham Is.",),
+    "Pacific/Apia": ("Samoa",),
+    # America
+    "America/Juneau": ("Alaska",),
+    "America/Los_Angeles": ("Pacific Time (US & Canada)",),
+    "America/Tijuana": ("Tijuana",),
+    "America/Denver": ("Mountain Time (US & Canada)",),
+    "America/Phoenix": ("Arizona",),
+    "America/Chihuahua": ("Chihuahua",),
+    "America/Mazatlan": ("Mazatlan",),
+    "America/Chicago": ("Central Time (US & Canada)",),
+    "America/Regina": ("Saskatchewan",),
+    "America/Mexico_City": ("Mexico City", "Guadalajara"),
+    "America/Monterrey": ("Monterrey",),
+    "America/Guatemala": ("Central America",),
+    "America/New_York": ("Eastern Time (US & Canada)",),
+    "America/Indiana/Indianapolis": ("Indiana (East)",),
+    "America/Bogota": ("Bogota",),
+    "America/Lima": ("Lima", "Quito"),
+    "America/Halifax": ("Atlantic Time (Canada)",),
+    "America/Caracas": ("Caracas",),
+    "America/La_Paz": ("La Paz",),
+    "America/Santiago": ("Santiago",),
+    "America/St_Johns": ("Newfoundland",),
+    "America/Sao_Paulo": ("Brasilia",),
+    "America/Argentina/Buenos_Aires": ("Buenos Aires",),
+    "America/Montevideo": ("Montevideo",),
+    "America/Guyana": ("Georgetown",),
+    "America/Nuuk": ("Greenland",),
+    # Atlantic and Africa
+    "Atlantic/South_Georgia": ("Mid-Atlantic",),
+    "Atlantic/Azores": ("Azores",),
+    "Atlantic/Cape_Verde": ("Cape Verde Is.",),
+    "Africa/Casablanca": ("Casablanca",),
+    "Africa/Monrovia": ("Monrovia",),
+    "Africa/Algiers": ("West Central Africa",),
+    "Africa/Cairo": ("Cairo",),
+    "Africa/Harare": ("Harare",),
+    "Africa/Johannesburg": ("Pretoria",),
+    "Africa/Nairobi": ("Nairobi",),
+    "Etc/UTC": ("UTC",),
+    # Europe
+    "Europe/Dublin": ("Dublin",),
+    "Europe/London": ("London", "Edinburgh"),
+    "Europe/Lisbon": ("Lisbon",),
+    "Europe/Belgrade": ("Belgrade",),
+    "Europe/Bratislava": ("Bratislava",),
+    "Europe/Budapest": ("Budapest",),
+    "Europe/Ljubljana": ("Ljubljana",),
+    "Europe/Prague": ("Prague",),
+    "Europe/Sarajevo": ("Sarajevo",),
+    "Europe/Skopje": ("Skopje",),
+    "Europe/Warsaw": ("Warsaw",),
+    "Europe/Zagreb": ("Zagreb",),
+    "Europe/Brussels": ("Brussels",),
+    "Europe/Copenhagen": ("Copenhagen",),
+    "Europe/Madrid": ("Madrid",),
+    "Europe/Paris": ("Paris",),
+    "Europe/Amsterdam": ("Amsterdam",),
+    "Europe/Berlin": ("Berlin",),
+    "Europe/Zurich": ("Bern",),
+    "Europe/Rome": ("Rome",),
+    "Europe/Stockholm": ("Stockholm",),
+    "Europe/Vienna": ("Vienna",),
+    "Europe/Bucharest": ("Bucharest",),
+    "Europe/Helsinki": ("Helsinki",),
+    "Europe/Kyiv": ("Kyiv",),
+    "Europe/Riga": ("Riga",),
+    "Europe/Sofia": ("Sofia",),
+    "Europe/Tallinn": ("Tallinn",),
+    "Europe/Vilnius": ("Vilnius",),
+    "Europe/Athens": ("Athens",),
+    "Europe/Istanbul": ("Istanbul",),
+    "Europe/Minsk": ("Minsk",),
+    "Europe/Moscow": ("Moscow", "St. Petersburg"),
+    "Europe/Volgograd": ("Volgograd",),
+    # Asia
+    "Asia/Jerusalem": ("Jerusalem",),
+    "Asia/Kuwait": ("Kuwait",),
+    "Asia/Riyadh": ("Riyadh",),
+    "Asia/Baghdad": ("Baghdad",),
+    "Asia/Tehran": ("Tehran",),
+    "Asia/Muscat": ("Muscat", "Abu Dhabi"),
+    "Asia/Baku": ("Baku",),
+    "Asia/Tbilisi": ("Tbilisi",),
+    "Asia/Yerevan": ("Yerevan",),
+    "Asia/Kabul": ("Kabul",),
+    "Asia/Yekaterinburg": ("Ekaterinburg",),
+    "Asia/Karachi": ("Karachi", "Islamabad"),
+    "Asia/Tashkent": ("Tashkent",),
+    "Asia/Kolkata": ("Kolkata", "New Delhi", "Mumbai", "Chennai"),
+    "Asia/Kathmandu": ("Kathmandu",),
+    # Rails has kept Astana at +06:00, where Kazakhstan's capital once was.
+    "Asia/Dhaka": ("Dhaka", "Astana"),
+    "Asia/Colombo": ("Sri Jayawardenepura",),
+    "Asia/Almaty": ("Almaty",),
+    "Asia/Novosibirsk": ("Novosibirsk",),
+    "Asia/Yangon": ("Rangoon",),
+    "Asia/Bangkok": ("Bangkok", "Hanoi"),
+    "Asia/Jakarta": ("Jakarta",),
+    "Asia/Krasnoyarsk": ("Krasnoyarsk",),
+    "Asia/Shanghai": ("Beijing", "Chongqing"),
+    "Asia/Hong_Kong": ("Hong Kong",),
+    "Asia/Urumqi": ("Urumqi",),
+    "Asia/Kuala_Lumpur": ("Kuala Lumpur",),
+    "Asia/Singapore": ("Singapore",),
+    "Asia/Taipei": ("Taipei",),
+    "Asia/Irkutsk": ("Irkutsk",),
+    "Asia/Ulaanbaatar": ("Ulaanbaatar",),
+    "Asia/Seoul": ("Seoul",),
+    "Asia/Tokyo": ("Tokyo", "Osaka", "Sapporo"),
+    "Asia/Yakutsk": ("Yakutsk",),
+    "Asia/Vladivostok": ("Vladivostok",),
+    "Asia/Magadan": ("Magadan",),
+    "Asia/Kamchatka": ("Kamchatka",),
+    # Australia
+    "Australia/Perth": ("Perth",),
+    "Australia/Darwin": ("Darwin",),
+    "Australia/Adelaide": ("Adelaide",),
+    "Australia/Melbourne": ("Melbourne", "Canberra"),
+    "Australia/Sydney": ("Sydney",),
+    "Australia/Brisbane": ("Brisbane",),
+    "Australia/Hobart": ("Hobart",),
+}
+
+# The vendor's name to the zone of the tz database.
+RAILS: dict[str, str] = {name: zone for zone, names in NAMES.items() for name in names}
+
+# Other names of the tz database whose clocks agree with a zone above all year.
+ALIKE: dict[str, str] = {
+    "UTC": "Etc/UTC",
+    "Etc/GMT": "Etc/UTC",
+    "GMT": "Etc/UTC",
+    "US/Hawaii": "Pacific/Honolulu",
+    "US/Alaska": "America/Juneau",
+    "America/Anchorage": "America/Juneau",
+    "US/Pacific": "America/Los_Angeles",
+    "America/Vancouver": "America/Los_Angeles",
+    "US/Mountain": "America/Denver",
+    "America/Boise": "America/Denver",
+    "America/Edmonton": "America/Denver",
+    "US/Arizona": "America/Phoenix",
+    "US/Central": "America/Chicago",
+    "America/Winnipeg": "America/Chicago",
+    "US/Eastern": "America/New_York",
+    "America/Detroit": "America/New_York",
+    "America/Toronto": "America/New_York",
+    "America/Montreal": "America/New_York",
+    "US/East-Indiana": "America/Indiana/Indianapolis",
+    "America/Indianapolis": "America/Indiana/Indianapolis",
+    "America/Kentucky/Louisville": "America/New_York",
+    "Canada/Eastern": "America/New_York",
+    "Canada/Central": "America/Chicago",
+    "Canada/Mountain": "America/Denver",
+    "Canada/Pacific": "America/Los_Angeles",
+    "Canada/Atlantic": "America/Halifax",
+    "Canada/Newfoundland": "America/St_Johns",
+    "America/Guayaquil": "America/Lima",
+    "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+    "America/Godthab": "America/Nuuk",
+    "Europe/Kiev": "Europe/Kyiv",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Asia/Dubai": "Asia/Muscat",
+    "Asia/Ho_Chi_Minh": "Asia/Bangkok",
+    "Asia/Chongqing": "Asia/Shanghai",
+    "Asia/Tel_Aviv": "Asia/Jerusalem",
+    "Africa/Lagos": "Africa/Algiers",
+    "Australia/Canberra": "Australia/Melbourne",
+    "Australia/ACT": "Australia/Melbourne",
+    "Australia/NSW": "Australia/Sydney",
+    "Australia/Victoria": "Australia/Melbourne",
+}
+
+
+def iana_name(name: Any, parameter: str = "time_zone") -> str:
+    """Return the zone of the tz database that a name of either kind stands for, as `NAMES` spells it.
+
+    :param name: one of the vendor's names, or one of the tz database that has a counterpart there.
+    :param parameter: what the name is, for the error.
+    :raises InvalidArgument: for a name that is neither, or that the vendor has no name for.
+    """
+    text = name.strip() if isinstance(name, str) else ""
+    for candidate in (RAILS.get(text), text if text in NAMES else None, ALIKE.get(text)):
+        if candidate is not None:
+            return candidate
+    near = difflib.get_close_matches(text, [*RAILS, *NAMES, *ALIKE], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "give 'America/New_York' or 'Eastern Time (US & Canada)'."
+    known = "has no name with the vendor" if _exists(text) else "is no time zone"
+    raise InvalidArgument(f"{parameter} {name!r} {known}; {hint}")
+
+
+def rails_name(name: Any, parameter: str = "time_zone") -> str:
+    """Return the vendor's name for a zone given by a name of either kind; one of the vendor's own stays as it is.
+
+    :raises InvalidArgument: as `iana_name` does.
+    """
+    zone = iana_name(name, parameter)
+    return str(name).strip() if str(name).strip() in RAILS else NAMES[zone][0]
+
+
+def same_zone(one: Any, other: Any) -> bool:
+    """Whether two names of either kind stand for the same zone; an unknown one stands for none."""
+    try:
+        return iana_name(one) == iana_name(other)
+    except InvalidArgument:
+        return False
+
+
+@lru_cache(maxsize=256)
+def minutes_ahead(said: str, kept: str, since: date) -> int | None:
+    """Return by how many minutes the clocks of one zone are ahead of another's, None when that changes in a year.
+
+    Judged at noon UTC of every day: by then both of two zones that change their clocks on the same night have.
+
+    :param said: zone of the tz database.
+    :param kept: zone of the tz database.
+    :param since: first of the days looked at.
+    """
+    one, other = ZoneInfo(said), ZoneInfo(kept)
+    noon = datetime(since.year, since.month, since.day, 12, tzinfo=UTC)
+    found: set[int] = set()
+    for days in range(366):
+        moment = noon + timedelta(days=days)
+        local = moment.astimezone(one).replace(tzinfo=None) - moment.astimezone(other).replace(tzinfo=None)
+        found.add(round(local.total_seconds() / 60))
+    return found.pop() if len(found) == 1 else None
+
+
+def _exists(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
