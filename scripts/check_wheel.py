@@ -18,7 +18,7 @@ def main() -> int:
     """Run the checks; a failing one ends the program with its sentence."""
     package = import_module(PACKAGE)
     home = Path(str(package.__file__)).resolve()
-    expect(PROJECT not in home.parents or ".venv" in home.parts[len(PROJECT.parts)], f"{home} is not an installed copy")
+    expect(PROJECT / PACKAGE not in home.parents, f"{home} is the source and not an installed copy")
     expect(files(PACKAGE).joinpath("py.typed").is_file(), "py.typed is missing")
     (point,) = [
         point
