@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from airflow_provider_retreaver.core.errors import ProtocolError
 
@@ -105,15 +105,15 @@ class Row:
         :raises ProtocolError: when it is no row, naming the day as far as it is known.
         """
         row = value if isinstance(value, Mapping) else {}
-        day = row.get("day_of_week")
-        if not _is_number(row.get("id")) or not _is_number(day) or not 0 <= day <= 6:
+        id_, day = row.get("id"), row.get("day_of_week")
+        if not _is_number(id_) or not _is_number(day) or not 0 <= day <= 6:
             raise ProtocolError(f"{owner} came with a row of business hours without id or day: {value!r}.")
         times = [_minutes(row.get(name, default)) for name, default in (("time_open", 0), ("time_close", 2400))]
         flags = [row.get(name, default) for name, default in (("work_day", True), ("invert", False))]
         first, last = times
         if first is None or last is None or not all(isinstance(flag, bool) for flag in flags):
             raise ProtocolError(f"{owner} came with business hours on {DAYS[day]} that are none: {value!r}.")
-        return cls(row["id"], day, Hours(flags[0], first, last, flags[1]))
+        return cls(id_, day, Hours(flags[0], first, last, flags[1]))
 
 
 def rows_of(target: Mapping[str, Any], owner: str) -> dict[int, list[Row]]:
@@ -205,8 +205,8 @@ def _hhmm(minutes: int) -> int:
 def _minutes(value: Any) -> int | None:
     if not _is_number(value) or not 0 <= value <= 2400 or value % 100 > 59:
         return None
-    return int(value) // 100 * 60 + int(value) % 100
+    return value // 100 * 60 + value % 100
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

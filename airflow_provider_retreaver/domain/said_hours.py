@@ -69,9 +69,9 @@ class SaidHours:
             (day * DAY + start, day * DAY + end) for day, (_, spans) in by_day.items() for start, end in spans
         )
         _refuse_overlaps(opened, name)
-        spans = _wrapped(opened)
+        wanted = _wrapped(opened)
         named = [(day * DAY, day * DAY + DAY) for day in by_day]
-        return cls(spans, merged([*named, *spans]))
+        return cls(wanted, merged([*named, *wanted]))
 
     def shifted(self, minutes: int) -> SaidHours:
         """Return the same moments on clocks that are so many minutes behind."""

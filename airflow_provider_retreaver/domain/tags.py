@@ -56,7 +56,7 @@ class TagEdit:
             None if replace is None else tuple(_valued(_pairs(replace, "replace"), "replace")),
         )
         for pair in edit.add:
-            if pair in edit.remove or (pair[0], None) in edit.remove and (pair[0], None) in edit.add:
+            if pair in edit.remove:
                 raise InvalidArgument(f"The tag {text_of(pair)!r} is to be added and removed; say one of the two.")
         return edit
 
