@@ -37,12 +37,13 @@ EXCERPT_LENGTH = 160
 class RetreaverError(Exception):
     """Base of all errors of this package.
 
-    :param message: one sentence: what was wrong, where, what to do.
+    :param message: one sentence: what was wrong, where, what to do; secrets in it are masked.
     :param method: HTTP method of the request concerned.
     :param path: its path, without query.
     """
 
     def __init__(self, message: str, *, method: str | None = None, path: str | None = None) -> None:
+        message = redact(message)
         super().__init__(message)
         self.message = message
         self.method = method

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidConnection
@@ -24,16 +25,16 @@ class Fields:
         self._connection = connection
         self._known: set[str] = set()
         if isinstance(extra, str):
-            extra = self._decoded(extra)
+            extra = self._decoded("extra", extra) if extra.strip() else None
         if not isinstance(extra, (Mapping, type(None))):
             raise self.error("extra", "must be a JSON object")
         self._values = dict(extra or {})
 
-    def _decoded(self, text: str) -> Any:
-        try:
-            return json.loads(text) if text.strip() else None
-        except ValueError:
-            raise self.error("extra", "is not JSON") from None
+    def _decoded(self, name: str, text: str) -> Any:
+        # Raised outside the handler: the decoder's exception holds the whole text, secrets included.
+        with suppress(ValueError):
+            return json.loads(text)
+        raise self.error(name, "is not JSON")
 
     def error(self, name: str, what: str) -> InvalidConnection:
         """Return the error for one field: `what` continues the sentence after the field's name."""
@@ -109,7 +110,7 @@ class Fields:
         """Return proxies by URL scheme, `{"https": "http://proxy:3128"}`."""
         value = self._value(name)
         if isinstance(value, str):
-            value = self._decoded_object(name, value)
+            value = self._decoded(name, value)
         if value is None:
             return None
         if not isinstance(value, Mapping) or not all(
@@ -117,12 +118,6 @@ class Fields:
         ):
             raise self.error(name, "must map http and/or https to the URL of a proxy")
         return dict(value)
-
-    def _decoded_object(self, name: str, text: str) -> Any:
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise self.error(name, "is not JSON") from None
 
     def verify(self, name: str) -> bool | str:
         """Return whether certificates are checked, or the path of the CA bundle to check them with."""

@@ -14,6 +14,7 @@ Steps of a procedure:
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -33,14 +34,14 @@ def json_body(request: Request, response: Response) -> Any:
 
     :raises ProtocolError: with status, path and a short excerpt when it is not JSON.
     """
-    try:
+    # Raised outside the handler: the decoder's exception holds the whole body and would be kept as the context.
+    with suppress(ValueError):
         return response.json()
-    except ValueError:
-        kind = response.headers.get("content-type", "no content type").partition(";")[0]
-        shown = excerpt(response.body[:2000].decode("utf-8", "replace"))
-        raise protocol_error(
-            request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {shown}' if shown else ''})"
-        ) from None
+    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    shown = excerpt(response.body[:2000].decode("utf-8", "replace"))
+    raise protocol_error(
+        request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {shown}' if shown else ''})"
+    )
 
 
 def protocol_error(request: Request, response: Response, what: str) -> ProtocolError:

@@ -76,7 +76,8 @@ class Settings:
             raise fields.error("password", "is blank; it holds the API key")
         company = (login or "").strip() or None
         if company is not None and not (company.isascii() and company.isdecimal()):
-            raise fields.error("login", f"must be the company ID in digits, not {company!r}")
+            # Not shown: it may be the key, in the wrong field.
+            raise fields.error("login", "must be the company ID in digits; the API key goes into the password")
         urls = _urls(fields, host, port, schema)
         policy = Policy()
         settings = cls(

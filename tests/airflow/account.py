@@ -23,8 +23,8 @@ class Account:
         self._sandbox = running.sandbox
         self._own: set[int] = set()
 
-    def _handle(self, method: str, path: str, body: Any = None) -> Any:
-        query = [("api_key", self._sandbox.options.api_key), ("company_id", "1")]
+    def _handle(self, method: str, path: str, body: Any = None, page: int = 1) -> Any:
+        query = [("api_key", self._sandbox.options.api_key), ("company_id", "1"), ("page", str(page))]
         raw = b"" if body is None else json.dumps(body).encode()
         answer = self._sandbox.handle(method, path, query, {"content-type": "application/json"}, raw)
         assert answer.status < 300, (method, path, answer)
@@ -78,6 +78,10 @@ class Account:
         """Return what the hard cap of a target or group counts now."""
         row = self._handle("GET", f"/{kind}s/{id_}.json")[kind]
         return int(next(cap["filled"] for cap in row["caps"] if cap["type"] == "Hard"))
+
+    def list_targets(self, page: int) -> list[dict[str, Any]]:
+        """Return a page of the list of targets."""
+        return [row["target"] for row in self._handle("GET", "/targets.json", page=page)]
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the log of the requests that came from outside this class."""

@@ -56,7 +56,9 @@ def _read(db_path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
             for task_id, index, state in database.execute("SELECT task_id, map_index, state FROM task_instance")
         }
         for task_id, index, key, value in database.execute("SELECT task_id, map_index, key, value FROM xcom"):
-            xcoms.setdefault(_name(task_id, index), {})[key] = json.loads(value)
+            # SQLite turns the JSON of a number into a number of its own.
+            decoded = json.loads(value) if isinstance(value, str | bytes) else value
+            xcoms.setdefault(_name(task_id, index), {})[key] = decoded
     return states, xcoms
 
 

@@ -24,15 +24,21 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Any, **changes: Any) -> No
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(**changes)))
 
 
-def said(error: BaseException) -> str:
+def said(error: BaseException | None) -> str:
     """Return everything that a log would show of an error, its causes and contexts included."""
-    return "".join(traceback.format_exception(error)) + repr(error) + repr(error.args) + repr(error.__dict__)
+    text = "".join(traceback.format_exception(error))
+    while error is not None:
+        text += f"{error!r} {error.args!r} {vars(error)!r}"
+        error = error.__cause__ or error.__context__
+    return text
 
 
 BAD_CONNECTIONS = {
     "blank key": ({"password": " "}, "password"),
     "no key": ({"password": None}, "password"),
     "company that is no number": ({"login": "Acme"}, "login"),
+    "key and company swapped": ({"login": KEY, "password": "1"}, "login"),
+    "extra that is no JSON": ({"extra": f'{{"postback_key": "{KEY}"'}, "extra"),
     "unknown extra": ({"extra": {"max_atempts": 3}}, "max_atempts"),
     "extra out of bounds": ({"extra": {"max_concurrency": 0}}, "max_concurrency"),
     "http to a foreign host": ({"host": "http://example.com"}, "host"),
@@ -52,6 +58,7 @@ def test_a_bad_connection(account, monkeypatch, requests_mock, changes, field):
     assert "'retreaver_default'" in str(caught.value)
     assert field in str(caught.value)
     assert str(caught.value).count("\n") == 0
+    assert SECRET not in said(caught.value)
     assert requests_mock.call_count == 0
 
 
