@@ -7,33 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.secrets import redact
 from airflow_provider_retreaver.domain.caps import hard_cap
+from airflow_provider_retreaver.domain.naming import customer_id, describe, told
 
 log = logging.getLogger(__name__)
-
-
-def describe(key: str, row: Mapping[str, Any]) -> str:
-    """Return how an object is called in a log line: `target 3 (tid A7, "Acme Roofing")`."""
-    tid, name = _told(row, "tid") or _told(row, "client_tid"), _told(row, "name")
-    known = [part for part in (f"tid {tid}" if tid else "", f'"{name}"' if name else "") if part]
-    return f"{key} ({', '.join(known)})" if known else key
 
 
 def names(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that say which object a row of the report is about."""
     kind, _, id_ = key.partition(" ")
     if kind == "group":
-        return {"target_group_id": int(id_), "name": _told(row, "name")}
+        return {"target_group_id": int(id_), "name": told(row, "name")}
     if id_.startswith("tid "):
         return {"id": None, "tid": id_[4:], "name": None}
-    return {"id": int(id_), "tid": _told(row, "tid") or _told(row, "client_tid"), "name": _told(row, "name")}
-
-
-def _told(row: Mapping[str, Any], name: str) -> Any:
-    value = row.get(name)
-    # Somebody may have pasted a key into a name: it would travel into logs and XComs.
-    return redact(value) if isinstance(value, str) else value
+    return {"id": int(id_), "tid": customer_id(row), "name": told(row, "name")}
 
 
 class CapsReport:

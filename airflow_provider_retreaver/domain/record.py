@@ -11,12 +11,16 @@ from typing import Any
 class Record:
     """A plan, written down before the first change, and what was done of it, written down as it is done.
 
-    :param plan: the value before the change, by key of the object (`target 3`, `group 5`).
-    :param done: the value before and after, by key; after is None where it was accepted and not read back.
+    Resetting caps plans the count before by key of the object (`target 3`, `group 5`), and has done `[before,
+    after]`, where after is None when it was accepted and not read back. Changing objects plans and has done lists of
+    `[field, before, after]`.
+
+    :param plan: JSON values by key.
+    :param done: JSON values by key.
     """
 
-    plan: dict[str, int] = field(default_factory=dict)
-    done: dict[str, list[int | None]] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    done: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, value: Mapping[str, Any] | None) -> Record:

@@ -19,12 +19,12 @@ from airflow_provider_retreaver.core.errors import (
     PermissionDenied,
     ProtocolError,
 )
-from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together, require
-from airflow_provider_retreaver.domain.caps import HardCap, hard_cap
+from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
+from airflow_provider_retreaver.domain.caps import Cap, hard_cap
 from airflow_provider_retreaver.domain.caps_report import CapsReport
 from airflow_provider_retreaver.domain.record import Record
 from airflow_provider_retreaver.domain.selection import Chosen
-from airflow_provider_retreaver.domain.targets import all_targets, read_targets, together
+from airflow_provider_retreaver.domain.targets import all_targets, read_by_tid, read_targets, together
 from airflow_provider_retreaver.resources import target_groups, targets
 
 log = logging.getLogger(__name__)
@@ -138,14 +138,11 @@ class ResetCaps:
             self._keep(f"target {id_}", row)
         for id_, error in errors.items():
             self._report.fail(f"target {id_}", str(error))
-        tids = list(self._chosen.tids or ())
-        operations = [targets.get_target(tid=tid) for tid in tids]
-        outcomes = yield from together(operations)
-        for tid, operation, outcome in zip(tids, operations, outcomes, strict=True):
-            if outcome.error is not None:
-                self._report.fail(f"target tid {tid}", str(outcome.error))
-            elif outcome.value is not None:
-                self._keep(f"target {require(outcome.value, 'id', operation.request)}", outcome.value)
+        named, unread = yield from read_by_tid(list(self._chosen.tids or ()))
+        for tid, error in unread.items():
+            self._report.fail(f"target tid {tid}", str(error))
+        for row in named:
+            self._keep(f"target {row['id']}", row)
 
     def _read_all(self) -> Procedure[None]:
         tag = self._chosen.tag
@@ -200,7 +197,7 @@ class ResetCaps:
         elif cap is not None:
             yield _Unit(key, {key: cap.filled})
 
-    def _resettable(self, key: str) -> HardCap | None:
+    def _resettable(self, key: str) -> Cap | None:
         cap = hard_cap(self._rows[key])
         if cap.cap is None:
             self._report.skip(key, "it has no hard cap")

@@ -28,15 +28,16 @@ def together(operations: Sequence[Operation[Any]]) -> Procedure[list[Outcome[Any
     return outcomes
 
 
-def read_targets(ids: Iterable[int]) -> Procedure[Found]:
+def read_targets(ids: Iterable[int], needed: Sequence[str] = ("caps",)) -> Procedure[Found]:
     """Read targets by Retreaver's own IDs.
 
+    :param needed: fields that rows of the vendor's list must have, see `all_targets`.
     :return: the targets found and the errors of those that could not be read, both by ID.
     """
     wanted = list(dict.fromkeys(ids))
     rows: dict[int, Row] = {}
     if len(wanted) > ONE_BY_ONE:
-        listed = yield from all_targets()
+        listed = yield from all_targets(needed)
         rows = {row["id"]: row for row in listed if row["id"] in set(wanted)}
     missing = [id_ for id_ in wanted if id_ not in rows]
     outcomes = yield from together([targets.get_target(id=id_) for id_ in missing])
@@ -47,6 +48,24 @@ def read_targets(ids: Iterable[int]) -> Procedure[Found]:
         else:
             rows[id_] = outcome.value or {}
     return {id_: rows[id_] for id_ in wanted if id_ in rows}, errors
+
+
+def read_by_tid(tids: Sequence[str]) -> Procedure[tuple[list[Row], dict[str, RetreaverError]]]:
+    """Read targets by the customer's IDs.
+
+    :return: the targets found, each with an integer `id`, and the errors of the others by tid.
+    """
+    operations = [targets.get_target(tid=tid) for tid in tids]
+    outcomes = yield from together(operations)
+    rows: list[Row] = []
+    errors: dict[str, RetreaverError] = {}
+    for tid, operation, outcome in zip(tids, operations, outcomes, strict=True):
+        if outcome.error is not None:
+            errors[tid] = outcome.error
+        elif outcome.value is not None:
+            require(outcome.value, "id", operation.request)
+            rows.append(outcome.value)
+    return rows, errors
 
 
 def all_targets(needed: Sequence[str] = ("caps",)) -> Procedure[list[Row]]:
