@@ -112,10 +112,10 @@ class RetreaverHook(BaseHook):
 
         try:
             with self:
-                company = self.run(get_active_company())
+                said = _connected(self.run(get_active_company()))
         except RetreaverError as error:
             return False, str(error)
-        return True, _connected(company)
+        return True, said
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -201,11 +201,15 @@ class RetreaverAsyncHook(BaseHook):
 
         try:
             async with self:
-                company = await self.run(get_active_company())
+                said = _connected(await self.run(get_active_company()))
         except RetreaverError as error:
             return False, str(error)
-        return True, _connected(company)
+        return True, said
 
 
 def _connected(company: Row) -> str:
-    return f"Connected to company {company.get('id')} ({company.get('name')})."
+    from airflow_provider_retreaver.core.operations import require
+    from airflow_provider_retreaver.resources.companies import get_active_company
+
+    number = require(company, "id", get_active_company().request)
+    return f"Connected to company {number} ({company.get('name')})."
