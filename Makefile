@@ -1,7 +1,8 @@
 # Everything starts here: `make help`. Works with GNU make 3.81 (macOS) and newer, and a POSIX shell.
 
 SHELL := /bin/sh
-PYTHON_3 := python3.13 python3.12 python3.11 python3
+# `make PYTHON=…` and `make PYTHON_2=…` choose the Pythons of the two environments.
+PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 VENV := .venv
 VENV_2 := .venv-airflow2
@@ -9,8 +10,11 @@ VENV_WHEEL := .venv-wheel
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 
-# An environment whose Python is gone or broken is made again.
+# An environment whose Python is gone, broken or not the one that is asked for is made again.
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
+$(shell rm -f $(VENV)/.ready)
+endif
+ifneq ($(and $(PYTHON),$(shell $(PYTHON) -V 2>/dev/null)),$(and $(PYTHON),$(shell $(RUN) -V 2>/dev/null)))
 $(shell rm -f $(VENV)/.ready)
 endif
 ifneq ($(shell $(RUN_2) -c 'print(1)' 2>/dev/null),1)
@@ -18,7 +22,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 lint types format build check-wheel clean
+.PHONY: help demo ui test test-airflow2 test-scheduler lint types format build check-wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
@@ -36,6 +40,9 @@ test: $(VENV)/.ready ## run the whole test suite with coverage
 
 test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
 	$(RUN_2) -m pytest -m airflow
+
+test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
+	$(RUN) -m pytest tests/airflow/scheduler_run.py
 
 lint: $(VENV)/.ready ## check the code with ruff
 	$(RUN) -m ruff check .

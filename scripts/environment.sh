@@ -3,13 +3,14 @@
 #
 #   scripts/environment.sh VENV CONSTRAINTS PYTHONS
 #
-# PYTHONS are the names to look for, best first; the variable PYTHON names another one. Everything is kept inside the
-# project, pip's cache included (unless PIP_CACHE_DIR says otherwise). VENV/.ready is the sign that all went well.
+# PYTHONS are the names to look for, best first; NEWEST_PYTHON is the newest minor version that will do. Everything is
+# kept inside the project, pip's cache included (unless PIP_CACHE_DIR says otherwise). VENV/.ready is the sign that all
+# went well.
 set -eu
 
 venv=$1
 constraints=$2
-pythons=${PYTHON:-$3}
+pythons=$3
 oldest=11
 newest=${NEWEST_PYTHON:-13}
 
@@ -30,7 +31,7 @@ for candidate in $pythons; do
     fi
 done
 if [ -z "$python" ]; then
-    say "error: no suitable Python among: $pythons. Needed is 3.$oldest to 3.$newest with venv (Debian: apt-get install python3-venv); name one with: make PYTHON=/path/to/python3"
+    say "error: no suitable Python among: $pythons. Needed is 3.$oldest to 3.$newest with venv (Debian: apt-get install python3-venv); or name one: make PYTHON=/path/to/python3 (PYTHON_2= for Airflow 2.11)"
     exit 1
 fi
 

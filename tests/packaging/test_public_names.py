@@ -11,8 +11,8 @@ pytestmark = pytest.mark.airflow
 
 NAMES = {
     "core.errors": {
-        "AuthenticationError", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection", "InvalidRequest",
-        "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied", "ProtocolError",
+        "AuthenticationError", "ChangeRefused", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection",
+        "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied", "ProtocolError",
         "RateLimited", "RetreaverError", "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},

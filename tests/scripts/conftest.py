@@ -1,0 +1,24 @@
+"""The scripts are programs, not a package: load them as modules under names of their own."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def script(project, monkeypatch):
+    """Give a function that loads a script by name."""
+    monkeypatch.syspath_prepend(str(project / "scripts"))
+    loaded: list[str] = []
+
+    def load(name: str) -> ModuleType:
+        loaded.append(name)
+        return import_module(name)
+
+    yield load
+    for name in {*loaded, "stage"}:
+        sys.modules.pop(name, None)
