@@ -124,8 +124,13 @@ def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 @contextmanager
-def child(command: Sequence[str], environment: dict[str, str], output: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process in a group of its own; whatever happens, the whole group is gone afterwards."""
+def child(
+    command: Sequence[str], environment: Mapping[str, str], output: Any, ending: signal.Signals = signal.SIGTERM
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process in a group of its own; whatever happens, the whole group is gone afterwards.
+
+    `ending` is the signal that the process understands as a polite request to end.
+    """
     process = subprocess.Popen(
         command,
         cwd=PROJECT,
@@ -138,14 +143,14 @@ def child(command: Sequence[str], environment: dict[str, str], output: Any) -> I
     try:
         yield process
     finally:
-        stop(process)
+        stop(process, ending)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], ending: signal.Signals) -> None:
     """End a process politely and the rest of its group by force; a second Ctrl-C does not interrupt this."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(ending)
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOPPING)
     with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says so in the second way

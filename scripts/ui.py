@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def main() -> int:
             log = stage.logs / "airflow.log"
             output = stack.enter_context(log.open("w", encoding="utf-8"))
             command = [sys.executable, "-m", "airflow", "standalone"]
-            airflow = stack.enter_context(child(command, stage.environment(settings(port)), output))
+            environment = stage.environment(settings(port))
+            airflow = stack.enter_context(child(command, environment, output, ending=signal.SIGINT))
             wait_until_healthy(airflow, port, log)
             say(f"\n  Airflow   http://127.0.0.1:{port}   (no login: everybody on this machine is an admin)")
             say(f"  sandbox   {sandbox}   (connection retreaver_default; API key sandbox-key, company 1)")
