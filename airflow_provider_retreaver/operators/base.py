@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
+    ChangeRefused,
     InvalidArgument,
     InvalidConnection,
     PartialFailure,
@@ -39,11 +40,16 @@ class FinalInvalidArgument(InvalidArgument, AirflowFailException):
     """A parameter cannot be right: the task fails without using up its retries."""
 
 
+class FinalChangeRefused(ChangeRefused, AirflowFailException):
+    """A guard stops the change: the task fails without using up its retries, so that somebody looks."""
+
+
 _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
     (AuthenticationError, FinalAuthenticationError),
     (PermissionDenied, FinalPermissionDenied),
     (InvalidConnection, FinalInvalidConnection),
     (InvalidArgument, FinalInvalidArgument),
+    (ChangeRefused, FinalChangeRefused),
 )
 
 
@@ -137,6 +143,8 @@ def partial_failure(what: str, result: dict[str, Any], done: int, failed: list[d
 
 
 def _called(row: dict[str, Any]) -> str:
+    if "kind" in row:
+        return f"{row['kind']} {row['named'] if row['id'] is None else row['id']}"
     if row.get("target_group_id") is not None and "id" not in row:
         return f"group {row['target_group_id']}"
     return f"target {row['id']}" if row.get("id") is not None else f"target with tid {row.get('tid')}"

@@ -10,11 +10,14 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag, partial_failure, publish_partial
+from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.selection import Chosen
+
+__all__ = ["RetreaverResetCapOperator", "RetreaverSetCapsOperator"]
 
 Ids = str | int | Iterable[str | int]
 

@@ -52,12 +52,17 @@ class RunMemory:
         """Replace the value; a reader never sees half of it."""
         text = json.dumps(value, separators=(",", ":"))
         if self._file is not None:
-            draft = self._file.with_name(f"{self._file.name}.new")
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(text)
-            draft.fs.mv(draft.path, self._file.path)
+            replace_text(self._file, text)
         elif self._store is not None:
             self._store.set(self._name, text)
+
+
+def replace_text(file: ObjectStoragePath, text: str) -> None:
+    """Write a file on object storage so that a reader sees the old text or the new one, never half of it."""
+    draft = file.with_name(f"{file.name}.new")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft.write_text(text)
+    draft.fs.mv(draft.path, file.path)
 
 
 def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | None:
