@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_retreaver.core import secrets
+
 PROJECT = Path(__file__).resolve().parent.parent
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="retreaver-tests-"))
 
@@ -55,3 +57,9 @@ def pytest_unconfigure() -> None:
 def project() -> Path:
     """Give the folder of the project."""
     return PROJECT
+
+
+@pytest.fixture(autouse=True)
+def masks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test's secrets be forgotten after it: a process masks what it has once known for good."""
+    monkeypatch.setattr(secrets, "_remembered", secrets._remembered)
