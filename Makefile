@@ -4,6 +4,7 @@ SHELL := /bin/sh
 # `make PYTHON=…` and `make PYTHON_2=…` choose the Pythons of the two environments.
 PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
+LEAST_COVERAGE := 80
 VENV := .venv
 VENV_2 := .venv-airflow2
 VENV_WHEEL := .venv-wheel
@@ -36,7 +37,7 @@ ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and th
 
 test: $(VENV)/.ready ## run the whole test suite with coverage
 	@$(RUN) -m coverage erase
-	$(RUN) -m pytest --cov --cov-report=term
+	$(RUN) -m pytest --cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
 
 test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
 	$(RUN_2) -m pytest -m airflow
