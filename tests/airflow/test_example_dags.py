@@ -50,7 +50,9 @@ print("BAG " + json.dumps({
             "doc": bool(dag.doc_md),
             "active": dag.max_active_runs,
             "zone": dag.timezone.name,
-            "tasks": {task.task_id: [type(task).__module__, task.retries] for task in dag.tasks},
+            "tasks": {
+                task.task_id: [getattr(task, "operator_class", type(task)).__module__, task.retries] for task in dag.tasks
+            },
         }
         for dag in bag.dags.values()
     },

@@ -1,0 +1,36 @@
+"""Keep the opening hours of buyers as a list says: every Monday morning, whatever was changed by hand meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_retreaver.operators.targets import RetreaverUpdateBusinessHoursOperator
+
+# Buyers by their tid. Hours are on each buyer's own clock.
+OFFICE = ["buyer-001", "buyer-002"]
+NIGHT_SHIFT = ["buyer-003"]
+
+with DAG(
+    dag_id="retreaver_business_hours",
+    schedule="0 5 * * 1",
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
+    doc_md=__doc__,
+    tags=["retreaver"],
+):
+    RetreaverUpdateBusinessHoursOperator(
+        task_id="office",
+        tids=OFFICE,
+        hours={"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"},
+    )
+    # Open from the evening of each working day until the next morning, Saturday's included.
+    RetreaverUpdateBusinessHoursOperator(
+        task_id="night_shift",
+        tids=NIGHT_SHIFT,
+        hours={"mon-fri": "22:00-06:00", "sat-sun": "closed"},
+    )
