@@ -7,7 +7,10 @@ Steps of a procedure:
 
 * an `Operation` – its result is sent back, its error is thrown in;
 * a `Listing` – the list of all its rows;
+* `Each` – nothing; its rows were handed over one by one as they came;
+* `Count` – how many rows a listing has;
 * `Together` – several operations at once, as one list of `Outcome`;
+* `VendorTime` – a `Moment`: what time it is at the vendor's;
 * `Wait` – seconds pass.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, RetreaverError, excerpt
@@ -158,6 +162,43 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """All rows of a listing, handed over one by one, so that none is kept longer than it is wanted."""
+
+    listing: Listing
+    visit: Callable[[Row], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The number of rows of a listing, in at most two requests."""
+
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class VendorTime:
+    """The time at the vendor's, as far as the `Date` of its answers tells; sends nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The answer to `VendorTime`.
+
+    :param here: this machine's time, in UTC.
+    :param ahead: how far the vendor's clock is ahead of it; zero as long as nothing else is known.
+    """
+
+    here: datetime
+    ahead: timedelta
+
+    @property
+    def there(self) -> datetime:
+        """The vendor's time."""
+        return self.here + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
 class Together:
     """Operations that do not depend on each other, run at once as far as the limiter lets them."""
 
@@ -179,7 +220,7 @@ class Outcome(Generic[T]):
     error: RetreaverError | None = None
 
 
-Step = Operation[Any] | Listing | Together | Wait
+Step = Operation[Any] | Listing | Each | Count | Together | VendorTime | Wait
 Procedure = Generator[Step, Any, T]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from email.utils import format_datetime
 
 _LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 # The documented default of created_at_start is in the year -4712.
@@ -72,3 +73,8 @@ def millis(milliseconds: int | None, zone: tzinfo = UTC) -> str | None:
         return None
     text = at(milliseconds, zone).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+
+
+def http_date(milliseconds: int) -> str:
+    """Write a time as a ``Date`` header does, in whole seconds."""
+    return format_datetime(at(milliseconds).replace(microsecond=0), usegmt=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from airflow_provider_retreaver.sandbox import companies, control, demo
-from airflow_provider_retreaver.sandbox.clock import Clock
+from airflow_provider_retreaver.sandbox.clock import Clock, http_date
 from airflow_provider_retreaver.sandbox.columns import Wrong
 from airflow_provider_retreaver.sandbox.exchange import Exchange, World
 from airflow_provider_retreaver.sandbox.faults import Weather
@@ -49,6 +49,7 @@ class Sandbox:
             if path.startswith(control.PREFIX):
                 return self._control(request)
             answer = self._weathered(request)
+            answer.headers.append(("Date", http_date(self.world.clock.now())))
             self.log.add(request, answer, self.world.clock.now())
         return answer
 

@@ -128,6 +128,7 @@ def serving(application: Application, listener: socket.socket) -> Iterator[None]
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
         timeout_graceful_shutdown=2,
         timeout_keep_alive=75,
     )
