@@ -33,9 +33,9 @@ EXTRAS = {
     "per_page": "50",
     "data_host": "https://data.example.com",
     "rtb_host": "https://rtb.example.com",
-    "postback_key": "p",
-    "caller_list_key": "k",
-    "caller_list_secret": "s",
+    "postback_key": "0b54c1f6-postback",
+    "caller_list_key": "1c65d2a7-lists",
+    "caller_list_secret": "lists-secret",
     "proxies": '{"https": "http://proxy.example.com:3128"}',
     "verify": "false",
     "allow_http": "true",
@@ -163,6 +163,14 @@ def test_nothing_shows_the_key(account):
         with pytest.raises(TypeError, match="Secret"):
             pickle.dumps(client.settings)
     assert SECRET not in repr(vars(hook))
+
+
+def test_a_secret_of_one_letter_does_not_ruin_every_sentence(account, monkeypatch):
+    """A placeholder left in a secret's field is not masked in every word that is written later."""
+    connect(monkeypatch, account, password="a", extra={"postback_key": "e"})
+    ok, message = RetreaverHook().test_connection()
+    assert not ok
+    assert "the API key is wrong, missing or was reset" in message
 
 
 @pytest.mark.parametrize("form", ["json", "uri"])
