@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -62,4 +63,4 @@ def project() -> Path:
 @pytest.fixture(autouse=True)
 def masks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test's secrets be forgotten after it: a process masks what it has once known for good."""
-    monkeypatch.setattr(secrets, "_remembered", secrets._remembered)
+    monkeypatch.setattr(secrets, "_remembered", copy(secrets._remembered))

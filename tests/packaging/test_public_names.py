@@ -16,7 +16,7 @@ NAMES = {
         "RateLimited", "RetreaverError", "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
-    "operators.caps": {"RetreaverResetCapOperator"},
+    "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
