@@ -12,8 +12,8 @@ pytestmark = pytest.mark.airflow
 NAMES = {
     "core.errors": {
         "AuthenticationError", "ChangeRefused", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection",
-        "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied", "ProtocolError",
-        "RateLimited", "RetreaverError", "Unavailable", "VendorError",
+        "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied",
+        "ProtocolError", "RateLimited", "RetreaverError", "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
     "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},
