@@ -78,7 +78,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "operators": _modules("operators", "caps", "tags", "target_groups", "targets"),
+        "operators": _modules("operators", "caps", "resources", "tags", "target_groups", "targets"),
         "hooks": _modules("hooks", "retreaver"),
         "connection-types": [
             {

@@ -75,8 +75,8 @@ def get_target_group(id: Id) -> Operation[Row]:  # noqa: A002
 def create_target_group(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Row]:
     """Create a target group ("Create a Target Group").
 
-    :param attributes: `name` (required), `target_ids`, `behavior` (1 separately, 2 simuldial), `priority` and `weight`
-        (with behavior 2), `concurrency_cap`, the four `*_cap_attributes`.
+    :param attributes: `name` (required), `target_ids`, `behavior` (1 separately, 2 simuldial), `priority` and
+        `weight` (with behavior 2), `concurrency_cap`, the four `*_cap_attributes`.
     :param undocumented: attributes to send that the vendor does not document.
     :return: a `TargetGroup`.
     """

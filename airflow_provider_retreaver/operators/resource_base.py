@@ -1,0 +1,108 @@
+"""What the generic operators share: which resource, which object, and parameters that came out of a template."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.operators.base import flag
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.resources.entry import Entry, Which
+
+# A secret that is shorter could not be masked without masking half of everything else.
+SHORTEST_MASKED = 4
+
+
+def entry_for(resource: Any, verb: str) -> Entry:
+    """Return a resource that has a verb.
+
+    :raises InvalidArgument: when there is no such resource, or the vendor does not have that verb for it.
+    """
+    from airflow_provider_retreaver.resources.registry import entry_of
+
+    entry = entry_of(resource)
+    entry.function(verb)
+    return entry
+
+
+def which(resource_id: Any, customer_id: Any, owner: Any) -> Which:
+    """Return which object is meant; blank texts, as templates may render, are refused.
+
+    :raises InvalidArgument: naming the parameter.
+    """
+    from airflow_provider_retreaver.resources.entry import Which
+
+    return Which(
+        identifier(resource_id, "resource_id"), identifier(customer_id, "customer_id"), mapping(owner, "list_owner")
+    )
+
+
+def identifier(value: Any, name: str) -> int | str | None:
+    """Return an ID, None when none is given.
+
+    :raises InvalidArgument: when it is blank or no ID at all.
+    """
+    if value is None:
+        return None
+    text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not text or text == "None":
+        raise InvalidArgument(f"{name} must be an ID, not {value!r}.")
+    return value if isinstance(value, int) else text
+
+
+def mapping(value: Any, name: str) -> dict[str, Any]:
+    """Return a mapping that may have been rendered to a text (`{"name": "Acme"}`); None is an empty one.
+
+    :raises InvalidArgument: naming the parameter.
+    """
+    if isinstance(value, str):
+        value = _parsed(value)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidArgument(f"{name} must be a mapping of names to values, not {type(value).__name__}.")
+    return dict(value)
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """Return attributes, and have the secrets among them masked in everything that is written from now on.
+
+    :raises InvalidArgument: when they are no mapping.
+    """
+    attributes = mapping(value, "attributes")
+    _hide(attributes)
+    return attributes
+
+
+def confirmed(warning: str | None, confirm: Any) -> None:
+    """Refuse what needs a confirmation and has none.
+
+    :param warning: why it needs one, as a sentence; None when it does not.
+    :raises InvalidArgument: with the reason.
+    """
+    if warning is not None and not flag(confirm, "confirm"):
+        raise InvalidArgument(f"{warning} Set confirm=True if that is meant; nothing was sent.")
+
+
+def _hide(attributes: Mapping[str, Any]) -> None:
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    from airflow_provider_retreaver.core.secrets import Secret, remember
+
+    for name, value in attributes.items():
+        if name.endswith("password") and isinstance(value, str) and len(value) >= SHORTEST_MASKED:
+            remember([Secret(value)])
+            mask_secret(value)
+
+
+def _parsed(text: str) -> Any:
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError):
+            continue
+    return text

@@ -1,0 +1,20 @@
+"""Generic operators: list, get, create, update, upsert and delete the objects of every resource of the vendor.
+
+Each takes `resource="targets"` and the like; a verb that the vendor does not have is refused by name before anything
+is sent. Vendor's reference: the chapter of each resource.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_retreaver.operators.resource_changing import RetreaverDeleteOperator, RetreaverUpdateOperator
+from airflow_provider_retreaver.operators.resource_creating import RetreaverCreateOperator, RetreaverUpsertOperator
+from airflow_provider_retreaver.operators.resource_reading import RetreaverGetOperator, RetreaverListOperator
+
+__all__ = [
+    "RetreaverCreateOperator",
+    "RetreaverDeleteOperator",
+    "RetreaverGetOperator",
+    "RetreaverListOperator",
+    "RetreaverUpdateOperator",
+    "RetreaverUpsertOperator",
+]
