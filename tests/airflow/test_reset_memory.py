@@ -208,3 +208,23 @@ def test_killed_in_the_middle_again_and_again(account, tmp_path):
     assert {one: posts.count(one) for one in posts if posts.count(one) > 1} == {
         f"POST /targets/{ids[15]}/reset_cap.json": 2
     }
+
+
+@pytest.mark.parametrize(
+    ("parameters", "warned"),
+    [
+        ({"retries": 2}, True),
+        ({"retries": 0}, False),
+        ({"retries": 2, "dry_run": True}, False),
+        ({"retries": 2, "only_filled": True}, False),
+        ({"retries": 2, "state_path": "file://FOLDER"}, False),
+    ],
+    ids=["retries", "no retries", "dry run", "only filled", "state path"],
+)
+def test_an_attempt_without_memory_warns(account, tmp_path, caplog, capfd, parameters, warned):
+    """Where a retry could forget calls because nothing is remembered, the log says so and names the way out."""
+    if "state_path" in parameters:
+        parameters = {**parameters, "state_path": f"file://{tmp_path}"}
+    reset_caps(context_of(), target_ids=account.target(filled=10), **parameters)
+    told = caplog.text + "".join(capfd.readouterr())
+    assert ("set state_path, or use only_filled" in told) is warned

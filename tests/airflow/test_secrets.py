@@ -116,9 +116,11 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("masking", ["True", "False"], ids=["Airflow masks", "Airflow does not mask"])
-def test_the_key_is_nowhere(airflow_lab, running_sandbox, masking):
-    """Logs, output, XComs, rendered fields, states, the whole database: no spelling of the key, whatever fails."""
+def test_the_key_is_nowhere(airflow_lab, running_sandbox):
+    """Logs, output, XComs, rendered fields, states, the whole database: no spelling of the key, whatever fails.
+
+    What the DAG prints by itself goes past Airflow's masks, so that this is the package's own doing.
+    """
     account = Account(running_sandbox)
     account.reset()
     count = len(FAULTS)
@@ -128,7 +130,7 @@ def test_the_key_is_nowhere(airflow_lab, running_sandbox, masking):
     nobody = f"http://127.0.0.1:{unused_port()}"
     proxy = f"http://user:{quote_plus(KEY)}@{nobody[7:]}"
     base = {"max_attempts": 2, "max_wait": 0.01}
-    state = airflow_lab.root / f"state-{masking}"
+    state = airflow_lab.root / "state"
     result = airflow_lab.run_dag(
         SOURCE.replace("COUNT", str(count)).replace("STATE", str(state)),
         connections={
@@ -141,7 +143,6 @@ def test_the_key_is_nowhere(airflow_lab, running_sandbox, masking):
         },
         env={
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
-            "AIRFLOW__CORE__HIDE_SENSITIVE_VAR_CONN_FIELDS": masking,
             "PYTHONASYNCIODEBUG": "1",
         },
         retries=False,
