@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.aims import Aim, owner
 from airflow_provider_retreaver.domain.business_hours import DAYS, Hours, open_spans, rows_for, rows_of
@@ -68,7 +68,7 @@ class Snapshot:
         try:
             targets = {id_: _entry(entry) for id_, entry in dict(value["targets"]).items()}
             return cls(int(value["company_id"]), dict(value["run"]), str(value["taken_at"]), targets)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ProtocolError):
             raise InvalidArgument(f"{where} is a damaged snapshot: parts of it are missing or odd.") from None
 
     def dump(self) -> dict[str, Any]:

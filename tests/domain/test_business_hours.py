@@ -38,7 +38,7 @@ def minutes_of(spans):
 
 
 def row_is_open(row, minute):
-    """The vendor's sentence about one row, for one minute of its day, in the vendor's own numbers."""
+    """Apply the vendor's sentence about a row to one minute of its day, in the vendor's own numbers."""
     if not row["work_day"]:
         return False
     clock = minute // 60 * 100 + minute % 60
@@ -47,7 +47,7 @@ def row_is_open(row, minute):
 
 
 def week_of(said):
-    """Say for each of the 10,080 minutes of a week whether a shift that someone named is on (an independent model)."""
+    """Say for each of the 10,080 minutes of a week whether a named shift is on (an independent model)."""
     on = [False] * WEEK
     for day, shifts in said.items():
         for start, length in shifts:
@@ -154,7 +154,7 @@ def test_a_row_survives_the_wire(one, day, id_):
 
 
 def test_overnight_rows():
-    """22:00-06:00 every day is one inverted row a day; for one night it is the end of one day, the start of the next."""
+    """22:00-06:00 every day is an inverted row a day; for one night, the end of a day and the start of the next."""
     one = [Hours(True, 0, DAY, False)]
     every = SaidHours.parse({"daily": "22:00-06:00"}).applied(())
     assert [row.wire() for row in rows_for(of_day(every, 1), one)] == [
@@ -281,7 +281,7 @@ def test_hours_said_in_another_zone():
     assert spans_text(of_day(moved.applied(()), 1)) == "06:00-14:00"
     # Monday in New York begins while it is still Sunday in Los Angeles.
     assert moved.concerned == ((DAY - 180, 2 * DAY - 180),)
-    with pytest.raises(InvalidArgument, match="change their clocks on different days.*change_time_zone"):
+    with pytest.raises(InvalidArgument, match=r"change their clocks on different days.*change_time_zone"):
         said.in_zone("America/New_York", "London", today)
 
 
@@ -347,7 +347,7 @@ class Routing:
 def test_the_sandbox_reads_the_rows_alike(rows_a_day, data):
     """Around every change of a week, the sandbox's own routing clock says what was meant."""
     routing = Routing(rows_a_day)
-    shifts, said = data.draw(said_weeks())
+    _, said = data.draw(said_weeks())
     week = SaidHours.parse(said).applied(())
     meant = set()
     for day, present in rows_of(routing.target, "target").items():
