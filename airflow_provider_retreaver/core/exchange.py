@@ -30,10 +30,15 @@ class Exchange:
         self._settings = settings
         self._now = now
         self._maybe_done = False
+        self._patience = policy.Patience(settings.policy, request)
 
     def strategies(self) -> dict[str, Any]:
         """Return tenacity's arguments for this request."""
-        return self._settings.policy.strategies(self.request)
+        return self._patience.strategies()
+
+    def hold_back(self, pause: float) -> float:
+        """Return the seconds to wait before an attempt while everybody pauses."""
+        return self._patience.hold_back(pause)
 
     def judge(self, response: Response) -> Response:
         """Return a successful answer, raise the error of any other.

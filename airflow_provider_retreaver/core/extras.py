@@ -7,10 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import InvalidConnection
 from airflow_provider_retreaver.core.secrets import Secret
 
+# Parts of an Airflow connection besides its extras.
+PARTS = frozenset({"password", "login", "host", "port", "schema", "extra"})
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
@@ -32,13 +35,13 @@ class Fields:
 
     def _decoded(self, name: str, text: str) -> Any:
         # Raised outside the handler: the decoder's exception holds the whole text, secrets included.
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             return json.loads(text)
         raise self.error(name, "is not JSON")
 
     def error(self, name: str, what: str) -> InvalidConnection:
         """Return the error for one field: `what` continues the sentence after the field's name."""
-        label = name if name in {"password", "login", "host", "port", "extra"} or " " in name else f"extra {name!r}"
+        label = name if name in PARTS else f"extra {name!r}"
         return InvalidConnection(f"Connection {self._connection!r}: {label} {what}.")
 
     def refuse_unknown(self) -> None:
@@ -65,7 +68,13 @@ class Fields:
     def secret(self, name: str) -> Secret | None:
         """Return a text as a secret."""
         value = self.text(name)
-        return Secret(value) if value else None
+        return self.as_secret(name, value) if value else None
+
+    def as_secret(self, name: str, value: str) -> Secret:
+        """Return a field as a secret, which must be one word of ASCII, so that it can stand in a header or a URL."""
+        if not all("!" <= char <= "~" for char in value):
+            raise self.error(name, "holds a space, a line break or a letter that no key has; copy the key again")
+        return Secret(value)
 
     def choice(self, name: str, allowed: Sequence[str], default: str) -> str:
         """Return one of the allowed texts."""
@@ -83,7 +92,7 @@ class Fields:
             return default
         try:
             number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
-        except ValueError:
+        except (ValueError, OverflowError):
             number = None
         if number is None or not least <= number <= most:
             raise self.error(name, f"must be a number from {least:g} to {most:g}, not {value!r}")
@@ -114,9 +123,9 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, Mapping) or not all(
-            scheme in {"http", "https"} and isinstance(url, str) for scheme, url in value.items()
+            scheme in {"http", "https"} and is_proxy(url) for scheme, url in value.items()
         ):
-            raise self.error(name, "must map http and/or https to the URL of a proxy")
+            raise self.error(name, "must map http and/or https to the URL of a proxy, like http://proxy:3128")
         return dict(value)
 
     def verify(self, name: str) -> bool | str:
@@ -126,3 +135,14 @@ class Fields:
             return True if value is None else value
         text = str(value).strip()
         return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text
+
+
+def is_proxy(url: Any) -> bool:
+    """Return whether this is the URL of a proxy that both clients can use."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

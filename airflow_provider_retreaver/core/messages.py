@@ -92,8 +92,11 @@ class Response:
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Parse the body; raises `ValueError` when it is not JSON."""
-        return json.loads(self.body)
+        """Parse the body; raises `ValueError` when it is not JSON, or nested deeper than can be read."""
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def segment(value: object, name: str) -> str:
@@ -104,6 +107,6 @@ def segment(value: object, name: str) -> str:
     :raises InvalidArgument: when it is empty, or could climb out of its place in the path.
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not text or text in {".", ".."} or any(ord(char) < 32 for char in text):
+    if not text or text in {".", ".."} or any(ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in text):
         raise InvalidArgument(f"{name} must be a non-empty ID, not {value!r}; give the ID as the vendor shows it.")
     return quote(text, safe="")

@@ -21,6 +21,9 @@ from airflow_provider_retreaver.core.settings import Settings
 # A row that moved to a later page while pages were read comes back within a few pages; remembering this many
 # keys catches it and keeps memory flat however long the list is.
 REMEMBERED_KEYS = 20_000
+# Rows that were added at the front while the list was read push whole pages that were read already before the rest;
+# beyond this many of them in a row it is a server that ignores `page`.
+MOST_REPEATS = 1_000
 # A list that never ends is a fault, not a list.
 LAST_POSSIBLE_PAGE = 1_000_000
 
@@ -33,15 +36,17 @@ def link_pages(header: str) -> dict[str, int]:
 
     Relations may come in any order, on any host, with or without spaces; what cannot be read is left out.
     """
-    pages: dict[str, int] = {}
+    return {name: page for name, page in _relations(header).items() if page is not None}
+
+
+def _relations(header: str) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
     for link in _LINK.finditer(header):
-        page = _page_of(link["url"])
         relation = _REL.search(link["parameters"])
-        if page is None or relation is None:
-            continue
-        for name in (relation["quoted"] or relation["token"] or "").lower().split():
-            pages.setdefault(name, page)
-    return pages
+        if relation is not None:
+            for name in (relation["quoted"] or relation["token"] or "").lower().split():
+                found[name] = found.get(name) or _page_of(link["url"])
+    return found
 
 
 def _page_of(url: str) -> int | None:
@@ -64,6 +69,7 @@ class Page:
     :param next: number of the page that follows, None when this is the last one.
     :param last: number of the last page, as far as the answer says it.
     :param total: number of rows of the whole list, as far as the answer says it.
+    :param linked: whether the answer's `Link` told about other pages.
     """
 
     number: int
@@ -71,6 +77,7 @@ class Page:
     next: int | None
     last: int | None
     total: int | None
+    linked: bool = False
 
 
 class Pages:
@@ -89,6 +96,7 @@ class Pages:
         self._listing = listing
         self._request = request
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
+        self._received = self._repeats = self._last = 0
 
     def request(self, number: int) -> Request:
         """Return the request for one page."""
@@ -104,30 +112,60 @@ class Pages:
         """Read one page.
 
         :raises ProtocolError: when the answer is not a list of wrapped rows.
+        :raises ListingIncomplete: when its `Link` is another page's.
         """
         rows, total = self._listing.read(self._request, response, self._listing.envelope)
         total = total if total is not None else _whole(response.headers.get("total"))
-        header = response.headers.get("link", "")
-        relations = link_pages(header)
-        following = relations.get("next")
+        relations = _relations(response.headers.get("link", ""))
         last = relations.get("last")
-        if following is None and last is not None and last > number:
-            following = number + 1
+        following = relations.get("next")
         if following is not None and following <= number:
-            following = None
-        if following is None and not header:
-            # A full page without any Link may be the only one, or a list that does not say: look.
-            more = total > number * self.page_size if total is not None else True
-            following = number + 1 if more and len(rows) >= self.page_size else None
-        return Page(number, rows, following, last, total)
+            raise self._incomplete(f"was asked for page {number} and answered with the one before page {following}")
+        if following is None and ("next" in relations or (last is not None and last > number)):
+            following = number + 1
+        return Page(number, rows, following, last, total, linked=bool(relations))
 
     def fresh(self, page: Page) -> Page | None:
-        """Return the page without the rows of earlier pages.
+        """Return the page without the rows of earlier pages, and with what earlier pages say about the next one.
 
-        None when it holds nothing else: a server that ignores `page` would repeat its rows forever.
+        Called for the pages in order. None when the page and all that follow hold nothing else: a server that
+        ignores `page` repeats its rows forever.
+
+        :raises ListingIncomplete: when the list does not end, or ends before its end.
         """
         rows = [row for row in page.rows if self._is_new(row.get(self._listing.key))]
-        return None if page.rows and not rows else replace(page, rows=rows)
+        repeated = bool(page.rows) and not rows
+        self._received += len(page.rows)
+        self._repeats = self._repeats + 1 if repeated else 0
+        if self._repeats > MOST_REPEATS:
+            raise self._incomplete(f"repeats its rows over {MOST_REPEATS} pages")
+        if page.linked:
+            self._last = page.last or page.next or 0
+        elif page.number < self._last:
+            # An answer that lost its Link, in the middle of a list whose end is known.
+            page = replace(page, next=page.number + 1, last=self._last)
+        elif repeated:
+            return None
+        elif self._unlinked_goes_on(page):
+            page = replace(page, next=page.number + 1)
+        return replace(page, rows=rows)
+
+    def _unlinked_goes_on(self, page: Page) -> bool:
+        if page.total is None:
+            # A full page without any Link may be the only one, or a list that does not say: look.
+            return len(page.rows) >= self.page_size
+        if page.rows:
+            return self._received < page.total
+        if self._received < page.total:
+            raise self._incomplete(f"ended after {self._received} of the {page.total} rows that it says it has")
+        return False
+
+    def _incomplete(self, what: str) -> ListingIncomplete:
+        return ListingIncomplete(
+            f"{self._request.label} {what}; the rows read are not the whole list. Try again later.",
+            method=self._request.method,
+            path=self._request.path,
+        )
 
     def _is_new(self, identity: Hashable) -> bool:
         if identity is None:
@@ -171,17 +209,23 @@ def last_to_count(first: Page) -> int | None:
     return first.last if first.total is None and first.last is not None and first.last > 1 else None
 
 
-def count_from(first: Page, last: Page | None, page_size: int) -> int:
+def must_be_read(first: Page) -> bool:
+    """Whether a list is counted only by reading it: there is more, and the first page does not say how much."""
+    return first.total is None and first.next is not None and last_to_count(first) is None
+
+
+def count_from(first: Page, last: Page | None) -> int:
     """Return the number of rows of a list from its first and its last page.
 
-    Page size × (last page − 1) + rows on the last page, or the vendor's own `Total`.
+    Page size × (last page − 1) + rows on the last page, or the vendor's own `Total`. The size is the first page's,
+    since the vendor may give fewer rows than were asked for.
     """
     if first.total is not None:
         return first.total
     if last is None:
         return len(first.rows)
-    return page_size * (last.number - 1) + len(last.rows)
+    return len(first.rows) * (last.number - 1) + len(last.rows)
 
 
 def _whole(text: Any) -> int | None:
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdecimal() else None
+    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,12}", text) else None

@@ -72,19 +72,20 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     if not value:
         return None
     if value.isdecimal() and value.isascii():
-        return float(min(int(value), 10**9))
-    moment = _http_date(value)
+        return float(value.lstrip("0")[:10] or 0)
+    moment = http_date(value)
     if moment is None:
         return None
     # The vendor's own clock, since the two may differ.
-    reference = _http_date(headers.get("date", "")) or now
+    reference = http_date(headers.get("date", "")) or now
     return max(0.0, (moment - reference).total_seconds())
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """Return the moment that a header such as `Date` names, None when it names none."""
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -94,51 +95,74 @@ class Policy:
     """How long one request is tried.
 
     :param max_attempts: requests sent at most, the first one included.
-    :param max_wait: seconds spent waiting between them at most, in all.
+    :param max_wait: seconds spent waiting at most, in all: between attempts, and held back with everybody else.
     """
 
     max_attempts: int = 8
     max_wait: float = 120.0
 
+
+class Patience:
+    """The policy applied to one request, with the waiting that it has done.
+
+    :param policy: of the connection.
+    :param request: what is tried.
+    """
+
+    def __init__(self, policy: Policy, request: Request) -> None:
+        self._policy = policy
+        self._request = request
+        self.waited = 0.0
+
+    def strategies(self) -> dict[str, Any]:
+        """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`, the same for both."""
+        return {
+            "retry": retry_if_exception(lambda error: may_repeat(self._request, error)),
+            "wait": self.wait,
+            "stop": self.stop,
+            "before_sleep": self.announce,
+            "retry_error_callback": self.give_up,
+        }
+
     def wait(self, state: RetryCallState) -> float:
         """Seconds until the next attempt (a tenacity wait strategy)."""
         asked = getattr(_error(state), "retry_after", None)
-        seconds = asked if asked is not None else _backoff(state)
-        return float(min(seconds, max(0.0, self.max_wait - state.idle_for)))
+        return self._within(asked if asked is not None else _backoff(state))
 
     def stop(self, state: RetryCallState) -> bool:
         """Whether it is enough (a tenacity stop strategy)."""
-        return state.attempt_number >= self.max_attempts or state.idle_for >= self.max_wait
+        return state.attempt_number >= self._policy.max_attempts or self.waited >= self._policy.max_wait
 
     def announce(self, state: RetryCallState) -> None:
         """Log the wait before it begins (a tenacity before_sleep hook)."""
+        self.waited += state.upcoming_sleep
         log.warning(
             "%s Waiting %.1f s before attempt %d of at most %d.",
             _error(state),
             state.upcoming_sleep,
             state.attempt_number + 1,
-            self.max_attempts,
+            self._policy.max_attempts,
         )
+
+    def hold_back(self, asked: float) -> float:
+        """Seconds to wait, before an attempt, for a pause that the vendor asked of another request."""
+        seconds = self._within(asked)
+        if seconds:
+            self.waited += seconds
+            log.info("%s is held back for %.1f s: the vendor asked to slow down.", self._request.label, seconds)
+        return seconds
+
+    def _within(self, seconds: float) -> float:
+        return float(min(seconds, max(0.0, self._policy.max_wait - self.waited)))
 
     def give_up(self, state: RetryCallState) -> NoReturn:
         """Raise the last error with what was tried added to its sentence (a tenacity error callback)."""
         error = _error(state)
         if state.attempt_number > 1:
             error.message = (
-                f"{error.message} Gave up after {state.attempt_number} attempts "
-                f"and {state.idle_for:.1f} s of waiting."
+                f"{error.message} Gave up after {state.attempt_number} attempts and {self.waited:.1f} s of waiting."
             )
         raise error
-
-    def strategies(self, request: Request) -> dict[str, Any]:
-        """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`, the same for both."""
-        return {
-            "retry": retry_if_exception(lambda error: may_repeat(request, error)),
-            "wait": self.wait,
-            "stop": self.stop,
-            "before_sleep": self.announce,
-            "retry_error_callback": self.give_up,
-        }
 
 
 _backoff = wait_random_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF)

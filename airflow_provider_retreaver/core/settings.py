@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
-from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection
 from airflow_provider_retreaver.core.extras import Fields
 from airflow_provider_retreaver.core.messages import Auth, Host, HttpRequest, Request
 from airflow_provider_retreaver.core.policy import Policy
@@ -82,7 +84,7 @@ class Settings:
         policy = Policy()
         settings = cls(
             connection=connection,
-            api_key=Secret((password or "").strip()),
+            api_key=fields.as_secret("password", (password or "").strip()),
             company_id=company,
             urls=urls,
             routes=Routes(
@@ -110,7 +112,7 @@ class Settings:
         """Every secret of the connection, for masks."""
         found = (self.api_key, self.postback_key, self.caller_list_key, self.caller_list_secret)
         passwords = (urlsplit(url).password for url in (self.proxies or {}).values())
-        return tuple(s for s in found if s) + tuple(Secret(text) for text in passwords if text)
+        return tuple(s for s in found if s) + tuple(Secret(unquote(text)) for text in passwords if text)
 
     @property
     def account(self) -> tuple[str, str, int]:
@@ -127,10 +129,9 @@ class Settings:
         headers["Accept"] = "application/json"
         body = None
         if request.body is not None:
-            body = json.dumps(request.body, separators=(",", ":"), ensure_ascii=False).encode()
+            body = _encoded(request)
             headers["Content-Type"] = "application/json"
-        text = urlencode([*query, *request.query])
-        url = self.urls[request.host] + request.path + (f"?{text}" if text else "")
+        url = self.urls[request.host] + request.path + _query(request, query)
         return HttpRequest(request.method, url, headers, body)
 
     def _credentials(self, request: Request) -> tuple[list[tuple[str, str]], dict[str, str]]:
@@ -155,50 +156,103 @@ class Settings:
         return secret.reveal()
 
 
+def _encoded(request: Request) -> bytes:
+    # Raised outside the handler: the encoder's exceptions hold what they could not encode.
+    with suppress(TypeError, ValueError, RecursionError):
+        return json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    raise InvalidArgument(
+        f"The body of {request.label} holds a value that JSON does not know; give texts, finite numbers, True, "
+        f"False, None, lists and mappings.",
+        method=request.method,
+        path=request.path,
+    )
+
+
+def _query(request: Request, credentials: list[tuple[str, str]]) -> str:
+    with suppress(UnicodeEncodeError):
+        text = urlencode([*credentials, *request.query])
+        return f"?{text}" if text else ""
+    raise InvalidArgument(
+        f"A parameter of {request.label} holds half a character (a lone surrogate); give whole texts.",
+        method=request.method,
+        path=request.path,
+    )
+
+
 def _urls(fields: Fields, host: str | None, port: int | None, schema: str | None) -> dict[Host, str]:
     allow_http = fields.flag("allow_http", default=False)
-    base = _base_url(fields, "host", host, port, schema, allow_http)
-    urls = {Host.API: base or DEFAULT_URLS[Host.API]}
+    scheme = (schema or "").strip().lower()
+    if scheme not in {"", "http", "https"}:
+        raise fields.error("schema", f"must be http or https, not {scheme!r}")
+    base = _base_url(fields, "host", host, scheme)
+    if base is None and (port or scheme == "http"):
+        raise fields.error("port" if port else "schema", "is given without a host; fill in the host too or clear it")
+    if base is not None:
+        base = _with_port(fields, base, port)
+    urls = {Host.API: _text(fields, "host", base, allow_http=allow_http) or DEFAULT_URLS[Host.API]}
     for name, which in (("data_host", Host.DATA), ("rtb_host", Host.RTB)):
-        own = _base_url(fields, f"extra {name!r}", fields.text(name), None, None, allow_http)
-        urls[which] = own or base or DEFAULT_URLS[which]
+        own = _text(fields, name, _base_url(fields, name, fields.text(name), ""), allow_http=allow_http)
+        urls[which] = own or (urls[Host.API] if base else DEFAULT_URLS[which])
     return urls
 
 
-def _base_url(
-    fields: Fields,
-    name: str,
-    host: str | None,
-    port: int | None,
-    schema: str | None,
-    allow_http: bool,  # noqa: FBT001
-) -> str | None:
+def _base_url(fields: Fields, name: str, host: str | None, scheme: str) -> SplitResult | None:
+    """Return the parts of a base URL, from a URL, a host name or a bare IPv6 address."""
     text = (host or "").strip().rstrip("/")
     if not text:
-        if port:
-            raise fields.error("port", "is given without a host; fill in the host too or clear the port")
         return None
-    scheme = (schema or "").strip().lower() or "https"
-    url = urlsplit(text if "://" in text else f"{scheme}://{text}")
-    try:
-        own_port = url.port
-    except ValueError:
-        raise fields.error(name, "has a port that is not a number from 1 to 65535") from None
-    if url.scheme not in {"http", "https"} or not url.hostname:
+    if "://" not in text:
+        text = f"{scheme or 'https'}://{f'[{text}]' if _address(text, 6) else text}"
+    # Raised outside the handlers: their exceptions hold the text, which may hold a password.
+    url = port = None
+    with suppress(ValueError):
+        url = urlsplit(text)
+        port = -1
+        port = url.port
+    if port in {-1, 0}:
+        raise fields.error(name, "has a port that is not a number from 1 to 65535")
+    if url is None or url.scheme not in {"http", "https"} or not _is_host(url.hostname or ""):
         raise fields.error(name, "must be a host name or an http(s) URL")
-    if url.username or url.password or url.query or url.fragment or url.path:
+    if url.username is not None or url.password or url.query or url.fragment or url.path:
         raise fields.error(name, "must hold scheme, host and port only (no user, path or query)")
-    if own_port and port and own_port != port:
-        raise fields.error("port", f"is {port}, but the host says {own_port}; keep one of them")
-    if url.scheme == "http" and not (allow_http or is_loopback(url.hostname)):
+    if scheme and url.scheme != scheme:
+        raise fields.error("schema", f"is {scheme}, but the {name} says {url.scheme}; keep one of them")
+    return url
+
+
+def _with_port(fields: Fields, url: SplitResult, port: int | None) -> SplitResult:
+    """Return the base URL with the port that stands in a field of its own."""
+    if not port:
+        return url
+    if not 1 <= port <= 65_535:
+        raise fields.error("port", f"must be a number from 1 to 65535, not {port}")
+    if url.port and url.port != port:
+        raise fields.error("port", f"is {port}, but the host says {url.port}; keep one of them")
+    return url if url.port else url._replace(netloc=f"{url.netloc.rstrip(':')}:{port}")
+
+
+def _text(fields: Fields, name: str, url: SplitResult | None, *, allow_http: bool) -> str | None:
+    if url is None:
+        return None
+    host = url.hostname or ""
+    if url.scheme == "http" and not (allow_http or is_loopback(host)):
         raise fields.error(
             name,
             "uses http://, which would send the key in the clear; use https://, or set extra allow_http to true "
             "for a host that you trust",
         )
-    bracketed = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    number = own_port or port
-    return f"{url.scheme}://{bracketed}{f':{number}' if number else ''}"
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{bracketed}{f':{url.port}' if url.port else ''}"
+
+
+def _is_host(text: str) -> bool:
+    return re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text) is not None or _address(text, 6)
+
+
+def _address(text: str, version: int) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(text).version == version
+    return False
 
 
 def is_loopback(host: str) -> bool:

@@ -1,22 +1,21 @@
-"""The two clients: they carry requests and let time pass; every decision is made in `core`."""
+"""The clients: they carry requests and let time pass; every decision is made in `core`."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import aclosing
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from tenacity import AsyncRetrying, Retrying
+from tenacity import Retrying
 
 from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import (
+    Count,
+    Each,
     Listing,
     Operation,
     Outcome,
@@ -25,15 +24,20 @@ from airflow_provider_retreaver.core.operations import (
     Row,
     Step,
     Together,
+    VendorTime,
     Wait,
 )
-from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
+from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count, must_be_read
+from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
+from airflow_provider_retreaver.transport.vendor_clock import clock_of
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.transport.aio import AsyncTransport
     from airflow_provider_retreaver.transport.blocking import Transport
+
+__all__ = ["AsyncRetreaverClient", "RetreaverClient"]
 
 T = TypeVar("T")
 
@@ -63,13 +67,13 @@ class RetreaverClient:
         self._transport = transport
         self._sleep = sleep
         self._limiter = limiter or limiter_for(settings)
+        remember(settings.secrets)
+        self._vendor = clock_of(settings)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -120,11 +124,16 @@ class RetreaverClient:
             yield from page.rows
 
     def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing in at most two requests, however long it is."""
+        """Return the number of rows of a listing in two requests at most, however long it is.
+
+        A list that does not say how long it is, which the vendor's never do, is read.
+        """
         rules = Pages(listing, self.settings)
         first = self._page(rules, 1)
+        if must_be_read(first):
+            return sum(len(page.rows) for page in self.pages(listing))
         far = last_to_count(first)
-        return count_from(first, self._page(rules, far) if far else None, rules.page_size)
+        return count_from(first, self._page(rules, far) if far else None)
 
     def _page(self, rules: Pages, number: int) -> Page:
         return rules.read(number, self._exchange(rules.request(number)))
@@ -134,12 +143,15 @@ class RetreaverClient:
         return Retrying(**exchange.strategies(), sleep=self._sleep)(self._attempt, exchange)
 
     def _attempt(self, exchange: Exchange) -> Response:
-        with self._limiter.place(self._sleep):
+        with self._limiter.place():
+            if pause := exchange.hold_back(self._limiter.pause()):
+                self._sleep(pause)
             try:
                 response = self._transport.send(exchange.request, exchange.wire)
             except ConnectionFailed as error:
                 raise exchange.failed(error) from None
             self._limiter.learn(response.status, exchange.asked_to_wait(response))
+            self._vendor.learn(response.headers)
         return exchange.judge(response)
 
     def _drive(self, procedure: Procedure[T]) -> T:
@@ -154,156 +166,28 @@ class RetreaverClient:
         return progress.result
 
     def _step(self, step: Step) -> Any:
+        result: Any = None
         match step:
             case Operation():
-                return self.run(step)
+                result = self.run(step)
             case Listing():
-                return list(self.iterate(step))
+                result = list(self.iterate(step))
+            case Each():
+                for row in self.iterate(step.listing):
+                    step.visit(row)
+            case Count():
+                result = self.count(step.listing)
+            case VendorTime():
+                result = self._vendor.now()
             case Together():
                 with ThreadPoolExecutor(self.settings.max_concurrency, thread_name_prefix="retreaver") as pool:
-                    return list(pool.map(self._outcome, step.operations))
+                    result = list(pool.map(self._outcome, step.operations))
             case Wait():
-                return self._sleep(step.seconds)
+                self._sleep(step.seconds)
+        return result
 
     def _outcome(self, operation: Operation[Any]) -> Outcome[Any]:
         try:
             return Outcome(value=self.run(operation))
-        except RetreaverError as error:
-            return Outcome(error=error)
-
-
-class AsyncRetreaverClient:
-    """The asynchronous client: the same work, carried by an event loop.
-
-    :param settings: of the connection.
-    :param transport: carries requests; `aiohttp` by default.
-    :param sleep: lets seconds pass (tests pass a fake).
-    :param limiter: shared by all clients of the account in this process by default.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        transport: AsyncTransport | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        limiter: Limiter | None = None,
-    ) -> None:
-        if transport is None:
-            from airflow_provider_retreaver.transport.aio import AiohttpTransport
-
-            transport = AiohttpTransport(settings)
-        self.settings = settings
-        self._transport = transport
-        self._sleep = sleep
-        self._limiter = limiter or limiter_for(settings)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._transport.close()
-
-    async def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation, or a procedure to its end, and return its result.
-
-        :raises RetreaverError: the tree in `core.errors` says which.
-        """
-        if isinstance(work, Operation):
-            request = work.request_for(self.settings.routes)
-            return work.read(request, await self._exchange(request))
-        return await self._drive(work)
-
-    async def pages(self, listing: Listing) -> AsyncGenerator[Page]:
-        """Yield the pages of a listing in order, each row once; up to `max_concurrency` are fetched ahead.
-
-        :raises RetreaverError: when a page cannot be had; what came before it is then not the whole list.
-        """
-        rules = Pages(listing, self.settings)
-        ahead: deque[asyncio.Task[Page]] = deque()
-        page: Page | None = rules.fresh(await self._page(rules, 1))
-        following, rows = 2, 0
-        try:
-            while page is not None:
-                for number in rules.ahead(page, following, len(ahead), self.settings.max_concurrency):
-                    ahead.append(asyncio.create_task(self._page(rules, number)))
-                    following = number + 1
-                yield page
-                rows += len(page.rows)
-                if page.next is None:
-                    return
-                try:
-                    page = rules.fresh(await ahead.popleft())
-                except RetreaverError as error:
-                    raise rules.broken_off(following - 1 - len(ahead), rows, error) from None
-        finally:
-            for task in ahead:
-                task.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
-
-    async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
-        """Yield the rows of a listing, each once, page by page as they are wanted."""
-        async with aclosing(self.pages(listing)) as pages:
-            async for page in pages:
-                for row in page.rows:
-                    yield row
-
-    async def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing in at most two requests, however long it is."""
-        rules = Pages(listing, self.settings)
-        first = await self._page(rules, 1)
-        far = last_to_count(first)
-        return count_from(first, await self._page(rules, far) if far else None, rules.page_size)
-
-    async def _page(self, rules: Pages, number: int) -> Page:
-        return rules.read(number, await self._exchange(rules.request(number)))
-
-    async def _exchange(self, request: Request) -> Response:
-        exchange = Exchange(self.settings, request)
-        return await AsyncRetrying(**exchange.strategies(), sleep=self._sleep)(self._attempt, exchange)
-
-    async def _attempt(self, exchange: Exchange) -> Response:
-        await self._limiter.enter(self._sleep)
-        try:
-            response = await self._transport.send(exchange.request, exchange.wire)
-        except ConnectionFailed as error:
-            raise exchange.failed(error) from None
-        else:
-            self._limiter.learn(response.status, exchange.asked_to_wait(response))
-        finally:
-            self._limiter.release()
-        return exchange.judge(response)
-
-    async def _drive(self, procedure: Procedure[T]) -> T:
-        progress = Progress(procedure)
-        while not progress.done:
-            try:
-                result = await self._step(progress.step)
-            except RetreaverError as error:
-                progress.throw(error)
-            else:
-                progress.send(result)
-        return progress.result
-
-    async def _step(self, step: Step) -> Any:
-        match step:
-            case Operation():
-                return await self.run(step)
-            case Listing():
-                return [row async for row in self.iterate(step)]
-            case Together():
-                return list(await asyncio.gather(*map(self._outcome, step.operations)))
-            case Wait():
-                return await self._sleep(step.seconds)
-
-    async def _outcome(self, operation: Operation[Any]) -> Outcome[Any]:
-        try:
-            return Outcome(value=await self.run(operation))
         except RetreaverError as error:
             return Outcome(error=error)

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from airflow_provider_retreaver.core.settings import Settings
@@ -35,7 +35,7 @@ class Limiter:
         self._lock = threading.Lock()
         self._places = float(most)
         self._taken = 0
-        self._queue: deque[Callable[[], None]] = deque()
+        self._queue: deque[Callable[[], bool]] = deque()
         self._quiet_until = 0.0
 
     @property
@@ -48,8 +48,11 @@ class Limiter:
         """How many are under way."""
         return self._taken
 
-    def take(self, granted: Callable[[], None]) -> bool:
-        """Take a place now (True), or queue for one: `granted` is called once, from any thread, when it is there."""
+    def take(self, granted: Callable[[], bool]) -> bool:
+        """Take a place now (True), or queue for one.
+
+        :param granted: called once, from any thread, when the place is there; returns whether it will be used.
+        """
         with self._lock:
             if self._taken < self.places and not self._queue:
                 self._taken += 1
@@ -57,7 +60,7 @@ class Limiter:
             self._queue.append(granted)
             return False
 
-    def withdraw(self, granted: Callable[[], None]) -> None:
+    def withdraw(self, granted: Callable[[], bool]) -> None:
         """Leave the queue; a place that was granted meanwhile is given back."""
         with self._lock:
             if granted in self._queue:
@@ -74,7 +77,8 @@ class Limiter:
                 self._taken += 1
                 calls.append(self._queue.popleft())
         for granted in calls:
-            granted()
+            if not granted():
+                self.release()
 
     def pause(self) -> float:
         """Seconds to hold back before the next request."""
@@ -95,29 +99,37 @@ class Limiter:
             self._quiet_until = max(self._quiet_until, self._clock() + wait)
 
     @contextmanager
-    def place(self, sleep: Callable[[float], None]) -> Generator[None]:
+    def place(self) -> Generator[None]:
         """Hold a place for one request of a blocking client."""
         ready = threading.Event()
-        if not self.take(ready.set):
+
+        def granted() -> bool:
+            ready.set()
+            return True
+
+        if not self.take(granted):
             try:
                 ready.wait()
             except BaseException:
-                self.withdraw(ready.set)
+                self.withdraw(granted)
                 raise
         try:
-            if wait := self.pause():
-                sleep(wait)
             yield
         finally:
             self.release()
 
-    async def enter(self, sleep: Callable[[float], Awaitable[None]]) -> None:
+    async def enter(self) -> None:
         """Take a place for one request of an asynchronous client; `release` gives it back."""
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
 
-        def granted() -> None:
-            loop.call_soon_threadsafe(_done, ready)
+        def granted() -> bool:
+            try:
+                loop.call_soon_threadsafe(_done, ready)
+            except RuntimeError:
+                # The loop was closed under its tasks: nobody will use the place.
+                return False
+            return True
 
         if not self.take(granted):
             try:
@@ -125,12 +137,6 @@ class Limiter:
             except BaseException:
                 self.withdraw(granted)
                 raise
-        try:
-            if wait := self.pause():
-                await sleep(wait)
-        except BaseException:
-            self.release()
-            raise
 
 
 def _done(ready: asyncio.Future[None]) -> None:
