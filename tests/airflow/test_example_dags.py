@@ -51,7 +51,8 @@ print("BAG " + json.dumps({
             "active": dag.max_active_runs,
             "zone": dag.timezone.name,
             "tasks": {
-                task.task_id: [getattr(task, "operator_class", type(task)).__module__, task.retries] for task in dag.tasks
+                task.task_id: [getattr(task, "operator_class", type(task)).__module__, task.retries]
+                for task in dag.tasks
             },
         }
         for dag in bag.dags.values()
@@ -77,9 +78,7 @@ def test_parsing_is_light_and_silent(airflow_lab, example):
     print(f"{example.name}: {seconds * 1000:.0f} ms, {len(loaded)} modules")
     assert any(name.startswith("airflow_provider_retreaver.operators") for name in loaded)
     assert not HEAVY & {name.partition(".")[0] for name in loaded}
-    assert not [
-        name for name in loaded if name.startswith("airflow_provider_retreaver.transport")
-    ]
+    assert not [name for name in loaded if name.startswith("airflow_provider_retreaver.transport")]
     assert seconds < 2
 
 

@@ -9,13 +9,14 @@ import pickle
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook, settings_of
 from airflow_provider_retreaver.provider_info import get_provider_info
 from airflow_provider_retreaver.resources import companies, targets
 from tests.airflow.account import KEY
@@ -196,6 +197,19 @@ def test_every_extra_of_the_form_is_understood(account, monkeypatch, form):
     if form == "uri":
         assert settings.company_id == "12"
         assert "https://api.example.com:8443" in settings.urls.values()
+
+
+def test_an_extra_that_is_no_json_keeps_its_secrets():
+    """An extra with a missing brace is refused by name; no exception behind the error holds its text."""
+    parts = dict.fromkeys(("host", "port", "schema"))
+    extra = f'{{"postback_key": "{KEY}"'
+    connection = SimpleNamespace(conn_id="broken", login="1", password="a-good-key", extra=extra, **parts)
+    with pytest.raises(InvalidConnection, match="extra is not JSON") as caught:
+        settings_of(connection)
+    error = caught.value
+    while error is not None:
+        assert SECRET not in f"{error!r} {vars(error)!r} {error.args!r}"
+        error = error.__cause__ or error.__context__
 
 
 def test_fields_left_blank_are_defaults(account, monkeypatch):

@@ -38,7 +38,6 @@ BAD_CONNECTIONS = {
     "no key": ({"password": None}, "password"),
     "company that is no number": ({"login": "Acme"}, "login"),
     "key and company swapped": ({"login": KEY, "password": "1"}, "login"),
-    "extra that is no JSON": ({"extra": f'{{"postback_key": "{KEY}"'}, "extra"),
     "unknown extra": ({"extra": {"max_atempts": 3}}, "max_atempts"),
     "extra out of bounds": ({"extra": {"max_concurrency": 0}}, "max_concurrency"),
     "http to a foreign host": ({"host": "http://example.com"}, "host"),
