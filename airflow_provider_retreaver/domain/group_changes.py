@@ -49,8 +49,9 @@ class MembersAim(Aim):
         return ({"add_targets_by_id": add} if add else {}) | ({"remove_targets_by_id": remove} if remove else {})
 
     def weight(self, row: Row, changes: Sequence[Change], /) -> tuple[int, int]:
-        """Count memberships."""
-        return len(changes), max(len(_members(row)), 1)
+        """Count memberships that begin or end, of those before and after."""
+        added = sum(1 for one in changes if one.after)
+        return len(changes), len(_members(row)) + added
 
 
 class AllMembersAim(Aim):
@@ -75,6 +76,6 @@ class AllMembersAim(Aim):
         return dict(wanted)
 
     def weight(self, row: Row, _changes: Sequence[Change], /) -> tuple[int, int]:
-        """Count memberships that begin or end."""
-        now = set(_members(row))
-        return len(now ^ set(self._members)), max(len(now), 1)
+        """Count memberships that begin or end, of those before and after."""
+        now, then = set(_members(row)), set(self._members)
+        return len(now ^ then), len(now | then)

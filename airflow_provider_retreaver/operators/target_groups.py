@@ -19,8 +19,9 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
 
     Vendor's reference: "Target Groups", `add_targets_by_id`, `remove_targets_by_id`, `target_ids`. Adding and
     removing go through the vendor's helpers, which leave alone what others add and remove meanwhile; `replace` sends
-    the whole list and does not. `max_changes` counts memberships that begin or end, and a share is one of the members
-    before. See `RetreaverChangeOperator` for the result, whose fields are `target 3` and so on (or `target_ids`).
+    the whole list and does not. `max_changes` counts memberships that begin or end, a share is one of all those
+    before and after. See `RetreaverChangeOperator` for the result, whose fields are `target 3` and so on (or
+    `target_ids`).
 
     :param target_group_id: Retreaver's own ID of the group.
     :param add: IDs of targets to put in.
