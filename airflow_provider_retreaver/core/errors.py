@@ -214,8 +214,9 @@ def _advice(request: Request, status: int, connection: str) -> str:
         )
     if status == 403 and request.auth.value == "caller_list":
         return (
-            f"the caller-list key of connection {connection!r} lacks a permission for this action; every action "
-            f"needs caller_list__show besides its own, which the key's page in the Retreaver portal grants."
+            f"the caller-list key of connection {connection!r} lacks a permission, or was issued for another target "
+            f"or campaign; this action needs {_permissions(request)}, which the key's page in the Retreaver portal "
+            f"grants."
         )
     if status == 403:
         return (
@@ -235,6 +236,21 @@ def _advice(request: Request, status: int, connection: str) -> str:
         if status >= 500
         else "the vendor refused the request as it was written; correct the values named.",
     )
+
+
+def _permissions(request: Request) -> str:
+    """Return the permissions that an action on caller lists needs.
+
+    The vendor documents `caller_list__show`; the other names are those that follow from it (resource, then action).
+    """
+    kind = re.search(r"/caller_list_(number|check|upload)s\b", request.path)
+    resource = f"caller_list_{kind[1]}" if kind else "caller_list"
+    reading = "index" if request.path.endswith("/caller_list_numbers.json") else "show"
+    action = {"POST": "create", "DELETE": "destroy"}.get(request.method, reading)
+    own = f"{resource}__{action}"
+    if own == "caller_list__show":
+        return own
+    return f"caller_list__show and its own permission (probably called {own})"
 
 
 def field_messages(response: Response) -> Any:

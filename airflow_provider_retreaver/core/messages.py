@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.secrets import mask_callers
 
 # RFC 9110 calls these idempotent: sending one twice leaves the vendor as sending it once.
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -59,8 +60,8 @@ class Request:
 
     @property
     def label(self) -> str:
-        """Method and path, the way a request is named in logs and errors (never with its query)."""
-        return f"{self.method} {self.path}"
+        """Method and path, the way a request is named in logs and errors: without query, callers' numbers masked."""
+        return f"{self.method} {mask_callers(self.path)}"
 
     def with_query(self, **parameters: str | None) -> Request:
         """Return a copy in which these parameters replace those of the same name."""

@@ -39,6 +39,11 @@ _AUTHORIZATION = re.compile(
 )
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>]+@")
 _FILE_URL = re.compile(r"""(?P<name>csv_file_url["']?\s*[:=]\s*["']?)[^\s"',}]+""")
+# Callers in the paths of requests: no secret, and nobody's business in a log either.
+_CALLER = re.compile(
+    r"(?P<place>/(?:suppressed_numbers|contact_numbers|caller_list_numbers)/(?:%2B|\+)?[0-9])[0-9]{4,12}(?=[0-9]{2})",
+    re.IGNORECASE,
+)
 
 
 class Secret:
@@ -139,8 +144,13 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
         text = _anywhere(value).sub(MASK, text)
     text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
     text = _AUTHORIZATION.sub(rf"\g<scheme> {MASK}", text)
-    text = _FILE_URL.sub(rf"\g<name>{MASK}", text)
+    text = mask_callers(_FILE_URL.sub(rf"\g<name>{MASK}", text))
     return _NAMED.sub(rf"\g<name>\g<sep>{MASK}", text)
+
+
+def mask_callers(text: str) -> str:
+    """Return a text in which phone numbers in paths of requests are masked: `/suppressed_numbers/%2B1…34.json`."""
+    return _CALLER.sub(r"\g<place>…", text)
 
 
 _remembered: frozenset[str] = frozenset()

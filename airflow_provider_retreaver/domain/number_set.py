@@ -1,0 +1,128 @@
+"""Sets of a million phone numbers in 8 MB: sorted arrays, compared by merging."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from heapq import merge
+
+# Unsigned, 64 bits: E.164 has 15 digits at most.
+_TYPE = "Q"
+# Numbers sorted at once; the memory that sorting takes stays below 50 MB however many there are.
+RUN = 500_000
+
+
+class NumberSet:
+    """Numbers in ascending order, each once.
+
+    :param numbers: ascending, each once; `NumberSet.of` takes any.
+    """
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
+        self._numbers = array(_TYPE, numbers)
+
+    @classmethod
+    def of(cls, numbers: Iterable[int]) -> NumberSet:
+        """Collect numbers in any order, duplicates folded."""
+        collector = Collector()
+        for number in numbers:
+            collector.add(number)
+        return collector.finish()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __getitem__(self, index: int) -> int:
+        return self._numbers[index]
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_left(self._numbers, number)
+        return at < len(self._numbers) and self._numbers[at] == number
+
+    def __eq__(self, other: object) -> bool:
+        return self._numbers == other._numbers if isinstance(other, NumberSet) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of every set that is compared by what it holds
+
+    def part(self, start: int, stop: int) -> list[int]:
+        """Return the numbers from one place to another."""
+        return self._numbers[start:stop].tolist()
+
+    def minus(self, other: NumberSet) -> NumberSet:
+        """Return the numbers that the other does not have."""
+        return NumberSet(_difference(self._numbers, other._numbers))
+
+    def common(self, other: NumberSet) -> NumberSet:
+        """Return the numbers that both have."""
+        return NumberSet(_intersection(self._numbers, other._numbers))
+
+    def plus(self, other: NumberSet) -> NumberSet:
+        """Return the numbers that either has."""
+        if not self or not other:
+            return self or other
+        return NumberSet(_each_once(merge(self._numbers, other._numbers)))
+
+    def to_bytes(self) -> bytes:
+        """Return what is the same for the same numbers on one machine."""
+        return self._numbers.tobytes()
+
+
+class Collector:
+    """Takes numbers as they come, in flat memory."""
+
+    def __init__(self) -> None:
+        self._fresh = array(_TYPE)
+        self._runs: list[array[int]] = []
+        self.taken = 0
+
+    def add(self, number: int) -> None:
+        """Take a number."""
+        self._fresh.append(number)
+        self.taken += 1
+        if len(self._fresh) >= RUN:
+            self._sort()
+
+    def finish(self) -> NumberSet:
+        """Return the numbers, each once; `taken` says how many there were with duplicates."""
+        self._sort()
+        runs, self._runs = self._runs, []
+        return NumberSet(runs[0] if len(runs) == 1 else _each_once(merge(*runs)))
+
+    def _sort(self) -> None:
+        if self._fresh:
+            self._runs.append(array(_TYPE, _each_once(iter(sorted(self._fresh)))))
+            self._fresh = array(_TYPE)
+
+
+def _each_once(ascending: Iterator[int]) -> Iterator[int]:
+    last = -1
+    for number in ascending:
+        if number != last:
+            yield number
+            last = number
+
+
+def _difference(left: array[int], right: array[int]) -> Iterator[int]:
+    others = iter(right)
+    other = next(others, -1)
+    for number in left:
+        while -1 < other < number:
+            other = next(others, -1)
+        if number != other:
+            yield number
+
+
+def _intersection(left: array[int], right: array[int]) -> Iterator[int]:
+    others = iter(right)
+    other = next(others, -1)
+    for number in left:
+        while -1 < other < number:
+            other = next(others, -1)
+        if number == other:
+            yield number
