@@ -87,6 +87,8 @@ def list_calls(
     _one_of_if_given(sort_by, ("created_at", "updated_at"), "sort_by")
     _one_of_if_given(order, ("asc", "desc"), "order")
     _one_of_if_given(version, CALLS_VERSIONS, "version")
+    if call_flow_events is not None:
+        checks.truth(call_flow_events, "call_flow_events")
     plain = {"created_at_start": created[0], "created_at_end": created[1], "sort_by": sort_by, "order": order}
     versioned = {
         "updated_at_start": updated[0],
