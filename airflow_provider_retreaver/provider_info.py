@@ -6,6 +6,13 @@ from typing import Any
 
 HOOK = "airflow_provider_retreaver.hooks.retreaver.RetreaverHook"
 INTEGRATION = "Retreaver"
+ASSETS = [
+    {
+        "schemes": ["retreaver"],
+        "handler": "airflow_provider_retreaver.assets.sanitize_uri",
+        "to_openlineage_converter": "airflow_provider_retreaver.assets.to_openlineage",
+    }
+]
 
 # The connection form. Airflow 3.2 and later read it from the provider's metadata, older ones ask the hook.
 HIDDEN_FIELDS = ["schema", "extra"]
@@ -79,7 +86,12 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": _modules("operators", "caps", "resources", "tags", "target_groups", "targets"),
+        "sensors": _modules("sensors", "calls", "caps", "number_pools", "targets"),
         "hooks": _modules("hooks", "retreaver"),
+        "triggers": _modules("triggers", "calls", "caps", "conditions"),
+        # Airflow 2.11 knows assets as datasets.
+        "asset-uris": ASSETS,
+        "dataset-uris": ASSETS,
         "connection-types": [
             {
                 "connection-type": "retreaver",

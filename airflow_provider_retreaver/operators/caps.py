@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_retreaver.assets import tell_outlets
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag, partial_failure, publish_partial
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
@@ -44,6 +45,8 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
     (rows of targets reset through a group also have `target_group_id`; `filled_after` is None where the reset was
     accepted and could not be read back; a dry run adds `would_reset`). When some fail, the others are still done, the
     result is still pushed, and the task fails naming those that failed.
+
+    Outlets that are assets of Retreaver get the number of resets and the targets' IDs as their event's `extra`.
 
     IDs may be numbers, texts, comma-separated texts, lists, templates or another task's result. An empty list means
     nobody; not giving any parameter means all targets, which needs `only_filled`.
@@ -131,6 +134,8 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
         if result["failed"]:
             publish_partial(context, result)
             raise partial_failure("reset", result, len(result["reset"]), result["failed"])
+        done = [row["id"] for row in result["reset"] if row.get("id") is not None]
+        tell_outlets(context, self.outlets, {"caps_reset": len(result["reset"]), "target_ids": done, "dry_run": dry_run})
         return result
 
     def _chosen(self) -> Chosen:

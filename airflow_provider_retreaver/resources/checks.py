@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -105,7 +105,7 @@ def span(
     last = None if end is None else moment(end, names[1])
     if first is None or last is None:
         return first, last
-    length = _instant(last) - _instant(first)
+    length = instant(last) - instant(first)
     if length <= timedelta(0):
         raise InvalidArgument(f"{names[1]} ({last}) must be after {names[0]} ({first}).")
     if most is not None and length >= most:
@@ -115,10 +115,9 @@ def span(
     return first, last
 
 
-def _instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text.upper().replace(" ", "T", 1))
-    from datetime import UTC
-
+def instant(text: str) -> datetime:
+    """Return the moment that an RFC 3339 text names; one without offset is UTC."""
+    found = datetime.fromisoformat(text.strip().upper().replace(" ", "T", 1))
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

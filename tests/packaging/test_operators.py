@@ -10,12 +10,12 @@ from tests.packaging.source import modules
 
 OPERATORS = [
     pytest.param(node, id=node.name)
-    for folder in ("operators",)
+    for folder in ("operators", "sensors")
     for tree in modules(folder).values()
     for node in ast.walk(tree)
     if isinstance(node, ast.ClassDef)
     and any(isinstance(part, ast.FunctionDef) and part.name == "__init__" for part in node.body)
-    and any(isinstance(base, ast.Name) and base.id.endswith("Operator") for base in node.bases)
+    and any(isinstance(base, ast.Name) and base.id.endswith(("Operator", "Sensor")) for base in node.bases)
 ]
 
 

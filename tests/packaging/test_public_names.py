@@ -17,6 +17,22 @@ NAMES = {
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
     "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},
+    "sensors.calls": {"RetreaverCallSensor", "RetreaverCallVolumeSensor"},
+    "sensors.caps": {"RetreaverCapFilledSensor"},
+    "sensors.number_pools": {"RetreaverNumberPoolSensor"},
+    "sensors.targets": {"RetreaverTargetIdleSensor"},
+    "triggers.calls": {"RetreaverCallVolumeEventTrigger", "RetreaverNewCallsEventTrigger"},
+    "triggers.caps": {"RetreaverCapFilledEventTrigger"},
+    "triggers.conditions": {"RetreaverConditionTrigger"},
+    "operators.resources": {
+        "RetreaverCreateOperator", "RetreaverDeleteOperator", "RetreaverGetOperator", "RetreaverListOperator",
+        "RetreaverUpdateOperator", "RetreaverUpsertOperator",
+    },
+    "operators.tags": {"RetreaverUpdateTagsOperator"},
+    "operators.target_groups": {"RetreaverUpdateTargetGroupOperator"},
+    "operators.targets": {
+        "RetreaverRestoreOperator", "RetreaverSetPausedOperator", "RetreaverUpdateBusinessHoursOperator",
+    },
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
@@ -25,6 +41,48 @@ PARAMETERS = {
     ("operators.caps", "RetreaverResetCapOperator"): {
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
     },
+    ("sensors.calls", "RetreaverCallVolumeSensor"): {"start", "end", "window", "at_least", "at_most", "filters"},
+    ("sensors.calls", "RetreaverCallSensor"): {"uuid", "status"},
+    ("sensors.caps", "RetreaverCapFilledSensor"): {
+        "target_id", "tid", "target_group_id", "cap", "at_least", "remaining", "match",
+    },
+    ("sensors.targets", "RetreaverTargetIdleSensor"): {"target_id", "tid", "target_group_id", "at_most", "match"},
+    ("sensors.number_pools", "RetreaverNumberPoolSensor"): {"number_pool_id", "cid", "afid", "below", "match"},
+    ("triggers.calls", "RetreaverNewCallsEventTrigger"): {
+        "since", "filters", "overlap", "retreaver_conn_id", "poll_interval",
+    },
+    ("operators.resources", "RetreaverListOperator"): {
+        "resource", "filters", "list_owner", "limit", "truncate", "destination",
+    },
+    ("operators.resources", "RetreaverGetOperator"): {
+        "resource", "resource_id", "customer_id", "list_owner", "missing_ok",
+    },
+    ("operators.resources", "RetreaverCreateOperator"): {
+        "resource", "attributes", "list_owner", "confirm", "state_path",
+    },
+    ("operators.resources", "RetreaverUpdateOperator"): {"resource", "resource_id", "customer_id", "attributes"},
+    ("operators.resources", "RetreaverUpsertOperator"): {
+        "resource", "resource_id", "customer_id", "attributes", "list_owner", "confirm",
+    },
+    ("operators.resources", "RetreaverDeleteOperator"): {
+        "resource", "resource_id", "customer_id", "list_owner", "confirm", "missing_ok",
+    },
+    ("operators.caps", "RetreaverSetCapsOperator"): {
+        "hard", "hourly", "daily", "monthly", "concurrency", "target_ids", "tids", "tag", "target_group_ids", "rows",
+    },
+    ("operators.targets", "RetreaverSetPausedOperator"): {
+        "paused", "target_ids", "tids", "target_group_ids", "tag", "only_filled", "keep_open",
+    },
+    ("operators.targets", "RetreaverUpdateBusinessHoursOperator"): {
+        "hours", "target_ids", "tids", "target_group_ids", "tag", "time_zone", "change_time_zone",
+    },
+    ("operators.targets", "RetreaverRestoreOperator"): {"snapshot_path", "parts", "overwrite"},
+    ("operators.tags", "RetreaverUpdateTagsOperator"): {
+        "add", "remove", "replace", "target_ids", "tids", "target_group_ids", "tag", "contact_ids", "contact_numbers",
+    },
+    ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): {"target_group_id", "add", "remove", "replace"},
+    ("operators.changes", "RetreaverChangeOperator"): {"max_changes", "state_path"},
+    ("operators.changes", "RetreaverSnapshotOperator"): {"snapshot_path", "overwrite_snapshot"},
     ("hooks.retreaver", "RetreaverHook"): {"retreaver_conn_id"},
 }  # fmt: skip
 
