@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.core.messages import Request, Response
 
 EXCERPT_LENGTH = 160
+# Bytes of an answer that are looked at for an excerpt.
+LOOKED_AT = 2_000
 
 
 class RetreaverError(Exception):
@@ -285,6 +287,13 @@ def _joined(messages: Any) -> str:
     if isinstance(messages, list):
         return ", ".join(str(message) for message in messages)
     return str(messages)
+
+
+def beginning(body: bytes) -> str:
+    """Return the beginning of a text from outside, up to the end of a word, so that no secret is cut in two."""
+    if len(body) > LOOKED_AT:
+        body = body[:LOOKED_AT].rpartition(b" ")[0]
+    return body.decode("utf-8", "replace")
 
 
 def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, RetreaverError, excerpt
+from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, RetreaverError, beginning, excerpt
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.routes import Routes
 
@@ -42,7 +42,7 @@ def json_body(request: Request, response: Response) -> Any:
     with suppress(ValueError):
         return response.json()
     kind = response.headers.get("content-type", "no content type").partition(";")[0]
-    shown = excerpt(response.body[:2000].decode("utf-8", "replace"))
+    shown = excerpt(beginning(response.body))
     raise protocol_error(
         request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {shown}' if shown else ''})"
     )

@@ -160,6 +160,12 @@ class Pages:
             raise self._incomplete(f"ended after {self._received} of the {page.total} rows that it says it has")
         return False
 
+    def must_be_read(self, first: Page) -> bool:
+        """Whether the list is counted only by reading it: there may be more, and page 1 does not say how much."""
+        if first.total is not None or first.last is not None:
+            return False
+        return first.next is not None or (not first.linked and len(first.rows) >= self.page_size)
+
     def _incomplete(self, what: str) -> ListingIncomplete:
         return ListingIncomplete(
             f"{self._request.label} {what}; the rows read are not the whole list. Try again later.",
@@ -207,11 +213,6 @@ class Pages:
 def last_to_count(first: Page) -> int | None:
     """Return the number of the page that must be read to count a list, None when the first one is enough."""
     return first.last if first.total is None and first.last is not None and first.last > 1 else None
-
-
-def must_be_read(first: Page) -> bool:
-    """Whether a list is counted only by reading it: there is more, and the first page does not say how much."""
-    return first.total is None and first.next is not None and last_to_count(first) is None
 
 
 def count_from(first: Page, last: Page | None) -> int:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
+from collections.abc import Awaitable, Callable
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
-from requests.utils import get_environ_proxies
 from yarl import URL
 
 from airflow_provider_retreaver.core.errors import ConnectionFailed
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, connection_failed
+from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, connection_failed, proxy_for
 
 
 class AsyncTransport(Protocol):
@@ -36,6 +34,7 @@ class AiohttpTransport:
     def __init__(self, settings: Settings) -> None:
         guard_library_logs("aiohttp.client", "aiohttp.internal")
         self._settings = settings
+        self._certificates = certificates(settings)
         self._session: aiohttp.ClientSession | None = None
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -46,17 +45,14 @@ class AiohttpTransport:
                 sock_read=self._settings.timeout,
             )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._settings.max_concurrency, ssl=self._certificates()),
+                connector=aiohttp.TCPConnector(limit=self._settings.max_concurrency, ssl=self._certificates),
                 timeout=limits,
+                middlewares=(_once,),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # The environment's proxies are looked up in `_proxy`: trusting it here would also read .netrc.
                 trust_env=False,
             )
         return self._session
-
-    def _certificates(self) -> ssl.SSLContext | bool:
-        verify = self._settings.verify
-        return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
 
     async def send(self, request: Request, wire: HttpRequest) -> Response:
         """Send a request and return its answer whatever its status.
@@ -64,32 +60,48 @@ class AiohttpTransport:
         :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
         """
         failure: ConnectionFailed
+        proxy = proxy_for(request, self._settings, wire.url)
         try:
             async with self._opened().request(
                 wire.method,
                 URL(wire.url, encoded=True),
                 headers=dict(wire.headers),
+                # A POST without a body would be called an octet stream.
+                skip_auto_headers=("Content-Type",),
                 data=wire.body,
                 allow_redirects=False,
-                proxy=self._proxy(wire.url),
+                proxy=proxy,
             ) as answer:
                 body = await answer.read()
-                headers = {name.lower(): value for name, value in answer.headers.items()}
+                # A header that comes twice is one list, as in `requests`.
+                headers = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
                 return Response(answer.status, headers, body)
         except (aiohttp.ClientError, TimeoutError) as error:
             failure = _described(request, error)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
 
-    def _proxy(self, url: str) -> str | None:
-        proxies = self._settings.proxies or get_environ_proxies(url)
-        return proxies.get(urlsplit(url).scheme)
-
     async def close(self) -> None:
         """Close the kept connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+) -> aiohttp.ClientResponse:
+    """Keep `aiohttp` from sending a request again by itself when a kept connection broke: the policy decides that.
+
+    A DELETE that it repeats unseen is answered 404, as if there had never been anything to delete.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        broken = aiohttp.ClientPayloadError()
+    raise broken
 
 
 def _described(request: Request, error: Exception) -> ConnectionFailed:

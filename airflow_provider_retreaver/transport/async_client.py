@@ -27,7 +27,7 @@ from airflow_provider_retreaver.core.operations import (
     VendorTime,
     Wait,
 )
-from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count, must_be_read
+from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
@@ -93,8 +93,13 @@ class AsyncRetreaverClient:
         :raises RetreaverError: when a page cannot be had; what came before it is then not the whole list.
         """
         rules = Pages(listing, self.settings)
+        async with aclosing(self._onward(rules, await self._page(rules, 1))) as pages:
+            async for page in pages:
+                yield page
+
+    async def _onward(self, rules: Pages, first: Page) -> AsyncGenerator[Page]:
         ahead: deque[asyncio.Task[Page]] = deque()
-        page: Page | None = rules.fresh(await self._page(rules, 1))
+        page = rules.fresh(first)
         following, rows = 2, 0
         try:
             while page is not None:
@@ -128,8 +133,8 @@ class AsyncRetreaverClient:
         """
         rules = Pages(listing, self.settings)
         first = await self._page(rules, 1)
-        if must_be_read(first):
-            return sum([len(page.rows) async for page in self.pages(listing)])
+        if rules.must_be_read(first):
+            return sum([len(page.rows) async for page in self._onward(rules, first)])
         far = last_to_count(first)
         return count_from(first, await self._page(rules, far) if far else None)
 

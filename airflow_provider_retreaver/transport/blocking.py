@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ssl
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
-from airflow_provider_retreaver.core.errors import ConnectionFailed
+from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection
+from airflow_provider_retreaver.core.extras import is_proxy
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
@@ -37,6 +40,13 @@ class _OnlyOurCredentials(AuthBase):
         return prepared
 
 
+class _Session(requests.Session):
+    """Leaves a redirect's target alone: `requests` would prepare the next request, key and all."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the library's signature
+        return None
+
+
 class RequestsTransport:
     """One `requests` session with as many kept connections as there are requests at once.
 
@@ -47,14 +57,14 @@ class RequestsTransport:
     """
 
     def __init__(self, settings: Settings) -> None:
-        guard_library_logs("urllib3.connectionpool", "urllib3.util.retry", "requests", "charset_normalizer")
+        guard_library_logs("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry", "requests")
+        certificates(settings)
         self._timeout = (min(CONNECT_TIMEOUT, settings.timeout), settings.timeout)
-        self._session = requests.Session()
+        self._settings = settings
+        self._session = _Session()
         self._session.auth = _OnlyOurCredentials()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.verify = settings.verify
-        if settings.proxies:
-            self._session.proxies.update(settings.proxies)
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=settings.max_concurrency, pool_block=False)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -65,6 +75,7 @@ class RequestsTransport:
         :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
         """
         failure: ConnectionFailed
+        proxy = proxy_for(request, self._settings, wire.url)
         try:
             answer = self._session.request(
                 wire.method,
@@ -73,13 +84,14 @@ class RequestsTransport:
                 data=wire.body,
                 timeout=self._timeout,
                 allow_redirects=False,
+                # All of them, since `requests` fills those that are missing from the environment.
+                proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
             )
         except requests.exceptions.RequestException as error:
             failure = _described(request, error)
         else:
-            return Response(
-                answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content
-            )
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            return Response(answer.status_code, headers, answer.content)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
 
@@ -107,6 +119,45 @@ def _described(request: Request, error: requests.exceptions.RequestException) ->
 def _reason(error: requests.exceptions.RequestException) -> BaseException | None:
     cause = error.args[0] if error.args else None
     return cause.reason if isinstance(cause, MaxRetryError) else None
+
+
+def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
+    """Return the URL of the proxy to use: the connection's, or where it says nothing the environment's.
+
+    :raises ConnectionFailed: when it is one that the clients cannot use.
+    """
+    proxies = get_environ_proxies(url) if settings.proxies is None else dict(settings.proxies)
+    found = select_proxy(url, proxies)
+    if not found:
+        return None
+    proxy = found if "://" in found else f"http://{found}"
+    if not is_proxy(proxy):
+        raise ConnectionFailed(
+            f"{request.label} was not sent: the environment's proxy is no http(s) URL; set the extra proxies.",
+            method=request.method,
+            path=request.path,
+            sent=False,
+            final=True,
+        )
+    return proxy
+
+
+def certificates(settings: Settings) -> ssl.SSLContext | bool:
+    """Return how certificates are checked: with the extra `verify`'s bundle (a file or folder), as usual, or not.
+
+    :raises InvalidConnection: when the bundle cannot be read.
+    """
+    bundle = settings.verify
+    if not isinstance(bundle, str):
+        return bundle
+    try:
+        folder = Path(bundle).is_dir()
+        return ssl.create_default_context(cafile=None if folder else bundle, capath=bundle if folder else None)
+    except (OSError, ValueError):
+        raise InvalidConnection(
+            f"Connection {settings.connection!r}: extra 'verify' must be true, false or the path of a file or folder "
+            f"of certificates, and this one cannot be read."
+        ) from None
 
 
 def connection_failed(

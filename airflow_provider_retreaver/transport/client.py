@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -27,9 +27,10 @@ from airflow_provider_retreaver.core.operations import (
     VendorTime,
     Wait,
 )
-from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count, must_be_read
+from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.ahead import Ahead
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
 from airflow_provider_retreaver.transport.vendor_clock import clock_of
@@ -96,10 +97,13 @@ class RetreaverClient:
         :raises RetreaverError: when a page cannot be had; what came before it is then not the whole list.
         """
         rules = Pages(listing, self.settings)
+        yield from self._onward(rules, self._page(rules, 1))
+
+    def _onward(self, rules: Pages, first: Page) -> Iterator[Page]:
         most = self.settings.max_concurrency
         with ThreadPoolExecutor(most, thread_name_prefix="retreaver-pages") as pool:
             ahead: deque[Future[Page]] = deque()
-            page: Page | None = rules.fresh(self._page(rules, 1))
+            page = rules.fresh(first)
             following, rows = 2, 0
             try:
                 while page is not None:
@@ -123,6 +127,15 @@ class RetreaverClient:
         for page in self.pages(listing):
             yield from page.rows
 
+    def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
+        """Do what is named as long as something is, `max_concurrency` at once, and yield the results in order.
+
+        :param following: names the next operation or procedure, None when there is nothing to do; it is asked again
+            whenever one has ended. Called from several threads, one at a time.
+        :raises RetreaverError: in the place of the result that failed.
+        """
+        return Ahead(self.run, following, self.settings.max_concurrency).results()
+
     def count(self, listing: Listing) -> int:
         """Return the number of rows of a listing in two requests at most, however long it is.
 
@@ -130,8 +143,8 @@ class RetreaverClient:
         """
         rules = Pages(listing, self.settings)
         first = self._page(rules, 1)
-        if must_be_read(first):
-            return sum(len(page.rows) for page in self.pages(listing))
+        if rules.must_be_read(first):
+            return sum(len(page.rows) for page in self._onward(rules, first))
         far = last_to_count(first)
         return count_from(first, self._page(rules, far) if far else None)
 

@@ -1,0 +1,71 @@
+"""Doing many operations at once and handing out their results in order, in bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from airflow_provider_retreaver.core.operations import Operation, Procedure
+
+T = TypeVar("T")
+Work = Operation[T] | Procedure[T]
+
+# A result that waits to be handed out, because one before it is tried again, takes memory: so many may.
+MOST_WAITING = 16
+
+
+class Ahead(Generic[T]):
+    """Operations under way, in the order in which they were named.
+
+    What is to be done next is asked for whenever there is room: also when an operation has just ended and nobody has
+    taken its result yet, so that what its answer said can decide what is asked for next.
+
+    :param run: does one operation or procedure; called from several threads.
+    :param following: names the next operation, None while (or since) there is nothing to do.
+    :param most: operations at once.
+    """
+
+    def __init__(self, run: Callable[[Work[T]], T], following: Callable[[], Work[T] | None], most: int) -> None:
+        self._run = run
+        self._following = following
+        self._most = most
+        self._room = most + min(most, MOST_WAITING)
+        self._queue: deque[Future[T]] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def results(self) -> Generator[T]:
+        """Yield the results in order; the error of an operation is raised in its place.
+
+        :raises RetreaverError: the tree in `core.errors` says which.
+        """
+        with ThreadPoolExecutor(self._most, thread_name_prefix="retreaver-ahead") as pool:
+            try:
+                self._fill(pool)
+                while self._queue:
+                    result = self._queue[0].result()
+                    with self._lock:
+                        self._queue.popleft()
+                    self._fill(pool)
+                    yield result
+                    self._fill(pool)
+            finally:
+                with self._lock:
+                    self._closed = True
+                for future in self._queue:
+                    future.cancel()
+
+    def _fill(self, pool: ThreadPoolExecutor) -> None:
+        added = []
+        with self._lock:
+            while not self._closed and len(self._queue) < self._room:
+                operation = self._following()
+                if operation is None:
+                    break
+                added.append(pool.submit(self._run, operation))
+                self._queue.append(added[-1])
+        for future in added:
+            future.add_done_callback(lambda _: self._fill(pool))
