@@ -170,6 +170,7 @@ def test_the_example_dag(airflow_lab, running_sandbox, project):
     result = airflow_lab.run_dag(
         project / "example_dags" / "retreaver_nightly_cap_reset.py",
         connections={"retreaver_default": account.connection()},
+        retries=False,
     )
     assert result.exit_code == 0, result.output
     assert {row[0] for row in reset(result, "reset_full_caps")} == full
@@ -188,6 +189,7 @@ def test_the_example_dag_comes_too_late(airflow_lab, running_sandbox, project):
     result = airflow_lab.run_dag(
         project / "example_dags" / "retreaver_nightly_cap_reset.py",
         connections={"retreaver_default": account.connection()},
+        retries=False,
         logical_date=datetime.now(UTC) - timedelta(days=10),
     )
     assert result.states == {"reset_full_caps": "skipped", "report": "success"}, result.output
