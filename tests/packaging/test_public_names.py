@@ -80,7 +80,9 @@ PARAMETERS = {
     ("operators.tags", "RetreaverUpdateTagsOperator"): {
         "add", "remove", "replace", "target_ids", "tids", "target_group_ids", "tag", "contact_ids", "contact_numbers",
     },
-    ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): {"target_group_id", "add", "remove", "replace"},
+    ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): {
+        "target_group_id", "add", "remove", "replace",
+    },
     ("operators.changes", "RetreaverChangeOperator"): {"max_changes", "state_path"},
     ("operators.changes", "RetreaverSnapshotOperator"): {"snapshot_path", "overwrite_snapshot"},
     ("hooks.retreaver", "RetreaverHook"): {"retreaver_conn_id"},
