@@ -1,0 +1,109 @@
+"""Reading pages of the call log without unpacking the calls: what is only passed on is not parsed twice.
+
+A page of 100 calls is some 300 kB of JSON. Of every call only its identity and its times are read; the rest stays the
+bytes that the vendor sent until somebody wants a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.operations import Row, protocol_error
+from airflow_provider_retreaver.core.paging import link_pages
+
+
+class CallKeys(msgspec.Struct, gc=False):
+    """What is read of every call; times are RFC 3339 texts as the vendor wrote them."""
+
+    uuid: str
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class _Wrapped(msgspec.Struct, gc=False):
+    call: msgspec.Raw
+
+
+_WRAPPED = msgspec.json.Decoder(list[_Wrapped])
+_BARE = msgspec.json.Decoder(list[msgspec.Raw])
+_KEYS = msgspec.json.Decoder(CallKeys)
+_ROWS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page of calls as it came.
+
+    :param number: of the page, counted from 1.
+    :param raws: each call's JSON object, without the envelope and without line breaks.
+    :param keys: each call's identity and times, in the same order.
+    :param next: number of the page that follows, as far as the answer says it.
+    :param last: number of the last page, as far as the answer says it.
+    :param linked: whether the answer told about other pages at all.
+    """
+
+    number: int
+    raws: Sequence[msgspec.Raw | bytes]
+    keys: Sequence[CallKeys]
+    next: int | None
+    last: int | None
+    linked: bool
+
+    @property
+    def uuids(self) -> list[str]:
+        """The identities of its calls in order."""
+        return [key.uuid for key in self.keys]
+
+
+def read_answer(number: int, request: Request, response: Response) -> Answer:
+    """Read one page of calls, wrapped (`{"call": {…}}`) or bare.
+
+    :raises ProtocolError: when it is not JSON, not a list of calls, or a call has no `uuid`.
+    """
+    raws = _raws(request, response)
+    keys: list[CallKeys] | None = None
+    with suppress(msgspec.DecodeError):
+        keys = [_KEYS.decode(raw) for raw in raws]
+    if keys is None:
+        raise protocol_error(request, response, "holds a call without a 'uuid', or one that is no call")
+    relations = link_pages(response.headers.get("link", ""))
+    return Answer(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations))
+
+
+def _raws(request: Request, response: Response) -> Sequence[msgspec.Raw | bytes]:
+    found: list[msgspec.Raw] | None = None
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+        if not response.body.isascii():
+            response.body.decode()  # what is passed on unread must be sound all the same
+        try:
+            found = [row.call for row in _WRAPPED.decode(response.body)]
+        except msgspec.ValidationError:
+            found = [_unwrapped(raw) for raw in _BARE.decode(response.body)]
+    if found is None:
+        raise _no_calls(request, response)
+    if b"\n" not in response.body and b"\r" not in response.body:
+        return found
+    return [msgspec.json.format(bytes(raw), indent=-1) for raw in found]
+
+
+def _unwrapped(raw: msgspec.Raw) -> msgspec.Raw:
+    with suppress(msgspec.ValidationError):
+        return msgspec.json.decode(raw, type=_Wrapped).call
+    return raw
+
+
+def _no_calls(request: Request, response: Response) -> ProtocolError:
+    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    return protocol_error(request, response, f"is not a JSON array of calls ({kind}, {len(response.body)} bytes)")
+
+
+def as_rows(raws: Sequence[msgspec.Raw | bytes]) -> list[Row]:
+    """Return calls as dictionaries."""
+    return [_ROWS.decode(raw) for raw in raws]
