@@ -15,6 +15,8 @@ class Aim(ABC):
 
     # Whether what is wanted depends on what is: such a change must not be worked out twice.
     relative = False
+    # Whether sending it over somebody else's change would lose that change unnoticed.
+    replaces = False
 
     @abstractmethod
     def view(self, row: Row) -> View:

@@ -150,7 +150,7 @@ class CapsAim(Aim):
 
     def __init__(self, caps: NewCaps) -> None:
         self._caps = caps
-        self.relative = any(cap.by is not None for cap in caps.values())
+        self.relative = self.replaces = any(cap.by is not None for cap in caps.values())
 
     def view(self, row: Row) -> View:
         """Return all five caps as `hard_cap` and so on."""

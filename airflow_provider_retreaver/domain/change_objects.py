@@ -134,7 +134,9 @@ class ChangeObjects:
         self._record.plan.update({edit.key: self._planned(edit) for edit in edits})
         self._note()
         for first in range(0, len(edits), BATCH):
-            yield from self._do(edits[first : first + BATCH])
+            batch = edits[first : first + BATCH]
+            # The first of many were read just now, the last of them perhaps minutes ago.
+            yield from self._do((yield from self._still_so(batch)) if first else batch)
             self._note()
         return self.result()
 
@@ -201,6 +203,25 @@ class ChangeObjects:
             log.warning("Without dry_run this would be refused: %s", error)
 
     # -- doing
+
+    def _still_so(self, batch: Sequence[Edit]) -> Procedure[list[Edit]]:
+        """Return the edits that nobody's change since the reading has made wrong; the others fail."""
+        asked = [edit for edit in batch if edit.aim.replaces]
+        outcomes = yield from together([_get(edit.key) for edit in asked])
+        changed: set[str] = set()
+        for edit, outcome in zip(asked, outcomes, strict=True):
+            try:
+                # One that cannot be read now is the vendor's to refuse.
+                now = edit.view if outcome.error is not None else edit.aim.view(outcome.value or {})
+            except RetreaverError as odd:
+                changed.add(edit.key)
+                self._report.fail(edit.key, f"{odd} Nothing was sent to it.")
+                continue
+            if others := differences(edit.view, now):
+                changed.add(edit.key)
+                told = "; ".join(map(str, others))
+                self._report.fail(edit.key, f"Somebody changed it after it was read: {told}. Nothing was sent to it.")
+        return [edit for edit in batch if edit.key not in changed]
 
     def _do(self, batch: Sequence[Edit]) -> Procedure[None]:
         outcomes: list[Outcome[Row]] = yield Together([_update(edit.key, edit.body) for edit in batch])

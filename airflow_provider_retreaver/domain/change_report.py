@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.secrets import redact
 from airflow_provider_retreaver.domain.mirror import Change
 from airflow_provider_retreaver.domain.naming import describe, told
 
@@ -44,6 +45,7 @@ class ChangeReport:
 
     def fail(self, key: str, sentence: str) -> None:
         """Report an object that is not as it was wanted, or not provably."""
+        sentence = redact(sentence)
         log.error("Failed: %s: %s", self.called(key), sentence)
         self._lists["failed"].append(self._name(key) | {"error": sentence})
 
@@ -53,7 +55,9 @@ class ChangeReport:
 
     def _fields(self, key: str, changes: Sequence[Change]) -> list[dict[str, Any]]:
         name = self._name(key)
-        return [name | {"field": one.field, "before": one.before, "after": one.after} for one in changes]
+        return [
+            name | {"field": one.field, "before": _clean(one.before), "after": _clean(one.after)} for one in changes
+        ]
 
     def _name(self, key: str) -> dict[str, Any]:
         kind, _, rest = key.partition(" ")
@@ -65,4 +69,11 @@ class ChangeReport:
 
 
 def _lines(changes: Sequence[Change]) -> str:
-    return "; ".join(map(str, changes))
+    return redact("; ".join(map(str, changes)))
+
+
+def _clean(value: Any) -> Any:
+    """Return a value without a key that somebody may have pasted into a tag."""
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return redact(value) if isinstance(value, str) else value

@@ -60,6 +60,8 @@ class AllMembersAim(Aim):
     :param members: target IDs.
     """
 
+    replaces = True
+
     def __init__(self, members: Sequence[int]) -> None:
         self._members = sorted(members)
 

@@ -163,6 +163,7 @@ class RestoreAim(Aim):
         self._entry = entry
         self._parts = parts
         self._overwrite = overwrite
+        self.replaces = not overwrite
 
     def view(self, row: Row) -> View:
         """Return the fields of the parts that are put back."""

@@ -21,6 +21,8 @@ class TagsAim(Aim):
     :param kind: `target` or `contact`, for errors.
     """
 
+    replaces = True
+
     def __init__(self, edit: tags.TagEdit, kind: str) -> None:
         self._edit = edit
         self._kind = kind

@@ -291,14 +291,17 @@ def test_dry_run(account, tmp_path, value, caplog):
     assert not path.exists()
 
 
-def test_a_key_in_a_name_stays_hidden(account, caplog):
-    """A key that somebody has pasted into a name appears neither in the result nor in the log."""
-    id_ = account.target(f"Pasted {KEY} here")
+def test_a_pasted_key_stays_hidden(account, caplog):
+    """A key that somebody has pasted into a name or a tag appears neither in the result nor in the log."""
+    id_ = account.target(f"Pasted {KEY} here", tag_list=f"<<<note:{KEY}>>>")
     with caplog.at_level(logging.DEBUG):
-        result = perform(RetreaverSetPausedOperator, paused=True, target_ids=id_)
+        result = perform(RetreaverUpdateTagsOperator, add="a:b", target_ids=id_)
+        with pytest.raises(PartialFailure) as caught:
+            perform(RetreaverUpdateTagsOperator, add=[f"a:{index}" for index in range(100)], target_ids=id_)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider_retreaver")]
     assert any(line.startswith(f"Changed target {id_}") for line in ours)
-    assert "s3cr3t" not in json.dumps([result, ours])
+    assert read(account, id_)["tag_values"][0]["value"] == KEY
+    assert "s3cr3t" not in json.dumps([result, ours, str(caught.value), caught.value.result])
 
 
 # -- pause

@@ -546,6 +546,23 @@ def test_many_targets_are_read_by_listing(vendor):
     assert [path for _, path, _ in vendor.sent[:first_write]] == ["/targets.json"] * 3
 
 
+def test_many_are_looked_at_again_before_they_are_replaced(vendor):
+    """What somebody puts on while others are being changed is not lost: that target fails, and a retry does it."""
+    ids = [vendor.target() for _ in range(30)]
+    task = tags_task(lambda: find_targets(Chosen(ids=ids), NEEDED), add="a:1")
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.change(ids[-1], tag_list="<<<b:2>>>"))
+    result = run(vendor, task)
+    assert len(result["changed"]) == 29
+    assert len(vendor.writes()) == 29
+    assert "Somebody changed it after it was read: tags none -> b:2. Nothing was sent" in errors(result)[ids[-1]]
+    assert told(run(vendor, task)) == [(ids[-1], "tags", ["b:2"], ["a:1", "b:2"])]
+    odd = tags_task(lambda: find_targets(Chosen(ids=ids), NEEDED), add="c:3")
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.fault(
+        f"/targets/{ids[-1]}.json", method="GET", status=200, body={"target": {"id": ids[-1]}}))  # fmt: skip
+    result = run(vendor, odd)
+    assert (len(result["changed"]), "without 'tag_values'" in errors(result)[ids[-1]]) == (29, True)
+
+
 def test_protocol_errors_name_the_object(vendor):
     """A group without members cannot be judged, and says so."""
     group = vendor.group([])
