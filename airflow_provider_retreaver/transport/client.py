@@ -31,7 +31,6 @@ from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last
 from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.ahead import Ahead
-from airflow_provider_retreaver.transport.ahead import Ahead
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
 from airflow_provider_retreaver.transport.vendor_clock import clock_of
@@ -127,15 +126,6 @@ class RetreaverClient:
         """Yield the rows of a listing, each once, page by page as they are wanted."""
         for page in self.pages(listing):
             yield from page.rows
-
-    def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
-        """Do what is named as long as something is, `max_concurrency` at once, and yield the results in order.
-
-        :param following: names the next operation or procedure, None when there is nothing to do; it is asked again
-            whenever one has ended. Called from several threads, one at a time.
-        :raises RetreaverError: in the place of the result that failed.
-        """
-        return Ahead(self.run, following, self.settings.max_concurrency).results()
 
     def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
         """Do what is named as long as something is, `max_concurrency` at once, and yield the results in order.
