@@ -8,8 +8,7 @@ twice nor forgets what it has done), send, read back. What an operator brings of
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import (
@@ -20,62 +19,17 @@ from airflow_provider_retreaver.core.errors import (
     PermissionDenied,
     RetreaverError,
 )
-from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
-from airflow_provider_retreaver.domain.aims import Aim
+from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.change_report import ChangeReport
+from airflow_provider_retreaver.domain.edits import Edit, Task, get_object, update_object
 from airflow_provider_retreaver.domain.mirror import Change, MaxChanges, View, differences, shown
 from airflow_provider_retreaver.domain.record import Record
 from airflow_provider_retreaver.domain.targets import together
-from airflow_provider_retreaver.resources import contacts, target_groups, targets
 
 log = logging.getLogger(__name__)
 
 # Changes between two notes of what was done.
 BATCH = 20
-
-
-@dataclass(slots=True)
-class FoundObjects:
-    """What is to be looked at.
-
-    :param rows: objects by key (`target 3`, `group 5`, `contact 7`).
-    :param errors: of those that could not be read, by key.
-    """
-
-    rows: dict[str, Row] = field(default_factory=dict)
-    errors: dict[str, RetreaverError] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What is to be sent about one object."""
-
-    key: str
-    row: Row
-    aim: Aim
-    view: View
-    changes: list[Change]
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What an operator means to do.
-
-    :param find: reads the objects.
-    :param aim: what is wanted of an object, by key and row.
-    :param counted: what `max_changes` counts, e.g. `targets`.
-    :param guard: refuses edits that must not be made together.
-    :param prepare: is done before the first of the edits is sent.
-    :param relative: whether some change depends on what is, so that doing it twice would be wrong.
-    """
-
-    find: Callable[[], Procedure[FoundObjects]]
-    aim: Callable[[str, Row], Aim]
-    counted: str = "targets"
-    guard: Callable[[Sequence[Edit]], Procedure[None]] | None = None
-    prepare: Callable[[Sequence[Edit]], Procedure[None]] | None = None
-    relative: bool = False
 
 
 class ChangeObjects:
@@ -207,7 +161,7 @@ class ChangeObjects:
     def _still_so(self, batch: Sequence[Edit]) -> Procedure[list[Edit]]:
         """Return the edits that nobody's change since the reading has made wrong; the others fail."""
         asked = [edit for edit in batch if edit.aim.replaces]
-        outcomes = yield from together([_get(edit.key) for edit in asked])
+        outcomes = yield from together([get_object(edit.key) for edit in asked])
         changed: set[str] = set()
         for edit, outcome in zip(asked, outcomes, strict=True):
             try:
@@ -224,7 +178,7 @@ class ChangeObjects:
         return [edit for edit in batch if edit.key not in changed]
 
     def _do(self, batch: Sequence[Edit]) -> Procedure[None]:
-        outcomes: list[Outcome[Row]] = yield Together([_update(edit.key, edit.body) for edit in batch])
+        outcomes: list[Outcome[Row]] = yield Together([update_object(edit.key, edit.body) for edit in batch])
         self._stop_if_refused(batch, outcomes)
         sent: list[tuple[Edit, RetreaverError | None]] = []
         for edit, outcome in zip(batch, outcomes, strict=True):
@@ -232,7 +186,7 @@ class ChangeObjects:
                 self._report.fail(edit.key, str(outcome.error))
             else:
                 sent.append((edit, outcome.error))
-        read = yield from together([_get(edit.key) for edit, _ in sent])
+        read = yield from together([get_object(edit.key) for edit, _ in sent])
         for (edit, error), outcome in zip(sent, read, strict=True):
             if outcome.error is not None:
                 lead = f"{error} It" if error else "The change was accepted, but it"
@@ -306,17 +260,3 @@ def _refuse_foreign(planned: Sequence[Change], view: View) -> None:
                 f"{shown(view.get(one.field))} now: somebody else changed it, so that a relative change has lost its "
                 f"base. Nothing was sent; start a new run to change it from there."
             )
-
-
-def _get(key: str) -> Operation[Row]:
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return target_groups.get_target_group(id_)
-    return contacts.get_contact(id=id_) if kind == "contact" else targets.get_target(id=id_)
-
-
-def _update(key: str, body: Mapping[str, Any]) -> Operation[Row]:
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return target_groups.update_target_group(body, id=id_)
-    return contacts.update_contact(body, id=id_) if kind == "contact" else targets.update_target(body, id=id_)

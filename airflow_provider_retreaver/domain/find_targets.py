@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.change_objects import FoundObjects
+from airflow_provider_retreaver.domain.edits import FoundObjects
 from airflow_provider_retreaver.domain.selection import Chosen
 from airflow_provider_retreaver.domain.targets import all_targets, read_by_tid, read_targets, together
 from airflow_provider_retreaver.resources import target_groups

@@ -9,7 +9,7 @@ from airflow_provider_retreaver.core.errors import ChangeRefused, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row, require
 from airflow_provider_retreaver.domain.aims import Aim, owner
 from airflow_provider_retreaver.domain.caps import any_full
-from airflow_provider_retreaver.domain.change_objects import Edit
+from airflow_provider_retreaver.domain.edits import Edit
 from airflow_provider_retreaver.domain.mirror import View
 from airflow_provider_retreaver.domain.targets import read_targets
 from airflow_provider_retreaver.resources import target_groups

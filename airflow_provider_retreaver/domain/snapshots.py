@@ -23,7 +23,7 @@ from airflow_provider_retreaver.domain.aims import Aim, owner
 from airflow_provider_retreaver.domain.business_hours import DAYS, Hours, open_spans, rows_for, rows_of
 from airflow_provider_retreaver.domain.cap_changes import CapsAim, caps_body
 from airflow_provider_retreaver.domain.caps import TYPES
-from airflow_provider_retreaver.domain.change_objects import Edit
+from airflow_provider_retreaver.domain.edits import Edit
 from airflow_provider_retreaver.domain.hours_changes import ZONE, changed_rows, replaced_rows
 from airflow_provider_retreaver.domain.mirror import View, changed_by_others
 from airflow_provider_retreaver.domain.naming import told

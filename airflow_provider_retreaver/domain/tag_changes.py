@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_retreaver.core.operations import Operation, Procedure, Row, require
 from airflow_provider_retreaver.domain import tags
 from airflow_provider_retreaver.domain.aims import Aim, owner
-from airflow_provider_retreaver.domain.change_objects import FoundObjects
+from airflow_provider_retreaver.domain.edits import FoundObjects
 from airflow_provider_retreaver.domain.mirror import View
 from airflow_provider_retreaver.domain.targets import together
 from airflow_provider_retreaver.resources import contacts

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
+from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag, partial_failure, publish_partial
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.change_objects import ChangeObjects, Task
-    from airflow_provider_retreaver.domain.selection import Chosen
+    from airflow_provider_retreaver.domain.change_objects import ChangeObjects
+    from airflow_provider_retreaver.domain.edits import Task
     from airflow_provider_retreaver.operators.snapshot_files import SnapshotFile
-
-Ids = str | int | Iterable[str | int]
 
 
 class RetreaverChangeOperator(RetreaverWriteOperator):
@@ -135,28 +133,3 @@ class RetreaverSnapshotOperator(RetreaverChangeOperator):
         return SnapshotFile.claim(
             self.snapshot_path, context, overwrite=flag(self.overwrite_snapshot, "overwrite_snapshot")
         )
-
-
-def chosen_targets(
-    target_ids: Any, tids: Any, target_group_ids: Any, tag: Any, *, only_filled: bool | None = None
-) -> Chosen:
-    """Read which targets an operator means; a group stands for its members.
-
-    :param only_filled: whether only full ones are meant, which may stand alone; None where there is no such choice.
-    :raises InvalidArgument: when nothing says which.
-    """
-    from airflow_provider_retreaver.domain.selection import Chosen, Tag, ids, texts
-
-    chosen = Chosen(
-        ids=ids(target_ids, "target_ids"),
-        tids=texts(tids, "tids"),
-        groups=ids(target_group_ids, "target_group_ids"),
-        tag=Tag.parse(tag),
-        only_filled=bool(only_filled),
-    )
-    if chosen.everything and not only_filled:
-        more = ", or set only_filled=True for the full ones" if only_filled is not None else ""
-        raise InvalidArgument(
-            f"Nothing says which targets to change; give target_ids, tids, target_group_ids or tag{more}."
-        )
-    return chosen

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.changes import Ids, RetreaverSnapshotOperator
+from airflow_provider_retreaver.operators.changes import RetreaverSnapshotOperator
+from airflow_provider_retreaver.operators.choice import Ids
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
     from airflow_provider_retreaver.domain.cap_changes import NewCaps
-    from airflow_provider_retreaver.domain.change_objects import FoundObjects, Task
+    from airflow_provider_retreaver.domain.edits import FoundObjects, Task
+    from airflow_provider_retreaver.domain.selection import Chosen
 
 Cap = int | str | None
 CapRows = str | Sequence[Mapping[str, Any]] | Mapping[Any, Mapping[str, Any]]
@@ -87,8 +89,9 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
         from airflow_provider_retreaver.domain.cap_changes import CapsAim, parse_rows
-        from airflow_provider_retreaver.domain.change_objects import Task
+        from airflow_provider_retreaver.domain.edits import Task
         from airflow_provider_retreaver.domain.selection import Chosen
+        from airflow_provider_retreaver.domain.snapshots import NEEDED
 
         if self.rows is None:
             chosen, caps = self._one_for_many()
@@ -108,14 +111,14 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
             raise InvalidArgument("snapshot_path keeps targets, not target groups; set the groups' caps without it.")
         relative = any(cap.by is not None for new in (caps, *each.values()) for cap in new.values())
         return Task(
-            find=lambda: _find(chosen),
+            find=lambda: _find(chosen, (*(NEEDED if file else ("caps",)), "concurrency_cap")),
             aim=lambda key, row: CapsAim(caps if self.rows is None else _own(each, key, row)),
             counted="targets and groups",
             prepare=file.take if file else None,
             relative=relative,
         )
 
-    def _one_for_many(self) -> tuple[Any, NewCaps]:
+    def _one_for_many(self) -> tuple[Chosen, NewCaps]:
         from airflow_provider_retreaver.domain.selection import Chosen, Tag, ids, texts
 
         caps = self._caps()
@@ -154,13 +157,13 @@ def _own(each: Mapping[str, NewCaps], key: str, row: Mapping[str, Any]) -> NewCa
     return found[0]
 
 
-def _find(chosen: Any) -> Procedure[FoundObjects]:
+def _find(chosen: Chosen, needed: Sequence[str]) -> Procedure[FoundObjects]:
     """Read targets and groups, where a group stands for itself."""
     from dataclasses import replace
 
     from airflow_provider_retreaver.domain.find_targets import find_groups, find_targets
 
-    found = yield from find_targets(replace(chosen, groups=None), ("caps", "concurrency_cap"))
+    found = yield from find_targets(replace(chosen, groups=None), needed)
     groups = yield from find_groups(chosen.groups or ())
     found.rows.update(groups.rows)
     found.errors.update(groups.errors)

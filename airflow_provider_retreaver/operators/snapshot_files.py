@@ -16,7 +16,7 @@ from airflow_provider_retreaver.resources.companies import get_active_company
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_provider_retreaver.domain.change_objects import Edit
+    from airflow_provider_retreaver.domain.edits import Edit
 
 
 class SnapshotFile:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.changes import Ids, RetreaverChangeOperator, chosen_targets
+from airflow_provider_retreaver.operators.changes import RetreaverChangeOperator
+from airflow_provider_retreaver.operators.choice import Ids, chosen_targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.change_objects import Task
+    from airflow_provider_retreaver.domain.edits import Task
 
 Tags = str | Iterable[str] | Mapping[str, Any]
 
@@ -75,7 +76,7 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.change_objects import Task
+        from airflow_provider_retreaver.domain.edits import Task
         from airflow_provider_retreaver.domain.find_targets import find_targets
         from airflow_provider_retreaver.domain.selection import ids, texts
         from airflow_provider_retreaver.domain.tag_changes import TagsAim, find_contacts

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.changes import Ids, RetreaverChangeOperator
+from airflow_provider_retreaver.operators.changes import RetreaverChangeOperator
+from airflow_provider_retreaver.operators.choice import Ids
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.aims import Aim
-    from airflow_provider_retreaver.domain.change_objects import Task
+    from airflow_provider_retreaver.domain.edits import Task
 
 
 class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
@@ -52,7 +53,7 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.change_objects import Task
+        from airflow_provider_retreaver.domain.edits import Task
         from airflow_provider_retreaver.domain.find_targets import find_groups
         from airflow_provider_retreaver.domain.selection import ids
 

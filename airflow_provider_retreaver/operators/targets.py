@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.base import flag
-from airflow_provider_retreaver.operators.changes import (
-    Ids,
-    RetreaverChangeOperator,
-    RetreaverSnapshotOperator,
-    chosen_targets,
-)
+from airflow_provider_retreaver.operators.changes import RetreaverChangeOperator, RetreaverSnapshotOperator
+from airflow_provider_retreaver.operators.choice import NOT_GIVEN, Ids, chosen_targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.change_objects import FoundObjects, Task
+    from airflow_provider_retreaver.domain.edits import FoundObjects, Task
     from airflow_provider_retreaver.domain.snapshots import Snapshot
 
 SaidDay = str | Iterable[str]
@@ -53,10 +49,10 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         self,
         *,
         paused: bool | str,
-        target_ids: Ids | None = None,
-        tids: Ids | None = None,
-        target_group_ids: Ids | None = None,
-        tag: str | Mapping[str, str] | None = None,
+        target_ids: Ids | None = NOT_GIVEN,
+        tids: Ids | None = NOT_GIVEN,
+        target_group_ids: Ids | None = NOT_GIVEN,
+        tag: str | Mapping[str, str] | None = NOT_GIVEN,
         only_filled: bool | str = False,
         keep_open: int | str | None = None,
         **kwargs: Any,
@@ -73,9 +69,9 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
         from airflow_provider_retreaver.domain.caps import any_full
-        from airflow_provider_retreaver.domain.change_objects import Task
+        from airflow_provider_retreaver.domain.edits import Task
         from airflow_provider_retreaver.domain.find_targets import find_targets
-        from airflow_provider_retreaver.domain.pausing import PausedAim, keep_open
+        from airflow_provider_retreaver.domain.pausing import PAUSED, PausedAim, keep_open
         from airflow_provider_retreaver.domain.snapshots import NEEDED
         from airflow_provider_retreaver.resources.checks import whole
 
@@ -84,8 +80,9 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         chosen = chosen_targets(self.target_ids, self.tids, self.target_group_ids, self.tag, only_filled=only_filled)
         least = None if self.keep_open in {None, "None", ""} else whole(self.keep_open, "keep_open")
         file = self.snapshot_file(context)
+        needed = NEEDED if file else ("caps", PAUSED)
         return Task(
-            find=lambda: find_targets(chosen, NEEDED, any_full if only_filled else None),
+            find=lambda: find_targets(chosen, needed, any_full if only_filled else None),
             aim=lambda _key, _row: PausedAim(paused=paused),
             guard=(lambda edits: keep_open(least, edits)) if paused and least else None,
             prepare=file.take if file else None,
@@ -149,7 +146,7 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
 
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.change_objects import Task
+        from airflow_provider_retreaver.domain.edits import Task
         from airflow_provider_retreaver.domain.find_targets import find_targets
         from airflow_provider_retreaver.domain.hours_changes import HoursAim
         from airflow_provider_retreaver.domain.said_hours import SaidHours
@@ -163,9 +160,10 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
             raise InvalidArgument("change_time_zone is set and time_zone is not: say which zone the targets get.")
         chosen = chosen_targets(self.target_ids, self.tids, self.target_group_ids, self.tag)
         file = self.snapshot_file(context)
+        needed = (*(NEEDED if file else ("business_hours",)), "time_zone")
         today = datetime.now(UTC).date()
         return Task(
-            find=lambda: find_targets(chosen, (*NEEDED, "time_zone")),
+            find=lambda: find_targets(chosen, needed),
             aim=lambda _key, _row: HoursAim(said, zone=zone, move=move, today=today),
             prepare=file.take if file else None,
         )
@@ -205,7 +203,7 @@ class RetreaverRestoreOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.change_objects import Task
+        from airflow_provider_retreaver.domain.edits import Task
         from airflow_provider_retreaver.domain.selection import texts
         from airflow_provider_retreaver.domain.snapshots import PARTS, RestoreAim
         from airflow_provider_retreaver.operators.snapshot_files import read_snapshot

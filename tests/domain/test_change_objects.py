@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_retreaver.core.errors import AuthenticationError, ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.domain.cap_changes import CapsAim, NewCap, parse_caps, parse_rows
-from airflow_provider_retreaver.domain.change_objects import ChangeObjects, Task
+from airflow_provider_retreaver.domain.change_objects import ChangeObjects
+from airflow_provider_retreaver.domain.edits import Task
 from airflow_provider_retreaver.domain.find_targets import find_groups, find_targets
 from airflow_provider_retreaver.domain.group_changes import AllMembersAim, MembersAim
 from airflow_provider_retreaver.domain.hours_changes import HoursAim

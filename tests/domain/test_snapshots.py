@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.cap_changes import CapsAim, parse_caps
-from airflow_provider_retreaver.domain.change_objects import ChangeObjects, Task
+from airflow_provider_retreaver.domain.change_objects import ChangeObjects
+from airflow_provider_retreaver.domain.edits import Task
 from airflow_provider_retreaver.domain.find_targets import find_targets
 from airflow_provider_retreaver.domain.hours_changes import HoursAim
 from airflow_provider_retreaver.domain.pausing import PausedAim
