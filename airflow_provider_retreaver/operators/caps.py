@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_retreaver.assets import tell_outlets
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag, partial_failure, publish_partial
+from airflow_provider_retreaver.operators.choice import NOT_GIVEN, Ids, chosen_targets
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.selection import Chosen
-
 __all__ = ["RetreaverResetCapOperator", "RetreaverSetCapsOperator"]
-
-Ids = str | int | Iterable[str | int]
 
 # A nightly reset that is late by a night's outage still runs; one that would forget most of a day does not.
 MAX_STALENESS = timedelta(hours=12)
@@ -49,7 +46,7 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
     Outlets that are assets of Retreaver get the number of resets and the targets' IDs as their event's `extra`.
 
     IDs may be numbers, texts, comma-separated texts, lists, templates or another task's result. An empty list means
-    nobody; not giving any parameter means all targets, which needs `only_filled`.
+    nobody; not giving any parameter means all targets, which needs `only_filled`; None alone is refused.
 
     :param target_ids: Retreaver's own IDs of targets.
     :param tids: the customer's IDs of targets.
@@ -81,10 +78,10 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
     def __init__(
         self,
         *,
-        target_ids: Ids | None = None,
-        tids: Ids | None = None,
-        target_group_ids: Ids | None = None,
-        tag: str | Mapping[str, str] | None = None,
+        target_ids: Ids | None = NOT_GIVEN,
+        tids: Ids | None = NOT_GIVEN,
+        target_group_ids: Ids | None = NOT_GIVEN,
+        tag: str | Mapping[str, str] | None = NOT_GIVEN,
         only_filled: bool | str = False,
         max_staleness: timedelta | float | None = MAX_STALENESS,
         force: bool | str = False,
@@ -108,7 +105,13 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
         from airflow_provider_retreaver.operators.run_memory import RunMemory
 
         with self.connected() as hook:
-            chosen = self._chosen()
+            chosen = chosen_targets(
+                self.target_ids,
+                self.tids,
+                self.target_group_ids,
+                self.tag,
+                only_filled=flag(self.only_filled, "only_filled"),
+            )
             dry_run = flag(self.dry_run_only, "dry_run")
             if not (flag(self.force, "force") or dry_run):
                 skip_if_stale(context, self.max_staleness)
@@ -135,21 +138,10 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
             publish_partial(context, result)
             raise partial_failure("reset", result, len(result["reset"]), result["failed"])
         done = [row["id"] for row in result["reset"] if row.get("id") is not None]
-        tell_outlets(context, self.outlets, {"caps_reset": len(result["reset"]), "target_ids": done, "dry_run": dry_run})
-        return result
-
-    def _chosen(self) -> Chosen:
-        from airflow_provider_retreaver.domain.selection import Chosen, Tag, ids, texts
-
-        chosen = Chosen(
-            ids=ids(self.target_ids, "target_ids"),
-            tids=texts(self.tids, "tids"),
-            groups=ids(self.target_group_ids, "target_group_ids"),
-            tag=Tag.parse(self.tag),
-            only_filled=flag(self.only_filled, "only_filled"),
+        tell_outlets(
+            context, self.outlets, {"caps_reset": len(result["reset"]), "target_ids": done, "dry_run": dry_run}
         )
-        chosen.check()
-        return chosen
+        return result
 
     def _summarise(self, result: Mapping[str, Any]) -> None:
         counts = ", ".join(

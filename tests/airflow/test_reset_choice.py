@@ -78,6 +78,19 @@ def test_naming_nobody_is_refused(account):
     assert account.sent() == []
 
 
+@pytest.mark.parametrize("name", ["target_ids", "tids", "target_group_ids", "tag"])
+def test_none_from_upstream_does_not_mean_everyone(account, name):
+    """A choice that comes out as None is refused where leaving it out would mean all full targets."""
+    id_ = account.target(filled=10)
+    with pytest.raises(InvalidArgument, match=f"^{name} came out as None") as caught:
+        reset_caps(**{name: None}, only_filled=True)
+    assert isinstance(caught.value, AirflowFailException)
+    assert account.sent() == []
+    other = "tids" if name == "target_ids" else "target_ids"
+    assert reset_caps(**{name: None, other: []}, only_filled=True)["reset"] == []
+    assert account.filled(id_) == 10
+
+
 BAD = [
     ({"target_ids": "7,x9"}, "target_ids", "'x9'"),
     ({"target_ids": [1, None]}, "target_ids", "None"),
