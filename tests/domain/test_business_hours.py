@@ -153,6 +153,15 @@ def test_a_row_survives_the_wire(one, day, id_):
     assert Row.read(wire, "target 1") == Row(id_, day, one)
 
 
+def test_rows_that_can_stay_stay():
+    """Of two rows that are to say two spans, the one that already says one of them is not sent again."""
+    one, other = Hours(True, 480, 720, False), Hours(True, 780, 1020, False)
+    wanted = ((480, 720), (780, 1020))
+    assert rows_for(wanted, [Hours(True, 0, DAY, False), one]) == [other, one]
+    assert rows_for(wanted, [other, Hours(False, 480, 720, False)]) == [other, one]
+    assert rows_for(wanted[:1], [other, one]) == [one, one]
+
+
 def test_overnight_rows():
     """22:00-06:00 every day is an inverted row a day; for one night, the end of a day and the start of the next."""
     one = [Hours(True, 0, DAY, False)]

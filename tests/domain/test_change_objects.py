@@ -8,15 +8,22 @@ from datetime import date
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import AuthenticationError, ChangeRefused, InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ChangeRefused,
+    InvalidArgument,
+    NotFound,
+    ProtocolError,
+)
 from airflow_provider_retreaver.domain.cap_changes import CapsAim, NewCap, parse_caps, parse_rows
+from airflow_provider_retreaver.domain.caps import any_full
 from airflow_provider_retreaver.domain.change_objects import ChangeObjects
 from airflow_provider_retreaver.domain.edits import Task
 from airflow_provider_retreaver.domain.find_targets import find_groups, find_targets
 from airflow_provider_retreaver.domain.group_changes import AllMembersAim, MembersAim
 from airflow_provider_retreaver.domain.hours_changes import HoursAim
 from airflow_provider_retreaver.domain.mirror import MaxChanges
-from airflow_provider_retreaver.domain.pausing import PausedAim, keep_open
+from airflow_provider_retreaver.domain.pausing import PausedAim, is_paused, keep_open
 from airflow_provider_retreaver.domain.record import Record
 from airflow_provider_retreaver.domain.said_hours import SaidHours
 from airflow_provider_retreaver.domain.selection import Chosen, Tag
@@ -247,6 +254,30 @@ def test_odd_answers(vendor):
     assert "what was read back is odd" in errors(result)[2]
 
 
+def test_what_cannot_be_read_back(vendor):
+    """A change that was sent and cannot be read back is neither done nor not done, and says so."""
+    id_ = vendor.target()
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.fault("/targets/1.json", method="GET", status=404))
+    result = run(vendor, caps_task([id_], hard=7))
+    assert "The change was accepted, but it could not be read back: GET /targets/1.json" in errors(result)[id_]
+    assert result["changed"] == []
+
+
+def test_what_cannot_be_judged_is_not_left_out(vendor):
+    """A target of which it cannot be said whether it is meant fails, and so does a group that is not there."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.fault("/targets/1.json", status=200, body={"target": {"id": 1, "paused": False}})
+    task = Task(
+        find=lambda: find_targets(Chosen(ids=ids, groups=[9]), ("caps",), any_full),
+        aim=lambda *_: PausedAim(paused=True),
+    )
+    result = run(vendor, task)
+    assert {key: error[:40] for key, error in errors(result).items()} == {
+        1: "Object 1 came without 'caps', which the ", 9: "GET /target_groups/9.json was answered 4",
+    }  # fmt: skip
+    assert result["changed"] == []
+
+
 # -- memory
 
 
@@ -451,6 +482,28 @@ def test_keep_open_counts_who_takes_calls(vendor):
     with pytest.raises(ChangeRefused, match=r"would have 1 open \(target 4\)"):
         run(vendor, pause_task([ids[0], ids[2]], 2))
     assert len(run(vendor, pause_task([ids[0], ids[2]], 1))["changed"]) == 1
+
+
+def test_keep_open_does_not_guess(vendor):
+    """A member that cannot be read stops the pause; without anybody to pause nothing is asked."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.group(ids)
+    vendor.fault("/targets/2.json", method="GET", status=404)
+    with pytest.raises(NotFound):
+        run(vendor, pause_task(ids[:1], 1))
+    vendor.change(ids[0], paused=True)
+    vendor.sent.clear()
+    assert [row["id"] for row in run(vendor, pause_task(ids[:1], 2))["unchanged"]] == [ids[0]]
+    assert [path for _, path, _ in vendor.sent] == ["/targets/1.json"]
+
+
+def test_whether_a_target_is_paused():
+    """The vendor says it by `paused`, or only by when; a target that says neither is not taken for open."""
+    assert is_paused({"paused": True})
+    assert is_paused({"paused_at": "2026-01-01T00:00:00Z"})
+    assert not is_paused({"paused_at": None})
+    with pytest.raises(ProtocolError, match="target 3 came without 'paused'"):
+        is_paused({"id": 3})
 
 
 # -- tags

@@ -150,6 +150,34 @@ def test_rows_that_were_replaced():
     assert one["id"] in {row["id"] for row in vendor.read(id_)["business_hours"]}
 
 
+def test_rows_that_meant_nothing():
+    """Rows that meant nothing documented come back as they were, and not at all once their number differs."""
+    vendor = Vendor()
+    id_ = vendor.target(business_hours_attributes=[{"day_of_week": 1, "time_open": 2200, "time_close": 600}])
+    before = whole(vendor, id_)
+    snapshot, _ = change(vendor, HoursAim(SaidHours.parse({"mon": "closed"}), today=date(2026, 1, 1)), [id_])
+    assert restore(vendor, snapshot)["failed"] == []
+    assert whole(vendor, id_) == before
+    vendor.change(id_, business_hours_attributes=[{"day_of_week": 1}])
+    [failed] = restore(vendor, snapshot, overwrite=True)["failed"]
+    assert "monday cannot be put back: it had 1 rows, has 2, and what it had means nothing" in failed["error"]
+
+
+def test_rows_replaced_while_they_are_put_back():
+    """Rows that somebody replaces between reading and writing fail with the day."""
+    vendor = Vendor()
+    id_ = vendor.target()
+    snapshot, _ = change(vendor, closed(), [id_])
+
+    def replace():
+        row = vendor.read(id_)["business_hours"][0]
+        vendor.change(id_, business_hours_attributes=[{"id": row["id"], "_destroy": True}, {"day_of_week": 0}])
+
+    vendor.meanwhile("PUT", f"/targets/{id_}.json", replace)
+    [failed] = restore(vendor, snapshot)["failed"]
+    assert "Somebody replaced the rows of sunday" in failed["error"]
+
+
 def test_what_was_remembered_first_stays():
     """A second attempt of the same run does not take its own first attempt's work for what was before."""
     vendor = Vendor()
