@@ -120,7 +120,8 @@ def _spelled(char: str) -> str:
     units = "".join(rf"\\+u{utf16[at : at + 4]}" for at in range(0, len(utf16), 4))
     names = [re.escape(name) for name, meant in html5.items() if meant == char and name.endswith(";")]
     entities = "|".join([rf"\#0*{code};", rf"\#x0*{code:x};", *names])
-    forms = [rf"\\*{re.escape(char)}", f"(?i:{octets}|{units}|{entities and rf'&(?:amp;)*(?:{entities})'})"]
+    escaped = rf"{units}|\\+u{code:08x}|&(?:amp;)*(?:{entities})"
+    forms = [rf"\\*{re.escape(char)}", f"(?i:{octets}|{escaped})"]
     if char in _SHORT:
         forms.append(_SHORT[char])
     if code < 256:

@@ -108,7 +108,9 @@ class ResetCaps:
         yield from self._read_named(groups)
         if self._chosen.everything or self._chosen.tag is not None:
             yield from self._read_all()
-        units = [unit for id_, group in groups.items() for unit in self._units_of_group(id_, group)]
+        units: list[_Unit] = []
+        for id_, group in groups.items():
+            units.extend(_apart(self._units_of_group(id_, group), {key for unit in units for key in unit.before}))
         covered = {key for unit in units for key in unit.before} | (
             {} if self._chosen.only_filled else self._group_of
         ).keys()
@@ -293,6 +295,16 @@ class ResetCaps:
     def _done(self, key: str, before: int | None, after: int | None, *, earlier: bool = False) -> None:
         self._record.done[key] = [before, after]
         self._report.done(key, before, after, earlier=earlier)
+
+
+def _apart(units: Iterable[_Unit], covered: set[str]) -> Iterator[_Unit]:
+    """Yield a group's reset, or single ones where another group's covers some and it has no count of its own."""
+    for unit in units:
+        own = {key: count for key, count in unit.before.items() if key not in covered}
+        if unit.key in unit.before or len(own) == len(unit.before):
+            yield unit
+        else:
+            yield from (_Unit(key, {key: count}) for key, count in own.items())
 
 
 def _get(key: str) -> Operation[Row]:
