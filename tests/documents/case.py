@@ -1,0 +1,43 @@
+"""One documented request, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_retreaver.core.operations import Listing, Operation
+from tests.documents.shapes import Shape
+
+BOTH, CURRENT, LEGACY = ("current", "legacy"), ("current",), ("legacy",)
+DAY = {"created_at_start": "2016-01-01T00:00:00+00:00", "created_at_end": "2016-01-02T00:00:00+00:00"}
+IN_QUERY = "created_at_start=2016-01-01T00:00:00+00:00&created_at_end=2016-01-02T00:00:00+00:00"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One documented request.
+
+    :param heading: where the vendor documents it.
+    :param request: method and URL, without host, key and company.
+    :param ours: makes our operation or listing.
+    :param body: documented JSON body.
+    :param answer: shape of the documented answer; None where none is documented.
+    :param editions: in which it is documented.
+    :param version: of the call log.
+    :param keeper: whether it is signed with the key for caller lists.
+    """
+
+    heading: str
+    request: str
+    ours: Callable[[], Operation[Any] | Listing]
+    body: Any = None
+    answer: Shape = None
+    editions: tuple[str, ...] = BOTH
+    version: str = "v2"
+    keeper: bool = False
+
+
+def put(name: str, attributes: Any) -> dict[str, Any]:
+    """Return a wrapped body."""
+    return {name: attributes}
