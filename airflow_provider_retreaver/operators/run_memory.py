@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -44,9 +45,9 @@ class RunMemory:
         :raises InvalidArgument: when there is something that cannot be read.
         """
         if self._file is not None:
-            return _decoded(self._file.read_text(), f"{self._file} (state_path)") if self._file.exists() else None
+            return decoded(self._file.read_text(), f"{self._file} (state_path)") if self._file.exists() else None
         kept = self._store.get(self._name) if self._store is not None else None
-        return None if kept is None else _decoded(kept, f"{self._name} of Airflow's task state store")
+        return None if kept is None else decoded(kept, f"{self._name} of Airflow's task state store")
 
     def save(self, value: Mapping[str, Any]) -> None:
         """Replace the value; a reader never sees half of it."""
@@ -59,9 +60,16 @@ class RunMemory:
 
 def replace_text(file: ObjectStoragePath, text: str) -> None:
     """Write a file on object storage so that a reader sees the old text or the new one, never half of it."""
+    with replacing(file) as draft:
+        draft.write_text(text)
+
+
+@contextmanager
+def replacing(file: ObjectStoragePath) -> Generator[ObjectStoragePath]:
+    """Provide a draft that takes a file's place when the block ends without an error."""
     draft = file.with_name(f"{file.name}.new")
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft.write_text(text)
+    yield draft
     draft.fs.mv(draft.path, file.path)
 
 
@@ -71,11 +79,25 @@ def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | N
         return None
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    parts = (instance.dag_id, instance.run_id, instance.task_id, f"{name}.{instance.map_index}.json")
-    return ObjectStoragePath(state_path).joinpath(*(quote(str(part), safe=" +-_.") for part in parts))
+    return ObjectStoragePath(state_path) / f"{run_place(instance, name)}.json"
 
 
-def _decoded(text: Any, where: str) -> dict[str, Any]:
+def run_place(instance: Any, name: str) -> str:
+    """Return where below a state path a thing is that belongs to one task of one run.
+
+    :param instance: Airflow's task instance.
+    """
+    parts = (instance.dag_id, instance.run_id, instance.task_id, f"{name}.{instance.map_index}")
+    return "/".join(quote(str(part), safe=" +-_.") for part in parts)
+
+
+def decoded(text: Any, where: str, look: str = "the targets") -> dict[str, Any]:
+    """Read a memory that was kept as JSON.
+
+    :param where: names it.
+    :param look: where to look before it is thrown away.
+    :raises InvalidArgument: when it is damaged.
+    """
     # A damaged memory is not an empty one: what was done would be done again.
     try:
         value = json.loads(text)
@@ -83,7 +105,7 @@ def _decoded(text: Any, where: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
         raise InvalidArgument(
-            f"What earlier attempts of this run have done cannot be read from {where}; look at the targets, then "
+            f"What earlier attempts of this run have done cannot be read from {where}; look at {look}, then "
             f"delete it to start over."
         )
     return value
