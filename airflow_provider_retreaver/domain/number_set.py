@@ -48,7 +48,8 @@ class NumberSet:
     def __eq__(self, other: object) -> bool:
         return self._numbers == other._numbers if isinstance(other, NumberSet) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as of every set that is compared by what it holds
+    def __hash__(self) -> int:
+        return hash(self._numbers.tobytes())
 
     def part(self, start: int, stop: int) -> list[int]:
         """Return the numbers from one place to another."""
