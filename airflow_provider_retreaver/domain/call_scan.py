@@ -14,7 +14,6 @@ If all of it holds, the calls delivered are the window's calls, as many as the v
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -25,8 +24,8 @@ from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.core.paging import LAST_POSSIBLE_PAGE
 from airflow_provider_retreaver.domain.call_rows import Answer, read_answer
 
-# A call that moved shows within as many pages as are under way; so many identities are remembered for it.
-REMEMBERED = 20_000
+# A call that moved shows within as many pages as are under way; so many identities at least are remembered for it.
+REMEMBERED = 10_000
 
 
 class Moved(Exception):
@@ -139,7 +138,7 @@ class StillScan:
         self._order = order
         self._closed = closed
         self._seen: set[str] = set()
-        self._seen_in_order: deque[str] = deque()
+        self._earlier: set[str] = set()
         self._until: datetime | None = None
         self._held: Answer | None = None
         self._at_guess: Answer | None = None
@@ -190,13 +189,12 @@ class StillScan:
 
     def _fresh(self, answer: Answer) -> Answer:
         uuids = answer.uuids
-        if len(set(uuids)) != len(uuids) or not self._seen.isdisjoint(uuids):
+        if len(set(uuids)) != len(uuids) or not (self._seen.isdisjoint(uuids) and self._earlier.isdisjoint(uuids)):
             self._moved(f"page {answer.number} repeated a call of an earlier page")
             answer = self._without(answer)
         self._seen.update(answer.uuids)
-        self._seen_in_order.extend(answer.uuids)
-        while len(self._seen_in_order) > REMEMBERED:
-            self._seen.discard(self._seen_in_order.popleft())
+        if len(self._seen) > REMEMBERED:
+            self._earlier, self._seen = self._seen, set()
         first, last = (_moment(answer.keys[place].created_at) if answer.keys else None for place in (0, -1))
         if first is not None and self._until is not None and first < self._until:
             self._moved(f"page {answer.number} began earlier than the page before it ended")
@@ -206,7 +204,7 @@ class StillScan:
     def _without(self, answer: Answer) -> Answer:
         kept: dict[str, int] = {}
         for place, key in enumerate(answer.keys):
-            if key.uuid not in self._seen:
+            if key.uuid not in self._seen and key.uuid not in self._earlier:
                 kept.setdefault(key.uuid, place)
         self.dropped += len(answer.keys) - len(kept)
         places = list(kept.values())

@@ -9,18 +9,19 @@ from typing import Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection
 from airflow_provider_retreaver.core.extras import is_proxy
-from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
+from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
 
 # A host that does not accept a connection in this time is not there.
 CONNECT_TIMEOUT = 10.0
+# Bytes of a body that are read at a time: the library's own 10 kB cost more than the reading.
+PIECE = 1 << 20
 
 
 class Transport(Protocol):
@@ -31,13 +32,6 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
-
-
-class _OnlyOurCredentials(AuthBase):
-    """Keeps `requests` from adding what it finds in a .netrc file."""
-
-    def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-        return prepared
 
 
 class _Session(requests.Session):
@@ -62,9 +56,12 @@ class RequestsTransport:
         self._timeout = (min(CONNECT_TIMEOUT, settings.timeout), settings.timeout)
         self._settings = settings
         self._session = _Session()
-        self._session.auth = _OnlyOurCredentials()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.verify = settings.verify
+        # Where the connection leaves it to the environment, its bundle is looked up once.
+        base = settings.urls[Host.API]
+        found = self._session.merge_environment_settings(base, {}, stream=True, verify=settings.verify, cert=None)
+        self._verify = found["verify"]
+        self._proxies: dict[str, str | None] = {}
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=settings.max_concurrency, pool_block=False)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -75,25 +72,35 @@ class RequestsTransport:
         :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
         """
         failure: ConnectionFailed
-        proxy = proxy_for(request, self._settings, wire.url)
+        proxy = self._proxy(request, wire.url)
         try:
-            answer = self._session.request(
-                wire.method,
-                wire.url,
-                headers=dict(wire.headers),
-                data=wire.body,
+            # Prepared without the session, which would add what it finds in a .netrc file.
+            prepared = requests.Request(
+                wire.method, wire.url, headers={**self._session.headers, **wire.headers}, data=wire.body
+            ).prepare()
+            answer = self._session.send(
+                prepared,
+                stream=True,
                 timeout=self._timeout,
+                verify=self._verify,
                 allow_redirects=False,
                 # All of them, since `requests` fills those that are missing from the environment.
                 proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
             )
+            body = b"".join(answer.iter_content(PIECE))
         except requests.exceptions.RequestException as error:
             failure = _described(request, error)
         else:
             headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Response(answer.status_code, headers, answer.content)
+            return Response(answer.status_code, headers, body)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
+
+    def _proxy(self, request: Request, url: str) -> str | None:
+        origin = url.partition("?")[0].removesuffix(request.path)
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_for(request, self._settings, url)
+        return self._proxies[origin]
 
     def close(self) -> None:
         """Close the kept connections."""
