@@ -106,7 +106,8 @@ def _line(scope: Message, answer: Answer, seconds: float) -> str:
 def listen(host: str, port: int) -> socket.socket:
     """Bind a socket; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Said, not left to be guessed: asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
