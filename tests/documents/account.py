@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
@@ -21,22 +21,90 @@ TIMERS = [
 ]
 
 
-class Documented:
-    """A sandbox that can be asked with documented requests, and a transport for a client of ours."""
+class Account:
+    """The documented objects in a sandbox, and a way to ask as the documents do.
 
-    def __init__(self) -> None:
-        self.sandbox = Sandbox(SandboxOptions(api_key=KEY))
-        self.sent: list[HttpRequest] = []
-        self._fill()
+    :param sandbox: empty.
+    :param key: that reaches its company 1.
+    :param marks: headers that go with every request.
+    """
+
+    def __init__(self, sandbox: Sandbox, key: str = KEY, **marks: str) -> None:
+        self.sandbox = sandbox
+        self._key = key
+        self._marks = marks
 
     def ask(self, method: str, url: str, body: Any = None, **headers: str) -> Answer:
         """Send a request as a document shows it, with host or without."""
         parts = urlsplit(url)
         # A plus in a documented URL means a plus: curl sends it as it stands.
         query = [(name, value.replace(" ", "+")) for name, value in parse_qsl(parts.query)]
-        given = {"Content-Type": "application/json", **headers}
-        raw = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"Content-Type": "application/json", **self._marks, **headers}
+        raw = b"" if body is None else json.dumps(body).encode()
         return self.sandbox.handle(method, parts.path, query, given, raw)
+
+    def ask_signed(self, method: str, url: str, body: Any = None) -> Answer:
+        """Send a request with key and company."""
+        joint = "&" if "?" in url else "?"
+        return self.ask(method, f"{url}{joint}{urlencode({'api_key': self._key, 'company_id': 1})}", body)
+
+    def ask_as_keeper(self, method: str, url: str, body: Any = None) -> Answer:
+        """Send a request with the key for caller lists."""
+        joint = "&" if "?" in url else "?"
+        return self.ask(method, f"{url}{joint}key={POSTBACK_KEY}", body, Authorization=f"Bearer {POSTBACK_SECRET}")
+
+    def add(self, table: str, envelope: str, attributes: dict[str, Any], id_: int | None = None) -> None:
+        """Add an object with a documented ID."""
+        if id_ is not None:
+            self.next_id(table, id_)
+        answer = self.ask_signed("POST", f"/{table}.json", {envelope: attributes})
+        assert answer.status == 200, (table, answer)
+
+    def next_id(self, table: str, id_: int) -> None:
+        """Let the next row of a table have this ID."""
+        store = self.sandbox.world.store
+        with store.transaction():
+            store.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            store.insert("sqlite_sequence", {"name": table, "seq": id_ - 1})
+
+    def fill(self) -> None:
+        """Add everything."""
+        self.add("companies", "company", {"name": "Retreaver"}, 2)
+        for afid in ("0001", "0002", "002", "0005"):
+            self.add("affiliates", "affiliate", {"afid": afid, "last_name": "Drew"})
+        for cid in ("111", "0001", "0003", "0044", "116dc0f6"):
+            timers = {"timers_attributes": TIMERS}
+            self.add("campaigns", "campaign", {"cid": cid, "menu_options_attributes": [OPTION], **timers})
+        bought = {"type": "Toll-free", "afid": "0001", "cid": "111", "sid": "superaffiliate"}
+        for id_ in (5, 79):
+            self.add("numbers", "number", bought, id_)
+        self.add("number_pools", "number_pool", {"cid": "111", "afid": "0001"}, 1)
+        self.add("number_pools", "number_pool", {"cid": "111", "google_analytics": True}, 49)
+        for id_ in (1, 2, 3, 4, 5, 6, 6588, 22592):
+            self.add("targets", "target", {"number": PHONE, "name": "Jason Cell"}, id_)
+        self.add("target_groups", "target_group", {"name": "test", "target_ids": [1, 2, 3]}, 1)
+        self.add("static_caller_numbers", "static_caller_number", {"number": "+15550009999"}, 1234)
+        numbers = [{"number": PHONE, "description": "Landline"}, {"number": "+14165550000"}]
+        self.next_id("contact_numbers", 2)
+        tags = {"tag_list": "<<<name:Retreaver Support>>>"}
+        self.add("contacts", "contact", {"contact_numbers_attributes": numbers, **tags}, 2)
+        self.ask_signed("POST", f"/suppressed_numbers/{PHONE}.json")
+        fields = {"uuid": CALL, "afid": "0001", "cid": "0003", "tid": None, "created_at": "2016-01-01T12:00:00Z"}
+        self.ask("POST", "/__sandbox__/calls", {"count": 1, "fields": fields | {"caller": PHONE}})
+        for owner in ("targets/3", "campaigns/5"):
+            lists = f"/api/v2/{owner}/caller_lists"
+            self.ask_as_keeper("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
+            number = {"caller_list_number": {"number": PHONE}}
+            self.ask_as_keeper("POST", f"{lists}/suppressed/caller_list_numbers.json", number)
+
+
+class Documented(Account):
+    """The documented account in a sandbox of its own, and a transport to it for a client of ours."""
+
+    def __init__(self) -> None:
+        super().__init__(Sandbox(SandboxOptions(api_key=KEY)))
+        self.sent: list[HttpRequest] = []
+        self.fill()
 
     def send(self, request: Request, wire: HttpRequest) -> Response:
         """Carry a request of ours and keep it."""
@@ -60,52 +128,3 @@ class Documented:
             "caller_list_secret": POSTBACK_SECRET,
         }
         return Settings.parse("documents", login="1", password=KEY, extra=extra)
-
-    def add(self, table: str, envelope: str, attributes: dict[str, Any], id_: int | None = None) -> None:
-        """Add an object with a documented ID."""
-        if id_ is not None:
-            self.next_id(table, id_)
-        url = f"/{table}.json?api_key={KEY}&company_id=1"
-        answer = self.ask("POST", url, {envelope: attributes})
-        assert answer.status == 200, (table, answer)
-
-    def next_id(self, table: str, id_: int) -> None:
-        """Let the next row of a table have this ID."""
-        store = self.sandbox.world.store
-        with store.transaction():
-            store.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-            store.insert("sqlite_sequence", {"name": table, "seq": id_ - 1})
-
-    def _fill(self) -> None:
-        self.add("companies", "company", {"name": "Retreaver"}, 2)
-        for afid in ("0001", "0002", "002", "0005"):
-            self.add("affiliates", "affiliate", {"afid": afid, "last_name": "Drew"})
-        for cid in ("111", "0001", "0003", "0044", "116dc0f6"):
-            timers = {"timers_attributes": TIMERS}
-            self.add("campaigns", "campaign", {"cid": cid, "menu_options_attributes": [OPTION], **timers})
-        bought = {"type": "Toll-free", "afid": "0001", "cid": "111", "sid": "superaffiliate"}
-        for id_ in (5, 79):
-            self.add("numbers", "number", bought, id_)
-        self.add("number_pools", "number_pool", {"cid": "111", "afid": "0001"}, 1)
-        self.add("number_pools", "number_pool", {"cid": "111", "google_analytics": True}, 49)
-        for id_ in (1, 2, 3, 4, 5, 6, 6588, 22592):
-            self.add("targets", "target", {"number": PHONE, "name": "Jason Cell"}, id_)
-        self.add("target_groups", "target_group", {"name": "test", "target_ids": [1, 2, 3]}, 1)
-        self.add("static_caller_numbers", "static_caller_number", {"number": "+15550009999"}, 1234)
-        numbers = [{"number": PHONE, "description": "Landline"}, {"number": "+14165550000"}]
-        self.next_id("contact_numbers", 2)
-        tags = {"tag_list": "<<<name:Retreaver Support>>>"}
-        self.add("contacts", "contact", {"contact_numbers_attributes": numbers, **tags}, 2)
-        self.ask("POST", f"/suppressed_numbers/{PHONE}.json?api_key={KEY}&company_id=1")
-        fields = {"uuid": CALL, "afid": "0001", "cid": "0003", "tid": None, "created_at": "2016-01-01T12:00:00Z"}
-        self.ask("POST", "/__sandbox__/calls", {"count": 1, "fields": fields | {"caller": PHONE}})
-        for owner in ("targets/3", "campaigns/5"):
-            lists = f"/api/v2/{owner}/caller_lists"
-            self.as_list_keeper("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
-            number = {"caller_list_number": {"number": PHONE}}
-            self.as_list_keeper("POST", f"{lists}/suppressed/caller_list_numbers.json", number)
-
-    def as_list_keeper(self, method: str, url: str, body: Any = None) -> Answer:
-        """Ask with the key for caller lists."""
-        joined = f"{url}{'&' if '?' in url else '?'}key={POSTBACK_KEY}"
-        return self.ask(method, joined, body, Authorization=f"Bearer {POSTBACK_SECRET}")
