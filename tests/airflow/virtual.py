@@ -1,0 +1,146 @@
+"""A triggerer in miniature: an event loop whose waits take no time, and the vendor served from inside it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
+
+KEY = "sandbox-key"
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer whenever nothing else is to be done.
+
+    What is on its way over loopback to a peer in the same loop is there in a moment; work in threads is waited for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jumped = 0.0
+        self._threads = 0
+        selector = self._selector  # type: ignore[attr-defined]
+        select = selector.select
+
+        def jump(timeout: float | None = None) -> Any:
+            if timeout is None or timeout <= 0 or self._threads:
+                return select(min(timeout or 0.01, 0.01) if self._threads else timeout)
+            events = select(0.001)
+            if not events:
+                self._jumped += timeout
+            return events
+
+        selector.select = jump
+
+    def time(self) -> float:
+        """Return seconds, those that were jumped over included."""
+        return super().time() + self._jumped
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Run in a thread, and note that one is at work."""
+        self._threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, _future: object) -> None:
+        self._threads -= 1
+
+
+def in_virtual_time(work: Callable[[World], Coroutine[Any, Any, Any]], monkeypatch: Any) -> Any:
+    """Run a scenario: a coroutine function that takes a `World`."""
+
+    async def scenario() -> Any:
+        async with World.served() as world:
+            connection = {"conn_type": "retreaver", "login": "1", "password": KEY, "host": world.url}
+            monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+            return await work(world)
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(scenario())
+
+
+class World:
+    """The vendor as a scenario sees it."""
+
+    def __init__(self, url: str, sandbox: Sandbox) -> None:
+        self.url = url
+        self.sandbox = sandbox
+
+    @classmethod
+    @asynccontextmanager
+    async def served(cls) -> AsyncIterator[World]:
+        """Serve an empty account from the running loop."""
+        sandbox = Sandbox(SandboxOptions(api_key=KEY))
+
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            path, _, query = request.raw_path.partition("?")
+            pairs = parse_qsl(query, keep_blank_values=True)
+            given = sandbox.handle(request.method, path, pairs, dict(request.headers), await request.read())
+            await asyncio.sleep(given.delay)
+            return web.Response(status=given.status, headers=given.headers, body=given.body)
+
+        runner = web.ServerRunner(web.Server(answer))
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        try:
+            yield cls(f"http://127.0.0.1:{runner.addresses[0][1]}", sandbox)
+        finally:
+            await runner.cleanup()
+            sandbox.close()
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Do something behind the client's back; not in `sent`."""
+        raw = b"" if body is None else json.dumps(body).encode()
+        pairs = [("api_key", KEY), ("company_id", "1")]
+        given = self.sandbox.handle(method, path, pairs, {"content-type": "application/json", "x-own": "1"}, raw)
+        assert given.status < 300, (method, path, given)
+        return json.loads(given.body) if given.body.strip() else None
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Use the control surface."""
+        return self.ask(method, f"/__sandbox__/{path}", body)
+
+    def calls(self, count: int = 1, **fields: Any) -> list[str]:
+        """Add calls and return their UUIDs."""
+        uuids: list[str] = self.control("POST", "calls", {"count": count, "fields": fields})["uuids"]
+        return uuids
+
+    def target(self, cap: int | None = 10, filled: int = 0, **attributes: Any) -> int:
+        """Add a target and return its ID."""
+        body = {"number": "+19195550000", "name": "Acme", "hard_cap_attributes": {"cap": cap}, **attributes}
+        id_ = int(self.ask("POST", "/targets.json", {"target": body})["target"]["id"])
+        self.fill(id_, filled)
+        return id_
+
+    def fill(self, id_: int, filled: int) -> None:
+        """Let a hard cap have counted so many calls."""
+        self.control("POST", f"targets/{id_}/fill", {"filled": filled})
+
+    def weather(self, status: int | None = None, **fault: Any) -> None:
+        """Let everything be answered with a status from now on; None ends that."""
+        self.control("DELETE", "faults")
+        if status is not None:
+            self.control(
+                "POST", "faults", {"path": ".*", "method": "*", "times": 1_000_000, "status": status, **fault}
+            )
+
+    def sent(self) -> list[str]:
+        """Return `"METHOD /path"` of the requests that came from outside."""
+        log = self.control("GET", "requests")
+        return [f"{one['method']} {one['path']}" for one in log if "x-own" not in one["headers"]]
+
+
+async def first_event(trigger: Any) -> Any:
+    """Run a trigger and return the payload of its one event; it ends after it."""
+    events = [event.payload async for event in trigger.run()]
+    assert len(events) == 1
+    return events[0]
