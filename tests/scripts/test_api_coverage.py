@@ -1,0 +1,74 @@
+"""The table of the API's coverage says what the code does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from airflow_provider_retreaver.sandbox.routes import ROUTES
+
+# Routes of the sandbox beyond the documents, or another way to the same (PATCH is PUT).
+MORE = {"POST targets/tid/{}/reset_cap"}
+
+
+@pytest.fixture
+def coverage(script):
+    """Give the script."""
+    return script("api_coverage")
+
+
+def test_page_is_what_the_code_says(coverage):
+    """The page was written from this code."""
+    assert coverage.DESTINATION.read_text(encoding="utf-8") == coverage.document()
+
+
+def test_sandbox_serves_everything(coverage):
+    """Every request of every function has a route in the sandbox, in both editions."""
+    served = [line.served for _, line in coverage.lines()]
+    assert len(served) > 80
+    assert all(re.fullmatch(r"yes \(\d\)", text) for text in served)
+
+
+def test_a_route_that_is_not_there_is_noticed(coverage):
+    """The sandbox is really asked."""
+    sandbox = coverage.Sandbox()
+    asked = {path: coverage.served(sandbox, coverage.Request("PUT", path)) for path in ("/moons.json", "/calls.json")}
+    assert asked == {"/moons.json": False, "/calls.json": False}
+    sandbox.close()
+
+
+def test_no_endpoint_is_left_out(coverage):
+    """Every endpoint that the sandbox serves has a function of ours."""
+    ours = set()
+    for _, line in coverage.lines():
+        for text in (line.current, line.legacy):
+            for method, path in re.findall(r"`(\w+) /([^`]*)\.json`", text):
+                plain = path.replace("{calls_version}", "v{}")
+                ours.add(f"{method} {re.sub(r'{.*?}', '{}', plain)}")
+    theirs = {f"{route.method} {re.sub(r'{.*?}', '{}', route.path)}" for route in ROUTES if route.method != "PATCH"}
+    assert theirs - ours == MORE
+
+
+def test_every_function_with_a_generic_operator_is_said(coverage):
+    """Only what is none of the five verbs has no generic operator."""
+    without = {line.function for _, line in coverage.lines() if line.operators == "–"}
+    assert without == {
+        "`targets.reset_cap`",
+        "`target_groups.reset_cap`",
+        "`suppression.any_suppressed`",
+        "`caller_lists.check_caller_list`",
+        "`caller_lists.upload_caller_list`",
+    }
+
+
+def test_check_fails_on_an_old_page(coverage, tmp_path, monkeypatch, capsys):
+    """`--check` tells an old page from a new one, and writing makes it new."""
+    page = tmp_path / "api-coverage.md"
+    monkeypatch.setattr(coverage, "DESTINATION", page)
+    answers = []
+    for arguments in (["--check"], [], ["--check"]):
+        monkeypatch.setattr("sys.argv", ["api_coverage.py", *arguments])
+        answers.append(coverage.main())
+    assert answers == [1, 0, 0]
+    assert "out of date" in capsys.readouterr().out
