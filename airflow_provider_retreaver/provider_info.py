@@ -83,10 +83,21 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": INTEGRATION,
                 "external-doc-url": "https://help.retreaver.com/",
                 "tags": ["service"],
-            }
+            },
+            *({"integration-name": name, "external-doc-url": AIRFLOW_DOCS, "tags": ["software"]} for name in TARGETS),
         ],
-        "operators": _modules("operators", "caps", "resources", "tags", "target_groups", "targets"),
+        "operators": _modules(
+            "operators", "caller_lists", "caps", "resources", "suppression", "tags", "target_groups", "targets"
+        ),
         "sensors": _modules("sensors", "calls", "caps", "number_pools", "targets"),
+        "transfers": [
+            {
+                "source-integration-name": INTEGRATION,
+                "target-integration-name": target,
+                "python-module": f"airflow_provider_retreaver.transfers.{name}",
+            }
+            for target, name in TRANSFERS
+        ],
         "hooks": _modules("hooks", "retreaver"),
         "triggers": _modules("triggers", "calls", "caps", "conditions"),
         # Airflow 2.11 knows assets as datasets.
