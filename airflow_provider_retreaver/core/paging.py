@@ -168,7 +168,7 @@ class Pages:
 
     def _incomplete(self, what: str) -> ListingIncomplete:
         return ListingIncomplete(
-            f"{self._request.label} {what}; the rows read are not the whole list. Try again later.",
+            f"{self._request.label} {what}; try again later.",
             method=self._request.method,
             path=self._request.path,
         )
@@ -202,11 +202,10 @@ class Pages:
 
     def broken_off(self, number: int, rows: int, error: RetreaverError) -> RetreaverError:
         """Return the error of a page with the state of the list added: a part is never passed off as the whole."""
-        if number > 1:
-            error.message = (
-                f"{error.message} This was page {number} of {self._request.path}: the {rows} rows read before it "
-                f"are not the whole list."
-            )
+        error.message = (
+            f"{error.message} This was page {number} of {self._request.path}: the {rows} rows read before it are not "
+            f"the whole list."
+        )
         return error
 
 

@@ -198,7 +198,7 @@ def _urls(fields: Fields, host: str | None, port: int | None, schema: str | None
 
 def _base_url(fields: Fields, name: str, host: str | None, scheme: str) -> SplitResult | None:
     """Return the parts of a base URL, from a URL, a host name or a bare IPv6 address."""
-    text = (host or "").strip().rstrip("/")
+    text = (host or "").strip()
     if not text:
         return None
     if "://" not in text:
@@ -213,7 +213,7 @@ def _base_url(fields: Fields, name: str, host: str | None, scheme: str) -> Split
         raise fields.error(name, "has a port that is not a number from 1 to 65535")
     if url is None or url.scheme not in {"http", "https"} or not _is_host(url.hostname or ""):
         raise fields.error(name, "must be a host name or an http(s) URL")
-    if url.username is not None or url.password or url.query or url.fragment or url.path:
+    if url.username is not None or url.password or url.query or url.fragment or url.path.strip("/"):
         raise fields.error(name, "must hold scheme, host and port only (no user, path or query)")
     if scheme and url.scheme != scheme:
         raise fields.error("schema", f"is {scheme}, but the {name} says {url.scheme}; keep one of them")

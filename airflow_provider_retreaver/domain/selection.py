@@ -57,7 +57,7 @@ def _items(value: Any, name: str) -> list[Any]:
         return [part for part in text.split(",") if part.strip()]
     if isinstance(value, (int, float)):
         return [value]
-    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, (Mapping, bytes, bytearray)) or not isinstance(value, Iterable):
         raise InvalidArgument(f"{name} must be an ID or a list of IDs, not {type(value).__name__}.")
     return list(value)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from airflow_provider_retreaver.core.errors import AuthenticationError, NotFound
-from airflow_provider_retreaver.core.operations import Count, Each, Outcome, Together, Wait
+from airflow_provider_retreaver.core.operations import Count, Each, Moment, Outcome, Together, VendorTime, Wait
 from airflow_provider_retreaver.domain.reset_caps import ResetCaps
 from airflow_provider_retreaver.domain.selection import Chosen
 from airflow_provider_retreaver.resources.targets import get_target, list_targets
@@ -28,6 +28,7 @@ def steps_of_every_kind(caller: Caller) -> None:
         yield Each(list_targets(), lambda row: seen.append(row["id"]))
         nothing = yield Together([])
         several = yield Together([get_target(id=ids[1]), get_target(id=888), get_target(id=ids[2])])
+        assert isinstance((yield VendorTime()), Moment)
         yield Wait(12.5)
         return one["id"], missing, len(rows), number, len(seen), nothing, several
 

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, PermissionDenied, RetreaverError
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    InvalidArgument,
+    PermissionDenied,
+    RetreaverError,
+)
 from airflow_provider_retreaver.core.operations import Outcome, Together
 from airflow_provider_retreaver.domain.record import Record
 from airflow_provider_retreaver.domain.reset_caps import ResetCaps
@@ -256,6 +261,52 @@ def test_a_partly_done_group(account):
     assert sorted(done(run.result())) == [first, second]
     assert effective(account)[-1] == f"/targets/{second}/reset_cap.json"
     assert account.filled(first) == 2
+
+
+def test_a_target_that_goes_meanwhile(account):
+    """Its reset is answered 404: it has failed by its ID, and the others are done."""
+    ids = account.targets(3, filled=5)
+    account.fault(method="POST", path=f"targets/{ids[1]}/", status=404)
+    result = reset(account, Chosen(ids=ids))
+    assert done(result) == [ids[0], ids[2]]
+    assert done(result, "failed") == [ids[1]]
+
+
+def test_objects_whose_caps_cannot_be_understood(account):
+    """A group and a target fail alone, before and after the reset."""
+    odd, fine, later = account.targets(3, filled=5)
+    group = account.group([fine])
+    account.fault(method="GET", path="target_groups", status=200, body={"target_group": {"id": group, "caps": 3}})
+    account.fault(method="GET", path=f"targets/{odd}", status=200, body={"target": {"id": odd}})
+
+    def note(kept):
+        if kept.plan and not kept.done:
+            account.fault(method="GET", path=f"targets/{later}", status=200, body={"target": {"id": later}})
+
+    result = reset(account, Chosen(ids=[odd, fine, later], groups=[group]), remember=note)
+    assert done(result) == [fine]
+    errors = {row.get("id"): row["error"] for row in result["failed"]}
+    assert "came without 'caps'" in errors[odd]
+    assert "came without 'caps'" in errors[None]
+    assert errors[later].startswith("It was sent a reset, but could not be read back")
+
+
+def test_many_named_targets_are_read_by_listing(account):
+    """Two pages instead of thirty requests; what the list lacks is looked up by itself."""
+    ids = account.targets(30, cap=None)
+    result = reset(account, Chosen(ids=[*ids, 999]))
+    assert done(result, "skipped") == ids
+    assert done(result, "failed") == [999]
+    assert account.sent() == ["GET /targets.json", "GET /targets.json", "GET /targets/999.json"]
+
+
+def test_a_refused_key_is_not_tried_on_every_object(account):
+    """It concerns the account: the run ends, whatever was asked at once."""
+    ids = account.targets(3, filled=5)
+    account.fault(method="GET", path=f"targets/{ids[1]}", status=401)
+    with pytest.raises(AuthenticationError):
+        reset(account, Chosen(ids=ids))
+    assert effective(account) == []
 
 
 def test_a_refused_account_ends_it_with_what_was_done(account):

@@ -1,0 +1,191 @@
+"""Paging: what a `Link` says, and the rules that no strange list gets around."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core import paging
+from airflow_provider_retreaver.core.errors import InvalidArgument, ListingIncomplete, ProtocolError
+from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, read_nothing, require
+from airflow_provider_retreaver.core.paging import Page, Pages, link_pages
+from airflow_provider_retreaver.core.settings import Settings
+
+SETTINGS = Settings.parse("c", password="a-key-for-pages")
+LISTING = Listing(Request("GET", "/targets.json"), "target")
+
+
+def rules(listing=LISTING, **extra):
+    """Return the rules for reading a list."""
+    return Pages(listing, Settings.parse("c", password="a-key-for-pages", extra=extra))
+
+
+def response(ids, link=None, **headers):
+    """Write a page."""
+    body = json.dumps([{"target": {"id": id_}} for id_ in ids]).encode()
+    return Response(200, headers | ({"link": link} if link is not None else {}), body)
+
+
+RELATIONS = st.dictionaries(st.sampled_from(["next", "prev", "last", "first"]), st.integers(1, 10**8), min_size=1)
+HOSTS = st.sampled_from(["https://retreaver.com", "http://evil.example:81", "//x", "", "https://[::1]"])
+
+
+@given(
+    RELATIONS,
+    HOSTS,
+    st.sampled_from([", ", ",", " , ", ",\t"]),
+    st.booleans(),
+    st.sampled_from(['"', ""]),
+    st.randoms(),
+)
+def test_links_in_any_form(pages, host, comma, before, quote, chance):
+    """Any order, any host, with and without spaces and quotes, with parameters around and a repeated page."""
+    parts = []
+    for name, page in pages.items():
+        query = f"page={page}" if chance.random() < 0.5 else f"page=1&api_key=k,;&per_page=25&page={page}&page_x=9"
+        link = f"<{host}/targets.json?{query}>"
+        parts.append(f"{link}{'; type=x' if before else ''};{' ' * chance.randint(0, 2)}rel={quote}{name}{quote}")
+    chance.shuffle(parts)
+    assert link_pages(comma.join(parts)) == pages
+
+
+@given(st.one_of(st.text(), st.text('<>;,="rel next last page?&0123456789 ', max_size=80)))
+def test_garbage_is_no_link(header):
+    """It never raises, and gives sensible numbers only."""
+    assert all(page >= 1 for page in link_pages(header).values())
+    assert rules().read(1, response([1], header)) if "next" not in link_pages(header) else True
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('<https://x/?page=2>; rel="next"', {"next": 2}),
+        ("<https://x/?page=2>;rel=next", {"next": 2}),
+        ('<https://x/?page=2>; rel="last next"', {"next": 2, "last": 2}),
+        ('<https://x/?page=2>; REL="NEXT"', {"next": 2}),
+        ('<https://x/?page=2&page=3>; rel="next"', {"next": 3}),
+        ('<https://x/?page=2>; rel="next", <https://x/?page=5>; rel="next"', {"next": 2}),
+        ('<https://x/?page=0>; rel="next"', {}),
+        ('<https://x/?page=-2>; rel="next"', {}),
+        ('<https://x/?page=two>; rel="next"', {}),
+        ('<https://x/?page=1234567890>; rel="next"', {}),
+        ('<https://x/?per_page=2>; rel="next"', {}),
+        ("<https://[x/?page=2>; rel=next", {}),
+        ("<https://x/?page=2>", {}),
+        ("<https://x/?page=²>; rel=next", {}),
+        ("", {}),
+    ],
+)
+def test_single_links(header, expected):
+    """What is read, and what is left out."""
+    assert link_pages(header) == expected
+
+
+def test_a_page_knows_the_next():
+    """From `next`, from a `last` that lies ahead, or from a `next` that cannot be read."""
+    read = rules().read
+    assert read(1, response([1], '<x?page=2>; rel="next"')).next == 2
+    assert read(1, response([1], '<x?page=3>; rel="last"')).next == 2
+    assert read(1, response([1], '<x?cursor=abc>; rel="next"')).next == 2
+    assert read(3, response([1], '<x?page=2>; rel="prev", <x?page=3>; rel="last"')).next is None
+    with pytest.raises(ListingIncomplete, match="asked for page 2"):
+        read(2, response([1], '<x?page=2>; rel="next"'))
+
+
+def test_rows_that_are_pushed_do_not_end_a_list():
+    """A page of nothing but known rows is empty, and the list goes on where the vendor says so."""
+    pages = rules()
+    assert len(pages.fresh(Page(1, [{"id": 1}], 2, None, None, linked=True)).rows) == 1
+    again = pages.fresh(Page(2, [{"id": 1}], 3, None, None, linked=True))
+    assert (again.rows, again.next) == ([], 3)
+
+
+def test_a_list_that_only_repeats_is_incomplete(monkeypatch):
+    """After so many pages it is the server that ignores `page`."""
+    monkeypatch.setattr(paging, "MOST_REPEATS", 5)
+    pages = rules()
+    for number in range(1, 7):
+        pages.fresh(Page(number, [{"id": 1}], number + 1, None, None, linked=True))
+    with pytest.raises(ListingIncomplete, match="repeats its rows over 5 pages"):
+        pages.fresh(Page(7, [{"id": 1}], 8, None, None, linked=True))
+
+
+def test_a_list_without_end_is_a_fault():
+    """There are not so many pages."""
+    with pytest.raises(ListingIncomplete, match="more than 1000000 pages"):
+        rules().request(1_000_001)
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(2, 30),
+    st.integers(0, 8),
+    st.integers(1, 8),
+    st.one_of(st.none(), st.integers(1, 40)),
+)
+def test_pages_ahead(number, following, under_way, most, last):
+    """Never more under way than allowed, never a gap, and at least one where nothing is under way."""
+    under_way = min(under_way, most)
+    page = Page(number, [], number + 1, last, None)
+    wanted = list(Pages.ahead(page, following, under_way, most))
+    assert wanted == list(range(following, following + len(wanted)))
+    assert len(wanted) + under_way <= max(most, 1)
+    assert wanted or under_way
+    assert list(Pages.ahead(Page(number, [], None, last, None), following, under_way, most)) == []
+
+
+def test_memory_is_flat():
+    """However long the list is, only so many keys are remembered."""
+    pages = rules()
+
+    def read(start, count):
+        for number in range(start, start + count):
+            rows = [{"id": number * 100 + row} for row in range(100)]
+            pages.fresh(Page(number, rows, number + 1, None, None, linked=True))
+
+    read(1, 300)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    read(301, 300)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pages._seen) == paging.REMEMBERED_KEYS
+    assert after - before < 4_000_000
+
+
+def test_an_array_is_expected():
+    """Anything else is named with the request."""
+    for body in (b"{}", b"[3]", b'[{"affiliate": 3}]', b"nonsense"):
+        with pytest.raises(ProtocolError, match=r"GET /targets\.json"):
+            rules().read(1, Response(200, {}, body))
+
+
+def test_rows_may_come_bare():
+    """Wrapped or not, both are read."""
+    page = rules().read(1, Response(200, {}, b'[{"target": {"id": 1}}, {"id": 2}, {"uuid": "x"}]'))
+    assert page.rows == [{"id": 1}, {"id": 2}, {"uuid": "x"}]
+
+
+def test_editions():
+    """What the legacy routes do not have is refused with what to do, and so is a parameter of a newer call log."""
+    legacy = Settings.parse("c", password="a-key-for-pages", extra={"api_routes": "legacy"}).routes
+    operation = Operation(Request("GET", "/new"), read_nothing, legacy=CurrentOnly())
+    with pytest.raises(InvalidArgument, match="api_routes to current"):
+        operation.request_for(legacy)
+    assert Operation(Request("GET", "/new"), read_nothing, Request("GET", "/old")).request_for(legacy).path == "/old"
+    newer = Listing(Request("GET", "/api/{calls_version}/calls.json"), "call", oldest_calls_version=3)
+    with pytest.raises(InvalidArgument, match="from version v3 on"):
+        newer.request_for(SETTINGS.routes)
+    assert newer.request_for(legacy).path == "/api/v2/calls.json"
+
+
+def test_a_field_that_is_needed_is_required():
+    """The request that should have brought it is named."""
+    assert require({"id": 3}, "id", LISTING.request) == 3
+    with pytest.raises(ProtocolError, match=r"GET /targets\.json lacks the field 'id'"):
+        require({}, "id", LISTING.request)

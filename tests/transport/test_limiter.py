@@ -1,0 +1,226 @@
+"""The limiter: places in order, fewer after a 429, shared by threads and loops, none lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import pytest
+
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.limiter import BRIEF_PAUSE, LONGEST_PAUSE, Limiter, limiter_for
+from tests.contract.harness import FakeTime
+
+
+def test_places_fall_by_half_and_grow_by_little():
+    """Every 429 halves them, down to one; every other answer gives a part of one back, up to the most."""
+    limiter = Limiter(8, FakeTime())
+    seen = []
+    for _ in range(5):
+        limiter.learn(429, 0)
+        seen.append(limiter.places)
+    assert seen == [4, 2, 1, 1, 1]
+    growth = []
+    for _ in range(60):
+        limiter.learn(200, None)
+        growth.append(limiter.places)
+    assert growth == sorted(growth)
+    assert growth[0] == 2
+    assert growth[-1] == 8
+    # Additive: about as many good answers as there are places for one place more.
+    assert growth.index(8) - growth.index(7) >= 6
+
+
+def test_the_pause_is_what_was_asked_for():
+    """The longest of several counts, none is longer than a bound, and only 429 makes one."""
+    clock = FakeTime()
+    limiter = Limiter(4, clock)
+    limiter.learn(503, 50)
+    assert limiter.pause() == 0
+    limiter.learn(429, None)
+    assert limiter.pause() == BRIEF_PAUSE
+    limiter.learn(429, 5)
+    limiter.learn(429, 2)
+    clock.sleep(1)
+    assert limiter.pause() == 4
+    limiter.learn(429, 1e9)
+    assert limiter.pause() == LONGEST_PAUSE
+    clock.sleep(LONGEST_PAUSE)
+    assert limiter.pause() == 0
+
+
+def queued(limiter, names):
+    """Queue so many and return the list of those that were granted a place."""
+    granted = []
+    for name in names:
+        limiter.take(lambda name=name: granted.append(name) or True)
+    return granted
+
+
+def test_first_come_first_served():
+    """Places are granted in the order in which they were asked for, as many as there are."""
+    limiter = Limiter(2, FakeTime())
+    assert limiter.take(lambda: True)
+    assert limiter.take(lambda: True)
+    granted = queued(limiter, "abcd")
+    limiter.release()
+    assert granted == ["a"]
+    limiter.learn(429, 0)
+    limiter.release()
+    assert granted == ["a"]
+    limiter.release()
+    assert granted == ["a", "b"]
+    assert limiter.taken == 1
+
+
+def test_nobody_overtakes_the_queue():
+    """A place that is free while somebody waits is not for a newcomer."""
+    limiter = Limiter(2, FakeTime())
+    limiter.learn(429, 0)
+    limiter.take(lambda: True)
+    granted = queued(limiter, "a")
+    limiter.learn(200, None)
+    assert limiter.places == 2
+    assert not limiter.take(lambda: granted.append("b") or True)
+    limiter.release()
+    assert granted == ["a", "b"]
+
+
+def test_who_leaves_the_queue_takes_no_place():
+    """And who was granted one meanwhile gives it back."""
+    limiter = Limiter(1, FakeTime())
+    limiter.take(lambda: True)
+    granted = []
+
+    def first():
+        granted.append("first")
+        return True
+
+    limiter.take(first)
+    limiter.take(lambda: granted.append("second") or True)
+    limiter.withdraw(first)
+    limiter.release()
+    assert granted == ["second"]
+    limiter.take(first)
+    limiter.release()
+    assert granted == ["second", "first"]
+    limiter.withdraw(first)
+    assert limiter.taken == 0
+
+
+def test_an_exception_gives_the_place_back():
+    """In a thread, whatever it is."""
+    limiter = Limiter(1, FakeTime())
+    for error in (ValueError, KeyboardInterrupt):
+        with suppress(error), limiter.place():
+            raise error
+    assert limiter.taken == 0
+
+
+def test_an_interrupted_wait_leaves_the_queue(monkeypatch):
+    """A thread that is told to stop while it waits loses nobody's place."""
+    limiter = Limiter(1, FakeTime())
+    limiter.take(lambda: True)
+
+    class Interrupted(threading.Event):
+        def wait(self, timeout=None):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading, "Event", Interrupted)
+    with pytest.raises(KeyboardInterrupt), limiter.place():
+        pass
+    limiter.release()
+    assert limiter.taken == 0
+
+
+def test_a_cancelled_task_loses_no_place():
+    """Cancelled while it waits, and cancelled in the moment in which its place is granted."""
+    limiter = Limiter(1, FakeTime())
+
+    async def work():
+        await limiter.enter()
+        waiting = [asyncio.create_task(limiter.enter()) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        limiter.release()  # grants the second, whose future is not done yet
+        waiting[1].cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert [task.cancelled() for task in waiting] == [True, True, False]
+        assert limiter.taken == 1
+        limiter.release()
+
+    asyncio.run(work())
+    assert limiter.taken == 0
+
+
+def test_a_closed_loop_keeps_no_place():
+    """A task that waits in a loop which somebody closed is passed over."""
+    limiter = Limiter(1, FakeTime())
+    limiter.take(lambda: True)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(limiter.enter())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    granted = queued(limiter, "a")
+    limiter.release()
+    assert granted == ["a"]
+    task._log_destroy_pending = False
+    task._coro.close() if hasattr(task, "_coro") else task.get_coro().close()
+
+
+def test_threads_and_a_loop_never_exceed_the_places():
+    """All at once, with 429s in between, and everybody gets through."""
+    limiter = Limiter(3)
+    guard, under_way, most, done = threading.Lock(), 0, 0, 0
+
+    def enter():
+        nonlocal under_way, most
+        with guard:
+            under_way += 1
+            most = max(most, under_way)
+
+    def leave(number):
+        nonlocal under_way, done
+        with guard:
+            under_way -= 1
+            done += 1
+        limiter.learn(429 if number % 7 == 0 else 200, 0)
+
+    def thread(number):
+        for step in range(20):
+            with limiter.place():
+                enter()
+                threading.Event().wait(0.0005)
+                leave(number + step)
+
+    async def task(number):
+        await limiter.enter()
+        try:
+            enter()
+            await asyncio.sleep(0.0005)
+            leave(number)
+        finally:
+            limiter.release()
+
+    async def tasks():
+        await asyncio.gather(*(task(number) for number in range(100)))
+
+    threads = [threading.Thread(target=thread, args=(number,)) for number in range(12)]
+    for one in threads:
+        one.start()
+    asyncio.run(asyncio.wait_for(tasks(), 30))
+    for one in threads:
+        one.join(30)
+    assert done == 12 * 20 + 100
+    assert most == 3
+    assert limiter.taken == 0
+
+
+def test_connections_of_one_account_share_a_limiter():
+    """The same key at the same host, whatever the connection is called; another key has its own."""
+    one = Settings.parse("a", password="key-of-one-account", host="127.0.0.1")
+    other = Settings.parse("b", password="key-of-one-account", host="127.0.0.1", login="3")
+    stranger = Settings.parse("a", password="key-of-another", host="127.0.0.1")
+    assert limiter_for(one) is limiter_for(other)
+    assert limiter_for(one) is not limiter_for(stranger)
