@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,12 +66,8 @@ def _items(value: Any, name: str) -> list[Any]:
 def _array(text: str, name: str) -> list[Any]:
     # A rendered Python list of texts has single quotes, which JSON does not know.
     for candidate in (text, text.replace("'", '"')):
-        try:
-            found = json.loads(candidate)
-        except ValueError:
-            continue
-        if isinstance(found, list):
-            return found
+        with suppress(ValueError, RecursionError):
+            return list(json.loads(candidate))
     raise InvalidArgument(f"{name} is {text[:80]!r}, which is not a list of IDs; check what the template renders.")
 
 

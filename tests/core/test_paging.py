@@ -115,6 +115,14 @@ def test_a_list_that_only_repeats_is_incomplete(monkeypatch):
         pages.fresh(Page(7, [{"id": 1}], 8, None, None, linked=True))
 
 
+def test_a_total_that_is_reached_ends_a_list():
+    """Exactly, and by a page that turns out empty."""
+    pages = rules()
+    assert pages.fresh(Page(1, [{"id": 1}], None, None, 2)).next == 2
+    assert pages.fresh(Page(2, [{"id": 2}], None, None, 2)).next is None
+    assert rules().fresh(Page(1, [], None, None, 0)).next is None
+
+
 def test_a_list_without_end_is_a_fault():
     """There are not so many pages."""
     with pytest.raises(ListingIncomplete, match="more than 1000000 pages"):

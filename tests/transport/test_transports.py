@@ -405,3 +405,37 @@ def test_a_host_that_accepts_nothing_in_time(kind):
     assert not found.sent
     assert not found.final
     assert "could not connect in time" in str(found)
+
+
+def test_a_429_holds_back_the_clients_of_other_threads_and_loops(caplog):
+    """Who asks next waits as long as the first was told to, and says so."""
+    clock = FakeTime()
+    limiter = Limiter(4, clock)
+    waited = {"thread": [], "loop": []}
+
+    def settings(port):
+        return Settings.parse(
+            "odd", password=KEY, login="1", host=f"http://127.0.0.1:{port}", extra={"max_attempts": 1}
+        )
+
+    async def in_a_loop(port):
+        async def sleep(seconds):
+            waited["loop"].append(seconds)
+
+        async with AsyncRetreaverClient(settings(port), sleep=sleep, limiter=limiter) as client:
+            await client.run(get_target(id=1))
+
+    def in_a_thread(port):
+        with RetreaverClient(settings(port), sleep=waited["thread"].append, limiter=limiter) as client:
+            client.run(get_target(id=1))
+
+    with raw_server(answer(429, headers=[b"Retry-After: 9"]), answer(body=TARGET)) as server:
+        with RetreaverClient(settings(server.port), sleep=clock.sleep, limiter=limiter) as client:
+            assert type(outcome(client.run, get_target(id=1))).__name__ == "RateLimited"
+        with caplog.at_level(logging.INFO):
+            thread = threading.Thread(target=in_a_thread, args=(server.port,))
+            thread.start()
+            thread.join(10)
+            asyncio.run(in_a_loop(server.port))
+    assert waited == {"thread": [9.0], "loop": [9.0]}
+    assert caplog.text.count("is held back for 9.0 s") == 2
