@@ -6,6 +6,8 @@ from typing import Any
 
 HOOK = "airflow_provider_retreaver.hooks.retreaver.RetreaverHook"
 INTEGRATION = "Retreaver"
+# Modules of transfers, with the integration (of another provider) that they lead to.
+TRANSFERS = (("Common SQL", "calls_sql"),)
 ASSETS = [
     {
         "schemes": ["retreaver"],
@@ -83,8 +85,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": INTEGRATION,
                 "external-doc-url": "https://help.retreaver.com/",
                 "tags": ["service"],
-            },
-            *({"integration-name": name, "external-doc-url": AIRFLOW_DOCS, "tags": ["software"]} for name in TARGETS),
+            }
         ],
         "operators": _modules(
             "operators", "caller_lists", "caps", "resources", "suppression", "tags", "target_groups", "targets"

@@ -18,6 +18,8 @@
     ├── OutcomeUnknown         a write whose answer was lost: it may have happened
     ├── ProtocolError          an answer that is not what the documents promise
     ├── ListingIncomplete      a list that could not be read to its end
+    ├── TableNotWritten        a database that did not take calls
+    ├── StorageFailed          an object storage that did not take a file
     └── PartialFailure         some of several were done, some not
 """
 
@@ -164,6 +166,23 @@ class ProtocolError(RetreaverError):
 
 class ListingIncomplete(RetreaverError):
     """A list ended before its end: what was read so far must not be taken for the whole."""
+
+
+class TableNotWritten(RetreaverError):
+    """A database did not take a batch of calls, which was rolled back.
+
+    :param uuid: of the call that it did not take, as far as that is known.
+    :param column: that cannot hold the call's value, as far as that is known.
+    """
+
+    def __init__(self, message: str, *, uuid: str | None = None, column: str | None = None) -> None:
+        super().__init__(message)
+        self.uuid = uuid
+        self.column = column
+
+
+class StorageFailed(RetreaverError):
+    """An object storage did not take what was to be written; nothing half-written was put in place."""
 
 
 class PartialFailure(RetreaverError):

@@ -25,6 +25,7 @@ MAY_USE = {
     "operators": {"core", "resources", "domain", "hooks", "assets"},
     "triggers": {"core", "resources", "domain", "hooks"},
     "sensors": {"core", "domain", "operators", "hooks", "triggers"},
+    "transfers": {"core", "resources", "domain", "transport", "hooks", "operators"},
 }
 
 
@@ -63,7 +64,7 @@ def test_logic_does_no_io(layer):
 
 def test_airflow_is_imported_in_one_way():
     """Airflow comes through the compatibility layer, so that both lines work."""
-    allowed = ("airflow.providers.common.compat", "airflow.triggers.base")
+    allowed = ("airflow.providers.common.compat", "airflow.providers.common.sql", "airflow.triggers.base")
     for module, tree in modules().items():
         for name in imports(tree):
             if name.split(".")[0] == "airflow":

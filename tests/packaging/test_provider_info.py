@@ -51,6 +51,8 @@ def test_every_named_class_and_module_exists():
         for group in info.get(kind, []):
             for name in group["python-modules"]:
                 import_module(name)
+    for transfer in info["transfers"]:
+        import_module(transfer["python-module"])
     for declared in info["connection-types"]:
         module, _, name = declared["hook-class-name"].rpartition(".")
         hook = getattr(import_module(module), name)

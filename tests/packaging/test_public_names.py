@@ -13,7 +13,8 @@ NAMES = {
     "core.errors": {
         "AuthenticationError", "ChangeRefused", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection",
         "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied",
-        "ProtocolError", "RateLimited", "RetreaverError", "Unavailable", "VendorError",
+        "ProtocolError", "RateLimited", "RetreaverError", "StorageFailed", "TableNotWritten",
+        "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
     "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},

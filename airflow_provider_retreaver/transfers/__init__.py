@@ -1,0 +1,1 @@
+"""Calls and recordings from the vendor to storage and to databases."""

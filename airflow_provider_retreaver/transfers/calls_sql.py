@@ -1,0 +1,245 @@
+"""Calls into a table of any SQL database that Airflow has a connection to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.operators.base import RetreaverOperator, flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_retreaver.core.operations import Row
+    from airflow_provider_retreaver.domain.call_columns import Columns
+    from airflow_provider_retreaver.domain.call_export import CallExport
+    from airflow_provider_retreaver.domain.call_window import CallWindow
+    from airflow_provider_retreaver.domain.privacy import Transform
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+    from airflow_provider_retreaver.transfers.call_table import CallTable
+
+log = logging.getLogger(__name__)
+
+MOST_IN_A_BATCH = 100_000
+
+
+class RetreaverCallsToSqlOperator(RetreaverOperator):
+    """Put the calls of a window into a table, one row a call, the newest version of each.
+
+    The table is created when it is not there, and checked before the first request. Calls are upserted by their uuid,
+    in batches, each a transaction: a run that is repeated, killed or overlaps another leaves the same rows. A closed
+    window is proved complete, or the task fails ("Enumerate through all calls in a specific date/time range").
+
+    :param start: of the window, aware; by default the run's data interval.
+    :param end: of the window; calls before it.
+    :param sql_conn_id: an Airflow connection of a SQL database.
+    :param table: `calls` or `schema.calls`.
+    :param by: `created_at` or `updated_at`.
+    :param lookback: a length of time that is read again before the window, e.g. `1h`.
+    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
+    :param version: `v1` … `v5` of the call log instead of the connection's.
+    :param mapping: columns to fields of a call; the integration guide's warehouse schema by default. See docs/sql.md.
+    :param create_table: whether the table may be created.
+    :param batch_size: calls a transaction.
+    :param phone_numbers: callers' numbers: `keep`, `hash` or `mask`.
+    :param phone_numbers_conn_id: for `hash`, a connection whose password is the secret.
+    :return: `{"table", "rows", "changed", "batches", "complete", "counted", "reason", "start", "end", "by"}`.
+    :raises InvalidArgument: for a parameter or a table that cannot be right; nothing was asked for.
+    :raises TableNotWritten: naming call and column; the batch was rolled back.
+    :raises ListingIncomplete: when calls are missing after several readings.
+    """
+
+    template_fields = (
+        *RetreaverOperator.template_fields, "start", "end", "sql_conn_id", "table", "by", "lookback", "filters",
+        "version", "mapping", "create_table", "batch_size", "phone_numbers", "phone_numbers_conn_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        sql_conn_id: str,
+        table: str,
+        start: Any = None,
+        end: Any = None,
+        by: str = "created_at",
+        lookback: Any = None,
+        filters: Mapping[str, Any] | None = None,
+        version: str | None = None,
+        mapping: Mapping[str, Any] | None = None,
+        create_table: bool | str = True,
+        batch_size: int | str = 5_000,
+        phone_numbers: str = "keep",
+        phone_numbers_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql_conn_id = sql_conn_id
+        self.table = table
+        self.start = start
+        self.end = end
+        self.by = by
+        self.lookback = lookback
+        self.filters = filters
+        self.version = version
+        self.mapping = mapping
+        self.create_table = create_table
+        self.batch_size = batch_size
+        self.phone_numbers = phone_numbers
+        self.phone_numbers_conn_id = phone_numbers_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Put the calls into the table."""
+        from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.resources import checks
+        from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
+        from airflow_provider_retreaver.transfers.progress import ProgressLog
+
+        with self.connected() as hook:
+            client = hook.get_conn()
+            window = self._window(context)
+            size = checks.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
+            hide = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
+            columns = self._columns(hook)
+            create = flag(self.create_table, "create_table")
+            with self._opened(columns) as table:
+                table.prepare(create=create)
+                export = export_calls(client, window, progress=ProgressLog())
+                done = Loading(table, columns, hide, size).all_of(export)
+        return {"table": self.table, **done, **self._told(window, export)}
+
+    def _window(self, context: Context) -> CallWindow:
+        from airflow_provider_retreaver.domain.call_window import CallWindow
+        from airflow_provider_retreaver.domain.limits import given, length
+        from airflow_provider_retreaver.domain.windows import window_of_run
+
+        now = datetime.now(UTC)
+        start, end = window_of_run(self.start, self.end, context, now)
+        version = self.version if given(self.version) else None
+        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
+        if given(self.lookback):
+            window = window.before(timedelta(seconds=length(self.lookback, "lookback")))
+        window.check(now)
+        return window
+
+    def _columns(self, hook: RetreaverHook) -> Columns:
+        from airflow_provider_retreaver.domain.call_columns import mapped
+        from airflow_provider_retreaver.domain.warehouse import warehouse_columns
+
+        return mapped(self.mapping) if self.mapping is not None else warehouse_columns(Destinations(hook))
+
+    @contextmanager
+    def _opened(self, columns: Columns) -> Iterator[CallTable]:
+        from airflow.providers.common.compat.sdk import BaseHook
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.domain.sql_dialects import dialect_of, table_name
+        from airflow_provider_retreaver.transfers.call_table import calls_table
+
+        table = table_name(self.table)
+        database = BaseHook.get_connection(self.sql_conn_id).get_hook()
+        if not isinstance(database, DbApiHook):
+            raise InvalidArgument(
+                f"sql_conn_id: connection {self.sql_conn_id!r} is of type {type(database).__name__}, and a SQL "
+                f"database's is needed."
+            )
+        connection = database.get_conn()
+        if database.supports_autocommit:
+            database.set_autocommit(connection, autocommit=False)
+        dialect = dialect_of(database.dialect_name)
+        with calls_table(connection, table, columns, dialect, database.placeholder) as opened:
+            yield opened
+
+    def _told(self, window: CallWindow, export: CallExport) -> dict[str, Any]:
+        known = export.completeness
+        return {
+            "complete": known is not None and known.proved,
+            "counted": known.counted if known else None,
+            "reason": known.reason if known else "",
+            "start": window.start.isoformat(),
+            "end": window.end.isoformat() if window.end else None,
+            "by": window.by,
+        }
+
+
+class Destinations:
+    """Numbers of targets by ID, asked for once, when the first call needs one.
+
+    :param hook: of the account.
+    """
+
+    def __init__(self, hook: RetreaverHook) -> None:
+        self._hook = hook
+        self._numbers: dict[str, str] | None = None
+
+    def __call__(self, target: Any) -> str | None:
+        """Return a target's number, None when there is no such target any more."""
+        if self._numbers is None:
+            from airflow_provider_retreaver.resources.targets import list_targets
+
+            rows = self._hook.iterate(list_targets())
+            self._numbers = {str(row["id"]): row["number"] for row in rows if row.get("number")}
+        return self._numbers.get(str(target))
+
+
+class Loading:
+    """Puts pages of calls into a table, batch by batch.
+
+    :param size: calls a batch.
+    """
+
+    def __init__(self, table: CallTable, columns: Columns, hide: Transform | None, size: int) -> None:
+        self._table = table
+        self._columns = columns
+        self._hide = hide
+        self._size = size
+        self._batch: list[tuple[Any, ...]] = []
+        self._changed: int | None = 0
+        self._batches = 0
+
+    def all_of(self, export: CallExport) -> dict[str, Any]:
+        """Read an export to its end.
+
+        :return: `{"rows", "changed", "batches"}`; `changed` is None where the database does not say.
+        """
+        rows = 0
+        for page in export:
+            rows = len(page.rows) if page.restart else rows + len(page.rows)
+            for call in page.rows:
+                self._batch.append(self._values(call))
+                if len(self._batch) >= self._size:
+                    self._write()
+        self._write()
+        log.info(
+            "%d calls were read, %s rows are new or changed", rows, "?" if self._changed is None else self._changed
+        )
+        return {"rows": rows, "changed": self._changed, "batches": self._batches}
+
+    def _values(self, call: Row) -> tuple[Any, ...]:
+        from airflow_provider_retreaver.core.errors import TableNotWritten
+        from airflow_provider_retreaver.domain.call_columns import Clash
+
+        uuid = call.get("uuid")
+        try:
+            return self._columns.values(call if self._hide is None else self._hide(call))
+        except Clash as clash:
+            column, what = clash.column, clash.what
+        raise TableNotWritten(
+            f"Call {uuid}: column {column} {what}. The batch that it belongs to was not written; map the column to "
+            f"another field or type.",
+            uuid=uuid,
+            column=column,
+        )
+
+    def _write(self) -> None:
+        if not self._batch:
+            return
+        changed = self._table.write(self._batch)
+        self._changed = None if changed is None or self._changed is None else self._changed + changed
+        self._batches += 1
+        self._batch.clear()
