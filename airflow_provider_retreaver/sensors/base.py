@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseSensorOperator,
@@ -18,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_retreaver.core import errors
-from airflow_provider_retreaver.operators.base import final_errors
+from airflow_provider_retreaver.operators.base import FinalInvalidConnection, final_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -102,6 +103,8 @@ class RetreaverSensor(BaseSensorOperator):
             except errors.RetreaverError as error:
                 notes.failed(budget, error, datetime.now(UTC))
                 return PokeReturnValue(is_done=False)
+            except AirflowNotFoundException as error:
+                raise FinalInvalidConnection(str(error)) from None
             notes.answered()
         verdict = condition.judge(found)
         self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)

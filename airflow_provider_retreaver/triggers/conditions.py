@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_retreaver.core.errors import RetreaverError
+from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.conditions import Condition, Verdict
@@ -96,6 +96,8 @@ class RetreaverConditionTrigger(BaseTrigger):
             condition = condition_of(self.kind, self.options)
             async with joined(self.retreaver_conn_id, condition.question) as poll:
                 return await self._watch(condition, poll)
+        except AirflowNotFoundException as error:
+            return {"status": "error", "kind": InvalidConnection.__name__, "message": str(error)}
         except (RetreaverError, AirflowException) as error:
             return {"status": "error", "kind": type(error).__name__, "message": str(error)}
 
