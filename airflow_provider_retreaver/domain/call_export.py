@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -28,7 +28,7 @@ from airflow_provider_retreaver.core.operations import Moment, Operation, Proced
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.call_rows import Answer, CallKeys, as_rows
 from airflow_provider_retreaver.domain.call_scan import Moved, PageOrder, StillScan, page_operation
-from airflow_provider_retreaver.domain.call_spans import read_span, spans
+from airflow_provider_retreaver.domain.call_spans import moment_of, read_span, spans
 from airflow_provider_retreaver.domain.call_window import CallWindow
 
 log = logging.getLogger(__name__)
@@ -239,6 +239,17 @@ def export_calls(
     :raises RetreaverError: when a page cannot be had.
     """
     return CallExport(client, window, raw=raw, progress=progress)
+
+
+def newest_update(client: Client, window: CallWindow) -> datetime | None:
+    """Return the newest `updated_at` of a window's calls, None when it has none: one request.
+
+    `sort_by=updated_at` is newest first whatever `order` says ("Calls").
+    """
+    request, _ = window.request(client.settings)
+    newest = client.run(page_operation(request.with_query(sort_by="updated_at", order=None, per_page="1"), 1))
+    text = newest.keys[0].updated_at if newest.keys else None
+    return None if text is None else moment_of(text)
 
 
 def _time() -> Procedure[Moment]:

@@ -35,6 +35,7 @@ _WRAPPED = msgspec.json.Decoder(list[_Wrapped])
 _BARE = msgspec.json.Decoder(list[msgspec.Raw])
 _KEYS = msgspec.json.Decoder(CallKeys)
 _ROWS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any])
+_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,8 @@ def _no_calls(request: Request, response: Response) -> ProtocolError:
 def as_rows(raws: Sequence[msgspec.Raw | bytes]) -> list[Row]:
     """Return calls as dictionaries."""
     return [_ROWS.decode(raw) for raw in raws]
+
+
+def as_bytes(row: Row) -> bytes:
+    """Return a call as one line of compact JSON."""
+    return _ENCODER.encode(row)

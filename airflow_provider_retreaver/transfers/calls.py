@@ -1,0 +1,296 @@
+"""The call log to object storage, and to SQL databases."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.operators.base import RetreaverOperator, flag
+from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_retreaver.domain.call_export import Completeness
+    from airflow_provider_retreaver.domain.call_window import CallWindow
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+    from airflow_provider_retreaver.transfers.file_parts import Parts, Shape
+    from airflow_provider_retreaver.transfers.incremental import Cursor, Ledger
+    from airflow_provider_retreaver.transfers.publication import Publication
+
+__all__ = ["RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"]
+
+# An incremental export reads so much again before its cursor: calls that were updated while the last one began.
+OVERLAP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One export, decided on.
+
+    :param key: name of its files and its manifest, the same whenever it is repeated.
+    :param newest: for an incremental export, the newest `updated_at` as it begins.
+    """
+
+    key: str
+    window: CallWindow
+    newest: datetime | None = None
+    cursor: Cursor | None = None
+
+
+class RetreaverCallsToObjectStorageOperator(RetreaverOperator):
+    """Write the calls of a window to a folder on object storage, completely or not at all.
+
+    A closed window (its end lies in the past) is compared with the vendor's own count; the manifest says `complete`.
+    Whoever follows the manifest sees a whole export; an export of the same window replaces the former one and nothing
+    else ("Enumerate through all calls in a specific date/time range"). See docs/exports.md.
+
+    :param destination: folder URL, e.g. `s3://conn@bucket/calls`.
+    :param start: of the window, aware or with an offset; by default the run's data interval. An incremental export
+        needs it for the first time only.
+    :param end: of the window; calls before it.
+    :param by: `created_at` or `updated_at`.
+    :param lookback: a length of time that is read again before the window, e.g. `1h`.
+    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
+    :param version: `v1` … `v5` of the call log instead of the connection's.
+    :param format: `jsonl` (calls as the vendor sends them), `csv` or `parquet` (typed columns; needs pyarrow).
+    :param compression: `none`, `gzip` or `zstd` (needs pyarrow).
+    :param tags: `map` for all tags of a call together, `rows` for one row a tag.
+    :param partition_by: `day` or `hour` of creation in UTC: folders like `day=2026-01-31/hour=07`.
+    :param max_file_bytes: a file that has become as large is followed by another.
+    :param incremental: export what was updated since the last export that succeeded, and report calls whose revenue
+        or payout was restated; needs `by="updated_at"`.
+    :param state_path: folder for what an incremental export remembers; `_state` in the destination by default.
+    :param phone_numbers: callers' numbers: `keep`, `hash` or `mask`.
+    :param phone_numbers_conn_id: for `hash`, a connection whose password is the secret.
+    :return: `{"manifest", "files", "rows", "calls", "bytes", "complete", "restated"}`; an incremental export that
+        finds nothing new has `manifest` None.
+    :raises InvalidArgument: for a parameter or a destination that cannot be right; nothing was asked for.
+    :raises ListingIncomplete: when calls are missing after several readings.
+    :raises StorageFailed: when the storage fails; nothing half-written is in place.
+    """
+
+    template_fields = (
+        *RetreaverOperator.template_fields, "destination", "start", "end", "by", "lookback", "filters", "version",
+        "format", "compression", "tags", "partition_by", "max_file_bytes", "incremental", "state_path",
+        "phone_numbers", "phone_numbers_conn_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        destination: str,
+        start: Any = None,
+        end: Any = None,
+        by: str = "created_at",
+        lookback: Any = None,
+        filters: Mapping[str, Any] | None = None,
+        version: str | None = None,
+        format: str = "jsonl",  # noqa: A002 - the name that everybody looks for
+        compression: str = "none",
+        tags: str = "map",
+        partition_by: str | None = None,
+        max_file_bytes: int | str | None = None,
+        incremental: bool | str = False,
+        state_path: str | None = None,
+        phone_numbers: str = "keep",
+        phone_numbers_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.start = start
+        self.end = end
+        self.by = by
+        self.lookback = lookback
+        self.filters = filters
+        self.version = version
+        self.format = format
+        self.compression = compression
+        self.tags = tags
+        self.partition_by = partition_by
+        self.max_file_bytes = max_file_bytes
+        self.incremental = incremental
+        self.state_path = state_path
+        self.phone_numbers = phone_numbers
+        self.phone_numbers_conn_id = phone_numbers_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write the calls."""
+        from airflow_provider_retreaver.transfers.incremental import Ledger
+        from airflow_provider_retreaver.transfers.publication import Publication, storage_errors
+
+        with self.connected() as hook:
+            shape = self._shape()
+            plan = self._plan(context, hook)
+            publication = Publication(self.destination, plan.key if plan else "calls-nothing")
+            publication.prepare()
+            if plan is None:
+                publication.clean()
+                self.log.info("No call was updated since the last export; nothing was written.")
+                return {"manifest": None, "files": 0, "rows": 0, "calls": 0, "bytes": 0, "complete": True}
+            ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
+            try:
+                with storage_errors(f"Writing calls to {self.destination}"):
+                    manifest = self._written(hook, plan, shape, publication, ledger)
+                    publication.publish(manifest)
+                    if ledger is not None and plan.cursor is not None and plan.newest is not None:
+                        ledger.save()
+                        plan.cursor.save(plan.newest, plan.key)
+            finally:
+                publication.clean()
+        return self._told(manifest, str(publication.manifest))
+
+    def _shape(self) -> Shape:
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.resources import checks
+        from airflow_provider_retreaver.transfers.file_formats import check_format
+        from airflow_provider_retreaver.transfers.file_parts import PARTITIONS, Shape
+        from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
+
+        check_format(self.format, self.compression, self.tags)
+        partition = self.partition_by if given(self.partition_by) else None
+        if partition is not None:
+            checks.one_of(partition, PARTITIONS, "partition_by")
+        if not given(self.destination):
+            raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/calls, not blank.")
+        most = checks.whole(self.max_file_bytes, "max_file_bytes", 1) if given(self.max_file_bytes) else None
+        change = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
+        return Shape(self.format, self.compression, self.tags, partition, most, change)
+
+    def _plan(self, context: Context, hook: RetreaverHook) -> _Plan | None:
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.domain.call_window import CallWindow
+        from airflow_provider_retreaver.domain.limits import given, length
+        from airflow_provider_retreaver.domain.windows import moment_of, window_of_run
+
+        now = datetime.now(UTC)
+        incremental = flag(self.incremental, "incremental")
+        end: datetime | None
+        if incremental and given(self.start) and not given(self.end):
+            start, end = moment_of(self.start, "start"), None
+        else:
+            start, end = window_of_run(self.start, self.end, context, now)
+        version = self.version if given(self.version) else None
+        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
+        window.check(now)
+        back = timedelta(seconds=length(self.lookback, "lookback")) if given(self.lookback) else None
+        if incremental:
+            if self.by != "updated_at":
+                raise InvalidArgument("incremental needs by='updated_at': only that finds calls that changed later.")
+            return self._since_last(hook, window, OVERLAP if back is None else back)
+        if given(self.state_path):
+            raise InvalidArgument("state_path belongs to incremental exports; set incremental=True, or leave it out.")
+        return _Plan(_key(window, self._settings_told()), window.before(back) if back else window)
+
+    def _since_last(self, hook: RetreaverHook, window: CallWindow, overlap: timedelta) -> _Plan | None:
+        from dataclasses import replace
+
+        from airflow_provider_retreaver.domain.call_export import newest_update
+        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.transfers.incremental import NEXT, Cursor
+
+        folder = self.state_path if given(self.state_path) else f"{self.destination.rstrip('/')}/_state"
+        cursor = Cursor(str(folder))
+        known = cursor.load()
+        since = replace(window, start=window.start if known is None else known - overlap, end=None)
+        newest = newest_update(hook.get_conn(), since)
+        if newest is None or (known is not None and newest <= known):
+            return None
+        told = self._settings_told()
+        return _Plan(_key(since, told), replace(since, end=newest + NEXT), newest, cursor)
+
+    def _settings_told(self) -> dict[str, Any]:
+        filters = {name: value for name, value in sorted((self.filters or {}).items()) if value is not None}
+        return {"filters": filters, "version": self.version or None}
+
+    def _written(
+        self, hook: RetreaverHook, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
+    ) -> dict[str, Any]:
+        from airflow_provider_retreaver.core.errors import ListingIncomplete
+        from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.transfers.file_parts import Parts
+        from airflow_provider_retreaver.transfers.progress import ProgressLog
+
+        parts = Parts(publication, shape)
+        export = export_calls(hook.get_conn(), plan.window, raw=True, progress=ProgressLog())
+        try:
+            for page in export:
+                parts.add(page)
+                if ledger is not None:
+                    ledger.add(page)
+            parts.finish()
+        except BaseException:
+            parts.discard()
+            if ledger is not None:
+                ledger.discard()
+            raise
+        if export.completeness is None:
+            raise ListingIncomplete("The export ended without having been read to its end.")
+        return self._manifest(plan, shape, parts, export.completeness, ledger)
+
+    def _manifest(
+        self, plan: _Plan, shape: Shape, parts: Parts, known: Completeness, ledger: Ledger | None
+    ) -> dict[str, Any]:
+        window = plan.window
+        return {
+            "export": plan.key,
+            "window": {
+                "by": window.by,
+                "start": window.start.astimezone(UTC).isoformat(),
+                "end": window.end.astimezone(UTC).isoformat() if window.end else None,
+            },
+            **self._settings_told(),
+            "format": shape.format,
+            "compression": shape.compression,
+            "tags": shape.tags,
+            "partition_by": shape.partition_by,
+            "phone_numbers": self.phone_numbers,
+            "complete": known.proved,
+            "counted": known.counted,
+            "reason": known.reason,
+            "rows": sum(file["rows"] for file in parts.files),
+            "calls": known.rows,
+            "bytes": sum(file["bytes"] for file in parts.files),
+            **parts.extent.told(),
+            "cursor": plan.newest.isoformat() if plan.newest else None,
+            "restated": None if ledger is None else {**ledger.restated.told(), "changes": ledger.changes},
+            "files": parts.files,
+        }
+
+    def _told(self, manifest: Mapping[str, Any], path: str) -> dict[str, Any]:
+        restated = manifest["restated"] and {k: v for k, v in manifest["restated"].items() if k != "changes"}
+        self.log.info(
+            "Wrote %d calls into %d files (%d bytes) of %s; %s",
+            manifest["calls"],
+            len(manifest["files"]),
+            manifest["bytes"],
+            path,
+            "complete" if manifest["complete"] else f"not proved complete: {manifest['reason']}",
+        )
+        if restated and restated["calls"]:
+            self.log.info(
+                "%(calls)d calls were restated: revenue %(revenue_change)s, payout %(payout_change)s", restated
+            )
+        return {
+            "manifest": path,
+            "files": len(manifest["files"]),
+            **{name: manifest[name] for name in ("rows", "calls", "bytes", "complete")},
+            "restated": restated,
+        }
+
+
+def _key(window: CallWindow, told: Mapping[str, Any]) -> str:
+    """Name an export: the same whenever the same window is exported with the same filters."""
+    from airflow_provider_retreaver.transfers.file_parts import utc_name
+
+    end = f"-{utc_name(window.end)}" if window.end else ""
+    name = f"calls-{window.by.removesuffix('_at')}-{utc_name(window.start)}{end}"
+    if not any(told.values()):
+        return name
+    return f"{name}-{hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]}"

@@ -1,0 +1,233 @@
+"""Writing calls as JSON lines, CSV or Parquet into an open file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.domain import call_schema as schema
+from airflow_provider_retreaver.domain.call_rows import as_bytes, as_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_retreaver.core.operations import Row
+
+FORMATS = ("jsonl", "csv", "parquet")
+COMPRESSIONS = ("none", "gzip", "zstd")
+TAGS = ("map", "rows")
+# Calls that Parquet keeps together; so many are in memory at once.
+ROW_GROUP = 5_000
+
+
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take bytes."""
+
+
+class Writer(Protocol):
+    """Writes calls into one file."""
+
+    def write(self, raws: Sequence[Any]) -> int:
+        """Write calls, given as the vendor's JSON; return the number of rows made of them."""
+
+    def close(self) -> None:
+        """Write what is left; the file itself stays open."""
+
+
+class JsonLines:
+    """One call a line, as the vendor sent it unless it is changed.
+
+    :param change: what is done to every call first, None for nothing.
+    """
+
+    def __init__(self, sink: Sink, *, tags: str, change: Callable[[Row], Row] | None) -> None:
+        self._sink = sink
+        self._tags = tags
+        self._change = change
+
+    def write(self, raws: Sequence[Any]) -> int:
+        """Write calls."""
+        if self._change is not None or self._tags == "rows":
+            rows = _changed(raws, self._change)
+            raws = [as_bytes(row) for row in (schema.tag_rows(rows) if self._tags == "rows" else rows)]
+        if raws:
+            self._sink.write(b"\n".join([*raws, b""]))
+        return len(raws)
+
+    def close(self) -> None:
+        """Nothing is left to write."""
+
+
+class CommaSeparated:
+    """A header and one row a call (RFC 4180); an absent value is empty, objects are JSON."""
+
+    def __init__(self, sink: Sink, *, tags: str, change: Callable[[Row], Row] | None) -> None:
+        self._sink = sink
+        self._tags = tags
+        self._change = change
+        self._kinds = schema.columns(tags)
+        self._began = False
+
+    def write(self, raws: Sequence[Any]) -> int:
+        """Write calls."""
+        rows = _table_rows(raws, self._tags, self._change, self._kinds)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        if not self._began:
+            writer.writerow(self._kinds)
+            self._began = True
+        kinds = self._kinds.items()
+        writer.writerows([_cell(row.get(name), kind) for name, kind in kinds] for row in rows)
+        self._sink.write(text.getvalue().encode())
+        return len(rows)
+
+    def close(self) -> None:
+        """Write the header of an empty file."""
+        if not self._began:
+            self.write([])
+
+
+def _cell(value: Any, kind: str) -> str:
+    if value is None:
+        return ""
+    if kind == schema.BOOLEAN and isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, Decimal)) else schema.as_json(value)
+
+
+class Parquet:
+    """A table with typed columns; tags are a map, amounts decimals, times UTC.
+
+    :param codec: compression of the pages.
+    """
+
+    def __init__(self, sink: Sink, *, tags: str, change: Callable[[Row], Row] | None, codec: str) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._tags = tags
+        self._change = change
+        self._kinds = schema.columns(tags)
+        types = _types(pa)
+        self._schema = pa.schema([(name, types[kind]) for name, kind in self._kinds.items()])
+        self._writer = parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), self._schema, compression=codec)
+        self._rows: list[Row] = []
+
+    def write(self, raws: Sequence[Any]) -> int:
+        """Write calls, many at a time."""
+        rows = _table_rows(raws, self._tags, self._change, self._kinds)
+        self._rows += rows
+        while len(self._rows) >= ROW_GROUP:
+            group, self._rows = self._rows[:ROW_GROUP], self._rows[ROW_GROUP:]
+            self._writer.write_table(self._table(group))
+        return len(rows)
+
+    def close(self) -> None:
+        """Write the last calls and the file's end."""
+        if self._rows:
+            self._writer.write_table(self._table(self._rows))
+            self._rows = []
+        self._writer.close()
+
+    def _table(self, rows: list[Row]) -> pa.Table:
+        import pyarrow as pa
+
+        arrays = [
+            _array(pa, field, kind, rows) for field, kind in zip(self._schema, self._kinds.values(), strict=True)
+        ]
+        return pa.Table.from_arrays(arrays, schema=self._schema)
+
+
+def _types(pa: Any) -> dict[str, Any]:
+    return {
+        schema.TEXT: pa.string(),
+        schema.INTEGER: pa.int64(),
+        schema.DECIMAL: pa.decimal128(schema.PRECISION, schema.SCALE),
+        schema.BOOLEAN: pa.bool_(),
+        schema.MOMENT: pa.timestamp("ms", tz="UTC"),
+        schema.JSON: pa.string(),
+        schema.MAP: pa.map_(pa.string(), pa.string()),
+    }
+
+
+def _array(pa: Any, field: Any, kind: str, rows: list[Row]) -> Any:
+    values = [row.get(field.name) for row in rows]
+    # As it should be, a column is taken over at once; value by value only where it is not.
+    if kind in {schema.TEXT, schema.INTEGER, schema.BOOLEAN}:
+        try:
+            return pa.array(values, field.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return _converted(pa, field, kind, values, rows)
+    return _converted(pa, field, kind, values, rows)
+
+
+def _converted(pa: Any, field: Any, kind: str, values: list[Any], rows: list[Row]) -> Any:
+    convert = schema.CONVERSIONS[kind]
+    made = []
+    for row, value in zip(rows, values, strict=True):
+        try:
+            found = None if value is None or (value == "" and kind != schema.TEXT) else convert(value)
+        except schema.MISFIT:
+            raise _misfit(row, field.name, kind, value) from None
+        made.append(list(found.items()) if kind == schema.MAP and found is not None else found)
+    try:
+        return pa.array(made, field.type)
+    except (pa.ArrowInvalid, OverflowError):
+        bad = next(place for place, value in enumerate(made) if not _fits(pa, value, field.type))
+        raise _misfit(rows[bad], field.name, kind, values[bad]) from None
+
+
+def _fits(pa: Any, value: Any, kind: Any) -> bool:
+    try:
+        pa.scalar(value, kind)
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return True
+
+
+def _misfit(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
+    shown = "" if name.startswith("caller") else f" ({str(value)[:40]!r})"
+    return ProtocolError(
+        f"Call {row.get('uuid')} has a {name}{shown} that is no {kind}, which the column of the Parquet file is; "
+        f"export it as jsonl or csv, which take every value."
+    )
+
+
+def _changed(raws: Sequence[Any], change: Callable[[Row], Row] | None) -> list[Row]:
+    rows = as_rows(raws)
+    return rows if change is None else [change(row) for row in rows]
+
+
+def _table_rows(
+    raws: Sequence[Any], tags: str, change: Callable[[Row], Row] | None, kinds: dict[str, str]
+) -> list[Row]:
+    rows = _changed(raws, change)
+    found = schema.tag_rows(rows) if tags == "rows" else iter(rows)
+    return list(schema.flat(found, frozenset(kinds), keep_tags=tags == "map"))
+
+
+def check_format(format_: Any, compression: Any, tags: Any) -> None:
+    """Refuse what cannot be written, before anything is asked for.
+
+    :raises InvalidArgument: naming the parameter.
+    """
+    for name, value, allowed in (
+        ("format", format_, FORMATS),
+        ("compression", compression, COMPRESSIONS),
+        ("tags", tags, TAGS),
+    ):
+        if value not in allowed:
+            raise InvalidArgument(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+    if (format_ == "parquet" or compression == "zstd") and find_spec("pyarrow") is None:
+        raise InvalidArgument(
+            f"format={format_!r} with compression={compression!r} needs pyarrow; install "
+            f"airflow-provider-retreaver[parquet]."
+        )

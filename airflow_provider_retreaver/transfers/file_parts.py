@@ -1,0 +1,251 @@
+"""The files of an export while it is written: one at a time, divided by time and size, each with its digest."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.domain.call_spans import moment_of
+from airflow_provider_retreaver.transfers import file_formats
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.operations import Row
+    from airflow_provider_retreaver.domain.call_export import CallPage
+    from airflow_provider_retreaver.transfers.publication import Publication
+
+PARTITIONS = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
+_ENDINGS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an export is laid out.
+
+    :param change: what is done to every call first, None for nothing.
+    :param partition_by: `day` or `hour` of `created_at` in UTC, None for none.
+    :param max_bytes: a file that has become as large is followed by another, None for no limit.
+    """
+
+    format: str = "jsonl"
+    compression: str = "none"
+    tags: str = "map"
+    partition_by: str | None = None
+    max_bytes: int | None = None
+    change: Callable[[Row], Row] | None = None
+
+    @property
+    def ending(self) -> str:
+        """How the names of the files end."""
+        return f".{self.format}" + ("" if self.format == "parquet" else _ENDINGS[self.compression])
+
+
+@dataclass(slots=True)
+class Extent:
+    """Least and greatest of the times of calls, as RFC 3339 in UTC."""
+
+    created: tuple[str, str] | None = None
+    updated: tuple[str, str] | None = None
+
+    def add(self, page: CallPage) -> None:
+        """Take in a page."""
+        self.created = _wider(self.created, [key.created_at for key in page.keys if key.created_at])
+        self.updated = _wider(self.updated, [key.updated_at for key in page.keys if key.updated_at])
+
+    def told(self) -> dict[str, str | None]:
+        """Return it as the manifest shows it."""
+        created, updated = self.created or (None, None), self.updated or (None, None)
+        return {
+            "min_created_at": created[0],
+            "max_created_at": created[1],
+            "min_updated_at": updated[0],
+            "max_updated_at": updated[1],
+        }
+
+
+def _wider(known: tuple[str, str] | None, texts: list[str]) -> tuple[str, str] | None:
+    if not texts:
+        return known
+    # Texts of one offset sort as times do; only the extremes of each offset are parsed.
+    extremes = {bound for texts_ in _by_offset(texts) for bound in (min(texts_), max(texts_))}
+    found = sorted(moment_of(text).astimezone(UTC).isoformat() for text in extremes)
+    least, greatest = found[0], found[-1]
+    return (least, greatest) if known is None else (min(known[0], least), max(known[1], greatest))
+
+
+def _by_offset(texts: list[str]) -> list[list[str]]:
+    kinds: dict[tuple[int, str], list[str]] = {}
+    for text in texts:
+        kinds.setdefault((len(text), text[-6:] if text[-6:-5] in "+-" else "Z"), []).append(text)
+    return list(kinds.values())
+
+
+class _Digested:
+    """A file that is open for writing, with the digest and length of what it was given."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.length = 0
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        """Write bytes."""
+        self._digest.update(data)
+        self.length += len(data)
+        self._file.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Hand on what is buffered."""
+
+    def hexdigest(self) -> str:
+        """Return the SHA-256 of everything written."""
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            self.closed = True
+            self._file.close()
+
+
+@dataclass(slots=True)
+class _Part:
+    """The file that is being written."""
+
+    folder: str
+    draft: Any
+    sink: _Digested
+    packed: Any
+    writer: file_formats.Writer
+    rows: int = 0
+    calls: int = 0
+    extent: Extent = field(default_factory=Extent)
+
+
+class Parts:
+    """Writes pages of calls into files.
+
+    :param publication: where files are written before they are moved into place.
+    :param shape: how they are laid out.
+    """
+
+    def __init__(self, publication: Publication, shape: Shape) -> None:
+        self._publication = publication
+        self._shape = shape
+        self._part: _Part | None = None
+        self.extent = Extent()
+        self.files: list[dict[str, Any]] = []
+
+    def add(self, page: CallPage) -> None:
+        """Write a page; one that says so makes everything before it void."""
+        if page.restart:
+            self.discard()
+            self.files, self.extent = [], Extent()
+            self._publication.forget_drafts()
+        self.extent.add(page)
+        for folder, places in self._divided(page):
+            part = self._open(folder)
+            calls = page if len(places) == len(page.keys) else _some(page, places)
+            part.rows += part.writer.write(calls.rows)
+            part.calls += len(calls.keys)
+            part.extent.add(calls)
+            if self._shape.max_bytes is not None and part.sink.length >= self._shape.max_bytes:
+                self._end()
+
+    def _divided(self, page: CallPage) -> list[tuple[str, Sequence[int]]]:
+        everything = range(len(page.keys))
+        if self._shape.partition_by is None:
+            return [("", everything)] if everything else []
+        pattern = PARTITIONS[self._shape.partition_by]
+
+        def folder(place: int) -> str:
+            text = page.keys[place].created_at
+            # A call that does not say when it was created is in a folder of its own, as such columns are elsewhere.
+            moment = moment_of(text).astimezone(UTC) if text else None
+            return moment.strftime(pattern) if moment else "day=unknown"
+
+        return [(name, list(places)) for name, places in groupby(everything, key=folder)]
+
+    def _open(self, folder: str) -> _Part:
+        if self._part is not None and self._part.folder != folder:
+            self._end()
+        if self._part is None:
+            draft, file = self._publication.draft()
+            sink = _Digested(file)
+            packed = _packed(sink, self._shape)
+            writer = _writer(packed, self._shape)
+            self._part = _Part(folder, draft, sink, packed, writer)
+        return self._part
+
+    def _end(self) -> None:
+        part, self._part = self._part, None
+        if part is None:
+            return
+        try:
+            part.writer.close()
+            if part.packed is not part.sink:
+                part.packed.close()
+        finally:
+            part.sink.close()
+        digest = part.sink.hexdigest()
+        name = f"{len(self.files):05}-{digest[:12]}{self._shape.ending}"
+        path = self._publication.finished(part.draft, part.folder, name)
+        self.files.append(
+            {
+                "path": path,
+                "rows": part.rows,
+                "calls": part.calls,
+                "bytes": part.sink.length,
+                "sha256": digest,
+                **part.extent.told(),
+            }
+        )
+
+    def finish(self) -> None:
+        """Close the last file; an export without calls has one file, so that its reader finds its columns."""
+        if self._part is None and not self.files and self._shape.partition_by is None:
+            self._open("")
+        self._end()
+
+    def discard(self) -> None:
+        """Let go of the open file without finishing it."""
+        if self._part is not None:
+            self._part.sink.close()
+            self._part = None
+
+
+def _some(page: CallPage, places: Sequence[int]) -> CallPage:
+    from airflow_provider_retreaver.domain.call_export import CallPage
+
+    return CallPage([page.keys[place] for place in places], [page.rows[place] for place in places])
+
+
+def _packed(sink: _Digested, shape: Shape) -> Any:
+    if shape.format == "parquet" or shape.compression == "none":
+        return sink
+    if shape.compression == "gzip":
+        # No name and no time, so that the same calls make the same bytes.
+        return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
+    import pyarrow as pa
+
+    return pa.CompressedOutputStream(pa.PythonFile(sink, mode="w"), "zstd")
+
+
+def _writer(packed: Any, shape: Shape) -> file_formats.Writer:
+    if shape.format == "jsonl":
+        return file_formats.JsonLines(packed, tags=shape.tags, change=shape.change)
+    if shape.format == "csv":
+        return file_formats.CommaSeparated(packed, tags=shape.tags, change=shape.change)
+    return file_formats.Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression)
+
+
+def utc_name(moment: datetime) -> str:
+    """Return a time as a part of a file's name."""
+    text = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{text}.{moment.microsecond:06}Z" if moment.microsecond else f"{text}Z"
