@@ -134,7 +134,7 @@ class Listing:
 
     :param request: request of the list without a page; see `Operation` for `{calls_version}`.
     :param envelope: name that wraps each row, e.g. `target`.
-    :param key: field by which a row is recognised when it appears on two pages.
+    :param key: field, or fields together, by which a row is recognised when it appears on two pages.
     :param page_size: rows of a full page; None where `per_page` of the connection is sent along (legacy routes do not
         know it and have 25).
     :param legacy: the request under the legacy routes, where it differs or there is none.
@@ -144,7 +144,7 @@ class Listing:
 
     request: Request
     envelope: str
-    key: str = "id"
+    key: str | tuple[str, ...] = "id"
     page_size: int | None = 25
     legacy: Request | CurrentOnly | None = None
     read: Callable[[Request, Response, str], tuple[list[Row], int | None]] = read_array

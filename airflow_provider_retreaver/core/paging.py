@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete, RetreaverError
@@ -80,6 +80,14 @@ class Page:
     linked: bool = False
 
 
+def _identity(row: Row, key: str | tuple[str, ...]) -> Hashable:
+    """Return what a row is recognised by, None when it has nothing of it."""
+    if isinstance(key, str):
+        return cast("Hashable", row.get(key))
+    parts = tuple(row.get(name) for name in key)
+    return parts if any(part is not None for part in parts) else None
+
+
 class Pages:
     """The rules of reading one listing; carries no request itself.
 
@@ -133,7 +141,7 @@ class Pages:
 
         :raises ListingIncomplete: when the list does not end, or ends before its end.
         """
-        rows = [row for row in page.rows if self._is_new(row.get(self._listing.key))]
+        rows = [row for row in page.rows if self._is_new(_identity(row, self._listing.key))]
         repeated = bool(page.rows) and not rows
         self._received += len(page.rows)
         self._repeats = self._repeats + 1 if repeated else 0

@@ -59,7 +59,7 @@ def report_calls(
     if tag_value_key:
         parameters.append(("tag_value_key", tag_value_key))
     request = Request("GET", "/api/v1/reports.json", tuple(parameters))
-    return Listing(request, "report row", key="facet_name", page_size=None, read=_read_rows)
+    return Listing(request, "report row", key=("id", "facet_name"), page_size=None, read=_read_rows)
 
 
 def _read_rows(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:

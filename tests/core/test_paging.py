@@ -15,6 +15,7 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, read_nothing, require
 from airflow_provider_retreaver.core.paging import Page, Pages, link_pages
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.resources.reports import report_calls
 
 SETTINGS = Settings.parse("c", password="a-key-for-pages")
 LISTING = Listing(Request("GET", "/targets.json"), "target")
@@ -197,3 +198,14 @@ def test_a_field_that_is_needed_is_required():
     assert require({"id": 3}, "id", LISTING.request) == 3
     with pytest.raises(ProtocolError, match=r"GET /targets\.json lacks the field 'id'"):
         require({}, "id", LISTING.request)
+
+
+def test_rows_of_a_report_that_share_a_name_are_both_kept():
+    """Two publishers may be called alike: a row of a report is recognised by its ID and its name together."""
+    span = {"created_at_start": "2026-01-01", "created_at_end": "2026-02-01"}
+    listing = report_calls("publisher", **span)
+    rows = [{"id": 1, "facet_name": "Acme"}, {"id": 2, "facet_name": "Acme"}, {"id": None, "facet_name": "Acme"}]
+    body = json.dumps({"count": 3, "count_total": 3, "data": rows}).encode()
+    reading = Pages(listing, SETTINGS)
+    assert reading.fresh(reading.read(1, Response(200, {}, body))).rows == rows
+    assert reading.fresh(reading.read(2, Response(200, {}, body))) is None
