@@ -75,9 +75,13 @@ class NumberSet:
 
 
 class Collector:
-    """Takes numbers as they come, in flat memory."""
+    """Takes numbers as they come, in flat memory.
 
-    def __init__(self) -> None:
+    :param run: how many are sorted at once.
+    """
+
+    def __init__(self, run: int = RUN) -> None:
+        self._run = run
         self._fresh = array(_TYPE)
         self._runs: list[array[int]] = []
         self.taken = 0
@@ -86,7 +90,7 @@ class Collector:
         """Take a number."""
         self._fresh.append(number)
         self.taken += 1
-        if len(self._fresh) >= RUN:
+        if len(self._fresh) >= self._run:
             self._sort()
 
     def finish(self) -> NumberSet:
