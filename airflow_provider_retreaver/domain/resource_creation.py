@@ -17,7 +17,7 @@ from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
 from airflow_provider_retreaver.domain.record import Record
 from airflow_provider_retreaver.domain.resource_finding import find, natural_value
 from airflow_provider_retreaver.domain.resource_rows import compare, shown
-from airflow_provider_retreaver.resources.entry import Entry
+from airflow_provider_retreaver.resources.entry import Entry, Which
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +125,10 @@ class Creation:
     def _by_value(self, operation: Operation[Row], value: Any) -> Procedure[Row | None]:
         found = yield from find(self.entry, value, self.owner)
         if found is not None and not self.record.plan:
+            known = f" (id {found['id']})" if "id" in found else ""
             raise ChangeRefused(
-                f"There is a {self.entry.title} {value} already (id {found.get('id')}); use the upsert to have it as "
-                f"wanted, whether it is there or not. Nothing was sent."
+                f"There is a {self.entry.called(Which(customer_id=value))} already{known}; use the upsert to have it "
+                f"as wanted, whether it is there or not. Nothing was sent."
             )
         if found is not None or self.dry_run:
             return found

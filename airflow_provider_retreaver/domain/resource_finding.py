@@ -78,7 +78,8 @@ def with_natural(entry: Entry, attributes: Mapping[str, Any], value: Any) -> Row
     said = natural_value(entry, attributes)
     if said is not None and not same(said, value, entry.natural or ""):
         raise InvalidArgument(
-            f"The attributes say {entry.natural} {said}, but the {entry.title} is to be found by {value}; say one."
+            f"The {entry.natural} in the attributes is another one than that by which the {entry.title} is to be "
+            f"found; say one."
         )
     return dict(attributes) if said is not None else {**attributes, str(entry.natural): value}
 

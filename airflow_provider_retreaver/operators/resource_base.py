@@ -13,9 +13,6 @@ from airflow_provider_retreaver.operators.base import flag
 if TYPE_CHECKING:
     from airflow_provider_retreaver.resources.entry import Entry, Which
 
-# A secret that is shorter could not be masked without masking half of everything else.
-SHORTEST_MASKED = 4
-
 
 def entry_for(resource: Any, verb: str) -> Entry:
     """Return a resource that has a verb.
@@ -91,10 +88,10 @@ def confirmed(warning: str | None, confirm: Any) -> None:
 def _hide(attributes: Mapping[str, Any]) -> None:
     from airflow.providers.common.compat.sdk import mask_secret
 
-    from airflow_provider_retreaver.core.secrets import Secret, remember
+    from airflow_provider_retreaver.core.secrets import LEAST_LENGTH, Secret, remember
 
     for name, value in attributes.items():
-        if name.endswith("password") and isinstance(value, str) and len(value) >= SHORTEST_MASKED:
+        if name.endswith("password") and isinstance(value, str) and len(value) >= LEAST_LENGTH:
             remember([Secret(value)])
             mask_secret(value)
 

@@ -114,7 +114,7 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
                 lost = error
             if lost is not None:
                 raise FinalOutcomeUnknown(lost.message, method=lost.method, path=lost.path)
-        self.log.info("%s: %s %s", result["action"], entry.title, result["id"] or result["customer_id"] or "")
+        self.log.info("%s: %s %s", result["action"], entry.title, "" if result["id"] is None else result["id"])
         return result
 
     def _refuse_forgetting(self, entry: Entry, memory: RunMemory) -> None:
@@ -186,6 +186,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
         """Create or change the object."""
         from airflow_provider_retreaver.domain import resource_changes
         from airflow_provider_retreaver.domain.resource_finding import with_natural
+        from airflow_provider_retreaver.resources.entry import Which
 
         with self.connected() as hook:
             entry = entry_for(self.resource, "create")
@@ -194,9 +195,8 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
             confirmed(entry.creating(with_natural(entry, attributes, value)), self.confirm)
             dry_run = flag(self.dry_run_only, "dry_run")
             result = hook.run(resource_changes.upsert(entry, value, attributes, owner, dry_run=dry_run))
-        self.log.info(
-            "%s: %s %s (%s)", result["action"], entry.title, value, ", ".join(result["changed"]) or "nothing"
-        )
+        changed = ", ".join(result["changed"]) or "nothing"
+        self.log.info("%s: %s (%s)", result["action"], entry.called(Which(customer_id=value)), changed)
         return result
 
     def _value(self, entry: Entry, attributes: Mapping[str, Any]) -> int | str:

@@ -17,6 +17,7 @@ NUMBER_TYPES = ("Toll-free", "Local")
 MOST_TAGS = 100
 
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
+_SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+")
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?")
 
 
@@ -65,9 +66,24 @@ def phone(value: Any, name: str = "number") -> str:
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not _PHONE.fullmatch(text):
-        shown = f"{text[:2]}…{text[-2:]}" if len(text) > 6 else repr(text)
+        shown = masked(text) if len(text) > 6 else repr(text)
         raise InvalidArgument(f"{name} must be a phone number in E.164, like +18668987878, not {shown}.")
     return text
+
+
+def phone_or_sip(value: Any, name: str = "number") -> str:
+    """Return a phone number, or a SIP address (`sip:user@domain`) where the vendor takes one as well.
+
+    :raises InvalidArgument: naming the parameter.
+    """
+    if isinstance(value, str) and _SIP.fullmatch(value.strip()):
+        return value.strip()
+    return phone(value, name)
+
+
+def masked(number: object) -> str:
+    """Return a caller's number as logs and errors show it."""
+    return f"{str(number)[:2]}…{str(number)[-2:]}"
 
 
 def moment(value: Any, name: str) -> str:

@@ -58,7 +58,7 @@ def get_contact(*, id: Id | None = None, number: str | None = None) -> Operation
     """Get one contact ("Get a Specific Contact by ID", "… by phone number").
 
     :param id: Retreaver's own ID.
-    :param number: one of its phone numbers, E.164; exactly one of the two is given.
+    :param number: one of its phone numbers, E.164 or `sip:user@domain`; exactly one of the two is given.
     :return: a `Contact`.
     """
     if number is None:
@@ -108,18 +108,18 @@ def update_contact_number(
     """Change one phone number of a contact ("Update a Contact Number by phone number").
 
     :param attributes: `number`, `description`.
-    :param number: the phone number as it is now, E.164.
+    :param number: the phone number as it is now, E.164 or `sip:user@domain`.
     :return: a `ContactNumber`.
     """
-    return CONTACT_NUMBERS.update(attributes, checks.phone(number), undocumented=undocumented)
+    return CONTACT_NUMBERS.update(attributes, checks.phone_or_sip(number), undocumented=undocumented)
 
 
 def delete_contact_number(number: str) -> Operation[None]:
     """Delete one phone number of a contact that has others ("Delete a Contact Number from a Contact …")."""
-    return CONTACT_NUMBERS.delete(checks.phone(number))
+    return CONTACT_NUMBERS.delete(checks.phone_or_sip(number))
 
 
 def _by_phone(number: str, id: Id | None) -> str:  # noqa: A002
     if id is not None:
         raise InvalidArgument("Name the contact by its id or by a phone number: exactly one of the two.")
-    return f"/contact_numbers/{segment(checks.phone(number), 'number')}/contact.json"
+    return f"/contact_numbers/{segment(checks.phone_or_sip(number), 'number')}/contact.json"

@@ -139,8 +139,9 @@ class Entry:
     def called(self, which: Which) -> str:
         """Return how an object is called in a sentence, e.g. `target 3` or `target with tid A1`."""
         if which.customer_id is not None:
-            return f"{self.title} with {self.customer_key or self.natural} {which.customer_id}"
-        return f"{self.title} {which.id}" if which.id is not None else f"the {self.title}"
+            name = self.customer_key or self.natural
+            return f"{self.title} with {name} {_shown(name, which.customer_id)}"
+        return f"{self.title} {_shown(self.key, which.id)}" if which.id is not None else self.title
 
     def _which(self, which: Which) -> Row:
         owner = self._owner(which.owner)
@@ -164,3 +165,8 @@ class Entry:
         if owner:
             raise InvalidArgument(f"list_owner goes with caller lists and their numbers, not with {self.name}.")
         return {}
+
+
+def _shown(name: str | None, value: object) -> str:
+    """Write what an object is named by; callers' numbers are masked."""
+    return checks.masked(value) if name == "number" else str(value)

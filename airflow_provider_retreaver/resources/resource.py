@@ -116,6 +116,11 @@ class Resource:
         known = {*self.attributes, *self.renamed}
         checks.known(attributes, known, f"attribute of a {self.title} (pass others as undocumented)")
         for name, value in attributes.items():
+            twin = next(
+                (one for one in self.renamed if one != name and self.renamed[one] == self.renamed.get(name)), ""
+            )
+            if twin in attributes:
+                raise InvalidArgument(f"{name} and {twin} are two names of one attribute: give one of them.")
             if value is not None:
                 self.attributes.get(name, anything)(value, name)
         return {**attributes, **(undocumented or {})}

@@ -256,7 +256,7 @@ def test_caller_lists(account, monkeypatch):
     owner = {"list_owner": {"target_id": account.target()}}
     created = execute("create", "caller_lists", attributes={"name": "suppressed"}, **owner)
     assert (created["action"], created["customer_id"]) == ("created", "suppressed")
-    with pytest.raises(ChangeRefused, match="There is a caller list suppressed already"):
+    with pytest.raises(ChangeRefused, match="There is a caller list with name suppressed already; use"):
         execute("create", "caller_lists", attributes={"name": "suppressed"}, **owner)
     with pytest.raises(InvalidArgument, match="shuts out everybody"):
         execute("create", "caller_lists", attributes={"name": "Accepted-1"}, **owner)

@@ -182,7 +182,7 @@ def test_get_by_every_name(with_list_key):
         "caller_lists": [{"resource_id": "suppressed", "list_owner": {"target_id": owner["target_id"]}}],
         "caller_list_numbers": [{"resource_id": PHONE, "list_owner": owner}],
     }
-    account._control("POST", "calls", {"count": 1, "fields": {}})
+    ask(account, "POST", "/__sandbox__/calls", {"count": 1, "fields": {}})
     (call,) = execute("list", "calls", limit=1)
     cases["calls"] = [{"resource_id": call["uuid"]}]
     assert set(cases) == {name for name, entry in RESOURCES.items() if entry.has("get")}
