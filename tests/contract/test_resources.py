@@ -19,7 +19,11 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Listing, read_nothing
+from airflow_provider_retreaver.domain.resource_changes import delete, get, update, upsert
+from airflow_provider_retreaver.domain.resource_creation import Creation
 from airflow_provider_retreaver.resources import calls, suppression
+from airflow_provider_retreaver.resources.entry import Which
+from airflow_provider_retreaver.resources.registry import entry_of
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from tests.contract.harness import CARRIERS, KEY, SOMEBODY_ELSE, Caller, Stage
 from tests.documents.account import PHONE, Account
@@ -138,3 +142,43 @@ def test_what_the_legacy_routes_do_not_have(contract_stage, name):
         assert caller.sent() == []
 
     same_on_every_carrier(contract_stage, play)
+
+
+def bought_once(caller: Caller) -> None:
+    """Buy a number whose purchase is answered with 500: it is found among those listed, not bought again."""
+    Account(caller.vendor.sandbox, KEY, **{SOMEBODY_ELSE: "yes"}).fill()
+    attributes = {"type": "Toll-free", "afid": "0001", "cid": "111", "sid": "superaffiliate"}
+    caller.fault("/numbers.json", method="POST", status=500, times=1, then="done")
+    result = caller.run(Creation(entry_of("numbers"), attributes).procedure())
+    assert result["id"] not in {5, 79}
+    assert caller.sent("POST") == ["POST /numbers.json"]
+
+
+def upserted_twice(caller: Caller) -> None:
+    """Create through a lost answer, then change what differs and read it back."""
+    entry = entry_of("targets")
+    caller.fault("/targets.json", method="POST", cut=True, times=1)
+    first = {"number": PHONE, "tag_list": "<<<kind:roof>>>"}
+    assert caller.run(upsert(entry, "A1", first, {}))["action"] == "created"
+    assert caller.run(upsert(entry, "A1", {**first, "weight": 3}, {}))["changed"] == {
+        "weight": {"before": 1, "after": 3}
+    }
+    assert caller.run(upsert(entry, "A1", {**first, "weight": "3"}, {}))["action"] == "unchanged"
+    assert (len(caller.sent("POST")), len(caller.sent("PUT"))) == (2, 1)
+
+
+def changed_in_bad_weather(caller: Caller) -> None:
+    """Send a change whose answer is lost again; take a delete that happened behind a 500 for done."""
+    id_ = caller.target()
+    caller.fault(f"/targets/{id_}", method="PUT", status=502, times=2, then="done")
+    assert caller.run(update(entry_of("targets"), Which(id=id_), {"name": "Other"}))["action"] == "updated"
+    caller.fault(f"/targets/{id_}", method="DELETE", status=500, times=1, then="done")
+    assert caller.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "deleted"
+    assert caller.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "missing"
+    assert caller.run(get(entry_of("targets"), Which(id=id_), missing_ok=True)) is None
+
+
+@pytest.mark.parametrize("case", [bought_once, upserted_twice, changed_in_bad_weather])
+def test_procedures_of_the_generic_operators(contract_stage, case):
+    """Creating once, changing what differs and deleting are the same under both clients."""
+    same_on_every_carrier(contract_stage, case)
