@@ -23,7 +23,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-scheduler lint types format build check-wheel clean
+.PHONY: help demo ui test test-airflow2 test-scheduler test-triggerer test-postgres test-postgres-airflow2 load-million lint types format build check-wheel clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
@@ -42,8 +42,21 @@ test: $(VENV)/.ready ## run the whole test suite with coverage
 test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
 	$(RUN_2) -m pytest -m airflow
 
+test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of both lines (minutes)
+	$(RUN) -m pytest -s tests/airflow/triggerer_run.py
+	$(RUN_2) -m pytest -s tests/airflow/triggerer_run.py -k deferral
+
 test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
 	$(RUN) -m pytest tests/airflow/scheduler_run.py
+
+test-postgres: $(VENV)/.ready ## load calls into a real PostgreSQL of the tests' own (needs its programs)
+	$(RUN) -m pytest tests/airflow/postgres_run.py
+
+test-postgres-airflow2: $(VENV_2)/.ready ## the same on the 2.11 line, with the older driver of PostgreSQL
+	$(RUN_2) -m pytest tests/airflow/postgres_run.py
+
+load-million: $(VENV)/.ready ## load 1,000,000 calls into PostgreSQL and tell time and memory (a few minutes)
+	$(RUN) -m benchmarks.load_postgres
 
 lint: $(VENV)/.ready ## check the code with ruff
 	$(RUN) -m ruff check .

@@ -29,6 +29,7 @@ class Dialect:
     :param types: what the kinds of columns are called; none where tables are not created.
     :param key_type: of the key, where a text cannot be one.
     :param stored: what is handed to the driver for a value that is neither None nor a text.
+    :param differs: compares two values, one of which may be NULL.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Dialect:
     types: dict[str, str]
     key_type: str
     stored: Callable[[Any], Any]
+    differs: str = "IS DISTINCT FROM"
 
     def named(self, name: str) -> str:
         """Return a name of a table (`calls`, `schema.calls`) or column as it stands in a statement."""
@@ -73,13 +75,22 @@ class Dialect:
         return f"SELECT * FROM {self.named(table)} WHERE 1 = 0"
 
     def on_conflict(self, table: str, columns: Columns) -> str:
-        """Return what follows an insert on PostgreSQL and SQLite: the newer version replaces the older one."""
+        """Return what follows an insert on PostgreSQL and SQLite: the newer version replaces the older one.
+
+        A row that is there as it is is not written again. JSON is not compared, since not every kind of it can be: it
+        does not differ where nothing else does, unless the mapping was changed.
+        """
         others = [name for name in columns.names if name != columns.key]
         changes = ", ".join(f"{self.named(name)} = excluded.{self.named(name)}" for name in others)
         # The last part of `schema.calls`: what the statement calls the row that is there.
-        there = f"{self.named(table.rpartition('.')[2])}.{self.named(columns.version)}"
-        newer = f"excluded.{self.named(columns.version)} >= {there}"
-        return f"ON CONFLICT ({self.named(columns.key)}) DO UPDATE SET {changes} WHERE {there} IS NULL OR {newer}"
+        row, version = self.named(table.rpartition(".")[2]), self.named(columns.version)
+        there = f"{row}.{version}"
+        plain = [self.named(one.name) for one in columns.columns if one.kind != "json" and one.name != columns.key]
+        changed = " OR ".join(f"excluded.{name} {self.differs} {row}.{name}" for name in plain)
+        return (
+            f"ON CONFLICT ({self.named(columns.key)}) DO UPDATE SET {changes} "
+            f"WHERE ({there} IS NULL OR excluded.{version} >= {there}) AND ({changed})"
+        )
 
     def from_stage(self, table: str, columns: Columns) -> str:
         """Return the statement that upserts what was staged (PostgreSQL)."""
@@ -162,6 +173,7 @@ SQLITE = Dialect(
     },
     "TEXT",
     _stored_in_sqlite,
+    "IS NOT",
 )
 MYSQL = Dialect(
     "mysql",

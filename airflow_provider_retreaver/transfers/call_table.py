@@ -178,13 +178,20 @@ class CallTable:
         )
 
     def _column_of(self, row: Values) -> str | None:
-        """Return the one column without whose value the table takes the call."""
-        for place, name in enumerate(self._columns.names):
-            if row[place] is not None and name != self._columns.key:
-                without = (*row[:place], None, *row[place + 1 :])
-                if not isinstance(self._attempt([without], commit=False), Failure):
-                    return name
+        """Return the column without whose value the table takes the call, or the first of several at fault."""
+        bare: Values = tuple(value if place == self._key else None for place, value in enumerate(row))
+        places = [place for place, value in enumerate(row) if value is not None and place != self._key]
+        for place in places:
+            if self._takes((*row[:place], None, *row[place + 1 :])):
+                return self._columns.names[place]
+        if self._takes(bare):
+            for place in places:
+                if not self._takes((*bare[:place], row[place], *bare[place + 1 :])):
+                    return self._columns.names[place]
         return None
+
+    def _takes(self, row: Values) -> bool:
+        return not isinstance(self._attempt([row], commit=False), Failure)
 
     def _copied(self, cursor: Any, batch: list[Values]) -> int:
         """PostgreSQL: stream into a table of the transaction's own, then upsert from there."""

@@ -176,7 +176,8 @@ def test_statements_for_postgresql():
     assert POSTGRESQL.from_stage("reporting.calls", columns) == (
         'INSERT INTO "reporting"."calls" ("id", "changed") SELECT "id", "changed" FROM retreaver_stage '
         'ON CONFLICT ("id") DO UPDATE SET "changed" = excluded."changed" '
-        'WHERE "calls"."changed" IS NULL OR excluded."changed" >= "calls"."changed"'
+        'WHERE ("calls"."changed" IS NULL OR excluded."changed" >= "calls"."changed") '
+        'AND (excluded."changed" IS DISTINCT FROM "calls"."changed")'
     )
 
 

@@ -58,6 +58,7 @@ def test_wheel_says_what_it_is(wheel):
         "aiohttp",
         "apache-airflow",
         "apache-airflow-providers-common-compat",
+        "apache-airflow-providers-common-sql",
         "msgspec",
         "pendulum",
         "requests",

@@ -1,0 +1,110 @@
+"""Loads 1,000,000 calls from the sandbox into a PostgreSQL of its own; tells time, memory and rows.
+
+    python -m benchmarks.load_postgres [CALLS]
+
+Three processes on one machine: the sandbox, the server, and a task as a worker would run it. The task is run on an
+empty window first: what it needs more than that is what calls cost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.airflow.postgres import private_cluster
+
+PROJECT = Path(__file__).resolve().parent.parent
+NOTHING = ("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z")
+WINDOW = ("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+TASK = """
+import json, resource, sys, time
+began = time.monotonic()
+from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
+start, end = sys.argv[1:]
+operator = RetreaverCallsToSqlOperator(task_id="load", sql_conn_id="warehouse", table="calls", start=start, end=end)
+result = operator.execute({})
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
+print("DONE " + json.dumps({**result, "seconds": time.monotonic() - began, "peak_mb": peak}))
+"""
+
+
+@contextmanager
+def sandbox(calls: int) -> Iterator[str]:
+    """Serve so many calls of one year, in a process of its own; give its URL."""
+    command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", "0", "--load", "empty"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=PROJECT
+    ) as server:
+        assert server.stdout is not None
+        try:
+            url = next(line for line in server.stdout if "listening on" in line).split()[-1]
+            _control(url, "clock", {"now": "2026-01-02T00:00:00Z"})
+            fields = {"created_at_start": WINDOW[0], "created_at_end": WINDOW[1]}
+            _control(url, "calls", {"count": calls, "fields": fields})
+            yield url
+        finally:
+            server.terminate()
+
+
+def _control(url: str, path: str, body: dict[str, Any]) -> None:
+    request = urllib.request.Request(f"{url}/__sandbox__/{path}", json.dumps(body).encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=600) as answer:
+        assert answer.status < 300
+
+
+def task(window: tuple[str, str], connections: dict[str, Any]) -> dict[str, Any]:
+    """Run the task in a process of its own; give its result, time and peak of memory."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "AIRFLOW_HOME": home,
+            **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()},
+        }
+        command = [sys.executable, "-W", "ignore", "-c", TASK, *window]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    line = next(line for line in done.stdout.splitlines() if line.startswith("DONE "))
+    found: dict[str, Any] = json.loads(line.removeprefix("DONE "))
+    return found
+
+
+def main() -> None:
+    """Load, check, print."""
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    with private_cluster() as cluster, sandbox(calls) as url:
+        connections = {
+            "retreaver_default": {
+                "conn_type": "retreaver", "host": url, "password": "sandbox-key", "login": "1",
+                "extra": {"max_concurrency": 4},
+            },
+            "warehouse": cluster.connection(),
+        }  # fmt: skip
+        empty = task(NOTHING, connections)
+        for number in ("first", "second"):
+            began = time.monotonic()
+            loaded = task(WINDOW, connections)
+            wall = time.monotonic() - began
+            [[rows, distinct, size]] = cluster.query(
+                "SELECT count(*), count(DISTINCT call_id), pg_size_pretty(pg_total_relation_size('calls')) FROM calls"
+            )
+            assert int(rows) == int(distinct) == loaded["rows"] == calls, (rows, distinct, loaded)
+            assert loaded["complete"]
+            print(
+                f"{number} run: {calls} calls in {loaded['seconds']:.0f} s ({wall:.0f} s with the process), "
+                f"{calls / loaded['seconds']:.0f} a second; peak {loaded['peak_mb']:.0f} MB, "
+                f"{loaded['peak_mb'] - empty['peak_mb']:.0f} MB above an empty window; table {size}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

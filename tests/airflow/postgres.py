@@ -1,0 +1,99 @@
+"""A PostgreSQL of the tests' own: a cluster in a temporary folder, on this machine only, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+# Where Debian and others put what is not on the path.
+FOLDERS = (
+    "/usr/lib/postgresql/*/bin",
+    "/usr/pgsql-*/bin",
+    "/opt/homebrew/opt/postgresql*/bin",
+    "/usr/local/pgsql/bin",
+)
+MISSING = (
+    "No PostgreSQL server was found on this machine (initdb and postgres, on the path or where Debian puts them); "
+    "install one, e.g. apt-get install postgresql"
+)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running server; everybody on this machine is let in."""
+
+    port: int
+    binaries: Path
+
+    def connection(self, database: str = "postgres") -> dict[str, object]:
+        """Return an Airflow connection to it."""
+        return {
+            "conn_type": "postgres", "host": "127.0.0.1", "port": self.port, "login": "tests", "schema": database,
+        }  # fmt: skip
+
+    def query(self, sql: str) -> list[list[str]]:
+        """Execute SQL behind everybody's back; return the rows as texts."""
+        done = subprocess.run(
+            [
+                self.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
+                "-p", str(self.port), "-U", "tests", "-d", "postgres", "-F", "\x1f", "-c", sql,
+            ],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return [line.split("\x1f") for line in done.stdout.splitlines()]
+
+
+def binaries() -> Path | None:
+    """Return the folder of the newest server's programs, None when there is none."""
+    on_path = shutil.which("initdb")
+    found = [Path(on_path).resolve().parent] if on_path else []
+    for pattern in FOLDERS:
+        found += sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
+    return next((folder for folder in found if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
+
+
+@contextmanager
+def private_cluster() -> Iterator[Cluster]:
+    """Start a server in a temporary folder and a process of its own, and end it with everything it wrote."""
+    programs = binaries()
+    if programs is None:
+        raise RuntimeError(MISSING)
+    # The server refuses to run as root.
+    user = "nobody" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="retreaver-postgres-"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    try:
+        if user:
+            shutil.chown(folder, user)
+        _run(
+            [programs / "initdb", "-D", folder / "data", "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C"],
+            user,
+        )
+        options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
+        control = [programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w"]
+        _run([*control, "-o", options, "start"], user)
+        try:
+            yield Cluster(port, programs)
+        finally:
+            _run([*control, "-m", "immediate", "stop"], user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(command: list[object], user: str | None) -> None:
+    done = subprocess.run(
+        [str(part) for part in command], user=user, cwd="/", env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
