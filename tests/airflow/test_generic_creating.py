@@ -229,6 +229,7 @@ def test_create_without_a_customer_id_is_never_sent_twice(account):
         with pytest.raises(OutcomeUnknown):
             execute("create", "targets", context, attributes={"number": PHONE})
     assert len(account.sent("POST")) == 1
+    assert execute("create", "targets", attributes={"number": PHONE}, dry_run=True)["action"] == "would_create"
     other = memory()
     with pytest.raises(InvalidRequest):
         execute("create", "targets", other, attributes={"number": PHONE, "time_zone": "Mars"})

@@ -327,6 +327,16 @@ def test_upsert_takes_the_customer_id_from_the_attributes(account):
     assert (created["action"], found["action"], found["customer_id"]) == ("created", "unchanged", "A1")
 
 
+def test_upsert_of_a_contact_with_several_numbers(account):
+    """A contact is found by one of the numbers that it is to have; another that it lacks is added."""
+    home = {"contact_numbers_attributes": [{"number": PHONE}]}
+    both = {"contact_numbers_attributes": [{"number": OTHER}, {"number": PHONE, "description": "Home"}]}
+    actions = [execute("upsert", "contacts", customer_id=PHONE, attributes=wanted) for wanted in (home, both, both)]
+    assert [one["action"] for one in actions] == ["created", "updated", "unchanged"]
+    found = execute("get", "contacts", customer_id=OTHER)["contact_numbers"]
+    assert [(row["number"], row["description"]) for row in found] == [(PHONE, "Home"), (OTHER, None)]
+
+
 @pytest.mark.parametrize("then", ["nothing", "done"])
 def test_upsert_after_a_lost_answer(account, then):
     """A create whose answer is lost is looked up, and sent again only where it did not happen."""

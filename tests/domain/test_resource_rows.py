@@ -163,6 +163,7 @@ def test_what_did_not_come_back_is_sent(attributes, row):
         ({"campaign_id": "0044"}, {"campaign_id": 7, "cid": "0044"}, True),
         ({"hourly_cap_attributes": {"cap": None}}, {"caps": [{"type": "Hard", "cap": 5}]}, True),
         ({"daily_cap_attributes": {"cap": "5"}}, {"caps": [{"type": "Daily", "cap": 5}]}, True),
+        ({"monthly_cap_attributes": {"cap": 5}}, {"caps": [{"type": "Monthly", "cap": 6}]}, False),
         ({"tag_list": ""}, {"tag_values": []}, True),
         ({"tag_list": "<<<a:b>>>,<<<a:b>>>"}, {"tag_values": [{"key": "a", "value": "b", "operator": "=="}]}, True),
         ({"remove_targets_by_id": [3]}, {"target_ids": [1, 2]}, True),
