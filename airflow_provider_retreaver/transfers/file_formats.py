@@ -41,6 +41,9 @@ class Writer(Protocol):
     def close(self) -> None:
         """Write what is left; the file itself stays open."""
 
+    def drop(self) -> None:
+        """Forget what is left; `close` follows."""
+
 
 class JsonLines:
     """One call a line, as the vendor sent it unless it is changed.
@@ -64,6 +67,9 @@ class JsonLines:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+    def drop(self) -> None:
+        """Nothing is left to forget."""
 
 
 class CommaSeparated:
@@ -93,6 +99,9 @@ class CommaSeparated:
         """Write the header of an empty file."""
         if not self._began:
             self.write([])
+
+    def drop(self) -> None:
+        """Nothing is left to forget."""
 
 
 def _cell(value: Any, kind: str) -> str:
@@ -136,6 +145,10 @@ class Parquet:
             self._writer.write_table(self._table(self._rows))
             self._rows = []
         self._writer.close()
+
+    def drop(self) -> None:
+        """Forget the calls that are not written yet."""
+        self._rows = []
 
     def _table(self, rows: list[Row]) -> pa.Table:
         import pyarrow as pa

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -92,9 +93,12 @@ class _Digested:
         self._digest = hashlib.sha256()
         self.length = 0
         self.closed = False
+        self.deaf = False
 
     def write(self, data: bytes) -> int:
-        """Write bytes."""
+        """Write bytes; when it is deaf, take them and do nothing."""
+        if self.deaf:
+            return len(data)
         self._digest.update(data)
         self.length += len(data)
         self._file.write(data)
@@ -126,6 +130,13 @@ class _Part:
     rows: int = 0
     calls: int = 0
     extent: Extent = field(default_factory=Extent)
+
+    def close(self) -> None:
+        """Close it from the inside out."""
+        self.writer.close()
+        if self.packed is not self.sink:
+            self.packed.close()
+        self.sink.close()
 
 
 class Parts:
@@ -184,15 +195,11 @@ class Parts:
         return self._part
 
     def _end(self) -> None:
-        part, self._part = self._part, None
+        part = self._part
         if part is None:
             return
-        try:
-            part.writer.close()
-            if part.packed is not part.sink:
-                part.packed.close()
-        finally:
-            part.sink.close()
+        part.close()
+        self._part = None
         digest = part.sink.hexdigest()
         name = f"{len(self.files):05}-{digest[:12]}{self._shape.ending}"
         path = self._publication.finished(part.draft, part.folder, name)
@@ -215,9 +222,13 @@ class Parts:
 
     def discard(self) -> None:
         """Let go of the open file without finishing it."""
-        if self._part is not None:
-            self._part.sink.close()
-            self._part = None
+        part, self._part = self._part, None
+        if part is not None:
+            # Libraries write an end when they are let go of; it must not reach the file, which may be what failed.
+            part.sink.deaf = True
+            part.writer.drop()
+            with suppress(OSError):
+                part.close()
 
 
 def _some(page: CallPage, places: Sequence[int]) -> CallPage:

@@ -8,7 +8,6 @@ An entry also keeps what it replaced and by which export, so that a run that is 
 from __future__ import annotations
 
 import json
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ import msgspec
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.call_schema import MISFIT, as_decimal
 from airflow_provider_retreaver.domain.call_spans import moment_of
-from airflow_provider_retreaver.transfers.publication import write_whole
+from airflow_provider_retreaver.transfers.publication import TEMPORARY, remove_if_empty, write_whole
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -75,7 +74,7 @@ class Cursor:
     def save(self, cursor: datetime, export: str) -> None:
         """Replace the cursor."""
         value = {"cursor": cursor.astimezone(UTC).isoformat(), "export": export}
-        write_whole(self._file, self._file.with_name(f".{uuid.uuid4().hex}.new"), json.dumps(value) + "\n")
+        write_whole(self._file, self._file.with_name(".cursor.new"), json.dumps(value) + "\n")
 
 
 @dataclass(slots=True)
@@ -113,11 +112,12 @@ class Ledger:
     def __init__(self, folder: ObjectStoragePath, export: str) -> None:
         self._folder = folder / "worth"
         self._export = export
-        self._drafts = folder / f".{uuid.uuid4().hex}.new"
+        self._drafts = folder / TEMPORARY / export
         self._day: _Day | None = None
         self._waiting: list[tuple[ObjectStoragePath, ObjectStoragePath]] = []
         self.restated = Restated()
         self.changes: list[dict[str, Any]] = []
+        self._clean()  # what an attempt that was killed has left
 
     def add(self, page: CallPage) -> None:
         """Take in a page of raw calls; one that says so makes everything before it void."""
@@ -198,6 +198,7 @@ class Ledger:
         self._waiting = []
         if self._drafts.exists():
             self._drafts.fs.rm(self._drafts.path, recursive=True)
+        remove_if_empty(self._drafts.parent)
 
 
 def _amount(value: Any) -> str | None:

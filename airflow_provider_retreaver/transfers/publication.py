@@ -133,11 +133,8 @@ class Publication:
         with suppress(OSError):
             if self._own.exists():
                 self._own.fs.rm(self._own.path, recursive=True)
-            if self._drafts.exists() and not any(self._drafts.iterdir()):
-                self._drafts.fs.rm(self._drafts.path, recursive=True)
-            folder = self._drafts.parent
-            if folder.exists() and not any(folder.iterdir()):
-                folder.fs.rm(folder.path, recursive=True)
+            remove_if_empty(self._drafts)
+            remove_if_empty(self._drafts.parent)
 
     def _write(self, path: ObjectStoragePath, value: Mapping[str, Any]) -> None:
         write_whole(path, self._own / uuid.uuid4().hex, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
@@ -151,6 +148,12 @@ class Publication:
     def _remove(path: ObjectStoragePath) -> None:
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def remove_if_empty(folder: ObjectStoragePath) -> None:
+    """Remove a folder that holds nothing, where the storage has such folders."""
+    if folder.exists() and not any(folder.iterdir()):
+        folder.fs.rm(folder.path, recursive=True)
 
 
 def write_whole(path: ObjectStoragePath, draft: ObjectStoragePath, text: str) -> None:
