@@ -177,7 +177,7 @@ def test_killed_at_any_moment_and_retried(calls, tmp_path, killer, format_):
     calls.update(there[5], revenue=77)
     events = run.attempt(undisturbed, **parameters)["events"]
     assert events > 15
-    for kill_at in range(1, events + 1, 2 if format_ == "jsonl" else 6):
+    for kill_at in range(1, events + 1, 3 if format_ == "jsonl" else 9):
         assert run.attempt(former, kill_at, **parameters)["status"] == 9
         whole(former)
         assert run.attempt(former, **parameters)["status"] == 0

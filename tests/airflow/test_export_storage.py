@@ -102,8 +102,17 @@ def test_values_of_other_kinds_are_taken_over_or_named(calls, folder, requests_m
     """A number that comes as a text fits its column; what fits no column is refused by call and column."""
     from pyarrow import parquet
 
-    call = {"uuid": "u-1", "created_at": "2026-01-05T01:00:00-05:00", "caller_zip": 94103, "total_duration": "61",
-            "revenue": "7.5", "converted": "true", "novel": {"a": [1]}, "target_group": {}, "tags": {"n": 5}}  # fmt: skip
+    call = {
+        "uuid": "u-1",
+        "created_at": "2026-01-05T01:00:00-05:00",
+        "caller_zip": 94103,
+        "total_duration": "61",
+        "revenue": "7.5",
+        "converted": "true",
+        "novel": {"a": [1]},
+        "target_group": {},
+        "tags": {"n": 5},
+    }
     log = requests_mock.get(f"{account.url}/api/v2/calls.json", json=[{"call": call}])
     result = export(destination=folder, format="parquet", **WINDOW)
     (file,) = manifest_of(result)["files"]
@@ -111,7 +120,7 @@ def test_values_of_other_kinds_are_taken_over_or_named(calls, folder, requests_m
     assert (row["caller_zip"], row["total_duration"], row["revenue"]) == ("94103", 61, Decimal("7.5"))
     assert (row["converted"], row["tags"], row["other"]) == (True, [("n", "5")], '{"novel":{"a":[1]}}')
     requests_mock.get(log._url, json=[{"call": {**call, "total_duration": "a minute"}}])
-    with pytest.raises(ProtocolError, match="u-1 has a total_duration .'a minute'. that is no integer"):
+    with pytest.raises(ProtocolError, match=r"u-1 has a total_duration .'a minute'. that is no integer"):
         export(destination=f"{folder}/no", format="parquet", **WINDOW)
     assert tree(Path(f"{folder.removeprefix('file://')}/no")) == {}
 
@@ -264,7 +273,7 @@ def test_a_full_disk_leaves_the_former_export(calls, folder):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (first["bytes"] - 1, hard))
     try:
-        with pytest.raises(StorageFailed, match="Writing calls to .* failed"):
+        with pytest.raises(StorageFailed, match=r"Writing calls to .* failed"):
             export(destination=folder, **WINDOW)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
