@@ -124,6 +124,15 @@ def wait_for(happened: Callable[[], bool], what: str, home: Path) -> None:
 @contextmanager
 def a_whole_airflow(lab: Any, home: Path, source: str, account: Account) -> Iterator[None]:
     """Run scheduler, API server and DAG processor with one DAG until the block ends."""
+    env = prepared(lab, home, source, account)
+    with ExitStack() as stack:
+        for component in ("api-server", "scheduler", "dag-processor"):
+            stack.enter_context(component_of(component, env, home))
+        yield
+
+
+def prepared(lab: Any, home: Path, source: str, account: Account) -> dict[str, str]:
+    """Make a home with one DAG and return the environment of the components."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -145,17 +154,14 @@ def a_whole_airflow(lab: Any, home: Path, source: str, account: Account) -> Iter
     env = lab.environment(home, extra)
     shutil.copy2(lab.root / "template" / "airflow.db", home / "airflow.db")
     (home / "dags" / "nightly.py").write_text(source, encoding="utf-8")
-    with ExitStack() as stack:
-        for component in ("api-server", "scheduler", "dag-processor"):
-            stack.enter_context(component_of(component, env, home))
-        yield
+    return env
 
 
 @contextmanager
-def component_of(name: str, env: dict[str, str], home: Path) -> Iterator[None]:
+def component_of(name: str, env: dict[str, str], home: Path, *options: str) -> Iterator[None]:
     """Run one component in a session of its own, and end all of its processes."""
-    with (home / f"{name}.log").open("wb") as log:
-        arguments = [sys.executable, "-m", "airflow", name]
+    with (home / f"{name}.log").open("ab") as log:
+        arguments = [sys.executable, "-m", "airflow", name, *options]
         process = subprocess.Popen(
             arguments, env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )

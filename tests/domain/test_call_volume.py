@@ -76,7 +76,7 @@ def test_sliding_windows_slide(vendor):
 
 @pytest.mark.parametrize("hours", [-30, -1, 1, 30])
 def test_the_vendors_hour_counts(vendor, hours):
-    """A clock that differs from the vendor's, by a day and more, does not move the window, not even the first time."""
+    """A clock that differs from the vendor's, by a day and more, does not move the window, not even at first."""
     advance(vendor, hours=hours)
     add(vendor, 7, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-50)).isoformat())
     add(vendor, 5, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-70)).isoformat())

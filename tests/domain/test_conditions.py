@@ -1,4 +1,4 @@
-"""What sensors wait for besides calls in numbers: statuses, caps, idle targets, pools; and what all have in common."""
+"""What sensors wait for besides numbers of calls: statuses, caps, idle targets, pools; and what all share."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ def test_weather_passes(error):
     ConnectionFailed("x", final=True),
 ])  # fmt: skip
 def test_what_does_not_pass_ends_at_once(error):
-    """A refused key, a missing object, an answer without a documented field and a bad certificate are not waited out."""
+    """A refused key, a missing object, an answer without a documented field, a bad certificate: not waited out."""
     with pytest.raises(type(error)):
         FailureBudget(None).failed(error, NOON)
 
@@ -285,7 +285,9 @@ def test_forgiving_everything_has_its_limit():
 
 def test_cadence():
     """Waits are the interval within a tenth, or double with every look up to the longest."""
-    assert [Cadence(60, chance=lambda: chance).next() for chance in (0.0, 0.5, 1.0)] == pytest.approx([54, 60, 66])
+    chances = iter((0.0, 0.5, 1.0))
+    waits = Cadence(60, chance=lambda: next(chances))
+    assert [waits.next() for _ in range(3)] == pytest.approx([54, 60, 66])
     growing = Cadence(1, exponential_backoff=True, max_wait=10, chance=lambda: 0.5)
     assert [growing.next() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
     for_ever = Cadence(60, exponential_backoff=True, looks=10_000)
