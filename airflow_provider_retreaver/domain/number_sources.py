@@ -135,7 +135,11 @@ def read_file(
         # A byte order mark at the beginning is no part of the first column's name.
         name = "utf-8-sig" if re.fullmatch(r"utf[-_]?8", encoding.strip(), re.IGNORECASE) else encoding
         lines = io.TextIOWrapper(content, encoding=name, newline="")
-        yield from _READERS[kind](lines, where, column)
+        try:
+            yield from _READERS[kind](lines, where, column)
+        finally:
+            # Whoever has opened the file closes it.
+            lines.detach()
 
 
 @contextmanager

@@ -123,7 +123,9 @@ def flag(value: Any, name: str) -> bool:
 def publish_partial(context: Context, result: dict[str, Any]) -> None:
     """Push a result although the task is about to fail, so that a report task can say what was done."""
     instance = context.get("ti")
-    if instance is not None and any(isinstance(rows, list) and rows for rows in result.values()):
+    # Lists of rows, or counts of them.
+    counted = (part for part in result.values() if isinstance(part, (list, int)) and not isinstance(part, bool))
+    if instance is not None and any(counted):
         instance.xcom_push(key="return_value", value=result)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,19 +43,23 @@ class Folder:
             file.writelines(f"{line}\n" for line in lines)
         return str(self.path / name)
 
-    def lines(self, name: str) -> Iterator[str]:
-        """Read the lines of a packed file, lazily.
+    @contextmanager
+    def reading(self, name: str) -> Generator[Iterator[str]]:
+        """Provide the lines of a packed file, lazily.
 
         :raises InvalidArgument: when the file is not there, or damaged.
         """
         file = self.path / name
         damaged = not file.is_file()
         if not damaged:
-            with file.open("rb") as raw:
+            with file.open("rb") as raw, gzip.GzipFile(fileobj=raw) as packed:
+                lines = io.TextIOWrapper(packed, encoding="utf-8")
                 try:
-                    yield from io.TextIOWrapper(gzip.GzipFile(fileobj=raw), encoding="utf-8")
-                except (OSError, EOFError, UnicodeError):
+                    yield lines
+                except (OSError, EOFError, UnicodeError, zlib.error):
                     damaged = True
+                finally:
+                    lines.detach()
         if damaged:
             raise InvalidArgument(
                 f"{file} is missing or damaged, so what was sent is not known; look at the vendor's list, then "

@@ -101,7 +101,8 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             try:
                 result = run.carry_out()
             except RetreaverError:
-                publish_partial(context, run.result())
+                if run.begun:
+                    publish_partial(context, run.result())
                 raise
         return result
 

@@ -65,6 +65,11 @@ class SuppressionRun:
         self._sync: SuppressionSync | None = None
         self._unchanged = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a plan that passed the guards."""
+        return self._sync is not None
+
     def look(self) -> dict[str, Any]:
         """Say what would be done."""
         plan, known, _ = self._compare()

@@ -117,21 +117,23 @@ class SyncState:
 
     def _read_plan(self, place: str, head: dict[str, Any]) -> Plan:
         folder = Folder(self._root / place)
-        return Plan.read(folder.lines(PLAN), int(head["unchanged"]), str(folder.path / PLAN))
+        with folder.reading(PLAN) as lines:
+            return Plan.read(lines, int(head["unchanged"]), str(folder.path / PLAN))
 
     def _read_record(self) -> Ours:
         if not (self._root / self._record).is_file():
             return Ours()
         found = {SURE: Collector(), UNSURE: Collector()}
-        for line in self._folder.lines(self._record):
-            text, _, state = line.strip().partition(",")
-            number = from_e164(text)
-            if number is None or state not in found:
-                raise InvalidArgument(
-                    f"{self._root / self._record} is damaged: it holds something else than numbers; restore it from "
-                    f"{LOOK}, one `number,sure` a line."
-                )
-            found[state].add(number)
+        with self._folder.reading(self._record) as lines:
+            for line in lines:
+                text, _, state = line.strip().partition(",")
+                number = from_e164(text)
+                if number is None or state not in found:
+                    raise InvalidArgument(
+                        f"{self._root / self._record} is damaged: it holds something else than numbers; restore it "
+                        f"from {LOOK}, one `number,sure` a line."
+                    )
+                found[state].add(number)
         return Ours(found[SURE].finish(), found[UNSURE].finish())
 
 

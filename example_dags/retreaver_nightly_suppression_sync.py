@@ -1,0 +1,52 @@
+"""Mirror the warehouse's do-not-call list to Retreaver every night; a list that shrinks too much is not believed.
+
+To let a large removal through once, look at it with `{"dry_run": true}` as the run's configuration, then trigger the
+DAG with `{"max_removals": "40%"}`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
+
+
+@task(trigger_rule="all_done")
+def report(result: dict | None) -> str:
+    """Say in one line what the night's run did."""
+    if result is None:
+        summary = "The do-not-call list was not synchronised: a guard refused, or nothing could be sent; see the log."
+    else:
+        summary = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.items())
+    print(summary)  # noqa: T201 - the task's log is where this report belongs
+    return summary
+
+
+with DAG(
+    dag_id="retreaver_nightly_suppression_sync",
+    schedule="30 2 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    catchup=False,
+    # Two runs at once would work on one list from two comparisons.
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    # On workers that share no disk: s3://connection@bucket/retreaver/do-not-call or the like.
+    params={"state_path": "file:///tmp/retreaver/do-not-call", "max_removals": "5%", "dry_run": False},
+    doc_md=__doc__,
+    tags=["retreaver"],
+):
+    sync = RetreaverSuppressionSyncOperator(
+        task_id="mirror_do_not_call",
+        mode="mirror",
+        sql_conn_id="warehouse",
+        sql="SELECT phone FROM do_not_call",
+        can_resubscribe=False,
+        only_ours=True,
+        max_removals="{{ params.max_removals }}",
+        dry_run="{{ params.dry_run }}",
+        state_path="{{ params.state_path }}",
+    )
+    report(sync.output)
