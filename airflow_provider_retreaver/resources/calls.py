@@ -87,8 +87,7 @@ def list_calls(
     _one_of_if_given(sort_by, ("created_at", "updated_at"), "sort_by")
     _one_of_if_given(order, ("asc", "desc"), "order")
     _one_of_if_given(version, CALLS_VERSIONS, "version")
-    if call_flow_events is not None:
-        checks.truth(call_flow_events, "call_flow_events")
+    flow = "true" if call_flow_events is not None and checks.truth(call_flow_events, "call_flow_events") else None
     plain = {"created_at_start": created[0], "created_at_end": created[1], "sort_by": sort_by, "order": order}
     versioned = {
         "updated_at_start": updated[0],
@@ -98,15 +97,14 @@ def list_calls(
         "client_cid": client_cid,
         "client_tid": client_tid,
         "sub_id": sub_id,
-        "call_flow_events": "true" if call_flow_events else None,
+        "call_flow_events": flow,
     }
     used = [name for name, value in (versioned | {"version": version}).items() if value is not None]
     legacy: Request | CurrentOnly = Request("GET", "/calls.json", _pairs(plain))
     if used:
         legacy = CurrentOnly(f"its call log knows no {', '.join(used)}")
     current = Request("GET", _versioned(".json", version), _pairs(plain | versioned))
-    oldest = 2 if call_flow_events else 1
-    return Listing(current, "call", key="uuid", page_size=None, legacy=legacy, oldest_calls_version=oldest)
+    return Listing(current, "call", key="uuid", page_size=None, legacy=legacy, oldest_calls_version=2 if flow else 1)
 
 
 def get_call(uuid: str, *, version: str | None = None) -> Operation[Row]:

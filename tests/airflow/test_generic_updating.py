@@ -1,25 +1,21 @@
-"""`RetreaverUpdateOperator`, `RetreaverUpsertOperator` and `RetreaverDeleteOperator`."""
+"""`RetreaverUpdateOperator`: read, send what differs, read back."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import (
     ChangeRefused,
     InvalidArgument,
     InvalidRequest,
     NotFound,
-    Unavailable,
 )
-from airflow_provider_retreaver.resources.registry import RESOURCES
 from tests.airflow.generic import PHONE, add, ask, campaign, execute, number
 
 pytestmark = pytest.mark.airflow
 
-OTHER = "+18005551234"
 WRITES = ("POST", "PUT", "DELETE")
 HOURS = {"day_of_week": 1, "work_day": True, "time_open": 900, "time_close": 1700}
 TIMERS = [{"seconds": 0, "url": "https://t.example/click"}, {"seconds": 90, "url": "https://t.example/sale"}]
@@ -28,9 +24,6 @@ TIMERS = [{"seconds": 0, "url": "https://t.example/click"}, {"seconds": 90, "url
 def hours(account, id_):
     """Return a target's rows of business hours."""
     return ask(account, "GET", f"/targets/{id_}.json")["target"]["business_hours"]
-
-
-# -- update
 
 
 def test_update_sends_only_what_differs(account):
@@ -274,217 +267,3 @@ def test_rendered_texts_are_read(account):
     execute("update", "targets", resource_id=str(id_), attributes="{'weight': 7, 'paused': False}")
     found = execute("get", "targets", resource_id=id_)
     assert (found["name"], found["weight"], found["paused"]) == ("from json", 7, False)
-
-
-# -- upsert
-
-
-UPSERTS = {
-    "affiliates": ({"customer_id": "0002"}, {"first_name": "Nancy"}, {"first_name": "Nathan"}),
-    "campaigns": ({"customer_id": "0099"}, {"name": "Roof", "timers_attributes": TIMERS}, {"name": "Windows"}),
-    "targets": ({"customer_id": "A1"}, {"number": PHONE, "hard_cap_attributes": {"cap": 5}}, {"priority": 4}),
-    "contacts": ({"customer_id": PHONE}, {"tag_list": "<<<name:Nancy>>>"}, {"tag_list": "<<<name:Drew>>>"}),
-    "suppressed_numbers": ({"resource_id": PHONE}, {"can_resubscribe": False}, {"can_resubscribe": True}),
-}
-
-
-@pytest.mark.parametrize("resource", UPSERTS)
-def test_upsert_creates_then_leaves_alone_then_changes(account, resource):
-    """The first run creates, the second sends nothing, a changed wish changes that and nothing else."""
-    named, attributes, other = UPSERTS[resource]
-    first = execute("upsert", resource, attributes=attributes, **named)
-    sent = account.sent(*WRITES)
-    second = execute("upsert", resource, attributes=attributes, **named)
-    assert account.sent(*WRITES) == sent
-    third = execute("upsert", resource, attributes=attributes | other, **named)
-    assert [one["action"] for one in (first, second, third)] == ["created", "unchanged", "updated"]
-    assert set(third["changed"]) == set(other)
-    assert first["object"]["id"] == second["id"] == third["id"]
-
-
-def test_upsert_of_what_has_nothing_but_its_number(account):
-    """A static caller number is found by its number in the list, whatever its spelling."""
-    results = [
-        execute("upsert", "static_caller_numbers", attributes={"number": one}) for one in (PHONE, "8668987878")
-    ]
-    assert [one["action"] for one in results] == ["created", "unchanged"]
-    assert results[0]["object"]["id"] == results[1]["id"]
-
-
-def test_upsert_of_a_suppressed_number_for_a_campaign(account):
-    """What the create does not take is changed after it."""
-    campaign(account)
-    wanted = {"can_resubscribe": False, "campaign_id": "0044"}
-    results = [execute("upsert", "suppressed_numbers", resource_id=PHONE, attributes=wanted) for _ in range(2)]
-    assert [one["action"] for one in results] == ["created", "unchanged"]
-    assert results[0]["object"]["cid"] == "0044"
-
-
-def test_upsert_takes_the_customer_id_from_the_attributes(account):
-    """The customer ID may stand in the attributes, under either of its names."""
-    created = execute("upsert", "targets", attributes={"number": PHONE, "client_tid": "A1"})
-    found = execute("upsert", "targets", attributes={"number": PHONE, "tid": "A1"})
-    assert (created["action"], found["action"], found["customer_id"]) == ("created", "unchanged", "A1")
-
-
-def test_upsert_of_a_contact_with_several_numbers(account):
-    """A contact is found by one of the numbers that it is to have; another that it lacks is added."""
-    home = {"contact_numbers_attributes": [{"number": PHONE}]}
-    both = {"contact_numbers_attributes": [{"number": OTHER}, {"number": PHONE, "description": "Home"}]}
-    actions = [execute("upsert", "contacts", customer_id=PHONE, attributes=wanted) for wanted in (home, both, both)]
-    assert [one["action"] for one in actions] == ["created", "updated", "unchanged"]
-    found = execute("get", "contacts", customer_id=OTHER)["contact_numbers"]
-    assert [(row["number"], row["description"]) for row in found] == [(PHONE, "Home"), (OTHER, None)]
-
-
-@pytest.mark.parametrize("then", ["nothing", "done"])
-def test_upsert_after_a_lost_answer(account, then):
-    """A create whose answer is lost is looked up, and sent again only where it did not happen."""
-    account.fault("/targets.json", method="POST", status=500, times=1, then=then)
-    result = execute("upsert", "targets", customer_id="A1", attributes={"number": PHONE})
-    assert result["action"] == "created"
-    assert len(account.list_targets(1)) == 1
-    assert len(account.sent("POST")) == (2 if then == "nothing" else 1)
-
-
-def test_upsert_after_a_cut_connection(account):
-    """A connection that drops after the create was sent ends in one object."""
-    account.fault("/affiliates.json", method="POST", cut=True, times=1, then="done")
-    result = execute("upsert", "affiliates", customer_id="0002", attributes={"first_name": "Nancy"})
-    assert (result["action"], result["customer_id"]) == ("created", "0002")
-    assert len(account.sent("POST")) == 1
-
-
-@pytest.mark.parametrize(
-    ("resource", "parameters", "says"),
-    [
-        ("numbers", {"attributes": {"type": "Local", "afid": "1", "cid": "1"}}, "A number has no customer ID"),
-        ("target_groups", {"attributes": {"name": "x"}}, "A target group has no customer ID"),
-        ("targets", {"attributes": {"number": PHONE}}, r"which target is meant by customer_id \(tid\)"),
-        ("targets", {"resource_id": 3, "attributes": {"number": PHONE}}, "use the update operator"),
-        ("targets", {"customer_id": "A", "attributes": {"tid": "B"}}, "The tid in the attributes is another one"),
-        ("targets", {"customer_id": "A", "attributes": {"nam": "B"}}, "did you mean 'name'"),
-        ("suppressed_numbers", {"customer_id": PHONE, "resource_id": PHONE}, "not both"),
-        ("contacts", {"customer_id": PHONE, "attributes": {"contact_numbers_attributes": [{"number": OTHER}]}},
-         "does not hold the number"),
-        ("reports", {"customer_id": "x"}, "has no create for reports"),
-        ("caller_lists", {"resource_id": "accepted-leads", "list_owner": {"target_id": 1}}, "shuts out everybody"),
-    ],
-)  # fmt: skip
-def test_wrong_upserts_are_refused(account, resource, parameters, says):
-    """An upsert that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
-        execute("upsert", resource, **parameters)
-    assert account.sent() == []
-
-
-def test_upsert_of_a_new_one_without_what_it_needs(account):
-    """What a create requires must be given where there is none yet."""
-    with pytest.raises(InvalidArgument, match="number is required to create a target"):
-        execute("upsert", "targets", customer_id="A1", attributes={"name": "Acme"})
-    assert account.sent(*WRITES) == []
-
-
-def test_dry_run_of_an_upsert(account):
-    """A dry run looks, and says whether it would create or change."""
-    named = {"customer_id": "A1", "dry_run": "true"}
-    new = execute("upsert", "targets", attributes={"number": PHONE, "sip_password": "geheim"}, **named)
-    account.target("Acme", tid="A1")
-    old = execute("upsert", "targets", attributes={"name": "Other"}, **named)
-    same = execute("upsert", "targets", attributes={"name": "Acme"}, **named)
-    assert [one["action"] for one in (new, old, same)] == ["would_create", "would_update", "unchanged"]
-    assert new["changed"]["sip_password"] == {"before": None, "after": "***"}
-    assert account.sent(*WRITES) == []
-
-
-# -- delete
-
-
-def test_delete_of_every_resource(account):
-    """Every resource that the vendor can delete is deleted, and is gone already the second time."""
-    campaign(account)
-    bought = number(account)
-    contact = {"contact_numbers_attributes": [{"number": PHONE}, {"number": "+18005551234"}]}
-    ids = {
-        "numbers": bought["id"],
-        "number_pools": add(account, "number_pools", "number_pool", cid="0044")["id"],
-        "static_caller_numbers": add(account, "static_caller_numbers", "static_caller_number", number=PHONE)["id"],
-        "target_groups": account.group([]),
-        "targets": account.target(),
-        "companies": add(account, "companies", "company", name="Second")["id"],
-        "contact_numbers": "+18005551234",
-        "suppressed_numbers": PHONE,
-    }
-    add(account, "contacts", "contact", **contact)
-    ask(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
-    named = {name: {"resource_id": id_} for name, id_ in ids.items()}
-    named |= {"contacts": {"customer_id": PHONE}, "campaigns": {"customer_id": "0044"}}
-    named |= {"affiliates": {"customer_id": "0002"}}
-    lists = {"caller_lists", "caller_list_numbers"}
-    assert set(named) | lists == {name for name, entry in RESOURCES.items() if entry.has("delete")}
-    for resource, name in named.items():
-        first, second = (execute("delete", resource, confirm=True, **name) for _ in range(2))
-        assert (first["action"], second["action"]) == ("deleted", "missing"), resource
-        with pytest.raises(NotFound):
-            execute("delete", resource, confirm=True, missing_ok=False, **name)
-
-
-@pytest.mark.parametrize("resource", ["numbers", "number_pools", "companies"])
-def test_delete_for_good_needs_a_word(account, resource):
-    """What cannot be had again is not deleted without `confirm`, and nothing is sent."""
-    for parameters in ({}, {"confirm": False}, {"confirm": "false"}, {"dry_run": True}):
-        with pytest.raises(InvalidArgument, match="confirm=True") as caught:
-            execute("delete", resource, resource_id=1, **parameters)
-        assert isinstance(caught.value, AirflowFailException)
-    assert account.sent() == []
-
-
-def test_delete_in_the_vendors_order(account):
-    """What must go first is said by the vendor, and surfaces."""
-    campaign(account)
-    number(account)
-    with pytest.raises(InvalidRequest, match="still has Numbers"):
-        execute("delete", "affiliates", customer_id="0002")
-
-
-def test_delete_whose_answer_was_lost(account):
-    """A delete that happened behind a 500 fails, and is success when the task is tried again."""
-    id_ = account.target()
-    account.fault("/targets/", method="DELETE", status=500, times=1, then="done")
-    with pytest.raises(Unavailable):
-        execute("delete", "targets", resource_id=id_)
-    assert execute("delete", "targets", resource_id=id_)["action"] == "missing"
-    assert account.list_targets(1) == []
-
-
-def test_dry_run_of_a_delete(account):
-    """A dry run looks whether it is there."""
-    id_ = account.target()
-    add(account, "contacts", "contact", contact_numbers_attributes=[{"number": PHONE}])
-    there = execute("delete", "targets", resource_id=id_, dry_run=True)
-    gone = execute("delete", "targets", resource_id=404, dry_run=True)
-    contact_number = execute("delete", "contact_numbers", resource_id=PHONE, dry_run=True)
-    unreadable = execute("delete", "static_caller_numbers", resource_id=3, dry_run=True)
-    assert [one["action"] for one in (there, gone, contact_number, unreadable)] == [
-        "would_delete",
-        "missing",
-        "would_delete",
-        "would_delete",
-    ]
-    assert account.sent(*WRITES) == []
-
-
-@pytest.mark.parametrize(
-    ("resource", "parameters", "says"),
-    [
-        ("calls", {"resource_id": "x"}, "Retreaver has no delete for calls; it has list, get"),
-        ("reports", {}, "has no delete for reports"),
-        ("company", {}, "has no delete for company"),
-        ("targets", {}, "Name the target by resource_id"),
-    ],
-)
-def test_wrong_deletes_are_refused(account, resource, parameters, says):
-    """A delete that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
-        execute("delete", resource, **parameters)
-    assert account.sent() == []
