@@ -7,7 +7,7 @@ from typing import Any
 HOOK = "airflow_provider_retreaver.hooks.retreaver.RetreaverHook"
 INTEGRATION = "Retreaver"
 # Modules of transfers, with the integration (of another provider) that they lead to.
-TRANSFERS = (("Common IO", "calls"), ("Common SQL", "calls_sql"))
+TRANSFERS = (("Common IO", "calls"), ("Common SQL", "calls"), ("Common IO", "recordings"))
 ASSETS = [
     {
         "schemes": ["retreaver"],

@@ -38,7 +38,7 @@ def change_call(account: Account, uuid: str, **fields: Any) -> None:
 
 def to_sql(context: Mapping[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
     """Execute a `RetreaverCallsToSqlOperator` as a worker would after rendering, and return its result as JSON."""
-    from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
+    from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
 
     given = {"sql_conn_id": "warehouse", "table": "calls", "start": START, "end": END, **parameters}
     operator = RetreaverCallsToSqlOperator(task_id="load", **given)

@@ -85,7 +85,7 @@ def test_no_import_is_tried():
 
 
 @pytest.mark.airflow
-@pytest.mark.parametrize("layer", ["operators", "hooks", "sensors", "triggers"])
+@pytest.mark.parametrize("layer", ["operators", "hooks", "sensors", "transfers", "triggers"])
 def test_importing_the_glue_loads_nothing_heavy(layer):
     """A DAG file that imports our classes loads no client library, no server, no database, nothing but names."""
     names = sorted(modules(layer))
@@ -108,6 +108,6 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 def test_nothing_heavy_is_imported_at_the_top_of_the_glue():
     """Even what Airflow has loaded already is not imported at the top: another Airflow may not have."""
-    for layer in ("operators", "hooks", "sensors", "triggers"):
+    for layer in ("operators", "hooks", "sensors", "transfers", "triggers"):
         for module, tree in modules(layer).items():
             assert not {name.split(".")[0] for name in imports(tree, at_import_only=True)} & HEAVY, module

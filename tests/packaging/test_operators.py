@@ -10,7 +10,7 @@ from tests.packaging.source import modules
 
 OPERATORS = [
     pytest.param(node, id=node.name)
-    for folder in ("operators", "sensors")
+    for folder in ("operators", "sensors", "transfers")
     for tree in modules(folder).values()
     for node in ast.walk(tree)
     if isinstance(node, ast.ClassDef)

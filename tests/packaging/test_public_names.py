@@ -34,6 +34,8 @@ NAMES = {
     "operators.targets": {
         "RetreaverRestoreOperator", "RetreaverSetPausedOperator", "RetreaverUpdateBusinessHoursOperator",
     },
+    "transfers.calls": {"RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"},
+    "transfers.recordings": {"RetreaverRecordingsToObjectStorageOperator"},
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
@@ -41,6 +43,13 @@ NAMES = {
 PARAMETERS = {
     ("operators.caps", "RetreaverResetCapOperator"): {
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
+    },
+    ("transfers.calls", "RetreaverCallsToSqlOperator"): {
+        "start", "end", "sql_conn_id", "table", "by", "lookback", "filters", "version", "mapping", "create_table",
+        "batch_size", "phone_numbers", "phone_numbers_conn_id",
+    },
+    ("transfers.recordings", "RetreaverRecordingsToObjectStorageOperator"): {
+        "destination", "start", "end", "by", "filters", "version", "downloads", "missing_ok",
     },
     ("sensors.calls", "RetreaverCallVolumeSensor"): {"start", "end", "window", "at_least", "at_most", "filters"},
     ("sensors.calls", "RetreaverCallSensor"): {"uuid", "status"},

@@ -1,0 +1,103 @@
+"""Recordings on object storage: whole files under the names of their calls, and nothing else."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, StorageFailed
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+TEMPORARY = "_temporary"
+_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
+
+
+class RecordingFiles:
+    """A folder of recordings.
+
+    :param destination: folder URL.
+    :param key: names what one task writes below `_temporary/`, so that its next attempt can clean up.
+    """
+
+    def __init__(self, destination: str, key: str) -> None:
+        from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+        self._root: ObjectStoragePath = ObjectStoragePath(destination)
+        self._drafts = self._root / TEMPORARY / key
+
+    def prepare(self) -> None:
+        """Remove what a killed attempt has left, and see whether the destination can be written to.
+
+        :raises InvalidArgument: when it cannot.
+        """
+        failure = ""
+        try:
+            self.clean()
+            self._drafts.mkdir(parents=True, exist_ok=True)
+            probe = self._drafts / "probe"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            failure = f"{type(error).__name__}: {error.strerror or error}"
+        if failure:
+            raise InvalidArgument(
+                f"destination {self._root} cannot be written to ({failure}); nothing was asked of the vendor."
+            )
+
+    def clean(self) -> None:
+        """Remove what was not finished."""
+        if self._drafts.exists():
+            self._drafts.fs.rm(self._drafts.path, recursive=True)
+
+    def place(self, call: dict[str, Any]) -> ObjectStoragePath:
+        """Return where a call's recording belongs: a folder for the day of its creation in UTC, its uuid as name.
+
+        :raises ProtocolError: when the call's uuid or time is none.
+        """
+        name = str(call.get("uuid"))
+        day = None
+        with suppress(ValueError):
+            created = datetime.fromisoformat(str(call.get("created_at")))
+            day = (created if created.tzinfo else created.replace(tzinfo=UTC)).astimezone(UTC).date()
+        if day is None or not _NAME.fullmatch(name):
+            raise ProtocolError(
+                "A call with a recording has no uuid, or does not say when it was created: its file has no name."
+            )
+        suffix = posixpath.splitext(urlsplit(str(call.get("recording_url"))).path)[1].lower()
+        return self._root / day.isoformat() / f"{name}{suffix if _SUFFIX.fullmatch(suffix) else '.mp3'}"
+
+    def store(self, place: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:
+        """Write a file under a temporary name, check its length, and move it into place.
+
+        :param fetch: hands the bytes to what it is given, and returns how many they must be.
+        :return: their number.
+        :raises StorageFailed: when the storage fails or holds another number of bytes; nothing is in place then.
+        """
+        draft = self._drafts / uuid.uuid4().hex
+        failure = ""
+        try:
+            with draft.fs.open(draft.path, "wb") as file:
+                length = fetch(file.write)
+            held = draft.fs.info(draft.path)["size"]
+            if held != length:
+                failure = f"it holds {held} bytes of {length}"
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                draft.fs.mv(draft.path, place.path)
+        except OSError as error:
+            failure = f"{type(error).__name__}: {error.strerror or error}"
+        finally:
+            if draft.exists():
+                draft.unlink()
+        if failure:
+            raise StorageFailed(f"The recording {place.name} was not written to {self._root}: {failure}.")
+        return length

@@ -1,0 +1,220 @@
+"""Recordings of calls to object storage."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, RetreaverError
+from airflow_provider_retreaver.operators.base import RetreaverOperator, flag, publish_partial
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_retreaver.core.operations import Row
+    from airflow_provider_retreaver.domain.call_export import CallExport
+    from airflow_provider_retreaver.domain.call_window import CallWindow
+    from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
+    from airflow_provider_retreaver.transport.downloads import Downloads
+
+__all__ = ["RetreaverRecordingsToObjectStorageOperator"]
+
+log = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 32
+# A result names so many calls at most; their number is always whole.
+MOST_NAMED = 100
+
+
+class RetreaverRecordingsToObjectStorageOperator(RetreaverOperator):
+    """Fetch the recordings of the calls of a window to a folder on object storage.
+
+    Files are named `<day of creation in UTC>/<uuid>.mp3`. A recording whose file is there is not fetched again, so a
+    repeated or retried task goes on where the former one ended. A download that breaks off is continued; a file is
+    moved into place when it has the length that its host said. The API key is never sent to the recording's host.
+
+    :param destination: folder URL, e.g. `s3://conn@bucket/recordings`.
+    :param start: of the window, aware; by default the run's data interval.
+    :param end: of the window; calls before it.
+    :param by: `created_at` or `updated_at`.
+    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
+    :param version: `v1` … `v5` of the call log instead of the connection's.
+    :param downloads: recordings that are fetched at once.
+    :param missing_ok: whether a recording that its host does not have any more (404, 410) is no failure.
+    :return: `{"destination", "calls", "recordings", "stored", "skipped", "bytes", "missing", "failed", "complete"}`;
+        the last but one and two are lists of `{"uuid", "error"}`, a hundred each at most.
+    :raises InvalidArgument: for a parameter or a destination that cannot be right; nothing was asked for.
+    :raises PartialFailure: when recordings could not be stored; a retry fetches only those.
+    """
+
+    template_fields = (
+        *RetreaverOperator.template_fields, "destination", "start", "end", "by", "filters", "version", "downloads",
+        "missing_ok",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        destination: str,
+        start: Any = None,
+        end: Any = None,
+        by: str = "created_at",
+        filters: Mapping[str, Any] | None = None,
+        version: str | None = None,
+        downloads: int | str = 4,
+        missing_ok: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.start = start
+        self.end = end
+        self.by = by
+        self.filters = filters
+        self.version = version
+        self.downloads = downloads
+        self.missing_ok = missing_ok
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Fetch what is not there."""
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.resources import checks
+        from airflow_provider_retreaver.transfers.progress import ProgressLog
+        from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
+        from airflow_provider_retreaver.transport.downloads import Downloads
+
+        with self.connected() as hook:
+            client = hook.get_conn()
+            window = self._window(context)
+            at_once = checks.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
+            missing_ok = flag(self.missing_ok, "missing_ok")
+            if not given(self.destination):
+                raise InvalidArgument(
+                    "destination must be a folder URL, like s3://conn@bucket/recordings, not blank."
+                )
+            files = RecordingFiles(self.destination, _key(window))
+            files.prepare()
+            export = export_calls(client, window, progress=ProgressLog())
+            try:
+                with closing(Downloads(client.settings)) as downloads:
+                    result = Fetching(files, downloads, at_once).all_of(export)
+            finally:
+                files.clean()
+        return self._judged(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
+
+    def _window(self, context: Context) -> CallWindow:
+        from airflow_provider_retreaver.domain.call_window import CallWindow
+        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.domain.windows import window_of_run
+
+        now = datetime.now(UTC)
+        start, end = window_of_run(self.start, self.end, context, now)
+        version = self.version if given(self.version) else None
+        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
+        window.check(now)
+        return window
+
+    def _judged(self, context: Context, result: dict[str, Any], *, missing_ok: bool) -> dict[str, Any]:
+        log.info(
+            "%(recordings)d calls have recordings: %(stored)d were stored (%(bytes)d bytes), %(skipped)d were there, "
+            "%(not_stored)d were not stored",
+            {**result, "not_stored": result["recordings"] - result["stored"] - result["skipped"]},
+        )
+        counted = result.pop("counts")
+        lost = counted["failed"] + (0 if missing_ok else counted["missing"])
+        if not lost:
+            return result
+        publish_partial(context, result)
+        named = (result["failed"] + ([] if missing_ok else result["missing"]))[:10]
+        shown = "; ".join(f"call {row['uuid']}: {row['error']}" for row in named)
+        more = f"; and {lost - len(named)} more" if lost > len(named) else ""
+        raise PartialFailure(
+            f"{lost} of {result['recordings']} recordings were not stored: {shown}{more} A retry fetches only "
+            f"what is not there.",
+            result=result,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of one recording: `stored`, `skipped`, `missing` or `failed`."""
+
+    uuid: str
+    kind: str
+    bytes: int = 0
+    error: str = ""
+
+
+class Fetching:
+    """Fetches the recordings of an export, several at once.
+
+    :param at_once: how many.
+    """
+
+    def __init__(self, files: RecordingFiles, downloads: Downloads, at_once: int) -> None:
+        self._files = files
+        self._downloads = downloads
+        self._at_once = at_once
+
+    def all_of(self, export: CallExport) -> dict[str, Any]:
+        """Read an export to its end, fetching page by page."""
+        calls = size = 0
+        counts = dict.fromkeys(("stored", "skipped", "missing", "failed"), 0)
+        named: dict[str, list[dict[str, str]]] = {"missing": [], "failed": []}
+        with ThreadPoolExecutor(self._at_once, thread_name_prefix="retreaver-recordings") as pool:
+            for page in export:
+                if page.restart:
+                    # All calls come again, and what was stored will be found there.
+                    calls = 0
+                    counts.update(skipped=-counts["stored"], missing=0, failed=0)
+                    named = {"missing": [], "failed": []}
+                calls += len(page.rows)
+                for outcome in pool.map(self._one, filter(_recorded, page.rows)):
+                    counts[outcome.kind] += 1
+                    size += outcome.bytes
+                    if outcome.kind in named and len(named[outcome.kind]) < MOST_NAMED:
+                        named[outcome.kind].append({"uuid": outcome.uuid, "error": outcome.error})
+        known = export.completeness
+        return {
+            "calls": calls,
+            "recordings": sum(counts.values()),
+            "stored": counts["stored"],
+            "skipped": counts["skipped"],
+            "bytes": size,
+            **named,
+            "complete": known is not None and known.proved,
+            "counts": counts,
+        }
+
+    def _one(self, call: Row) -> _Outcome:
+        uuid = str(call.get("uuid"))
+        kind = "failed"
+        try:
+            place = self._files.place(call)
+            if place.exists():
+                return _Outcome(uuid, "skipped")
+            fetch = partial(self._downloads.fetch, str(call["recording_url"]), f"recording of call {uuid}")
+            return _Outcome(uuid, "stored", self._files.store(place, fetch))
+        except NotFound as error:
+            kind, said = "missing", error.message
+        except RetreaverError as error:
+            said = error.message
+        return _Outcome(uuid, kind, error=said)
+
+
+def _recorded(call: Row) -> bool:
+    return bool(call.get("recording_url"))
+
+
+def _key(window: CallWindow) -> str:
+    """Name a task's temporary folder: the same in every attempt."""
+    ends = (window.start, window.end or window.start)
+    return "recordings-" + "-".join(moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for moment in ends)
