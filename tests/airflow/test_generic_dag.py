@@ -93,7 +93,8 @@ def test_all_six_in_one_dag(airflow_lab, account, tmp_path):
     assert [row["id"] for row in returned["list"]] == [returned["buy"]["id"]]
     assert returned["store"]["rows"] == 2
     rows = [json.loads(line) for line in (tmp_path / "storage" / "targets.jsonl").read_text().splitlines()]
-    assert [row["tid"] for row in rows] == ["A1", "B2"]
+    # Mapped tasks run in any order.
+    assert {row["tid"] for row in rows} == {"A1", "B2"}
     assert returned["delete"]["action"] == "deleted"
     assert numbers(account) == []
     target = ask(account, "GET", "/targets/tid/A1.json")["target"]
