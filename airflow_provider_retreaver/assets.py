@@ -40,8 +40,10 @@ def retreaver_asset(
     """
     from airflow.providers.common.compat.sdk import Asset
 
-    named = {} if name is None else {"name": name}
-    return Asset(uri=asset_uri(company, resource, host), **named, **kwargs)
+    if name is not None:
+        kwargs["name"] = name
+    asset: Asset = Asset(uri=asset_uri(company, resource, host), **kwargs)
+    return asset
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:

@@ -8,9 +8,13 @@ Both are counted: the last one out closes them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -21,10 +25,32 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.conditions import Memory, Question
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-# Waiters that are woken before the loop is given to others.
+# Polls that begin, or waiters that are woken, before the loop is given to others.
 AT_ONCE = 20
-# Seconds after which it is looked again whether an answer that was on its way has come.
-A_MOMENT = 0.1
+TRANSPORT = "airflow_provider_retreaver.transport.aio"
+
+
+class Turns:
+    """Does what is due a little at a time: a thousand sensors that end at the same moment hold nobody up."""
+
+    def __init__(self) -> None:
+        self._due: deque[Callable[[], None]] = deque()
+        self._going = False
+
+    def take(self, act: Callable[[], None]) -> None:
+        """Do something in one of the loop's next turns."""
+        self._due.append(act)
+        if not self._going:
+            self._going = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        acts = [self._due.popleft() for _ in range(min(AT_ONCE, len(self._due)))]
+        self._going = bool(self._due)
+        if self._going:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        for act in acts:
+            act()
 
 
 class Poll:
@@ -32,10 +58,12 @@ class Poll:
 
     :param client: that carries the requests.
     :param question: what is asked.
+    :param turns: of the loop.
     """
 
-    def __init__(self, client: AsyncRetreaverClient, question: Question) -> None:
+    def __init__(self, client: AsyncRetreaverClient, question: Question, turns: Turns) -> None:
         self._client = client
+        self._turns = turns
         self._question = question
         self._memory: Memory = {}
         self._waiting: set[asyncio.Future[Outcome[Any]]] = set()
@@ -59,15 +87,14 @@ class Poll:
             if self._timer.when() <= when:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._begin)
+        self._timer = asyncio.get_running_loop().call_at(when, self._turns.take, self._begin)
 
     def _begin(self) -> None:
-        self._timer = None
-        if self._asking is not None and not self._asking.done():
-            # An answer on its way is good for all who wait by then; whoever came too late for it is not forgotten.
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(loop.time() + A_MOMENT, self._begin)
-        elif self._waiting:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        # An answer on its way is good for all who wait when it comes.
+        if self._waiting and (self._asking is None or self._asking.done()):
             self._asking = asyncio.create_task(self._ask())
             self._asking.add_done_callback(self._broken)
 
@@ -77,12 +104,9 @@ class Poll:
             outcome = Outcome(value=await self._client.run(self._question.ask(self._memory)))
         except RetreaverError as error:
             outcome = Outcome(error=error)
-        for number, future in enumerate(list(self._waiting), 1):
-            if not future.done():
-                future.set_result(outcome)
-            self._waiting.discard(future)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        for future in self._waiting:
+            self._turns.take(partial(_resolve, future, outcome))
+        self._waiting.clear()
 
     def _broken(self, task: asyncio.Task[None]) -> None:
         """Wake everybody when asking ended with an error that is none of ours: a fault is not waited out."""
@@ -105,23 +129,37 @@ class Poll:
                 await self._asking
 
 
+def _resolve(future: asyncio.Future[Outcome[Any]], outcome: Outcome[Any]) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
 @dataclass(eq=False, slots=True)
 class Line:
     """A client with the polls that use it."""
 
     client: AsyncRetreaverClient
+    turns: Turns
     polls: dict[Question, Poll] = field(default_factory=dict)
 
     def join(self, question: Question) -> Poll:
         """Return the poll of a question, counted once more."""
         poll = self.polls.get(question)
         if poll is None:
-            poll = self.polls[question] = Poll(self.client, question)
+            poll = self.polls[question] = Poll(self.client, question, self.turns)
         poll.users += 1
         return poll
 
 
-_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, list[Line]] = WeakKeyDictionary()
+@dataclass(eq=False, slots=True)
+class Board:
+    """What one event loop has: its lines, and its turns."""
+
+    lines: list[Line] = field(default_factory=list)
+    turns: Turns = field(default_factory=Turns)
+
+
+_boards: WeakKeyDictionary[asyncio.AbstractEventLoop, Board] = WeakKeyDictionary()
 
 
 @asynccontextmanager
@@ -132,20 +170,23 @@ async def joined(retreaver_conn_id: str, question: Question) -> AsyncGenerator[P
 
     :raises InvalidConnection: naming the field that cannot be right.
     """
+    if TRANSPORT not in sys.modules:
+        # The client libraries take a while to import, and the loop is everybody's.
+        await asyncio.to_thread(import_module, TRANSPORT)
     from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook
 
     hook = RetreaverAsyncHook(retreaver_conn_id)
     client = await hook.get_conn()
-    lines = _lines.setdefault(asyncio.get_running_loop(), [])
-    line = next((line for line in lines if line.client.settings == client.settings), None)
+    board = _boards.setdefault(asyncio.get_running_loop(), Board())
+    line = next((line for line in board.lines if line.client.settings == client.settings), None)
     if line is None:
-        line = Line(client)
-        lines.append(line)
+        line = Line(client, board.turns)
+        board.lines.append(line)
     poll = line.join(question)
     try:
         yield poll
     finally:
-        await _leave(lines, line, question, poll)
+        await _leave(board.lines, line, question, poll)
 
 
 async def _leave(lines: list[Line], line: Line, question: Question, poll: Poll) -> None:

@@ -321,7 +321,7 @@ def test_the_last_one_out_closes(world_run, monkeypatch):
             json.dumps({"conn_type": "retreaver", "login": "1", "password": "other", "host": world.url}),
         )
         await asyncio.sleep(30)
-        (line,) = polls._lines[asyncio.get_running_loop()]
+        (line,) = polls._boards[asyncio.get_running_loop()].lines
         before = sorted(poll.users for poll in line.polls.values())
         other = trigger()
         other.retreaver_conn_id = "other"
@@ -334,7 +334,7 @@ def test_the_last_one_out_closes(world_run, monkeypatch):
         await asyncio.gather(tasks[3], return_exceptions=True)
         sent = len(world.sent())
         await asyncio.sleep(3600)
-        return before, refused, between, polls._lines[asyncio.get_running_loop()], len(world.sent()) - sent
+        return before, refused, between, polls._boards[asyncio.get_running_loop()].lines, len(world.sent()) - sent
 
     before, refused, between, lines, late = world_run(work)
     assert before == [1, 3]
