@@ -71,13 +71,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that went away in the middle."""
+
+
 @contextmanager
 def recording_host() -> Iterator[RecordingHost]:
     """Serve until the end of the block."""
     host = RecordingHost()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.host = host  # type: ignore[attr-defined]
-    server.daemon_threads = True
     host.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

@@ -1,0 +1,44 @@
+"""Export the calls of a whole year, a week a task, as many tasks at once as the pool `retreaver` lets through.
+
+Start it by hand with the year wanted. Every week is a mapped task of its own: one that fails is retried alone, and
+one that is run again replaces its own files and nothing else. The pool holds them back on all machines together;
+create it first: `airflow pools set retreaver 4 "requests to Retreaver"`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+
+
+@task
+def weeks(params: dict) -> list[dict[str, str]]:
+    """Divide the year: a start and an end for every mapped task."""
+    from airflow_provider_retreaver.domain.windows import split_window
+
+    year = int(params["year"])
+    start = pendulum.datetime(year, 1, 1, tz="America/New_York")
+    return split_window(start, start.add(years=1), params["every"])
+
+
+with DAG(
+    dag_id="retreaver_calls_backfill_year",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    catchup=False,
+    params={"year": 2025, "every": "7d", "destination": "s3://aws_default@warehouse/retreaver/calls"},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    doc_md=__doc__,
+    tags=["retreaver"],
+):
+    RetreaverCallsToObjectStorageOperator.partial(
+        task_id="export_week",
+        destination="{{ params.destination }}",
+        format="jsonl",
+        compression="gzip",
+        pool="retreaver",
+    ).expand_kwargs(weeks())

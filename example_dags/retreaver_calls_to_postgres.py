@@ -1,0 +1,33 @@
+"""Keep a table of calls in a warehouse: every night the calls that were made or changed during the day.
+
+Conversions, revenue and payout are often settled hours after a call, so the calls of a day are those that were
+updated in it. Rows are put under their call's uuid, the newest version wins: a repeated run, a retry, and hours that
+are read again by the lookback leave the same table.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
+
+with DAG(
+    dag_id="retreaver_calls_to_postgres",
+    schedule="30 0 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
+    doc_md=__doc__,
+    tags=["retreaver"],
+):
+    RetreaverCallsToSqlOperator(
+        task_id="load_calls",
+        sql_conn_id="warehouse",
+        table="retreaver_calls",
+        by="updated_at",
+        lookback="2h",
+    )
