@@ -61,6 +61,7 @@ def test_wheel_says_what_it_is(wheel):
         "apache-airflow-providers-common-sql",
         "msgspec",
         "pendulum",
+        "phonenumbers",
         "requests",
         "tenacity",
     }
