@@ -1,0 +1,93 @@
+"""Putting pages into a table, and saying how far it is."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import TableNotWritten
+from airflow_provider_retreaver.domain.call_columns import mapped
+from airflow_provider_retreaver.domain.call_export import CallPage, Completeness, ExportProgress
+from airflow_provider_retreaver.domain.sql_dialects import SQLITE
+from airflow_provider_retreaver.transfers.call_table import CallTable
+from airflow_provider_retreaver.transfers.calls_sql import Loading
+from airflow_provider_retreaver.transfers.progress import ProgressLog
+
+COLUMNS = mapped({"id": "uuid", "changed": "updated_at", "seconds": "total_duration"})
+
+
+class Pages(list):
+    """An export that has been read: its pages."""
+
+    completeness = Completeness(proved=True, rows=3, counted=3, readings=2)
+
+
+def page(*uuids, minute=0, restart=False, **fields):
+    """Return a page of calls that were updated in a minute of an hour."""
+    rows = [{"uuid": uuid, "updated_at": f"2026-01-05T12:{minute:02}:00Z", **fields} for uuid in uuids]
+    return CallPage(keys=[], rows=rows, restart=restart)
+
+
+@pytest.fixture
+def connection():
+    """Give a database in memory."""
+    with closing(sqlite3.connect(":memory:")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def table(connection):
+    """Give a table in it."""
+    made = CallTable(connection, "calls", COLUMNS, SQLITE, "?")
+    made.prepare(create=True)
+    return made
+
+
+def held(connection):
+    """Return what the table holds."""
+    return dict(connection.execute("SELECT id, changed FROM calls"))
+
+
+def test_a_call_log_that_moved_is_counted_once(table, connection):
+    """After a restart calls come again: rows are counted anew, and the newest versions stay."""
+    pages = Pages([page("a", "b"), page("b", "c", "a", minute=5, restart=True), page("d")])
+    result = Loading(table, COLUMNS, None, 2).all_of(pages)
+    assert result["rows"] == 4
+    assert held(connection) == {
+        "a": "2026-01-05 12:05:00.000000+00:00",
+        "b": "2026-01-05 12:05:00.000000+00:00",
+        "c": "2026-01-05 12:05:00.000000+00:00",
+        "d": "2026-01-05 12:00:00.000000+00:00",
+    }
+
+
+def test_batches_are_of_the_size_that_was_asked_for(table, connection):
+    """Batches are filled across pages; nothing to load is no batch."""
+    assert Loading(table, COLUMNS, None, 3).all_of(Pages([page("a", "b"), page("c", "d"), page("e", "f", "g")])) == {
+        "rows": 7, "changed": 7, "batches": 3,
+    }  # fmt: skip
+    assert Loading(table, COLUMNS, None, 3).all_of(Pages([])) == {"rows": 0, "changed": 0, "batches": 0}
+
+
+def test_a_clash_leaves_the_batches_before_it(table, connection):
+    """What was written stays; the batch with the call that clashes is not begun."""
+    pages = Pages([page("a", "b"), page("c"), page("d", total_duration="long")])
+    with pytest.raises(TableNotWritten, match=r"Call d: column seconds \(integer\) cannot hold 'long'"):
+        Loading(table, COLUMNS, None, 2).all_of(pages)
+    assert set(held(connection)) == {"a", "b"}
+
+
+def test_progress_is_said_about_every_ten_seconds(caplog):
+    """Rows, pages, speed and time left; no line in between."""
+    caplog.set_level(logging.INFO, "airflow_provider_retreaver")
+    now = iter([0.0, 4.0, 10.0, 12.0, 19.0, 20.0])
+    progress = ProgressLog(clock=lambda: next(now))
+    for pages in range(1, 6):
+        progress(ExportProgress(rows=100 * pages, pages=pages, of_pages=10 if pages > 2 else None))
+    assert [record.getMessage() for record in caplog.records] == [
+        "200 calls, page 2 of ?, 20 calls a second",
+        "500 calls, page 5 of 10, 25 calls a second, about 20 s left",
+    ]
