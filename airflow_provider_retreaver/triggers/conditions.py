@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from random import random
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.conditions import Condition, Verdict
     from airflow_provider_retreaver.triggers.polls import Poll
 
-# How long an answer to the last look, begun at the deadline, is waited for.
+# How long an answer to the last look, begun at the deadline, is waited for: at least, and a chance more, so that a
+# thousand sensors with one deadline do not give up in one moment.
 LAST_LOOK = 30.0
+CHANCE = 10.0
 
 
 class RetreaverConditionTrigger(BaseTrigger):
@@ -117,7 +120,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         while True:
             left = max(0.0, (deadline - now()).total_seconds())
             try:
-                async with asyncio.timeout(left + LAST_LOOK):
+                async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):
                     outcome = await poll.answer(within=max(0.0, min(wait, left)))
             except TimeoutError:
                 return _timed_out(f"{told}; the last look was not answered in time")

@@ -1,0 +1,43 @@
+"""Take a buyer off the line without cutting a caller off: pause it, wait for its calls to end, maintain, resume.
+
+The buyer is resumed whatever becomes of the rest; a run whose maintenance failed has failed all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_retreaver.operators.targets import RetreaverSetPausedOperator
+from airflow_provider_retreaver.sensors.targets import RetreaverTargetIdleSensor
+
+
+@task
+def maintain(idle: list[dict]) -> str:
+    """Do what cannot be done while calls are under way."""
+    return f"Maintained {', '.join(str(row['id']) for row in idle)}."
+
+
+with DAG(
+    dag_id="retreaver_drain_and_maintain",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    catchup=False,
+    params={"target_ids": [1]},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    doc_md=__doc__,
+    tags=["retreaver"],
+    render_template_as_native_obj=True,
+):
+    pause = RetreaverSetPausedOperator(task_id="pause", paused=True, target_ids="{{ params.target_ids }}")
+    drained = RetreaverTargetIdleSensor(
+        task_id="drained",
+        target_id="{{ params.target_ids }}",
+        deferrable=True,
+        poke_interval=timedelta(seconds=20),
+        timeout=timedelta(hours=2),
+    )
+    resume = RetreaverSetPausedOperator(task_id="resume", paused=False, target_ids="{{ params.target_ids }}")
+    pause >> drained >> maintain(drained.output) >> resume.as_teardown(setups=pause)
