@@ -8,6 +8,7 @@ LEAST_COVERAGE := 70
 VENV := .venv
 VENV_2 := .venv-airflow2
 VENV_WHEEL := .venv-wheel
+VENV_BENCH := .venv-bench
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 
@@ -23,7 +24,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-scheduler test-triggerer test-postgres test-postgres-airflow2 load-million lint types format build check-wheel clean
+.PHONY: help demo ui test test-airflow2 test-scheduler test-suppression test-triggerer test-postgres test-postgres-airflow2 load-million lint types format build check-wheel bench bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
@@ -48,6 +49,9 @@ test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset wa
 
 test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
 	$(RUN) -m pytest tests/airflow/scheduler_run.py
+
+test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers in bad weather, killed twice (about five minutes)
+	$(RUN) -m pytest -s tests/airflow/suppression_run.py
 
 test-postgres: $(VENV)/.ready ## load calls into a real PostgreSQL of the tests' own (needs its programs)
 	$(RUN) -m pytest tests/airflow/postgres_run.py
@@ -81,8 +85,14 @@ check-wheel: build ## install the built wheel in an environment of its own and c
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
 	rm -rf $(VENV_WHEEL) dist/airflow-home
 
+bench: $(VENV_BENCH)/.ready ## measure exports of calls beside other ways to do it (about 20 minutes)
+	$(VENV_BENCH)/bin/python benchmarks/export.py $(SCENARIO)
+
+bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parquet, with time and memory
+	$(RUN) benchmarks/million.py
+
 clean: ## remove what the commands above made
-	rm -rf $(VENV) $(VENV_2) $(VENV_WHEEL) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_WHEEL) $(VENV_BENCH) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -91,3 +101,10 @@ $(VENV)/.ready: pyproject.toml constraints/airflow-3.3.txt scripts/environment.s
 
 $(VENV_2)/.ready: pyproject.toml constraints/airflow-2.11.txt scripts/environment.sh
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_2) constraints/airflow-2.11.txt '$(PYTHON_2)'
+
+$(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(VENV)/.ready
+	$(RUN) -m venv $(VENV_BENCH)
+	PIP_CONSTRAINT=constraints/airflow-3.3.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
+		$(VENV_BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[parquet]' -r benchmarks/requirements.txt
+	$(VENV_BENCH)/bin/python -m compileall -q -j 0 $(VENV_BENCH)/lib >/dev/null 2>&1 || true
+	touch $@

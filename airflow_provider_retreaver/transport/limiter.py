@@ -1,8 +1,10 @@
 """How many requests of one account are under way at once in this process, and when all of them slow down.
 
-Additive increase, multiplicative decrease: every 429 halves the number of places and holds everybody back for as
-long as the vendor asks; every answer that is not a 429 gives a little of it back. Threads and event loops share
-one limiter per account, so a sensor's poll and an export slow down together.
+Additive increase, multiplicative decrease: a 429 halves the number of places and holds everybody back for as long as
+the vendor asks; every answer that is not a 429 gives a little of it back. How many requests were under way, and how
+many of them were refused, tells how many the vendor takes: up to there places come back quickly, and beyond it one is
+tried seldom, more seldom each time that it is refused. Threads and event loops share one limiter per account, so a
+sensor's poll and an export slow down together.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from airflow_provider_retreaver.core.settings import Settings
 BRIEF_PAUSE = 1.0
 # The longest that one answer may hold back everybody else.
 LONGEST_PAUSE = 120.0
+# Good answers after which one place more than the vendor took is tried: at first, at least, at most.
+TRY_AFTER, TRY_SOONEST, TRY_LATEST = 64, 16, 4096
 
 
 class Limiter:
@@ -37,6 +41,12 @@ class Limiter:
         self._taken = 0
         self._queue: deque[Callable[[], bool]] = deque()
         self._quiet_until = 0.0
+        # How many the vendor took when it refused some, None while that is not known.
+        self._ceiling: int | None = None
+        # Answers to come to requests that were under way at the last refusal: they tell of the same moment.
+        self._same_moment = 0
+        self._calm = 0
+        self._try_after = TRY_AFTER
 
     @property
     def places(self) -> int:
@@ -91,12 +101,42 @@ class Limiter:
         :param retry_after: seconds that it asked to wait, None when it did not say.
         """
         with self._lock:
+            same_moment = self._same_moment > 0
+            self._same_moment = max(0, self._same_moment - 1)
             if status != 429:
-                self._places = min(float(self._most), self._places + 1.0 / max(1.0, self._places))
+                self._grow()
                 return
-            self._places = max(1.0, self._places / 2.0)
+            self._shrink(same_moment=same_moment)
             wait = BRIEF_PAUSE if retry_after is None else min(retry_after, LONGEST_PAUSE)
             self._quiet_until = max(self._quiet_until, self._clock() + wait)
+
+    def _grow(self) -> None:
+        if self._ceiling is None:
+            self._places = min(float(self._most), self._places + 1.0 / max(1.0, self._places))
+        elif self._places < self._ceiling:
+            self._places = min(float(self._ceiling), self._places + 1.0)
+        else:
+            self._calm += 1
+            if self._calm >= self._try_after:
+                self._calm = 0
+                self._try_after = max(TRY_SOONEST, self._try_after // 2)
+                self._ceiling += 1
+                self._places = float(self._ceiling)
+                if self._ceiling >= self._most:
+                    self._ceiling, self._places = None, float(self._most)
+
+    def _shrink(self, *, same_moment: bool) -> None:
+        self._calm = 0
+        if same_moment and self._ceiling is not None:
+            self._ceiling = max(1, self._ceiling - 1)
+            self._places = min(self._places, float(self._ceiling))
+            return
+        self._places = max(1.0, self._places / 2.0)
+        # One alone that is refused says nothing about how many are taken at once.
+        tried = self._ceiling is not None
+        self._ceiling = self._taken - 1 if self._taken > 1 else None
+        self._same_moment = max(0, self._taken - 1)
+        self._try_after = min(TRY_LATEST, self._try_after * 4) if tried else TRY_AFTER
 
     @contextmanager
     def place(self) -> Generator[None]:

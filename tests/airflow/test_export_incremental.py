@@ -204,3 +204,18 @@ def test_a_killed_incremental_export_forgets_nothing(calls, tmp_path, killer):
         whole(disturbed)
         run.attempt(disturbed, **SINCE)
         assert tree(disturbed) == tree(undisturbed), (turn, kill_at)
+
+
+def test_the_example_runs_in_airflow(airflow_lab, calls, tmp_path):
+    """The example DAG exports, says what came, and its next run reports what was restated."""
+    there = calls.add(30, revenue=10)
+    settings = {"destination": f"file://{tmp_path}/calls", "since": START}
+    example = PROJECT / "example_dags" / "retreaver_calls_incremental.py"
+    connections = {"retreaver_default": calls.account.connection()}
+    first = airflow_lab.run_dag(example, connections=connections, conf=settings)
+    assert first.states == {"export_updated": "success", "report": "success"}, first.output
+    assert first.xcoms["report"]["return_value"].startswith("30 calls in 1 files; 0 were restated")
+    calls.update(there[4], revenue=12)
+    second = airflow_lab.run_dag(example, connections=connections, conf=settings)
+    assert "1 were restated: revenue 2, payout 0." in second.xcoms["report"]["return_value"]
+    whole(tmp_path / "calls")

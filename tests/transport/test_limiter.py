@@ -32,6 +32,43 @@ def test_places_fall_by_half_and_grow_by_little():
     assert growth.index(8) - growth.index(7) >= 6
 
 
+def test_what_the_vendor_takes_is_found_and_rarely_overstepped():
+    """A vendor that takes four of eight at once refuses fewer than three requests in a hundred, and is kept busy."""
+    limiter = Limiter(8, FakeTime())
+    refused, turns, under_way = 0, 0, 0
+    for _ in range(500):
+        while limiter.take(lambda: True):
+            under_way += 1
+        limiter._queue.clear()
+        turns += 1
+        too_many = max(0, under_way - 4)
+        for place in range(under_way):
+            limiter.learn(429 if place < too_many else 200, 0)
+            refused += place < too_many
+        for _ in range(under_way):
+            limiter.release()
+        limiter._queue.clear()
+        under_way = 0
+    assert turns == 500
+    assert refused < 15
+    assert limiter.places in {4, 5}
+
+
+def test_a_vendor_that_takes_more_again_gets_it():
+    """After a time of refusals that has passed, all places are in use again."""
+    limiter = Limiter(8, FakeTime())
+    for _ in range(8):
+        limiter.take(lambda: True)
+    for _ in range(8):
+        limiter.learn(429, 0)
+    assert limiter.places <= 4
+    for _ in range(8):
+        limiter.release()
+    for _ in range(400):
+        limiter.learn(200, None)
+    assert limiter.places == 8
+
+
 def test_the_pause_is_what_was_asked_for():
     """The longest of several counts, none is longer than a bound, and only 429 makes one."""
     clock = FakeTime()

@@ -1,0 +1,37 @@
+"""What every contestant is told."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+END = "2026-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Read the calls created from `start` on, at most `at_once` requests at once, into `output`."""
+
+    url: str
+    per_page: int
+    at_once: int
+    start: str
+    output: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of every page."""
+        return {
+            "api_key": "sandbox-key",
+            "company_id": "1",
+            "order": "asc",
+            "created_at_start": self.start,
+            "created_at_end": END,
+            "per_page": str(self.per_page),
+        }
+
+
+def task() -> Task:
+    """Read the command line."""
+    url, per_page, at_once, start, output = sys.argv[1:]
+    return Task(url, int(per_page), int(at_once), start, output)

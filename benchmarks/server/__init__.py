@@ -1,0 +1,1 @@
+"""A fast paged server of calls for the export benchmark."""
