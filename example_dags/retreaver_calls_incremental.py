@@ -1,8 +1,8 @@
 """Export every ten minutes the calls that were updated since, late revenue included, and tell what was restated.
 
-The newest `updated_at` of each export is kept beside the files; the next run begins ten minutes before it. A call that
-was updated again stands in a later file as well: take the row with the newest `updated_at` of each `uuid`. One run
-at a time, so that every run finds the cursor of the one before; a run that is skipped loses nothing.
+The newest `updated_at` of each export is kept beside the files; the next run begins ten minutes before it. A call
+that was updated again stands in a later file as well: take the row with the newest `updated_at` of each `uuid`. One
+run at a time, so that every run finds the cursor of the one before; a run that is skipped loses nothing.
 """
 
 from __future__ import annotations
