@@ -222,17 +222,18 @@ def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours, *, lega
     if wanted.mode == "remove":
         # Nothing tells what the legacy routes have, so every number of the source is taken off.
         removable = source if legacy and not wanted.only_ours else known.removable
-        gone = source.common(_owned(removable, wanted, ours))
+        gone = source.common(owned(removable, wanted, ours))
         return Plan(remove=gone, unchanged=len(source) - len(gone))
     missing = source.minus(known.there).minus(known.covered)
     conflict = missing.common(known.conflicting)
     add = missing.minus(conflict)
-    change = _owned(source.common(known.differing), wanted, ours)
-    gone = _owned(known.removable, wanted, ours).minus(source) if wanted.mode == "mirror" else EMPTY
+    change = owned(source.common(known.differing), wanted, ours)
+    gone = owned(known.removable, wanted, ours).minus(source) if wanted.mode == "mirror" else EMPTY
     return Plan(add, change, gone, conflict, len(source) - len(add) - len(change) - len(conflict))
 
 
-def _owned(numbers: NumberSet, wanted: Wanted, ours: Ours) -> NumberSet:
+def owned(numbers: NumberSet, wanted: Wanted, ours: Ours) -> NumberSet:
+    """Return those of the numbers that a sync may change or remove."""
     return numbers.common(ours.both) if wanted.only_ours else numbers
 
 

@@ -18,6 +18,7 @@ from airflow_provider_retreaver.domain.suppression_plan import (
     Wanted,
     check_removals,
     compare,
+    owned,
     read_list,
 )
 from airflow_provider_retreaver.domain.suppression_sync import SuppressionSync
@@ -72,9 +73,9 @@ class SuppressionRun:
 
     def look(self) -> dict[str, Any]:
         """Say what would be done."""
-        plan, known, _ = self._compare()
+        plan, known, ours = self._compare()
         try:
-            self._guard(plan, known)
+            self._guard(plan, known, ours)
         except ChangeRefused as refusal:
             log.warning("Without dry_run this would be refused: %s", refusal)
         would = {"would_add": len(plan.add), "would_change": len(plan.change), "would_remove": len(plan.remove)}
@@ -140,7 +141,7 @@ class SuppressionRun:
         :raises ChangeRefused: when a guard stops it.
         """
         plan, known, ours = self._compare()
-        self._guard(plan, known)
+        self._guard(plan, known, ours)
         log.info(
             "To do: add %d, change %d, remove %d; %d stay.",
             len(plan.add), len(plan.change), len(plan.remove), plan.unchanged,
@@ -172,8 +173,9 @@ class SuppressionRun:
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
         return compare(self._wanted, self._collected.numbers, known, ours, legacy=self._legacy), known, ours
 
-    def _guard(self, plan: Plan, known: Known) -> None:
-        check_removals(plan, len(known.removable), len(self._collected.numbers), self._max_removals)
+    def _guard(self, plan: Plan, known: Known, ours: Ours) -> None:
+        concerned = len(owned(known.removable, self._wanted, ours))
+        check_removals(plan, concerned, len(self._collected.numbers), self._max_removals)
         if len(plan.conflict) > self._max_failures:
             raise ChangeRefused(
                 f"{len(plan.conflict)} numbers are suppressed for another campaign, which the vendor cannot keep "

@@ -76,6 +76,32 @@ class Siege:
         answer = self.running.sandbox.handle("GET", "/__sandbox__/requests", [("since", since)], {}, b"")
         self.entries += json.loads(answer.body)
 
+    def ask(self, method: str, path: str, page: int = 1) -> Any:
+        """Ask the vendor behind the client's back, in good weather."""
+        sandbox = self.running.sandbox
+        query = [("api_key", sandbox.options.api_key), ("company_id", "1"), ("page", str(page))]
+        headers = {"content-type": "application/json"}
+        sandbox.handle("POST", "/__sandbox__/faults", [], {}, b'{"times": null}')
+        answer = sandbox.handle(method, path, query, headers, b'{"can_resubscribe": false}')
+        sandbox.handle("DELETE", "/__sandbox__/faults", [], {}, b"")
+        assert answer.status < 300, answer
+        return json.loads(answer.body)
+
+    def suppress(self, numbers: list[str]) -> None:
+        """Suppress numbers as somebody else would, before the first attempt."""
+        for number in numbers:
+            self.ask("POST", f"/suppressed_numbers/{number}.json")
+        self.running.sandbox.handle("DELETE", "/__sandbox__/requests", [], {}, b"")
+
+    def suppressed(self) -> dict[str, bool]:
+        """Return every suppressed number with its `can_resubscribe`."""
+        found: dict[str, bool] = {}
+        page = 1
+        while rows := self.ask("GET", "/suppressed_numbers.json", page):
+            found |= {row["suppressed_number"]["number"]: row["suppressed_number"]["can_resubscribe"] for row in rows}
+            page += 1
+        return found
+
     def writes(self) -> int:
         """Return how many additions and removals the vendor was asked for."""
         return sum(entry["method"] in {"POST", "DELETE"} for entry in self.entries)

@@ -6,8 +6,7 @@ import pytest
 
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.server import running
-from tests.airflow.account import Account
-from tests.airflow.blocking import counts, some, suppress, suppressed
+from tests.airflow.blocking import counts, some
 from tests.airflow.killing import Siege, besiege
 
 pytestmark = pytest.mark.airflow
@@ -20,19 +19,14 @@ AT_ONCE = 8
 def test_killed_twice_and_resumed(tmp_path, edition):
     """A thousand numbers over TCP, with latency and faults, killed twice with SIGKILL."""
     with running(SandboxOptions(latency_ms=1, jitter_ms=2, fault_rate=0.01, seed=7)) as served:
-        account = Account(served)
         others = some(20, COUNT)
-        account.fault("", times=None)  # every request is answered truly
-        suppress(account, others)
-        account.clear_faults()
-        account._control("DELETE", "requests")
         source = tmp_path / "dnc.txt"
         source.write_text("\n".join(some(COUNT)))
         parameters = {"source": f"file://{source}", "state_path": f"file://{tmp_path}/state", "max_removals": "100%"}
         siege = Siege(served, tmp_path, parameters, {"api_routes": edition, "max_concurrency": AT_ONCE})
+        siege.suppress(others)
         result = besiege(siege, COUNT, seed=5)
-        account.fault("", times=None)
-        left = set(suppressed(account))
+        left = set(siege.suppressed())
     if edition == "current":
         assert counts(result) == {"added": COUNT, "removed": 20}
         assert left == set(some(COUNT))

@@ -164,11 +164,12 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
         ({"numbers": some(1), "allow_empty": "maybe"}, "allow_empty"),
         ({"numbers": some(1), "dry_run": "maybe"}, "dry_run"),
         ({"source": "file:///nowhere/dnc.csv"}, "no file"),
-        ({"sql": "SELECT 1", "sql_conn_id": "retreaver_default"}, "no SQL connection"),
+        ({"sql": "SELECT 1", "sql_conn_id": "web"}, "no SQL connection"),
     ],
 )
-def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, parameters, told):
+def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatch, parameters, told):
     """One sentence that names the parameter; nothing is sent."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://127.0.0.1:1")
     with pytest.raises(InvalidArgument, match=told):
         sync(**parameters)
     assert account.sent() == []

@@ -29,6 +29,8 @@ NAMES = {
         "RetreaverCreateOperator", "RetreaverDeleteOperator", "RetreaverGetOperator", "RetreaverListOperator",
         "RetreaverUpdateOperator", "RetreaverUpsertOperator",
     },
+    "operators.caller_lists": {"RetreaverCallerListSyncOperator"},
+    "operators.suppression": {"RetreaverSuppressionSyncOperator"},
     "operators.tags": {"RetreaverUpdateTagsOperator"},
     "operators.target_groups": {"RetreaverUpdateTargetGroupOperator"},
     "operators.targets": {
@@ -41,6 +43,16 @@ NAMES = {
 }  # fmt: skip
 
 PARAMETERS = {
+    ("operators.number_source", "RetreaverNumbersOperator"): {
+        "mode", "source", "source_format", "column", "encoding", "sql", "sql_conn_id", "numbers", "default_region",
+        "max_removals", "max_rejects", "allow_empty", "state_path",
+    },
+    ("operators.suppression", "RetreaverSuppressionSyncOperator"): {
+        "can_resubscribe", "campaign_id", "only_ours", "max_failures",
+    },
+    ("operators.caller_lists", "RetreaverCallerListSyncOperator"): {
+        "list_name", "target_id", "campaign_id", "allow_gap", "allow_accept_list", "verify_wait",
+    },
     ("operators.caps", "RetreaverResetCapOperator"): {
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
     },
