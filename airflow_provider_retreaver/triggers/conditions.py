@@ -120,7 +120,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         while True:
             left = max(0.0, (deadline - now()).total_seconds())
             try:
-                async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):
+                async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):  # noqa: S311 - no secret
                     outcome = await poll.answer(within=max(0.0, min(wait, left)))
             except TimeoutError:
                 return _timed_out(f"{told}; the last look was not answered in time")

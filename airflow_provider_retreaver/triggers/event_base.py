@@ -110,7 +110,15 @@ class RetreaverEventTrigger(BaseEventTrigger):
 
     async def _load(self) -> Any:
         store = getattr(self, "asset_state_store", None)
-        return None if store is None else await store.aget(self._name)
+        if store is None:
+            return None
+        try:
+            return await store.aget(self._name)
+        except ValueError as error:
+            # Two assets share this trigger, so there is no one place for its memory.
+            self.log.warning("Nothing is remembered over restarts: %s", error)
+            self.asset_state_store = None
+            return None
 
     async def _save(self, kept: Any) -> None:
         store = getattr(self, "asset_state_store", None)

@@ -291,6 +291,23 @@ def test_watchers_share_polls_and_keep_apart(world_run):
     assert requests <= 25
 
 
+def test_a_trigger_of_two_assets_goes_without_memory(world_run):
+    """Airflow gives a trigger that two assets share no single store; it announces all the same."""
+
+    class NoSingleStore(AssetStore):
+        async def aget(self, key, default=None):
+            raise ValueError("Task has 2 concrete inlets and outlets")
+
+    async def work(world):
+        world.calls(1)
+        watch = Watch(RetreaverCallVolumeEventTrigger(window="1h", at_least=1), NoSingleStore())
+        await minutes(3)
+        await watch.stop()
+        return watch.events
+
+    assert len(world_run(work)) == 1
+
+
 EXAMPLES = [
     RetreaverCallVolumeEventTrigger(window=timedelta(hours=1), at_least=3, at_most=9, filters={"status": "x"}),
     RetreaverNewCallsEventTrigger(since="2026-01-01T00:00:00Z", filters={"client_tid": "A"}, overlap=5),
