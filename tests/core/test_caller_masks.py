@@ -1,0 +1,63 @@
+"""Callers' numbers in requests: masked in whatever is logged or raised, whole on the wire; permissions by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import error_for
+from airflow_provider_retreaver.core.messages import Response
+from airflow_provider_retreaver.core.secrets import redact
+from airflow_provider_retreaver.resources import caller_lists, contacts, suppression
+
+NUMBER = "+19195550123"
+OWNER = caller_lists.Owner(target_id=5)
+
+
+@pytest.mark.parametrize(
+    ("operation", "shown"),
+    [
+        (suppression.suppress_number(NUMBER), "POST /suppressed_numbers/%2B1…23.json"),
+        (contacts.get_contact(number=NUMBER), "GET /contact_numbers/%2B1…23/contact.json"),
+        (
+            caller_lists.get_caller_list_number(OWNER, "suppressed", NUMBER),
+            "GET /api/v2/targets/5/caller_lists/suppressed/caller_list_numbers/%2B1…23.json",
+        ),
+    ],
+)
+def test_a_request_is_named_without_its_caller(operation, shown):
+    """Logs and errors name a request by its label, in which the number is masked; its path has it whole."""
+    assert operation.request.label == shown
+    assert "19195550123" in operation.request.path
+    error = error_for(operation.request, Response(404, {}, b""), connection="retreaver_default")
+    assert shown in str(error)
+    assert "9195550" not in str(error)
+
+
+def test_library_logs_are_masked_too():
+    """A whole line of an HTTP library at DEBUG keeps the ends of a number only, however it is encoded."""
+    line = '"POST /suppressed_numbers/%s.json?company_id=1 HTTP/1.1" 200 None'
+    for written in ("%2B19195550123", "%2b19195550123", "+19195550123", "19195550123"):
+        assert "9195550" not in redact(line % written)
+        assert redact(line % written).count("…") == 1
+    assert redact("/targets/19195550123.json") == "/targets/19195550123.json"
+
+
+@pytest.mark.parametrize(
+    ("operation", "permission"),
+    [
+        (caller_lists.create_caller_list(OWNER, "x"), "caller_list__create"),
+        (caller_lists.get_caller_list(OWNER, "x"), "caller_list__show"),
+        (caller_lists.delete_caller_list(OWNER, "x"), "caller_list__destroy"),
+        (caller_lists.list_caller_list_numbers(OWNER, "x"), "caller_list_number__index"),
+        (caller_lists.add_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__create"),
+        (caller_lists.get_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__show"),
+        (caller_lists.remove_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__destroy"),
+        (caller_lists.check_caller_list(OWNER, "x", NUMBER), "caller_list_check__create"),
+        (caller_lists.upload_caller_list(OWNER, "x", [NUMBER], action="create"), "caller_list_upload__create"),
+    ],
+)
+def test_a_missing_permission_is_named(operation, permission):
+    """A 403 of a caller list names the documented permission for certain, and the action's own as probable."""
+    error = error_for(operation.request, Response(403, {}, b"{}"), connection="retreaver_default")
+    probable = "" if permission == "caller_list__show" else f" and its own permission (probably called {permission})"
+    assert f"this action needs caller_list__show{probable}, which" in str(error)
