@@ -202,7 +202,7 @@ def test_bad_input_is_refused_before_the_first_request(account, warehouse, monke
     """What cannot be right is named, and nothing is asked of the vendor."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
-    monkeypatch.setenv("AIRFLOW_CONN_WEB", json.dumps({"conn_type": "http", "host": "127.0.0.1"}))
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", json.dumps({"conn_type": "retreaver", "password": "a-key"}))
     with pytest.raises(InvalidArgument, match=named) as refused:
         to_sql(**parameters)
     assert isinstance(refused.value, AirflowFailException)
