@@ -26,20 +26,21 @@ def ended(moment: datetime) -> dict[str, object]:
     return {"logical_date": begun, "data_interval_start": begun, "data_interval_end": moment}
 
 
+# Dates are worked out when a test begins: a long suite may have collected it minutes ago.
 FRESH = {
-    "just ended": (ended(ago(seconds=5)), {}),
-    "ended less than the default ago": (ended(ago(hours=11.9)), {}),
-    "within a limit of its own": (ended(ago(days=2)), {"max_staleness": timedelta(days=3)}),
-    "within a limit in seconds": (ended(ago(minutes=50)), {"max_staleness": 3600}),
-    "old, but never stale": (ended(ago(days=400)), {"max_staleness": None}),
-    "old, but forced": (ended(ago(days=400)), {"force": True}),
-    "old, but forced by a template": (ended(ago(days=400)), {"force": "True"}),
-    "triggered by hand today": ({"logical_date": ago(minutes=1), "data_interval_end": ago(days=1)}, {}),
-    "in the future": (ended(ago(days=-1)), {}),
-    "pendulum's dates": (ended(pendulum.now("America/New_York").subtract(hours=1)), {}),
-    "asset-triggered just now": ({"dag_run": SimpleNamespace(run_after=ago(minutes=3))}, {}),
-    "asset-triggered, dates absent": ({"logical_date": None, "dag_run": SimpleNamespace(run_after=None)}, {}),
-    "no dates at all": ({}, {}),
+    "just ended": (lambda: ended(ago(seconds=5)), {}),
+    "ended less than the default ago": (lambda: ended(ago(hours=11.9)), {}),
+    "within a limit of its own": (lambda: ended(ago(days=2)), {"max_staleness": timedelta(days=3)}),
+    "within a limit in seconds": (lambda: ended(ago(minutes=50)), {"max_staleness": 3600}),
+    "old, but never stale": (lambda: ended(ago(days=400)), {"max_staleness": None}),
+    "old, but forced": (lambda: ended(ago(days=400)), {"force": True}),
+    "old, but forced by a template": (lambda: ended(ago(days=400)), {"force": "True"}),
+    "triggered by hand today": (lambda: {"logical_date": ago(minutes=1), "data_interval_end": ago(days=1)}, {}),
+    "in the future": (lambda: ended(ago(days=-1)), {}),
+    "pendulum's dates": (lambda: ended(pendulum.now("America/New_York").subtract(hours=1)), {}),
+    "asset-triggered just now": (lambda: {"dag_run": SimpleNamespace(run_after=ago(minutes=3))}, {}),
+    "asset-triggered, dates absent": (lambda: {"logical_date": None, "dag_run": SimpleNamespace(run_after=None)}, {}),
+    "no dates at all": (lambda: {}, {}),
 }
 
 
@@ -47,18 +48,26 @@ FRESH = {
 def test_resets(account, dates, parameters):
     """A run that is not too late, or may be, resets; one without dates is normal."""
     id_ = account.target(filled=10)
-    result = reset_caps(context_of(**dates), target_ids=id_, **parameters)
+    result = reset_caps(context_of(**dates()), target_ids=id_, **parameters)
     assert [row["id"] for row in result["reset"]] == [id_]
     assert account.filled(id_) == 0
 
 
 STALE = {
-    "older than the default": (ended(ago(hours=12.1)), {}, "12.1 h ago"),
-    "older than a limit of its own": (ended(ago(minutes=90)), {"max_staleness": timedelta(hours=1)}, "(1.0 h)"),
-    "older than a limit in seconds": (ended(ago(minutes=90)), {"max_staleness": 1800.0}, "(0.5 h)"),
-    "a backfill": (ended(ago(days=30)), {"force": "false"}, "720.0 h ago"),
-    "by hand with an old logical date": ({"logical_date": ago(days=9)}, {}, "216.0 h ago"),
-    "asset-triggered, then cleared much later": ({"dag_run": SimpleNamespace(run_after=ago(days=2))}, {}, "48.0 h"),
+    "older than the default": (lambda: ended(ago(hours=12.1)), {}, "12.1 h ago"),
+    "older than a limit of its own": (
+        lambda: ended(ago(minutes=90)),
+        {"max_staleness": timedelta(hours=1)},
+        "(1.0 h)",
+    ),
+    "older than a limit in seconds": (lambda: ended(ago(minutes=90)), {"max_staleness": 1800.0}, "(0.5 h)"),
+    "a backfill": (lambda: ended(ago(days=30)), {"force": "false"}, "720.0 h ago"),
+    "by hand with an old logical date": (lambda: {"logical_date": ago(days=9)}, {}, "216.0 h ago"),
+    "asset-triggered, then cleared much later": (
+        lambda: {"dag_run": SimpleNamespace(run_after=ago(days=2))},
+        {},
+        "48.0 h",
+    ),
 }
 
 
@@ -67,7 +76,7 @@ def test_skips(account, dates, parameters, said):
     """A run that comes too late is skipped before any request, with a reason that says how late and what to do."""
     id_ = account.target(filled=10)
     with pytest.raises(AirflowSkipException) as caught:
-        reset_caps(context_of(**dates), target_ids=id_, **parameters)
+        reset_caps(context_of(**dates()), target_ids=id_, **parameters)
     assert said in str(caught.value)
     assert "force=True" in str(caught.value)
     assert account.sent() == []
