@@ -40,7 +40,7 @@ FRESH = {
     "pendulum's dates": (lambda: ended(pendulum.now("America/New_York").subtract(hours=1)), {}),
     "asset-triggered just now": (lambda: {"dag_run": SimpleNamespace(run_after=ago(minutes=3))}, {}),
     "asset-triggered, dates absent": (lambda: {"logical_date": None, "dag_run": SimpleNamespace(run_after=None)}, {}),
-    "no dates at all": (lambda: {}, {}),
+    "no dates at all": (dict, {}),
 }
 
 
