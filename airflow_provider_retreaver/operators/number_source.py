@@ -180,15 +180,10 @@ def _file_values(path: str, source_format: str | None, column: str | None, encod
 
 def _sql_values(sql: str, conn_id: str, column: str | None, where: str) -> Iterator[Numbered]:
     """Read a query's rows in chunks, so that memory does not grow with them."""
-    from airflow.providers.common.compat.sdk import BaseHook
-
     from airflow_provider_retreaver.domain.number_sources import column_at
+    from airflow_provider_retreaver.hooks.sql import sql_hook
 
-    hook = BaseHook.get_hook(conn_id)
-    if not hasattr(hook, "get_records"):
-        raise InvalidArgument(
-            f"Connection {conn_id!r} is no SQL connection ({type(hook).__name__}); see sql_conn_id."
-        )
+    hook = sql_hook(conn_id)
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.execute(sql)
         row = 0

@@ -134,20 +134,12 @@ class RetreaverCallsToSqlOperator(RetreaverOperator):
 
     @contextmanager
     def _opened(self, columns: Columns) -> Iterator[CallTable]:
-        from airflow.providers.common.compat.sdk import BaseHook
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-        from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.domain.sql_dialects import dialect_of, table_name
+        from airflow_provider_retreaver.hooks.sql import sql_hook
         from airflow_provider_retreaver.transfers.call_table import calls_table
 
         table = table_name(self.table)
-        database = BaseHook.get_connection(self.sql_conn_id).get_hook()
-        if not isinstance(database, DbApiHook):
-            raise InvalidArgument(
-                f"sql_conn_id: connection {self.sql_conn_id!r} is of type {type(database).__name__}, and a SQL "
-                f"database's is needed."
-            )
+        database = sql_hook(self.sql_conn_id)
         connection = database.get_conn()
         if database.supports_autocommit:
             database.set_autocommit(connection, autocommit=False)

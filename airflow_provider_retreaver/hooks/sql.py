@@ -1,0 +1,34 @@
+"""From the id of an Airflow connection to the hook of a SQL database."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+
+def sql_hook(conn_id: str) -> DbApiHook:
+    """Return the hook of a connection to a SQL database.
+
+    :raises AirflowNotFoundException: when there is no such connection.
+    :raises InvalidArgument: when it is no SQL database's, or the provider of its type is not installed.
+    """
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    connection = BaseHook.get_connection(conn_id)
+    hook = None
+    # Airflow knows no hook for a type whose provider is not installed.
+    with suppress(AirflowException):
+        hook = connection.get_hook()
+    if not isinstance(hook, DbApiHook):
+        raise InvalidArgument(
+            f"sql_conn_id: connection {conn_id!r} of type {connection.conn_type!r} is no SQL connection, or the "
+            f"provider of its type is not installed."
+        )
+    return hook
