@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,8 @@ class Store:
         self._connection.row_factory = _as_dict
         # A sandbox need not survive a power cut; it must survive its own restarts.
         self._connection.execute("PRAGMA journal_mode = WAL")
+        # A sandbox that is dropped without being closed lets go of its database all the same.
+        weakref.finalize(self, self._connection.close)
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(TABLES)
         self._index_calls()
