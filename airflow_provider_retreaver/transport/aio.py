@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from airflow_provider_retreaver.core.errors import ConnectionFailed
-from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
+from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, connection_failed, proxy_for
@@ -36,6 +36,7 @@ class AiohttpTransport:
         self._settings = settings
         self._certificates = certificates(settings)
         self._session: aiohttp.ClientSession | None = None
+        self._proxies: dict[Host, str | None] = {}
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -60,7 +61,7 @@ class AiohttpTransport:
         :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
         """
         failure: ConnectionFailed
-        proxy = proxy_for(request, self._settings, wire.url)
+        proxy = self._proxy(request, wire.url)
         try:
             async with self._opened().request(
                 wire.method,
@@ -80,6 +81,12 @@ class AiohttpTransport:
             failure = _described(request, error)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
+
+    def _proxy(self, request: Request, url: str) -> str | None:
+        # Going through the whole environment for each request would hold up the loop.
+        if request.host not in self._proxies:
+            self._proxies[request.host] = proxy_for(request, self._settings, url)
+        return self._proxies[request.host]
 
     async def close(self) -> None:
         """Close the kept connections."""
