@@ -1,6 +1,7 @@
-"""dlt's rest_api source: `python -m benchmarks.contestants.dlt_source …` follows pages one by one.
+"""dlt's `rest_api` source: `python -m benchmarks.contestants.dlt_source …` follows the vendor's links, page by page.
 
-With `BENCHMARK_PARALLEL` set it is told the page numbers, and reads them in parallel.
+With `BENCHMARK_PARALLEL` set, the same source reads one page for each number that another resource yields, with
+`parallelized`; the pages of one endpoint by themselves it can only follow one after another.
 """
 
 from __future__ import annotations
@@ -11,70 +12,79 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks.contestants.arguments import Task, task
 
-os.environ.update(
-    {
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-        "RUNTIME__LOG_LEVEL": "CRITICAL",
-        "EXTRACT__MAX_PARALLEL_ITEMS": "8",
-    }
-)
+PATH = "api/v2/calls.json"
 
 
 def read(todo: Task) -> None:
     """Read all pages."""
-    with Path(todo.output).open("w") as file:
-        for rows in parallel(todo) if os.environ.get("BENCHMARK_PARALLEL") else one_by_one(todo):
-            file.writelines(json.dumps(row["call"], default=str) + "\n" for row in rows)
-
-
-def _client(todo: Task) -> Any:
-    from dlt.sources.helpers.rest_client import RESTClient
-    from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
-
-    paginator = PageNumberPaginator(base_page=1, total_path=None, stop_after_empty_page=True)
-    return RESTClient(base_url=todo.url, paginator=paginator)
-
-
-def one_by_one(todo: Task) -> Iterator[list[dict[str, Any]]]:
-    """Follow the pages, as the source does."""
-    from dlt.sources.rest_api import rest_api_source
-
-    paginator = {"type": "page_number", "base_page": 1, "total_path": None, "stop_after_empty_page": True}
-    source = rest_api_source(
+    os.environ.update(
         {
-            "client": {"base_url": todo.url, "paginator": paginator},
-            "resources": [
-                {"name": "calls", "endpoint": {"path": "api/v2/calls.json", "params": dict(todo.query)}},
-            ],
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "RUNTIME__LOG_LEVEL": "CRITICAL",
+            "EXTRACT__WORKERS": str(todo.at_once),
+            "EXTRACT__MAX_PARALLEL_ITEMS": str(2 * todo.at_once),
         }
     )
-    rows = [row for row in source.calls if row]
-    yield rows
+    rows = parallel(todo) if os.environ.get("BENCHMARK_PARALLEL") else one_by_one(todo)
+    with Path(todo.output).open("w") as file:
+        file.writelines(json.dumps(row["call"], default=str) + "\n" for row in rows)
 
 
-def parallel(todo: Task) -> Iterator[list[dict[str, Any]]]:
-    """Read the pages of known numbers with a parallelized transformer."""
+def one_by_one(todo: Task) -> Iterator[dict[str, Any]]:
+    """Follow the links of one page to the next."""
+    from dlt.sources.helpers.rest_client.paginators import HeaderLinkPaginator
+    from dlt.sources.rest_api import rest_api_source
+
+    class HeaderLink(HeaderLinkPaginator):
+        """`header_link`, with the vendor's links, which name another host, put back on the server's."""
+
+        def update_state(self, response: Any, data: list[Any] | None = None) -> None:
+            super().update_state(response, data)
+            if self._next_reference:
+                ours = urlsplit(todo.url)
+                following = urlsplit(self._next_reference)._replace(scheme=ours.scheme, netloc=ours.netloc)
+                self._next_reference = following.geturl()
+
+    source = rest_api_source(
+        {
+            "client": {"base_url": todo.url, "paginator": HeaderLink()},
+            "resources": [{"name": "calls", "endpoint": {"path": PATH, "params": dict(todo.query)}}],
+        }
+    )
+    yield from source.calls
+
+
+def parallel(todo: Task) -> Iterator[dict[str, Any]]:
+    """Read a page for each number up to the last one, which the first answer names."""
     import dlt
+    from dlt.sources.helpers.rest_client import RESTClient
+    from dlt.sources.rest_api import rest_api_source
 
-    client = _client(todo)
-    first = client.get("api/v2/calls.json", params={**todo.query, "page": "1"})
+    first = RESTClient(base_url=todo.url).get(PATH, params={**todo.query, "page": "1"})
+    first.raise_for_status()
     last = re.search(r'page=(\d+)>; rel="last"', first.headers.get("Link", ""))
+    yield from first.json()
 
-    @dlt.resource
-    def numbers() -> Iterator[int]:
-        yield from range(2, int(last[1]) + 1 if last else 2)
+    @dlt.resource(name="pages")
+    def pages() -> Iterator[list[dict[str, int]]]:
+        yield [{"number": number} for number in range(2, int(last[1]) + 1 if last else 2)]
 
-    @dlt.transformer(parallelized=True)
-    def pages(number: int) -> Any:
-        answer = client.get("api/v2/calls.json", params={**todo.query, "page": str(number)})
-        answer.raise_for_status()
-        return answer.json()
-
-    yield first.json()
-    yield list(numbers | pages)
+    endpoint = {
+        "path": PATH,
+        "params": {**todo.query, "page": "{resources.pages.number}"},
+        "paginator": "single_page",
+    }
+    source = rest_api_source(
+        {
+            "client": {"base_url": todo.url},
+            "resources": [pages, {"name": "calls", "endpoint": endpoint, "parallelized": True}],
+        }
+    )
+    yield from source.calls
 
 
 if __name__ == "__main__":
