@@ -25,12 +25,20 @@ def settings_of(connection: Any) -> Settings:
     :param connection: an Airflow `Connection`.
     :raises InvalidConnection: naming the field that cannot be right.
     """
-    from airflow.providers.common.compat.sdk import mask_secret
+    settings = parsed(connection)
+    mask(settings)
+    return settings
 
-    from airflow_provider_retreaver.core.secrets import remember, spellings
+
+def parsed(connection: Any) -> Settings:
+    """Return the settings of an Airflow connection whose secrets are still to be registered with `mask`.
+
+    :param connection: an Airflow `Connection`.
+    :raises InvalidConnection: naming the field that cannot be right.
+    """
     from airflow_provider_retreaver.core.settings import Settings
 
-    settings = Settings.parse(
+    return Settings.parse(
         connection.conn_id,
         login=connection.login,
         password=connection.password,
@@ -39,11 +47,32 @@ def settings_of(connection: Any) -> Settings:
         schema=connection.schema,
         extra=connection.extra,
     )
+
+
+def mask(settings: Settings) -> None:
+    """Register the secrets of a connection in every mask; on Airflow 3 this waits for the supervisor."""
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    from airflow_provider_retreaver.core.secrets import remember, spellings
+
     remember(settings.secrets)
     for secret in settings.secrets:
         for form in spellings(secret.reveal()):
             mask_secret(form)
-    return settings
+
+
+def async_client(settings: Settings) -> AsyncRetreaverClient:
+    """Return an asynchronous client, with the secrets of its connection registered in every mask.
+
+    For a thread: the client libraries are imported, certificates read and the supervisor waited for, all of which
+    would hold up an event loop.
+
+    :raises InvalidConnection: when the extra `verify` names certificates that cannot be read.
+    """
+    from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
+
+    mask(settings)
+    return AsyncRetreaverClient(settings)
 
 
 class RetreaverHook(BaseHook):
@@ -159,14 +188,18 @@ class RetreaverAsyncHook(BaseHook):
     async def get_conn(self) -> AsyncRetreaverClient:
         """Return the client, made from the connection the first time; errors as `RetreaverHook.get_conn`."""
         if self._client is None:
-            from airflow.providers.common.compat.connection import get_async_connection
-
-            from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
-
-            connection = await get_async_connection(self.retreaver_conn_id, hook=self)
-            # Registering masks asks the supervisor, which must not be waited for on the loop.
-            self._client = AsyncRetreaverClient(await asyncio.to_thread(settings_of, connection))
+            self._client = await asyncio.to_thread(async_client, await self.settings())
         return self._client
+
+    async def settings(self) -> Settings:
+        """Return the connection's settings as they are now, with secrets that `async_client` is still to register.
+
+        :raises AirflowNotFoundException: when there is no such connection.
+        :raises InvalidConnection: naming the field that cannot be right.
+        """
+        from airflow.providers.common.compat.connection import get_async_connection
+
+        return parsed(await get_async_connection(self.retreaver_conn_id, hook=self))
 
     async def close(self) -> None:
         """Close the client's connections; the next use opens them again."""

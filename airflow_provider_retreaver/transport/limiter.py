@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -39,7 +39,8 @@ class Limiter:
         self._lock = threading.Lock()
         self._places = float(most)
         self._taken = 0
-        self._queue: deque[Callable[[], bool]] = deque()
+        # Ordered, and left from the middle in no time: a thousand who wait may be cancelled in one moment.
+        self._queue: OrderedDict[Callable[[], bool], None] = OrderedDict()
         self._quiet_until = 0.0
         # How many the vendor took when it refused some, None while that is not known.
         self._ceiling: int | None = None
@@ -67,14 +68,14 @@ class Limiter:
             if self._taken < self.places and not self._queue:
                 self._taken += 1
                 return True
-            self._queue.append(granted)
+            self._queue[granted] = None
             return False
 
     def withdraw(self, granted: Callable[[], bool]) -> None:
         """Leave the queue; a place that was granted meanwhile is given back."""
         with self._lock:
             if granted in self._queue:
-                self._queue.remove(granted)
+                del self._queue[granted]
                 return
         self.release()
 
@@ -85,7 +86,7 @@ class Limiter:
             calls = []
             while self._queue and self._taken < self.places:
                 self._taken += 1
-                calls.append(self._queue.popleft())
+                calls.append(self._queue.popitem(last=False)[0])
         for granted in calls:
             if not granted():
                 self.release()

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
+from airflow_provider_retreaver.triggers.loading import loaded
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.conditions import Condition, Verdict
@@ -92,9 +93,11 @@ class RetreaverConditionTrigger(BaseTrigger):
         yield TriggerEvent(await self._outcome())
 
     async def _outcome(self) -> dict[str, Any]:
-        from airflow_provider_retreaver.domain.conditions import condition_of
+        await loaded("airflow_provider_retreaver.triggers.polls")
+        from airflow_provider_retreaver.domain.conditions import KINDS, condition_of
         from airflow_provider_retreaver.triggers.polls import joined
 
+        await loaded(KINDS[self.kind].rpartition(".")[0])
         try:
             condition = condition_of(self.kind, self.options)
             async with joined(self.retreaver_conn_id, condition.question) as poll:
@@ -117,26 +120,27 @@ class RetreaverConditionTrigger(BaseTrigger):
         )
         deadline, told = datetime.fromisoformat(self.deadline), "nothing was learnt since it was deferred"
         wait = (datetime.fromisoformat(self.next_look) - now()).total_seconds()
-        while True:
-            left = max(0.0, (deadline - now()).total_seconds())
-            try:
-                async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):  # noqa: S311 - no secret
-                    outcome = await poll.answer(within=max(0.0, min(wait, left)))
-            except TimeoutError:
-                return _timed_out(f"{told}; the last look was not answered in time")
-            if outcome.error is not None:
-                budget.failed(outcome.error, now())
-                told = str(outcome.error)
-            else:
-                budget.answered()
-                verdict = condition.judge(outcome.value)
-                told = verdict.told
-                self.log.info("%s: %s", "Met" if verdict.met else "Not yet", told)
-                if event := _end(verdict):
-                    return event
-            if now() >= deadline:
-                return _timed_out(told)
-            wait = cadence.next()
+        left = max(0.0, (deadline - now()).total_seconds())
+        try:
+            # Once for all looks: a timer a look of each sensor is much for the garbage collector.
+            async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):  # noqa: S311 - no secret
+                while True:
+                    outcome = await poll.answer(within=max(0.0, min(wait, (deadline - now()).total_seconds())))
+                    if outcome.error is not None:
+                        budget.failed(outcome.error, now())
+                        told = str(outcome.error)
+                    else:
+                        budget.answered()
+                        verdict = condition.judge(outcome.value)
+                        told = verdict.told
+                        self.log.info("%s: %s", "Met" if verdict.met else "Not yet", told)
+                        if event := _end(verdict):
+                            return event
+                    if now() >= deadline:
+                        return _timed_out(told)
+                    wait = cadence.next()
+        except TimeoutError:
+            return _timed_out(f"{told}; the last look was not answered in time")
 
 
 def _end(verdict: Verdict) -> dict[str, Any] | None:

@@ -8,47 +8,59 @@ Both are counted: the last one out closes them.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.operations import Outcome
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.conditions import Memory, Question
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, async_client
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.domain.conditions import Memory, Question
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-# Polls that begin, or waiters that are woken, before the loop is given to others.
+# Polls that begin, or waiters that are woken, before the loop is given to others: at most.
 AT_ONCE = 20
-TRANSPORT = "airflow_provider_retreaver.transport.aio"
+# Seconds that a turn of the loop may take before fewer of them are let go at once.
+LONG = 0.01
 
 
 class Turns:
-    """Does what is due a little at a time: a thousand sensors that end at the same moment hold nobody up."""
+    """Does what is due a little at a time: a thousand sensors that end at the same moment hold nobody up.
+
+    How much a little is depends on what comes of it: what is woken in one turn works in the next, and when that took
+    long, half as many are woken.
+    """
 
     def __init__(self) -> None:
         self._due: deque[Callable[[], None]] = deque()
-        self._going = False
+        self._at_once = 1
+        self._began: float | None = None
 
     def take(self, act: Callable[[], None]) -> None:
         """Do something in one of the loop's next turns."""
         self._due.append(act)
-        if not self._going:
-            self._going = True
-            asyncio.get_running_loop().call_soon(self._go_on)
+        if self._began is None:
+            loop = asyncio.get_running_loop()
+            self._began = loop.time()
+            loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        acts = [self._due.popleft() for _ in range(min(AT_ONCE, len(self._due)))]
-        self._going = bool(self._due)
-        if self._going:
-            asyncio.get_running_loop().call_soon(self._go_on)
+        loop = asyncio.get_running_loop()
+        began, self._began = self._began or 0.0, loop.time()
+        took = self._began - began
+        self._at_once = max(1, self._at_once // 2) if took > LONG else min(AT_ONCE, self._at_once * 2)
+        acts = [self._due.popleft() for _ in range(min(self._at_once, len(self._due)))]
+        if acts:
+            loop.call_soon(self._go_on)
+        else:
+            self._began = None
         for act in acts:
             act()
 
@@ -64,7 +76,7 @@ class Poll:
     def __init__(self, client: AsyncRetreaverClient, question: Question, turns: Turns) -> None:
         self._client = client
         self._turns = turns
-        self._question = question
+        self.question = question
         self._memory: Memory = {}
         self._waiting: set[asyncio.Future[Outcome[Any]]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -101,7 +113,7 @@ class Poll:
     async def _ask(self) -> None:
         outcome: Outcome[Any]
         try:
-            outcome = Outcome(value=await self._client.run(self._question.ask(self._memory)))
+            outcome = Outcome(value=await self._client.run(self.question.ask(self._memory)))
         except RetreaverError as error:
             outcome = Outcome(error=error)
         for future in self._waiting:
@@ -117,7 +129,7 @@ class Poll:
             return
         for future in self._waiting:
             if not future.done():
-                future.set_exception(RuntimeError(f"Asking for {self._question} broke: {fault!r}"))
+                future.set_exception(RuntimeError(f"Asking for {self.question} broke: {fault!r}"))
 
     async def stop(self) -> None:
         """Ask no more."""
@@ -153,10 +165,25 @@ class Line:
 
 @dataclass(eq=False, slots=True)
 class Board:
-    """What one event loop has: its lines, and its turns."""
+    """What one event loop has: its lines, who may add one, and its turns."""
 
     lines: list[Line] = field(default_factory=list)
+    door: asyncio.Lock = field(default_factory=asyncio.Lock)
     turns: Turns = field(default_factory=Turns)
+
+    async def line(self, settings: Settings) -> Line:
+        """Return the line of these settings, opened by the first who asks."""
+        line = self._open(settings)
+        if line is None:
+            async with self.door:
+                line = self._open(settings)
+                if line is None:
+                    line = Line(await asyncio.to_thread(async_client, settings), self.turns)
+                    self.lines.append(line)
+        return line
+
+    def _open(self, settings: Settings) -> Line | None:
+        return next((line for line in self.lines if line.client.settings == settings), None)
 
 
 _boards: WeakKeyDictionary[asyncio.AbstractEventLoop, Board] = WeakKeyDictionary()
@@ -166,34 +193,25 @@ _boards: WeakKeyDictionary[asyncio.AbstractEventLoop, Board] = WeakKeyDictionary
 async def joined(retreaver_conn_id: str, question: Question) -> AsyncGenerator[Poll]:
     """Join the poll of a question on a connection, for as long as the block lasts.
 
-    The connection is looked up here, in the trigger's own task: on Airflow 3 a child task cannot.
+    The connection is looked up here, in the trigger's own task: on Airflow 3 a child task cannot. While a trigger
+    waits it holds on to its poll only: what a thousand of them hold, the garbage collector goes through.
 
     :raises InvalidConnection: naming the field that cannot be right.
     """
-    if TRANSPORT not in sys.modules:
-        # The client libraries take a while to import, and the loop is everybody's.
-        await asyncio.to_thread(import_module, TRANSPORT)
-    from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook
-
-    hook = RetreaverAsyncHook(retreaver_conn_id)
-    client = await hook.get_conn()
     board = _boards.setdefault(asyncio.get_running_loop(), Board())
-    line = next((line for line in board.lines if line.client.settings == client.settings), None)
-    if line is None:
-        line = Line(client, board.turns)
-        board.lines.append(line)
+    line = await board.line(await RetreaverAsyncHook(retreaver_conn_id).settings())
     poll = line.join(question)
     try:
         yield poll
     finally:
-        await _leave(board.lines, line, question, poll)
+        await _leave(board.lines, line, poll)
 
 
-async def _leave(lines: list[Line], line: Line, question: Question, poll: Poll) -> None:
+async def _leave(lines: list[Line], line: Line, poll: Poll) -> None:
     poll.users -= 1
     if poll.users:
         return
-    del line.polls[question]
+    del line.polls[poll.question]
     last = not line.polls
     if last:
         lines.remove(line)
