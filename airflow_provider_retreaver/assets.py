@@ -1,12 +1,13 @@
 """Assets: what lies in a Retreaver account, named by URIs that Airflow knows.
 
 A URI is `retreaver://host/company/resource`, for example `retreaver://api.retreaver.com/12345/calls`. Sensors and
-event triggers watch such assets, operators that list one among their outlets fill in the event's `extra`.
+event triggers watch such assets. Operators tell what they did in the events of the assets among their outlets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlunsplit
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 SCHEME = "retreaver"
 HOST = "api.retreaver.com"
+# Earlier than any call of the vendor's.
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def asset_uri(company: str | int, resource: str, host: str = HOST) -> str:
@@ -73,15 +76,59 @@ def to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG0
 
 
 def tell_outlets(context: Context, outlets: Iterable[Any], extra: Mapping[str, Any]) -> None:
-    """Add what was done to the events of a task's outlets that are Retreaver's.
+    """Add what was done to the events of a task's outlets: of every asset, whatever its scheme.
+
+    An alias is left alone, since it stands for assets that only the DAG's author knows.
 
     :param context: the task's context; without events (a plain `execute({})`) nothing happens.
     :param outlets: of the task.
-    :param extra: small plain JSON.
+    :param extra: small plain JSON, without phone numbers and secrets.
     """
+    from airflow.providers.common.compat.sdk import Asset
+
     events = context.get("outlet_events")
     if events is None:
         return
     for outlet in outlets:
-        if str(getattr(outlet, "uri", "")).startswith(f"{SCHEME}://"):
+        if isinstance(outlet, Asset):
             events[outlet].extra = {**events[outlet].extra, **extra}
+
+
+def window_of_events(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> dict[str, str | None]:
+    """Return the one window that covers all events that started a run, for an export's `start` and `end`.
+
+    Airflow joins events that come while a run cannot start into one run: the window then reaches from the earliest
+    start to the latest end. Windows are those of `RetreaverNewCallsEventTrigger` (of `updated_at`) and those that
+    exports tell the assets among their outlets.
+
+    :param triggering_asset_events: of the task's context, by asset.
+    :return: `{"start", "end"}` in RFC 3339, UTC; both None for a run that no event has started (by hand), which
+        exports take for the run's data interval.
+    :raises InvalidArgument: when there are events, and none of them tells a window, or one tells no time.
+    """
+    events = [event for several in triggering_asset_events.values() for event in several]
+    windows = [window for window in map(_window, events) if window is not None]
+    if events and not windows:
+        raise InvalidArgument(
+            f"None of the {len(events)} events that started this run tells a window of calls; watch the asset with "
+            f"RetreaverNewCallsEventTrigger, or name it among the outlets of an export of calls."
+        )
+    if not windows:
+        return {"start": None, "end": None}
+    return {
+        "start": min(start for start, _ in windows).isoformat(),
+        "end": max(end for _, end in windows).isoformat(),
+    }
+
+
+def _window(event: Any) -> tuple[datetime, datetime] | None:
+    from airflow_provider_retreaver.domain.windows import moment_of
+
+    extra = event.extra or {}
+    for key, start, end in (("payload", "updated_at_start", "updated_at_end"), ("window", "start", "end")):
+        told = extra.get(key)
+        if isinstance(told, Mapping) and told.get(end):
+            # Before any call was seen a watched window has no start: it is about all calls there are.
+            first = moment_of(told.get(start) or BEGINNING, f"{start} of an event")
+            return first.astimezone(UTC), moment_of(told[end], f"{end} of an event").astimezone(UTC)
+    return None

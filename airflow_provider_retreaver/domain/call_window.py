@@ -57,6 +57,14 @@ class CallWindow:
                 f"start ({self.start.isoformat()}) has not come yet; a window of calls begins in the past."
             )
 
+    def told(self) -> dict[str, str | None]:
+        """Return `{"by", "start", "end"}` as plain JSON, times in UTC."""
+        return {
+            "by": self.by,
+            "start": self.start.astimezone(UTC).isoformat(),
+            "end": self.end.astimezone(UTC).isoformat() if self.end else None,
+        }
+
     def closed(self, now: datetime) -> bool:
         """Whether no call can come into it any more: its end lies in the past."""
         return self.end is not None and self.end <= now

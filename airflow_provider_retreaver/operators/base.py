@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_retreaver.assets import tell_outlets
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
     ChangeRefused,
@@ -19,9 +20,15 @@ from airflow_provider_retreaver.core.errors import (
 )
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+
+# The extra of an event is kept for ever and read with every run that it starts.
+MOST_IDS = 1000
 
 
 class FinalAuthenticationError(AuthenticationError, AirflowFailException):
@@ -90,6 +97,26 @@ class RetreaverOperator(BaseOperator):
         with final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:
             yield hook
 
+    def tell_outlets(self, context: Context, **extra: Any) -> None:
+        """Tell in the events of this task's outlets what it did; Airflow sends them if the task succeeds.
+
+        :param extra: small plain JSON, without phone numbers and secrets.
+        """
+        tell_outlets(context, self.outlets, extra)
+
+    def lineage_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
+        """Return what was read and written beside the task's inlets and outlets, for OpenLineage."""
+        return [], []
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
+        """Return inputs and outputs; called by OpenLineage, where it is installed.
+
+        Without it OpenLineage would take the files in which an operator remembers things for the task's data.
+        """
+        from airflow_provider_retreaver.operators.lineage import lineage_of
+
+        return lineage_of(self)
+
 
 class RetreaverWriteOperator(RetreaverOperator):
     """Base of the operators that change something.
@@ -127,6 +154,12 @@ def publish_partial(context: Context, result: dict[str, Any]) -> None:
     counted = (part for part in result.values() if isinstance(part, (list, int)) and not isinstance(part, bool))
     if instance is not None and any(counted):
         instance.xcom_push(key="return_value", value=result)
+
+
+def told_ids(rows: Iterable[Mapping[str, Any]]) -> list[int] | None:
+    """Return the IDs of rows for the `extra` of an asset's event, each once; None when they are too many for that."""
+    found = list(dict.fromkeys(row["id"] for row in rows if row.get("id") is not None))
+    return found if len(found) <= MOST_IDS else None
 
 
 def partial_failure(what: str, result: dict[str, Any], done: int, failed: list[dict[str, Any]]) -> PartialFailure:

@@ -85,7 +85,9 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             self._announce(change)
             done = _would(change) if dry_run else hook.run(sync.carry_out(change))
         self.log.info("Caller list %s: %s.", aim.name, ", ".join(f"{name} {value}" for name, value in done.items()))
-        return {**done, **_read(collected, folder, change if dry_run else None)}
+        result = {**done, **_read(collected, folder, change if dry_run else None)}
+        self.tell_sync(context, result, list_name=aim.name, target_id=self.target_id, campaign_id=self.campaign_id)
+        return result
 
     def _aim(self) -> Aim:
         """Return what is meant.

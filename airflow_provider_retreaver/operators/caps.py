@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_retreaver.assets import tell_outlets
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
-from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag, partial_failure, publish_partial
+from airflow_provider_retreaver.operators.base import (
+    RetreaverWriteOperator,
+    flag,
+    partial_failure,
+    publish_partial,
+    told_ids,
+)
 from airflow_provider_retreaver.operators.choice import NOT_GIVEN, Ids, chosen_targets
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
 
@@ -43,7 +48,7 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
     accepted and could not be read back; a dry run adds `would_reset`). When some fail, the others are still done, the
     result is still pushed, and the task fails naming those that failed.
 
-    Outlets that are assets of Retreaver get the number of resets and the targets' IDs as their event's `extra`.
+    Assets among the outlets get the number of resets and the targets' IDs as their event's `extra`.
 
     IDs may be numbers, texts, comma-separated texts, lists, templates or another task's result. An empty list means
     nobody; not giving any parameter means all targets, which needs `only_filled`; None alone is refused.
@@ -137,9 +142,8 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
         if result["failed"]:
             publish_partial(context, result)
             raise partial_failure("reset", result, len(result["reset"]), result["failed"])
-        done = [row["id"] for row in result["reset"] if row.get("id") is not None]
-        tell_outlets(
-            context, self.outlets, {"caps_reset": len(result["reset"]), "target_ids": done, "dry_run": dry_run}
+        self.tell_outlets(
+            context, caps_reset=len(result["reset"]), target_ids=told_ids(result["reset"]), dry_run=dry_run
         )
         return result
 

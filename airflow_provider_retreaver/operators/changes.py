@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import RetreaverError
-from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag, partial_failure, publish_partial
+from airflow_provider_retreaver.operators.base import (
+    RetreaverWriteOperator,
+    flag,
+    partial_failure,
+    publish_partial,
+    told_ids,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -29,7 +35,8 @@ class RetreaverChangeOperator(RetreaverWriteOperator):
     (`kind` is target, group or contact; a dry run has `would_change` instead of changes). When some fail, the others
     are still done, the result is still pushed, and the task fails naming those that failed. What an attempt has done
     is kept in Airflow's task state store (3.3 and later) or under `state_path`, so that a retry of the same run
-    reports it and touches only what is still to do.
+    reports it and touches only what is still to do. Assets among the outlets get the counts, the fields and the IDs
+    of what changed as their event's `extra`.
 
     :param max_changes: a number of objects, or a share of those chosen (`0.1`, `"10%"`), above which nothing is sent;
         None for no limit.
@@ -69,6 +76,7 @@ class RetreaverChangeOperator(RetreaverWriteOperator):
             publish_partial(context, result)
             done = len({(row["kind"], row["id"]) for row in (*result["changed"], *result["unchanged"])})
             raise partial_failure("changed as wanted", result, done, result["failed"])
+        self.tell_outlets(context, **_told(result), dry_run=flag(self.dry_run_only, "dry_run"))
         return result
 
     def _work(self, context: Context) -> ChangeObjects:
@@ -133,3 +141,18 @@ class RetreaverSnapshotOperator(RetreaverChangeOperator):
         return SnapshotFile.claim(
             self.snapshot_path, context, overwrite=flag(self.overwrite_snapshot, "overwrite_snapshot")
         )
+
+
+def _told(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the events of the outlets say: nothing of the values, which may be about people."""
+    changed = result["changed"]
+    ids = {
+        f"{kind}_ids": told_ids(row for row in changed if row["kind"] == kind)
+        for kind in sorted({row["kind"] for row in changed})
+    }
+    return {
+        "changed": len({(row["kind"], row["id"]) for row in changed}),
+        "unchanged": len(result["unchanged"]),
+        "fields": sorted({row["field"] for row in changed}),
+        **ids,
+    }

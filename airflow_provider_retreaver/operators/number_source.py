@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +132,14 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
             self.log.warning("Rejected: %s", line)
         check_source(found, self.max_rejects, allow_empty=allow_empty, where=where, first=first)
         return found
+
+    def tell_sync(self, context: Context, result: Mapping[str, Any], **which: Any) -> None:
+        """Tell outlets the counts of a sync, and nothing about files that hold whole numbers.
+
+        :param which: what was synced.
+        """
+        counts = {name: value for name, value in result.items() if name not in {"plan", "rejects", "failures"}}
+        self.tell_outlets(context, **which, **{"dry_run": False, **counts})
 
     def files_of(self, context: Context, name: str) -> tuple[Folder, str] | None:
         """Return the folder of this run and its place below `state_path`; None without one."""

@@ -75,6 +75,17 @@ def attributes_of(value: Any) -> dict[str, Any]:
     return attributes
 
 
+def told_of(entry: Entry, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the events of the outlets say about a result: no values, and no phone number in an ID's place."""
+    return {
+        "resource": entry.name,
+        "action": result["action"],
+        "id": result["id"] if entry.key == "id" else None,
+        "fields": sorted(result.get("changed", ())),
+        "dry_run": result.get("dry_run", False),
+    }
+
+
 def confirmed(warning: str | None, confirm: Any) -> None:
     """Refuse what needs a confirmation and has none.
 

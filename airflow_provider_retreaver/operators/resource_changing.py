@@ -10,6 +10,7 @@ from airflow_provider_retreaver.operators.resource_base import (
     attributes_of,
     confirmed,
     entry_for,
+    told_of,
     which,
 )
 
@@ -64,7 +65,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
         self.resource_id = resource_id
         self.customer_id = customer_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Change the object."""
         from airflow_provider_retreaver.domain import resource_changes
 
@@ -77,6 +78,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
         self.log.info(
             "%s: %s (%s)", result["action"], entry.called(wanted), ", ".join(result["changed"]) or "nothing"
         )
+        self.tell_outlets(context, **told_of(entry, result))
         return result
 
 
@@ -128,7 +130,7 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
         self.confirm = confirm
         self.missing_ok = missing_ok
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Delete the object."""
         from airflow_provider_retreaver.domain import resource_changes
 
@@ -144,4 +146,5 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
             )
             result = hook.run(procedure)
         self.log.info("%s: %s", result["action"], entry.called(wanted))
+        self.tell_outlets(context, **told_of(entry, result))
         return result

@@ -15,6 +15,7 @@ from airflow_provider_retreaver.operators.resource_base import (
     entry_for,
     identifier,
     mapping,
+    told_of,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
             if lost is not None:
                 raise FinalOutcomeUnknown(lost.message, method=lost.method, path=lost.path)
         self.log.info("%s: %s %s", result["action"], entry.title, "" if result["id"] is None else result["id"])
+        self.tell_outlets(context, **told_of(entry, result))
         return result
 
     def _refuse_forgetting(self, entry: Entry, memory: RunMemory) -> None:
@@ -182,7 +184,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
         self.list_owner = list_owner
         self.confirm = confirm
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Create or change the object."""
         from airflow_provider_retreaver.domain import resource_changes
         from airflow_provider_retreaver.domain.resource_finding import with_natural
@@ -197,6 +199,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
             result = hook.run(resource_changes.upsert(entry, value, attributes, owner, dry_run=dry_run))
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.called(Which(customer_id=value)), changed)
+        self.tell_outlets(context, **told_of(entry, result))
         return result
 
     def _value(self, entry: Entry, attributes: Mapping[str, Any]) -> int | str:

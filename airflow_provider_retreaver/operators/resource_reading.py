@@ -69,7 +69,7 @@ class RetreaverListOperator(RetreaverOperator):
         self.truncate = truncate
         self.destination = destination
 
-    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:  # noqa: ARG002
+    def execute(self, context: Context) -> list[dict[str, Any]] | dict[str, Any]:
         """List the objects."""
         from airflow_provider_retreaver.operators.storage import write_jsonl
 
@@ -79,9 +79,13 @@ class RetreaverListOperator(RetreaverOperator):
             truncate = flag(self.truncate, "truncate")
             listing = entry.list(mapping(self.filters, "filters"), mapping(self.list_owner, "list_owner"))
             if limit is not None:
-                return self._rows(hook, listing, limit, truncate=truncate)
+                found = self._rows(hook, listing, limit, truncate=truncate)
+                self.tell_outlets(context, resource=entry.name, rows=len(found))
+                return found
             with closing(_masked(hook, listing)) as rows:
-                return {"resource": entry.name, **write_jsonl(str(self.destination), rows)}
+                written = {"resource": entry.name, **write_jsonl(str(self.destination), rows)}
+            self.tell_outlets(context, **written)
+        return written
 
     def _limit(self) -> int | None:
         from airflow_provider_retreaver.resources.checks import whole

@@ -96,14 +96,13 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
                 folder=files[0] if files else None,
                 state=self._state(context, hook, files[1], wanted) if files else None,
             )
-            if dry_run:
-                return run.look()
             try:
-                result = run.carry_out()
+                result = run.look() if dry_run else run.carry_out()
             except RetreaverError:
                 if run.begun:
                     publish_partial(context, run.result())
                 raise
+        self.tell_sync(context, result, campaign_id=wanted.campaign)
         return result
 
     def _wanted(self, *, legacy: bool) -> Wanted:

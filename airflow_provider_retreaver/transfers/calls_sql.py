@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.operators.base import RetreaverOperator, flag
+from airflow_provider_retreaver.operators.base import flag
+from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Row
@@ -28,7 +30,7 @@ log = logging.getLogger(__name__)
 MOST_IN_A_BATCH = 100_000
 
 
-class RetreaverCallsToSqlOperator(RetreaverOperator):
+class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     """Put the calls of a window into a table, one row a call, the newest version of each.
 
     The table is created when it is not there, and checked before the first request. Calls are upserted by their uuid,
@@ -55,7 +57,7 @@ class RetreaverCallsToSqlOperator(RetreaverOperator):
     """
 
     template_fields = (
-        *RetreaverOperator.template_fields, "start", "end", "sql_conn_id", "table", "by", "lookback", "filters",
+        *RetreaverExportOperator.template_fields, "start", "end", "sql_conn_id", "table", "by", "lookback", "filters",
         "version", "mapping", "create_table", "batch_size", "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
 
@@ -110,7 +112,23 @@ class RetreaverCallsToSqlOperator(RetreaverOperator):
                 table.prepare(create=create)
                 export = export_calls(client, window, progress=ProgressLog())
                 done = Loading(table, columns, hide, size).all_of(export)
-        return {"table": self.table, **done, **self._told(window, export)}
+            result = {"table": self.table, **done, **self._told(window, export)}
+            told = {name: result[name] for name in ("table", "rows", "changed", "complete")}
+            self.tell_export(context, hook, window, **told)
+        return result
+
+    def written_datasets(self) -> list[Dataset]:
+        """Return the table as its database's provider names it; nothing where that provider has no names for it."""
+        from airflow.providers.common.compat.openlineage.utils.sql import get_openlineage_facets_with_sql
+
+        from airflow_provider_retreaver.domain.sql_dialects import dialect_of
+        from airflow_provider_retreaver.hooks.sql import sql_hook
+
+        database = sql_hook(self.sql_conn_id)
+        named = dialect_of(database.dialect_name).named(self.table)
+        statement = f"INSERT INTO {named} VALUES (NULL)"  # noqa: S608 - is parsed for its table's name, not executed
+        found = get_openlineage_facets_with_sql(database, statement, self.sql_conn_id, None)
+        return [] if found is None else list(found.outputs)
 
     def _window(self, context: Context) -> CallWindow:
         from airflow_provider_retreaver.domain.call_window import CallWindow

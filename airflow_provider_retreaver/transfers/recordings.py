@@ -12,9 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, RetreaverError
-from airflow_provider_retreaver.operators.base import RetreaverOperator, flag, publish_partial
+from airflow_provider_retreaver.operators.base import flag, publish_partial
+from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Row
@@ -30,9 +32,10 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 32
 # A result names so many calls at most; their number is always whole.
 MOST_NAMED = 100
+TOLD = ("destination", "calls", "recordings", "stored", "skipped", "bytes", "complete")
 
 
-class RetreaverRecordingsToObjectStorageOperator(RetreaverOperator):
+class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     """Fetch the recordings of the calls of a window to a folder on object storage.
 
     Files are named `<day of creation in UTC>/<uuid>.mp3`. A recording whose file is there is not fetched again, so a
@@ -54,8 +57,8 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverOperator):
     """
 
     template_fields = (
-        *RetreaverOperator.template_fields, "destination", "start", "end", "by", "filters", "version", "downloads",
-        "missing_ok",
+        *RetreaverExportOperator.template_fields, "destination", "start", "end", "by", "filters", "version",
+        "downloads", "missing_ok",
     )  # fmt: skip
 
     def __init__(
@@ -108,7 +111,14 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverOperator):
                     result = Fetching(files, downloads, at_once).all_of(export)
             finally:
                 files.clean()
-        return self._judged(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
+            judged = self._judged(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
+            counts = {name: judged[name] for name in TOLD} | {"missing": len(judged["missing"])}
+            self.tell_export(context, hook, window, **counts)
+        return judged
+
+    def written_datasets(self) -> list[Dataset]:
+        """Return the destination folder."""
+        return [folder_dataset(self.destination, None, self._counts["stored"], self._counts["bytes"])]
 
     def _window(self, context: Context) -> CallWindow:
         from airflow_provider_retreaver.domain.call_window import CallWindow
