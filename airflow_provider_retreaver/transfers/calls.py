@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.operators.base import RetreaverOperator, flag
+from airflow_provider_retreaver.operators.base import flag
 from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
+from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.call_export import Completeness
@@ -42,7 +44,7 @@ class _Plan:
     cursor: Cursor | None = None
 
 
-class RetreaverCallsToObjectStorageOperator(RetreaverOperator):
+class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     """Write the calls of a window to a folder on object storage, completely or not at all.
 
     A closed window (its end lies in the past) is compared with the vendor's own count; the manifest says `complete`.
@@ -75,8 +77,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverOperator):
     """
 
     template_fields = (
-        *RetreaverOperator.template_fields, "destination", "start", "end", "by", "lookback", "filters", "version",
-        "format", "compression", "tags", "partition_by", "max_file_bytes", "incremental", "state_path",
+        *RetreaverExportOperator.template_fields, "destination", "start", "end", "by", "lookback", "filters",
+        "version", "format", "compression", "tags", "partition_by", "max_file_bytes", "incremental", "state_path",
         "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
 
@@ -132,7 +134,9 @@ class RetreaverCallsToObjectStorageOperator(RetreaverOperator):
             if plan is None:
                 publication.clean()
                 self.log.info("No call was updated since the last export; nothing was written.")
-                return {"manifest": None, "files": 0, "rows": 0, "calls": 0, "bytes": 0, "complete": True}
+                nothing = {"manifest": None, "files": 0, "rows": 0, "calls": 0, "bytes": 0, "complete": True}
+                self.tell_export(context, hook, None, **nothing)
+                return nothing
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
                 with storage_errors(f"Writing calls to {self.destination}"):
@@ -143,7 +147,13 @@ class RetreaverCallsToObjectStorageOperator(RetreaverOperator):
                         plan.cursor.save(plan.newest, plan.key)
             finally:
                 publication.clean()
-        return self._told(manifest, str(publication.manifest))
+            result = self._told(manifest, str(publication.manifest))
+            self.tell_export(context, hook, plan.window, **result)
+        return result
+
+    def written_datasets(self) -> list[Dataset]:
+        """Return the destination folder."""
+        return [folder_dataset(self.destination, *(self._counts[name] for name in ("rows", "files", "bytes")))]
 
     def _shape(self) -> Shape:
         from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -237,14 +247,9 @@ class RetreaverCallsToObjectStorageOperator(RetreaverOperator):
     def _manifest(
         self, plan: _Plan, shape: Shape, parts: Parts, known: Completeness, ledger: Ledger | None
     ) -> dict[str, Any]:
-        window = plan.window
         return {
             "export": plan.key,
-            "window": {
-                "by": window.by,
-                "start": window.start.astimezone(UTC).isoformat(),
-                "end": window.end.astimezone(UTC).isoformat() if window.end else None,
-            },
+            "window": plan.window.told(),
             **self._settings_told(),
             "format": shape.format,
             "compression": shape.compression,
