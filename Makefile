@@ -44,7 +44,7 @@ test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 l
 	$(RUN_2) -m pytest -m airflow
 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of both lines (minutes)
-	$(RUN) -m pytest -s tests/airflow/triggerer_run.py
+	$(RUN) -m pytest -s tests/airflow/triggerer_run.py tests/airflow/triggerer_watchers_run.py
 	$(RUN_2) -m pytest -s tests/airflow/triggerer_run.py -k deferral
 
 test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)

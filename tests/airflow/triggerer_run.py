@@ -88,6 +88,12 @@ def environment(lab, home, source, account):
     return env
 
 
+def no_file_holds_the_key(home):
+    """See that the key is in no log, no database and no other file."""
+    secret = re.compile(re.escape(KEY[:6]).encode(), re.IGNORECASE)
+    assert not [path for path in home.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
+
+
 def test_deferral_restart_and_the_ends_of_waits(airflow_lab, running_sandbox):
     """Seven sensors defer; the triggerer is stopped; the world changes; it is started again; all end as they must."""
     account = Account(running_sandbox)
@@ -137,8 +143,7 @@ def test_deferral_restart_and_the_ends_of_waits(airflow_lab, running_sandbox):
     assert "API key" in told["refused"]
     assert "/targets/3.json" in told["deleted"]
     assert "timeout" in told["late"].lower()
-    secret = re.compile(re.escape(KEY[:6]).encode(), re.IGNORECASE)
-    assert not [path for path in home.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
+    no_file_holds_the_key(home)
 
 
 def test_an_asset_watcher_starts_runs(airflow_lab, running_sandbox):
@@ -176,3 +181,4 @@ def test_an_asset_watcher_starts_runs(airflow_lab, running_sandbox):
             wait_for(lambda: results() == [[1], [1], [2]], "a second run for target 1", home)
     ((runs,),) = ask(home, "SELECT count(*) FROM dag_run")
     assert runs == 3
+    no_file_holds_the_key(home)
