@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.operators.storage import make_folder
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -68,7 +69,7 @@ def replace_text(file: ObjectStoragePath, text: str) -> None:
 def replacing(file: ObjectStoragePath) -> Generator[ObjectStoragePath]:
     """Provide a draft that takes a file's place when the block ends without an error."""
     draft = file.with_name(f"{file.name}.new")
-    file.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(file.parent)
     yield draft
     draft.fs.mv(draft.path, file.path)
 

@@ -1,16 +1,86 @@
-"""Writing rows to object storage so that a reader sees a whole file or none."""
+"""Object storage: folders, what storages raise, and rows written so that a reader sees a whole file or none."""
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, StorageFailed, excerpt
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
+
+# Storages without folders. Asked to make one, their libraries make the bucket that it names, if it is not there.
+BUCKETS = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "wasb", "wasbs", "oss"})
+# What no retry mends: there is no such bucket, nobody may write there, a file is in the way, a library is missing.
+_WRONG = (
+    FileNotFoundError, FileExistsError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError,
+    ImportError,
+)  # fmt: skip
+
+
+def make_folder(folder: ObjectStoragePath) -> None:
+    """Make a folder where the storage has such; a bucket is never made."""
+    if folder.protocol not in BUCKETS:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def storage_errors(what: str, then: str) -> Generator[None]:
+    """Say in one sentence what the storage did not do.
+
+    Not every storage raises `OSError`: many of their libraries have a tree of errors of their own. Those are told
+    from mistakes in a program by what they are not: an error of Python, of this package or of Airflow.
+
+    :param what: was tried, as the beginning of the sentence.
+    :param then: what follows for whoever reads it.
+    :raises StorageFailed: from what the storage raised; anything else passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not _from_storage(error):
+            raise
+        raise StorageFailed(f"{what} failed ({_told(error)}); {then}") from error
+
+
+@contextmanager
+def destination_errors(what: str) -> Generator[None]:
+    """Say in one sentence, before the first request, why a place on object storage cannot be used.
+
+    :param what: names parameter and place, and says what cannot be done.
+    :raises InvalidArgument: when the place cannot be right, or may not be used.
+    :raises StorageFailed: when the storage cannot be reached or is full: it may be mended by the next attempt.
+    """
+    try:
+        yield
+    except Exception as error:
+        wrong = isinstance(error, _WRONG) or (isinstance(error, OSError) and error.errno == errno.EROFS)
+        if isinstance(error, RetreaverError) or not (wrong or _from_storage(error)):
+            raise
+        kind = InvalidArgument if wrong else StorageFailed
+        raise kind(f"{what} ({_told(error)}); nothing was asked of the vendor.") from error
+
+
+def _from_storage(error: Exception) -> bool:
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    if isinstance(error, OSError):
+        return True
+    pythons = any(base.__module__ == "builtins" for base in type(error).__mro__[:-3])
+    return not (pythons or isinstance(error, (RetreaverError, AirflowException)))
+
+
+def _told(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__}: {excerpt(said).rstrip('.')}"
 
 
 def write_jsonl(destination: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -28,7 +98,7 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, Any]]) -> dict[str
         raise InvalidArgument(f"destination must be a file, like {destination}rows.jsonl, not a folder.")
     path = ObjectStoragePath(destination)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     count = size = 0
     moved = False
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +35,16 @@ class _Plan:
     """One export, decided on.
 
     :param key: name of its files and its manifest, the same whenever it is repeated.
-    :param newest: for an incremental export, the newest `updated_at` as it begins.
+    :param cursor: of an incremental export.
+    :param known: the newest `updated_at` as the last incremental export began.
+    :param newest: the newest `updated_at` as this one begins.
     """
 
     key: str
     window: CallWindow
-    newest: datetime | None = None
     cursor: Cursor | None = None
+    known: datetime | None = None
+    newest: datetime | None = None
 
 
 class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
@@ -123,14 +126,16 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the calls."""
+        from airflow_provider_retreaver.operators.storage import storage_errors
         from airflow_provider_retreaver.transfers.incremental import Ledger
-        from airflow_provider_retreaver.transfers.publication import Publication, storage_errors
+        from airflow_provider_retreaver.transfers.publication import NOTHING_HALF, Publication
 
         with self.connected() as hook:
             shape = self._shape()
-            plan = self._plan(context, hook)
-            publication = Publication(self.destination, plan.key if plan else "calls-nothing")
+            begun = self._plan(context)
+            publication = Publication(self.destination, begun.key)
             publication.prepare()
+            plan = begun if begun.cursor is None else self._up_to_newest(hook, begun)
             if plan is None:
                 publication.clean()
                 self.log.info("No call was updated since the last export; nothing was written.")
@@ -139,7 +144,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
                 return nothing
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
-                with storage_errors(f"Writing calls to {self.destination}"):
+                with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
                     manifest = self._written(hook, plan, shape, publication, ledger)
                     publication.publish(manifest)
                     if ledger is not None and plan.cursor is not None and plan.newest is not None:
@@ -173,7 +178,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         change = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
         return Shape(self.format, self.compression, self.tags, partition, most, change)
 
-    def _plan(self, context: Context, hook: RetreaverHook) -> _Plan | None:
+    def _plan(self, context: Context) -> _Plan:
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.domain.call_window import CallWindow
         from airflow_provider_retreaver.domain.limits import given, length
@@ -193,27 +198,30 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         if incremental:
             if self.by != "updated_at":
                 raise InvalidArgument("incremental needs by='updated_at': only that finds calls that changed later.")
-            return self._since_last(hook, window, OVERLAP if back is None else back)
+            return self._since_last(window, OVERLAP if back is None else back)
         if given(self.state_path):
             raise InvalidArgument("state_path belongs to incremental exports; set incremental=True, or leave it out.")
         return _Plan(_key(window, self._settings_told()), window.before(back) if back else window)
 
-    def _since_last(self, hook: RetreaverHook, window: CallWindow, overlap: timedelta) -> _Plan | None:
-        from dataclasses import replace
-
-        from airflow_provider_retreaver.domain.call_export import newest_update
+    def _since_last(self, window: CallWindow, overlap: timedelta) -> _Plan:
         from airflow_provider_retreaver.domain.limits import given
-        from airflow_provider_retreaver.transfers.incremental import NEXT, Cursor
+        from airflow_provider_retreaver.transfers.incremental import Cursor
 
         folder = self.state_path if given(self.state_path) else f"{self.destination.rstrip('/')}/_state"
         cursor = Cursor(str(folder))
         known = cursor.load()
         since = replace(window, start=window.start if known is None else known - overlap, end=None)
-        newest = newest_update(hook.get_conn(), since)
-        if newest is None or (known is not None and newest <= known):
+        return _Plan(_key(since, self._settings_told()), since, cursor, known)
+
+    def _up_to_newest(self, hook: RetreaverHook, plan: _Plan) -> _Plan | None:
+        """Close the window of an incremental export; None when nothing was updated since the last one."""
+        from airflow_provider_retreaver.domain.call_export import newest_update
+        from airflow_provider_retreaver.transfers.incremental import NEXT
+
+        newest = newest_update(hook.get_conn(), plan.window)
+        if newest is None or (plan.known is not None and newest <= plan.known):
             return None
-        told = self._settings_told()
-        return _Plan(_key(since, told), replace(since, end=newest + NEXT), newest, cursor)
+        return replace(plan, window=replace(plan.window, end=newest + NEXT), newest=newest)
 
     def _settings_told(self) -> dict[str, Any]:
         filters = {name: value for name, value in sorted((self.filters or {}).items()) if value is not None}

@@ -19,6 +19,7 @@ import msgspec
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.call_schema import MISFIT, as_decimal
 from airflow_provider_retreaver.domain.call_spans import moment_of
+from airflow_provider_retreaver.operators.storage import destination_errors, make_folder
 from airflow_provider_retreaver.transfers.publication import TEMPORARY, remove_if_empty, write_whole
 
 if TYPE_CHECKING:
@@ -56,11 +57,14 @@ class Cursor:
         """Return the cursor, None before the first export.
 
         :raises InvalidArgument: when there is one that cannot be read.
+        :raises StorageFailed: when the storage fails.
         """
-        try:
-            text = self._file.read_text()
-        except FileNotFoundError:
-            return None
+        with destination_errors(f"state_path {self.folder} cannot be read"):
+            self.folder.fs.invalidate_cache()
+            try:
+                text = self._file.read_text()
+            except FileNotFoundError:
+                return None
         found: datetime | None = None
         with suppress(ValueError, TypeError, KeyError):
             found = datetime.fromisoformat(json.loads(text)["cursor"])
@@ -175,7 +179,7 @@ class Ledger:
             return
         target = self._folder / f"{self._day.name}.json"
         draft = self._drafts / f"{self._day.name}.json"
-        draft.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(draft.parent)
         draft.write_text(json.dumps(self._day.known, separators=(",", ":")))
         if (draft, target) not in self._waiting:
             self._waiting.append((draft, target))
@@ -185,7 +189,7 @@ class Ledger:
         """Move what was learned into place."""
         self._put_away()
         for draft, target in self._waiting:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             draft.fs.mv(draft.path, target.path)
         self._clean()
 

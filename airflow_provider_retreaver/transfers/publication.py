@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed
+from airflow_provider_retreaver.core.errors import StorageFailed
+from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -23,21 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TEMPORARY = "_temporary"
-
-
-@contextmanager
-def storage_errors(what: str) -> Generator[None]:
-    """Say in one sentence what the storage did not do.
-
-    :raises StorageFailed: from an `OSError`, which is what file systems raise.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StorageFailed(
-            f"{what} failed ({type(error).__name__}: {error.strerror or error}); nothing of this export was put in "
-            f"place that its manifest does not name. Mend the storage and run the task again."
-        ) from error
+NOTHING_HALF = (
+    "nothing of this export was put in place that its manifest does not name. Mend the storage and run the task "
+    "again."
+)
 
 
 class Publication:
@@ -62,8 +52,11 @@ class Publication:
         """Remove what attempts that were killed have left, and see whether the destination can be written to.
 
         :raises InvalidArgument: when it cannot.
+        :raises StorageFailed: when it cannot at the moment.
         """
-        try:
+        with destination_errors(f"destination {self._root} cannot be written to"):
+            # What this process has seen of the folder may be older than what another attempt did to it.
+            self._root.fs.invalidate_cache()
             former = self._former_files()
             for path in self._listed(self._pending):
                 if path not in former:
@@ -71,15 +64,10 @@ class Publication:
             self._remove(self._pending)
             if self._drafts.exists():
                 self._drafts.fs.rm(self._drafts.path, recursive=True)
-            self._own.mkdir(parents=True, exist_ok=True)
+            make_folder(self._own)
             probe = self._own / "probe"
             probe.write_bytes(b"")
             probe.unlink()
-        except (OSError, ValueError) as error:
-            raise InvalidArgument(
-                f"destination {self._root} cannot be written to ({type(error).__name__}: {error}); nothing was asked "
-                f"of the vendor."
-            ) from None
 
     def former(self) -> dict[str, Any] | None:
         """Return the manifest of the former export of this window, None when there is none or it is no manifest."""
@@ -114,13 +102,13 @@ class Publication:
 
         :raises StorageFailed: when the storage fails.
         """
-        with storage_errors(f"Moving the files of {self.manifest.name} into place"):
+        with storage_errors(f"Moving the files of {self.manifest.name} into place", NOTHING_HALF):
             former = self._former_files()
             now = [path for _, path in self._finished]
             self._write(self._pending, {"files": [{"path": path} for path in sorted(former.union(now))]})
             for draft, path in self._finished:
                 target = self._root / path
-                target.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(target.parent)
                 draft.fs.mv(draft.path, target.path)
             self._write(self.manifest, manifest)
             for path in former.difference(now):
@@ -130,7 +118,7 @@ class Publication:
 
     def clean(self) -> None:
         """Remove what is temporary, as far as it can be."""
-        with suppress(OSError):
+        with suppress(StorageFailed), storage_errors("Cleaning up", NOTHING_HALF):
             if self._own.exists():
                 self._own.fs.rm(self._own.path, recursive=True)
             remove_if_empty(self._drafts)
@@ -158,7 +146,7 @@ def remove_if_empty(folder: ObjectStoragePath) -> None:
 
 def write_whole(path: ObjectStoragePath, draft: ObjectStoragePath, text: str) -> None:
     """Write a small file so that a reader never sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    make_folder(draft.parent)
     draft.write_text(text)
     draft.fs.mv(draft.path, path.path)

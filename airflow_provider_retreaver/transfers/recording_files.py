@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, StorageFailed
+from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
+from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 TEMPORARY = "_temporary"
+NOT_STORED = "nothing is in its place, and a retry fetches it."
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
@@ -38,23 +40,22 @@ class RecordingFiles:
         """Remove what a killed attempt has left, and see whether the destination can be written to.
 
         :raises InvalidArgument: when it cannot.
+        :raises StorageFailed: when it cannot at the moment.
         """
-        failure = ""
-        try:
-            self.clean()
-            self._drafts.mkdir(parents=True, exist_ok=True)
+        with destination_errors(f"destination {self._root} cannot be written to"):
+            self._root.fs.invalidate_cache()
+            self._remove_drafts()
+            make_folder(self._drafts)
             probe = self._drafts / "probe"
             probe.write_bytes(b"")
             probe.unlink()
-        except OSError as error:
-            failure = f"{type(error).__name__}: {error.strerror or error}"
-        if failure:
-            raise InvalidArgument(
-                f"destination {self._root} cannot be written to ({failure}); nothing was asked of the vendor."
-            )
 
     def clean(self) -> None:
-        """Remove what was not finished."""
+        """Remove what was not finished, as far as it can be."""
+        with suppress(StorageFailed), storage_errors("Cleaning up", NOT_STORED):
+            self._remove_drafts()
+
+    def _remove_drafts(self) -> None:
         if self._drafts.exists():
             self._drafts.fs.rm(self._drafts.path, recursive=True)
 
@@ -83,21 +84,22 @@ class RecordingFiles:
         :raises StorageFailed: when the storage fails or holds another number of bytes; nothing is in place then.
         """
         draft = self._drafts / uuid.uuid4().hex
-        failure = ""
-        try:
-            with draft.fs.open(draft.path, "wb") as file:
-                length = fetch(file.write)
-            held = draft.fs.info(draft.path)["size"]
-            if held != length:
-                failure = f"it holds {held} bytes of {length}"
-            else:
-                place.parent.mkdir(parents=True, exist_ok=True)
+        what = f"Writing the recording {place.name} to {self._root}"
+        with storage_errors(what, NOT_STORED):
+            try:
+                length = self._written(draft, fetch)
+                make_folder(place.parent)
                 draft.fs.mv(draft.path, place.path)
-        except OSError as error:
-            failure = f"{type(error).__name__}: {error.strerror or error}"
-        finally:
-            if draft.exists():
-                draft.unlink()
-        if failure:
-            raise StorageFailed(f"The recording {place.name} was not written to {self._root}: {failure}.")
+            finally:
+                with suppress(StorageFailed), storage_errors("Cleaning up", NOT_STORED):
+                    if draft.exists():
+                        draft.unlink()
+        return length
+
+    def _written(self, draft: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:
+        with draft.fs.open(draft.path, "wb") as file:
+            length = fetch(file.write)
+        held = draft.fs.info(draft.path)["size"]
+        if held != length:
+            raise StorageFailed(f"The storage {self._root} holds {held} bytes of {length} that were written to it.")
         return length
