@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.core.operations import Count, Each, Moment, Procedure, Row, VendorTime
+from airflow_provider_retreaver.core.operations import Count, Each, Moment, Procedure, Row, VendorTime, Wait
 from airflow_provider_retreaver.domain.call_filters import CallFilters
 from airflow_provider_retreaver.domain.conditions import Condition, Memory, Question, Verdict
 from airflow_provider_retreaver.domain.limits import number
@@ -22,6 +22,8 @@ from airflow_provider_retreaver.resources import calls, checks
 
 # Read again at the next round: a call that is updated while pages are read can jump to a page already read.
 OVERLAP = timedelta(seconds=60)
+# Remembered calls that are looked at before others get a turn.
+AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class CallCount(Question):
             **self.filters.sent,
         )
         yield Each(listing, matching.visit)
-        return matching.keep(memory, start)
+        return (yield from matching.keep(memory, start))
 
 
 class _Matching:
@@ -91,13 +93,22 @@ class _Matching:
         else:
             self._found.pop(uuid, None)
 
-    def keep(self, memory: Memory, start: str) -> int:
-        """Forget the calls that have left the window, keep the others in memory and return how many they are."""
+    def keep(self, memory: Memory, start: str) -> Procedure[int]:
+        """Forget the calls that have left the window, keep the others in memory and return how many they are.
+
+        Between so many calls others get a turn: to look at a hundred thousand takes a while.
+        """
         since = checks.instant(start)
-        memory["calls"] = {uuid: made for uuid, made in self._found.items() if checks.instant(made) >= since}
+        kept: dict[str, str] = {}
+        for seen, (uuid, made) in enumerate(self._found.items(), 1):
+            if checks.instant(made) >= since:
+                kept[uuid] = made
+            if seen % AT_ONCE == 0:
+                yield Wait(0.0)
+        memory["calls"] = kept
         if self._first is not None:
             memory["newest"] = self._first
-        return len(memory["calls"])
+        return len(kept)
 
 
 def _field(call: Row, name: str) -> str:

@@ -12,10 +12,12 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
-from airflow_provider_retreaver.triggers.loading import loaded
+from airflow_provider_retreaver.triggers.loading import EVERY_RUN, loaded
 
 if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.operations import Outcome
     from airflow_provider_retreaver.domain.conditions import Condition, Verdict
+    from airflow_provider_retreaver.domain.weather import FailureBudget
     from airflow_provider_retreaver.triggers.polls import Poll
 
 # How long an answer to the last look, begun at the deadline, is waited for: at least, and a chance more, so that a
@@ -93,7 +95,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         yield TriggerEvent(await self._outcome())
 
     async def _outcome(self) -> dict[str, Any]:
-        await loaded("airflow_provider_retreaver.triggers.polls")
+        await loaded(*EVERY_RUN)
         from airflow_provider_retreaver.domain.conditions import KINDS, condition_of
         from airflow_provider_retreaver.triggers.polls import joined
 
@@ -111,7 +113,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         from airflow_provider_retreaver.domain.cadence import Cadence
         from airflow_provider_retreaver.domain.weather import FailureBudget
 
-        now = wall_clock()
+        now = WallClock()
         cadence = Cadence(self.poke_interval, self.exponential_backoff, self.max_wait, looks=1)
         budget = FailureBudget(
             None if self.failure_budget is None else timedelta(seconds=self.failure_budget),
@@ -125,22 +127,27 @@ class RetreaverConditionTrigger(BaseTrigger):
             # Once for all looks: a timer a look of each sensor is much for the garbage collector.
             async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):  # noqa: S311 - no secret
                 while True:
-                    outcome = await poll.answer(within=max(0.0, min(wait, (deadline - now()).total_seconds())))
-                    if outcome.error is not None:
-                        budget.failed(outcome.error, now())
-                        told = str(outcome.error)
-                    else:
-                        budget.answered()
-                        verdict = condition.judge(outcome.value)
-                        told = verdict.told
-                        self.log.info("%s: %s", "Met" if verdict.met else "Not yet", told)
-                        if event := _end(verdict):
-                            return event
+                    within = max(0.0, min(wait, (deadline - now()).total_seconds()))
+                    told, event = self._judged(await poll.answer(within), condition, budget, now())
+                    if event is not None:
+                        return event
                     if now() >= deadline:
                         return _timed_out(told)
                     wait = cadence.next()
         except TimeoutError:
             return _timed_out(f"{told}; the last look was not answered in time")
+
+    def _judged(
+        self, outcome: Outcome[Any], condition: Condition, budget: FailureBudget, moment: datetime
+    ) -> tuple[str, dict[str, Any] | None]:
+        """Return what is learnt from an answer, and the event when it is the last one."""
+        if outcome.error is not None:
+            budget.failed(outcome.error, moment)
+            return str(outcome.error), None
+        budget.answered()
+        verdict = condition.judge(outcome.value)
+        self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)
+        return verdict.told, _end(verdict)
 
 
 def _end(verdict: Verdict) -> dict[str, Any] | None:
@@ -155,11 +162,15 @@ def _timed_out(told: str) -> dict[str, Any]:
     return {"status": "timeout", "message": f"The sensor's timeout is over; last seen: {told}."}
 
 
-def wall_clock() -> Any:
-    """Return a function that tells the time, aware, at the pace of the running loop's clock.
+class WallClock:
+    """Tells the time, aware, at the pace of the running loop's clock: the machine's clock may be set meanwhile."""
 
-    The machine's clock may be set while a trigger waits; the loop's clock only runs on.
-    """
-    loop = asyncio.get_running_loop()
-    began, start = datetime.now(UTC), loop.time()
-    return lambda: began + timedelta(seconds=loop.time() - start)
+    __slots__ = ("_began", "_loop", "_start")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began, self._start = datetime.now(UTC), self._loop.time()
+
+    def __call__(self) -> datetime:
+        """Return the time in UTC."""
+        return self._began + timedelta(seconds=self._loop.time() - self._start)

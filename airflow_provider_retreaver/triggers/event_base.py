@@ -14,7 +14,7 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_retreaver.core.errors import RetreaverError
-from airflow_provider_retreaver.triggers.loading import loaded
+from airflow_provider_retreaver.triggers.loading import EVERY_RUN, loaded
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.conditions import Question
@@ -66,7 +66,7 @@ class RetreaverEventTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for everything that happens, for as long as the asset is watched."""
-        await loaded("airflow_provider_retreaver.triggers.polls")
+        await loaded(*EVERY_RUN)
         from airflow_provider_retreaver.domain.cadence import Cadence
         from airflow_provider_retreaver.triggers.polls import joined
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 from importlib import import_module
 
+# What every trigger of this package needs to run; the client libraries come with the client.
+EVERY_RUN = (
+    "airflow.providers.common.compat.connection",
+    "airflow_provider_retreaver.domain.cadence",
+    "airflow_provider_retreaver.domain.weather",
+    "airflow_provider_retreaver.triggers.polls",
+)
 # Names of modules that are wholly imported: `sys.modules` has those that a thread is still busy with as well.
 _loaded: set[str] = set()
 
 
-async def loaded(module: str) -> None:
-    """Import a module in a thread, unless that was done; imports after it take no time.
+async def loaded(*modules: str) -> None:
+    """Import modules in a thread, those excepted for which that was done; imports after it take no time.
 
-    :param module: its full name.
-    :raises ImportError: when it cannot be imported.
+    :param modules: their full names.
+    :raises ImportError: when one cannot be imported.
     """
-    if module not in _loaded:
-        await asyncio.to_thread(import_module, module)
-        _loaded.add(module)
+    for module in modules:
+        if module not in _loaded:
+            await asyncio.to_thread(import_module, module)
+            _loaded.add(module)

@@ -6,13 +6,16 @@ import asyncio
 import gc
 import inspect
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from airflow_provider_retreaver.triggers import polls
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
-from tests.airflow.virtual import first_event, in_virtual_time
+from tests.airflow.virtual import KEY, first_event, in_virtual_time
 
 pytestmark = pytest.mark.airflow
 
@@ -366,6 +369,90 @@ def test_a_fault_of_our_own_wakes_everybody(world_run):
 
     faults = world_run(work)
     assert [str(fault).count("a fault") for fault in faults] == [1, 1]
+
+
+class CountingLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock goes on only when work is said to have been done."""
+
+    worked = 0.0
+
+    def time(self):
+        """Return the seconds worked."""
+        return self.worked
+
+
+@pytest.mark.parametrize(("each", "least"), [(0.0001, 20), (0.004, 1)])
+def test_the_woken_are_as_few_as_their_work_is_long(each, least):
+    """Others wait for 50 ms at most while a thousand are woken, and light work goes on in larger lots."""
+
+    async def work():
+        loop = asyncio.get_running_loop()
+        turns, done, lots = polls.Turns(), 0, []
+
+        def woken():
+            nonlocal done
+            done += 1
+            loop.worked += each
+
+        for _ in range(1000):
+            turns.take(lambda: loop.call_soon(woken))
+        while done < 1000:
+            before = done
+            await asyncio.sleep(0)
+            lots.append(done - before)
+        return lots
+
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        lots = runner.run(work())
+    assert max(lots) * each <= 0.05
+    assert max(lots) >= least
+
+
+def test_nothing_is_imported_on_the_loop():
+    """A trigger's first run in a process imports what it needs, client libraries included, in threads."""
+    program = """
+import asyncio, json, sys, threading
+from datetime import datetime, UTC
+from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
+
+options = {"start": None, "end": None, "window": "1h", "at_least": 1, "at_most": None, "filters": None}
+now = datetime.now(UTC).isoformat()
+trigger = RetreaverConditionTrigger(
+    retreaver_conn_id="retreaver_default", kind="call_volume", options=options, deadline=now, next_look=now,
+    poke_interval=60.0, failure_budget=1800.0,
+)
+found = {True: [], False: []}
+
+class Noting:
+    def find_spec(self, name, path=None, target=None):
+        found[threading.current_thread() is threading.main_thread()].append(name)
+
+async def first():
+    async for event in trigger.run():
+        return event.payload
+
+sys.meta_path.insert(0, Noting())
+payload = asyncio.run(first())
+print(json.dumps([payload, found[True], found[False]]))
+"""
+    connection = {
+        "conn_type": "retreaver",
+        "password": KEY,
+        "host": "http://127.0.0.1:1",
+        "extra": {"max_attempts": 1},
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(connection)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    payload, on_the_loop, in_threads = json.loads(done.stdout.strip().splitlines()[-1])
+    assert payload["status"] == "timeout"
+    assert {"aiohttp", "airflow_provider_retreaver.domain.call_volume"} <= set(in_threads)
+    ours = ("airflow_provider_retreaver", "aiohttp", "requests", "tenacity")
+    assert [name for name in on_the_loop if name.partition(".")[0] in ours] == []
 
 
 def test_every_parameter_survives_serialisation():

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.operations import Moment, Progress, VendorTime, Wait
 from airflow_provider_retreaver.domain.call_volume import CallVolume
 from airflow_provider_retreaver.resources.targets import list_targets
 from tests.domain.vendor import Vendor
@@ -155,6 +156,20 @@ def test_only_what_is_new_is_read(vendor):
     verdict, requests = look(vendor, condition, memory)
     assert (verdict.value, requests) == (969, 1)
     assert look(vendor, condition)[0].value == 969, "memory or not, the count is the same"
+
+
+def test_a_hundred_thousand_remembered_calls_hold_nobody_up():
+    """Others get a turn between every few thousand of them, and those that left the window are forgotten."""
+    now = datetime.now(UTC)
+    made = {str(number): (now - timedelta(hours=number % 20)).isoformat() for number in range(100_000)}
+    memory = {"calls": made, "newest": now.isoformat()}
+    question = volume(window="630m", at_least=1, filters={"status": "completed"}).question
+    progress, turns = Progress(question.ask(memory)), 0
+    while not progress.done:
+        turns += isinstance(progress.step, Wait)
+        progress.send(Moment(now, timedelta(0)) if isinstance(progress.step, VendorTime) else None)
+    assert progress.result["count"] == len(memory["calls"]) == 55_000
+    assert turns >= 20
 
 
 def test_a_failed_reading_changes_no_memory(vendor):
