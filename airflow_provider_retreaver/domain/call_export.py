@@ -44,7 +44,9 @@ MOST_READINGS = 3
 class Client(Protocol):
     """What an export needs of a client."""
 
-    settings: Settings
+    @property
+    def settings(self) -> Settings:
+        """The settings of the connection."""
 
     def run(self, work: Operation[T] | Procedure[T]) -> T:
         """Do one operation, or a procedure to its end."""
@@ -229,7 +231,7 @@ def export_calls(
 ) -> CallExport:
     """Export the calls of a window, oldest first ("Enumerate through all calls in a specific date/time range").
 
-    :param client: a blocking client, `RetreaverHook.get_conn()`.
+    :param client: of `RetreaverHook.reading()`.
     :param window: which calls.
     :param raw: deliver calls as the bytes that the vendor sent instead of dictionaries.
     :param progress: called after every page.

@@ -14,6 +14,7 @@ from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS, HIDDEN_FIELD
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
     from airflow_provider_retreaver.core.settings import Settings
+    from airflow_provider_retreaver.transport.background import BackgroundClient
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 
 T = TypeVar("T")
@@ -133,6 +134,13 @@ class RetreaverHook(BaseHook):
     def count(self, listing: Listing) -> int:
         """Return the number of rows of a listing in at most two requests."""
         return self.get_conn().count(listing)
+
+    def reading(self) -> BackgroundClient:
+        """Return a client for reading much, which fetches ahead on a thread of its own; use it in a `with` block."""
+        from airflow_provider_retreaver.transport.background import BackgroundClient
+        from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
+
+        return BackgroundClient(AsyncRetreaverClient(self.get_conn().settings))
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the active company; used by Airflow's Test button and `airflow connections test`."""

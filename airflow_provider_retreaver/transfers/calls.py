@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.call_export import Completeness
+    from airflow_provider_retreaver.domain.call_export import Client, Completeness
     from airflow_provider_retreaver.domain.call_window import CallWindow
-    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.transfers.file_parts import Parts, Shape
     from airflow_provider_retreaver.transfers.incremental import Cursor, Ledger
     from airflow_provider_retreaver.transfers.publication import Publication
@@ -130,12 +129,12 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.incremental import Ledger
         from airflow_provider_retreaver.transfers.publication import NOTHING_HALF, Publication
 
-        with self.connected() as hook:
+        with self.connected() as hook, hook.reading() as client:
             shape = self._shape()
             begun = self._plan(context)
             publication = Publication(self.destination, begun.key)
             publication.prepare()
-            plan = begun if begun.cursor is None else self._up_to_newest(hook, begun)
+            plan = begun if begun.cursor is None else self._up_to_newest(client, begun)
             if plan is None:
                 publication.clean()
                 self.log.info("No call was updated since the last export; nothing was written.")
@@ -145,7 +144,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
-                    manifest = self._written(hook, plan, shape, publication, ledger)
+                    manifest = self._written(client, plan, shape, publication, ledger)
                     publication.publish(manifest)
                     if ledger is not None and plan.cursor is not None and plan.newest is not None:
                         ledger.save()
@@ -213,12 +212,12 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         since = replace(window, start=window.start if known is None else known - overlap, end=None)
         return _Plan(_key(since, self._settings_told()), since, cursor, known)
 
-    def _up_to_newest(self, hook: RetreaverHook, plan: _Plan) -> _Plan | None:
+    def _up_to_newest(self, client: Client, plan: _Plan) -> _Plan | None:
         """Close the window of an incremental export; None when nothing was updated since the last one."""
         from airflow_provider_retreaver.domain.call_export import newest_update
         from airflow_provider_retreaver.transfers.incremental import NEXT
 
-        newest = newest_update(hook.get_conn(), plan.window)
+        newest = newest_update(client, plan.window)
         if newest is None or (plan.known is not None and newest <= plan.known):
             return None
         return replace(plan, window=replace(plan.window, end=newest + NEXT), newest=newest)
@@ -228,7 +227,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         return {"filters": filters, "version": self.version or None}
 
     def _written(
-        self, hook: RetreaverHook, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
+        self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
     ) -> dict[str, Any]:
         from airflow_provider_retreaver.core.errors import ListingIncomplete
         from airflow_provider_retreaver.domain.call_export import export_calls
@@ -236,7 +235,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 
         parts = Parts(publication, shape)
-        export = export_calls(hook.get_conn(), plan.window, raw=True, progress=ProgressLog())
+        export = export_calls(client, plan.window, raw=True, progress=ProgressLog())
         try:
             for page in export:
                 parts.add(page)

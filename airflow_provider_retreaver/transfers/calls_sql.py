@@ -101,8 +101,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 
-        with self.connected() as hook:
-            client = hook.get_conn()
+        with self.connected() as hook, hook.reading() as client:
             window = self._window(context)
             size = checks.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
             hide = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)

@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_retreaver.core.errors import StorageFailed
 from airflow_provider_retreaver.domain.call_spans import moment_of
+from airflow_provider_retreaver.operators.storage import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
+from airflow_provider_retreaver.transfers.publication import NOTHING_HALF
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Row
@@ -57,6 +60,11 @@ class Extent:
         self.created = _wider(self.created, [key.created_at for key in page.keys if key.created_at])
         self.updated = _wider(self.updated, [key.updated_at for key in page.keys if key.updated_at])
 
+    def include(self, other: Extent) -> None:
+        """Take in what another one spans."""
+        self.created = _widest(self.created, other.created)
+        self.updated = _widest(self.updated, other.updated)
+
     def told(self) -> dict[str, str | None]:
         """Return it as the manifest shows it."""
         created, updated = self.created or (None, None), self.updated or (None, None)
@@ -71,18 +79,18 @@ class Extent:
 def _wider(known: tuple[str, str] | None, texts: list[str]) -> tuple[str, str] | None:
     if not texts:
         return known
-    # Texts of one offset sort as times do; only the extremes of each offset are parsed.
-    extremes = {bound for texts_ in _by_offset(texts) for bound in (min(texts_), max(texts_))}
-    found = sorted(moment_of(text).astimezone(UTC).isoformat() for text in extremes)
-    least, greatest = found[0], found[-1]
-    return (least, greatest) if known is None else (min(known[0], least), max(known[1], greatest))
+    # Texts of one length and offset sort as times do, and nearly always a page has one only.
+    alike = len({(len(text), "Z" if text.endswith("Z") else text[-6:]) for text in texts}) == 1
+    found = sorted(
+        moment_of(text).astimezone(UTC).isoformat() for text in ((min(texts), max(texts)) if alike else set(texts))
+    )
+    return _widest(known, (found[0], found[-1]))
 
 
-def _by_offset(texts: list[str]) -> list[list[str]]:
-    kinds: dict[tuple[int, str], list[str]] = {}
-    for text in texts:
-        kinds.setdefault((len(text), text[-6:] if text[-6:-5] in "+-" else "Z"), []).append(text)
-    return list(kinds.values())
+def _widest(known: tuple[str, str] | None, found: tuple[str, str] | None) -> tuple[str, str] | None:
+    if known is None or found is None:
+        return known or found
+    return min(known[0], found[0]), max(known[1], found[1])
 
 
 class _Digested:
@@ -159,7 +167,6 @@ class Parts:
             self.discard()
             self.files, self.extent = [], Extent()
             self._publication.forget_drafts()
-        self.extent.add(page)
         for folder, places in self._divided(page):
             part = self._open(folder)
             calls = page if len(places) == len(page.keys) else _some(page, places)
@@ -200,6 +207,7 @@ class Parts:
             return
         part.close()
         self._part = None
+        self.extent.include(part.extent)
         digest = part.sink.hexdigest()
         name = f"{len(self.files):05}-{digest[:12]}{self._shape.ending}"
         path = self._publication.finished(part.draft, part.folder, name)
@@ -227,7 +235,7 @@ class Parts:
             # Libraries write an end when they are let go of; it must not reach the file, which may be what failed.
             part.sink.deaf = True
             part.writer.drop()
-            with suppress(OSError):
+            with suppress(StorageFailed), storage_errors("Letting go of a draft", NOTHING_HALF):
                 part.close()
 
 

@@ -94,8 +94,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
         from airflow_provider_retreaver.transport.downloads import Downloads
 
-        with self.connected() as hook:
-            client = hook.get_conn()
+        with self.connected() as hook, hook.reading() as client:
             window = self._window(context)
             at_once = checks.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
             missing_ok = flag(self.missing_ok, "missing_ok")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from airflow_provider_retreaver.core.operations import Operation, Procedure
@@ -23,13 +23,15 @@ class Ahead(Generic[T]):
     What is to be done next is asked for whenever there is room: also when an operation has just ended and nobody has
     taken its result yet, so that what its answer said can decide what is asked for next.
 
-    :param run: does one operation or procedure; called from several threads.
+    :param start: starts one operation or procedure; called from several threads, one at a time.
     :param following: names the next operation, None while (or since) there is nothing to do.
     :param most: operations at once.
     """
 
-    def __init__(self, run: Callable[[Work[T]], T], following: Callable[[], Work[T] | None], most: int) -> None:
-        self._run = run
+    def __init__(
+        self, start: Callable[[Work[T]], Future[T]], following: Callable[[], Work[T] | None], most: int
+    ) -> None:
+        self._start = start
         self._following = following
         self._most = most
         self._room = most + min(most, MOST_WAITING)
@@ -42,30 +44,32 @@ class Ahead(Generic[T]):
 
         :raises RetreaverError: the tree in `core.errors` says which.
         """
-        with ThreadPoolExecutor(self._most, thread_name_prefix="retreaver-ahead") as pool:
-            try:
-                self._fill(pool)
-                while self._queue:
-                    result = self._queue[0].result()
-                    with self._lock:
-                        self._queue.popleft()
-                    self._fill(pool)
-                    yield result
-                    self._fill(pool)
-            finally:
+        try:
+            self._fill()
+            while self._queue:
+                result = self._queue[0].result()
                 with self._lock:
-                    self._closed = True
-                for future in self._queue:
-                    future.cancel()
+                    self._queue.popleft()
+                self._fill()
+                yield result
+                self._fill()
+        finally:
+            with self._lock:
+                self._closed = True
+            for future in self._queue:
+                future.cancel()
 
-    def _fill(self, pool: ThreadPoolExecutor) -> None:
+    def _fill(self, _: object = None) -> None:
         added = []
         with self._lock:
-            while not self._closed and len(self._queue) < self._room:
+            while not self._closed and self._has_room():
                 operation = self._following()
                 if operation is None:
                     break
-                added.append(pool.submit(self._run, operation))
+                added.append(self._start(operation))
                 self._queue.append(added[-1])
         for future in added:
-            future.add_done_callback(lambda _: self._fill(pool))
+            future.add_done_callback(self._fill)
+
+    def _has_room(self) -> bool:
+        return len(self._queue) < self._room and sum(not future.done() for future in self._queue) < self._most

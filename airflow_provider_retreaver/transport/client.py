@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -30,7 +30,6 @@ from airflow_provider_retreaver.core.operations import (
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.transport.ahead import Ahead
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
 from airflow_provider_retreaver.transport.vendor_clock import clock_of
@@ -126,15 +125,6 @@ class RetreaverClient:
         """Yield the rows of a listing, each once, page by page as they are wanted."""
         for page in self.pages(listing):
             yield from page.rows
-
-    def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
-        """Do what is named as long as something is, `max_concurrency` at once, and yield the results in order.
-
-        :param following: names the next operation or procedure, None when there is nothing to do; it is asked again
-            whenever one has ended. Called from several threads, one at a time.
-        :raises RetreaverError: in the place of the result that failed.
-        """
-        return Ahead(self.run, following, self.settings.max_concurrency).results()
 
     def count(self, listing: Listing) -> int:
         """Return the number of rows of a listing in two requests at most, however long it is.

@@ -98,7 +98,7 @@ def test_parquet_has_typed_columns(calls, folder, version):
         assert first["campaign_id"] is not None or first["campaign_name"] is None
 
 
-def test_values_of_other_kinds_are_taken_over_or_named(calls, folder, requests_mock, account):
+def test_values_of_other_kinds_are_taken_over_or_named(folder, account):
     """A number that comes as a text fits its column; what fits no column is refused by call and column."""
     from pyarrow import parquet
 
@@ -113,15 +113,17 @@ def test_values_of_other_kinds_are_taken_over_or_named(calls, folder, requests_m
         "target_group": {},
         "tags": {"n": 5},
     }
-    log = requests_mock.get(f"{account.url}/api/v2/calls.json", json=[{"call": call}])
-    result = export(destination=folder, format="parquet", **WINDOW)
+    window = {"start": "2026-01-05T05:30:00Z", "end": "2026-01-05T06:20:00Z"}  # short: asked for page by page
+    account.fault("/calls.json", status=200, body=[{"call": call}], times=None)
+    result = export(destination=folder, format="parquet", **window)
     (file,) = manifest_of(result)["files"]
     row = parquet.read_table(f"{folder.removeprefix('file://')}/{file['path']}").to_pylist()[0]
     assert (row["caller_zip"], row["total_duration"], row["revenue"]) == ("94103", 61, Decimal("7.5"))
     assert (row["converted"], row["tags"], row["other"]) == (True, [("n", "5")], '{"novel":{"a":[1]}}')
-    requests_mock.get(log._url, json=[{"call": {**call, "total_duration": "a minute"}}])
+    account.clear_faults()
+    account.fault("/calls.json", status=200, body=[{"call": {**call, "total_duration": "a minute"}}], times=None)
     with pytest.raises(ProtocolError, match=r"u-1 has a total_duration .'a minute'. that is no integer"):
-        export(destination=f"{folder}/no", format="parquet", **WINDOW)
+        export(destination=f"{folder}/no", format="parquet", **window)
     assert tree(Path(f"{folder.removeprefix('file://')}/no")) == {}
 
 

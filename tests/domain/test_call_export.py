@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,13 +23,14 @@ WINDOW = CallWindow(START, END)
 
 def read(log: CallLog, window: CallWindow = WINDOW, *, raw: bool = False, **extra: Any) -> tuple[CallExport, list]:
     """Export a window; return the export and the rows after the last restart."""
-    export = export_calls(log.client(**extra), window, raw=raw)
     rows: list[Any] = []
-    for page in export:
-        if page.restart:
-            rows.clear()
-        assert len(page.rows) == len(page.keys)
-        rows += page.rows
+    with log.client(**extra) as client:
+        export = export_calls(client, window, raw=raw)
+        for page in export:
+            if page.restart:
+                rows.clear()
+            assert len(page.rows) == len(page.keys)
+            rows += page.rows
     return export, rows
 
 
@@ -74,18 +74,11 @@ def test_pages_are_asked_for_together():
     """The first pages of a long window are asked for before the first answer has told how many there are."""
     log = CallLog()
     log.add(30)
-    together = threading.Barrier(4, timeout=10)
-
-    def instead(number: int, _: dict[str, str], answer: Response) -> Response:
-        if number <= 4:
-            together.wait()
-        return answer
-
-    log.instead = instead
+    log.together = 4
     _, rows = read(log, per_page=10, max_concurrency=4)
     assert sorted(pages_asked(log)[:4]) == [1, 2, 3, 4]
     assert len(rows) == 30
-    assert log.most_at_once <= 4
+    assert log.most_at_once == 4
 
 
 def late_call(log: CallLog) -> object:
@@ -361,8 +354,9 @@ def test_progress_is_told():
     log = CallLog()
     log.add(30)
     told: list[ExportProgress] = []
-    for _ in export_calls(log.client(per_page=10), WINDOW, progress=told.append):
-        pass
+    with log.client(per_page=10) as client:
+        for _ in export_calls(client, WINDOW, progress=told.append):
+            pass
     assert told == [ExportProgress(10, 1, 3), ExportProgress(20, 2, 3), ExportProgress(30, 3, 3)]
 
 
@@ -370,7 +364,8 @@ def test_an_export_that_is_left_early_asks_no_more():
     """When its reader stops, no further page is asked for."""
     log = CallLog()
     log.add(100)
-    pages = iter(export_calls(log.client(per_page=5, max_concurrency=2), WINDOW))
-    next(pages)
-    pages.close()
+    with log.client(per_page=5, max_concurrency=2) as client:
+        pages = iter(export_calls(client, WINDOW))
+        next(pages)
+        pages.close()
     assert len(log.asked) < 12
