@@ -72,6 +72,10 @@ SCENARIOS = {
         ("--latency-ms", "50", "--max-concurrency", "4", "--fault-rate", "0.02", "--retry-after", "1"),
         ("bound_at_4", "ours", "threads"), 3,
     ),
+    "memory-small": Scenario(
+        "10,000 calls, 100 a page, no latency, 8 at once",
+        10_000, 100, 8, (), ("ours", "ours_csv", "ours_parquet"), 3,
+    ),
     "memory": Scenario(
         "1,000,000 calls, 100 a page, no latency, 8 at once",
         1_000_000, 100, 8, (), ("ours", "ours_csv", "ours_parquet"), 1,
@@ -94,12 +98,18 @@ class Runs:
     memory: list[float] = field(default_factory=list)
     empty_memory: list[float] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
-    asked: list[dict[str, int]] = field(default_factory=list)
+    asked: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def net(self) -> float:
         """Seconds beyond those of an empty window."""
         return statistics.median(self.seconds) - statistics.median(self.starts)
+
+    @property
+    def unasked(self) -> float:
+        """Seconds beyond those of an empty window and those that the server asked to wait."""
+        taken = [seconds - asked["waits"] for seconds, asked in zip(self.seconds, self.asked, strict=True)]
+        return statistics.median(taken) - statistics.median(self.starts)
 
 
 @contextmanager
@@ -196,9 +206,11 @@ def table(scenario: Scenario, results: dict[str, Runs]) -> str:
     for name, runs in results.items():
         asked = runs.asked[-1]
         memory = statistics.median(runs.memory)
-        wasted = (
-            f", {asked['refused']} refused, {asked['failed']} failed" if asked["refused"] + asked["failed"] else ""
-        )
+        wasted = ""
+        if asked["refused"] + asked["failed"]:
+            share = asked["refused"] / asked["requests"]
+            wasted = f", {asked['refused']} refused ({share:.1%}), {asked['failed']} failed"
+            wasted += f", asked to wait {asked['waits']:.1f} s, without those {runs.unasked / bound:.2f} x bound"
         lines.append(
             f"{name:<14} {statistics.median(runs.seconds):>8.2f} {statistics.median(runs.starts):>8.2f} "
             f"{runs.net:>8.2f} {runs.net / bound:>8.2f} {memory:>6.0f} "

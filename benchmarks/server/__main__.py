@@ -1,7 +1,8 @@
 """Serve pages of calls as fast as one process can: `python -m benchmarks.server --calls 100000`.
 
 Prints `listening on http://127.0.0.1:PORT`. `GET /__statistics__` tells what was asked since it was asked last:
-requests, refused ones, failed ones, connections, and the most requests at once.
+requests, refused ones, failed ones, connections, the most requests at once, and the seconds of which some refused
+request was asked to wait.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import random
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,6 +30,7 @@ class Statistics:
     failed: int = 0
     connections: int = 0
     most_at_once: int = 0
+    waits: float = 0.0
 
 
 class Book:
@@ -41,6 +44,7 @@ class Book:
         self.statistics = Statistics()
         self.under_way = 0
         self._pages = Pages(options.calls, options.per_page)
+        self._until = 0.0
         self._random = random.Random(options.seed)  # noqa: S311 - chooses which request fails
 
     def answer(self, target: str) -> bytes:
@@ -54,6 +58,7 @@ class Book:
         limit = self.options.max_concurrency
         if limit and self.under_way > limit:
             self.statistics.refused += 1
+            self._ask_to_wait()
             asked = f"Retry-After: {self.options.retry_after}\r\n" if self.options.retry_after else ""
             return _http(429, b'{"error":"slow down"}', asked)
         if self._random.random() < self.options.fault_rate:
@@ -61,6 +66,13 @@ class Book:
             return _http(self._random.choice((500, 503)), b'{"error":"maintenance"}')
         asked_for = parse_qs(query)
         return self._page(int(asked_for.get("page", ["1"])[-1]), "1970" in asked_for.get("created_at_start", [""])[0])
+
+    def _ask_to_wait(self) -> None:
+        """Count the seconds that this refusal asks for and no earlier one did."""
+        now = time.monotonic()
+        until = now + self.options.retry_after
+        self.statistics.waits += max(0.0, until - max(now, self._until))
+        self._until = max(self._until, until)
 
     def _page(self, number: int, nothing: bool) -> bytes:  # noqa: FBT001
         last = 1 if nothing else self._pages.last
