@@ -24,7 +24,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-scheduler test-suppression test-triggerer test-postgres test-postgres-airflow2 load-million lint types format build check-wheel bench bench-million clean
+.PHONY: help demo ui test test-airflow2 test-scheduler test-transfers test-suppression test-triggerer test-postgres test-postgres-airflow2 load-million lint types format build check-wheel bench bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
@@ -49,6 +49,9 @@ test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset wa
 
 test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
 	$(RUN) -m pytest tests/airflow/scheduler_run.py
+
+test-transfers: $(VENV)/.ready ## the example DAGs of exports under a real scheduler; EVERY=1d makes 365 tasks of the year (minutes)
+	EVERY=$(or $(EVERY),7d) $(RUN) -m pytest -s tests/airflow/transfers_run.py
 
 test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers in bad weather, killed twice (about five minutes)
 	$(RUN) -m pytest -s tests/airflow/suppression_run.py

@@ -1,8 +1,12 @@
 """Export the calls of a whole year, a week a task, as many tasks at once as the pool `retreaver` lets through.
 
 Start it by hand with the year wanted. Every week is a mapped task of its own: one that fails is retried alone, and
-one that is run again replaces its own files and nothing else. The pool holds them back on all machines together;
-create it first: `airflow pools set retreaver 4 "requests to Retreaver"`.
+one that is run again replaces its own files and nothing else. Of a year that is not over, the weeks that are over are
+exported.
+
+The pool holds the tasks back on all machines together. Create it first, under Admin → Pools or with
+`airflow pools set retreaver 4 "requests to Retreaver"`. While there is no such pool the tasks stay "scheduled", and
+only the scheduler's log says why; they go on by themselves once it is there.
 """
 
 from __future__ import annotations
@@ -17,12 +21,13 @@ from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectSto
 
 @task
 def weeks(params: dict) -> list[dict[str, str]]:
-    """Divide the year: a start and an end for every mapped task."""
+    """Divide what is over of the year: a start and an end for every mapped task."""
     from airflow_provider_retreaver.domain.windows import split_window
 
     year = int(params["year"])
     start = pendulum.datetime(year, 1, 1, tz="America/New_York")
-    return split_window(start, start.add(years=1), params["every"])
+    parts = split_window(start, start.add(years=1), params["every"])
+    return [part for part in parts if pendulum.parse(part["end"]) <= pendulum.now()]
 
 
 with DAG(
@@ -41,4 +46,5 @@ with DAG(
         format="jsonl",
         compression="gzip",
         pool="retreaver",
+        map_index_template="{{ task.start[:10] }}",
     ).expand_kwargs(weeks())

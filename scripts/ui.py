@@ -31,6 +31,7 @@ def main() -> int:
             stage.migrate()
             sandbox = stack.enter_context(stage.sandbox())
             make_connection(stage, sandbox)
+            make_pool(stage)
             port = free_port(USUAL_PORT)
             log = stage.logs / "airflow.log"
             output = stack.enter_context(log.open("w", encoding="utf-8"))
@@ -77,6 +78,12 @@ def make_connection(stage: Stage, sandbox: str) -> None:
     path.write_text(json.dumps({"retreaver_default": connection_fields(sandbox)}), encoding="utf-8")
     command = [sys.executable, "-m", "airflow", "connections", "import", "--overwrite", str(path)]
     stage.call(command, "connection", timeout=60)
+
+
+def make_pool(stage: Stage) -> None:
+    """Make the pool that the backfill of a year asks for; without it its tasks would never start."""
+    command = [sys.executable, "-m", "airflow", "pools", "set", "retreaver", "2", "requests to Retreaver"]
+    stage.call(command, "pool", timeout=60)
 
 
 def wait_until_healthy(airflow: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -111,13 +111,13 @@ def state(home: Path) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def wait_for(happened: Callable[[], bool], what: str, home: Path) -> None:
-    """Wait until something has happened; fail with the ends of all logs when it does not."""
-    until = time.monotonic() + PATIENCE
+def wait_for(happened: Callable[[], bool], what: str, home: Path, patience: float = PATIENCE) -> None:
+    """Wait until something has happened; fail with the ends of all logs when it does not in `patience` seconds."""
+    until = time.monotonic() + patience
     while not happened():
         if time.monotonic() > until:
             tails = [f"{path}:\n{path.read_text('utf-8', 'replace')[-2000:]}" for path in home.rglob("*.log")]
-            raise AssertionError("\n".join([f"{what} did not come in {PATIENCE:.0f} s", *tails]))
+            raise AssertionError("\n".join([f"{what} did not come in {patience:.0f} s", *tails]))
         time.sleep(0.1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import runpy
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -68,3 +69,19 @@ def test_a_year_by_mapped_tasks(airflow_lab, account, tmp_path):
     assert sorted(json.loads(line)["uuid"] for line in lines) == sorted(uuids)
     assert all(run.xcoms[name]["return_value"]["complete"] for name in mapped)
     assert KEY not in run.output
+
+
+def test_a_year_that_is_not_over():
+    """The parts of this year that are over are exported, of the next one none, of a past one all."""
+    from datetime import UTC, datetime, timedelta
+
+    names = runpy.run_path(str(EXAMPLES / "retreaver_calls_backfill_year.py"))
+    divide = names["weeks"].function
+    # A day and a half ago, so that a day of its year is over in New York.
+    now = datetime.now(UTC)
+    year = (now - timedelta(hours=36)).year
+    parts = divide({"year": year, "every": "1d"})
+    assert parts[0]["start"].startswith(f"{year}-01-01T00:00:00")
+    assert now - timedelta(hours=36) < datetime.fromisoformat(parts[-1]["end"]) <= datetime.now(UTC)
+    assert divide({"year": year + 2, "every": "1d"}) == []
+    assert len(divide({"year": 2025, "every": "7d"})) == 53
