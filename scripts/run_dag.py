@@ -10,6 +10,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 AIRFLOW_2 = "2."
@@ -37,8 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def find_dag(dag_id: str | None) -> Any:
     """Load the dags folder and return the DAG asked for; a broken file or a wrong name ends the program."""
-    module = "airflow.models.dagbag" if is_airflow_2() else "airflow.dag_processing.dagbag"
-    bag = import_module(module).DagBag()
+    # Airflow 3.2 moved it.
+    moved = find_spec("airflow.dag_processing.dagbag") is not None
+    bag = import_module("airflow.dag_processing.dagbag" if moved else "airflow.models.dagbag").DagBag()
     if bag.import_errors:
         sys.exit("\n".join(f"{path} cannot be imported:\n{error}" for path, error in bag.import_errors.items()))
     if dag_id is None and len(bag.dags) == 1:

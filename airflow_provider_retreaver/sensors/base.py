@@ -50,9 +50,11 @@ class RetreaverSensor(BaseSensorOperator):
         default is Airflow's setting `[operators] default_deferrable`. `mode` then means nothing.
     :param failure_budget: for how long failures in a row (5xx, 429, no answer) are put up with, a timedelta or
         seconds; None until `timeout`. A refused key or a missing object ends the wait at once.
+    :param state_path: folder on object storage for what a rescheduled sensor keeps between two looks, where Airflow
+        has no task state store (before 3.3); the other modes keep it in memory.
     """
 
-    template_fields: tuple[str, ...] = ("retreaver_conn_id",)
+    template_fields: tuple[str, ...] = ("retreaver_conn_id", "state_path")
     ui_color = "#e8f4ea"
     kind: ClassVar[str]
 
@@ -64,12 +66,14 @@ class RetreaverSensor(BaseSensorOperator):
         retreaver_conn_id: str = "retreaver_default",
         deferrable: bool = DEFERRABLE,
         failure_budget: timedelta | float | None = FAILURE_BUDGET,
+        state_path: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.retreaver_conn_id = retreaver_conn_id
         self.deferrable = deferrable
         self.failure_budget = failure_budget
+        self.state_path = state_path
 
     def condition(self) -> Condition:
         """Return what is waited for.
@@ -95,7 +99,7 @@ class RetreaverSensor(BaseSensorOperator):
             notes = self._notes
             if notes is None or not notes.about(condition.question):
                 lasting = self.reschedule and not self.deferrable
-                notes = self._notes = Notes(context, condition.question, lasting=lasting)
+                notes = self._notes = Notes(context, condition.question, lasting=lasting, state_path=self.state_path)
             budget = FailureBudget(self._budget(), notes.failing_since)
             try:
                 with RetreaverHook(self.retreaver_conn_id) as hook:

@@ -22,21 +22,24 @@ class Notes:
     """The question's memory, and since when looks have failed.
 
     In poke mode they live as long as the sensor's process. A rescheduled sensor is a new process for every look: its
-    notes are kept in Airflow's task state store (3.3 and later). On older Airflows it starts afresh with every look,
-    which reads the whole window where the vendor cannot filter, and leaves `failure_budget` to `timeout`.
+    notes are kept in Airflow's task state store (3.3 and later), or in a file below `state_path`. With neither it
+    starts afresh with every look, which reads the whole window where the vendor cannot filter, and leaves
+    `failure_budget` to `timeout`.
 
     :param context: the task's context.
-    :param question: notes that belong to another question are not used.
+    :param question: notes that belong to another question, or to another attempt, are not used.
     :param lasting: keep them beyond this process.
+    :param state_path: folder on object storage, None for Airflow's own store.
     """
 
-    def __init__(self, context: Context, question: Question, *, lasting: bool) -> None:
+    def __init__(self, context: Context, question: Question, *, lasting: bool, state_path: str | None = None) -> None:
         self._question = repr(question)
-        self._store = RunMemory(context, "sensor") if lasting else None
+        self._owner = {"asked": self._question, "attempt": getattr(context.get("ti"), "try_number", None)}
+        self._store = RunMemory(context, "sensor", state_path) if lasting else None
         self.memory: Memory = {}
         self.failing_since: datetime | None = None
         kept: dict[str, Any] = (self._store.load() if self._store else None) or {}
-        if kept.get("question") == {"asked": self._question}:
+        if kept.get("question") == self._owner:
             self.memory = kept["memory"]
             since = kept["weather"].get("failing_since")
             self.failing_since = None if since is None else datetime.fromisoformat(since)
@@ -64,6 +67,4 @@ class Notes:
             return
         memory = self.memory if len(self.memory.get("calls") or ()) <= MOST_CALLS else {}
         since = None if self.failing_since is None else self.failing_since.isoformat()
-        self._store.save(
-            {"question": {"asked": self._question}, "memory": memory, "weather": {"failing_since": since}}
-        )
+        self._store.save({"question": self._owner, "memory": memory, "weather": {"failing_since": since}})

@@ -123,6 +123,7 @@ class TaskInstance:
     run_id: str = "scheduled__2026-11-20T05:00:00+00:00"
     task_id: str = "reset"
     map_index: int = -1
+    try_number: int = 1
     pushed: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:

@@ -24,7 +24,7 @@ from airflow_provider_retreaver.sensors.base import ConditionCannotComeTrue, Ret
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
-from tests.airflow.account import StateStore, context_of
+from tests.airflow.account import StateStore, TaskInstance, context_of
 from tests.airflow.virtual import first_event
 
 pytestmark = pytest.mark.airflow
@@ -119,7 +119,7 @@ def test_every_sensor_is_here():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_parameter_is_a_template(kind):
     """All that a DAG author would template is a template field, the connection included."""
-    assert set(SENSORS[kind].template_fields) == {*own_parameters(SENSORS[kind]), "retreaver_conn_id"}
+    assert set(SENSORS[kind].template_fields) == {*own_parameters(SENSORS[kind]), "retreaver_conn_id", "state_path"}
 
 
 OPTIONS = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, values in VALUES.items() for name in values]
@@ -370,3 +370,45 @@ def test_rescheduled_sensors_know_since_when_it_rains(account):
         poke(0.0001)
     assert not poke(3600)
     assert not poke(3600)
+
+
+def test_a_new_attempt_counts_bad_weather_afresh(account):
+    """What an attempt that ended in the rain kept does not shorten the patience of the next one."""
+    store = StateStore()
+    account.fault(".*", method="GET", status=503, times=None)
+
+    def poke(attempt, budget):
+        sensor = RetreaverCapFilledSensor(task_id="wait", target_id=1, mode="reschedule", failure_budget=budget)
+        return sensor.poke(context_of(task_state_store=store, ti=TaskInstance(try_number=attempt)))
+
+    assert not poke(1, 3600)
+    assert not poke(2, 0.0001)
+    with pytest.raises(errors.Unavailable, match="failure_budget"):
+        poke(2, 0.0001)
+
+
+def test_rescheduled_sensors_remember_in_a_folder(account, tmp_path):
+    """Where Airflow has no store, `state_path` does the same: only new calls are read, and bad weather is counted."""
+    spread = {"created_at_start": "2026-11-20T00:00:00Z", "created_at_end": "2026-11-20T12:00:00Z"}
+    control(account, "POST", "clock", {"now": "2026-11-20T13:00:00Z"})
+    control(account, "POST", "calls", {"count": 450, "fields": {"status": "completed", **spread}})
+
+    def poke(task_id="wait", budget=3600.0):
+        sensor = RetreaverCallVolumeSensor(
+            task_id=task_id,
+            start="2026-11-20T00:00:00Z",
+            at_least=1_000,
+            filters={"status": "completed"},
+            mode="reschedule",
+            failure_budget=budget,
+            state_path=f"file://{tmp_path}",
+        )
+        before = len(account.sent())
+        assert not sensor.poke(context_of(ti=TaskInstance(task_id=task_id)))
+        return len(account.sent()) - before
+
+    assert [poke(), poke(), poke("another")] == [5, 1, 5]
+    account.fault(".*", method="GET", status=503, times=None)
+    poke()
+    with pytest.raises(errors.Unavailable, match="failure_budget"):
+        poke(budget=0.0001)
