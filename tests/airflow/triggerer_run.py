@@ -17,7 +17,10 @@ from pathlib import Path
 from tests.airflow.account import KEY, Account
 from tests.airflow.scheduler_run import ask, component_of, prepared, wait_for
 
-AIRFLOW_2 = version("apache-airflow").startswith("2.")
+LINE = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
+AIRFLOW_2 = LINE < (3,)
+# Since 3.3 Airflow keeps what sensors and watchers know over restarts and between processes.
+REMEMBERS = LINE >= (3, 3)
 
 WAITS = """
 from datetime import datetime, timedelta

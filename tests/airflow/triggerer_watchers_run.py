@@ -9,14 +9,10 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 
 from tests.airflow.account import Account
 from tests.airflow.scheduler_run import ask, component_of, wait_for
-from tests.airflow.triggerer_run import COMPONENTS, QUIET, environment, no_file_holds_the_key
-
-# Airflow keeps what was announced with the asset since 3.3; before, each start of a triggerer begins anew.
-REMEMBERS = tuple(int(part) for part in version("apache-airflow").split(".")[:2]) >= (3, 3)
+from tests.airflow.triggerer_run import COMPONENTS, QUIET, REMEMBERS, environment, no_file_holds_the_key
 
 EXPORTS = """
 from datetime import datetime
@@ -173,7 +169,7 @@ def test_new_calls_are_exported(airflow_lab, running_sandbox):
 
 
 def test_call_volume_is_announced_at_its_edge(airflow_lab, running_sandbox):
-    """Crossing the line starts one run, staying none, crossing again another; a restart adds none, and misses none."""
+    """Crossing the line starts one run, staying none, crossing again another; a restart adds and misses none."""
     account = Account(running_sandbox)
     account.reset()
     with Watching(airflow_lab, "volume", VOLUME, account) as watching:
