@@ -235,6 +235,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 
         parts = Parts(publication, shape)
+        window = plan.window.told()
+        self.log.info("Exporting calls by %s, from %s to %s", window["by"], window["start"], window["end"] or "now")
         export = export_calls(client, plan.window, raw=True, progress=ProgressLog())
         try:
             for page in export:
@@ -278,13 +280,14 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     def _told(self, manifest: Mapping[str, Any], path: str) -> dict[str, Any]:
         restated = manifest["restated"] and {k: v for k, v in manifest["restated"].items() if k != "changes"}
         self.log.info(
-            "Wrote %d calls into %d files (%d bytes) of %s; %s",
+            "Wrote %d calls, files: %d, bytes: %d; %s",
             manifest["calls"],
             len(manifest["files"]),
             manifest["bytes"],
-            path,
             "complete" if manifest["complete"] else f"not proved complete: {manifest['reason']}",
         )
+        # A path is long: apart, it pushes nothing out of sight.
+        self.log.info("Manifest: %s", path)
         if restated and restated["calls"]:
             self.log.info(
                 "%(calls)d calls were restated: revenue %(revenue_change)s, payout %(payout_change)s", restated

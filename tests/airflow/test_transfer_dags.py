@@ -53,7 +53,7 @@ def test_the_nightly_load(airflow_lab, account, tmp_path):
 
 
 def test_a_year_by_mapped_tasks(airflow_lab, account, tmp_path):
-    """Every call of the year is in exactly one task's file, each part in a mapped task of its own."""
+    """Every call of the year is in exactly one task's file, each part in a mapped task that tells of it."""
     uuids = add_calls(account, 500, "2025-01-01T06:00:00Z", "2025-12-31T23:00:00Z")
     folder = tmp_path / "exports"
     run = airflow_lab.run_dag(
@@ -67,7 +67,11 @@ def test_a_year_by_mapped_tasks(airflow_lab, account, tmp_path):
     assert mapped == {f"export_week[{index}]": "success" for index in range(4)}
     lines = [line for file in folder.rglob("*.jsonl.gz") for line in gzip.decompress(file.read_bytes()).splitlines()]
     assert sorted(json.loads(line)["uuid"] for line in lines) == sorted(uuids)
-    assert all(run.xcoms[name]["return_value"]["complete"] for name in mapped)
+    results = [run.xcoms[name]["return_value"] for name in mapped]
+    assert all(result["complete"] for result in results)
+    assert "Exporting calls by created_at, from 2025-01-01T05:00:00+00:00 to 2025-05-01T04:00:00+00:00" in run.output
+    assert f"Wrote {results[0]['calls']} calls, files: 1, bytes: {results[0]['bytes']}; complete" in run.output
+    assert f"Manifest: {results[0]['manifest']}" in run.output
     assert KEY not in run.output
 
 
