@@ -1,6 +1,7 @@
 """The SQL that puts calls into a table, for each kind of database: texts only, nothing is executed here.
 
-Everywhere the newest `updated_at` wins, and a call that comes again as it is leaves the table as it is.
+Everywhere the newest `updated_at` wins, of two versions of one time the one that was read later; and a call that comes
+again as it is leaves the table as it is.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ class Dialect:
     :param key_type: of the key, where a text cannot be one.
     :param stored: what is handed to the driver for a value that is neither None nor a text.
     :param differs: compares two values, one of which may be NULL.
+    :param comparable: follows a column of JSON that is compared, where not every kind of JSON can be.
+    :param options: end the statement that creates a table.
+    :param session: statements that a connection begins with.
     """
 
     name: str
@@ -38,6 +42,9 @@ class Dialect:
     key_type: str
     stored: Callable[[Any], Any]
     differs: str = "IS DISTINCT FROM"
+    comparable: str = ""
+    options: str = ""
+    session: tuple[str, ...] = ()
 
     def named(self, name: str) -> str:
         """Return a name of a table (`calls`, `schema.calls`) or column as it stands in a statement."""
@@ -63,7 +70,7 @@ class Dialect:
             + (f"{self.key_type} NOT NULL PRIMARY KEY" if column.name == columns.key else self.types[column.kind])
             for column in columns.columns
         ]
-        return f"CREATE TABLE IF NOT EXISTS {self.named(table)} ({', '.join(parts)})"
+        return f"CREATE TABLE IF NOT EXISTS {self.named(table)} ({', '.join(parts)}){self.options}"
 
     def insert(self, table: str, columns: Columns, placeholder: str) -> str:
         """Return the statement that inserts one row."""
@@ -75,18 +82,21 @@ class Dialect:
         return f"SELECT * FROM {self.named(table)} WHERE 1 = 0"
 
     def on_conflict(self, table: str, columns: Columns) -> str:
-        """Return what follows an insert on PostgreSQL and SQLite: the newer version replaces the older one.
+        """Return what follows an insert on PostgreSQL and SQLite: a version gives way to one that is as new or newer.
 
-        A row that is there as it is is not written again. JSON is not compared, since not every kind of it can be: it
-        does not differ where nothing else does, unless the mapping was changed.
+        A row that is there as it is is not written again.
         """
         others = [name for name in columns.names if name != columns.key]
         changes = ", ".join(f"{self.named(name)} = excluded.{self.named(name)}" for name in others)
         # The last part of `schema.calls`: what the statement calls the row that is there.
         row, version = self.named(table.rpartition(".")[2]), self.named(columns.version)
         there = f"{row}.{version}"
-        plain = [self.named(one.name) for one in columns.columns if one.kind != "json" and one.name != columns.key]
-        changed = " OR ".join(f"excluded.{name} {self.differs} {row}.{name}" for name in plain)
+        changed = " OR ".join(
+            f"excluded.{name} {self.differs} {row}.{name}"
+            for one in columns.columns
+            if one.name != columns.key
+            for name in [self.named(one.name) + (self.comparable if one.kind == "json" else "")]
+        )
         return (
             f"ON CONFLICT ({self.named(columns.key)}) DO UPDATE SET {changes} "
             f"WHERE ({there} IS NULL OR excluded.{version} >= {there}) AND ({changed})"
@@ -159,6 +169,7 @@ POSTGRESQL = Dialect(
     },
     "TEXT",
     _as_it_is,
+    comparable="::text",
 )
 SQLITE = Dialect(
     "sqlite",
@@ -179,15 +190,22 @@ MYSQL = Dialect(
     "mysql",
     "`",
     {
-        "text": "TEXT",
+        "text": "LONGTEXT",
         "integer": "BIGINT",
-        "decimal": "DECIMAL(18, 4)",
+        "decimal": "DECIMAL(30, 10)",
         "boolean": "BOOLEAN",
         "timestamp": "DATETIME(6)",
         "json": "JSON",
     },
     "VARCHAR(64)",
     _without_zone,
+    options=" DEFAULT CHARACTER SET utf8mb4",
+    session=(
+        # A value that does not fit is refused, not bent; times are UTC in columns that know a zone as well.
+        "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'",
+        # Without locks on gaps, tasks that insert side by side do not block each other.
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    ),
 )
 _NAMED = {"postgresql": POSTGRESQL, "postgres": POSTGRESQL, "sqlite": SQLITE, "mysql": MYSQL, "mariadb": MYSQL}
 

@@ -82,6 +82,7 @@ class CallTable:
             try:
                 cursor.execute(self._dialect.nothing(self._table))
                 found: list[str] | None = [str(described[0]) for described in cursor.description]
+                cursor.fetchall()  # one of MySQL's drivers does nothing more while an answer is not read
             except self._errors as error:
                 found, said = None, said_by(error)
         self._connection.rollback()
@@ -112,7 +113,7 @@ class CallTable:
             schema, _, table = self._table.rpartition(".")
             with closing(self._connection.cursor()) as cursor:
                 cursor.execute(MYSQL_UNIQUE, (schema or None, table, self._columns.key.lower()))
-                said = "" if cursor.fetchone()[0] else "no unique key"
+                said = "" if cursor.fetchall()[0][0] else "no unique key"
         if said:
             raise InvalidArgument(
                 f"Table {self._table} does not take calls by {self._columns.key} ({said}); make {self._columns.key} "
@@ -136,9 +137,10 @@ class CallTable:
         newest: dict[Any, Values] = {}
         for row in rows:
             there = newest.get(row[self._key])
-            if there is None or _newer(row[self._version], there[self._version]):
+            if there is None or not _newer(there[self._version], row[self._version]):
                 newest[row[self._key]] = row
-        return list(newest.values())
+        # In one order everywhere: tasks that write the same calls at once wait for each other, and not in a circle.
+        return sorted(newest.values(), key=lambda row: str(row[self._key]))
 
     def _attempt(self, batch: list[Values], *, commit: bool) -> Failure | int | None:
         failure = changed = None
@@ -216,8 +218,8 @@ class CallTable:
         insert = self._dialect.insert(self._table, self._columns, self._placeholder)
         cursor.executemany(f"{insert} {self._dialect.on_duplicate(self._columns)}", self._stored(batch))
 
-    def _replaced(self, cursor: Any, batch: list[Values]) -> int:
-        """Anywhere else: look which versions are there, delete the older ones, insert."""
+    def _replaced(self, cursor: Any, batch: list[Values]) -> int | None:
+        """Anywhere else: look which versions are there, delete those that are no newer, insert."""
         there = dict(self._versions(cursor, [row[self._key] for row in batch]))
         older = [
             row
@@ -232,7 +234,9 @@ class CallTable:
             cursor.executemany(
                 self._dialect.insert(self._table, self._columns, self._placeholder), self._stored(older)
             )
-        return len(older)
+        # Whether a row of the same time differed is not known.
+        same = any(row[self._key] in there and there[row[self._key]] == row[self._version] for row in older)
+        return None if same else len(older)
 
     def _versions(self, cursor: Any, keys: list[Any]) -> Iterator[tuple[Any, Any]]:
         names = self._dialect.list_of([self._columns.key, self._columns.version])
@@ -259,10 +263,21 @@ def _moment(value: Any) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
+def _begin(connection: Any, statements: Sequence[str]) -> None:
+    # One of MySQL's drivers speaks Latin-1 unless it is told otherwise.
+    if hasattr(connection, "set_character_set"):
+        connection.set_character_set("utf8mb4")
+    with closing(connection.cursor()) as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
 @contextmanager
 def calls_table(
     connection: Any, table: str, columns: Columns, dialect: Dialect, placeholder: str
 ) -> Iterator[CallTable]:
     """Provide a table whose connection is closed at the end; what was not committed is not there."""
     with closing(connection):
+        if dialect.session:
+            _begin(connection, dialect.session)
         yield CallTable(connection, table, columns, dialect, placeholder)

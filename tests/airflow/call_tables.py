@@ -18,6 +18,19 @@ MAPPING = {
     "converted": "converted",
     "tags": "tags",
 }
+# A load that tells of every batch, for those who kill it; run as a program.
+KILLED = """
+import sys
+from tests.airflow.call_tables import to_sql
+from airflow_provider_retreaver.transfers.call_table import CallTable
+write = CallTable.write
+def told(self, rows):
+    done = write(self, rows)
+    print("WRITTEN", flush=True)
+    return done
+CallTable.write = told
+to_sql(batch_size=50)
+"""
 
 
 def add_calls(account: Account, count: int = 1, **fields: Any) -> list[str]:

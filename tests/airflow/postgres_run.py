@@ -15,7 +15,7 @@ from itertools import islice
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
-from tests.airflow.call_tables import END, MAPPING, START, add_calls, change_call, to_sql
+from tests.airflow.call_tables import END, KILLED, MAPPING, START, add_calls, change_call, to_sql
 from tests.airflow.postgres import private_cluster
 
 pytestmark = pytest.mark.airflow
@@ -84,6 +84,19 @@ def test_the_newest_version_wins(account, warehouse):
     warehouse.query(f"UPDATE calls SET changed = '2099-01-01Z', revenue = 1 WHERE id = '{two}'")
     assert to_sql(mapping=MAPPING)["changed"] == 1
     assert dict(warehouse.query("SELECT id, revenue FROM calls")) == {one: "99.5", two: "1"}
+
+
+@pytest.mark.parametrize("kind", ["JSONB", "JSON", "TEXT"])
+def test_of_two_versions_of_one_time_the_later_read_one_wins(account, warehouse, kind):
+    """A change that only JSON shows, with the same `updated_at`, is written, whatever kind of JSON it is."""
+    one, two = add_calls(account, 2, tags={"source": "tv"}, updated_at="2026-01-05T20:00:00Z")
+    warehouse.query(f"CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, tags {kind})")
+    mapping = {"id": "uuid", "changed": "updated_at", "tags": "tags"}
+    to_sql(mapping=mapping)
+    change_call(account, one, tags={"source": "radio"}, updated_at="2026-01-05T20:00:00Z")
+    assert [to_sql(mapping=mapping)["changed"] for _ in range(2)] == [1, 0]
+    found = {uuid: json.loads(tags) for uuid, tags in warehouse.query("SELECT id, tags FROM calls")}
+    assert found == {one: {"source": "radio"}, two: {"source": "tv"}}
 
 
 @pytest.mark.parametrize(
@@ -159,20 +172,6 @@ def test_tasks_that_run_at_once_do_not_hurt_each_other(account, warehouse, proje
     ]
     assert [task.wait(60) for task in tasks] == [0, 0, 0]
     assert warehouse.query("SELECT count(*), count(DISTINCT call_id) FROM calls") == [["900", "900"]]
-
-
-KILLED = """
-import sys
-from tests.airflow.call_tables import to_sql
-from airflow_provider_retreaver.transfers.call_table import CallTable
-write = CallTable.write
-def told(self, rows):
-    done = write(self, rows)
-    print("WRITTEN", flush=True)
-    return done
-CallTable.write = told
-to_sql(batch_size=50)
-"""
 
 
 def test_killed_at_any_moment_and_retried(account, warehouse, project):

@@ -106,6 +106,16 @@ def test_the_newest_version_wins(account, warehouse):
     assert result["changed"] == 1
 
 
+def test_of_two_versions_of_one_time_the_later_read_one_wins(account, warehouse):
+    """A change that only JSON shows, with the same `updated_at`, is written once and counted."""
+    [one, _] = add_calls(account, 2, tags={"source": "tv"}, updated_at="2026-01-05T20:00:00Z")
+    to_sql(mapping=MAPPING)
+    change_call(account, one, tags={"source": "radio"}, updated_at="2026-01-05T20:00:00Z")
+    assert [to_sql(mapping=MAPPING)["changed"] for _ in range(2)] == [1, 0]
+    [row] = warehouse.rows("SELECT tags FROM calls WHERE id = ?", one)
+    assert json.loads(row["tags"]) == {"source": "radio"}
+
+
 def test_calls_by_the_time_of_their_update(account, warehouse):
     """`by="updated_at"` finds a call of long ago that was changed in the window; `lookback` widens it."""
     [uuid] = add_calls(account)

@@ -184,7 +184,8 @@ def test_statements_for_postgresql():
 def test_mysql_tables_have_a_key_of_limited_length():
     """A text without a length cannot be a key in MySQL."""
     assert dialect_of("mysql").create_table("calls", mapped(NEEDED)) == (
-        "CREATE TABLE IF NOT EXISTS `calls` (`id` VARCHAR(64) NOT NULL PRIMARY KEY, `changed` DATETIME(6))"
+        "CREATE TABLE IF NOT EXISTS `calls` (`id` VARCHAR(64) NOT NULL PRIMARY KEY, `changed` DATETIME(6)) "
+        "DEFAULT CHARACTER SET utf8mb4"
     )
 
 
