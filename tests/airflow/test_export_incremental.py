@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from tests.airflow.account import Account
 from tests.airflow.exports import END, START, Calls, export, manifest_of, rows_of, tree
+from tests.airflow.killed_exports import Killer
 
 pytestmark = pytest.mark.airflow
 SINCE = {"start": START, "by": "updated_at", "incremental": True}
@@ -109,47 +108,14 @@ def test_the_state_can_live_elsewhere(calls, folder, tmp_path):
         export(destination=folder, state_path=state, **SINCE)
 
 
-class Killer:
-    """Runs attempts of an export in processes that can be killed at any event."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        command = [sys.executable, "-W", "ignore", "-m", "tests.airflow.killed_exports"]
-        self._process = subprocess.Popen(
-            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._log = tmp_path
-
-    def attempt(self, folder: Path, kill_at: int = 0, **parameters: object) -> dict[str, int]:
-        """Run one attempt; return its status and number of events."""
-        order = {
-            "folder": str(folder),
-            "kill_at": kill_at,
-            "parameters": {"destination": f"file://{folder}", **parameters},
-        }
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        while True:
-            line = self._process.stdout.readline()
-            assert line, "the program of the attempts ended"
-            if line.startswith('{"status"'):
-                told: dict[str, int] = json.loads(line)
-                return told
-
-    def close(self) -> None:
-        """End the program."""
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
-
-
 @pytest.fixture(scope="module")
-def killer(tmp_path_factory):
+def killer():
     """Give the program that runs attempts; it begins when it is first asked."""
     started: list[Killer] = []
 
     def get() -> Killer:
         if not started:
-            started.append(Killer(tmp_path_factory.mktemp("killer")))
+            started.append(Killer())
         return started[0]
 
     yield get
