@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,13 @@ def tree(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def events_of(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the `extra` of every event of an asset by the asset's URI; 2.11 calls the tables otherwise."""
+    with closing(sqlite3.connect(path)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        kind = "asset" if "asset_event" in tables else "dataset"
+        rows = database.execute(f"SELECT uri, e.extra FROM {kind}_event e JOIN {kind} a ON a.id = e.{kind}_id")
+        # Airflow 3 notes where an event came from.
+        return {uri: {k: v for k, v in json.loads(extra).items() if k != "from_rest_api"} for uri, extra in rows}

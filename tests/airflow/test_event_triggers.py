@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_provider_retreaver.assets import asset_uri, retreaver_asset, sanitize_uri, tell_outlets
+from airflow_provider_retreaver.assets import asset_uri, retreaver_asset, sanitize_uri
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.triggers.calls import RetreaverCallVolumeEventTrigger, RetreaverNewCallsEventTrigger
 from airflow_provider_retreaver.triggers.caps import RetreaverCapFilledEventTrigger
-from tests.airflow.account import Account
 from tests.airflow.virtual import in_virtual_time
 
 pytestmark = pytest.mark.airflow
@@ -360,52 +359,3 @@ def test_other_uris_are_refused(uri):
     """A URI that names no resource, or holds a key, is refused."""
     with pytest.raises(InvalidArgument):
         sanitize_uri(urlsplit(uri))
-
-
-def test_outlets_are_told():
-    """Outlets that are Retreaver's get the extra, others do not; without events nothing happens."""
-
-    class Event:
-        extra: dict = {}  # noqa: RUF012
-
-    ours, other = retreaver_asset(1, "targets"), type("Other", (), {"uri": "s3://bucket/x"})()
-    events = {ours: Event(), other: Event()}
-    tell_outlets({"outlet_events": events}, [ours, other], {"caps_reset": 2})
-    assert (events[ours].extra, events[other].extra) == ({"caps_reset": 2}, {})
-    tell_outlets({}, [ours], {"caps_reset": 2})
-
-
-RESETS = """
-from datetime import datetime
-
-from airflow.providers.common.compat.sdk import DAG
-
-from airflow_provider_retreaver.assets import retreaver_asset
-from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
-
-with DAG("resets", schedule=None, start_date=datetime(2026, 1, 1)):
-    RetreaverResetCapOperator(task_id="reset", target_ids=[1], outlets=[retreaver_asset(1, "targets")])
-"""
-
-
-def test_resets_emit_events(airflow_lab, running_sandbox):
-    """A reset with an outlet leaves an asset event behind that says how many caps of whom were reset."""
-    import sqlite3
-    from contextlib import closing
-
-    account = Account(running_sandbox)
-    account.reset()
-    account.target(filled=10)
-    home = airflow_lab.new_home()
-    airflow_lab.environment(home, {})
-    (home / "dags" / "the_dag.py").write_text(RESETS, encoding="utf-8")
-    noted = airflow_lab.airflow(["-m", "airflow", "dags", "reserialize"], home)
-    assert noted.returncode == 0, noted.stdout
-    result = airflow_lab.run_dag(RESETS, connections={"retreaver_default": account.connection()}, home=home)
-    assert result.states == {"reset": "success"}, result.output
-    with closing(sqlite3.connect(result.db_path)) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        table = "asset_event" if "asset_event" in tables else "dataset_event"
-        ((extra,),) = database.execute(f"SELECT extra FROM {table}")
-    found = json.loads(extra)
-    assert {name: found[name] for name in ("caps_reset", "target_ids")} == {"caps_reset": 1, "target_ids": [1]}

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 pytestmark = pytest.mark.airflow
 
 PROJECT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((PROJECT / "example_dags").glob("*.py"))
+# Airflow 2 has no assets that are watched.
+LEFT_OUT = {"retreaver_export_new_calls.py"} if version("apache-airflow").startswith("2.") else set()
+EXAMPLES = sorted(path for path in (PROJECT / "example_dags").glob("*.py") if path.name not in LEFT_OUT)
 HEAVY = {"requests", "aiohttp", "tenacity", "phonenumbers", "pyarrow", "pandas", "sqlite3", "starlette", "uvicorn"}
 
 PARSE = """
@@ -86,7 +89,7 @@ def test_the_whole_folder(airflow_lab):
     """All examples together: no import error, no warning, one DAG a file, named after it, told about, and retried."""
     folder = airflow_lab.root / "examples" / "dags"
     shutil.copytree(
-        PROJECT / "example_dags", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        PROJECT / "example_dags", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", *LEFT_OUT)
     )
     found = said_by(airflow_lab, BAG, "BAG ")
     assert found["errors"] == {}
