@@ -5,11 +5,9 @@ SHELL := /bin/sh
 PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 TRIGGERER := $(addprefix tests/airflow/triggerer_,run.py watchers_run.py hands_run.py)
-TRIGGERER := $(addprefix tests/airflow/triggerer_,run.py watchers_run.py hands_run.py)
 LEAST_COVERAGE := 97
 VENV := .venv
 VENV_2 := .venv-airflow2
-VENV_31 := .venv-airflow31
 VENV_31 := .venv-airflow31
 VENV_WHEEL := .venv-wheel
 VENV_BENCH := .venv-bench
@@ -17,7 +15,6 @@ VENV_STORAGE := .venv-storage
 VENV_MYSQL := .venv-mysql
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
-RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning'
 RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning'
 
 # An environment whose Python is gone, broken or not the one that is asked for is made again.
@@ -32,7 +29,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-airflow31 test-airflow31 test-scheduler test-transfers test-suppression test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-wheel bench bench-million clean
+.PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-wheel bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
@@ -50,11 +47,6 @@ test: $(VENV)/.ready ## run the whole test suite with coverage
 
 test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
 	$(RUN_2) -m pytest -m airflow
-
-# Airflow 3.1 warns of an import of its own; everything else is an error there too.
-test-airflow31: $(VENV_31)/.ready ## the same on 3.1, and its triggerer (needs python3.11; about half an hour)
-	$(RUN_31) -m airflow
-	$(RUN_31) -s $(TRIGGERER)
 
 # Airflow 3.1 warns of an import of its own; everything else is an error there too.
 test-airflow31: $(VENV_31)/.ready ## the same on 3.1, and its triggerer (needs python3.11; about half an hour)
@@ -115,6 +107,10 @@ check-wheel: build ## install the built wheel in an environment of its own and c
 bench: $(VENV_BENCH)/.ready ## measure exports of calls beside other ways to do it (about 20 minutes)
 	$(VENV_BENCH)/bin/python benchmarks/export.py $(SCENARIO)
 
+bench-sensors: $(VENV)/.ready ## measure 1,000 deferred sensors, in a loop and in real triggerers (about 15 minutes)
+	$(RUN) benchmarks/sensors.py
+	$(RUN) -m pytest -s tests/airflow/triggerer_load_run.py
+
 bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parquet, with time and memory
 	$(RUN) benchmarks/million.py
 
@@ -128,9 +124,6 @@ $(VENV)/.ready: pyproject.toml constraints/airflow-3.3.txt scripts/environment.s
 
 $(VENV_2)/.ready: pyproject.toml constraints/airflow-2.11.txt scripts/environment.sh
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_2) constraints/airflow-2.11.txt '$(PYTHON_2)'
-
-$(VENV_31)/.ready: pyproject.toml constraints/airflow-3.1.txt scripts/environment.sh
-	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_31) constraints/airflow-3.1.txt '$(PYTHON_2)'
 
 $(VENV_31)/.ready: pyproject.toml constraints/airflow-3.1.txt scripts/environment.sh
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_31) constraints/airflow-3.1.txt '$(PYTHON_2)'
