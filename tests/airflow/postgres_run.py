@@ -194,3 +194,22 @@ def test_killed_at_any_moment_and_retried(account, warehouse, project):
         assert warehouse.query("SELECT count(*) < 1000, count(*) > 0 FROM calls") == [["t", "t"]]
     to_sql(batch_size=50)
     assert warehouse.query(rows.format("calls")) == expected
+
+
+def test_openlineage_is_told_the_table(account, warehouse):
+    """The table is named as OpenLineage names tables of PostgreSQL, with its columns; no value is among them."""
+    from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
+
+    add_calls(account, 3)
+    warehouse.query("CREATE SCHEMA reporting")
+    operator = RetreaverCallsToSqlOperator(
+        task_id="load", sql_conn_id="warehouse", table="reporting.calls", start=START, end=END
+    )
+    operator.execute({})
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    assert [one.name for one in lineage.inputs] == ["1/calls"]
+    [table] = lineage.outputs
+    connection = warehouse.connection()
+    assert table.namespace == f"postgres://{connection['host']}:{connection['port']}"
+    assert table.name == f"{connection['schema']}.reporting.calls"
+    assert {"call_id", "call_metadata"} <= {field.name for field in table.facets["schema"].fields}

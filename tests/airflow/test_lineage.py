@@ -84,6 +84,20 @@ def test_openlineage_is_told_what_was_read_and_written(events, tmp_path):
     assert names(reset["outputs"]) == [(account, "1/targets/caps")]
 
 
+def test_a_table_without_a_name_is_left_out(account, tmp_path, monkeypatch):
+    """SQLite's provider has no names of tables for OpenLineage: what was read is told all the same."""
+    from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
+
+    database = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(database))
+    Calls(account).add(2)
+    load = RetreaverCallsToSqlOperator(task_id="load", sql_conn_id="warehouse", table="calls", start=START, end=END)
+    assert load.get_openlineage_facets_on_complete(None).inputs == [], "nothing was read yet"
+    load.execute({})
+    lineage = load.get_openlineage_facets_on_complete(None)
+    assert ([one.name for one in lineage.inputs], lineage.outputs) == (["1/calls"], [])
+
+
 @pytest.mark.parametrize(("url", "named"), [
     ("s3://aws_default@warehouse/retreaver/calls/", ("s3://warehouse", "retreaver/calls")),
     ("gs://warehouse", ("gs://warehouse", "/")),
