@@ -1,15 +1,13 @@
-"""What OpenLineage is told about a task; imported by nobody where OpenLineage is not installed."""
+"""What OpenLineage is told about a task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.openlineage.extractors import OperatorLineage
-from airflow.providers.openlineage.extractors.manager import ExtractorManager
-
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_retreaver.operators.base import RetreaverOperator
 
@@ -17,8 +15,13 @@ if TYPE_CHECKING:
 def lineage_of(operator: RetreaverOperator) -> OperatorLineage[Any, Any]:
     """Return what an operator itself has read and written, with the inlets and outlets that OpenLineage knows.
 
+    Called by OpenLineage, so it is there.
+
     :param operator: after its `execute`.
     """
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.providers.openlineage.extractors.manager import ExtractorManager
+
     read, wrote = operator.lineage_datasets()
     convert = ExtractorManager.convert_to_ol_dataset
     return OperatorLineage(

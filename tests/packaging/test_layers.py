@@ -12,7 +12,10 @@ import pytest
 from tests.packaging.source import NAME, imports, modules
 
 OUTSIDE_IO = {"aiohttp", "requests", "urllib3", "socket", "http", "sqlite3", "asyncio"}
-HEAVY = {"aiohttp", "requests", "urllib3", "phonenumbers", "pyarrow", "pandas", "starlette", "uvicorn", "sqlite3"}
+HEAVY = {
+    "aiohttp", "requests", "urllib3", "phonenumbers", "pyarrow", "pandas", "starlette", "uvicorn", "sqlite3",
+    "openlineage",
+}  # fmt: skip
 
 # What each layer may use of the package at run time, besides itself.
 MAY_USE = {
