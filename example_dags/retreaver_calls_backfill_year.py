@@ -7,6 +7,8 @@ exported.
 The pool holds the tasks back on all machines together. Create it first, under Admin → Pools or with
 `airflow pools set retreaver 4 "requests to Retreaver"`. While there is no such pool the tasks stay "scheduled", and
 only the scheduler's log says why; they go on by themselves once it is there.
+
+The destination is a parameter of the run; one on S3 needs `apache-airflow-providers-amazon[s3fs]`.
 """
 
 from __future__ import annotations

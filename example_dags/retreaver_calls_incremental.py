@@ -3,6 +3,8 @@
 The newest `updated_at` of each export is kept beside the files; the next run begins ten minutes before it. A call
 that was updated again stands in a later file as well: take the row with the newest `updated_at` of each `uuid`. One
 run at a time, so that every run finds the cursor of the one before; a run that is skipped loses nothing.
+
+The destination is a parameter of the run; one on S3 needs `apache-airflow-providers-amazon[s3fs]`.
 """
 
 from __future__ import annotations
