@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -62,14 +61,21 @@ def mask(settings: Settings) -> None:
             mask_secret(form)
 
 
-def async_client(settings: Settings) -> AsyncRetreaverClient:
+async def async_client(settings: Settings) -> AsyncRetreaverClient:
     """Return an asynchronous client, with the secrets of its connection registered in every mask.
 
-    For a thread: the client libraries are imported, certificates read and the supervisor waited for, all of which
-    would hold up an event loop.
+    It is made in a thread: the client libraries are imported, certificates read and the supervisor waited for, all of
+    which would hold up the event loop. The thread is one that asgiref knows the loop of: what Airflow 3.1 and 3.2 say
+    to the supervisor from any other goes past the loop's own words, and the triggerer ends with "out of order".
 
     :raises InvalidConnection: when the extra `verify` names certificates that cannot be read.
     """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(_async_client, thread_sensitive=False)(settings)
+
+
+def _async_client(settings: Settings) -> AsyncRetreaverClient:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
     mask(settings)
@@ -196,7 +202,7 @@ class RetreaverAsyncHook(BaseHook):
     async def get_conn(self) -> AsyncRetreaverClient:
         """Return the client, made from the connection the first time; errors as `RetreaverHook.get_conn`."""
         if self._client is None:
-            self._client = await asyncio.to_thread(async_client, await self.settings())
+            self._client = await async_client(await self.settings())
         return self._client
 
     async def settings(self) -> Settings:

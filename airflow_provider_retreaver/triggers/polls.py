@@ -178,7 +178,7 @@ class Board:
             async with self.door:
                 line = self._open(settings)
                 if line is None:
-                    line = Line(await asyncio.to_thread(async_client, settings), self.turns)
+                    line = Line(await async_client(settings), self.turns)
                     self.lines.append(line)
         return line
 

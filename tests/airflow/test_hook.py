@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
+from asgiref.sync import async_to_sync
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.settings import Settings
@@ -296,3 +297,28 @@ def test_errors_of_a_hook_are_of_one_tree(account, monkeypatch):
         RetreaverHook().run(companies.get_active_company())
     assert type(caught.value) is InvalidConnection
     assert "AIRFLOW_HOME" in os.environ
+
+
+def test_secrets_reach_the_supervisor_from_the_loop_of_the_triggerer(account, monkeypatch):
+    """Airflow 3.1 and 3.2 speak to the supervisor on one loop; a word from any other ends the whole triggerer."""
+    task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    loops = []
+
+    class Comms:
+        """As the triggerer's of Airflow 3.1: a synchronous word is said on the loop that asgiref knows of."""
+
+        def send(self, message):
+            return async_to_sync(self.asend)(message)
+
+        async def asend(self, message):
+            loops.append((type(message).__name__, asyncio.get_running_loop()))
+
+    async def work():
+        async with RetreaverAsyncHook() as hook:
+            await hook.get_conn()
+        return asyncio.get_running_loop()
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
+    own = asyncio.run(work())
+    assert "MaskSecret" in {name for name, _ in loops}
+    assert {loop for _, loop in loops} == {own}
