@@ -1,0 +1,231 @@
+"""Exports over real HTTP of a call log that changes between the requests for its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import ListingIncomplete, PermissionDenied
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.call_export import export_calls
+from airflow_provider_retreaver.domain.call_window import CallWindow
+from airflow_provider_retreaver.resources.calls import list_calls
+from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
+from airflow_provider_retreaver.sandbox.server import Application, listen, serving
+from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
+from airflow_provider_retreaver.transport.background import BackgroundClient
+from airflow_provider_retreaver.transport.client import RetreaverClient
+from airflow_provider_retreaver.transport.limiter import Limiter
+
+START, END = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC)
+CALLER = "+14155550000"
+BY_CREATION = CallWindow(START, END)
+FILTERED = CallWindow(START, END, filters={"caller": CALLER})
+BY_UPDATE = CallWindow(START, datetime(2026, 1, 8, tzinfo=UTC), by="updated_at")
+WINDOWS = pytest.mark.parametrize(
+    "window", [BY_CREATION, FILTERED, BY_UPDATE], ids=["created", "filtered", "updated"]
+)
+PER_PAGE = 10
+
+
+class MovingLog(Sandbox):
+    """A sandbox whose calls change before the n-th request for calls (counted from 1) is answered.
+
+    `newest_first` lets it ignore the order that is asked for.
+    """
+
+    def __init__(self):
+        super().__init__(SandboxOptions())
+        self.before = {}
+        self.newest_first = False
+        self.asked = count(1)
+        self.control("clock", {"now": "2026-01-10T00:00:00Z"})
+
+    def control(self, path, body):
+        """Ask the control surface."""
+        headers = {"content-type": "application/json"}
+        answer = super().handle("POST", f"/__sandbox__/{path}", [], headers, json.dumps(body).encode())
+        assert answer.status < 300, answer
+        return json.loads(answer.body)
+
+    def handle(self, method, path, query, headers, body):
+        """Let the log change, then answer."""
+        with self.world.store.lock:
+            if path.endswith("calls.json"):
+                self.before.pop(next(self.asked), lambda: None)()
+                if self.newest_first:
+                    query = [pair for pair in query if pair[0] != "order"]
+            return super().handle(method, path, query, headers, body)
+
+    def add(self, number=1, **fields):
+        """Add calls, spread over a day unless it is said when they were created; return their uuids."""
+        spread = {"created_at_start": "2026-01-05T00:00:00Z", "created_at_end": "2026-01-06T00:00:00Z"}
+        spread = {} if "created_at" in fields else spread
+        given = {"caller": CALLER, "updated_at": "2026-01-07T00:00:00Z", **spread, **fields}
+        return self.control("calls", {"count": number, "fields": given})["uuids"]
+
+    def update(self, uuid, **fields):
+        """Change a call; it was then updated now, after the end of a window by update."""
+        self.control(f"calls/{uuid}", {"fields": fields})
+
+    def delete(self, uuid):
+        """Let a call be gone, as the vendor may."""
+        with self.world.store.transaction():
+            self.world.store.run("DELETE FROM calls WHERE uuid = ?", (uuid,))
+        self.world.store.calls_version += 1
+
+
+@contextmanager
+def served():
+    """Serve a moving log over TCP; give it and a function that makes clients of it."""
+    log, listener = MovingLog(), listen("127.0.0.1", 0)
+    host = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def client(**extra):
+        parts = {"login": "1", "password": "sandbox-key", "host": host}
+        settings = Settings.parse("test", **parts, extra={"per_page": PER_PAGE, "max_wait": 0, **extra})
+        limiter = Limiter(settings.max_concurrency)
+        return BackgroundClient(AsyncRetreaverClient(settings, sleep=lambda _: asyncio.sleep(0), limiter=limiter))
+
+    try:
+        with serving(Application(log), listener):
+            yield log, client
+    finally:
+        log.close()
+
+
+@pytest.fixture
+def moving():
+    """Give a moving log and a function that makes clients of it."""
+    with served() as both:
+        yield both
+
+
+def read(client, window):
+    """Export a window; return the calls after the last restart by uuid, each coming once, and what is known."""
+    rows = []
+    try:
+        export = export_calls(client, window)
+        for page in export:
+            rows = [*([] if page.restart else rows), *page.rows]
+    finally:
+        client.close()
+    found = {row["uuid"]: row for row in rows}
+    assert len(found) == len(rows)
+    return found, export.completeness
+
+
+@WINDOWS
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("request_number", [2, 5, 9, 11])
+def test_calls_that_are_made_while_pages_are_read(moving, window, concurrency, request_number):
+    """Every call that was there comes once, whenever another one slips in between."""
+    log, client = moving
+    there = log.add(95)
+    log.before[request_number] = lambda: log.add(created_at="2026-01-05T03:00:00Z")
+    found, known = read(client(max_concurrency=concurrency), window)
+    assert set(there) <= set(found)
+    assert len(found) in {95, 96}
+    assert (known.proved, known.rows) == (True, len(found))
+    assert known.counted <= len(found)
+
+
+@WINDOWS
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("request_number", [2, 5, 9, 11])
+def test_calls_that_are_deleted_while_pages_are_read(moving, window, concurrency, request_number):
+    """Every call that stays comes once, whenever another one goes."""
+    log, client = moving
+    there = log.add(95)
+    log.before[request_number] = lambda: log.delete(there[35])
+    found, known = read(client(max_concurrency=concurrency), window)
+    assert set(there) - {there[35]} <= set(found) <= set(there)
+    assert (known.proved, known.rows) == (True, len(found))
+
+
+@WINDOWS
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("request_number", [2, 5, 9, 11])
+def test_calls_that_are_updated_while_pages_are_read(moving, window, concurrency, request_number):
+    """What was updated before its page was asked for is so there; a call that leaves the window costs no other."""
+    log, client = moving
+    there = log.add(95)
+    late = there[92]
+    changed = {"revenue": 77} | ({"caller": "+14155559999"} if window is FILTERED else {})
+    log.before[request_number] = lambda: log.update(late, **changed)
+    found, known = read(client(max_concurrency=concurrency), window)
+    assert set(there) - {late} <= set(found) <= set(there)
+    assert known.proved
+    if window is BY_CREATION:
+        assert set(found) == set(there)
+        if concurrency == 1 and request_number < 3:  # the last page is the second that is asked for
+            assert found[late]["revenue"] == 77
+
+
+@WINDOWS
+def test_all_of_it_at_once(moving, window):
+    """Calls come, go and change before every second page: those that stay come once all the same."""
+    log, client = moving
+    there = log.add(95)
+    gone = set(there[10:15]) | set(there[40:45])
+    steps = iter(sorted(gone))
+    for number in range(3, 23, 2):
+        log.before[number] = lambda number=number: (
+            log.delete(next(steps)),
+            log.add(created_at=f"2026-01-05T{number:02}:00:00Z"),
+            log.update(there[50 + number], updated_at=f"2026-01-07T{number:02}:00:00Z", revenue=number),
+        )
+    found, known = read(client(max_concurrency=3), window)
+    assert set(there) - gone <= set(found)
+    assert (known.proved, known.rows) == (True, len(found))
+    assert known.readings > 1
+
+
+@WINDOWS
+@pytest.mark.parametrize("change", [True, False])
+def test_a_vendor_that_sorts_newest_first_is_not_believed(moving, window, change):
+    """A log that ignores the order is read to its end, or said to be incomplete."""
+    log, client = moving
+    there = log.add(95)
+    log.newest_first = True
+    if change:
+        log.before[4] = lambda: log.add(created_at="2026-01-05T23:30:00Z")
+    try:
+        found, known = read(client(max_concurrency=2), window)
+    except ListingIncomplete:
+        return
+    assert known.rows == len(found)
+    assert set(there) <= set(found) or not known.proved
+
+
+@pytest.mark.parametrize("routes", ["current", "legacy"])
+@pytest.mark.parametrize("calls", [1, 100, 10_000])
+def test_counting_takes_two_requests_at_most(moving, calls, routes):
+    """However many calls there are, on both editions of the routes."""
+    log, client = moving
+    log.add(calls)
+    settings = client(api_routes=routes, per_page=100).settings
+    before = next(log.asked)
+    with closing(RetreaverClient(settings)) as caller:
+        assert caller.count(list_calls(created_at_start=START, created_at_end=END)) == calls
+    assert next(log.asked) - before - 1 <= 2
+
+
+@pytest.mark.parametrize("request_number", [2, 6, 12])
+def test_a_company_that_the_key_loses_on_the_way_is_no_success(moving, request_number):
+    """A key that no longer reaches the company ends an export that has begun, whatever was read."""
+    log, client = moving
+    log.add(95)
+
+    def lose() -> None:
+        fault = {"path": "calls.json", "status": 403, "times": None, "body": '{"error": "not your company"}'}
+        log.control("faults", fault)
+
+    log.before[request_number] = lose
+    with pytest.raises(PermissionDenied, match="403"):
+        read(client(max_concurrency=1), BY_CREATION)
