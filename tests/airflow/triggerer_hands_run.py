@@ -42,7 +42,7 @@ with DAG(
     RetreaverTargetIdleSensor(task_id="cleared", target_id=3)
 """
 RESCHEDULED = """
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG
 
@@ -51,7 +51,9 @@ from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
 
 with DAG(
     "rescheduled", schedule="@once", start_date=datetime(2026, 1, 1), is_paused_upon_creation=False,
-    default_args={"mode": "reschedule", "poke_interval": 15, "timeout": 600},
+    default_args={
+        "mode": "reschedule", "poke_interval": 15, "timeout": 600, "retries": 2, "retry_delay": timedelta(seconds=1),
+    },
 ):
     RetreaverCallVolumeSensor(
         task_id="met", window="1d", at_least=2, filters={"status": "completed"}STATE_PATH
@@ -191,18 +193,20 @@ def test_rescheduled_sensors(airflow_lab, running_sandbox):
     # A look in bad weather is to be short: only the budget of the sensor is of interest here.
     env["AIRFLOW_CONN_RETREAVER_DEFAULT"] = json.dumps(account.connection(extra={"max_wait": 0}))
 
+    def pages():
+        return [int(dict(one["query"])["page"]) for one in account.entries() if "calls" in one["path"]]
+
     with ExitStack() as stack:
         for component in COMPONENTS:
             stack.enter_context(component_of(component, env, home, *([QUIET] if component == "scheduler" else [])))
-        looks = "SELECT count(*) FROM task_reschedule r JOIN task_instance i ON {} WHERE i.task_id = 'met'"
-        same = "r.task_id = i.task_id" if AIRFLOW_2 else "r.ti_id = i.id"
-        wait_for(lambda: ask(home, looks.format(same))[0][0] >= 2, "two looks", home)
+        wait_for(lambda: pages().count(1) >= 3, "three looks", home, patience=300)
         account._control("POST", "calls", {"count": 2, "fields": {"status": "completed"}})
-        wait_for(lambda: set(states(home).values()) <= {"success", "skipped", "failed"}, "the ends", home)
+        ends = {"success", "skipped", "failed"}
+        wait_for(lambda: set(states(home).values()) <= ends, "the ends", home, patience=300)
     assert states(home) == {"met": "success", "late": "skipped", "rained_on": "failed"}
-    pages = [int(dict(one["query"])["page"]) for one in account.entries() if "calls" in one["path"]]
-    assert (pages.count(2), pages.count(3)) == (1, 1), "the window was read once, then what was new"
-    assert pages.count(1) >= 3
+    # The scheduler may have tried again what its executor told it wrongly; each attempt reads the window once.
+    ((tries,),) = ask(home, "SELECT try_number FROM task_instance WHERE task_id = 'met'")
+    assert pages().count(2) == pages().count(3) == tries < pages().count(1)
     told = "".join(path.read_text("utf-8", "replace") for path in home.glob("logs/**/task_id=rained_on/*"))
     assert "all that failure_budget allows" in told
     no_file_holds_the_key(home)

@@ -150,7 +150,7 @@ def test_deferral_restart_and_the_ends_of_waits(airflow_lab, running_sandbox):
 
 
 def test_an_asset_watcher_starts_runs(airflow_lab, running_sandbox):
-    """Airflow 3 only. A cap at 90 % starts one run, a restarted triggerer none, one that fills again one more."""
+    """Airflow 3 only. A cap at 90 % starts one run, a restarted triggerer no other, filling again one more."""
     account = Account(running_sandbox)
     account.reset()
     account.target(filled=1)
@@ -176,12 +176,14 @@ def test_an_asset_watcher_starts_runs(airflow_lab, running_sandbox):
         account.fill(2, 9)
         looks = len(account.sent())
         with component_of("triggerer", env, home, QUIET):
-            wait_for(lambda: results() == [[1], [2]], "a run for target 2, which filled while no triggerer ran", home)
+            # Without a memory (before 3.3) the restarted watcher announces target 1 again, as is documented.
+            second = [2] if REMEMBERS else [1, 2]
+            wait_for(lambda: results() == [[1], second], "a run for target 2, which filled meanwhile", home)
             assert len(account.sent()) > looks
             account.fill(1, 0)
             time.sleep(5)
             account.fill(1, 9)
-            wait_for(lambda: results() == [[1], [1], [2]], "a second run for target 1", home)
+            wait_for(lambda: results() == [[1], [1], second], "a second run for target 1", home)
     ((runs,),) = ask(home, "SELECT count(*) FROM dag_run")
     assert runs == 3
     no_file_holds_the_key(home)
