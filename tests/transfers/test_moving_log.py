@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import ListingIncomplete, PermissionDenied
+from airflow_provider_retreaver.core.errors import ListingIncomplete, PermissionDenied, RateLimited
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.call_export import export_calls
 from airflow_provider_retreaver.domain.call_window import CallWindow
@@ -73,6 +73,14 @@ class MovingLog(Sandbox):
         """Change a call; it was then updated now, after the end of a window by update."""
         self.control(f"calls/{uuid}", {"fields": fields})
 
+    def storm(self, *, ends=False):
+        """Answer every request for calls with 429 from now on, or no longer."""
+        fault = {"path": "calls.json", "status": 429, "times": None, "headers": {"Retry-After": "20"}}
+        if ends:
+            super().handle("DELETE", "/__sandbox__/faults", [], {}, b"")
+        else:
+            self.control("faults", fault)
+
     def delete(self, uuid):
         """Let a call be gone, as the vendor may."""
         with self.world.store.transaction():
@@ -86,11 +94,11 @@ def served():
     log, listener = MovingLog(), listen("127.0.0.1", 0)
     host = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-    def client(**extra):
+    def client(sleep=lambda _: asyncio.sleep(0), **extra):
         parts = {"login": "1", "password": "sandbox-key", "host": host}
         settings = Settings.parse("test", **parts, extra={"per_page": PER_PAGE, "max_wait": 0, **extra})
         limiter = Limiter(settings.max_concurrency)
-        return BackgroundClient(AsyncRetreaverClient(settings, sleep=lambda _: asyncio.sleep(0), limiter=limiter))
+        return BackgroundClient(AsyncRetreaverClient(settings, sleep=sleep, limiter=limiter))
 
     try:
         with serving(Application(log), listener):
@@ -229,3 +237,28 @@ def test_a_company_that_the_key_loses_on_the_way_is_no_success(moving, request_n
     log.before[request_number] = lose
     with pytest.raises(PermissionDenied, match="403"):
         read(client(max_concurrency=1), BY_CREATION)
+
+
+@pytest.mark.parametrize("length", [240, None], ids=["ends", "does not end"])
+def test_a_storm_of_429_for_minutes(moving, length):
+    """Four minutes of refusals in the middle are waited out and cost no call; what does not end is told."""
+    log, client = moving
+    there = log.add(95)
+    log.before[4] = log.storm
+    waited = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal waited
+        waited += seconds
+        if length is not None and waited >= length:
+            log.storm(ends=True)
+        await asyncio.sleep(0)
+
+    reader = client(sleep, max_wait=600, max_attempts=50, max_concurrency=2)
+    if length is None:
+        with pytest.raises(RateLimited):
+            read(reader, BY_CREATION)
+        return
+    found, known = read(reader, BY_CREATION)
+    assert (set(found), known.proved, known.readings) == (set(there), True, 1)
+    assert waited >= length
