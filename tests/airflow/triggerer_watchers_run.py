@@ -19,7 +19,7 @@ from datetime import datetime
 
 from airflow.sdk import DAG, AssetWatcher
 
-from airflow_provider_retreaver.assets import retreaver_asset
+from airflow_provider_retreaver.assets import retreaver_asset, window_of_events
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 from airflow_provider_retreaver.triggers.calls import RetreaverNewCallsEventTrigger
 
@@ -27,13 +27,14 @@ calls = retreaver_asset(
     1, "calls", "127.0.0.1",
     watchers=[AssetWatcher(name="new_calls", trigger=RetreaverNewCallsEventTrigger(poll_interval=1, overlap=5))],
 )
-PAYLOADS = "triggering_asset_events.values() | map('list') | sum(start=[]) | map(attribute='extra.payload')"
 
-with DAG("exports", schedule=[calls], start_date=datetime(2026, 1, 1), is_paused_upon_creation=False):
+with DAG(
+    "exports", schedule=[calls], start_date=datetime(2026, 1, 1), is_paused_upon_creation=False,
+    user_defined_macros={"window_of": window_of_events},
+):
     RetreaverCallsToObjectStorageOperator(
         task_id="export", destination="file://FOLDER", by="updated_at", retries=3, retry_delay=1,
-        start="{{ PAYLOADS | map(attribute='updated_at_start') | min }}".replace("PAYLOADS", PAYLOADS),
-        end="{{ PAYLOADS | map(attribute='updated_at_end') | max }}".replace("PAYLOADS", PAYLOADS),
+        start="{{ window_of(triggering_asset_events).start }}", end="{{ window_of(triggering_asset_events).end }}",
     )
 """
 VOLUME = """
