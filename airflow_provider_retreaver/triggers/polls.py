@@ -201,6 +201,7 @@ async def joined(retreaver_conn_id: str, question: Question) -> AsyncGenerator[P
     board = _boards.setdefault(asyncio.get_running_loop(), Board())
     line = await board.line(await RetreaverAsyncHook(retreaver_conn_id).settings())
     poll = line.join(question)
+    del question  # the poll has an equal one
     try:
         yield poll
     finally:
