@@ -139,13 +139,15 @@ def airflow_with(lab, account, source, **connections):
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     }
+    airflow = Running(home, env, dag_id)
+    there = f"SELECT 1 FROM dag WHERE dag_id = '{dag_id}' AND NOT is_stale"
     with ExitStack() as stack:
-        for component in ("api-server", "scheduler", "dag-processor"):
-            options = ["--skip-serve-logs"] if component == "scheduler" else []
-            stack.enter_context(component_of(component, env, home, *options))
-        airflow = Running(home, env, dag_id)
-        there = f"SELECT 1 FROM dag WHERE dag_id = '{dag_id}' AND NOT is_stale"
-        wait_for(lambda: ask(home, there) != [] and airflow.listens(), "the DAG and the API server", home)
+        # First what tasks speak to: one that began before it listens would fail and wait for its retry.
+        stack.enter_context(component_of("api-server", env, home))
+        wait_for(airflow.listens, "the API server", home)
+        stack.enter_context(component_of("scheduler", env, home, "--skip-serve-logs"))
+        stack.enter_context(component_of("dag-processor", env, home))
+        wait_for(lambda: ask(home, there) != [], "the DAG", home)
         yield airflow
 
 
