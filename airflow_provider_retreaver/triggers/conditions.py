@@ -113,7 +113,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         from airflow_provider_retreaver.domain.cadence import Cadence
         from airflow_provider_retreaver.domain.weather import FailureBudget
 
-        now = WallClock()
+        now = _WallClock()
         cadence = Cadence(self.poke_interval, self.exponential_backoff, self.max_wait, looks=1)
         budget = FailureBudget(
             None if self.failure_budget is None else timedelta(seconds=self.failure_budget),
@@ -162,7 +162,7 @@ def _timed_out(told: str) -> dict[str, Any]:
     return {"status": "timeout", "message": f"The sensor's timeout is over; last seen: {told}."}
 
 
-class WallClock:
+class _WallClock:
     """Tells the time, aware, at the pace of the running loop's clock: the machine's clock may be set meanwhile."""
 
     __slots__ = ("_began", "_loop", "_start")
