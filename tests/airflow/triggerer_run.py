@@ -88,6 +88,8 @@ def environment(lab, home, source, account):
         env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"  # this executor starts tasks by name
     env["AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL"] = "5"
     env["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
+    # Tasks fail when the API server takes longer to answer, as on a busy machine; the default is five seconds.
+    env["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"] = "60"
     return env
 
 
