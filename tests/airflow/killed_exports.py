@@ -87,6 +87,7 @@ def main() -> None:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
+            os.dup2(2, 1)  # what it logs must not get between our lines
             status = 1
             try:
                 attempt(order["parameters"], order["folder"], order["kill_at"], writing)
