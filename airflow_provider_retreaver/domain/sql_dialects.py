@@ -1,7 +1,7 @@
 """The SQL that puts calls into a table, for each kind of database: texts only, nothing is executed here.
 
-Everywhere the newest `updated_at` wins, of two versions of one time the one that was read later; and a call that comes
-again as it is leaves the table as it is.
+Everywhere the newest `updated_at` wins, of two versions of one time the one that was read later; and a call that
+comes again as it is leaves the table as it is.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from airflow_provider_retreaver.domain.phones import hide_numbers
 
 # What a driver raises for a value that is too large for it, or that holds half a character.
 NOT_THE_DRIVERS_OWN = (OverflowError, UnicodeError)
-# What MySQL and MariaDB say against a value where a driver takes it for trouble of the server's: out of range, cut off,
-# no such value, wrong value, too long, no JSON, two kinds of check that failed.
+# What MySQL and MariaDB say against a value where a driver takes it for trouble of the server's: out of range, cut
+# off, no such value, wrong value, too long, no JSON, two kinds of check that failed.
 _OF_VALUES = frozenset({1264, 1265, 1292, 1366, 1406, 3140, 3819, 4025})
 
 

@@ -53,11 +53,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _ended(self, _future: object) -> None:
         self._threads -= 1
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Wait for the threads to end: real time, of which a limit in virtual time says nothing."""
-        del timeout
+    def shutdown_default_executor(self, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+        """Wait for the threads to end: in real time, of which a limit in virtual time says nothing."""
         self._threads += 1
-        await super().shutdown_default_executor()
+        return super().shutdown_default_executor()
 
 
 def in_virtual_time(work: Callable[[World], Coroutine[Any, Any, Any]], monkeypatch: Any) -> Any:
