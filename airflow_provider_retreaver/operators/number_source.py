@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag
 from airflow_provider_retreaver.operators.run_files import Folder, place_of
+from airflow_provider_retreaver.operators.storage import storage_place
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -145,10 +146,8 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         """Return the folder of this run and its place below `state_path`; None without one."""
         if not self.state_path:
             return None
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
         place = place_of(context, name)
-        return Folder(ObjectStoragePath(self.state_path) / place), place
+        return Folder(storage_place(self.state_path, "state_path") / place), place
 
     def _values(self) -> tuple[str, Iterator[Numbered]]:
         """Return the source's name and its values, lazily."""
@@ -174,12 +173,10 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
 
 
 def _file_values(path: str, source_format: str | None, column: str | None, encoding: str) -> Iterator[Numbered]:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
     from airflow_provider_retreaver.domain.number_sources import format_of, read_file
 
     kind = format_of(path, source_format)
-    file = ObjectStoragePath(path)
+    file = storage_place(path, "source")
     if not file.is_file():
         raise InvalidArgument(f"There is no file {path} (source); nothing was sent.")
     with file.open("rb") as stream:

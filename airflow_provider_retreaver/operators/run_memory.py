@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.storage import make_folder
+from airflow_provider_retreaver.operators.storage import make_folder, storage_place
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -78,9 +78,7 @@ def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | N
     instance = context.get("ti")
     if instance is None:
         return None
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    return ObjectStoragePath(state_path) / f"{run_place(instance, name)}.json"
+    return storage_place(state_path, "state_path") / f"{run_place(instance, name)}.json"
 
 
 def run_place(instance: Any, name: str) -> str:

@@ -11,6 +11,7 @@ from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgumen
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.domain.snapshots import Snapshot
 from airflow_provider_retreaver.operators.run_memory import replace_text
+from airflow_provider_retreaver.operators.storage import storage_place
 from airflow_provider_retreaver.resources.companies import get_active_company
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class SnapshotFile:
         :raises ChangeRefused: when another run's snapshot is there and may not be overwritten.
         :raises InvalidArgument: when something else than a snapshot is there.
         """
-        file, run = _storage(path), _run_of(context)
+        file, run = storage_place(path, "snapshot_path"), _run_of(context)
         taken = read_snapshot(path) if file.is_file() else None
         if taken is not None and (taken.run != run or not run):
             if not overwrite:
@@ -67,7 +68,7 @@ def read_snapshot(path: str) -> Snapshot:
     :param path: of the file on object storage.
     :raises InvalidArgument: when there is none.
     """
-    file = _storage(path)
+    file = storage_place(path, "snapshot_path")
     if not file.is_file():
         raise InvalidArgument(
             f"There is no snapshot at {path}: the change was never made with this snapshot_path, or the path differs."
@@ -77,12 +78,6 @@ def read_snapshot(path: str) -> Snapshot:
     except ValueError:
         value = None
     return Snapshot.load(value, path)
-
-
-def _storage(path: str) -> ObjectStoragePath:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    return ObjectStoragePath(path)
 
 
 def _run_of(context: Context) -> dict[str, Any]:

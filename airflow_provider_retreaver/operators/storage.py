@@ -26,6 +26,39 @@ _WRONG = (
 )  # fmt: skip
 
 
+# Who knows a storage, where it is not built in.
+_PROVIDERS = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(("abfs", "abfss", "adl", "wasb", "wasbs"), "apache-airflow-providers-microsoft-azure"),
+}
+
+
+def storage_place(url: str, parameter: str) -> ObjectStoragePath:
+    """Return a place on object storage, whose kind this Airflow knows.
+
+    :param url: e.g. `s3://conn@bucket/calls`.
+    :param parameter: the name under which the DAG gives it.
+    :raises InvalidArgument: when no installed provider knows such storages, or its library is missing.
+    :raises StorageFailed: when the storage's library cannot begin.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    with destination_errors(f"{parameter} {url} cannot be used"):
+        place = ObjectStoragePath(url)
+        try:
+            _ = place.fs
+        except ValueError as error:
+            provider = _PROVIDERS.get(place.protocol)
+            if provider is None or "No filesystem registered" not in str(error):
+                raise
+            raise InvalidArgument(
+                f"{parameter} {url} cannot be used: nothing installed here knows {place.protocol}:// storage; "
+                f"install {provider}. Nothing was asked of the vendor."
+            ) from error
+    return place
+
+
 def make_folder(folder: ObjectStoragePath) -> None:
     """Make a folder where the storage has such; a bucket is never made."""
     if folder.protocol not in BUCKETS:
@@ -92,11 +125,9 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, Any]]) -> dict[str
     :return: `{"path", "rows", "bytes"}`.
     :raises InvalidArgument: when the destination is a folder.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
     if destination.endswith("/"):
         raise InvalidArgument(f"destination must be a file, like {destination}rows.jsonl, not a folder.")
-    path = ObjectStoragePath(destination)
+    path = storage_place(destination, "destination")
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     make_folder(path.parent)
     count = size = 0

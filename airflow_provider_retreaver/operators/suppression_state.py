@@ -14,6 +14,7 @@ from airflow_provider_retreaver.domain.suppression_plan import Ours, Plan
 from airflow_provider_retreaver.domain.suppression_sync import Checkpoint, fold
 from airflow_provider_retreaver.operators.run_files import Folder
 from airflow_provider_retreaver.operators.run_memory import decoded, replace_text
+from airflow_provider_retreaver.operators.storage import storage_place
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -38,9 +39,7 @@ class SyncState:
     """
 
     def __init__(self, context: Context, state_path: str, place: str, scope: str) -> None:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        root = ObjectStoragePath(state_path)
+        root = storage_place(state_path, "state_path")
         name = quote(scope, safe="-_.")
         self._root, self._place = root, place
         self._folder = Folder(root)

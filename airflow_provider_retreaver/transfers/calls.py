@@ -206,8 +206,10 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.domain.limits import given
         from airflow_provider_retreaver.transfers.incremental import Cursor
 
-        folder = self.state_path if given(self.state_path) else f"{self.destination.rstrip('/')}/_state"
-        cursor = Cursor(str(folder))
+        if given(self.state_path):
+            cursor = Cursor(str(self.state_path))
+        else:
+            cursor = Cursor(f"{self.destination.rstrip('/')}/_state", "destination")
         known = cursor.load()
         since = replace(window, start=window.start if known is None else known - overlap, end=None)
         return _Plan(_key(since, self._settings_told()), since, cursor, known)

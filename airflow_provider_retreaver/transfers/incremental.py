@@ -19,7 +19,7 @@ import msgspec
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.call_schema import MISFIT, as_decimal
 from airflow_provider_retreaver.domain.call_spans import moment_of
-from airflow_provider_retreaver.operators.storage import destination_errors, make_folder
+from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_place
 from airflow_provider_retreaver.transfers.publication import TEMPORARY, remove_if_empty, write_whole
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class Cursor:
     """How far the exports of one state folder came: the newest `updated_at` when the latest one began.
 
     :param folder: URL of the state folder.
+    :param parameter: the name under which the DAG gave it: `state_path`, or `destination` when it lies there.
     """
 
-    def __init__(self, folder: str) -> None:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        self.folder: ObjectStoragePath = ObjectStoragePath(folder)
+    def __init__(self, folder: str, parameter: str = "state_path") -> None:
+        self.folder = storage_place(folder, parameter)
+        self._parameter = parameter
         self._file = self.folder / "cursor.json"
 
     def load(self) -> datetime | None:
@@ -59,7 +59,7 @@ class Cursor:
         :raises InvalidArgument: when there is one that cannot be read.
         :raises StorageFailed: when the storage fails.
         """
-        with destination_errors(f"state_path {self.folder} cannot be read"):
+        with destination_errors(f"{self._parameter} {self.folder} cannot be read"):
             self.folder.fs.invalidate_cache()
             try:
                 text = self._file.read_text()
@@ -70,8 +70,8 @@ class Cursor:
             found = datetime.fromisoformat(json.loads(text)["cursor"])
         if found is None or found.tzinfo is None:
             raise InvalidArgument(
-                f"state_path: {self._file} cannot be read as a cursor; put a good copy in its place, or delete it to "
-                f"begin again at start."
+                f"{self._parameter}: {self._file} cannot be read as a cursor; put a good copy in its place, or "
+                f"delete it to begin again at start."
             )
         return found
 

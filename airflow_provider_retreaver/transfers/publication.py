@@ -16,7 +16,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
-from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_errors
+from airflow_provider_retreaver.operators.storage import (
+    destination_errors,
+    make_folder,
+    storage_errors,
+    storage_place,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -38,9 +43,7 @@ class Publication:
     """
 
     def __init__(self, destination: str, key: str) -> None:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        self._root: ObjectStoragePath = ObjectStoragePath(destination)
+        self._root = storage_place(destination, "destination")
         self._key = key
         self._drafts = self._root / TEMPORARY / key
         self._own = self._drafts / uuid.uuid4().hex

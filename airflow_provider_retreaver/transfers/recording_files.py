@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
-from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_errors
+from airflow_provider_retreaver.operators.storage import (
+    destination_errors,
+    make_folder,
+    storage_errors,
+    storage_place,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -31,9 +36,7 @@ class RecordingFiles:
     """
 
     def __init__(self, destination: str, key: str) -> None:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-        self._root: ObjectStoragePath = ObjectStoragePath(destination)
+        self._root = storage_place(destination, "destination")
         self._drafts = self._root / TEMPORARY / key
 
     def prepare(self) -> None:

@@ -8,7 +8,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, Unavailable
-from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_errors
+from airflow_provider_retreaver.operators.storage import (
+    destination_errors,
+    make_folder,
+    storage_errors,
+    storage_place,
+    write_jsonl,
+)
 
 pytestmark = pytest.mark.airflow
 
@@ -79,3 +85,26 @@ def test_a_folder_of_a_bucket_is_not_made(tmp_path):
     make_folder(ObjectStoragePath(f"file://{tmp_path}/a/b"))
     assert (tmp_path / "a" / "b").is_dir()
     make_folder(ObjectStoragePath("s3://store@bucket/a/b"))
+
+
+@pytest.mark.parametrize(
+    ("url", "provider"),
+    [
+        ("gs://warehouse/calls", "apache-airflow-providers-google"),
+        ("abfs://container/calls", "apache-airflow-providers-microsoft-azure"),
+    ],
+)
+def test_a_storage_that_nothing_installed_knows_names_its_provider(url, provider):
+    """Before the first request the sentence says which parameter it is and what to install."""
+    kind = url.partition(":")[0]
+    said = rf"^state_path {url} cannot be used: nothing installed here knows {kind}:// storage; install {provider}\."
+    with pytest.raises(InvalidArgument, match=said):
+        storage_place(url, "state_path")
+    with pytest.raises(InvalidArgument, match=f"^destination {url} cannot be used"):
+        write_jsonl(url, [{"id": 1}])
+
+
+def test_a_storage_that_nobody_knows_is_an_argument():
+    """Whether the path or the storage behind it is refused, the parameter is named."""
+    with pytest.raises(InvalidArgument, match=r"^source tape://drive/calls cannot be used \(ValueError: .*tape"):
+        storage_place("tape://drive/calls", "source")
