@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from copy import copy
 from datetime import datetime, timedelta
 
@@ -18,8 +17,6 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.domain.limits import told_length
-
-log = logging.getLogger(__name__)
 
 # No waiting mends these, and repeating them looks like an attack.
 NEVER_FORGIVEN = (AuthenticationError, PermissionDenied, InvalidArgument)
@@ -72,7 +69,6 @@ class FailureBudget:
                 f"all that failure_budget allows."
             )
             raise tired
-        log.warning("%s The wait goes on.", error)
 
 
 def _own(error: RetreaverError) -> RetreaverError:

@@ -106,6 +106,7 @@ class RetreaverSensor(BaseSensorOperator):
                     found = hook.run(condition.question.ask(notes.memory))
             except errors.RetreaverError as error:
                 notes.failed(budget, error, datetime.now(UTC))
+                self.log.warning("%s The wait goes on.", error)
                 return PokeReturnValue(is_done=False)
             except AirflowNotFoundException as error:
                 raise FinalInvalidConnection(str(error)) from None

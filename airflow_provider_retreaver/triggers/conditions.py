@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # thousand sensors with one deadline do not give up in one moment.
 LAST_LOOK = 30.0
 CHANCE = 10.0
+# Seconds in which a trigger logs one look at most: a thousand that are answered at one moment would hold the loop up
+# until the triggerer's other process, which may be busy with its database, has taken their lines.
+A_LINE = 45.0
 
 
 class RetreaverConditionTrigger(BaseTrigger):
@@ -73,6 +76,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         self.failure_budget = failure_budget
         self.failing_since = failing_since
         self.silent_fail = silent_fail
+        self._quiet_until = 0.0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and every parameter."""
@@ -114,6 +118,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         from airflow_provider_retreaver.domain.weather import FailureBudget
 
         now = _WallClock()
+        self._quiet_until = asyncio.get_running_loop().time() + A_LINE * random()  # noqa: S311 - no secret
         cadence = Cadence(self.poke_interval, self.exponential_backoff, self.max_wait, looks=1)
         budget = FailureBudget(
             None if self.failure_budget is None else timedelta(seconds=self.failure_budget),
@@ -143,11 +148,21 @@ class RetreaverConditionTrigger(BaseTrigger):
         """Return what is learnt from an answer, and the event when it is the last one."""
         if outcome.error is not None:
             budget.failed(outcome.error, moment)
+            if self._may_speak():
+                self.log.warning("%s The wait goes on.", outcome.error)
             return str(outcome.error), None
         budget.answered()
         verdict = condition.judge(outcome.value)
-        self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)
+        if verdict.met or self._may_speak():
+            self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)
         return verdict.told, _end(verdict)
+
+    def _may_speak(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            return False
+        self._quiet_until = now + A_LINE
+        return True
 
 
 def _end(verdict: Verdict) -> dict[str, Any] | None:

@@ -246,7 +246,7 @@ def test_a_storage_that_fails_later_leaves_the_former_export(calls, bucket, shar
     assert len(bucket.tree()) == second["files"] + 1
 
 
-def test_credentials_are_in_no_log(calls, bucket, caplog):
+def test_credentials_are_in_no_log(calls, bucket, caplog, capsys):
     """Neither key nor session token of the storage is logged or raised, whatever happens, at any level."""
     caplog.set_level(logging.DEBUG)
     calls.add(20)
@@ -255,7 +255,7 @@ def test_credentials_are_in_no_log(calls, bucket, caplog):
     with pytest.raises(InvalidArgument) as caught:
         export(destination=FOLDER, **WINDOW)
     assert "AccessDenied" in caplog.text
-    assert PASSWORD not in caplog.text + repr(caught.value)
+    assert PASSWORD not in caplog.text + capsys.readouterr().out + repr(caught.value)
 
 
 @pytest.fixture

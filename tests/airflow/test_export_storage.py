@@ -217,14 +217,16 @@ def test_an_open_window_says_so(calls, folder):
     assert "open" in manifest_of(result)["reason"]
 
 
-def test_numbers_can_be_hidden(calls, folder, caplog):
+def test_numbers_can_be_hidden(calls, folder, caplog, capsys):
     """Masked numbers stand in no file, and numbers in no log."""
     calls.add(20, caller="+14155550123")
     with caplog.at_level(logging.DEBUG):
         result = export(destination=folder, phone_numbers="mask", **WINDOW)
     assert not any(b"4155550123" in data for data in contents(result))
     assert len(rows_of(result)) == 20
-    assert "4155550123" not in caplog.text
+    said = caplog.text + capsys.readouterr().out
+    assert "Wrote 20 calls" in said
+    assert "4155550123" not in said
 
 
 @pytest.mark.parametrize(

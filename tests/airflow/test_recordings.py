@@ -174,7 +174,7 @@ def test_redirects_have_an_end(calls, host, tmp_path):
     assert len(host.sent) == 6
 
 
-def test_nothing_personal_is_logged(calls, host, tmp_path, caplog):
+def test_nothing_personal_is_logged(calls, host, tmp_path, caplog, capsys):
     """Neither the recording's address nor the caller's number nor the key stands in a log or a failure."""
     caplog.set_level(logging.DEBUG)
     host.statuses["/call_17195220377.mp3"] = [500] * 20
@@ -182,6 +182,7 @@ def test_nothing_personal_is_logged(calls, host, tmp_path, caplog):
     with pytest.raises(PartialFailure) as failed:
         fetch(tmp_path)
     ours = [one.getMessage() for one in caplog.records if one.name.startswith("airflow_provider_retreaver")]
+    ours += [line for line in capsys.readouterr().out.splitlines() if "airflow_provider_retreaver" in line]
     assert ours
     assert "5220377" not in "\n".join(ours) + str(failed.value)
     assert KEY not in "\n".join(ours)

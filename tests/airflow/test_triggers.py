@@ -75,6 +75,27 @@ def test_it_looks_until_the_condition_is_met(world_run):
     assert 105 <= looks <= 137, "a look a minute, a tenth more or less"
 
 
+@pytest.mark.parametrize(("weather", "said"), [(None, "Not yet: 0 calls"), (503, "The wait goes on.")])
+def test_a_trigger_that_looks_often_says_little(world_run, caplog, capsys, weather, said):
+    """Of a look each ten seconds for an hour a line or so a minute is logged, and what it ends with always."""
+
+    async def work(world):
+        if weather:
+            world.weather(weather)
+            asyncio.get_running_loop().call_later(3600, world.weather)
+        helper = asyncio.create_task(after(1, lambda: world.calls(1)))
+        event = await first_event(trigger(interval=10.0, failure_budget=7200.0))
+        await helper
+        return event
+
+    caplog.set_level("INFO")
+    assert world_run(work)["status"] == "met"
+    # Airflow 3 prints what triggers log, Airflow 2 hands it to logging as well.
+    places = (capsys.readouterr().out.splitlines(), caplog.messages)
+    assert 12 <= max(sum(said in line for line in lines) for lines in places) <= 3600 / 45
+    assert max(sum("Met: 1 call" in line for line in lines) for lines in places) == 1
+
+
 def test_ten_minutes_of_5xx_in_the_middle(world_run):
     """The wait goes on through bad weather that is shorter than the budget, however often it comes."""
 

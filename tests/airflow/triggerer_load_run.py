@@ -23,6 +23,7 @@ COUNT, SECONDS, INTERVAL = 1000, 60, 10
 # Seconds that a coroutine of the triggerer's may come late after its 0.1 s of sleep before Airflow logs it.
 LATE = 0.05
 WATCHED = """
+import asyncio
 import gc
 import json
 import os
@@ -38,6 +39,9 @@ class Noting(WatchedSelector):
     noted = 0.0
 
     def select(self, timeout=None):
+        # The triggerer's other process, which speaks to the database, waits by a selector too, without a loop.
+        if asyncio._get_running_loop() is None:
+            return super(WatchedSelector, self).select(timeout)
         if not self.noted:
             gc.callbacks.append(self.collector)
         if time.monotonic() > self.noted + 1:
