@@ -168,8 +168,9 @@ def test_marking_and_clearing_deferred_tasks(airflow_lab, running_sandbox):
         assert states(home) == {"left": "deferred", "failed": "failed", "cleared": "failed"}
         hands.clear("cleared")
         wait_for(lambda: deferred_by("cleared", 3), "a third deferral", home)
-        # Airflow's local executor takes a task that goes on while it still tells of the deferral for a failed one.
-        time.sleep(15)
+        # The scheduler takes a task that goes on before it has heard of the deferral for one that failed.
+        heard = "with state success for task instance TaskInstanceKey(dag_id='hands', task_id='cleared'"
+        wait_for(lambda: (home / "scheduler.log").read_text().count(heard) == 3, "the executor's words", home)
         busy(account, 3, 0)
         wait_for(lambda: states(home)["cleared"] == "success", "the end of the cleared wait", home)
     assert states(home) == {"left": "deferred", "failed": "failed", "cleared": "success"}
