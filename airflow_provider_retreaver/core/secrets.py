@@ -24,9 +24,9 @@ MASK = "***"
 LEAST_LENGTH = 5
 
 # Parameters whose value is never shown, whoever wrote the text; `key` alone is a secret in a query only, since
-# it is also what the vendor calls the name of a tag.
+# it is also what the vendor calls the name of a tag. Who has the `upload_id` of Google Cloud Storage may write.
 _NAMED = re.compile(
-    r"""(?P<name>api_?key|postback_key|caller_list_(?:key|secret)|access_token|[?&]key)
+    r"""(?P<name>api_?key|postback_key|caller_list_(?:key|secret)|access_token|upload_id|[?&]key)
         (?P<sep>["']?\s*(?:=|%3D|:)\s*["']?)
         [^\s&"'<>,;}\])]+""",
     re.IGNORECASE | re.VERBOSE,

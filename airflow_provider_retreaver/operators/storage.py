@@ -65,6 +65,22 @@ def make_folder(folder: ObjectStoragePath) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def try_to_write(folder: ObjectStoragePath) -> None:
+    """Write an empty file into a folder, which is made where the storage has such, and remove it.
+
+    :raises FileNotFoundError: naming the bucket that is not there; not every storage's library says so.
+    """
+    make_folder(folder)
+    probe = folder / "probe"
+    try:
+        probe.write_bytes(b"")
+    except FileNotFoundError as error:
+        if folder.protocol not in BUCKETS:
+            raise
+        raise FileNotFoundError(f"there is no bucket {folder.path.lstrip('/').partition('/')[0]}") from error
+    probe.unlink()
+
+
 @contextmanager
 def storage_errors(what: str, then: str) -> Generator[None]:
     """Say in one sentence what the storage did not do.
@@ -95,11 +111,18 @@ def destination_errors(what: str) -> Generator[None]:
     try:
         yield
     except Exception as error:
-        wrong = isinstance(error, _WRONG) or (isinstance(error, OSError) and error.errno == errno.EROFS)
+        wrong = _no_retry_mends(error)
         if isinstance(error, RetreaverError) or not (wrong or _from_storage(error)):
             raise
         kind = InvalidArgument if wrong else StorageFailed
         raise kind(f"{what} ({_told(error)}); nothing was asked of the vendor.") from error
+
+
+def _no_retry_mends(error: Exception) -> bool:
+    if isinstance(error, _WRONG) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+        return True
+    # All that gcsfs makes of the 403 of Google Cloud Storage.
+    return type(error) is OSError and str(error).startswith("Forbidden:")
 
 
 def _from_storage(error: Exception) -> bool:
@@ -113,7 +136,8 @@ def _from_storage(error: Exception) -> bool:
 
 def _told(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__}: {excerpt(said).rstrip('.')}"
+    # Long enough for a library that begins with a whole URL and says why after it.
+    return f"{type(error).__name__}: {excerpt(said, 400).rstrip('.')}"
 
 
 def write_jsonl(destination: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

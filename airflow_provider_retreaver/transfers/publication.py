@@ -21,6 +21,7 @@ from airflow_provider_retreaver.operators.storage import (
     make_folder,
     storage_errors,
     storage_place,
+    try_to_write,
 )
 
 if TYPE_CHECKING:
@@ -67,10 +68,7 @@ class Publication:
             self._remove(self._pending)
             if self._drafts.exists():
                 self._drafts.fs.rm(self._drafts.path, recursive=True)
-            make_folder(self._own)
-            probe = self._own / "probe"
-            probe.write_bytes(b"")
-            probe.unlink()
+            try_to_write(self._own)
 
     def former(self) -> dict[str, Any] | None:
         """Return the manifest of the former export of this window, None when there is none or it is no manifest."""

@@ -17,6 +17,7 @@ from airflow_provider_retreaver.operators.storage import (
     make_folder,
     storage_errors,
     storage_place,
+    try_to_write,
 )
 
 if TYPE_CHECKING:
@@ -48,10 +49,7 @@ class RecordingFiles:
         with destination_errors(f"destination {self._root} cannot be written to"):
             self._root.fs.invalidate_cache()
             self._remove_drafts()
-            make_folder(self._drafts)
-            probe = self._drafts / "probe"
-            probe.write_bytes(b"")
-            probe.unlink()
+            try_to_write(self._drafts)
 
     def clean(self) -> None:
         """Remove what was not finished, as far as it can be."""

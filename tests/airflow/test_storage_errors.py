@@ -32,6 +32,7 @@ class Misfit(LibraryError, ValueError):
     [
         (LibraryError("no route\nto the store"), r"LibraryError: no route to the store\)"),
         (OSError(errno.ENOSPC, "No space left on device"), r"OSError: No space left on device\)"),
+        (LibraryError(f"https://store/{'x' * 200}\nno such right"), r"LibraryError: https:.*x no such right\)"),
         (TimeoutError("too slow"), r"TimeoutError: too slow\)"),
     ],
 )
@@ -53,6 +54,7 @@ def test_what_a_storage_raises_is_one_sentence(error, said):
     [
         FileNotFoundError("The specified bucket does not exist"),
         PermissionError("Forbidden"),
+        OSError("Forbidden: b/warehouse/o\nno such right"),
         OSError(errno.EROFS, "Read-only file system"),
         ImportError("s3fs is not installed"),
         Misfit("no name of a bucket"),

@@ -219,6 +219,7 @@ def test_an_excerpt_is_short_clean_and_redacted():
     assert excerpt("a\n\t b\x00c\u200b", 20) == "a b c"
     assert excerpt("x" * 300) == "x" * 159 + "…"
     assert excerpt("?api_key=hidden&a=1") == "?api_key=***&a=1"
+    assert excerpt("/b/warehouse/o?upload_id=ABg5-hidden") == "/b/warehouse/o?upload_id=***"
 
 
 @given(KEYS)
