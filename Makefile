@@ -72,7 +72,7 @@ test-postgres: $(VENV)/.ready ## load calls into a real PostgreSQL of the tests'
 test-postgres-airflow2: $(VENV_2)/.ready ## the same on the 2.11 line, with the older driver of PostgreSQL
 	$(RUN_2) -m pytest tests/airflow/postgres_run.py
 
-test-storage: $(VENV_STORAGE)/.ready ## export to a server of S3 of the tests' own, through Amazon's provider (minutes)
+test-storage: $(VENV_STORAGE)/.ready ## export to servers of S3 and GCS of the tests' own, through their providers (minutes)
 	$(VENV_STORAGE)/bin/python -m pytest tests/airflow/storage_run.py
 
 test-mysql: $(VENV_MYSQL)/.ready ## load calls into a real MariaDB of the tests' own, with both drivers (needs its programs)
@@ -136,11 +136,16 @@ $(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(
 	touch $@
 
 # Constraints of their own: Amazon's libraries take an older python-dateutil, MySQL's provider has drivers to pin.
+# Google's provider requires the clients of all of Google's services: here it has only those that its storage imports.
 $(VENV_STORAGE)/.ready: constraints/storage.txt $(VENV)/.ready
 	$(RUN) -m venv $(VENV_STORAGE)
 	PIP_CONSTRAINT=constraints/storage.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
 		$(VENV_STORAGE)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-e '.[parquet,sandbox]' 'apache-airflow-providers-amazon[s3fs]' 'moto[server,s3]' pytest
+		-e '.[parquet,sandbox]' 'apache-airflow-providers-amazon[s3fs]' 'moto[server,s3]' pytest \
+		gcsfs gcloud-aio-auth google-api-python-client google-auth-httplib2 google-cloud-secret-manager
+	PIP_CONSTRAINT=constraints/storage.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
+		$(VENV_STORAGE)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps apache-airflow-providers-google
 	$(VENV_STORAGE)/bin/python -m compileall -q -j 0 $(VENV_STORAGE)/lib >/dev/null 2>&1 || true
 	touch $@
 

@@ -1,34 +1,39 @@
-"""An S3 of the tests' own: a server on this machine only, whose every request can be counted, refused or deadly."""
+"""A bucket of the tests' own: a server on this machine, whose every request can be counted, refused or deadly."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
-import boto3
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-LOGIN, PASSWORD = "AKIATESTSTESTSTESTS0", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYTESTSKEY00"
 NAME = "warehouse"
-REFUSED = '<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}, told by the tests</Message></Error>'
 
 
-class Bucket:
-    """A bucket.
+class Bucket(ABC):
+    """A bucket of any kind of storage.
 
     `requests` holds method and path of everything that was asked since `forget`; `refuse` may answer instead, with a
     status and a code, or break the connection off with None for a code.
     """
 
+    scheme: str
+    # What would show in a log that a credential got there.
+    secrets: tuple[str, ...]
+    # Media type and form of a refusal.
+    refused: tuple[str, str]
+    # What its library makes of refusals and broken connections by their code, and of nobody there ("down").
+    says: ClassVar[dict[str | None, str]]
+
     def __init__(self) -> None:
-        self._app = DomainDispatcherApplication(create_backend_app)
         self._lock = threading.Lock()
         self._victim = threading.Event()
         self._pid = 0
@@ -39,7 +44,7 @@ class Bucket:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request (WSGI)."""
-        asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        asked = self.asked(environ)
         with self._lock:
             self.requests.append(asked)
             deadly = self._kill_at and len(self.requests) == self._kill_at
@@ -47,15 +52,57 @@ class Bucket:
             os.kill(self._pid, signal.SIGKILL)
         refusal = self.refuse(asked)
         if refusal is None:
-            return self._app(environ, start_response)  # type: ignore[no-any-return]
+            return self.app(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         status, code = refusal
         if code is None:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             return []
-        body = b"" if asked.startswith("HEAD") else REFUSED.format(code=code).encode()
-        start_response(f"{status} Refused", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+        kind, form = self.refused
+        body = b"" if asked.startswith("HEAD") else form.replace("CODE", code).replace("STATUS", str(status)).encode()
+        start_response(f"{status} Refused", [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
+
+    @property
+    def root(self) -> str:
+        """Return its URL, with the connection `store`."""
+        return f"{self.scheme}://store@{NAME}"
+
+    def asked(self, environ: dict[str, Any]) -> str:
+        """Return method and path of a request (WSGI)."""
+        return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+
+    @abstractmethod
+    def app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Do what is asked (WSGI)."""
+
+    @abstractmethod
+    def is_write(self, asked: str) -> bool:
+        """Return whether a request writes, copies or moves an object."""
+
+    @abstractmethod
+    def connection(self, url: str) -> dict[str, Any]:
+        """Return an Airflow connection to such a storage at a URL."""
+
+    @abstractmethod
+    def make(self) -> None:
+        """Make the bucket."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Return the names of all buckets."""
+
+    @abstractmethod
+    def put(self, key: str, data: bytes) -> None:
+        """Put an object there."""
+
+    @abstractmethod
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+
+    @abstractmethod
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """Return every object below a prefix, by the rest of its key."""
 
     def forget(self, kill_at: int = 0) -> None:
         """Begin to count anew; before request number `kill_at` the process that `victim` names is killed."""
@@ -68,30 +115,14 @@ class Bucket:
         self._pid = pid
         self._victim.set()
 
-    def client(self) -> Any:
-        """Return a client of its own for S3."""
-        return boto3.client(
-            "s3", endpoint_url=self.url, aws_access_key_id=LOGIN, aws_secret_access_key=PASSWORD,
-            region_name="us-east-1",
-        )  # fmt: skip
-
-    def connection(self, **changes: Any) -> dict[str, Any]:
-        """Return an Airflow connection to it."""
-        extra = {"endpoint_url": self.url, "region_name": "us-east-1"}
-        return {"conn_type": "aws", "login": LOGIN, "password": PASSWORD, "extra": extra, **changes}
-
-    def names(self) -> list[str]:
-        """Return the names of all buckets."""
-        return [bucket["Name"] for bucket in self.client().list_buckets()["Buckets"]]
-
-    def objects(self, prefix: str = "") -> dict[str, bytes]:
-        """Return every object below a prefix, by the rest of its key."""
-        client = self.client()
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=NAME, Prefix=prefix)
-        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        return {
-            key.removeprefix(prefix): client.get_object(Bucket=NAME, Key=key)["Body"].read() for key in sorted(keys)
-        }
+    def published(self, result: dict[str, Any], prefix: str = "calls/") -> dict[str, bytes]:
+        """Return the files of a result's manifest, each found to be whole."""
+        objects = self.objects(prefix)
+        manifest = json.loads(objects[result["manifest"].rpartition("/")[2]])
+        for file in manifest["files"]:
+            data = objects[file["path"]]
+            assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
+        return {file["path"]: objects[file["path"]] for file in manifest["files"]}
 
     def tree(self, prefix: str = "") -> dict[str, str]:
         """Return every object below a prefix with its digest."""
@@ -101,9 +132,8 @@ class Bucket:
         """Start anew: the bucket with nothing in it, and nobody refused."""
         self.refuse = lambda _: None
         self.forget()
-        client = self.client()
         for key in self.tree():
-            client.delete_object(Bucket=NAME, Key=key)
+            self.remove(key)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -114,17 +144,16 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def private_bucket() -> Iterator[Bucket]:
+def served(bucket: Bucket) -> Iterator[None]:
     """Serve until the end of the block."""
-    bucket = Bucket()
     server = make_server("127.0.0.1", 0, bucket, threaded=True, request_handler=_Quiet)
     server.daemon_threads = True
     bucket.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        bucket.client().create_bucket(Bucket=NAME)
-        yield bucket
+        bucket.make()
+        yield
     finally:
         server.shutdown()
         thread.join()
