@@ -38,10 +38,10 @@ print("PARSED " + json.dumps([sorted(set(sys.modules) - before), seconds]))
 BAG = """
 import json
 from importlib import import_module
-import airflow
+from importlib.util import find_spec
 
-module = "airflow.models.dagbag" if airflow.__version__.startswith("2.") else "airflow.dag_processing.dagbag"
-bag = import_module(module).DagBag()
+moved = find_spec("airflow.dag_processing.dagbag") is not None
+bag = import_module("airflow.dag_processing.dagbag" if moved else "airflow.models.dagbag").DagBag()
 print("BAG " + json.dumps({
     "errors": bag.import_errors,
     "warnings": {str(path): [str(one) for one in found] for path, found in bag.captured_warnings.items()},
