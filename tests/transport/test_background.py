@@ -47,6 +47,7 @@ def test_results_come_in_the_order_in_which_they_were_named(log, client):
     """What is done several at once is handed out in order, and never more than the limit is under way."""
     wanted = uuids(log)
     left = iter([get_call(uuid) for uuid in wanted])
+    log.together = 2
     assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == wanted
     assert log.most_at_once == 2
 
