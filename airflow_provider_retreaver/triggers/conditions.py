@@ -153,9 +153,10 @@ class RetreaverConditionTrigger(BaseTrigger):
             return str(outcome.error), None
         budget.answered()
         verdict = condition.judge(outcome.value)
-        if verdict.met or self._may_speak():
+        event = _end(verdict)
+        if event is not None or self._may_speak():
             self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)
-        return verdict.told, _end(verdict)
+        return verdict.told, event
 
     def _may_speak(self) -> bool:
         now = asyncio.get_running_loop().time()

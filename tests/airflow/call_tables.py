@@ -49,6 +49,15 @@ def change_call(account: Account, uuid: str, **fields: Any) -> None:
     account._control("POST", f"calls/{uuid}", {"fields": fields})
 
 
+def add_calls_with_one_odd(account: Account, column: str) -> tuple[str, dict[str, Any]]:
+    """Add 300 calls that fit any column, but for number 250; return its uuid and a mapping with the column."""
+    uuids = add_calls(account, 300, caller="123", total_duration=7, tags={}, revenue=1)
+    odd = {"caller": "+17195220377", "total_duration": 99_999, "tags": {"day": "call +17195220377"}, "revenue": 60}
+    field = {"seconds": "total_duration"}.get(column, column)
+    change_call(account, uuids[250], **{field: odd[field]})
+    return uuids[250], {**MAPPING, "tags": {"field": "tags.day", "type": "text"}}
+
+
 def to_sql(context: Mapping[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
     """Execute a `RetreaverCallsToSqlOperator` as a worker would after rendering, and return its result as JSON."""
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator

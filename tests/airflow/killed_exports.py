@@ -12,7 +12,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ class Killer:
         self._process.stdin.close()
         self._process.wait(30)
         self._process.stdout.close()
+
+
+@contextmanager
+def on_demand() -> Iterator[Callable[[], Killer]]:
+    """Give what gives the program, which begins when it is first asked for and ends with the block."""
+    started: list[Killer] = []
+
+    def get() -> Killer:
+        if not started:
+            started.append(Killer())
+        return started[0]
+
+    yield get
+    for one in started:
+        one.close()
 
 
 def attempt(parameters: dict[str, Any], folder: str, kill_at: int, told: int) -> None:

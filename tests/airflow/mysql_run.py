@@ -16,7 +16,16 @@ from itertools import islice
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
-from tests.airflow.call_tables import END, KILLED, MAPPING, START, add_calls, change_call, to_sql
+from tests.airflow.call_tables import (
+    END,
+    KILLED,
+    MAPPING,
+    START,
+    add_calls,
+    add_calls_with_one_odd,
+    change_call,
+    to_sql,
+)
 from tests.airflow.mysql import private_server
 
 pytestmark = pytest.mark.airflow
@@ -118,21 +127,16 @@ def test_the_newest_version_wins(account, warehouse):
 )
 def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wrong, said):
     """What a table cannot hold is not bent, as the server would: call and column are found, the batch rolled back."""
-    fits = {"caller": "123", "total_duration": 7, "tags": {}, "revenue": 1}
-    mapping = {**MAPPING, "tags": {"field": "tags.day", "type": "text"}}
-    uuids = add_calls(account, 300, **fits)
-    odd = {"caller": "+17195220377", "total_duration": 99_999, "tags": {"day": "call +17195220377"}, "revenue": 60}
-    field = {"seconds": "total_duration"}.get(wrong, wrong)
-    change_call(account, uuids[250], **{field: odd[field]})
+    odd, mapping = add_calls_with_one_odd(account, wrong)
     types = {
         "id": "VARCHAR(64) PRIMARY KEY", "changed": "DATETIME(6)", "caller": "TEXT", "seconds": "BIGINT",
         "revenue": "DECIMAL(10,2)", "converted": "BOOLEAN", "tags": "TEXT",
         column.split()[0]: column.partition(" ")[2],
     }  # fmt: skip
     warehouse.query(f"CREATE TABLE calls ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {uuids[250]}, column {wrong}: .*{said}") as failed:
+    with pytest.raises(TableNotWritten, match=f"does not take call {odd}, column {wrong}: .*{said}") as failed:
         to_sql(mapping=mapping, batch_size=100)
-    assert (failed.value.uuid, failed.value.column) == (uuids[250], wrong)
+    assert (failed.value.uuid, failed.value.column) == (odd, wrong)
     assert "5220377" not in str(failed.value)
     assert warehouse.query("SELECT COUNT(*) FROM calls") == [(200,)]
 

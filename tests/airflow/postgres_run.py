@@ -15,7 +15,16 @@ from itertools import islice
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
-from tests.airflow.call_tables import END, KILLED, MAPPING, START, add_calls, change_call, to_sql
+from tests.airflow.call_tables import (
+    END,
+    KILLED,
+    MAPPING,
+    START,
+    add_calls,
+    add_calls_with_one_odd,
+    change_call,
+    to_sql,
+)
 from tests.airflow.postgres import private_cluster
 
 pytestmark = pytest.mark.airflow
@@ -110,21 +119,15 @@ def test_of_two_versions_of_one_time_the_later_read_one_wins(account, warehouse,
 )
 def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wrong, said):
     """What a table that was there cannot hold: call and column are found, their batch is rolled back, no more."""
-    # Nothing but the one call clashes: the others fit whatever the column is.
-    fits = {"caller": "123", "total_duration": 7, "tags": {}, "revenue": 1}
-    mapping = {**MAPPING, "tags": {"field": "tags.day", "type": "text"}}
-    uuids = add_calls(account, 300, **fits)
-    odd = {"caller": "+17195220377", "total_duration": 99_999, "tags": {"day": "call +17195220377"}, "revenue": 60}
-    field = {"seconds": "total_duration"}.get(wrong, wrong)
-    change_call(account, uuids[250], **{field: odd[field]})
+    odd, mapping = add_calls_with_one_odd(account, wrong)
     types = {
         "id": "TEXT PRIMARY KEY", "changed": "TIMESTAMPTZ", "caller": "TEXT", "seconds": "BIGINT",
         "revenue": "NUMERIC", "converted": "BOOLEAN", "tags": "TEXT", column.split()[0]: column.partition(" ")[2],
     }  # fmt: skip
     warehouse.query(f"CREATE TABLE calls ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {uuids[250]}, column {wrong}: .*{said}") as failed:
+    with pytest.raises(TableNotWritten, match=f"does not take call {odd}, column {wrong}: .*{said}") as failed:
         to_sql(mapping=mapping, batch_size=100)
-    assert (failed.value.uuid, failed.value.column) == (uuids[250], wrong)
+    assert (failed.value.uuid, failed.value.column) == (odd, wrong)
     assert failed.value.__context__ is None
     assert "5220377" not in str(failed.value)
     assert warehouse.query("SELECT count(*) FROM calls") == [["200"]]

@@ -22,7 +22,7 @@ from tests.airflow.account import Account
 from tests.airflow.bucket import NAME, served
 from tests.airflow.exports import END, START, Calls, export
 from tests.airflow.gcs_bucket import GcsBucket
-from tests.airflow.killed_exports import Killer
+from tests.airflow.killed_exports import on_demand
 from tests.airflow.recording_host import recording_host
 from tests.airflow.s3_bucket import S3Bucket
 
@@ -63,16 +63,8 @@ def calls(account: Account) -> Calls:
 @pytest.fixture(scope="module")
 def program(server):
     """Give the program that runs attempts to be killed; it begins when it is first asked, with `store` as it is."""
-    started: list[Killer] = []
-
-    def get() -> Killer:
-        if not started:
-            started.append(Killer())
-        return started[0]
-
-    yield get
-    for one in started:
-        one.close()
+    with on_demand() as get:
+        yield get
 
 
 def uuids_in(files):

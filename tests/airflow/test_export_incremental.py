@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from tests.airflow.account import Account
 from tests.airflow.exports import END, START, Calls, export, manifest_of, rows_of, tree
-from tests.airflow.killed_exports import Killer
+from tests.airflow.killed_exports import on_demand
 
 pytestmark = pytest.mark.airflow
 SINCE = {"start": START, "by": "updated_at", "incremental": True}
@@ -122,16 +122,8 @@ def test_an_unknown_storage_is_told_under_the_name_that_was_given(account):
 @pytest.fixture(scope="module")
 def killer():
     """Give the program that runs attempts; it begins when it is first asked."""
-    started: list[Killer] = []
-
-    def get() -> Killer:
-        if not started:
-            started.append(Killer())
-        return started[0]
-
-    yield get
-    for one in started:
-        one.close()
+    with on_demand() as get:
+        yield get
 
 
 def whole(folder: Path) -> None:

@@ -268,8 +268,8 @@ def test_a_last_look_that_is_not_answered(world_run):
     assert took < 100
 
 
-def test_a_hopeless_condition_ends_the_wait(world_run):
-    """A fixed window that holds too many calls already is reported at once."""
+def test_a_hopeless_condition_ends_the_wait(world_run, caplog, capsys):
+    """A fixed window that holds too many calls already is reported at once, and that look is logged."""
 
     async def work(world):
         world.calls(3)
@@ -277,8 +277,10 @@ def test_a_hopeless_condition_ends_the_wait(world_run):
         window = {"start": (day - timedelta(hours=1)).isoformat(), "end": (day + timedelta(hours=9)).isoformat()}
         return await first_event(trigger(options={"window": None, "at_least": None, "at_most": 2, **window}))
 
+    caplog.set_level("INFO")
     event = world_run(work)
     assert (event["status"], event["kind"]) == ("error", "ConditionCannotComeTrue")
+    assert "Not yet: 3 calls" in capsys.readouterr().out + caplog.text
 
 
 def test_a_connection_that_is_missing_or_wrong(world_run, monkeypatch):

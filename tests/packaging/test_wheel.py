@@ -59,6 +59,7 @@ def test_wheel_says_what_it_is(wheel):
         "apache-airflow",
         "apache-airflow-providers-common-compat",
         "apache-airflow-providers-common-sql",
+        "asgiref",
         "msgspec",
         "pendulum",
         "phonenumbers",

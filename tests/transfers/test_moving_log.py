@@ -128,9 +128,18 @@ def read(client, window):
     return found, export.completeness
 
 
-@WINDOWS
-@pytest.mark.parametrize("concurrency", [1, 4])
-@pytest.mark.parametrize("request_number", [2, 5, 9, 11])
+def at_any_time(test):
+    """Run a test for each window, alone and side by side, with the change before one request or another."""
+    for mark in (
+        pytest.mark.parametrize("request_number", [2, 5, 9, 11]),
+        pytest.mark.parametrize("concurrency", [1, 4]),
+        WINDOWS,
+    ):
+        test = mark(test)
+    return test
+
+
+@at_any_time
 def test_calls_that_are_made_while_pages_are_read(moving, window, concurrency, request_number):
     """Every call that was there comes once, whenever another one slips in between."""
     log, client = moving
@@ -143,9 +152,7 @@ def test_calls_that_are_made_while_pages_are_read(moving, window, concurrency, r
     assert known.counted <= len(found)
 
 
-@WINDOWS
-@pytest.mark.parametrize("concurrency", [1, 4])
-@pytest.mark.parametrize("request_number", [2, 5, 9, 11])
+@at_any_time
 def test_calls_that_are_deleted_while_pages_are_read(moving, window, concurrency, request_number):
     """Every call that stays comes once, whenever another one goes."""
     log, client = moving
@@ -156,9 +163,7 @@ def test_calls_that_are_deleted_while_pages_are_read(moving, window, concurrency
     assert (known.proved, known.rows) == (True, len(found))
 
 
-@WINDOWS
-@pytest.mark.parametrize("concurrency", [1, 4])
-@pytest.mark.parametrize("request_number", [2, 5, 9, 11])
+@at_any_time
 def test_calls_that_are_updated_while_pages_are_read(moving, window, concurrency, request_number):
     """What was updated before its page was asked for is so there; a call that leaves the window costs no other."""
     log, client = moving
