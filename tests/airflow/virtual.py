@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+# Airflow 2.11 keeps what guards operators in the thread that imports them first: not in one that a trigger starts.
+from airflow.providers.common.compat.sdk import BaseOperator  # noqa: F401
+
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
 
 KEY = "sandbox-key"
