@@ -1,8 +1,9 @@
-"""Imports of what triggers need when they run, in a thread: the triggerer's event loop is everybody's."""
+"""Imports of what triggers need when they run: the triggerer's event loop is everybody's, nothing may hold it."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from importlib import import_module
 
 # What every trigger of this package needs to run; the client libraries come with the client.
@@ -26,3 +27,14 @@ async def loaded(*modules: str) -> None:
         if module not in _loaded:
             await asyncio.to_thread(import_module, module)
             _loaded.add(module)
+
+
+def spare_what_is_loaded() -> None:
+    """Let Python's garbage collector pass over what the process has loaded by now (`gc.freeze`), once a process.
+
+    A full collection goes through everything that Airflow has imported, which holds the loop for some 0.2 s, and a
+    thousand sensors that start are enough to bring one about. Modules, classes and functions stay for good anyway;
+    whatever else is frozen with them still goes when its last reference does, unless it is garbage in a cycle by now.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()

@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.operations import Outcome
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.conditions import Memory, Question
 from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, async_client
+from airflow_provider_retreaver.triggers.loading import spare_what_is_loaded
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 AT_ONCE = 20
 # Seconds that a turn of the loop may take before fewer of them are let go at once.
 LONG = 0.01
+# Seconds between two requests for the same: sensors that a triggerer starts in a row are due in a row.
+LEAST = 1.0
 
 
 class Turns:
@@ -81,10 +84,14 @@ class Poll:
         self._waiting: set[asyncio.Future[Outcome[Any]]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._asked = float("-inf")
         self.users = 0
 
     async def answer(self, within: float) -> Outcome[Any]:
-        """Return the next answer, or the error in its place; it is asked for in so many seconds at the latest."""
+        """Return the next answer, or the error in its place.
+
+        It is asked for in so many seconds at the latest, unless the same was asked less than a second before that.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome[Any]] = loop.create_future()
         self._waiting.add(future)
@@ -95,6 +102,7 @@ class Poll:
             self._waiting.discard(future)
 
     def _due(self, when: float) -> None:
+        when = max(when, self._asked + LEAST)
         if self._timer is not None:
             if self._timer.when() <= when:
                 return
@@ -107,6 +115,7 @@ class Poll:
             self._timer = None
         # An answer on its way is good for all who wait when it comes.
         if self._waiting and (self._asking is None or self._asking.done()):
+            self._asked = asyncio.get_running_loop().time()
             self._asking = asyncio.create_task(self._ask())
             self._asking.add_done_callback(self._broken)
 
@@ -179,6 +188,7 @@ class Board:
                 line = self._open(settings)
                 if line is None:
                     line = Line(await async_client(settings), self.turns)
+                    spare_what_is_loaded()
                     self.lines.append(line)
         return line
 

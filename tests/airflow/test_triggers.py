@@ -30,6 +30,24 @@ def world_run(monkeypatch):
     return run
 
 
+def printed(program):
+    """Run a program in a process of its own, with a connection to nowhere, and return the lines that it prints."""
+    connection = {
+        "conn_type": "retreaver",
+        "password": KEY,
+        "host": "http://127.0.0.1:1",
+        "extra": {"max_attempts": 1},
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(connection)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip().splitlines()
+
+
 def trigger(kind="call_volume", *, timeout=6 * 3600, begin=0.0, interval=60.0, options=None, **parameters):
     """Return a trigger as a sensor would make it now."""
     volume = {"start": None, "end": None, "window": "12h", "at_least": 1, "at_most": None, "filters": None}
@@ -319,6 +337,53 @@ def test_one_poll_for_all_who_ask_the_same(world_run):
     assert requests <= 125, "100 minutes, the quickest of a hundred random intervals, one request a look"
 
 
+def test_those_who_start_one_after_another_share_looks_too(world_run):
+    """A triggerer that comes back starts its sensors in a row, all of them due: a question is asked once a second."""
+
+    async def work(world):
+        tasks = []
+        for index in range(200):
+            tasks.append(asyncio.create_task(first_event(trigger(options={"at_least": index + 1}))))
+            await asyncio.sleep(0.1)
+        begun = len(world.sent())
+        world.calls(200)
+        return begun, await asyncio.gather(*tasks)
+
+    begun, events = world_run(work)
+    assert {event["value"] for event in events} == {200}
+    assert 15 <= begun <= 25, "20 seconds, one request a look"
+
+
+def test_what_is_loaded_is_spared_by_the_garbage_collector():
+    """The first trigger of a process takes out of full collections what was imported; those after it take nothing."""
+    program = """
+import asyncio, gc, sys
+from datetime import datetime, UTC
+from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
+
+options = {"start": None, "end": None, "window": "1h", "at_least": 1, "at_most": None, "filters": None}
+now = datetime.now(UTC).isoformat()
+
+async def first():
+    trigger = RetreaverConditionTrigger(
+        retreaver_conn_id="retreaver_default", kind="call_volume", options=options, deadline=now, next_look=now,
+        poke_interval=60.0, failure_budget=1800.0,
+    )
+    async for event in trigger.run():
+        return event.payload
+
+counts = [gc.get_freeze_count()]
+for _ in range(2):
+    asyncio.run(first())
+    counts.append(gc.get_freeze_count())
+print(*counts, len(gc.get_objects()))
+"""
+    before, frozen, later, left = map(int, printed(program)[-1].split())
+    assert before == 0
+    assert frozen > 10 * left
+    assert later <= frozen
+
+
 def test_intervals_are_kept_by_the_quickest(world_run):
     """Triggers with different intervals share a poll; one that wants an answer sooner gets it sooner."""
 
@@ -458,20 +523,7 @@ sys.meta_path.insert(0, Noting())
 payload = asyncio.run(first())
 print(json.dumps([payload, found[True], found[False]]))
 """
-    connection = {
-        "conn_type": "retreaver",
-        "password": KEY,
-        "host": "http://127.0.0.1:1",
-        "extra": {"max_attempts": 1},
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        env={**os.environ, "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(connection)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    payload, on_the_loop, in_threads = json.loads(done.stdout.strip().splitlines()[-1])
+    payload, on_the_loop, in_threads = json.loads(printed(program)[-1])
     assert payload["status"] == "timeout"
     assert {"aiohttp", "airflow_provider_retreaver.domain.call_volume"} <= set(in_threads)
     ours = ("airflow_provider_retreaver", "aiohttp", "requests", "tenacity")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -71,8 +72,11 @@ def in_virtual_time(work: Callable[[World], Coroutine[Any, Any, Any]], monkeypat
             monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
             return await work(world)
 
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(scenario())
+    try:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(scenario())
+    finally:
+        gc.unfreeze()  # a triggerer's process stays as it is, the suite's has other tests to run
 
 
 class World:
