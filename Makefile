@@ -6,6 +6,9 @@ PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 TRIGGERER := $(addprefix tests/airflow/triggerer_,run.py watchers_run.py hands_run.py)
 LEAST_COVERAGE := 97
+# Processes that share the suite's files of tests; `make WORKERS=8 test` where there are more processors.
+WORKERS := 2
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 VENV_2 := .venv-airflow2
 VENV_31 := .venv-airflow31
@@ -43,14 +46,14 @@ ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and th
 
 test: $(VENV)/.ready ## run the whole test suite with coverage
 	@$(RUN) -m coverage erase
-	$(RUN) -m pytest --cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
+	$(RUN) -m pytest $(SHARED) --cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
 
 test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
-	$(RUN_2) -m pytest -m airflow
+	$(RUN_2) -m pytest $(SHARED) -m airflow
 
 # Airflow 3.1 warns of an import of its own; everything else is an error there too.
 test-airflow31: $(VENV_31)/.ready ## the same on 3.1, and its triggerer (needs python3.11; about half an hour)
-	$(RUN_31) -m airflow
+	$(RUN_31) $(SHARED) -m airflow
 	$(RUN_31) -s $(TRIGGERER)
 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of both lines (a quarter of an hour)

@@ -30,9 +30,6 @@ os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(AIRFLOW_HOME / "dags")
 # A folder that does not exist: whatever asks the metadata database in a unit test fails at once and says so.
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{AIRFLOW_HOME}/no-database-in-unit-tests/airflow.db"
 
-# 2.11 warns about its own default of this setting.
-os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
-
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 

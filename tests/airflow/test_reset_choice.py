@@ -114,7 +114,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("parameters", "name", "item"), BAD, ids=[str(parameters) for parameters, *_ in BAD])
+@pytest.mark.parametrize(
+    ("parameters", "name", "item"), BAD, ids=[str(parameters).partition(" at 0x")[0] for parameters, *_ in BAD]
+)
 def test_bad_parameters_are_refused_by_name(account, parameters, name, item):
     """A parameter that cannot be right fails at once, in one sentence that names it, before any request."""
     account.target(filled=10)

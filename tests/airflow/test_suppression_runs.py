@@ -230,8 +230,8 @@ def test_another_tasks_record_is_refused(account, tmp_path):
     ("file", "content", "told"),
     [
         ("company-1.json", "{", "cannot be read"),
-        ("company-1.csv.gz", gzip.compress(b"+19192000000,sure\n+1919"), "holds something else"),
-        ("company-1.csv.gz", gzip.compress(b"+19192000000,sure\n" * 9)[:-6], "missing or damaged"),
+        ("company-1.csv.gz", gzip.compress(b"+19192000000,sure\n+1919", mtime=0), "holds something else"),
+        ("company-1.csv.gz", gzip.compress(b"+19192000000,sure\n" * 9, mtime=0)[:-6], "missing or damaged"),
         ("company-1.csv.gz", b"+19192000000,sure\n", "missing or damaged"),
     ],
 )
