@@ -23,18 +23,20 @@ async def loaded(*modules: str) -> None:
     :param modules: their full names.
     :raises ImportError: when one cannot be imported.
     """
+    if not _loaded:
+        spare_what_is_there()
     for module in modules:
         if module not in _loaded:
             await asyncio.to_thread(import_module, module)
             _loaded.add(module)
 
 
-def spare_what_is_loaded() -> None:
-    """Let Python's garbage collector pass over what the process has loaded by now (`gc.freeze`), once a process.
+def spare_what_is_there() -> None:
+    """Let Python's garbage collector pass over all that the process holds by now (`gc.freeze`).
 
     A full collection goes through everything that Airflow has imported, which holds the loop for some 0.2 s, and a
-    thousand sensors that start are enough to bring one about. Modules, classes and functions stay for good anyway;
-    whatever else is frozen with them still goes when its last reference does, unless it is garbage in a cycle by now.
+    thousand sensors that start are enough to bring one about. What is spared still goes when its last reference
+    does; garbage in a cycle stays. So this is done before the first import, and when the number of sensors has grown
+    by half: a few dozen times in the life of a triggerer.
     """
-    if not gc.get_freeze_count():
-        gc.freeze()
+    gc.freeze()

@@ -21,7 +21,7 @@ from airflow_provider_retreaver.core.operations import Outcome
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.conditions import Memory, Question
 from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, async_client
-from airflow_provider_retreaver.triggers.loading import spare_what_is_loaded
+from airflow_provider_retreaver.triggers.loading import spare_what_is_there
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
@@ -32,6 +32,8 @@ AT_ONCE = 20
 LONG = 0.01
 # Seconds between two requests for the same: sensors that a triggerer starts in a row are due in a row.
 LEAST = 1.0
+# How many times as many sensors must wait as when the garbage collector was last told to spare what there is.
+GROWN = 1.5
 
 
 class Turns:
@@ -174,11 +176,20 @@ class Line:
 
 @dataclass(eq=False, slots=True)
 class Board:
-    """What one event loop has: its lines, who may add one, and its turns."""
+    """What one event loop has: its lines, who may add one, its turns, and how many wait (also when last spared)."""
 
     lines: list[Line] = field(default_factory=list)
     door: asyncio.Lock = field(default_factory=asyncio.Lock)
     turns: Turns = field(default_factory=Turns)
+    waiting: int = 0
+    spared: int = 0
+
+    def enter(self) -> None:
+        """Count one more who waits."""
+        self.waiting += 1
+        if self.waiting > GROWN * self.spared:
+            self.spared = self.waiting
+            spare_what_is_there()
 
     async def line(self, settings: Settings) -> Line:
         """Return the line of these settings, opened by the first who asks."""
@@ -188,7 +199,6 @@ class Board:
                 line = self._open(settings)
                 if line is None:
                     line = Line(await async_client(settings), self.turns)
-                    spare_what_is_loaded()
                     self.lines.append(line)
         return line
 
@@ -212,9 +222,11 @@ async def joined(retreaver_conn_id: str, question: Question) -> AsyncGenerator[P
     line = await board.line(await RetreaverAsyncHook(retreaver_conn_id).settings())
     poll = line.join(question)
     del question  # the poll has an equal one
+    board.enter()
     try:
         yield poll
     finally:
+        board.waiting -= 1
         await _leave(board.lines, line, poll)
 
 

@@ -354,34 +354,39 @@ def test_those_who_start_one_after_another_share_looks_too(world_run):
     assert 15 <= begun <= 25, "20 seconds, one request a look"
 
 
-def test_what_is_loaded_is_spared_by_the_garbage_collector():
-    """The first trigger of a process takes out of full collections what was imported; those after it take nothing."""
+def test_what_is_there_is_spared_by_the_garbage_collector():
+    """What was imported is taken out of full collections, sensors that wait when their number grows, then no more."""
     program = """
 import asyncio, gc, sys
-from datetime import datetime, UTC
+from datetime import datetime, timedelta, UTC
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 
 options = {"start": None, "end": None, "window": "1h", "at_least": 1, "at_most": None, "filters": None}
-now = datetime.now(UTC).isoformat()
+now = datetime.now(UTC)
 
-async def first():
+async def wait():
     trigger = RetreaverConditionTrigger(
-        retreaver_conn_id="retreaver_default", kind="call_volume", options=options, deadline=now, next_look=now,
-        poke_interval=60.0, failure_budget=1800.0,
+        retreaver_conn_id="retreaver_default", kind="call_volume", options=options, deadline=now.isoformat(),
+        next_look=(now + timedelta(hours=1)).isoformat(), poke_interval=60.0, failure_budget=1800.0,
     )
     async for event in trigger.run():
         return event.payload
 
-counts = [gc.get_freeze_count()]
-for _ in range(2):
-    asyncio.run(first())
-    counts.append(gc.get_freeze_count())
-print(*counts, len(gc.get_objects()))
+async def many():
+    counts = [gc.get_freeze_count()]
+    for size in 1, 1, 100, 100:
+        await asyncio.gather(*(wait() for _ in range(size)))
+        counts.append(gc.get_freeze_count())
+    return counts
+
+print(*asyncio.run(many()), len(gc.get_objects()))
 """
-    before, frozen, later, left = map(int, printed(program)[-1].split())
+    before, first, second, grown, again, left = map(int, printed(program)[-1].split())
     assert before == 0
-    assert frozen > 10 * left
-    assert later <= frozen
+    assert first > 10 * left
+    assert second <= first
+    assert grown > first
+    assert again <= grown
 
 
 def test_intervals_are_kept_by_the_quickest(world_run):
