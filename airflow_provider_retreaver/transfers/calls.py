@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.operators.base import flag
@@ -79,21 +79,15 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     """
 
     template_fields = (
-        *RetreaverExportOperator.template_fields, "destination", "start", "end", "by", "lookback", "filters",
-        "version", "format", "compression", "tags", "partition_by", "max_file_bytes", "incremental", "state_path",
-        "phone_numbers", "phone_numbers_conn_id",
+        *RetreaverExportOperator.template_fields, "destination", "lookback", "format", "compression", "tags",
+        "partition_by", "max_file_bytes", "incremental", "state_path", "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
         destination: str,
-        start: Any = None,
-        end: Any = None,
-        by: str = "created_at",
         lookback: Any = None,
-        filters: Mapping[str, Any] | None = None,
-        version: str | None = None,
         format: str = "jsonl",  # noqa: A002 - the name that everybody looks for
         compression: str = "none",
         tags: str = "map",
@@ -107,12 +101,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.destination = destination
-        self.start = start
-        self.end = end
-        self.by = by
         self.lookback = lookback
-        self.filters = filters
-        self.version = version
         self.format = format
         self.compression = compression
         self.tags = tags
@@ -179,20 +168,10 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     def _plan(self, context: Context) -> _Plan:
         from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.domain.call_window import CallWindow
         from airflow_provider_retreaver.domain.limits import given, length
-        from airflow_provider_retreaver.domain.windows import moment_of, window_of_run
 
-        now = datetime.now(UTC)
         incremental = flag(self.incremental, "incremental")
-        end: datetime | None
-        if incremental and given(self.start) and not given(self.end):
-            start, end = moment_of(self.start, "start"), None
-        else:
-            start, end = window_of_run(self.start, self.end, context, now)
-        version = self.version if given(self.version) else None
-        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
-        window.check(now)
+        window = self.window(context, until_now=incremental)
         back = timedelta(seconds=length(self.lookback, "lookback")) if given(self.lookback) else None
         if incremental:
             if self.by != "updated_at":

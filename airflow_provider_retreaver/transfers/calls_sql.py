@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.operators.base import flag
@@ -57,8 +57,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     """
 
     template_fields = (
-        *RetreaverExportOperator.template_fields, "start", "end", "sql_conn_id", "table", "by", "lookback", "filters",
-        "version", "mapping", "create_table", "batch_size", "phone_numbers", "phone_numbers_conn_id",
+        *RetreaverExportOperator.template_fields, "sql_conn_id", "table", "lookback", "mapping", "create_table",
+        "batch_size", "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
 
     def __init__(
@@ -66,12 +66,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         *,
         sql_conn_id: str,
         table: str,
-        start: Any = None,
-        end: Any = None,
-        by: str = "created_at",
         lookback: Any = None,
-        filters: Mapping[str, Any] | None = None,
-        version: str | None = None,
         mapping: Mapping[str, Any] | None = None,
         create_table: bool | str = True,
         batch_size: int | str = 5_000,
@@ -82,12 +77,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         super().__init__(**kwargs)
         self.sql_conn_id = sql_conn_id
         self.table = table
-        self.start = start
-        self.end = end
-        self.by = by
         self.lookback = lookback
-        self.filters = filters
-        self.version = version
         self.mapping = mapping
         self.create_table = create_table
         self.batch_size = batch_size
@@ -97,12 +87,15 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Put the calls into the table."""
         from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.domain.limits import given, length
         from airflow_provider_retreaver.resources import checks
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 
         with self.connected() as hook, hook.reading() as client:
-            window = self._window(context)
+            window = self.window(context)
+            if given(self.lookback):
+                window = window.before(timedelta(seconds=length(self.lookback, "lookback")))
             size = checks.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
             hide = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
             columns = self._columns(hook)
@@ -128,20 +121,6 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         statement = f"INSERT INTO {named} VALUES (NULL)"  # noqa: S608 - is parsed for its table's name, not executed
         found = get_openlineage_facets_with_sql(database, statement, self.sql_conn_id, None)
         return [] if found is None else list(found.outputs)
-
-    def _window(self, context: Context) -> CallWindow:
-        from airflow_provider_retreaver.domain.call_window import CallWindow
-        from airflow_provider_retreaver.domain.limits import given, length
-        from airflow_provider_retreaver.domain.windows import window_of_run
-
-        now = datetime.now(UTC)
-        start, end = window_of_run(self.start, self.end, context, now)
-        version = self.version if given(self.version) else None
-        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
-        if given(self.lookback):
-            window = window.before(timedelta(seconds=length(self.lookback, "lookback")))
-        window.check(now)
-        return window
 
     def _columns(self, hook: RetreaverHook) -> Columns:
         from airflow_provider_retreaver.domain.call_columns import mapped

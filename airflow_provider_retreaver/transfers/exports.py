@@ -1,8 +1,10 @@
-"""What the exports of calls share: telling outlets and OpenLineage what was read, and what was written where."""
+"""What the exports of calls share: their window, and telling outlets and OpenLineage what was read and written."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,11 +25,57 @@ class RetreaverExportOperator(RetreaverOperator):
 
     The events of the assets among the outlets get the counts and the window as their `extra`. OpenLineage is told
     `retreaver://host` with `company/calls` as what was read, where the connection names the company.
+
+    :param start: of the window, aware; by default the run's data interval.
+    :param end: of the window; calls before it.
+    :param by: `created_at` or `updated_at`.
+    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
+    :param version: `v1` … `v5` of the call log instead of the connection's.
     """
 
+    template_fields = (*RetreaverOperator.template_fields, "start", "end", "by", "filters", "version")
     # Of an export that was made: the account's host and company, and the counts.
     _read_from: tuple[str, str | None] | None = None
     _counts: dict[str, Any]
+
+    def __init__(
+        self,
+        *,
+        start: Any = None,
+        end: Any = None,
+        by: str = "created_at",
+        filters: Mapping[str, Any] | None = None,
+        version: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.start = start
+        self.end = end
+        self.by = by
+        self.filters = filters
+        self.version = version
+
+    def window(self, context: Context, *, until_now: bool = False) -> CallWindow:
+        """Return the window of calls that the parameters or the run say.
+
+        :param until_now: a start without an end is a window without an end.
+        :raises InvalidArgument: for what cannot be a window.
+        """
+        from airflow_provider_retreaver.domain.call_window import CallWindow
+        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.domain.windows import moment_of, window_of_run
+
+        now = datetime.now(UTC)
+        start: datetime
+        end: datetime | None
+        if until_now and given(self.start) and not given(self.end):
+            start, end = moment_of(self.start, "start"), None
+        else:
+            start, end = window_of_run(self.start, self.end, context, now)
+        version = self.version if given(self.version) else None
+        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
+        window.check(now)
+        return window
 
     def tell_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
         """Tell outlets, and remember for OpenLineage, what was written.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -56,31 +55,18 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     :raises PartialFailure: when recordings could not be stored; a retry fetches only those.
     """
 
-    template_fields = (
-        *RetreaverExportOperator.template_fields, "destination", "start", "end", "by", "filters", "version",
-        "downloads", "missing_ok",
-    )  # fmt: skip
+    template_fields = (*RetreaverExportOperator.template_fields, "destination", "downloads", "missing_ok")
 
     def __init__(
         self,
         *,
         destination: str,
-        start: Any = None,
-        end: Any = None,
-        by: str = "created_at",
-        filters: Mapping[str, Any] | None = None,
-        version: str | None = None,
         downloads: int | str = 4,
         missing_ok: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.destination = destination
-        self.start = start
-        self.end = end
-        self.by = by
-        self.filters = filters
-        self.version = version
         self.downloads = downloads
         self.missing_ok = missing_ok
 
@@ -95,7 +81,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transport.downloads import Downloads
 
         with self.connected() as hook, hook.reading() as client:
-            window = self._window(context)
+            window = self.window(context)
             at_once = checks.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
             missing_ok = flag(self.missing_ok, "missing_ok")
             if not given(self.destination):
@@ -118,18 +104,6 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     def written_datasets(self) -> list[Dataset]:
         """Return the destination folder."""
         return [folder_dataset(self.destination, None, self._counts["stored"], self._counts["bytes"])]
-
-    def _window(self, context: Context) -> CallWindow:
-        from airflow_provider_retreaver.domain.call_window import CallWindow
-        from airflow_provider_retreaver.domain.limits import given
-        from airflow_provider_retreaver.domain.windows import window_of_run
-
-        now = datetime.now(UTC)
-        start, end = window_of_run(self.start, self.end, context, now)
-        version = self.version if given(self.version) else None
-        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
-        window.check(now)
-        return window
 
     def _judged(self, context: Context, result: dict[str, Any], *, missing_ok: bool) -> dict[str, Any]:
         log.info(
