@@ -24,6 +24,7 @@ async def loaded(*modules: str) -> None:
     :raises ImportError: when one cannot be imported.
     """
     if not _loaded:
+        _loaded.add(__name__)
         spare_what_is_there()
     for module in modules:
         if module not in _loaded:
