@@ -4,7 +4,7 @@ SHELL := /bin/sh
 # `make PYTHON=…` and `make PYTHON_2=…` choose the Pythons of the two environments.
 PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
-TRIGGERER := $(addprefix tests/airflow/triggerer_,run.py watchers_run.py hands_run.py)
+TRIGGERER := $(addprefix tests/airflow/runs/triggerer_,run.py watchers_run.py manual_run.py)
 LEAST_COVERAGE := 97
 # Processes that share the suite's files of tests; `make WORKERS=8 test` where there are more processors.
 WORKERS := 2
@@ -61,25 +61,25 @@ test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset wa
 	$(RUN_2) -m pytest -s $(TRIGGERER) -k 'not watcher'
 
 test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
-	$(RUN) -m pytest tests/airflow/scheduler_run.py
+	$(RUN) -m pytest tests/airflow/runs/scheduler_run.py
 
 test-transfers: $(VENV)/.ready ## the example DAGs of exports under a real scheduler; EVERY=1d makes 365 tasks of the year (minutes)
-	EVERY=$(or $(EVERY),7d) $(RUN) -m pytest -s tests/airflow/transfers_run.py
+	EVERY=$(or $(EVERY),7d) $(RUN) -m pytest -s tests/airflow/runs/transfers_run.py
 
 test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers in bad weather, killed twice (about five minutes)
-	$(RUN) -m pytest -s tests/airflow/suppression_run.py
+	$(RUN) -m pytest -s tests/airflow/runs/suppression_run.py
 
 test-postgres: $(VENV)/.ready ## load calls into a real PostgreSQL of the tests' own (needs its programs)
-	$(RUN) -m pytest tests/airflow/postgres_run.py
+	$(RUN) -m pytest tests/airflow/runs/postgres_run.py
 
 test-postgres-airflow2: $(VENV_2)/.ready ## the same on the 2.11 line, with the older driver of PostgreSQL
-	$(RUN_2) -m pytest tests/airflow/postgres_run.py
+	$(RUN_2) -m pytest tests/airflow/runs/postgres_run.py
 
 test-storage: $(VENV_STORAGE)/.ready ## export to servers of S3 and GCS of the tests' own, through their providers (minutes)
-	$(VENV_STORAGE)/bin/python -m pytest tests/airflow/storage_run.py
+	$(VENV_STORAGE)/bin/python -m pytest tests/airflow/runs/storage_run.py
 
 test-mysql: $(VENV_MYSQL)/.ready ## load calls into a real MariaDB of the tests' own, with both drivers (needs its programs)
-	$(VENV_MYSQL)/bin/python -m pytest tests/airflow/mysql_run.py
+	$(VENV_MYSQL)/bin/python -m pytest tests/airflow/runs/mysql_run.py
 
 load-million: $(VENV)/.ready ## load 1,000,000 calls into PostgreSQL and tell time and memory (a few minutes)
 	$(RUN) -m benchmarks.load_postgres
@@ -112,7 +112,7 @@ bench: $(VENV_BENCH)/.ready ## measure exports of calls beside other ways to do 
 
 bench-sensors: $(VENV)/.ready ## measure 1,000 deferred sensors, in a loop and in real triggerers (about 15 minutes)
 	$(RUN) benchmarks/sensors.py
-	$(RUN) -m pytest -s tests/airflow/triggerer_load_run.py
+	$(RUN) -m pytest -s tests/airflow/runs/triggerer_load_run.py
 
 bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parquet, with time and memory
 	$(RUN) benchmarks/million.py

@@ -122,7 +122,7 @@ def window_of_events(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> di
 
 
 def _window(event: Any) -> tuple[datetime, datetime] | None:
-    from airflow_provider_retreaver.domain.windows import moment_of
+    from airflow_provider_retreaver.domain.calls.time_window import moment_of
 
     extra = event.extra or {}
     for key, start, end in (("payload", "updated_at_start", "updated_at_end"), ("window", "start", "end")):

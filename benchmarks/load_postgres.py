@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.airflow.postgres import private_cluster
+from tests.airflow.support.postgres import private_cluster
 
 PROJECT = Path(__file__).resolve().parent.parent
 NOTHING = ("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z")

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_retreaver.sandbox import SandboxOptions
-from airflow_provider_retreaver.sandbox.server import running
+from airflow_provider_retreaver.sandbox.http.server import running
 
 QUERY = "api_key=sandbox-key&company_id=1&per_page=100"
 LIMIT_MB = 1024

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from airflow_provider_retreaver.core.operations import Each, Progress
-from airflow_provider_retreaver.domain.number_sources import collect, read_file
-from airflow_provider_retreaver.domain.phones import Normaliser
-from airflow_provider_retreaver.domain.suppression_plan import Ours, Plan, Wanted, compare, read_list
+from airflow_provider_retreaver.domain.lists.number_sources import collect, read_file
+from airflow_provider_retreaver.domain.lists.phones import Normaliser
+from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan, Wanted, compare, read_list
 
 T = TypeVar("T")
 AREAS = ("212", "305", "415", "512", "617", "702", "808", "919")

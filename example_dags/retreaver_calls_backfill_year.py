@@ -24,7 +24,7 @@ from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectSto
 @task
 def weeks(params: dict) -> list[dict[str, str]]:
     """Divide what is over of the year: a start and an end for every mapped task."""
-    from airflow_provider_retreaver.domain.windows import split_window
+    from airflow_provider_retreaver.windows import split_window
 
     year = int(params["year"])
     start = pendulum.datetime(year, 1, 1, tz="America/New_York")

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_retreaver.core import secrets
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="retreaver-tests-"))
 
 for name in [name for name in os.environ if name.startswith("AIRFLOW") or name.lower().endswith("_proxy")]:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_retreaver.core import policy
-from airflow_provider_retreaver.core.errors import ConnectionFailed, NotFound, RetreaverError, error_for
+from airflow_provider_retreaver.core.answers import error_for
+from airflow_provider_retreaver.core.errors import ConnectionFailed, NotFound, RetreaverError
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
 

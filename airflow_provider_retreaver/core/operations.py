@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, RetreaverError, beginning, excerpt
+from airflow_provider_retreaver.core.answers import beginning, excerpt
+from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, RetreaverError
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.routes import Routes
 

@@ -7,8 +7,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.resources import checks
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -26,7 +26,7 @@ def number(value: Any, name: str, least: int = 0) -> int | None:
 
     :raises InvalidArgument: naming the parameter.
     """
-    return checks.whole(value, name, least) if given(value) else None
+    return parameters.whole(value, name, least) if given(value) else None
 
 
 def share(value: Any, name: str) -> float | None:
@@ -85,4 +85,4 @@ def match(value: Any) -> str:
 
     :raises InvalidArgument: when it is neither.
     """
-    return str(checks.one_of(str(value).strip().lower(), ("any", "all"), "match"))
+    return str(parameters.one_of(str(value).strip().lower(), ("any", "all"), "match"))

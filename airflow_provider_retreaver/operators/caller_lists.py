@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.base import flag
-from airflow_provider_retreaver.operators.number_source import REJECTS, RetreaverNumbersOperator
-from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.operators.numbers.base import REJECTS, RetreaverNumbersOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.caller_list_sync import Aim, Change
-    from airflow_provider_retreaver.domain.number_sources import Collected
-    from airflow_provider_retreaver.operators.run_files import Folder
+    from airflow_provider_retreaver.domain.lists.caller_list_sync import Aim, Change
+    from airflow_provider_retreaver.domain.lists.number_sources import Collected
+    from airflow_provider_retreaver.storage.line_files import Folder
 
 PLANNED = "planned.csv.gz"
 DAY = 24 * 3600
@@ -72,7 +72,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the list into step and return the counts."""
-        from airflow_provider_retreaver.domain.caller_list_sync import CallerListSync
+        from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListSync
 
         with self.connected() as hook:
             aim = self._aim()
@@ -94,8 +94,8 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        from airflow_provider_retreaver.domain.caller_list_sync import MODES, Aim
-        from airflow_provider_retreaver.domain.suppression_plan import limits
+        from airflow_provider_retreaver.domain.lists.caller_list_sync import MODES, Aim
+        from airflow_provider_retreaver.domain.lists.suppression_plan import limits
         from airflow_provider_retreaver.resources.caller_lists import Owner
 
         owner = Owner(self.target_id, self.campaign_id)
@@ -108,7 +108,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         return Aim(
             owner,
             name,
-            mode=checks.one_of(self.mode, MODES, "mode"),
+            mode=parameters.one_of(self.mode, MODES, "mode"),
             allow_gap=flag(self.allow_gap, "allow_gap"),
             allow_accept_list=flag(self.allow_accept_list, "allow_accept_list"),
             max_removals=self.max_removals,

@@ -16,8 +16,8 @@ from airflow_provider_retreaver.operators.base import (
     publish_partial,
     told_ids,
 )
-from airflow_provider_retreaver.operators.choice import NOT_GIVEN, Ids, chosen_targets
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
+from airflow_provider_retreaver.operators.target_choice import NOT_GIVEN, Ids, chosen_targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -105,9 +105,9 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Reset the caps and return what was done."""
-        from airflow_provider_retreaver.domain.record import Record
-        from airflow_provider_retreaver.domain.reset_caps import ResetCaps
-        from airflow_provider_retreaver.operators.run_memory import RunMemory
+        from airflow_provider_retreaver.domain.changes.record import Record
+        from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
+        from airflow_provider_retreaver.storage.run_state import RunMemory
 
         with self.connected() as hook:
             chosen = chosen_targets(

@@ -6,9 +6,9 @@ is sent. Vendor's reference: the chapter of each resource.
 
 from __future__ import annotations
 
-from airflow_provider_retreaver.operators.resource_changing import RetreaverDeleteOperator, RetreaverUpdateOperator
-from airflow_provider_retreaver.operators.resource_creating import RetreaverCreateOperator, RetreaverUpsertOperator
-from airflow_provider_retreaver.operators.resource_reading import RetreaverGetOperator, RetreaverListOperator
+from airflow_provider_retreaver.operators.generic.changing import RetreaverDeleteOperator, RetreaverUpdateOperator
+from airflow_provider_retreaver.operators.generic.creating import RetreaverCreateOperator, RetreaverUpsertOperator
+from airflow_provider_retreaver.operators.generic.reading import RetreaverGetOperator, RetreaverListOperator
 
 __all__ = [
     "RetreaverCreateOperator",

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.changes import RetreaverSnapshotOperator
-from airflow_provider_retreaver.operators.choice import Ids
+from airflow_provider_retreaver.operators.change_base import RetreaverSnapshotOperator
+from airflow_provider_retreaver.operators.target_choice import Ids
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.cap_changes import NewCaps
-    from airflow_provider_retreaver.domain.edits import FoundObjects, Task
-    from airflow_provider_retreaver.domain.selection import Chosen
+    from airflow_provider_retreaver.domain.changes.edit import FoundObjects, Task
+    from airflow_provider_retreaver.domain.objects.selection import Chosen
+    from airflow_provider_retreaver.domain.routing.cap_change import NewCaps
 
 Cap = int | str | None
 CapRows = str | Sequence[Mapping[str, Any]] | Mapping[Any, Mapping[str, Any]]
@@ -88,10 +88,10 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
 
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.cap_changes import CapsAim, parse_rows
-        from airflow_provider_retreaver.domain.edits import Task
-        from airflow_provider_retreaver.domain.selection import Chosen
-        from airflow_provider_retreaver.domain.snapshots import NEEDED
+        from airflow_provider_retreaver.domain.changes.edit import Task
+        from airflow_provider_retreaver.domain.objects.selection import Chosen
+        from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, parse_rows
+        from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
 
         if self.rows is None:
             chosen, caps = self._one_for_many()
@@ -119,7 +119,7 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
         )
 
     def _one_for_many(self) -> tuple[Chosen, NewCaps]:
-        from airflow_provider_retreaver.domain.selection import Chosen, Tag, ids, texts
+        from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag, ids, texts
 
         caps = self._caps()
         if not caps:
@@ -138,7 +138,7 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
         return chosen, caps
 
     def _caps(self) -> NewCaps:
-        from airflow_provider_retreaver.domain.cap_changes import NAMES, parse_caps
+        from airflow_provider_retreaver.domain.routing.cap_change import NAMES, parse_caps
 
         return parse_caps({name: getattr(self, name) for name in NAMES}, "")
 
@@ -161,7 +161,7 @@ def _find(chosen: Chosen, needed: Sequence[str]) -> Procedure[FoundObjects]:
     """Read targets and groups, where a group stands for itself."""
     from dataclasses import replace
 
-    from airflow_provider_retreaver.domain.find_targets import find_groups, find_targets
+    from airflow_provider_retreaver.domain.objects.find_targets import find_groups, find_targets
 
     found = yield from find_targets(replace(chosen, groups=None), needed)
     groups = yield from find_groups(chosen.groups or ())

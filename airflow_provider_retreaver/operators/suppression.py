@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.operations import require
 from airflow_provider_retreaver.operators.base import flag, publish_partial
-from airflow_provider_retreaver.operators.number_source import RetreaverNumbersOperator
-from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.operators.numbers.base import RetreaverNumbersOperator
 from airflow_provider_retreaver.resources.companies import get_active_company
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.suppression_plan import Wanted
+    from airflow_provider_retreaver.domain.lists.suppression_plan import Wanted
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
-    from airflow_provider_retreaver.operators.suppression_state import SyncState
+    from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
 
 # Failures are part of every checkpoint, which must stay small.
 MOST_FAILURES = 10_000
@@ -77,12 +77,12 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Bring the vendor's list into step and return the counts."""
-        from airflow_provider_retreaver.domain.suppression_plan import limits
-        from airflow_provider_retreaver.operators.suppression_run import SuppressionRun
+        from airflow_provider_retreaver.domain.lists.suppression_plan import limits
+        from airflow_provider_retreaver.operators.numbers.suppression_run import SuppressionRun
 
         with self.connected() as hook:
             wanted = self._wanted(legacy=hook.get_conn().settings.routes.legacy)
-            max_failures = checks.whole(self.max_failures, "max_failures", 0, MOST_FAILURES)
+            max_failures = parameters.whole(self.max_failures, "max_failures", 0, MOST_FAILURES)
             dry_run = flag(self.dry_run_only, "dry_run")
             limits(self.max_removals)
             files = self.files_of(context, "suppression")
@@ -110,13 +110,13 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        from airflow_provider_retreaver.domain.suppression_plan import MODES, Wanted
+        from airflow_provider_retreaver.domain.lists.suppression_plan import MODES, Wanted
 
         if str(self.can_resubscribe).strip() in {"", "None"}:
             raise InvalidArgument("can_resubscribe must be chosen: may callers unblock themselves by pressing 7?")
         campaign = str(self.campaign_id).strip() if self.campaign_id is not None else None
         wanted = Wanted(
-            mode=checks.one_of(self.mode, MODES, "mode"),
+            mode=parameters.one_of(self.mode, MODES, "mode"),
             can_resubscribe=flag(self.can_resubscribe, "can_resubscribe"),
             campaign=campaign,
             only_ours=flag(self.only_ours, "only_ours"),
@@ -134,7 +134,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         return wanted
 
     def _state(self, context: Context, hook: RetreaverHook, place: str, wanted: Wanted) -> SyncState:
-        from airflow_provider_retreaver.operators.suppression_state import SyncState
+        from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
 
         # A record belongs to a company, and a connection may come to name another one.
         company = _company(hook)

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.changes import RetreaverChangeOperator
-from airflow_provider_retreaver.operators.choice import Ids, chosen_targets
+from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator
+from airflow_provider_retreaver.operators.target_choice import Ids, chosen_targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.edits import Task
+    from airflow_provider_retreaver.domain.changes.edit import Task
 
 Tags = str | Iterable[str] | Mapping[str, Any]
 
@@ -76,12 +76,12 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.edits import Task
-        from airflow_provider_retreaver.domain.find_targets import find_targets
-        from airflow_provider_retreaver.domain.selection import ids, texts
-        from airflow_provider_retreaver.domain.tag_changes import TagsAim, find_contacts
-        from airflow_provider_retreaver.domain.tags import TagEdit
-        from airflow_provider_retreaver.resources.checks import phone
+        from airflow_provider_retreaver.core.parameters import phone
+        from airflow_provider_retreaver.domain.changes.edit import Task
+        from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+        from airflow_provider_retreaver.domain.objects.selection import ids, texts
+        from airflow_provider_retreaver.domain.routing.tag_changes import TagsAim, find_contacts
+        from airflow_provider_retreaver.domain.routing.tags import TagEdit
 
         edit = TagEdit.parse(self.add, self.remove, self.replace)
         contacts = ids(self.contact_ids, "contact_ids")

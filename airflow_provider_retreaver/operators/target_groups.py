@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.changes import RetreaverChangeOperator
-from airflow_provider_retreaver.operators.choice import Ids
+from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator
+from airflow_provider_retreaver.operators.target_choice import Ids
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.aims import Aim
-    from airflow_provider_retreaver.domain.edits import Task
+    from airflow_provider_retreaver.domain.changes.aims import Aim
+    from airflow_provider_retreaver.domain.changes.edit import Task
 
 
 class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
@@ -53,9 +53,9 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.edits import Task
-        from airflow_provider_retreaver.domain.find_targets import find_groups
-        from airflow_provider_retreaver.domain.selection import ids
+        from airflow_provider_retreaver.domain.changes.edit import Task
+        from airflow_provider_retreaver.domain.objects.find_targets import find_groups
+        from airflow_provider_retreaver.domain.objects.selection import ids
 
         groups = ids(self.target_group_id, "target_group_id") or []
         if len(groups) != 1:
@@ -64,8 +64,8 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
         return Task(find=lambda: find_groups(groups), aim=lambda _key, _row: aim, counted="memberships")
 
     def _aim(self) -> Aim:
-        from airflow_provider_retreaver.domain.group_changes import AllMembersAim, MembersAim
-        from airflow_provider_retreaver.domain.selection import ids
+        from airflow_provider_retreaver.domain.objects.selection import ids
+        from airflow_provider_retreaver.domain.routing.group_members import AllMembersAim, MembersAim
 
         add, remove = ids(self.add, "add"), ids(self.remove, "remove")
         replace = ids(self.replace, "replace")

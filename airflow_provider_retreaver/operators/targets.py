@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.base import flag
-from airflow_provider_retreaver.operators.changes import RetreaverChangeOperator, RetreaverSnapshotOperator
-from airflow_provider_retreaver.operators.choice import NOT_GIVEN, Ids, chosen_targets
+from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator, RetreaverSnapshotOperator
+from airflow_provider_retreaver.operators.target_choice import NOT_GIVEN, Ids, chosen_targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.edits import FoundObjects, Task
-    from airflow_provider_retreaver.domain.snapshots import Snapshot
+    from airflow_provider_retreaver.domain.changes.edit import FoundObjects, Task
+    from airflow_provider_retreaver.domain.routing.snapshot import Snapshot
 
 SaidDay = str | Iterable[str]
 
@@ -68,12 +68,12 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
 
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.caps import any_full
-        from airflow_provider_retreaver.domain.edits import Task
-        from airflow_provider_retreaver.domain.find_targets import find_targets
-        from airflow_provider_retreaver.domain.pausing import PAUSED, PausedAim, keep_open
-        from airflow_provider_retreaver.domain.snapshots import NEEDED
-        from airflow_provider_retreaver.resources.checks import whole
+        from airflow_provider_retreaver.core.parameters import whole
+        from airflow_provider_retreaver.domain.changes.edit import Task
+        from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+        from airflow_provider_retreaver.domain.routing.caps import any_full
+        from airflow_provider_retreaver.domain.routing.pause import PAUSED, PausedAim, keep_open
+        from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
 
         paused = flag(self.paused, "paused")
         only_filled = flag(self.only_filled, "only_filled")
@@ -146,12 +146,12 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
 
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.edits import Task
-        from airflow_provider_retreaver.domain.find_targets import find_targets
-        from airflow_provider_retreaver.domain.hours_changes import HoursAim
-        from airflow_provider_retreaver.domain.said_hours import SaidHours
-        from airflow_provider_retreaver.domain.snapshots import NEEDED
-        from airflow_provider_retreaver.domain.time_zones import rails_name
+        from airflow_provider_retreaver.domain.changes.edit import Task
+        from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+        from airflow_provider_retreaver.domain.routing.hours_change import HoursAim
+        from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
+        from airflow_provider_retreaver.domain.routing.time_zones import rails_name
+        from airflow_provider_retreaver.domain.routing.weekly_hours import SaidHours
 
         said = SaidHours.parse(self.hours)
         zone = rails_name(self.time_zone) if self.time_zone is not None else None
@@ -203,11 +203,11 @@ class RetreaverRestoreOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.domain.edits import Task
-        from airflow_provider_retreaver.domain.selection import texts
-        from airflow_provider_retreaver.domain.snapshots import PARTS, RestoreAim
-        from airflow_provider_retreaver.operators.snapshot_files import read_snapshot
-        from airflow_provider_retreaver.resources.checks import one_of
+        from airflow_provider_retreaver.core.parameters import one_of
+        from airflow_provider_retreaver.domain.changes.edit import Task
+        from airflow_provider_retreaver.domain.objects.selection import texts
+        from airflow_provider_retreaver.domain.routing.snapshot import PARTS, RestoreAim
+        from airflow_provider_retreaver.storage.snapshot_file import read_snapshot
 
         parts = [one_of(part, PARTS, "parts") for part in texts(self.parts, "parts") or ()]
         if not parts:
@@ -221,9 +221,9 @@ class RetreaverRestoreOperator(RetreaverChangeOperator):
 
 
 def _find(snapshot: Snapshot, path: str) -> Procedure[FoundObjects]:
-    from airflow_provider_retreaver.domain.find_targets import find_targets
-    from airflow_provider_retreaver.domain.selection import Chosen
-    from airflow_provider_retreaver.domain.snapshots import NEEDED
+    from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+    from airflow_provider_retreaver.domain.objects.selection import Chosen
+    from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
     from airflow_provider_retreaver.resources.companies import get_active_company
 
     company = yield get_active_company()

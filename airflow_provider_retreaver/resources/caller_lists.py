@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
 from airflow_provider_retreaver.core.operations import (
@@ -21,7 +22,6 @@ from airflow_provider_retreaver.core.operations import (
     protocol_error,
     read_nothing,
 )
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Id
 
 
@@ -82,7 +82,7 @@ class Owner:
 
     def number_path(self, name: str, number: str) -> str:
         """Where one number of a caller list is."""
-        return self.list_path(name, f"/caller_list_numbers/{segment(checks.phone(number), 'number')}")
+        return self.list_path(name, f"/caller_list_numbers/{segment(parameters.phone(number), 'number')}")
 
 
 def create_caller_list(owner: Owner, name: str) -> Operation[Row]:
@@ -125,7 +125,7 @@ def add_caller_list_number(owner: Owner, name: str, number: str) -> Operation[Ro
     :param number: E.164.
     :return: a `CallerListNumber`, or `{}` where the vendor answers without one.
     """
-    body = {"caller_list_number": {"number": checks.phone(number)}}
+    body = {"caller_list_number": {"number": parameters.phone(number)}}
     request = _request("POST", owner.list_path(name, "/caller_list_numbers"), body)
     return Operation(request, _read_if_there("caller_list_number"))
 
@@ -148,7 +148,7 @@ def check_caller_list(owner: Owner, name: str, number: str) -> Operation[bool]:
 
     :return: whether it is present.
     """
-    body = {"caller_list_check": {"number": checks.phone(number)}}
+    body = {"caller_list_check": {"number": parameters.phone(number)}}
     return Operation(_request("POST", owner.list_path(name, "/caller_list_checks"), body), _read_check)
 
 
@@ -165,9 +165,9 @@ def upload_caller_list(
     :return: a `CallerListUpload`, without the URL of the file.
     """
     upload = {
-        "numbers": "\n".join(checks.phone(number, "numbers") for number in numbers),
-        "action": checks.one_of(action, ("create", "delete"), "action"),
-        "clear_before_upload": checks.truth(clear_before_upload, "clear_before_upload"),
+        "numbers": "\n".join(parameters.phone(number, "numbers") for number in numbers),
+        "action": parameters.one_of(action, ("create", "delete"), "action"),
+        "clear_before_upload": parameters.truth(clear_before_upload, "clear_before_upload"),
     }
     request = _request("POST", owner.list_path(name, "/caller_list_uploads"), {"caller_list_upload": upload})
     return Operation(request, _read_upload)

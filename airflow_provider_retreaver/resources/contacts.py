@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item, read_nothing
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, read_update
 from airflow_provider_retreaver.resources.targets import TagValue
 
@@ -30,7 +30,7 @@ class Contact(TypedDict, total=False):
 
 def contact_numbers(value: Any, name: str) -> None:
     """Refuse contact numbers without a number; a row with an `id` changes that one."""
-    for row in checks.rows_of(value, name):
+    for row in parameters.rows_of(value, name):
         if "id" not in row and not row.get("number"):
             raise InvalidArgument(f"{name}: a contact number needs a number (or the id of the one to change).")
 
@@ -38,7 +38,7 @@ def contact_numbers(value: Any, name: str) -> None:
 CONTACTS = Resource(
     "contacts",
     "contact",
-    attributes={"tag_list": checks.tag_list, "contact_numbers_attributes": contact_numbers},
+    attributes={"tag_list": parameters.tag_list, "contact_numbers_attributes": contact_numbers},
     required=("contact_numbers_attributes",),
 )
 CONTACT_NUMBERS = Resource(
@@ -111,15 +111,15 @@ def update_contact_number(
     :param number: the phone number as it is now, E.164 or `sip:user@domain`.
     :return: a `ContactNumber`.
     """
-    return CONTACT_NUMBERS.update(attributes, checks.phone_or_sip(number), undocumented=undocumented)
+    return CONTACT_NUMBERS.update(attributes, parameters.phone_or_sip(number), undocumented=undocumented)
 
 
 def delete_contact_number(number: str) -> Operation[None]:
     """Delete one phone number of a contact that has others ("Delete a Contact Number from a Contact …")."""
-    return CONTACT_NUMBERS.delete(checks.phone_or_sip(number))
+    return CONTACT_NUMBERS.delete(parameters.phone_or_sip(number))
 
 
 def _by_phone(number: str, id: Id | None) -> str:  # noqa: A002
     if id is not None:
         raise InvalidArgument("Name the contact by its id or by a phone number: exactly one of the two.")
-    return f"/contact_numbers/{segment(checks.phone_or_sip(number), 'number')}/contact.json"
+    return f"/contact_numbers/{segment(parameters.phone_or_sip(number), 'number')}/contact.json"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Id
 
 VERBS = ("list", "get", "create", "update", "delete")
@@ -99,7 +99,7 @@ class Entry:
         :raises InvalidArgument: when a filter is unknown, blank, wrong or missing.
         """
         function, given = self.function("list"), dict(filters or {})
-        checks.known(given, self.filters, f"filter of {self.name}")
+        parameters.known(given, self.filters, f"filter of {self.name}")
         for name, value in given.items():
             if isinstance(value, str) and not value.strip():
                 raise InvalidArgument(f"The filter {name} is blank; give a value, or leave it out for all.")
@@ -118,7 +118,7 @@ class Entry:
         """Return the operation that creates an object."""
         function = self.function("create")
         if self.on_create is not None:
-            checks.known(attributes, self.on_create, f"attribute to create a {self.title} with")
+            parameters.known(attributes, self.on_create, f"attribute to create a {self.title} with")
         operation: Operation[Row] = function(attributes, **self._owner(owner))
         return operation
 
@@ -169,4 +169,4 @@ class Entry:
 
 def _shown(name: str | None, value: object) -> str:
     """Write what an object is named by; callers' numbers are masked."""
-    return checks.masked(value) if name == "number" else str(value)
+    return parameters.masked(value) if name == "number" else str(value)

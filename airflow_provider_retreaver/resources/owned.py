@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
-from airflow_provider_retreaver.resources import caller_lists, checks
+from airflow_provider_retreaver.resources import caller_lists
 from airflow_provider_retreaver.resources.caller_lists import Owner
 from airflow_provider_retreaver.resources.resource import Attributes
 
@@ -36,7 +37,7 @@ def create_list(attributes: Attributes, owner: Mapping[str, Any]) -> Operation[R
 
     :param attributes: `name` (required).
     """
-    checks.known(attributes, ("name",), "attribute of a caller list")
+    parameters.known(attributes, ("name",), "attribute of a caller list")
     return caller_lists.create_caller_list(_owner(owner), attributes.get("name", ""))
 
 
@@ -66,7 +67,7 @@ def add_number(attributes: Attributes, owner: Mapping[str, Any]) -> Operation[Ro
 
     :param attributes: `number` (required).
     """
-    checks.known(attributes, ("number",), "attribute of a caller list's number")
+    parameters.known(attributes, ("number",), "attribute of a caller list's number")
     return caller_lists.add_caller_list_number(
         _owner(owner, in_list=True), owner["caller_list"], attributes.get("number", "")
     )
@@ -79,7 +80,7 @@ def remove_number(owner: Mapping[str, Any], number: str) -> Operation[None]:
 
 def _owner(owner: Mapping[str, Any], *, in_list: bool = False) -> Owner:
     names = ("target_id", "campaign_id", *(["caller_list"] if in_list else []))
-    checks.known(owner, names, "part of list_owner")
+    parameters.known(owner, names, "part of list_owner")
     if in_list and not owner.get("caller_list"):
         raise InvalidArgument("list_owner must name the caller_list beside its target_id or campaign_id.")
     return Owner(owner.get("target_id"), owner.get("campaign_id"))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Operation, Row
 from airflow_provider_retreaver.resources import (
     affiliates,
     calls,
     campaigns,
-    checks,
     companies,
     contacts,
     number_pools,
@@ -37,7 +37,7 @@ def _suppress(attributes: Attributes) -> Operation[Row]:
 
 
 def _change_suppressed(attributes: Attributes, number: str) -> Operation[Row]:
-    checks.known(attributes, ("number", "can_resubscribe", "campaign_id"), "attribute of a suppressed number")
+    parameters.known(attributes, ("number", "can_resubscribe", "campaign_id"), "attribute of a suppressed number")
     changes = {name: value for name, value in attributes.items() if name != "number"}
     return suppression.update_suppressed_number(number, **changes)
 
@@ -218,5 +218,5 @@ def entry_of(name: Any) -> Entry:
 
     :raises InvalidArgument: naming those that there are.
     """
-    checks.known({str(name): None}, RESOURCES, "resource")
+    parameters.known({str(name): None}, RESOURCES, "resource")
     return RESOURCES[str(name)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Listing, Row, json_body, protocol_error
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.calls import Moment
 
 FACETS = ("publisher", "buyer", "campaign", "number", "daily", "tag_value", "state")
@@ -48,17 +48,17 @@ def report_calls(
     :param tag_value_key: the tag to report on; required with the facet tag_value, and with no other.
     :return: a listing of `ReportRow` rows.
     """
-    checks.one_of(facet, FACETS, "facet")
+    parameters.one_of(facet, FACETS, "facet")
     names = ("created_at_start", "created_at_end")
-    start, end = checks.span(created_at_start, created_at_end, names, LONGEST_SPAN)
+    start, end = parameters.span(created_at_start, created_at_end, names, LONGEST_SPAN)
     if start is None or end is None:
         raise InvalidArgument("created_at_start and created_at_end are both required for a report.")
     if (facet == "tag_value") != bool(tag_value_key):
         raise InvalidArgument("tag_value_key is required with the facet tag_value, and goes with no other facet.")
-    parameters = [("domain", "calls"), ("facet", facet), ("created_at_start", start), ("created_at_end", end)]
+    query = [("domain", "calls"), ("facet", facet), ("created_at_start", start), ("created_at_end", end)]
     if tag_value_key:
-        parameters.append(("tag_value_key", tag_value_key))
-    request = Request("GET", "/api/v1/reports.json", tuple(parameters))
+        query.append(("tag_value_key", tag_value_key))
+    request = Request("GET", "/api/v1/reports.json", tuple(query))
     return Listing(request, "report row", key=("id", "facet_name"), page_size=None, read=_read_rows)
 
 

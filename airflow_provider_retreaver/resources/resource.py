@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item, read_nothing
-from airflow_provider_retreaver.resources import checks
 
 Attributes = Mapping[str, Any]
 Check = Callable[[Any, str], Any]
@@ -23,7 +23,7 @@ def anything(value: Any, name: str) -> Any:  # noqa: ARG001 - one signature for 
 
 def at_least_0(value: Any, name: str) -> int:
     """Accept a whole number that is not negative."""
-    return checks.whole(value, name, 0)
+    return parameters.whole(value, name, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Resource:
 
     def _checked(self, attributes: Attributes, undocumented: Attributes | None) -> Row:
         known = {*self.attributes, *self.renamed}
-        checks.known(attributes, known, f"attribute of a {self.title} (pass others as undocumented)")
+        parameters.known(attributes, known, f"attribute of a {self.title} (pass others as undocumented)")
         for name, value in attributes.items():
             twin = next(
                 (one for one in self.renamed if one != name and self.renamed[one] == self.renamed.get(name)), ""

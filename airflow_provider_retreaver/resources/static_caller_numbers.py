@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource
 
 
@@ -18,7 +18,7 @@ class StaticCallerNumber(TypedDict, total=False):
 
 
 def _phone(value: Any, name: str) -> None:
-    checks.phone(value, name)
+    parameters.phone(value, name)
 
 
 STATIC_CALLER_NUMBERS = Resource(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
 from airflow_provider_retreaver.core.operations import (
@@ -20,7 +21,6 @@ from airflow_provider_retreaver.core.operations import (
     read_item,
     read_nothing,
 )
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import read_update
 
 NO_LEGACY = CurrentOnly("the legacy routes can only add and remove suppressed numbers")
@@ -76,7 +76,7 @@ def suppress_number(number: str, *, can_resubscribe: bool | None = None) -> Oper
     """
     body = None
     if can_resubscribe is not None:
-        body = {"suppressed_number": {"can_resubscribe": checks.truth(can_resubscribe, "can_resubscribe")}}
+        body = {"suppressed_number": {"can_resubscribe": parameters.truth(can_resubscribe, "can_resubscribe")}}
     return Operation(
         Request("POST", _path(number), body=body),
         read_item("suppressed_number"),
@@ -96,7 +96,7 @@ def update_suppressed_number(
     """
     body: Row = {}
     if can_resubscribe is not None:
-        body["can_resubscribe"] = checks.truth(can_resubscribe, "can_resubscribe")
+        body["can_resubscribe"] = parameters.truth(can_resubscribe, "can_resubscribe")
     if campaign_id is not None:
         body["campaign_id"] = campaign_id
     if not body:
@@ -114,11 +114,11 @@ def unsuppress_number(number: str) -> Operation[None]:
 
 
 def _path(number: str) -> str:
-    return f"/suppressed_numbers/{segment(checks.phone(number), 'number')}.json"
+    return f"/suppressed_numbers/{segment(parameters.phone(number), 'number')}.json"
 
 
 def _legacy_path(number: str) -> str:
-    return f"/contact_numbers/{segment(checks.phone(number), 'number')}/suppressed_number.json"
+    return f"/contact_numbers/{segment(parameters.phone(number), 'number')}/suppressed_number.json"
 
 
 def _read_check(request: Request, response: Response) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_nothing
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, at_least_0
 from airflow_provider_retreaver.resources.targets import CAPS, Cap
 
@@ -28,7 +28,7 @@ class TargetGroup(TypedDict, total=False):
 
 def behavior(value: Any, name: str) -> None:
     """Refuse a behavior that is neither 1 (separately) nor 2 (simuldial)."""
-    checks.one_of(value, (1, 2), name)
+    parameters.one_of(value, (1, 2), name)
 
 
 def target_ids(value: Any, name: str) -> None:
@@ -36,7 +36,7 @@ def target_ids(value: Any, name: str) -> None:
     if not isinstance(value, (list, tuple)):
         raise InvalidArgument(f"{name} must be a list of target IDs, not {type(value).__name__}.")
     for item in value:
-        checks.whole(item, name, 1)
+        parameters.whole(item, name, 1)
 
 
 TARGET_GROUPS = Resource(

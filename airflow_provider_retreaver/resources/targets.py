@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_nothing
-from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Check, Id, Resource, anything, at_least_0
 
 
@@ -108,23 +108,25 @@ def cap(value: Any, name: str) -> None:
     if not isinstance(value, Mapping) or "cap" not in value:
         raise InvalidArgument(f"{name} must be a mapping with the key cap, like {{'cap': 100}}.")
     if value["cap"] is not None:
-        checks.whole(value["cap"], f"{name}: cap", 0)
+        parameters.whole(value["cap"], f"{name}: cap", 0)
 
 
 def conversion_groups(value: Any, name: str) -> None:
     """Refuse conversion groups with an undocumented type or window; a row with an `id` changes that group."""
-    for row in checks.rows_of(value, name):
+    for row in parameters.rows_of(value, name):
         if row.get("_destroy"):
             if "id" not in row:
                 raise InvalidArgument(f"{name}: a group to delete needs its id.")
             continue
         if "conversion_type" in row:
-            checks.one_of(row["conversion_type"], ("timer",), f"{name}: conversion_type")
+            parameters.one_of(row["conversion_type"], ("timer",), f"{name}: conversion_type")
         if "dedupe_seconds" in row:
-            checks.one_of(row["dedupe_seconds"], DEDUPE_SECONDS, f"{name}: dedupe_seconds")
-        for conversion in checks.rows_of(row.get("conversions_attributes", []), f"{name}: conversions_attributes"):
+            parameters.one_of(row["dedupe_seconds"], DEDUPE_SECONDS, f"{name}: dedupe_seconds")
+        for conversion in parameters.rows_of(
+            row.get("conversions_attributes", []), f"{name}: conversions_attributes"
+        ):
             if "seconds" in conversion:
-                checks.whole(conversion["seconds"], f"{name}: seconds", 0)
+                parameters.whole(conversion["seconds"], f"{name}: seconds", 0)
 
 
 # Attributes that targets and target groups share.
@@ -144,19 +146,19 @@ TARGETS = Resource(
         "sip_username": anything,
         "sip_password": anything,
         "cid_number_id": anything,
-        "obfuscate_cid": checks.truth,
+        "obfuscate_cid": parameters.truth,
         "tid": anything,
         "client_tid": anything,
         "priority": at_least_0,
         "weight": at_least_0,
         "timeout_seconds": at_least_0,
-        "inband_signals": checks.truth,
+        "inband_signals": parameters.truth,
         "timer_offset": anything,
         "send_digits": anything,
-        "paused": checks.truth,
+        "paused": parameters.truth,
         "time_zone": anything,
-        "business_hours_attributes": checks.business_hours,
-        "tag_list": checks.tag_list,
+        "business_hours_attributes": parameters.business_hours,
+        "tag_list": parameters.tag_list,
         "conversion_groups_attributes": conversion_groups,
         **CAPS,
     },

@@ -7,7 +7,7 @@ documents on the client's side cannot repeat itself here.
 from __future__ import annotations
 
 from airflow_provider_retreaver.sandbox.handle import Sandbox
+from airflow_provider_retreaver.sandbox.http.wire import Answer
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
-from airflow_provider_retreaver.sandbox.wire import Answer
 
 __all__ = ["Answer", "Sandbox", "SandboxOptions"]

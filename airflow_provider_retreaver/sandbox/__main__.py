@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if find_spec("uvicorn") is None:
         _say("retreaver-sandbox: needs pip install 'airflow-provider-retreaver[sandbox]'", sys.stderr)
         return 2
-    from airflow_provider_retreaver.sandbox.server import Application, listen, serving
+    from airflow_provider_retreaver.sandbox.http.server import Application, listen, serving
 
     values = {name: value for name, value in vars(given).items() if name in OPTION_NAMES}
     try:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from airflow_provider_retreaver.sandbox.http.wire import Answer, Reply, refused, write
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
-from airflow_provider_retreaver.sandbox.wire import Answer, Reply, refused, write
 
 
 @dataclass(slots=True)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from airflow_provider_retreaver.sandbox import companies, control, demo
-from airflow_provider_retreaver.sandbox.clock import Clock, http_date
-from airflow_provider_retreaver.sandbox.columns import Wrong
-from airflow_provider_retreaver.sandbox.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api import companies
+from airflow_provider_retreaver.sandbox.api.columns import Wrong
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api.paging import Anchors
+from airflow_provider_retreaver.sandbox.api.routes import index, match
+from airflow_provider_retreaver.sandbox.control import surface as control
+from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import Weather
+from airflow_provider_retreaver.sandbox.http.wire import Answer, Refusal, Reply, Request, invalid, refused, write
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
-from airflow_provider_retreaver.sandbox.paging import Anchors
-from airflow_provider_retreaver.sandbox.routes import index, match
-from airflow_provider_retreaver.sandbox.state import Store
-from airflow_provider_retreaver.sandbox.wire import Answer, Refusal, Reply, Request, invalid, refused, write
+from airflow_provider_retreaver.sandbox.state.clock import Clock, http_date
+from airflow_provider_retreaver.sandbox.state.store import Store
 
 
 class Sandbox:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.clock import millis
-from airflow_provider_retreaver.sandbox.wire import Answer, Request
+from airflow_provider_retreaver.sandbox.http.wire import Answer, Request
+from airflow_provider_retreaver.sandbox.state.clock import millis
 
 KEPT = 20_000
 _BODY = 10_000

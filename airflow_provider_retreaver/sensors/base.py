@@ -24,7 +24,7 @@ from airflow_provider_retreaver.operators.base import FinalInvalidConnection, fi
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.conditions import Condition
+    from airflow_provider_retreaver.domain.watching.condition import Condition
     from airflow_provider_retreaver.sensors.notes import Notes
 
 DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -80,7 +80,7 @@ class RetreaverSensor(BaseSensorOperator):
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        from airflow_provider_retreaver.domain.conditions import condition_of, parameters_of
+        from airflow_provider_retreaver.domain.watching.condition import condition_of, parameters_of
 
         return condition_of(self.kind, {name: getattr(self, name) for name in parameters_of(self.kind)})
 
@@ -90,7 +90,7 @@ class RetreaverSensor(BaseSensorOperator):
         :raises RetreaverError: when the failure will not pass, or has lasted for too long.
         :raises ConditionCannotComeTrue: when what is waited for can no longer happen.
         """
-        from airflow_provider_retreaver.domain.weather import FailureBudget
+        from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
         from airflow_provider_retreaver.sensors.notes import Notes
 

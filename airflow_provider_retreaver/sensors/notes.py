@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.operators.run_memory import RunMemory
+from airflow_provider_retreaver.storage.run_state import RunMemory
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.errors import RetreaverError
-    from airflow_provider_retreaver.domain.conditions import Memory, Question
-    from airflow_provider_retreaver.domain.weather import FailureBudget
+    from airflow_provider_retreaver.domain.watching.condition import Memory, Question
+    from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
 
 # More calls than this are not written down: the next look reads the window again.
 MOST_CALLS = 1_000

@@ -10,8 +10,8 @@ from io import BytesIO
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
-from airflow_provider_retreaver.domain.call_columns import Columns
-from airflow_provider_retreaver.domain.sql_dialects import MYSQL_UNIQUE, STAGE, Dialect, copy_line
+from airflow_provider_retreaver.domain.calls.sql_columns import Columns
+from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL_UNIQUE, STAGE, Dialect, copy_line
 from airflow_provider_retreaver.transfers.database_errors import NOT_THE_DRIVERS_OWN, Failure, driver_error, said_by
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.call_export import Client, Completeness
-    from airflow_provider_retreaver.domain.call_window import CallWindow
+    from airflow_provider_retreaver.domain.calls.export import Client, Completeness
+    from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.transfers.file_parts import Parts, Shape
     from airflow_provider_retreaver.transfers.incremental import Cursor, Ledger
     from airflow_provider_retreaver.transfers.publication import Publication
@@ -114,7 +114,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the calls."""
-        from airflow_provider_retreaver.operators.storage import storage_errors
+        from airflow_provider_retreaver.storage.places import storage_errors
         from airflow_provider_retreaver.transfers.incremental import Ledger
         from airflow_provider_retreaver.transfers.publication import NOTHING_HALF, Publication
 
@@ -149,9 +149,9 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         return [folder_dataset(self.destination, *(self._counts[name] for name in ("rows", "files", "bytes")))]
 
     def _shape(self) -> Shape:
+        from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.domain.limits import given
-        from airflow_provider_retreaver.resources import checks
         from airflow_provider_retreaver.transfers.file_formats import check_format
         from airflow_provider_retreaver.transfers.file_parts import PARTITIONS, Shape
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
@@ -159,10 +159,10 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         check_format(self.format, self.compression, self.tags)
         partition = self.partition_by if given(self.partition_by) else None
         if partition is not None:
-            checks.one_of(partition, PARTITIONS, "partition_by")
+            parameters.one_of(partition, PARTITIONS, "partition_by")
         if not given(self.destination):
             raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/calls, not blank.")
-        most = checks.whole(self.max_file_bytes, "max_file_bytes", 1) if given(self.max_file_bytes) else None
+        most = parameters.whole(self.max_file_bytes, "max_file_bytes", 1) if given(self.max_file_bytes) else None
         change = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
         return Shape(self.format, self.compression, self.tags, partition, most, change)
 
@@ -195,7 +195,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     def _up_to_newest(self, client: Client, plan: _Plan) -> _Plan | None:
         """Close the window of an incremental export; None when nothing was updated since the last one."""
-        from airflow_provider_retreaver.domain.call_export import newest_update
+        from airflow_provider_retreaver.domain.calls.export import newest_update
         from airflow_provider_retreaver.transfers.incremental import NEXT
 
         newest = newest_update(client, plan.window)
@@ -211,7 +211,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
     ) -> dict[str, Any]:
         from airflow_provider_retreaver.core.errors import ListingIncomplete
-        from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.domain.calls.export import export_calls
         from airflow_provider_retreaver.transfers.file_parts import Parts
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Row
-    from airflow_provider_retreaver.domain.call_columns import Columns
-    from airflow_provider_retreaver.domain.call_export import CallExport
-    from airflow_provider_retreaver.domain.call_window import CallWindow
-    from airflow_provider_retreaver.domain.privacy import Transform
+    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
+    from airflow_provider_retreaver.domain.calls.export import CallExport
+    from airflow_provider_retreaver.domain.calls.sql_columns import Columns
+    from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.transfers.call_table import CallTable
 
@@ -86,9 +86,9 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Put the calls into the table."""
-        from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.core import parameters
+        from airflow_provider_retreaver.domain.calls.export import export_calls
         from airflow_provider_retreaver.domain.limits import given, length
-        from airflow_provider_retreaver.resources import checks
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 
@@ -96,7 +96,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             window = self.window(context)
             if given(self.lookback):
                 window = window.before(timedelta(seconds=length(self.lookback, "lookback")))
-            size = checks.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
+            size = parameters.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
             hide = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
             columns = self._columns(hook)
             create = flag(self.create_table, "create_table")
@@ -113,7 +113,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         """Return the table as its database's provider names it; nothing where that provider has no names for it."""
         from airflow.providers.common.compat.openlineage.utils.sql import get_openlineage_facets_with_sql
 
-        from airflow_provider_retreaver.domain.sql_dialects import dialect_of
+        from airflow_provider_retreaver.domain.calls.sql_dialects import dialect_of
         from airflow_provider_retreaver.hooks.sql import sql_hook
 
         database = sql_hook(self.sql_conn_id)
@@ -123,14 +123,14 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         return [] if found is None else list(found.outputs)
 
     def _columns(self, hook: RetreaverHook) -> Columns:
-        from airflow_provider_retreaver.domain.call_columns import mapped
-        from airflow_provider_retreaver.domain.warehouse import warehouse_columns
+        from airflow_provider_retreaver.domain.calls.sql_columns import mapped
+        from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
 
         return mapped(self.mapping) if self.mapping is not None else warehouse_columns(Destinations(hook))
 
     @contextmanager
     def _opened(self, columns: Columns) -> Iterator[CallTable]:
-        from airflow_provider_retreaver.domain.sql_dialects import dialect_of, table_name
+        from airflow_provider_retreaver.domain.calls.sql_dialects import dialect_of, table_name
         from airflow_provider_retreaver.hooks.sql import sql_hook
         from airflow_provider_retreaver.transfers.call_table import calls_table
 
@@ -210,7 +210,7 @@ class Loading:
 
     def _values(self, call: Row) -> tuple[Any, ...]:
         from airflow_provider_retreaver.core.errors import TableNotWritten
-        from airflow_provider_retreaver.domain.call_columns import Clash
+        from airflow_provider_retreaver.domain.calls.sql_columns import Clash
 
         uuid = call.get("uuid")
         try:

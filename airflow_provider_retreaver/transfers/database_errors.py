@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, excerpt
-from airflow_provider_retreaver.domain.phones import hide_numbers
+from airflow_provider_retreaver.core.answers import excerpt
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.domain.lists.phones import hide_numbers
 
 # What a driver raises for a value that is too large for it, or that holds half a character.
 NOT_THE_DRIVERS_OWN = (OverflowError, UnicodeError)

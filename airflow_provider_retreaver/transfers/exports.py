@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.call_window import CallWindow
+    from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
 CALLS = "calls"
@@ -61,9 +61,9 @@ class RetreaverExportOperator(RetreaverOperator):
         :param until_now: a start without an end is a window without an end.
         :raises InvalidArgument: for what cannot be a window.
         """
-        from airflow_provider_retreaver.domain.call_window import CallWindow
+        from airflow_provider_retreaver.domain.calls.time_window import moment_of, window_of_run
+        from airflow_provider_retreaver.domain.calls.window import CallWindow
         from airflow_provider_retreaver.domain.limits import given
-        from airflow_provider_retreaver.domain.windows import moment_of, window_of_run
 
         now = datetime.now(UTC)
         start: datetime

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.domain import call_schema as schema
-from airflow_provider_retreaver.domain.call_rows import as_bytes, as_rows
+from airflow_provider_retreaver.domain.calls import fields as schema
+from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

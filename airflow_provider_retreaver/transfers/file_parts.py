@@ -12,14 +12,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
-from airflow_provider_retreaver.domain.call_spans import moment_of
-from airflow_provider_retreaver.operators.storage import storage_errors
+from airflow_provider_retreaver.domain.calls.span_scan import moment_of
+from airflow_provider_retreaver.storage.places import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
 from airflow_provider_retreaver.transfers.publication import NOTHING_HALF
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Row
-    from airflow_provider_retreaver.domain.call_export import CallPage
+    from airflow_provider_retreaver.domain.calls.export import CallPage
     from airflow_provider_retreaver.transfers.publication import Publication
 
 PARTITIONS = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
@@ -240,7 +240,7 @@ class Parts:
 
 
 def _some(page: CallPage, places: Sequence[int]) -> CallPage:
-    from airflow_provider_retreaver.domain.call_export import CallPage
+    from airflow_provider_retreaver.domain.calls.export import CallPage
 
     return CallPage([page.keys[place] for place in places], [page.rows[place] for place in places])
 

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.call_schema import MISFIT, as_decimal
-from airflow_provider_retreaver.domain.call_spans import moment_of
-from airflow_provider_retreaver.operators.storage import destination_errors, make_folder, storage_place
+from airflow_provider_retreaver.domain.calls.fields import MISFIT, as_decimal
+from airflow_provider_retreaver.domain.calls.span_scan import moment_of
+from airflow_provider_retreaver.storage.places import destination_errors, make_folder, storage_place
 from airflow_provider_retreaver.transfers.publication import TEMPORARY, remove_if_empty, write_whole
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_provider_retreaver.domain.call_export import CallPage
+    from airflow_provider_retreaver.domain.calls.export import CallPage
 
 # Times come rounded to the millisecond: the newest call lies before the next one.
 NEXT = timedelta(milliseconds=1)

@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.secrets import LEAST_LENGTH, Secret, remember
+from airflow_provider_retreaver.domain.calls.caller_privacy import Transform, phone_transform
 from airflow_provider_retreaver.domain.limits import given
-from airflow_provider_retreaver.domain.privacy import Transform, phone_transform
 
 
 def phone_hiding(mode: Any, conn_id: str | None) -> Transform | None:

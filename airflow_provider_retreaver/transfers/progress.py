@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from airflow_provider_retreaver.domain.call_export import ExportProgress
+from airflow_provider_retreaver.domain.calls.export import ExportProgress
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
-from airflow_provider_retreaver.operators.storage import (
+from airflow_provider_retreaver.storage.places import (
     destination_errors,
     make_folder,
     storage_errors,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
-from airflow_provider_retreaver.operators.storage import (
+from airflow_provider_retreaver.storage.places import (
     destination_errors,
     make_folder,
     storage_errors,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Row
-    from airflow_provider_retreaver.domain.call_export import CallExport
-    from airflow_provider_retreaver.domain.call_window import CallWindow
+    from airflow_provider_retreaver.domain.calls.export import CallExport
+    from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
     from airflow_provider_retreaver.transport.downloads import Downloads
 
@@ -72,17 +72,17 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch what is not there."""
+        from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.domain.call_export import export_calls
+        from airflow_provider_retreaver.domain.calls.export import export_calls
         from airflow_provider_retreaver.domain.limits import given
-        from airflow_provider_retreaver.resources import checks
         from airflow_provider_retreaver.transfers.progress import ProgressLog
         from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
         from airflow_provider_retreaver.transport.downloads import Downloads
 
         with self.connected() as hook, hook.reading() as client:
             window = self.window(context)
-            at_once = checks.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
+            at_once = parameters.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
             missing_ok = flag(self.missing_ok, "missing_ok")
             if not given(self.destination):
                 raise InvalidArgument(

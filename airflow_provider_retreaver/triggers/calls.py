@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.triggers.event_base import RetreaverEventTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.domain.call_volume import CallCount
-    from airflow_provider_retreaver.domain.new_calls import NewestCall
+    from airflow_provider_retreaver.domain.watching.call_volume import CallCount
+    from airflow_provider_retreaver.domain.watching.newest_call import NewestCall
 
 
 class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
@@ -39,7 +39,7 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
     ) -> None:
-        from airflow_provider_retreaver.domain.call_volume import CallVolume
+        from airflow_provider_retreaver.domain.watching.call_volume import CallVolume
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
         self.condition = CallVolume.of(
@@ -93,12 +93,12 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
     ) -> None:
+        from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.domain.limits import length
-        from airflow_provider_retreaver.domain.new_calls import NewestCall
-        from airflow_provider_retreaver.resources import checks
+        from airflow_provider_retreaver.domain.watching.newest_call import NewestCall
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
-        self.since = None if since is None else checks.moment(since, "since")
+        self.since = None if since is None else parameters.moment(since, "since")
         self.overlap = length(overlap, "overlap")
         self._question = NewestCall.of(filters)
 
@@ -109,7 +109,7 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
 
     def react(self, kept: Any, found: Any) -> tuple[Any, dict[str, Any] | None]:
         """Announce what is newer than all that was announced; what is kept is the newest update."""
-        from airflow_provider_retreaver.domain.new_calls import Frontier
+        from airflow_provider_retreaver.domain.watching.newest_call import Frontier
 
         if kept is None and self.since is None:
             # Nothing is new at the first look; what comes after it is, also when there was no call at all.

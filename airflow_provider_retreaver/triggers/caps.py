@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.triggers.event_base import RetreaverEventTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.domain.watched import Watched
+    from airflow_provider_retreaver.domain.watching.target_counts import Watched
 
 Ids = str | int | Iterable[str | int]
 
@@ -43,7 +43,7 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
     ) -> None:
-        from airflow_provider_retreaver.domain.cap_shares import CapFilled
+        from airflow_provider_retreaver.domain.watching.cap_filled import CapFilled
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
         self.condition = CapFilled.of(

@@ -16,8 +16,8 @@ from airflow_provider_retreaver.triggers.loading import EVERY_RUN, loaded
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Outcome
-    from airflow_provider_retreaver.domain.conditions import Condition, Verdict
-    from airflow_provider_retreaver.domain.weather import FailureBudget
+    from airflow_provider_retreaver.domain.watching.condition import Condition, Verdict
+    from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
     from airflow_provider_retreaver.triggers.polls import Poll
 
 # How long an answer to the last look, begun at the deadline, is waited for: at least, and a chance more, so that a
@@ -100,7 +100,7 @@ class RetreaverConditionTrigger(BaseTrigger):
 
     async def _outcome(self) -> dict[str, Any]:
         await loaded(*EVERY_RUN)
-        from airflow_provider_retreaver.domain.conditions import KINDS, condition_of
+        from airflow_provider_retreaver.domain.watching.condition import KINDS, condition_of
         from airflow_provider_retreaver.triggers.polls import joined
 
         await loaded(KINDS[self.kind].rpartition(".")[0])
@@ -114,8 +114,8 @@ class RetreaverConditionTrigger(BaseTrigger):
             return {"status": "error", "kind": type(error).__name__, "message": str(error)}
 
     async def _watch(self, condition: Condition, poll: Poll) -> dict[str, Any]:
-        from airflow_provider_retreaver.domain.cadence import Cadence
-        from airflow_provider_retreaver.domain.weather import FailureBudget
+        from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
+        from airflow_provider_retreaver.domain.watching.poll_interval import Cadence
 
         now = _WallClock()
         self._quiet_until = asyncio.get_running_loop().time() + A_LINE * random()  # noqa: S311 - no secret

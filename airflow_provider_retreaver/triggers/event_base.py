@@ -17,7 +17,7 @@ from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.triggers.loading import EVERY_RUN, loaded
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.domain.conditions import Question
+    from airflow_provider_retreaver.domain.watching.condition import Question
 
 # Nobody is told when an event trigger ends, so it does not: after an error that waiting does not mend (a refused key,
 # a target that is gone) it says so in the log, waits, and starts over with the connection as it is then.
@@ -67,7 +67,7 @@ class RetreaverEventTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for everything that happens, for as long as the asset is watched."""
         await loaded(*EVERY_RUN)
-        from airflow_provider_retreaver.domain.cadence import Cadence
+        from airflow_provider_retreaver.domain.watching.poll_interval import Cadence
         from airflow_provider_retreaver.triggers.polls import joined
 
         self._kept = await self._load()
@@ -98,7 +98,7 @@ class RetreaverEventTrigger(BaseEventTrigger):
             self._kept = kept
 
     def _endure(self, error: RetreaverError) -> None:
-        from airflow_provider_retreaver.domain.weather import may_pass
+        from airflow_provider_retreaver.domain.watching.failure_budget import may_pass
 
         if not may_pass(error):
             raise error

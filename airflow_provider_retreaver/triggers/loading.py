@@ -9,8 +9,8 @@ from importlib import import_module
 # What every trigger of this package needs to run; the client libraries come with the client.
 EVERY_RUN = (
     "airflow.providers.common.compat.connection",
-    "airflow_provider_retreaver.domain.cadence",
-    "airflow_provider_retreaver.domain.weather",
+    "airflow_provider_retreaver.domain.watching.poll_interval",
+    "airflow_provider_retreaver.domain.watching.failure_budget",
     "airflow_provider_retreaver.triggers.polls",
 )
 # Names of modules that are wholly imported: `sys.modules` has those that a thread is still busy with as well.

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.operations import Outcome
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.domain.conditions import Memory, Question
+from airflow_provider_retreaver.domain.watching.condition import Memory, Question
 from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, async_client
 from airflow_provider_retreaver.triggers.loading import spare_what_is_there
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_retreaver.sandbox.http.server import RunningSandbox, running
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
-from airflow_provider_retreaver.sandbox.server import RunningSandbox, running
-from tests.airflow.account import KEY, Account
+from tests.airflow.support.account import KEY, Account
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
 RUN_DAG = PROJECT / "scripts" / "run_dag.py"
 
 

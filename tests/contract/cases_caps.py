@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from airflow_provider_retreaver.core.errors import AuthenticationError, NotFound
 from airflow_provider_retreaver.core.operations import Count, Each, Moment, Outcome, Together, VendorTime, Wait
-from airflow_provider_retreaver.domain.reset_caps import ResetCaps
-from airflow_provider_retreaver.domain.selection import Chosen
+from airflow_provider_retreaver.domain.objects.selection import Chosen
+from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.resources.targets import get_target, list_targets
 from tests.contract.harness import Caller
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract import cases_caps, cases_lists, cases_weather
+from tests.contract import cases_caps, cases_lists
+from tests.contract import cases_failures as cases_weather
 from tests.contract.harness import CARRIERS
 
 CASES = {

@@ -19,8 +19,8 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Listing, read_nothing
-from airflow_provider_retreaver.domain.resource_changes import delete, get, update, upsert
-from airflow_provider_retreaver.domain.resource_creation import Creation
+from airflow_provider_retreaver.domain.resources.create_once import Creation
+from airflow_provider_retreaver.domain.resources.procedures import delete, get, update, upsert
 from airflow_provider_retreaver.resources import calls, suppression
 from airflow_provider_retreaver.resources.entry import Which
 from airflow_provider_retreaver.resources.registry import entry_of

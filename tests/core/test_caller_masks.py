@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import error_for
+from airflow_provider_retreaver.core.answers import error_for
 from airflow_provider_retreaver.core.messages import Response
 from airflow_provider_retreaver.core.secrets import redact
 from airflow_provider_retreaver.resources import caller_lists, contacts, suppression

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tenacity import Retrying
 
 from airflow_provider_retreaver.core import errors
+from airflow_provider_retreaver.core.answers import error_for, field_messages, readable
 from airflow_provider_retreaver.core.errors import (
     ConnectionFailed,
     NotFound,
@@ -23,9 +24,6 @@ from airflow_provider_retreaver.core.errors import (
     RateLimited,
     RetreaverError,
     Unavailable,
-    error_for,
-    field_messages,
-    readable,
 )
 from airflow_provider_retreaver.core.messages import Auth, Request, Response
 from airflow_provider_retreaver.core.policy import Patience, Policy, may_repeat, outcome_unknown, retry_after

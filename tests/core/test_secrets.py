@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core import secrets
-from airflow_provider_retreaver.core.errors import error_for, excerpt
+from airflow_provider_retreaver.core.answers import error_for, excerpt
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.secrets import (
     MASK,

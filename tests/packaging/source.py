@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.paths import PROJECT
+
 NAME = "airflow_provider_retreaver"
 PACKAGE = PROJECT / NAME
 

@@ -25,10 +25,11 @@ MAY_USE = {
     "transport": {"core"},
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
-    "operators": {"core", "resources", "domain", "hooks", "assets"},
+    "storage": {"core", "resources", "domain"},
+    "operators": {"core", "resources", "domain", "hooks", "storage", "assets"},
     "triggers": {"core", "resources", "domain", "hooks"},
-    "sensors": {"core", "domain", "operators", "hooks", "triggers"},
-    "transfers": {"core", "resources", "domain", "transport", "hooks", "operators"},
+    "sensors": {"core", "domain", "storage", "operators", "hooks", "triggers"},
+    "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators"},
 }
 
 

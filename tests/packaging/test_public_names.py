@@ -43,7 +43,7 @@ NAMES = {
 }  # fmt: skip
 
 PARAMETERS = {
-    ("operators.number_source", "RetreaverNumbersOperator"): {
+    ("operators.numbers.base", "RetreaverNumbersOperator"): {
         "mode", "source", "source_format", "column", "encoding", "sql", "sql_conn_id", "numbers", "default_region",
         "max_removals", "max_rejects", "allow_empty", "state_path",
     },
@@ -106,8 +106,8 @@ PARAMETERS = {
     ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): {
         "target_group_id", "add", "remove", "replace",
     },
-    ("operators.changes", "RetreaverChangeOperator"): {"max_changes", "state_path"},
-    ("operators.changes", "RetreaverSnapshotOperator"): {"snapshot_path", "overwrite_snapshot"},
+    ("operators.change_base", "RetreaverChangeOperator"): {"max_changes", "state_path"},
+    ("operators.change_base", "RetreaverSnapshotOperator"): {"snapshot_path", "overwrite_snapshot"},
     ("hooks.retreaver", "RetreaverHook"): {"retreaver_conn_id"},
 }  # fmt: skip
 
@@ -155,3 +155,11 @@ def test_the_package_offers_its_version_only():
         key for key, value in vars(package).items() if not key.startswith("_") and not inspect.ismodule(value)
     } <= {"annotations"}
     assert package.__version__.count(".") == 2
+
+
+def test_split_window_has_two_import_paths():
+    """The path that was published first still works."""
+    published = import_module("airflow_provider_retreaver.windows")
+    former = import_module("airflow_provider_retreaver.domain.windows")
+    assert published.__all__ == ["split_window"]
+    assert former.split_window is published.split_window

@@ -14,9 +14,9 @@ import pytest
 
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.sandbox.__main__ import parser
+from airflow_provider_retreaver.sandbox.http.server import running
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
-from airflow_provider_retreaver.sandbox.server import running
-from tests.packaging.source import PROJECT
+from tests.paths import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 QUOTES = re.findall(r"<!-- begin (\S+) -->\n```python\n(.*?)```\n<!-- end \1 -->", README, re.DOTALL)

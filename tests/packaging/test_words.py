@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.paths import PROJECT
+
 FOLDERS = (
     "airflow_provider_retreaver",
     "benchmarks",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.vendor_talk import NOON, Vendor
+from tests.sandbox.requests_to import NOON, Vendor
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions, bodies
-from tests.sandbox.vendor_talk import NOON, Vendor
+from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
+from airflow_provider_retreaver.sandbox.http import bodies
+from tests.sandbox.requests_to import NOON, Vendor
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.sandbox.vendor_talk import Vendor, links
+from tests.sandbox.requests_to import Vendor, links
 
 V1 = {
     "uuid",

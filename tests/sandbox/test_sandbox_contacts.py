@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.vendor_talk import Vendor
+from tests.sandbox.requests_to import Vendor
 
 
 def contact(vendor: Vendor, *numbers: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.vendor_talk import NOON, Vendor, cap
+from tests.sandbox.requests_to import NOON, Vendor, cap
 
 
 def test_the_clock_is_set_moved_and_held(vendor: Vendor) -> None:

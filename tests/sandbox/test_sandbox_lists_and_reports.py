@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_retreaver.sandbox.http.wire import Answer
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
-from airflow_provider_retreaver.sandbox.wire import Answer
-from tests.sandbox.vendor_talk import Vendor, links
+from tests.sandbox.requests_to import Vendor, links
 
 
 class Lists:

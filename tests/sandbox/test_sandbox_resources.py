@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.sandbox.vendor_talk import Vendor
+from tests.sandbox.requests_to import Vendor
 
 MENU = [{"option": "1", "target_number": "+16474570424"}]
 

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_retreaver.sandbox import SandboxOptions
 from airflow_provider_retreaver.sandbox.__main__ import main
-from airflow_provider_retreaver.sandbox.server import RunningSandbox, masked, running
+from airflow_provider_retreaver.sandbox.http.server import RunningSandbox, masked, running
 
 QUERY = "?api_key=sandbox-key&company_id=1"
 

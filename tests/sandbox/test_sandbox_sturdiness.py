@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from airflow_provider_retreaver.sandbox.api.routes import ROUTES
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
-from airflow_provider_retreaver.sandbox.routes import ROUTES
-from tests.sandbox.vendor_talk import Vendor
+from tests.sandbox.requests_to import Vendor
 
 VALUES: list[Any] = [
     None, 1, -1, 0, "", "x", "0001", "+13055552000", {}, [], [1], [{}], [{"id": 1}], {"cap": 1}, {"cap": None}, True,

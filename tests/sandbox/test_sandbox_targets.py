@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.time_zones import RAILS
-from tests.sandbox.vendor_talk import Vendor, cap, links
+from airflow_provider_retreaver.sandbox.state.time_zones import RAILS
+from tests.sandbox.requests_to import Vendor, cap, links
 
 DOCUMENTED = {
     "id",

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.routes import ROUTES
+from airflow_provider_retreaver.sandbox.api.routes import ROUTES
 
 # Routes of the sandbox beyond the documents, or another way to the same (PATCH is PUT).
 MORE = {"POST targets/tid/{}/reset_cap"}

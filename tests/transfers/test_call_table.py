@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
-from airflow_provider_retreaver.domain.call_columns import mapped
-from airflow_provider_retreaver.domain.sql_dialects import MYSQL_UNIQUE, SQLITE, dialect_of
+from airflow_provider_retreaver.domain.calls.sql_columns import mapped
+from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL_UNIQUE, SQLITE, dialect_of
 from airflow_provider_retreaver.transfers.call_table import CallTable
 
 COLUMNS = mapped({"id": "uuid", "changed": "updated_at", "caller": "caller", "seconds": "total_duration"})

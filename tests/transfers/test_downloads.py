@@ -10,7 +10,7 @@ import requests_mock
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidRequest, NotFound, Unavailable
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.downloads import Downloads
-from tests.airflow.recording_host import recording_host
+from tests.airflow.support.recording_host import recording_host
 
 SOUND = bytes(range(256)) * 4_000
 WHAT = "recording of call a"

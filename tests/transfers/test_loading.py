@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 
 from airflow_provider_retreaver.core.errors import TableNotWritten
-from airflow_provider_retreaver.domain.call_columns import mapped
-from airflow_provider_retreaver.domain.call_export import CallPage, Completeness, ExportProgress
-from airflow_provider_retreaver.domain.sql_dialects import SQLITE
+from airflow_provider_retreaver.domain.calls.export import CallPage, Completeness, ExportProgress
+from airflow_provider_retreaver.domain.calls.sql_columns import mapped
+from airflow_provider_retreaver.domain.calls.sql_dialects import SQLITE
 from airflow_provider_retreaver.transfers.call_table import CallTable
 from airflow_provider_retreaver.transfers.calls_sql import Loading
 from airflow_provider_retreaver.transfers.progress import ProgressLog

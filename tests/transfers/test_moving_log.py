@@ -12,11 +12,11 @@ import pytest
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete, PermissionDenied, RateLimited
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.domain.call_export import export_calls
-from airflow_provider_retreaver.domain.call_window import CallWindow
+from airflow_provider_retreaver.domain.calls.export import export_calls
+from airflow_provider_retreaver.domain.calls.window import CallWindow
 from airflow_provider_retreaver.resources.calls import list_calls
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
-from airflow_provider_retreaver.sandbox.server import Application, listen, serving
+from airflow_provider_retreaver.sandbox.http.server import Application, listen, serving
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.background import BackgroundClient
 from airflow_provider_retreaver.transport.client import RetreaverClient

@@ -13,7 +13,7 @@ from airflow_provider_retreaver.core.errors import NotFound
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.resources.calls import get_call
 from airflow_provider_retreaver.transport.background import BackgroundClient
-from tests.domain.call_log import CallLog
+from tests.domain.support.call_log import CallLog
 
 NOBODY = "00000000-0000-4000-8000-00000000ffff"
 

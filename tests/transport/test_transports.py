@@ -22,7 +22,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.targets import delete_target, get_target, list_targets, reset_cap
-from airflow_provider_retreaver.sandbox.server import running
+from airflow_provider_retreaver.sandbox.http.server import running
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
 from tests.contract.harness import KEY, FakeTime, options

@@ -1,0 +1,1 @@
+"""The call log: windows, pages, fields, exports."""

@@ -1,0 +1,134 @@
+"""Callers' phone numbers in exported calls: kept, replaced by a keyed hash, or masked.
+
+The caller's number is what is personal in a call; numbers that were dialled and buyers' numbers are the business's
+own. It stands in fields of its own and, at some customers, in tags, URLs and events as well: wherever it stands in
+the row, however it is punctuated, it is replaced by the same text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.secrets import Secret
+from airflow_provider_retreaver.domain.lists.phones import masked
+
+MODES = ("keep", "hash", "mask")
+# "Calls": who called, and what the buyer was shown as the caller's number.
+CALLER_FIELDS = ("caller", "caller_number_sent")
+# A shorter secret could be found by trying; so could all numbers by hashing them, without one.
+LEAST_SECRET = 16
+
+Transform = Callable[[Row], Row]
+
+# Fewer digits stand in many texts by chance.
+_LEAST_DIGITS = 7
+_NORTH_AMERICAN = 10
+# Between the digits of a number that people wrote: spaces, brackets, dots, dashes, and a space in a URL.
+_BETWEEN = r"(?:[\s().\-/\u00a0\u2010-\u2015]|%20|\+)*"
+
+
+def phone_transform(mode: Any, secret: Secret | None = None) -> Transform | None:
+    """Return what is done to every call before it is written, None when nothing is.
+
+    The function returned does not change the row that it is given.
+
+    :param mode: `keep`; `hash`: HMAC-SHA256 of the number in E.164, 64 hexadecimal digits, the same for one number in
+        all exports with one secret; `mask`: `+1…77`.
+    :param secret: for `hash`, at least 16 characters.
+    :raises InvalidArgument: naming what cannot be right.
+    """
+    parameters.one_of(mode, MODES, "phone_numbers")
+    if mode == "keep":
+        return None
+    if mode == "mask":
+        return _Hidden(masked)
+    if secret is None or len(secret.reveal()) < LEAST_SECRET:
+        raise InvalidArgument(
+            f"phone_numbers='hash' needs a secret of at least {LEAST_SECRET} characters: the password of the "
+            f"connection that phone_numbers_conn_id names."
+        )
+    key = secret.reveal().encode()
+    return _Hidden(lambda number: hmac.new(key, canonical(number).encode(), hashlib.sha256).hexdigest())
+
+
+def canonical(number: str) -> str:
+    """Return a number in E.164, so that it is hashed alike however it is written; other texts in lower case."""
+    digits = re.sub(r"\D", "", number)
+    if len(digits) < _LEAST_DIGITS or re.search(r"[A-Za-z@]", number):
+        return number.strip().lower()
+    # The vendor is North American, and so is a number without its country code.
+    return f"+1{digits}" if len(digits) == _NORTH_AMERICAN and "+" not in number else f"+{digits}"
+
+
+class _Hidden:
+    """Replaces the numbers of callers in a row.
+
+    :param replacement: what stands in place of a number.
+    """
+
+    def __init__(self, replacement: Callable[[str], str]) -> None:
+        self._replacement = replacement
+
+    def __call__(self, row: Row) -> Row:
+        numbers = {str(row[name]) for name in CALLER_FIELDS if row.get(name)}
+        hidden = {number: self._replacement(number) for number in numbers}
+        elsewhere = [_Elsewhere(number, text) for number, text in hidden.items() if _digits(number)]
+        return {
+            name: hidden[str(value)] if name in CALLER_FIELDS and value else _cleaned(value, elsewhere)
+            for name, value in row.items()
+        }
+
+
+def _digits(number: str) -> str:
+    digits = re.sub(r"\D", "", canonical(number))
+    return digits if len(digits) >= _LEAST_DIGITS else ""
+
+
+class _Elsewhere:
+    """Finds one number in texts, with or without its country code, however it is punctuated."""
+
+    def __init__(self, number: str, replacement: str) -> None:
+        digits = _digits(number)
+        national = digits[1:] if digits.startswith("1") and len(digits) == _NORTH_AMERICAN + 1 else digits
+        self._ending = national[-4:]
+        self._national = national
+        self._replacement = replacement
+        self._pattern: re.Pattern[str] | None = None
+
+    def replaced(self, text: str) -> str:
+        """Return a text without the number."""
+        # Hardly any text holds it: the pattern is made when one may.
+        if len(text) < len(self._national) or self._ending[-1] not in text:
+            return text
+        if self._national not in re.sub(r"%2[0Bb]|\D", "", text):
+            return text
+        if self._pattern is None:
+            code = (
+                rf"(?:(?:\+|%2[Bb]|00)?1{_BETWEEN})?"
+                if len(self._national) == _NORTH_AMERICAN
+                else r"(?:\+|%2[Bb]|00)?"
+            )
+            self._pattern = re.compile(rf"{code}(?:\({_BETWEEN})?{_BETWEEN.join(self._national)}")
+        return self._pattern.sub(self._replacement, text)
+
+
+def _cleaned(value: Any, elsewhere: list[_Elsewhere]) -> Any:
+    if isinstance(value, str):
+        for number in elsewhere:
+            value = number.replaced(value)
+        return value
+    if isinstance(value, dict):
+        return {_cleaned(name, elsewhere): _cleaned(item, elsewhere) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(item, elsewhere) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 10 ** (_LEAST_DIGITS - 1):
+        text = _cleaned(str(value), elsewhere)
+        return value if text == str(value) else text
+    return value

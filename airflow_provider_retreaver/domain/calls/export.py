@@ -1,0 +1,270 @@
+"""Exporting a window of calls: every call once, in pages, with a proof that none is missing.
+
+    export = export_calls(client, CallWindow(start, end, by="created_at"), raw=False)
+    for page in export:
+        if page.restart:
+            ...  # drop what came before: the call log moved, and is read anew in another way
+        write(page.rows)
+    export.completeness  # a Completeness
+
+A closed window (its end lies in the past) is read by page numbers. If it stood still, which is checked, it is
+complete; if it moved, it is read anew by spans of creation time, which cannot lose a call to movement, and counted.
+If the vendor's count still says more than was delivered, the export ends in `ListingIncomplete`. An open window is
+read as it is, and said not to be provable.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from airflow_provider_retreaver.core.errors import ListingIncomplete
+from airflow_provider_retreaver.core.operations import Moment, Operation, Procedure, VendorTime
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_rows
+from airflow_provider_retreaver.domain.calls.page_scan import Moved, PageOrder, StillScan, page_operation
+from airflow_provider_retreaver.domain.calls.span_scan import moment_of, read_span, spans
+from airflow_provider_retreaver.domain.calls.window import CallWindow
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# Windows from this length on are asked for several pages before the first answer has told how many there are.
+LONG = timedelta(hours=1)
+# How often a window that moves is read by spans before it is given up.
+MOST_READINGS = 3
+
+
+class Client(Protocol):
+    """What an export needs of a client."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the connection."""
+
+    def run(self, work: Operation[T] | Procedure[T]) -> T:
+        """Do one operation, or a procedure to its end."""
+
+    def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
+        """Do what is named as long as something is, several at once, and yield the results in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """Calls to pass on.
+
+    :param keys: `uuid`, `created_at`, `updated_at` of each call.
+    :param rows: the calls in the order of `keys`: as dictionaries, or when `raw` was asked for as JSON objects in
+        bytes-like slices without line breaks.
+    :param restart: whether everything that came before must be dropped. Whoever puts calls under their uuid, the
+        newest `updated_at` winning, need not care.
+    """
+
+    keys: Sequence[CallKeys]
+    rows: Sequence[Any]
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportProgress:
+    """How far an export is.
+
+    :param rows: calls delivered.
+    :param pages: pages delivered.
+    :param of_pages: pages in all, as far as it is known.
+    """
+
+    rows: int
+    pages: int
+    of_pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What is known about an export that ended.
+
+    :param proved: whether the calls delivered are all calls of the window.
+    :param rows: calls delivered (after the last restart).
+    :param counted: how many the vendor counts in the window, None for an open one.
+    :param readings: how often the window was read.
+    :param reason: why nothing is proved, or what happened on the way; empty when the window stood still.
+    """
+
+    proved: bool
+    rows: int
+    counted: int | None
+    readings: int
+    reason: str = ""
+
+
+class CallExport:
+    """An export under way; iterate it once, then ask for its `completeness`."""
+
+    def __init__(
+        self,
+        client: Client,
+        window: CallWindow,
+        *,
+        raw: bool,
+        progress: Callable[[ExportProgress], None] | None,
+    ) -> None:
+        self._client = client
+        self._window = window
+        self._raw = raw
+        self._progress = progress
+        self._pages = self._rows = 0
+        self.completeness: Completeness | None = None
+
+    def __iter__(self) -> Iterator[CallPage]:
+        """Yield the pages; see `export_calls`."""
+        moment = self._client.run(_time())
+        self._window.check(moment.there)
+        closed = self._window.closed(moment.there)
+        request, full = self._window.request(self._client.settings)
+        order = PageOrder(request, self._guess(moment), full, closed=closed)
+        scan = StillScan(order, closed=closed)
+        try:
+            yield from self._still(order, scan, closed=closed)
+        except Moved as moved:
+            log.warning("The call log moved while it was read (%s); it is read anew by spans of time.", moved.what)
+            reason = moved.what
+        else:
+            return
+        yield from self._moving(scan, order.last or 1, reason)
+
+    def _guess(self, moment: Moment) -> int:
+        length = min(self._window.end or moment.there, moment.there) - self._window.start
+        return self._client.settings.max_concurrency if length >= LONG else 1
+
+    def _still(self, order: PageOrder, scan: StillScan, *, closed: bool) -> Iterator[CallPage]:
+        newest = self._newest_change() if closed else None
+        with closing(self._client.ahead(order.following)) as answers:
+            for answer in scan.pages(answers, self._client.settings.max_concurrency):
+                yield self._page(answer, order.last)
+        # By now the vendor has told its own time.
+        if not (closed and self._window.closed(self._client.run(_time()).there)):
+            reason = "the window is open: calls may still come into it"
+            self.completeness = Completeness(proved=False, rows=scan.rows, counted=None, readings=1, reason=reason)
+            return
+        counted = self._compared(order, scan)
+        if newest != self._newest_change():
+            raise Moved("a call was updated meanwhile, and may have come under the filters or left them")
+        if counted != scan.rows:
+            raise Moved(f"{scan.rows} calls were read and the vendor counts {counted}")
+        self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)
+
+    def _newest_change(self) -> list[tuple[str, str | None]] | None:
+        request = self._window.newest_change(self._client.settings)
+        if request is None:
+            return None
+        answer = self._client.run(page_operation(request, 1))
+        return [(key.uuid, key.updated_at) for key in answer.keys]
+
+    def _compared(self, order: PageOrder, scan: StillScan) -> int:
+        before = iter(looks := scan.looks())
+        request, _ = self._window.request(self._client.settings)
+        counted = scan.rows
+
+        def following() -> Operation[Answer] | None:
+            look = next(before, None)
+            return None if look is None else page_operation(request, look.number)
+
+        with closing(self._client.ahead(following)) as answers:
+            for look, now in zip(looks, answers, strict=True):
+                scan.compare(look, now)
+                if now.number == order.last:
+                    counted = scan.counted(now)
+        return counted
+
+    def _moving(self, scan: StillScan, pages: int, reason: str) -> Iterator[CallPage]:
+        parts = spans(self._window, scan.begins, pages)
+        for reading in range(2, MOST_READINGS + 2):
+            self._pages = self._rows = 0
+            left = iter(parts)
+            restart = True
+            with closing(self._client.ahead(partial(self._next_span, left))) as found:
+                for answers in found:
+                    for answer in answers:
+                        yield self._page(answer, len(parts), restart=restart)
+                        restart = False
+            counted = self._client.run(_count(self._client.settings, self._window))
+            if self._rows >= counted:
+                self.completeness = Completeness(
+                    proved=True, rows=self._rows, counted=counted, readings=reading, reason=reason
+                )
+                return
+            reason = f"{self._rows} calls were read and the vendor counts {counted}"
+            log.warning("%s; the window is read once more.", reason.capitalize())
+        request, _ = self._window.request(self._client.settings)
+        raise ListingIncomplete(
+            f"The calls of {request.label} could not be read completely: {reason}, after {reading} readings. Nothing "
+            f"of it may be taken for the whole; try again when the call log stands still.",
+            method=request.method,
+            path=request.path,
+        )
+
+    def _next_span(self, left: Iterator[Any]) -> Procedure[list[Answer]] | None:
+        span = next(left, None)
+        return None if span is None else read_span(self._client.settings, self._window, span)
+
+    def _page(self, answer: Answer, of_pages: int | None, *, restart: bool = False) -> CallPage:
+        self._pages += 1
+        self._rows += len(answer.keys)
+        if self._progress is not None:
+            self._progress(ExportProgress(self._rows, self._pages, of_pages))
+        rows: Sequence[Any] = answer.raws if self._raw else as_rows(answer.raws)
+        return CallPage(answer.keys, rows, restart)
+
+
+def export_calls(
+    client: Client,
+    window: CallWindow,
+    *,
+    raw: bool = False,
+    progress: Callable[[ExportProgress], None] | None = None,
+) -> CallExport:
+    """Export the calls of a window, oldest first ("Enumerate through all calls in a specific date/time range").
+
+    :param client: of `RetreaverHook.reading()`.
+    :param window: which calls.
+    :param raw: deliver calls as the bytes that the vendor sent instead of dictionaries.
+    :param progress: called after every page.
+    :return: an iterable of `CallPage`, with a `completeness` when it has ended.
+    :raises InvalidArgument: when iterated, for a window that cannot be right; nothing was sent.
+    :raises ListingIncomplete: when iterated, if calls are missing after several readings.
+    :raises RetreaverError: when a page cannot be had.
+    """
+    return CallExport(client, window, raw=raw, progress=progress)
+
+
+def newest_update(client: Client, window: CallWindow) -> datetime | None:
+    """Return the newest `updated_at` of a window's calls, None when it has none: one request.
+
+    `sort_by=updated_at` is newest first whatever `order` says ("Calls").
+    """
+    request, _ = window.request(client.settings)
+    newest = client.run(page_operation(request.with_query(sort_by="updated_at", order=None, per_page="1"), 1))
+    text = newest.keys[0].updated_at if newest.keys else None
+    return None if text is None else moment_of(text)
+
+
+def _time() -> Procedure[Moment]:
+    moment: Moment = yield VendorTime()
+    return moment
+
+
+def _count(settings: Settings, window: CallWindow) -> Procedure[int]:
+    """Count a window in two requests: its first page and its last one."""
+    request, _ = window.request(settings)
+    first: Answer = yield page_operation(request, 1)
+    number = max(first.last or 1, first.next or 1)
+    if number == 1:
+        return len(first.keys)
+    last: Answer = yield page_operation(request, number)
+    return len(first.keys) * (number - 1) + len(last.keys)

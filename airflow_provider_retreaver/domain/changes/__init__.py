@@ -1,0 +1,1 @@
+"""Changing objects: read, compare, send what differs, read back."""

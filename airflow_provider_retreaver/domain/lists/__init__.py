@@ -1,0 +1,1 @@
+"""Suppression and caller lists."""

@@ -1,0 +1,316 @@
+"""Keeping a caller list in step with a source by uploads, which the vendor works on after its answer.
+
+Nothing tells how an upload went, so the list is looked at afterwards until it is as it should be: by its `Total`
+where the key may list, and by asking for some of the numbers. An upload that is sent twice leaves the list as one
+that is sent once, so an answer that was lost is no more than a reason to send it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_retreaver.core.answers import excerpt, readable
+from airflow_provider_retreaver.core.errors import (
+    ChangeRefused,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    ProtocolError,
+)
+from airflow_provider_retreaver.core.messages import Request
+from airflow_provider_retreaver.core.operations import Count, Each, Outcome, Procedure, Row, Together, Wait
+from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
+from airflow_provider_retreaver.domain.lists.phones import e164, from_e164, hide_numbers
+from airflow_provider_retreaver.domain.lists.suppression_plan import EMPTY, limits
+from airflow_provider_retreaver.resources import caller_lists
+from airflow_provider_retreaver.resources.caller_lists import Owner
+
+log = logging.getLogger(__name__)
+
+MODES = ("add", "mirror", "remove")
+# Numbers of one upload: about 130 KB.
+BATCH = 10_000
+# How often an upload is sent whose answer is lost.
+TRIES = 3
+# Numbers that are asked for afterwards.
+SAMPLE = 20
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+# A list of this beginning lets nobody through who is not on it.
+SHUTS_OUT = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Which list is to be kept in step, and what may happen on the way.
+
+    :param owner: whose list.
+    :param name: of the list.
+    :param mode: `add`, `mirror` or `remove`.
+    :param allow_gap: a list that the key may not read may be emptied and filled again.
+    :param allow_accept_list: a list that shuts everybody else out may be created.
+    :param max_removals: see `suppression_plan.limits`.
+    :param verify_wait: seconds to wait, in all, for uploads to show.
+    """
+
+    owner: Owner
+    name: str
+    mode: str
+    allow_gap: bool = False
+    allow_accept_list: bool = False
+    max_removals: Any = None
+    verify_wait: float = 600.0
+
+
+@dataclass(slots=True)
+class Change:
+    """What a sync uploads.
+
+    :param known: numbers on the list before, None when the key may not list.
+    :param exact: whether `add` and `remove` were compared with the list, so that the outcome is known beforehand.
+    :param clear: empty the list first.
+    """
+
+    add: NumberSet = EMPTY
+    remove: NumberSet = EMPTY
+    unchanged: int = 0
+    known: int | None = None
+    exact: bool = False
+    clear: bool = False
+    created: bool = False
+
+    def lines(self) -> Iterator[str]:
+        """Write it as csv lines without their ends."""
+        yield "action,number"
+        for action, numbers in (("add", self.add), ("remove", self.remove)):
+            for number in numbers:
+                yield f"{action},{e164(number)}"
+
+
+@dataclass(slots=True)
+class CallerListSync:
+    """One sync: `plan()` compares, `carry_out()` uploads and looks.
+
+    :param aim: what is meant.
+    :param source: the numbers.
+    """
+
+    aim: Aim
+    source: NumberSet
+    _checkable: bool = field(default=True, init=False)
+
+    def plan(self) -> Procedure[Change]:
+        """Find out what has to be uploaded; nothing is changed.
+
+        :raises ChangeRefused: when a guard stops it.
+        :raises PermissionDenied: when the key may not do what the mode needs, naming the permission.
+        """
+        try:
+            yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
+        except NotFound:
+            return self._of_new_list()
+        if self.aim.mode == "mirror":
+            return (yield from self._difference())
+        known = yield from self._total()
+        if self.aim.mode == "add":
+            return Change(add=self.source, known=known)
+        self._guard(len(self.source), known or 0)
+        return Change(remove=self.source, known=known)
+
+    def _of_new_list(self) -> Change:
+        if self.aim.mode == "remove":
+            log.info("There is no caller list %r, so nobody has to be taken off it.", self.aim.name)
+            return Change(known=0, exact=True)
+        if self.aim.name.strip().lower().startswith(SHUTS_OUT) and not self.aim.allow_accept_list:
+            raise ChangeRefused(
+                f"The caller list {self.aim.name!r} does not exist, and creating it would shut out everybody who is "
+                f"not on it; nothing was sent. Set allow_accept_list=True if that is meant."
+            )
+        return Change(add=self.source, known=0, exact=True, created=True)
+
+    def _difference(self) -> Procedure[Change]:
+        found, odd = Collector(), 0
+
+        def visit(row: Row) -> None:
+            nonlocal odd
+            number = from_e164(str(row["number"]).strip())
+            if number is None:
+                odd += 1
+            else:
+                found.add(number)
+
+        denied: PermissionDenied | None = None
+        try:
+            yield Each(caller_lists.list_caller_list_numbers(self.aim.owner, self.aim.name), visit)
+        except PermissionDenied as error:
+            denied = error
+        if denied is not None:
+            return self._clearing(denied)
+        if odd:
+            log.warning("%d numbers on the list are not written in E.164 and are left alone.", odd)
+        there = found.finish()
+        add, remove = self.source.minus(there), there.minus(self.source)
+        self._guard(len(remove), len(there))
+        return Change(add, remove, len(self.source) - len(add), len(there) + odd, exact=True)
+
+    def _clearing(self, denied: PermissionDenied) -> Change:
+        """Return the change that replaces a list which cannot be read."""
+        if not self.aim.allow_gap:
+            denied.message = (
+                f"{denied.message} Without it a mirror can only empty the list and fill it again, so that for a "
+                f"moment nobody is on it: set allow_gap=True if that may be."
+            )
+            raise denied
+        if any(limit.number is not None or limit.share is not None for limit in limits(self.aim.max_removals)):
+            raise ChangeRefused(
+                "How many numbers a list would lose that the key may not read is not known, so max_removals cannot "
+                "hold; nothing was sent. Grant the key the list, or set max_removals=None."
+            )
+        if not self.source:
+            raise ChangeRefused("A list that the key may not read cannot be emptied by an upload; nothing was sent.")
+        return Change(add=self.source, clear=True)
+
+    def _guard(self, removals: int, known: int) -> None:
+        for limit in limits(self.aim.max_removals):
+            limit.check(removals, known, "numbers on the caller list", verb="removed")
+
+    def _total(self) -> Procedure[int | None]:
+        """Return how many numbers the list has, None when the key may not list."""
+        try:
+            total: int = yield Count(caller_lists.list_caller_list_numbers(self.aim.owner, self.aim.name))
+        except PermissionDenied:
+            return None
+        return total
+
+    # -- uploading
+
+    def carry_out(self, change: Change) -> Procedure[dict[str, Any]]:
+        """Upload a change, wait until it shows, and return what was done.
+
+        :raises InvalidRequest: when the vendor reports errors in an upload.
+        :raises OutcomeUnknown: when the list does not come to be as it should be in time.
+        """
+        if change.created:
+            yield from self._create()
+        # A list that is emptied first is filled by one upload: nobody knows in which order several are done.
+        size = max(1, len(change.add)) if change.clear else BATCH
+        for action, numbers in (("create", change.add), ("delete", change.remove)):
+            for start in range(0, len(numbers), size):
+                part = numbers.part(start, start + size)
+                yield from self._upload(part, action, clear=change.clear)
+                log.info("Uploaded %d of %d numbers (%s).", min(start + size, len(numbers)), len(numbers), action)
+        verified, total = "nothing to verify", change.known
+        if change.add or change.remove:
+            verified, total = yield from self._verify(change)
+        return {**self._counted(change, total), "created": change.created, "verified": verified}
+
+    def _counted(self, change: Change, total: int | None) -> dict[str, Any]:
+        """Return how many numbers came and went; None where the key may not count."""
+        added: int | None = len(change.add)
+        removed: int | None = len(change.remove)
+        if not change.exact:
+            moved = None if total is None or change.known is None else abs(total - change.known)
+            added, removed = (moved if change.add else 0), (moved if change.remove else 0)
+        unchanged = change.unchanged
+        if not change.exact:
+            unchanged = len(self.source) - (added or removed or 0)
+        known = added is not None and removed is not None
+        return {
+            "added": added,
+            "removed": None if change.clear else removed,
+            "unchanged": unchanged if known else None,
+        }
+
+    def _create(self) -> Procedure[None]:
+        try:
+            yield caller_lists.create_caller_list(self.aim.owner, self.aim.name)
+        except OutcomeUnknown:
+            # Raises when it is not there: then a retry creates it.
+            yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
+
+    def _upload(self, numbers: list[int], action: str, *, clear: bool) -> Procedure[None]:
+        operation = caller_lists.upload_caller_list(
+            self.aim.owner, self.aim.name, map(e164, numbers), action=action, clear_before_upload=clear
+        )
+        for attempt in range(1, TRIES + 1):
+            try:
+                answer: Row = yield operation
+            except (OutcomeUnknown, ProtocolError):
+                if attempt == TRIES:
+                    raise
+            else:
+                return _refuse_errors(operation.request, answer)
+
+    # -- looking
+
+    def _verify(self, change: Change) -> Procedure[tuple[str, int | None]]:
+        """Wait until the list is as it should be."""
+        waited, pause = 0.0, FIRST_WAIT
+        while True:
+            total = (yield from self._total()) if change.known is not None else None
+            wrong = self._wrong_total(change, total) or (yield from self._wrong_sample(change))
+            if not wrong:
+                ways = [way for way, used in (("total", total is not None), ("sample", self._checkable)) if used]
+                if not ways:
+                    log.warning("The key may neither list nor check numbers, so the upload is not verified.")
+                return " and ".join(ways) or "not verified", total
+            if waited >= self.aim.verify_wait:
+                raise OutcomeUnknown(
+                    f"The uploads to caller list {self.aim.name!r} were taken, but after {waited:.0f} s {wrong}; "
+                    f"look at the list in the portal. A retry compares and uploads again."
+                )
+            step = min(pause, self.aim.verify_wait - waited)
+            log.info("The uploads do not show yet (%s); looking again in %.0f s.", wrong, step)
+            yield Wait(step)
+            waited, pause = waited + step, min(pause * 2, LONGEST_WAIT)
+
+    def _wrong_total(self, change: Change, total: int | None) -> str:
+        if total is None or change.known is None:
+            return ""
+        if change.exact:
+            due = change.known + len(change.add) - len(change.remove)
+            return "" if total == due else f"it has {total} numbers, and should have {due}"
+        least = len(change.add)
+        return "" if total >= least else f"it has {total} numbers, and should have {least} at least"
+
+    def _wrong_sample(self, change: Change) -> Procedure[str]:
+        """Ask for some numbers; a key that may not ask makes no difference."""
+        asked = [(number, True) for number in _sample(change.add)] + [
+            (number, False) for number in _sample(change.remove)
+        ]
+        if not self._checkable:
+            return ""
+        outcomes: list[Outcome[bool]] = yield Together(
+            [caller_lists.check_caller_list(self.aim.owner, self.aim.name, e164(number)) for number, _ in asked]
+        )
+        wrong = 0
+        for (_, due), outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome.error, PermissionDenied):
+                self._checkable = False
+                return ""
+            if outcome.error is not None and not isinstance(outcome.error, OutcomeUnknown):
+                raise outcome.error
+            wrong += outcome.value is not due
+        return f"{wrong} of {len(asked)} numbers asked for are not as they should be" if wrong else ""
+
+
+def _refuse_errors(request: Request, answer: Row) -> None:
+    """Raise what the vendor says is wrong with an upload."""
+    found = answer.get("error_messages")
+    if found:
+        raise InvalidRequest(
+            f"{request.label} was taken, with errors: {excerpt(hide_numbers(readable(found)), 400)}.",
+            method=request.method,
+            path=request.path,
+            status=200,
+            details=found,
+        )
+
+
+def _sample(numbers: NumberSet) -> list[int]:
+    """Return some numbers, spread over all of them."""
+    step = max(1, len(numbers) // SAMPLE)
+    return [numbers[place] for place in range(0, len(numbers), step)][:SAMPLE]

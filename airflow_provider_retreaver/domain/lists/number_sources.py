@@ -1,0 +1,239 @@
+"""Reading phone numbers out of files and rows: to the end, before anything is done with them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.domain.changes.differences import MaxChanges
+from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
+from airflow_provider_retreaver.domain.lists.phones import Normaliser, masked
+
+FORMATS = ("csv", "jsonl", "txt")
+_ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
+
+# A value with the number of the line or row it stands in, counted from 1.
+Numbered = tuple[int, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A value that is no phone number.
+
+    :param line: where it stands, counted from 1.
+    :param value: as it was written.
+    """
+
+    line: int
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Write it as a log may show it."""
+        return f"line {self.line} ({masked(self.value)}): {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A source that was read to its end.
+
+    :param numbers: the phone numbers in it.
+    :param rows: values read, those that were no numbers and duplicates included.
+    :param rejected: values that were no phone numbers.
+    """
+
+    numbers: NumberSet
+    rows: int
+    rejected: int
+
+    @property
+    def duplicates(self) -> int:
+        """Numbers that had been there before."""
+        return self.rows - self.rejected - len(self.numbers)
+
+
+def collect(values: Iterable[Numbered], normaliser: Normaliser, reject: Callable[[Rejected], None]) -> Collected:
+    """Read a source to its end.
+
+    :param reject: called for every value that is no phone number.
+    """
+    collector, rejected = Collector(), 0
+    for line, value in values:
+        found = normaliser.read(value)
+        if isinstance(found, int):
+            collector.add(found)
+        else:
+            rejected += 1
+            reject(Rejected(line, "" if value is None else str(value), found))
+    return Collected(collector.finish(), collector.taken + rejected, rejected)
+
+
+def check_source(collected: Collected, max_rejects: Any, *, allow_empty: bool, where: str, first: list[str]) -> None:
+    """Refuse a source that cannot be what was meant.
+
+    :param max_rejects: how many values may be no numbers, as `MaxChanges.parse` takes it.
+    :param where: names the source.
+    :param first: some of the rejected values, as a log may show them.
+    :raises ChangeRefused: when it is empty, or too much of it is no phone number.
+    """
+    limit = MaxChanges.parse(max_rejects, "max_rejects")
+    if limit.exceeded(collected.rejected, collected.rows):
+        raise ChangeRefused(
+            f"{collected.rejected} of {collected.rows} values of {where} are no phone numbers, and max_rejects "
+            f"allows {limit.told(collected.rows)}; nothing was sent. The first: {'; '.join(first)}. Look whether it "
+            f"is the right column and default_region."
+        )
+    if not collected.numbers and not allow_empty:
+        raise ChangeRefused(
+            f"{where} holds no phone numbers ({collected.rows} values read); nothing was sent, since an empty source "
+            f"is more often a fault than meant. Set allow_empty=True if it is meant."
+        )
+
+
+def format_of(path: str, given: str | None) -> str:
+    """Return the format of a file by its name, unless it is given.
+
+    :raises InvalidArgument: when neither says.
+    """
+    if given is not None:
+        if given not in FORMATS:
+            raise InvalidArgument(f"source_format must be one of {', '.join(FORMATS)}, not {given!r}.")
+        return given
+    name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz")
+    found = _ENDINGS.get(name.rpartition(".")[2])
+    if found is None:
+        raise InvalidArgument(
+            f"{path} does not say what it is by its ending; set source_format to csv, jsonl or txt."
+        )
+    return found
+
+
+def read_file(
+    stream: BinaryIO, where: str, kind: str, *, column: str | None = None, encoding: str = "utf-8"
+) -> Iterator[Numbered]:
+    """Read the values of a file, lazily; gzip is recognised by its content.
+
+    :param stream: buffered, at its beginning.
+    :param where: names the file.
+    :param kind: csv (with a header), jsonl (an object or a text a line) or txt (a number a line).
+    :param column: of a csv file, or field of the objects of a jsonl file; may be left out where there is only one.
+    :raises InvalidArgument: when the file is damaged, in another encoding, or has no such column.
+    """
+    with _readable(where, encoding):
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        content: BinaryIO = gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[assignment]
+        # A byte order mark at the beginning is no part of the first column's name.
+        name = "utf-8-sig" if re.fullmatch(r"utf[-_]?8", encoding.strip(), re.IGNORECASE) else encoding
+        lines = io.TextIOWrapper(content, encoding=name, newline="")
+        try:
+            yield from _READERS[kind](lines, where, column)
+        finally:
+            # Whoever has opened the file closes it.
+            lines.detach()
+
+
+@contextmanager
+def _readable(where: str, encoding: str) -> Iterator[None]:
+    """Say in one sentence why a file cannot be read to its end."""
+    problem = ""
+    try:
+        yield
+    except UnicodeError:
+        problem = f"is not {encoding}; set encoding to the one it is written in (cp1252, utf-16 …)"
+    except LookupError:
+        problem = f"was to be read in encoding {encoding!r}, which nobody knows"
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        problem = "is a gzip file that is damaged or cut off"
+    except csv.Error as error:
+        problem = f"is not csv that can be read ({error})"
+    if problem:
+        raise InvalidArgument(f"{where} {problem}; nothing was sent.")
+
+
+def _read_csv(lines: io.TextIOWrapper, where: str, column: str | None) -> Iterator[Numbered]:
+    rows = csv.reader(lines, strict=True)
+    header = [name.strip() for name in next(rows, [])]
+    if not header:
+        return
+    at = column_at(header, column, where)
+    if column is None and re.fullmatch(r"[+\d\s().-]+", header[at]):
+        raise InvalidArgument(f"The first line of {where} is no header; add one, or set source_format to txt.")
+    for row in rows:
+        if row:
+            yield rows.line_num, row[at] if at < len(row) else None
+
+
+def column_at(names: list[str], column: str | None, where: str) -> int:
+    """Return where a column stands.
+
+    :raises InvalidArgument: when it is not there, or there are several and none was named.
+    """
+    if column is None and len(names) == 1:
+        return 0
+    if column is None or names.count(column) != 1:
+        asked = "several columns" if column is None else f"no column {column!r}, or more than one"
+        raise InvalidArgument(f"{where} has {asked}; set column to one of {', '.join(names)}. Nothing was sent.")
+    return names.index(column)
+
+
+def _read_jsonl(lines: io.TextIOWrapper, where: str, column: str | None) -> Iterator[Numbered]:
+    for line, text in enumerate(lines, 1):
+        if text.strip():
+            yield line, _of_json(text, f"{where}, line {line},", column)
+
+
+def _of_json(text: str, where: str, column: str | None) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = ...
+    if value is ...:
+        raise InvalidArgument(f"{where} is not JSON, so the file is damaged or cut off; nothing was sent.")
+    if not isinstance(value, dict):
+        return value
+    return value[list(value)[column_at(list(value), column, where)]]
+
+
+def _read_txt(lines: io.TextIOWrapper, _where: str, column: str | None) -> Iterator[Numbered]:
+    if column is not None:
+        raise InvalidArgument(f"A txt file has no column {column!r}; leave column out, or set source_format to csv.")
+    for line, text in enumerate(lines, 1):
+        if text.strip():
+            yield line, text.strip()
+
+
+_READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "txt": _read_txt}
+
+
+def listed(given: Any) -> Iterator[Numbered]:
+    """Read the values of a list, of another task's result, or of a text with commas or lines.
+
+    :raises InvalidArgument: when it is neither.
+    """
+    if isinstance(given, str):
+        text = given.strip()
+        given = _array(text) if text.startswith(("[", "(")) and text.endswith(("]", ")")) and "," in text else None
+        values = given if given is not None else [part for part in re.split(r"[,;\n]", text) if part.strip()]
+    elif isinstance(given, Iterable) and not isinstance(given, (dict, bytes)):
+        values = given
+    else:
+        raise InvalidArgument(f"numbers must be a list of phone numbers or a text, not {type(given).__name__}.")
+    return enumerate(values, 1)
+
+
+def _array(text: str) -> list[Any] | None:
+    """Return the items of a Python list that a template has rendered, None when it is something else."""
+    inner = text[1:-1].strip().removesuffix(",")
+    parts = [part.strip() for part in inner.split(",")]
+    quoted = all(re.fullmatch(r"'[^']*'|\"[^\"]*\"|[+\d.]+|None", part) for part in parts)
+    return [part.strip("'\"") for part in parts] if quoted else None

@@ -1,0 +1,157 @@
+"""Some numbers of a suppression plan, sent at once: what follows an answer, and an answer that was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ConnectionFailed,
+    Gone,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    ProtocolError,
+    RateLimited,
+    RetreaverError,
+    Unavailable,
+)
+from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
+from airflow_provider_retreaver.domain.lists.phones import e164
+from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Wanted, scope_of
+from airflow_provider_retreaver.resources import suppression
+
+# How often a number is sent when the answers to it are lost.
+TRIES = 3
+
+POST, PUT, DELETE = "POST", "PUT", "DELETE"
+_FIRST = {ADD: POST, CHANGE: PUT, REMOVE: DELETE}
+
+WEATHER = (Unavailable, RateLimited, ConnectionFailed)
+# What concerns the account and not the number; under the legacy routes also 410, which says that they are not served.
+ACCOUNT = (AuthenticationError, PermissionDenied)
+
+
+@dataclass(slots=True)
+class Failure:
+    """A number that could not be done.
+
+    :param final: the vendor has refused it, so trying again would not help.
+    """
+
+    final: bool
+    reason: str
+
+
+class Batch:
+    """Some steps of a plan that are sent at once.
+
+    :param steps: action and number by the step's place in the plan.
+    """
+
+    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: Wanted, *, legacy: bool) -> None:
+        self._steps = steps
+        self._wanted = wanted
+        self._legacy = legacy
+        self._losses: Counter[int] = Counter()
+        self._weather: list[RetreaverError] = []
+        self.failures: dict[int, Failure] = {}
+        # The error that concerns everybody, if there was one.
+        self.stop: RetreaverError | None = None
+
+    def procedure(self, *, maybe_sent: bool) -> Procedure[None]:
+        """Send until every step is done or has failed."""
+        todo = {place: _FIRST[action] for place, (action, _) in self._steps.items()}
+        if maybe_sent:
+            todo = yield from self._look(todo)
+        while todo:
+            outcomes: list[Outcome[Row]] = yield Together(
+                [self._operation(place, verb) for place, verb in todo.items()]
+            )
+            following: dict[int, str] = {}
+            lost: dict[int, str] = {}
+            for (place, verb), outcome in zip(todo.items(), outcomes, strict=True):
+                if _is_lost(outcome.error) and self._losses[place] < TRIES - 1:
+                    self._losses[place] += 1
+                    lost[place] = verb
+                elif outcome.error is None or self._is_missing(outcome.error):
+                    following |= self._next(place, verb, outcome.error)
+                else:
+                    self._fail(place, outcome.error)
+            todo = following | (lost if self._legacy else (yield from self._look(lost)))
+        if len(self._weather) == len(self._steps):
+            self.stop = self.stop or self._weather[0]
+
+    def _is_missing(self, error: RetreaverError) -> bool:
+        return isinstance(error, NotFound) or (isinstance(error, Gone) and not self._legacy)
+
+    def _next(self, place: int, verb: str, error: RetreaverError | None) -> dict[int, str]:
+        """Return what follows an answer, by place: nothing when the step is done."""
+        if error is None:
+            # Only a number that is suppressed can be given a campaign.
+            return {place: PUT} if verb == POST and self._wanted.campaign is not None else {}
+        if verb == PUT and self._losses[place] < TRIES:
+            # Somebody has taken it off meanwhile.
+            self._losses[place] += 1
+            return {place: POST}
+        if verb != DELETE:
+            self._fail(place, error)
+        return {}
+
+    def _look(self, asked: Mapping[int, str]) -> Procedure[dict[int, str]]:
+        """Ask what the vendor has, and return what is still to be sent."""
+        places = list(asked)
+        numbers = [e164(self._steps[place][1]) for place in places]
+        outcomes: list[Outcome[Row]] = []
+        if places:
+            outcomes = yield Together([suppression.get_suppressed_number(number) for number in numbers])
+        todo: dict[int, str] = {}
+        for place, outcome in zip(places, outcomes, strict=True):
+            action = self._steps[place][0]
+            if outcome.error is not None and self._is_missing(outcome.error):
+                todo |= {} if action == REMOVE else {place: POST}
+            elif outcome.error is not None:
+                self._fail(place, outcome.error)
+            else:
+                todo |= self._still(place, action, outcome.value or {})
+        return todo
+
+    def _still(self, place: int, action: str, row: Row) -> dict[int, str]:
+        """Return what a number that is suppressed still needs."""
+        scope = scope_of(row)
+        # A number that is being added for a campaign is suppressed for the company until it is given the campaign.
+        if scope != self._wanted.campaign and not (action == ADD and scope is None):
+            told = "the whole company" if scope is None else f"campaign {scope}"
+            self.failures[place] = Failure(final=True, reason=f"It has come to be suppressed for {told} meanwhile.")
+            return {}
+        if action == REMOVE:
+            return {place: DELETE}
+        as_wanted = scope == self._wanted.campaign and row.get("can_resubscribe") is self._wanted.can_resubscribe
+        return {} if as_wanted else {place: PUT}
+
+    def _operation(self, place: int, verb: str) -> Operation[Any]:
+        number = e164(self._steps[place][1])
+        if verb == POST:
+            return suppression.suppress_number(number, can_resubscribe=self._wanted.can_resubscribe)
+        if verb == PUT:
+            return suppression.update_suppressed_number(
+                number, can_resubscribe=self._wanted.can_resubscribe, campaign_id=self._wanted.campaign
+            )
+        return suppression.unsuppress_number(number)
+
+    def _fail(self, place: int, error: RetreaverError) -> None:
+        account = isinstance(error, ACCOUNT) or (isinstance(error, Gone) and self._legacy)
+        final = not (account or isinstance(error, (*WEATHER, OutcomeUnknown, ProtocolError)))
+        self.failures[place] = Failure(final, str(error))
+        if isinstance(error, WEATHER):
+            self._weather.append(error)
+        if account:
+            self.stop = self.stop or error
+
+
+def _is_lost(error: RetreaverError | None) -> bool:
+    """Whether it is unknown if a number was done: no answer, or a success that cannot be read."""
+    return isinstance(error, (OutcomeUnknown, ProtocolError))

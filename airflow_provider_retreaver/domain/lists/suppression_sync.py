@@ -1,0 +1,206 @@
+"""Carrying out a suppression plan: one request a number, steadily, and nothing twice when it is broken off.
+
+Before a batch of numbers is sent, the checkpoint says that it is about to be; after it, that it is done. An attempt
+that finds a batch announced and not done looks those numbers up before it sends anything (current routes). The
+legacy routes cannot be asked about a number, so there a batch is no larger than what is under way at once, and is
+sent again: to suppress a suppressed number, or to remove one that is gone, leaves things as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_retreaver.core.errors import PartialFailure, RetreaverError
+from airflow_provider_retreaver.core.operations import Procedure
+from airflow_provider_retreaver.domain.lists.number_set import NumberSet
+from airflow_provider_retreaver.domain.lists.phones import hide_numbers, masked
+from airflow_provider_retreaver.domain.lists.suppression_batch import Batch, Failure
+from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Ours, Plan, Wanted
+from airflow_provider_retreaver.domain.progress import Pace
+
+log = logging.getLogger(__name__)
+
+# Rounds of requests between two checkpoints, where an announced batch can be looked up.
+ROUNDS = 8
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """How far a plan has come.
+
+    :param done: steps of the plan that are behind, failures included.
+    :param announced: steps up to here may have been sent.
+    :param failures: by the step's place in the plan.
+    """
+
+    done: int = 0
+    announced: int = 0
+    failures: dict[int, Failure] = field(default_factory=dict)
+
+    def dump(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        failures = {str(place): [failure.final, failure.reason] for place, failure in self.failures.items()}
+        return {
+            "position": {"done": self.done, "announced": self.announced},
+            "failures": failures,
+        }
+
+    @classmethod
+    def load(cls, value: Mapping[str, Any]) -> Checkpoint:
+        """Build it from what `dump` made."""
+        failures = {int(place): Failure(*failure) for place, failure in value["failures"].items()}
+        return cls(failures=failures, **value["position"])
+
+    @property
+    def uncertain(self) -> list[int]:
+        """The places of steps of which it is not known what became of them."""
+        again = {place for place, failure in self.failures.items() if not failure.final}
+        return sorted(again.union(range(self.done, self.announced)))
+
+
+class SuppressionSync:
+    """One plan on its way: `procedure()` carries it out, `counts()` says at any time what was done.
+
+    :param plan: what is to be done.
+    :param wanted: what it is done for.
+    :param legacy: whether the legacy routes are spoken.
+    :param at_once: requests under way at once.
+    :param max_failures: numbers that may fail before the rest is left undone.
+    :param checkpoint: how far an earlier attempt came.
+    :param note: writes the checkpoint down; called before a batch is sent and at the end.
+    :param clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        wanted: Wanted,
+        *,
+        legacy: bool,
+        at_once: int,
+        max_failures: int,
+        checkpoint: Checkpoint | None = None,
+        note: Callable[[Checkpoint], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._plan = plan
+        self._wanted = wanted
+        self._legacy = legacy
+        self._size = at_once if legacy else at_once * ROUNDS
+        self._max_failures = max_failures
+        self.checkpoint = checkpoint or Checkpoint()
+        self._note = note
+        self._pace = Pace(lambda line: log.info("Suppression: %s", line), len(plan), self.checkpoint.done, clock)
+
+    def counts(self) -> dict[str, int]:
+        """Return `{"added", "changed", "removed", "failed"}`; numbers that cannot be expressed count as failed."""
+        counts, behind = {}, [place for place in self.checkpoint.failures if place < self.checkpoint.done]
+        for name, action in (("added", ADD), ("changed", CHANGE), ("removed", REMOVE)):
+            failed = sum(self._plan.within(action, place, place + 1) for place in behind)
+            counts[name] = self._plan.within(action, 0, self.checkpoint.done) - failed
+        return {**counts, "failed": len(self.checkpoint.failures) + len(self._plan.conflict)}
+
+    def failures(self) -> Iterator[tuple[str, int, str]]:
+        """Yield action, number and reason of every number that was not done."""
+        for place, failure in sorted(self.checkpoint.failures.items()):
+            ((action, number),) = self._plan.part(place, place + 1)
+            yield action, number, failure.reason
+        reason = "suppressed for another campaign: the vendor keeps one record a number"
+        if self._wanted.campaign is None:
+            reason = "suppressed for one campaign only, and no route is documented that widens it to the company"
+        for number in self._plan.conflict:
+            yield ADD, number, reason
+
+    def procedure(self) -> Procedure[None]:
+        """Send what is still to be sent.
+
+        :raises PartialFailure: when numbers failed that may succeed later, or more than `max_failures` failed.
+        :raises RetreaverError: when the account is refused, or nothing gets through; a retry goes on from here.
+        """
+        yield from self._settle()
+        while self.checkpoint.done < len(self._plan):
+            self._stop_at_too_many()
+            self._announce(min(self.checkpoint.done + self._size, len(self._plan)))
+            stop = yield from self._do(range(self.checkpoint.done, self.checkpoint.announced))
+            self.checkpoint.done = self.checkpoint.announced
+            self._give_up(stop)
+            self._pace.at(self.checkpoint.done, self._detail())
+        self._stop_at_too_many()
+        passing = [failure for failure in self.checkpoint.failures.values() if not failure.final]
+        self._write()
+        if passing:
+            raise PartialFailure(
+                f"{len(passing)} of {len(self._plan)} suppressed numbers could not be sent, the first because: "
+                f"{hide_numbers(passing[0].reason)} The others were; a retry sends these only."
+            )
+
+    def _detail(self) -> str:
+        step = self._plan.part(self.checkpoint.done - 1, self.checkpoint.done)
+        failed = f", {len(self.checkpoint.failures)} failed" if self.checkpoint.failures else ""
+        return f"{failed}; the last was {masked(step[0][1])}"
+
+    def _announce(self, end: int) -> None:
+        self.checkpoint.announced = end
+        self._write()
+
+    def _write(self) -> None:
+        if self._note is not None:
+            self._note(self.checkpoint)
+
+    def _stop_at_too_many(self) -> None:
+        failed = len(self.checkpoint.failures)
+        if failed > self._max_failures:
+            self._write()
+            first = next(iter(self.checkpoint.failures.values()))
+            raise PartialFailure(
+                f"{failed} suppressed numbers failed, which is more than max_failures ({self._max_failures}), so the "
+                f"other {len(self._plan) - self.checkpoint.done} were not sent; the first because: "
+                f"{hide_numbers(first.reason)} A retry goes on from here."
+            )
+
+    # -- one batch
+
+    def _settle(self) -> Procedure[None]:
+        """Finish what an earlier attempt has left open."""
+        left = self.checkpoint.uncertain
+        for start in range(0, len(left), self._size):
+            stop = yield from self._do(left[start : start + self._size], maybe_sent=True)
+            self._write()
+            self._give_up(stop)
+        self.checkpoint.done = max(self.checkpoint.done, self.checkpoint.announced)
+
+    def _do(self, places: Sequence[int], *, maybe_sent: bool = False) -> Procedure[RetreaverError | None]:
+        """Do steps of the plan; what fails is in the checkpoint's failures afterwards.
+
+        :param maybe_sent: look first what became of them, where that can be asked.
+        :return: the error for which it makes no sense to go on, if there was one.
+        """
+        steps = {place: self._plan.part(place, place + 1)[0] for place in places}
+        batch = Batch(steps, self._wanted, legacy=self._legacy)
+        yield from batch.procedure(maybe_sent=maybe_sent and not self._legacy)
+        for place in places:
+            self.checkpoint.failures.pop(place, None)
+        self.checkpoint.failures |= batch.failures
+        return batch.stop
+
+    def _give_up(self, error: RetreaverError | None) -> None:
+        if error is not None:
+            self._write()
+            raise error
+
+
+def fold(ours: Ours, plan: Plan, checkpoint: Checkpoint) -> Ours:
+    """Return what is ours after a plan has come so far; the same again when it is done twice.
+
+    :param ours: before the plan.
+    """
+    failed = NumberSet.of(plan.part(place, place + 1)[0][1] for place in checkpoint.failures)
+    unsure = NumberSet.of(plan.part(place, place + 1)[0][1] for place in checkpoint.uncertain)
+    steps = {action: NumberSet(plan.reached(action, checkpoint.done)).minus(failed) for action in (ADD, REMOVE)}
+    sure = ours.sure.plus(steps[ADD]).minus(steps[REMOVE])
+    settled = steps[ADD].plus(steps[REMOVE])
+    return Ours(sure, ours.unsure.minus(settled).plus(unsure))

@@ -1,0 +1,1 @@
+"""Comparing, finding, creating and changing objects of any resource."""

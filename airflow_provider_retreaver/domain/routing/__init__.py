@@ -1,0 +1,1 @@
+"""Caps, business hours, pauses, tags and group members of targets."""

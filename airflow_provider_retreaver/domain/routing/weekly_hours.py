@@ -1,0 +1,234 @@
+"""Business hours the way people say them, as open minutes of a week.
+
+`{"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"}`. A day that is named is described completely: it
+is open in its own spans and in what a span of a named day before it carries over midnight, and at no other time. A
+day that is not named stays as it is, except that such a span opens its small hours.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.domain.routing.hours_rows import (
+    DAY,
+    DAYS,
+    WEEK,
+    Span,
+    Spans,
+    merged,
+    span_text,
+    without,
+)
+from airflow_provider_retreaver.domain.routing.time_zones import iana_name, minutes_ahead
+
+_NAMES: dict[str, tuple[int, ...]] = {
+    **{name: (day,) for day, name in enumerate(DAYS)},
+    **{name[:3]: (day,) for day, name in enumerate(DAYS)},
+    **{name: (day,) for name, day in (("tues", 2), ("wednes", 3), ("thur", 4), ("thurs", 4))},
+    "weekdays": (1, 2, 3, 4, 5),
+    "weekend": (6, 0),
+    "weekends": (6, 0),
+    "daily": tuple(range(7)),
+    "every day": tuple(range(7)),
+}
+_ALL_DAY = frozenset({"24h", "24 h", "24 hours", "open", "all day"})
+_TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*(am|pm)?", re.ASCII)
+_DASHES = re.compile(r"\s*[-–—]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class SaidHours:
+    """Hours that were asked for, in minutes of a week that begins on Sunday 00:00.
+
+    :param spans: open.
+    :param concerned: what was said anything about; the rest stays as it is.
+    """
+
+    spans: Spans
+    concerned: Spans
+
+    @classmethod
+    def parse(cls, given: Any, name: str = "hours") -> SaidHours:
+        """Read hours.
+
+        :param given: a mapping of days (`mon`, `mon-fri`, `sat, sun`, `weekdays`, `daily`) to hours
+            (`09:00-17:30`, several with commas or as a list, `closed`, `24h`, `22:00-06:00` over midnight); the same
+            as JSON in a text; or hours alone, which then hold for every day.
+        :raises InvalidArgument: naming the day and what is wrong with it.
+        """
+        by_day: dict[int, tuple[str, list[Span]]] = {}
+        for days, hours in _mapping(given, name).items():
+            spans = _spans(hours, f"{name}[{days!r}]")
+            for day in _days(days, name):
+                if day in by_day:
+                    raise InvalidArgument(
+                        f"{name} says {DAYS[day]} twice, in {by_day[day][0]!r} and in {days!r}; say it once."
+                    )
+                by_day[day] = (str(days), spans)
+        if not by_day:
+            raise InvalidArgument(f"{name} names no day; give e.g. {{'mon-fri': '09:00-17:30'}}.")
+        opened = sorted(
+            (day * DAY + start, day * DAY + end) for day, (_, spans) in by_day.items() for start, end in spans
+        )
+        _refuse_overlaps(opened, name)
+        wanted = _wrapped(opened)
+        named = [(day * DAY, day * DAY + DAY) for day in by_day]
+        return cls(wanted, merged([*named, *wanted]))
+
+    def shifted(self, minutes: int) -> SaidHours:
+        """Return the same moments on clocks that are so many minutes behind."""
+        return SaidHours(
+            *(_wrapped((a - minutes, b - minutes) for a, b in spans) for spans in (self.spans, self.concerned))
+        )
+
+    def in_zone(self, said: str, kept: str, today: date) -> SaidHours:
+        """Return the hours on the clocks of another zone.
+
+        :param said: zone in which they were said; this and the other by either kind of name.
+        :param kept: zone in which they are wanted.
+        :param today: from which on the two zones must keep the same distance for a year.
+        :raises InvalidArgument: when they do not: no row could then mean these hours all year.
+        """
+        ahead = minutes_ahead(iana_name(said), iana_name(kept), today)
+        if ahead is None:
+            raise InvalidArgument(
+                f"Hours in {said} cannot be kept in {kept}: the two change their clocks on different days, so that "
+                f"the distance between them changes within a year; say the hours in {kept}, or set "
+                f"change_time_zone=True to move the target to {said}."
+            )
+        return self.shifted(ahead)
+
+    def applied(self, week: Spans) -> Spans:
+        """Return when a week is open once these hours are applied to it."""
+        return merged([*without(week, self.concerned), *self.spans])
+
+
+def _mapping(given: Any, name: str) -> Mapping[Any, Any]:
+    if isinstance(given, str):
+        text = given.strip()
+        if not text.startswith("{"):
+            return {"daily": text}
+        for candidate in (text, text.replace("'", '"')):
+            try:
+                given = json.loads(candidate, object_pairs_hook=_no_repetition(name))
+            except ValueError as error:
+                if isinstance(error, InvalidArgument):
+                    raise
+            else:
+                break
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(
+            f"{name} must map days to hours, like {{'mon-fri': '09:00-17:30', 'sun': 'closed'}}, not {given!r}."
+        )
+    return given
+
+
+def _no_repetition(name: str) -> Any:
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in found}) < len(found):
+            raise InvalidArgument(f"{name} says a day twice; say it once.")
+        return dict(found)
+
+    return pairs
+
+
+def _days(given: Any, name: str) -> list[int]:
+    if not isinstance(given, str) or not given.strip():
+        raise InvalidArgument(f"{name} has the day {given!r}; days are names like 'mon', 'mon-fri' or 'daily'.")
+    return [day for part in given.split(",") for day in _range(part.strip().lower(), given, name)]
+
+
+def _range(part: str, given: str, name: str) -> list[int]:
+    ends = [_day(end, given, name) for end in _DASHES.split(part)]
+    if len(ends) == 1:
+        return list(ends[0])
+    if len(ends) > 2 or any(len(end) > 1 for end in ends):
+        raise InvalidArgument(f"{name} has the days {given!r}; a range is two days, like 'mon-fri'.")
+    first, last = ends[0][0], ends[1][0]
+    return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+
+
+def _day(text: str, given: str, name: str) -> tuple[int, ...]:
+    if text in _NAMES:
+        return _NAMES[text]
+    near = difflib.get_close_matches(text, list(_NAMES), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "days are names like 'mon', 'mon-fri' or 'daily'."
+    raise InvalidArgument(f"{name} has the unknown day {text!r} in {given!r}; {hint}")
+
+
+def _spans(hours: Any, where: str) -> list[Span]:
+    """Return the spans of one day; one over midnight ends after its 24th hour."""
+    items = [hours] if isinstance(hours, str) else hours
+    if not isinstance(items, Sequence) or not items or not all(isinstance(item, str) for item in items):
+        raise InvalidArgument(f"{where} must be hours like '09:00-17:30', 'closed' or '24h', not {hours!r}.")
+    said = [part.strip().lower() for item in items for part in item.split(",")]
+    if said == ["closed"]:
+        return []
+    if len(said) == 1 and said[0] in _ALL_DAY:
+        return [(0, DAY)]
+    return [_span(text, where) for text in said]
+
+
+def _span(text: str, where: str) -> Span:
+    ends = _DASHES.split(text)
+    if len(ends) != 2:
+        raise InvalidArgument(f"{where} holds {text!r}, which is no span; write '09:00-17:30', 'closed' or '24h'.")
+    start, end = (_minutes(end, where) for end in ends)
+    if start == DAY:
+        raise InvalidArgument(f"{where} begins at 24:00, which is the next day's 00:00; say it there.")
+    if start == end:
+        raise InvalidArgument(f"{where} holds {text!r}, which is no time or all day; say 'closed' or '24h'.")
+    return (start, end) if start < end else (start, end + DAY)
+
+
+def _minutes(text: str, where: str) -> int:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise InvalidArgument(f"{where} holds {text!r}, which is no time; times are like 09:00 or 17:30.")
+    hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half == "pm" else 0)
+    elif half:
+        raise InvalidArgument(f"{where} holds {text!r}: there is no such hour; am and pm go from 1 to 12.")
+    if hour > 24 or minute > 59 or (hour == 24 and minute):
+        raise InvalidArgument(f"{where} holds {text!r}: there is no such time; times go from 00:00 to 24:00.")
+    return hour * 60 + minute
+
+
+def _refuse_overlaps(spans: list[Span], name: str) -> None:
+    """Refuse spans that overlap, also over the end of the week; such that touch are fine."""
+    if not spans:
+        return
+    first = spans[0]
+    for one, other in zip(spans, [*spans[1:], (first[0] + WEEK, first[1] + WEEK)], strict=True):
+        if other[0] < one[1]:
+            raise InvalidArgument(f"{name} overlaps: {_told(one)} reaches into {_told(other)}; say every time once.")
+
+
+def _told(span: Span) -> str:
+    day = span[0] // DAY
+    start, end = span[0] - day * DAY, span[1] - day * DAY
+    return f"{DAYS[day % 7]} {span_text((start, end if end <= DAY else end - DAY))}"
+
+
+def _moved(spans: Spans, minutes: int) -> Spans:
+    return _wrapped((start - minutes, end - minutes) for start, end in spans)
+
+
+def _wrapped(spans: Iterable[Span]) -> Spans:
+    """Return spans with what lies beyond the end or before the beginning of the week put at its other end."""
+    found: list[Span] = []
+    for start, end in spans:
+        if end - start >= WEEK:
+            return ((0, WEEK),)
+        first = start % WEEK
+        last = first + end - start
+        found.extend([(first, min(last, WEEK)), (0, max(last - WEEK, 0))])
+    return merged(found)

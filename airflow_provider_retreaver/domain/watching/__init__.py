@@ -1,0 +1,1 @@
+"""Conditions that sensors and triggers wait for."""

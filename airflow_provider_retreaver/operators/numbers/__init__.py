@@ -1,0 +1,1 @@
+"""Operators that keep lists of numbers in step with a source."""

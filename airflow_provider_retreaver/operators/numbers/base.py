@@ -1,0 +1,219 @@
+"""Where the operators that take many phone numbers get them from."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag
+from airflow_provider_retreaver.storage.line_files import Folder, place_of
+from airflow_provider_retreaver.storage.places import storage_place
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_retreaver.domain.lists.number_sources import Collected, Numbered, Rejected
+
+# Rows that are asked of a database at once.
+ROWS = 10_000
+# Rejected values that the log shows.
+SHOWN = 5
+REJECTS = "rejects.csv"
+# A tenth of the list, and never more than this many, unless somebody has looked.
+MAX_REMOVALS = ("10%", 10_000)
+
+
+class RetreaverNumbersOperator(RetreaverWriteOperator):
+    """Base of the operators that keep a list at the vendor's in step with a source of phone numbers.
+
+    The source is read to its end before anything is sent. Exactly one of `source`, `sql` and `numbers` is given.
+
+    :param mode: `add` (never removes), `mirror` (also removes what the source does not have) or `remove` (removes
+        what the source has).
+    :param source: file on object storage: csv with a header, jsonl or txt, packed with gzip or not.
+    :param source_format: `csv`, `jsonl` or `txt` where the file's ending does not say it.
+    :param column: of the csv file, the jsonl objects or the query that holds the number; may be left out where there
+        is only one.
+    :param encoding: of the file; a byte order mark is taken care of.
+    :param sql: query whose rows hold the numbers.
+    :param sql_conn_id: connection of any SQL database that Airflow has a provider for.
+    :param numbers: a list, another task's result, or a text with commas.
+    :param default_region: country of numbers without a country code.
+    :param max_removals: a number, a share of what is on the list (`0.1`, `"10%"`), or both as a list, above which
+        nothing is sent; None for no limit. By default 10 % and 10,000.
+    :param max_rejects: how many values of the source may be no phone numbers, as a number or a share; 5 % by default.
+    :param allow_empty: go on although the source is empty.
+    :param state_path: folder on object storage for what belongs to this sync; no other sync may use it.
+    :param dry_run: compare and say what would be done (written under `state_path` when it is given); nothing is sent.
+    :param retreaver_conn_id: the connection.
+    """
+
+    template_fields: tuple[str, ...] = (
+        *RetreaverWriteOperator.template_fields,
+        "mode",
+        "source",
+        "source_format",
+        "column",
+        "sql",
+        "sql_conn_id",
+        "numbers",
+        "max_removals",
+        "max_rejects",
+        "allow_empty",
+        "state_path",
+    )
+    template_ext: tuple[str, ...] = (".sql",)
+    template_fields_renderers = {"sql": "sql"}  # noqa: RUF012 - as Airflow declares it
+
+    def __init__(
+        self,
+        *,
+        mode: str,
+        source: str | None = None,
+        source_format: str | None = None,
+        column: str | None = None,
+        encoding: str = "utf-8",
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        numbers: Any = None,
+        default_region: str = "US",
+        max_removals: Any = MAX_REMOVALS,
+        max_rejects: float | str | None = "5%",
+        allow_empty: bool | str = False,
+        state_path: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.mode = mode
+        self.source = source
+        self.source_format = source_format
+        self.column = column
+        self.encoding = encoding
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.numbers = numbers
+        self.default_region = default_region
+        self.max_removals = max_removals
+        self.max_rejects = max_rejects
+        self.allow_empty = allow_empty
+        self.state_path = state_path
+
+    def collect_numbers(self, folder: Folder | None) -> Collected:
+        """Read the source to its end.
+
+        :param folder: where the rejects file goes.
+        :raises InvalidArgument: when it cannot be read; nothing was sent.
+        :raises ChangeRefused: when it is empty, or holds too much that is no phone number; nothing was sent.
+        """
+        from airflow_provider_retreaver.domain.changes.differences import MaxChanges
+        from airflow_provider_retreaver.domain.lists.number_sources import check_source, collect
+        from airflow_provider_retreaver.domain.lists.phones import Normaliser
+
+        MaxChanges.parse(self.max_rejects, "max_rejects")
+        allow_empty = flag(self.allow_empty, "allow_empty")
+        normaliser = Normaliser(self.default_region)
+        where, values = self._values()
+        first: list[str] = []
+        with _rejects(folder) as write:
+
+            def reject(rejected: Rejected) -> None:
+                if len(first) < SHOWN:
+                    first.append(str(rejected))
+                write(rejected)
+
+            found = collect(values, normaliser, reject)
+        self.log.info(
+            "%s: %d values, %d phone numbers, %d duplicates, %d rejected.",
+            where, found.rows, len(found.numbers), found.duplicates, found.rejected,
+        )  # fmt: skip
+        for line in first:
+            self.log.warning("Rejected: %s", line)
+        check_source(found, self.max_rejects, allow_empty=allow_empty, where=where, first=first)
+        return found
+
+    def tell_sync(self, context: Context, result: Mapping[str, Any], **which: Any) -> None:
+        """Tell outlets the counts of a sync, and nothing about files that hold whole numbers.
+
+        :param which: what was synced.
+        """
+        counts = {name: value for name, value in result.items() if name not in {"plan", "rejects", "failures"}}
+        self.tell_outlets(context, **which, **{"dry_run": False, **counts})
+
+    def files_of(self, context: Context, name: str) -> tuple[Folder, str] | None:
+        """Return the folder of this run and its place below `state_path`; None without one."""
+        if not self.state_path:
+            return None
+        place = place_of(context, name)
+        return Folder(storage_place(self.state_path, "state_path") / place), place
+
+    def _values(self) -> tuple[str, Iterator[Numbered]]:
+        """Return the source's name and its values, lazily."""
+        from airflow_provider_retreaver.domain.lists.number_sources import listed
+
+        given = [name for name in ("source", "sql", "numbers") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise InvalidArgument(
+                f"Give exactly one of source, sql and numbers, not {' and '.join(given) or 'none'}."
+            )
+        if (self.sql is None) != (self.sql_conn_id is None):
+            raise InvalidArgument("sql and sql_conn_id belong together; give both or none.")
+        if self.source is None and self.source_format is not None:
+            raise InvalidArgument("source_format belongs to source, which is not given.")
+        if self.source is not None:
+            return str(self.source), _file_values(str(self.source), self.source_format, self.column, self.encoding)
+        if self.sql is not None and self.sql_conn_id is not None:
+            where = f"The query on connection {self.sql_conn_id!r}"
+            return where, _sql_values(self.sql, self.sql_conn_id, self.column, where)
+        if self.column is not None:
+            raise InvalidArgument("column belongs to source or sql, and numbers has none.")
+        return "The list of numbers", listed(self.numbers)
+
+
+def _file_values(path: str, source_format: str | None, column: str | None, encoding: str) -> Iterator[Numbered]:
+    from airflow_provider_retreaver.domain.lists.number_sources import format_of, read_file
+
+    kind = format_of(path, source_format)
+    file = storage_place(path, "source")
+    if not file.is_file():
+        raise InvalidArgument(f"There is no file {path} (source); nothing was sent.")
+    with file.open("rb") as stream:
+        yield from read_file(stream, path, kind, column=column, encoding=encoding)
+
+
+def _sql_values(sql: str, conn_id: str, column: str | None, where: str) -> Iterator[Numbered]:
+    """Read a query's rows in chunks, so that memory does not grow with them."""
+    from airflow_provider_retreaver.domain.lists.number_sources import column_at
+    from airflow_provider_retreaver.hooks.sql import sql_hook
+
+    hook = sql_hook(conn_id)
+    with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
+        cursor.execute(sql)
+        row = 0
+        at: int | None = None
+        while rows := cursor.fetchmany(ROWS):
+            if at is None:
+                at = column_at([str(described[0]) for described in cursor.description], column, where)
+            for values in rows:
+                row += 1
+                yield row, values[at]
+
+
+def _cursor(connection: Any) -> Any:
+    """Return a cursor that does not fetch everything at once where the driver has a special one for that."""
+    if type(connection).__module__.partition(".")[0] in {"psycopg", "psycopg2"}:
+        return connection.cursor("airflow_provider_retreaver")
+    return connection.cursor()
+
+
+@contextmanager
+def _rejects(folder: Folder | None) -> Generator[Callable[[Rejected], None]]:
+    if folder is None:
+        yield lambda _rejected: None
+        return
+    with folder.writing(REJECTS) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["line", "value", "reason"])
+        yield lambda rejected: writer.writerow([rejected.line, rejected.value, rejected.reason])

@@ -1,0 +1,194 @@
+"""One run of a suppression sync: compare, guard, write the plan down, send, write the outcome down."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.core.errors import ChangeRefused
+from airflow_provider_retreaver.domain.lists.number_sources import Collected
+from airflow_provider_retreaver.domain.lists.phones import e164
+from airflow_provider_retreaver.domain.lists.suppression_plan import (
+    Known,
+    Ours,
+    Plan,
+    Wanted,
+    check_removals,
+    compare,
+    owned,
+    read_list,
+)
+from airflow_provider_retreaver.domain.lists.suppression_sync import SuppressionSync
+from airflow_provider_retreaver.operators.numbers.base import REJECTS
+from airflow_provider_retreaver.operators.numbers.suppression_state import PLAN
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+    from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
+    from airflow_provider_retreaver.storage.line_files import Folder
+
+log = logging.getLogger(__name__)
+
+PLANNED, FAILURES = "planned.csv.gz", "failures.csv"
+
+
+class SuppressionRun:
+    """What `RetreaverSuppressionSyncOperator` does with its parameters.
+
+    :param collected: the source, read to its end.
+    :param folder: for this run's files, None for none.
+    :param state: the sync's memory, None for none.
+    """
+
+    def __init__(
+        self,
+        hook: RetreaverHook,
+        wanted: Wanted,
+        collected: Collected,
+        *,
+        max_removals: Any,
+        max_failures: int,
+        folder: Folder | None,
+        state: SyncState | None,
+    ) -> None:
+        self._hook = hook
+        self._wanted = wanted
+        self._collected = collected
+        self._max_removals = max_removals
+        self._max_failures = max_failures
+        self._folder = folder
+        self._state = state
+        self._legacy = hook.get_conn().settings.routes.legacy
+        self._fingerprint = wanted.fingerprint(collected.numbers, legacy=self._legacy)
+        self._sync: SuppressionSync | None = None
+        self._unchanged = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a plan that passed the guards."""
+        return self._sync is not None
+
+    def look(self) -> dict[str, Any]:
+        """Say what would be done."""
+        plan, known, ours = self._compare()
+        try:
+            self._guard(plan, known, ours)
+        except ChangeRefused as refusal:
+            log.warning("Without dry_run this would be refused: %s", refusal)
+        would = {"would_add": len(plan.add), "would_change": len(plan.change), "would_remove": len(plan.remove)}
+        log.info(
+            "Dry run: %d would be added, %d changed, %d removed, %d stay; nothing was sent.",
+            *would.values(),
+            plan.unchanged,
+        )
+        paths = {}
+        if self._folder is not None:
+            paths = {"plan": self._folder.write(PLANNED, plan.lines())} | self._rejects()
+        return {**would, **self._read(plan.unchanged), "failed": len(plan.conflict), "dry_run": True, **paths}
+
+    def carry_out(self) -> dict[str, Any]:
+        """Send what differs and return the counts.
+
+        :raises RetreaverError: see `RetreaverSuppressionSyncOperator`; `result()` then says what was done.
+        """
+        sync = self._resumed() or self._planned()
+        try:
+            self._hook.run(sync.procedure())
+        finally:
+            if self._folder is not None:
+                self._folder.write(FAILURES, _failure_lines(sync))
+        if self._state is not None:
+            self._state.close(self._state.ours())
+        result = self.result()
+        log.info("Suppression: %s.", ", ".join(f"{name} {n}" for name, n in result.items() if isinstance(n, int)))
+        if result["failed"]:
+            log.warning(
+                "%d numbers could not be suppressed or removed as wanted; see the failures.", result["failed"]
+            )
+        return result
+
+    def result(self) -> dict[str, Any]:
+        """Return the counts of what was done, and where the files are, as plain JSON."""
+        counts = self._sync.counts() if self._sync is not None else _NOTHING
+        paths = {}
+        if self._folder is not None:
+            paths = {"plan": str(self._folder.path / PLAN), "failures": str(self._folder.path / FAILURES)}
+            paths |= self._rejects()
+        return {**counts, **self._read(self._unchanged), **(paths if self._sync is not None else {})}
+
+    def _read(self, unchanged: int) -> dict[str, int]:
+        read = self._collected
+        return {"unchanged": unchanged, "rejected": read.rejected, "duplicates": read.duplicates}
+
+    def _rejects(self) -> dict[str, str]:
+        return {"rejects": str(self._folder.path / REJECTS)} if self._folder is not None else {}
+
+    def _resumed(self) -> SuppressionSync | None:
+        """Return the plan of an earlier attempt of this run, where it was broken off."""
+        found = self._state.resume(self._fingerprint) if self._state is not None else None
+        if found is None:
+            return None
+        plan, checkpoint = found
+        log.info("An earlier attempt has come to %d of %d numbers; going on from there.", checkpoint.done, len(plan))
+        return self._make(plan, checkpoint)
+
+    def _planned(self) -> SuppressionSync:
+        """Return a new plan, written down.
+
+        :raises ChangeRefused: when a guard stops it.
+        """
+        plan, known, ours = self._compare()
+        self._guard(plan, known, ours)
+        log.info(
+            "To do: add %d, change %d, remove %d; %d stay.",
+            len(plan.add), len(plan.change), len(plan.remove), plan.unchanged,
+        )  # fmt: skip
+        if self._state is not None:
+            self._state.begin(plan, self._fingerprint, ours)
+        return self._make(plan, None)
+
+    def _make(self, plan: Plan, checkpoint: Any) -> SuppressionSync:
+        self._unchanged = plan.unchanged
+        self._sync = SuppressionSync(
+            plan,
+            self._wanted,
+            legacy=self._legacy,
+            at_once=self._hook.get_conn().settings.max_concurrency,
+            max_failures=self._max_failures,
+            checkpoint=checkpoint,
+            note=self._state.note if self._state is not None else None,
+        )
+        return self._sync
+
+    def _compare(self) -> tuple[Plan, Known, Ours]:
+        ours = self._state.ours() if self._state is not None else Ours()
+        if self._legacy:
+            known = Known.recorded(ours)
+        else:
+            known = self._hook.run(read_list(self._wanted))
+            # Somebody else may have taken off what was ours.
+            ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
+        return compare(self._wanted, self._collected.numbers, known, ours, legacy=self._legacy), known, ours
+
+    def _guard(self, plan: Plan, known: Known, ours: Ours) -> None:
+        concerned = len(owned(known.removable, self._wanted, ours))
+        check_removals(plan, concerned, len(self._collected.numbers), self._max_removals)
+        if len(plan.conflict) > self._max_failures:
+            raise ChangeRefused(
+                f"{len(plan.conflict)} numbers are suppressed for another campaign, which the vendor cannot keep "
+                f"besides; max_failures allows {self._max_failures}. Nothing was sent."
+            )
+
+
+_NOTHING = {"added": 0, "changed": 0, "removed": 0, "failed": 0}
+
+
+def _failure_lines(sync: SuppressionSync) -> Iterator[str]:
+    yield "action,number,reason"
+    for action, number, reason in sync.failures():
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow([action, e164(number), reason])
+        yield line.getvalue()

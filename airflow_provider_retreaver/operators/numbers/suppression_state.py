@@ -1,0 +1,142 @@
+"""What a suppression sync keeps on object storage: its own record, the plan of a run, how far it has come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.domain.lists.number_set import Collector
+from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
+from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan
+from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, fold
+from airflow_provider_retreaver.storage.line_files import Folder
+from airflow_provider_retreaver.storage.places import storage_place
+from airflow_provider_retreaver.storage.run_state import decoded, replace_text
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+SURE, UNSURE = "sure", "unsure"
+PLAN, CHECKPOINT = "plan.csv.gz", "checkpoint.json"
+LOOK = "the vendor's list"
+
+
+class SyncState:
+    """The memory of one sync: what it has put on the list, and the plan that is being carried out.
+
+    `<state_path>/<scope>.json` says whose record it is and which plan is open, `<scope>.csv.gz` is the record. A
+    plan is open from before its first request until its outcome is part of the record: whatever happens to a run,
+    the next one knows what it has done.
+
+    :param context: the task's context.
+    :param state_path: folder on object storage.
+    :param place: of this run's files below it.
+    :param scope: company and campaign, as part of file names.
+    :raises ChangeRefused: when the record is another task's.
+    """
+
+    def __init__(self, context: Context, state_path: str, place: str, scope: str) -> None:
+        root = storage_place(state_path, "state_path")
+        name = quote(scope, safe="-_.")
+        self._root, self._place = root, place
+        self._folder = Folder(root)
+        self._head, self._record = root / f"{name}.json", f"{name}.csv.gz"
+        instance = context.get("ti")
+        self._owner = {} if instance is None else {"dag_id": instance.dag_id, "task_id": instance.task_id}
+        self._plan: dict[str, Any] = {}
+        self._open = self._read_head()
+
+    def _read_head(self) -> str | None:
+        if not self._head.is_file():
+            return None
+        head = decoded(self._head.read_text(), f"{self._head} (state_path)", LOOK)
+        owner = head.get("owner", {})
+        if owner and self._owner and owner != self._owner:
+            raise ChangeRefused(
+                f"{self._head} is the record of task {owner.get('task_id')} of {owner.get('dag_id')}: with one "
+                f"record for two syncs each would remove what the other has added. Give this one a state_path of its "
+                f"own; if it is the same sync under another name, correct the owner in that file."
+            )
+        self._owner = self._owner or owner
+        place: str | None = head.get("open", {}).get("place")
+        return place
+
+    def _write_head(self, place: str | None) -> None:
+        self._open = place
+        replace_text(self._head, json.dumps({"owner": self._owner, "open": {"place": place} if place else {}}))
+
+    def resume(self, fingerprint: str) -> tuple[Plan, Checkpoint] | None:
+        """Return the open plan when it is this run's and meant the same, and how far it has come."""
+        if self._open != self._place or self._place.startswith("manual/"):
+            return None
+        head, checkpoint = self._checkpoint(self._place)
+        if head["fingerprint"] != fingerprint:
+            return None
+        self._plan = head
+        return self._read_plan(self._place, head), checkpoint
+
+    def ours(self) -> Ours:
+        """Return what this sync has put on the list, as far as an open plan has come too."""
+        found = self._read_record()
+        if self._open is None:
+            return found
+        head, checkpoint = self._checkpoint(self._open)
+        return fold(found, self._read_plan(self._open, head), checkpoint)
+
+    def begin(self, plan: Plan, fingerprint: str, ours: Ours) -> None:
+        """Write a plan down before its first request, and what is ours before it."""
+        self.close(ours)
+        Folder(self._root / self._place).write(PLAN, plan.lines())
+        self._plan = {"fingerprint": fingerprint, "unchanged": plan.unchanged}
+        self.note(Checkpoint())
+        self._write_head(self._place)
+
+    def close(self, ours: Ours) -> None:
+        """Write down what is ours; no plan is open any more."""
+        self._folder.write(self._record, _record_lines(ours))
+        self._write_head(None)
+
+    def note(self, checkpoint: Checkpoint) -> None:
+        """Write down how far the plan has come."""
+        text = json.dumps({"plan": self._plan, **checkpoint.dump()}, separators=(",", ":"))
+        replace_text(self._root / self._place / CHECKPOINT, text)
+
+    def _checkpoint(self, place: str) -> tuple[dict[str, Any], Checkpoint]:
+        file = self._root / place / CHECKPOINT
+        if not file.is_file():
+            raise InvalidArgument(
+                f"{file} is missing, so what the plan that {self._head} calls open has sent is not known; restore "
+                f"it, or look at {LOOK} and set open to {{}} there."
+            )
+        value = decoded(file.read_text(), str(file), LOOK)
+        return value["plan"], Checkpoint.load(value)
+
+    def _read_plan(self, place: str, head: dict[str, Any]) -> Plan:
+        folder = Folder(self._root / place)
+        with folder.reading(PLAN) as lines:
+            return Plan.read(lines, int(head["unchanged"]), str(folder.path / PLAN))
+
+    def _read_record(self) -> Ours:
+        if not (self._root / self._record).is_file():
+            return Ours()
+        found = {SURE: Collector(), UNSURE: Collector()}
+        with self._folder.reading(self._record) as lines:
+            for line in lines:
+                text, _, state = line.strip().partition(",")
+                number = from_e164(text)
+                if number is None or state not in found:
+                    raise InvalidArgument(
+                        f"{self._root / self._record} is damaged: it holds something else than numbers; restore it "
+                        f"from {LOOK}, one `number,sure` a line."
+                    )
+                found[state].add(number)
+        return Ours(found[SURE].finish(), found[UNSURE].finish())
+
+
+def _record_lines(ours: Ours) -> Iterator[str]:
+    for state, numbers in ((SURE, ours.sure), (UNSURE, ours.unsure)):
+        for number in numbers:
+            yield f"{e164(number)},{state}"

@@ -1,0 +1,45 @@
+"""Affiliates: who sends the calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api.columns import Column
+from airflow_provider_retreaver.sandbox.api.crud import Resource, routes
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.store import Row
+
+_COLUMNS = (Column("afid", required=True), Column("first_name"), Column("last_name"), Column("company_name"))
+
+
+def _render(_exchange: Exchange, row: Row) -> dict[str, Any]:
+    names = ("id", "afid", "first_name", "last_name", "company_name")
+    times = {name: seconds_z(row[name]) for name in ("updated_at", "created_at")}
+    return {name: row[name] for name in names} | times
+
+
+def _objection(exchange: Exchange, row: Row) -> str | None:
+    sql = "SELECT count(*) FROM numbers WHERE company_id = ? AND affiliate_id = ? AND deleted = 0"
+    if exchange.store.value(sql, (exchange.company_id, row["id"])):
+        return "The affiliate still has Numbers: delete them first."
+    return None
+
+
+AFFILIATES = Resource(
+    table="affiliates",
+    envelope="affiliate",
+    columns=_COLUMNS,
+    render=_render,
+    customer_id="afid",
+    objection=_objection,
+)
+
+
+def found_or_made(exchange: Exchange, afid: str) -> int:
+    """Give the id of an affiliate, making it when the afid is unknown."""
+    row = AFFILIATES.lookup(exchange, "afid", afid) or AFFILIATES.make(exchange, {"afid": afid})
+    return int(row["id"])
+
+
+ROUTES = [*routes(AFFILIATES, "affiliates", legacy=True), *routes(AFFILIATES, "api/v1/affiliates")]

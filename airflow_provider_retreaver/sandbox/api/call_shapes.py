@@ -1,0 +1,171 @@
+"""How a call looks on the wire, edition by edition."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_retreaver.sandbox.state.clock import millis, seconds_z
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+
+_NAMES = {
+    "affiliates": "SELECT id, afid AS own, trim(coalesce(company_name, '')) AS name FROM affiliates WHERE id IN ({})",
+    "campaigns": "SELECT id, cid AS own, name FROM campaigns WHERE id IN ({})",
+    "targets": "SELECT id, tid AS own, name FROM targets WHERE id IN ({})",
+    "target_groups": "SELECT id, NULL AS own, name FROM target_groups WHERE id IN ({})",
+    "numbers": "SELECT id, number AS own, coalesce(name, number) AS name FROM numbers WHERE id IN ({})",
+}
+_COLUMN = {
+    "affiliates": "affiliate_id",
+    "campaigns": "campaign_id",
+    "targets": "target_id",
+    "target_groups": "target_group_id",
+    "numbers": "number_id",
+}
+_NOBODY: Row = {"own": None, "name": None}
+
+
+@dataclass(slots=True)
+class Names:
+    """The customer IDs and names that a page of calls refers to, deleted objects included."""
+
+    known: dict[str, dict[int, Row]]
+
+    def of(self, table: str, call: Row) -> Row:
+        """Give what a call refers to."""
+        return self.known[table].get(call[_COLUMN[table]], _NOBODY)
+
+
+def names(store: Store, calls: list[Row]) -> Names:
+    """Look up everything a page of calls refers to, one query a table."""
+    known = {}
+    for table, sql in _NAMES.items():
+        ids = sorted({call[_COLUMN[table]] for call in calls} - {None})
+        known[table] = {row["id"]: row for row in store.rows(sql.format(",".join("?" * len(ids))), ids)}
+    return Names(known)
+
+
+def render(call: Row, edition: int, about: Names, zone: ZoneInfo) -> dict[str, Any]:
+    """Write a call as legacy (0) or edition 1 to 5; the newer ones carry the company's offset in times."""
+    shown = _first(call, about, None if edition == 0 else zone)
+    if edition >= 2:
+        shown |= _durations(call) | _money(call) | _flags(call) | _relations(call, about, zone)
+        shown["number"] = about.of("numbers", call)["own"]
+        campaign = about.of("campaigns", call)
+        if edition >= 3:
+            shown["number"] = {"number": about.of("numbers", call)["own"], "name": about.of("numbers", call)["name"]}
+        if edition >= 4:
+            shown["campaign"] = {"id": call["campaign_id"], "name": campaign["name"]}
+        else:
+            shown |= {"campaign_id": call["campaign_id"], "campaign_name": campaign["name"]}
+    return shown
+
+
+def _first(call: Row, about: Names, zone: ZoneInfo | None) -> dict[str, Any]:
+    def moment(name: str) -> str | None:
+        return seconds_z(call[name]) if zone is None else millis(call[name], zone)
+
+    recording = f"https://retreaver.com/recordings/{call['uuid'].replace('-', '')}.mp3"
+    return {
+        "uuid": call["uuid"],
+        "caller": call["caller"],
+        "caller_zip": call["caller_zip"],
+        "caller_state": call["caller_state"],
+        "caller_city": call["caller_city"],
+        "caller_country": call["caller_country"],
+        "dialed_call_duration": call["dialed_call_duration"],
+        "total_duration": call["total_duration"],
+        "status": call["status"],
+        "start_time": moment("start_time"),
+        "forwarded_time": moment("forwarded_time"),
+        "end_time": moment("end_time"),
+        "cid": about.of("campaigns", call)["own"],
+        "afid": about.of("affiliates", call)["own"],
+        "sid": call["sid"],
+        "dialed_number": call["dialed_number"],
+        "updated_at": moment("updated_at"),
+        "created_at": moment("created_at"),
+        "recording_url": recording if call["recorded"] else None,
+    }
+
+
+def _durations(call: Row) -> dict[str, Any]:
+    connected_after = None
+    if call["forwarded_time"] is not None and call["start_time"] is not None:
+        connected_after = (call["forwarded_time"] - call["start_time"]) // 1000
+    return {
+        "ivr_duration": call["ivr_duration"],
+        "hold_duration": call["hold_duration"],
+        "billable_minutes": call["billable_minutes"],
+        "conversion_seconds": call["conversion_seconds"],
+        "time_to_call_in_seconds": call["ivr_duration"],
+        "time_to_connect_in_seconds": connected_after,
+    }
+
+
+def _money(call: Row) -> dict[str, Any]:
+    revenue, payout, cost = call["revenue"] or 0, call["payout"] or 0, call["cost"] or 0
+    return {
+        "revenue": revenue / 100,
+        "payout": payout / 100,
+        "postback_value": None,
+        "charge_total": f"{cost / 100:.2f}",
+        "total_cost": f"{(cost + payout) / 100:.2f}",
+        "profit_gross": f"{(revenue - payout) / 100:.2f}",
+        "profit_net": (revenue - payout - cost) / 100,
+    }
+
+
+_FLAGS = (
+    "connected",
+    "converted",
+    "payable",
+    "receivable",
+    "duplicate",
+    "payable_duplicate",
+    "receivable_duplicate",
+    "repeat",
+    "rescued",
+)
+
+
+def _flags(call: Row) -> dict[str, Any]:
+    return {name: bool(call[name]) for name in _FLAGS}
+
+
+def _relations(call: Row, about: Names, zone: ZoneInfo) -> dict[str, Any]:
+    group = {"id": call["target_group_id"], "name": about.of("target_groups", call)["name"]}
+    target, affiliate = about.of("targets", call), about.of("affiliates", call)
+    fired = [{"fired_pixel": {"id": call["id"], "seconds": call["conversion_seconds"]}}] if call["converted"] else []
+    return {
+        "caller_number_sent": call["caller"],
+        "hung_up_by": call["hung_up_by"],
+        "via": call["via"],
+        "visitor_url": call["visitor_url"],
+        "company_id": call["company_id"],
+        "keys_pressed": json.loads(call["keys_pressed"] or "[]"),
+        "tags": json.loads(call["tags"] or "{}"),
+        "conversions_determined_at": millis(call["end_time"], zone) if call["status"] == "finished" else None,
+        "upstream_call_uuid": None,
+        "downstream_call_uuids": [],
+        "target_group": group if call["target_group_id"] is not None else {},
+        "fired_pixels": fired,
+        "fired_pixels_count": len(fired),
+        "target_id": call["target_id"],
+        "target_name": target["name"],
+        "tid": target["own"],
+        "number_id": call["number_id"],
+        "affiliate_name": affiliate["name"],
+        "system_target_id": call["target_id"],
+        "system_campaign_id": call["campaign_id"],
+        "system_affiliate_id": call["affiliate_id"],
+    }
+
+
+def flow_events(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Tell a call's flow: it came in, was forwarded, ended."""
+    moments = (("call_started", "start_time"), ("call_forwarded", "forwarded_time"), ("call_ended", "end_time"))
+    known = [(event, call[name]) for event, name in moments if call[name] is not None]
+    return [{"event": event, "created_at": millis(moment, zone)} for event, moment in known]

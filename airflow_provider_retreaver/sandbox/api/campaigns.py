@@ -1,0 +1,102 @@
+"""Campaigns: the settings that numbers share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api import ivr
+from airflow_provider_retreaver.sandbox.api.columns import Column, natural, truth
+from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.store import Row
+
+_COLUMNS = (
+    Column("cid"),
+    Column("name"),
+    Column("dedupe_seconds", natural, optional=False),
+    Column("affiliate_can_pull_number", truth, optional=False),
+    Column("record_calls", truth, optional=False),
+    Column("record_seconds", natural, optional=False),
+    *ivr.GREETING,
+)
+
+
+def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+    values |= ivr.audio(given, exchange.now, errors)
+    random = exchange.world.random
+    if row is None:
+        values["show_key"] = f"{random.getrandbits(128):032x}"
+    if row is None or "cid" in values:
+        values["cid"] = values.get("cid") or f"{random.getrandbits(32):08x}"
+
+
+def _born(exchange: Exchange, campaign_id: int, given: Given) -> None:
+    """Set the company's default URLs as timers where none are given."""
+    if nested_rows(given, "timers_attributes"):
+        return
+    company = exchange.store.one("SELECT * FROM companies WHERE id = ?", (exchange.company_id,))
+    for seconds, name in ((0, "default_click_url"), (90, "default_sale_url")):
+        if company[name]:
+            ivr.add_timer(exchange.store, "campaign", campaign_id, seconds, company[name])
+
+
+def _nested(exchange: Exchange, campaign_id: int, given: Given) -> None:
+    ivr.change(exchange, "campaign", campaign_id, given)
+
+
+def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "cid": row["cid"],
+        "name": row["name"],
+        "updated_at": seconds_z(row["updated_at"]),
+        "created_at": seconds_z(row["created_at"]),
+        "record_calls": bool(row["record_calls"]),
+        "record_seconds": row["record_seconds"],
+        "dedupe_seconds": row["dedupe_seconds"],
+        "affiliate_can_pull_number": bool(row["affiliate_can_pull_number"]),
+        "show_key": row["show_key"],
+        "repeat": row["repeat"],
+        "greeting": ivr.greeting(row),
+        **ivr.nested(exchange.store, "campaign", row["id"]),
+    }
+
+
+def _objection(exchange: Exchange, row: Row) -> str | None:
+    sql = "SELECT count(*) FROM numbers WHERE company_id = ? AND campaign_id = ? AND deleted = 0"
+    if exchange.store.value(sql, (exchange.company_id, row["id"])):
+        return "The campaign still has Numbers: delete them first."
+    return None
+
+
+CAMPAIGNS = Resource(
+    table="campaigns",
+    envelope="campaign",
+    columns=_COLUMNS,
+    render=_render,
+    customer_id="cid",
+    prepare=_prepare,
+    born=_born,
+    nested=_nested,
+    objection=_objection,
+)
+
+
+def check(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+    """Read the ``cid`` of something that belongs to a campaign; it must exist."""
+    if row is not None and "cid" not in given:
+        return
+    cid = given.get("cid")
+    if cid in (None, ""):
+        errors["cid"] = ["can't be blank"]
+        return
+    campaign = CAMPAIGNS.lookup(exchange, "cid", str(cid))
+    if campaign is None:
+        errors["cid"] = [f"there is no campaign {cid}"]
+    else:
+        values["campaign_id"] = campaign["id"]
+
+
+ROUTES = routes(CAMPAIGNS, "campaigns")

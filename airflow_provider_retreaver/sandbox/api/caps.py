@@ -1,0 +1,110 @@
+"""Caps of targets and target groups: hard, hourly, daily, monthly."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_retreaver.sandbox.api.columns import Wrong, natural
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.state.clock import at
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+from airflow_provider_retreaver.sandbox.state.time_zones import zone_of
+
+KINDS = ("Hard", "Hourly", "Daily", "Monthly")
+_PERIODS = {"Hard": "", "Hourly": "%Y-%m-%dT%H", "Daily": "%Y-%m-%d", "Monthly": "%Y-%m"}
+
+
+def create(store: Store, owner: str, owner_id: int) -> None:
+    """Give a new target or group its four caps, none of them set."""
+    for kind in KINDS:
+        store.insert("caps", {"owner": owner, "owner_id": owner_id, "type": kind})
+
+
+def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
+    """Set caps from ``hard_cap_attributes`` and its three siblings; Refusal 422 names a bad one."""
+    for kind in KINDS:
+        name = f"{kind.lower()}_cap_attributes"
+        if name not in given:
+            continue
+        attributes = given[name]
+        field = f"{kind.lower()}_cap.cap"
+        if not isinstance(attributes, dict) or "cap" not in attributes:
+            raise invalid({field: ["can't be blank"]})
+        try:
+            cap = natural(attributes["cap"])
+        except Wrong as wrong:
+            raise invalid({field: [str(wrong)]}) from wrong
+        exchange.store.run(
+            "UPDATE caps SET cap = ? WHERE owner = ? AND owner_id = ? AND type = ?", (cap, owner, owner_id, kind)
+        )
+
+
+def period(kind: str, milliseconds: int, zone: ZoneInfo) -> str:
+    """Name the span in which a cap counts: an hour, a day, a month; a hard cap has one for ever."""
+    return at(milliseconds, zone).strftime(_PERIODS[kind])
+
+
+def owner_zone(store: Store, owner: str, owner_id: int) -> ZoneInfo:
+    """Give the zone caps roll over in: the target's own, the company's for a group."""
+    if owner == "target":
+        return zone_of(store.value("SELECT time_zone FROM targets WHERE id = ?", (owner_id,)))
+    sql = "SELECT zone FROM companies JOIN target_groups g ON g.company_id = companies.id WHERE g.id = ?"
+    return ZoneInfo(store.value(sql, (owner_id,)))
+
+
+def current(store: Store, owner: str, owner_id: int, now: int) -> list[Row]:
+    """Give the caps by name, those of a past hour, day or month as empty."""
+    zone = owner_zone(store, owner, owner_id)
+    rows = store.rows("SELECT * FROM caps WHERE owner = ? AND owner_id = ? ORDER BY type", (owner, owner_id))
+    for row in rows:
+        if row["period"] != period(row["type"], now, zone):
+            row["filled"] = 0
+    return rows
+
+
+def render(exchange: Exchange, owner: str, owner_id: int) -> list[Row]:
+    """Write the caps as the vendor does."""
+    names = ("id", "filled", "cap", "type")
+    return [{name: row[name] for name in names} for row in current(exchange.store, owner, owner_id, exchange.now)]
+
+
+def is_full(row: Row) -> bool:
+    """Say whether a cap is set and reached."""
+    return row["cap"] is not None and row["filled"] >= row["cap"]
+
+
+def count(store: Store, owner: str, owner_id: int, moment: int, calls: int, now: int) -> None:
+    """Count calls made at ``moment`` on every cap whose span that moment shares with now."""
+    zone = owner_zone(store, owner, owner_id)
+    for kind in KINDS:
+        span = period(kind, now, zone)
+        if period(kind, moment, zone) != span:
+            continue
+        store.run(
+            "UPDATE caps SET filled = CASE WHEN period = ? THEN filled ELSE 0 END + ?, period = ? "
+            "WHERE owner = ? AND owner_id = ? AND type = ?",
+            (span, calls, span, owner, owner_id, kind),
+        )
+
+
+def count_call(store: Store, target_id: int, moment: int, calls: int, now: int) -> None:
+    """Count calls on a target and on every group it belongs to."""
+    count(store, "target", target_id, moment, calls, now)
+    for row in store.rows("SELECT group_id FROM group_members WHERE target_id = ?", (target_id,)):
+        count(store, "target_group", row["group_id"], moment, calls, now)
+
+
+def fill(store: Store, owner: str, owner_id: int, kind: str, filled: int, now: int) -> None:
+    """Set how far a cap is filled."""
+    span = period(kind, now, owner_zone(store, owner, owner_id))
+    store.run(
+        "UPDATE caps SET filled = ?, period = ? WHERE owner = ? AND owner_id = ? AND type = ?",
+        (filled, span, owner, owner_id, kind),
+    )
+
+
+def reset_hard(store: Store, owner: str, owner_id: int) -> None:
+    """Forget the calls that count on a hard cap."""
+    store.run("UPDATE caps SET filled = 0 WHERE owner = ? AND owner_id = ? AND type = 'Hard'", (owner, owner_id))

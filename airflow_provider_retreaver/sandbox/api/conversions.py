@@ -1,0 +1,120 @@
+"""Conversion groups of a target: whole groups come and go, their parts change by id."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api.columns import (
+    Column,
+    Wrong,
+    identity,
+    integer,
+    natural,
+    one_of,
+    read_columns,
+    truth,
+)
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.http.wire import invalid
+
+DEDUPE = (
+    0,
+    3600,
+    7200,
+    21600,
+    43200,
+    86400,
+    172800,
+    259200,
+    345600,
+    604800,
+    2592000,
+    5184000,
+    7776000,
+    10368000,
+    12960000,
+    15552000,
+    18144000,
+    20736000,
+    23328000,
+    25920000,
+    28512000,
+    31556952,
+    315569520,
+    -1,
+)
+
+
+def _dedupe(value: Any) -> int:
+    seconds = integer(value)
+    if seconds not in DEDUPE:
+        raise Wrong("is not included in the list")
+    return int(seconds or 0)
+
+
+def _money(value: Any) -> float:
+    try:
+        amount = float(value)
+    except (TypeError, ValueError) as error:
+        raise Wrong("is not a number") from error
+    if not math.isfinite(amount):
+        raise Wrong("is not a number")
+    return amount
+
+
+_GROUP = (
+    Column("name"),
+    Column("conversion_type", one_of("timer"), optional=False),
+    Column("dedupe_seconds", _dedupe, optional=False),
+)
+_PART = (Column("seconds", natural, required=True), Column("revenue", _money, required=True))
+
+
+def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+    """Apply ``conversion_groups_attributes``; a group without its id is a new one."""
+    for row in nested_rows(given, "conversion_groups_attributes"):
+        group_id = _save(exchange, "conversion_groups", _GROUP, row, ("target_id", target_id))
+        if group_id is None:
+            exchange.store.run("DELETE FROM conversions WHERE group_id = ?", (row["id"],))
+            continue
+        for part in nested_rows(row, "conversions_attributes"):
+            if truth(part.get("_destroy")):
+                raise invalid({"conversion_groups.conversions": ["only whole groups can be deleted"]})
+            _save(exchange, "conversions", _PART, part, ("group_id", group_id))
+
+
+def _save(
+    exchange: Exchange, table: str, columns: tuple[Column, ...], given: dict[str, Any], parent: tuple[str, int]
+) -> int | None:
+    """Add, change or (giving None) delete one row; Refusal 422 for an id of someone else's."""
+    store = exchange.store
+    name, parent_id = parent
+    row_id = identity(given.get("id"))
+    if row_id is not None:
+        if store.row(f"SELECT id FROM {table} WHERE id = ? AND {name} = ?", (row_id, parent_id)) is None:
+            raise invalid({f"{table}.id": [f"{row_id} is not one of this target's"]})
+        if truth(given.get("_destroy")):
+            store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+            return None
+    errors: dict[str, list[str]] = {}
+    values = read_columns(columns, given, creating=row_id is None, errors=errors)
+    if errors:
+        raise invalid({f"{table}.{field}": texts for field, texts in errors.items()})
+    if row_id is not None:
+        store.update(table, row_id, values)
+        return row_id
+    default = {"conversion_type": "timer", "dedupe_seconds": 0} if table == "conversion_groups" else {}
+    return store.insert(table, {**default, **values, name: parent_id})
+
+
+def of(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
+    """Give the groups of a target as the vendor writes them."""
+    store = exchange.store
+    names = "id, name, conversion_type, dedupe_seconds"
+    groups = store.rows(f"SELECT {names} FROM conversion_groups WHERE target_id = ? ORDER BY id", (target_id,))
+    for group in groups:
+        sql = "SELECT id, seconds, revenue FROM conversions WHERE group_id = ? ORDER BY id"
+        group["conversions"] = store.rows(sql, (group["id"],))
+    return groups

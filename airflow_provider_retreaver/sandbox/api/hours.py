@@ -1,0 +1,106 @@
+"""Business hours of a target: seven rows by default, changed by id, added without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api.columns import Column, Wrong, identity, integer, read_columns, truth
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+
+
+def _day(value: Any) -> int:
+    day = integer(value)
+    if day is None or not 0 <= day <= 6:
+        raise Wrong("is not included in the list")
+    return day
+
+
+def _hhmm(value: Any) -> int:
+    """Read 0 to 2400 as hours and minutes."""
+    number = integer(value)
+    if number is None or not 0 <= number <= 2400 or number % 100 > 59:
+        raise Wrong("is not a time (HHMM)")
+    return number
+
+
+_COLUMNS = (
+    Column("day_of_week", _day, required=True),
+    Column("work_day", truth, optional=False),
+    Column("time_open", _hhmm, optional=False),
+    Column("time_close", _hhmm, optional=False),
+    # The vendor's parameter table says "inverted", every example says "invert".
+    Column("invert", truth, optional=False, aliases=("inverted",)),
+)
+_DEFAULT = {"work_day": 1, "time_open": 0, "time_close": 2400, "invert": 0}
+
+
+def open_always(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+    """Give a new target that brings no hours of its own seven open days."""
+    if not nested_rows(given, "business_hours_attributes"):
+        for day in range(7):
+            _change_one(exchange, target_id, {"day_of_week": day})
+
+
+def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+    """Apply ``business_hours_attributes``."""
+    for row in nested_rows(given, "business_hours_attributes"):
+        _change_one(exchange, target_id, row)
+
+
+def nested_rows(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Read a nested list; Rails' form of an object with numbered keys is a list too."""
+    rows = given.get(name)
+    if rows is None:
+        return []
+    if isinstance(rows, dict):
+        rows = list(rows.values())
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise invalid({name.removesuffix("_attributes"): ["is invalid"]})
+    return rows
+
+
+def _change_one(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+    store, now = exchange.store, exchange.now
+    row_id = identity(given.get("id"))
+    if row_id is not None:
+        mine = store.row("SELECT id FROM business_hours WHERE id = ? AND target_id = ?", (row_id, target_id))
+        if mine is None:
+            raise invalid({"business_hours.id": [f"{row_id} is not one of this target's"]})
+        if truth(given.get("_destroy")):
+            store.run("DELETE FROM business_hours WHERE id = ?", (row_id,))
+            return
+    errors: dict[str, list[str]] = {}
+    values = read_columns(_COLUMNS, given, creating=row_id is None, errors=errors)
+    if errors:
+        raise invalid({f"business_hours.{name}": texts for name, texts in errors.items()})
+    if row_id is not None:
+        store.update("business_hours", row_id, {**values, "updated_at": now})
+    else:
+        stamp = {"target_id": target_id, "created_at": now, "updated_at": now}
+        store.insert("business_hours", {**_DEFAULT, **values, **stamp})
+
+
+def of(store: Store, target_id: int) -> list[Row]:
+    """Give the rows of a target, in the order of the days."""
+    return store.rows("SELECT * FROM business_hours WHERE target_id = ? ORDER BY day_of_week, id", (target_id,))
+
+
+def render(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
+    """Write the rows as the vendor does."""
+    return [
+        {
+            "id": row["id"],
+            "target_id": target_id,
+            "work_day": bool(row["work_day"]),
+            "time_open": row["time_open"],
+            "time_close": row["time_close"],
+            "day_of_week": row["day_of_week"],
+            "invert": bool(row["invert"]),
+            "created_at": millis(row["created_at"]),
+            "updated_at": millis(row["updated_at"]),
+        }
+        for row in of(exchange.store, target_id)
+    ]

@@ -1,0 +1,135 @@
+"""What a caller hears and can press: greetings, timers and menu options of campaigns and numbers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api.columns import (
+    Column,
+    Wrong,
+    identity,
+    natural,
+    one_of,
+    phone_or_sip,
+    read_columns,
+    text,
+    truth,
+)
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+
+GREETING = (
+    Column("message"),
+    Column("voice_gender", one_of("Male", "Female")),
+    Column("repeat", natural, optional=False),
+)
+
+
+def _seconds(value: Any) -> int:
+    """Read a timer's seconds; below zero is a timer of its own kind."""
+    given = text(value)
+    if given is None or not given.removeprefix("-").isdigit():
+        raise Wrong("is not a number")
+    return int(given)
+
+
+def _button(value: Any) -> str:
+    given = text(value)
+    if given is None or given not in tuple("1234567890*#"):
+        raise Wrong("is not a button (1 2 3 4 5 6 7 8 9 0 * #)")
+    return given
+
+
+_NESTED: dict[str, tuple[Column, ...]] = {
+    "timers": (Column("seconds", _seconds, required=True), Column("url", required=True)),
+    "menu_options": (
+        Column("option", _button, required=True),
+        Column("target_number", phone_or_sip),
+        Column("target_cid"),
+    ),
+}
+
+
+def audio(given: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict[str, Any]:
+    """Read an uploaded greeting; only its name and size are kept."""
+    data = given.get("message_file_b64_data")
+    if data is None:
+        return {}
+    try:
+        size = len(base64.b64decode(str(data), validate=True))
+    except (binascii.Error, ValueError):
+        errors["message_file_b64_data"] = ["is not Base64"]
+        return {}
+    name = text(given.get("message_file_b64_filename")) or "greeting"
+    return {"audio_name": name, "audio_size": size, "audio_updated_at": now}
+
+
+def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
+    """Apply ``timers_attributes``, ``menu_options_attributes`` and ``destroy_nested``."""
+    if truth(given.get("destroy_nested")):
+        for table in _NESTED:
+            exchange.store.run(f"DELETE FROM {table} WHERE owner = ? AND owner_id = ?", (owner, owner_id))
+    for table in _NESTED:
+        for row in nested_rows(given, f"{table}_attributes"):
+            _change_one(exchange, table, owner, owner_id, row)
+    buttons = [row["option"] for row in _of(exchange.store, "menu_options", owner, owner_id)]
+    if buttons and "1" not in buttons:
+        raise invalid({"menu_options": ["must have an option for 1"]})
+    if len(buttons) != len(set(buttons)):
+        raise invalid({"menu_options.option": ["has already been taken"]})
+
+
+def _change_one(exchange: Exchange, table: str, owner: str, owner_id: int, given: dict[str, Any]) -> None:
+    store, row_id = exchange.store, identity(given.get("id"))
+    if row_id is not None:
+        sql = f"SELECT id FROM {table} WHERE id = ? AND owner = ? AND owner_id = ?"
+        if store.row(sql, (row_id, owner, owner_id)) is None:
+            raise invalid({f"{table}.id": [f"{row_id} is not one of this {owner}'s"]})
+        if truth(given.get("_destroy")):
+            store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
+            return
+    errors: dict[str, list[str]] = {}
+    values = read_columns(_NESTED[table], given, creating=row_id is None, errors=errors)
+    target_cid = values.get("target_cid")
+    sql = "SELECT count(*) FROM campaigns WHERE company_id = ? AND cid = ? AND deleted = 0"
+    if target_cid and not store.value(sql, (exchange.company_id, target_cid)):
+        errors["target_cid"] = [f"there is no campaign {target_cid}"]
+    if errors:
+        raise invalid({f"{table}.{name}": texts for name, texts in errors.items()})
+    if row_id is not None:
+        store.update(table, row_id, values)
+    else:
+        store.insert(table, {**values, "owner": owner, "owner_id": owner_id})
+
+
+def add_timer(store: Store, owner: str, owner_id: int, seconds: int, url: str) -> None:
+    """Add one timer."""
+    store.insert("timers", {"owner": owner, "owner_id": owner_id, "seconds": seconds, "url": url})
+
+
+def _of(store: Store, table: str, owner: str, owner_id: int) -> list[Row]:
+    names = ", ".join(column.name for column in _NESTED[table])
+    sql = f"SELECT id, {names} FROM {table} WHERE owner = ? AND owner_id = ? ORDER BY id"
+    return store.rows(sql, (owner, owner_id))
+
+
+def nested(store: Store, owner: str, owner_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Give timers and menu options, each in its envelope."""
+    return {table: [{table[:-1]: row} for row in _of(store, table, owner, owner_id)] for table in _NESTED}
+
+
+def greeting(row: Row) -> dict[str, Any]:
+    """Write a greeting: the uploaded file, or the text."""
+    if row["audio_name"] is not None:
+        return {
+            "audio_file_name": row["audio_name"],
+            "audio_file_content_type": "application/octet-stream",
+            "audio_file_size": row["audio_size"],
+            "audio_file_updated_at": seconds_z(row["audio_updated_at"]),
+        }
+    return {"message": row["message"], "voice_gender": row["voice_gender"] or "Male"}

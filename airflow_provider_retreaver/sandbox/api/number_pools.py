@@ -1,0 +1,119 @@
+"""Number pools: numbers that are bought as visitors need them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api import campaigns, numbers
+from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
+from airflow_provider_retreaver.sandbox.api.columns import Column, natural, one_of, truth
+from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.store import Row
+
+# The vendor buys a new pool's reserve after answering; this is how long the sandbox takes.
+PROVISIONING = 30_000
+
+
+def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+    campaigns.check(exchange, given, values, errors, row)
+    if "afid" in given:
+        afid = given["afid"]
+        affiliate = AFFILIATES.lookup(exchange, "afid", str(afid)) if afid else None
+        if afid and affiliate is None:
+            errors["afid"] = [f"there is no affiliate {afid}"]
+        values["affiliate_id"] = affiliate["id"] if affiliate else None
+    was = row or {}
+    both = [values.get(name, was.get(name)) for name in ("google_analytics", "affiliate_id")]
+    if all(both):
+        errors["google_analytics"] = ["cannot be used with an affiliate"]
+
+
+def provision(world: World, pool: Row, wanted: int) -> None:
+    """Buy numbers until the pool has ``wanted``, or give some back."""
+    store, now = world.store, world.clock.now()
+    sql = "SELECT id FROM numbers WHERE pool_id = ? AND deleted = 0 ORDER BY id"
+    held = [row["id"] for row in store.rows(sql, (pool["id"],))]
+    for number_id in held[wanted:]:
+        store.update("numbers", number_id, {"deleted": 1})
+    for _ in range(wanted - len(held)):
+        store.insert(
+            "numbers",
+            {
+                "company_id": pool["company_id"],
+                "created_at": now,
+                "updated_at": now,
+                "pool_id": pool["id"],
+                "number": numbers.draw(store, world.random, pool["type"], pool["country"]),
+                "type": pool["type"],
+                "country": pool["country"],
+                "campaign_id": pool["campaign_id"],
+                "affiliate_id": pool["affiliate_id"],
+            },
+        )
+
+
+def _count(world: World, pool_id: int) -> int:
+    return int(world.store.value("SELECT count(*) FROM numbers WHERE pool_id = ? AND deleted = 0", (pool_id,)))
+
+
+def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+    store, pool_id = exchange.store, row["id"]
+    held, reserve = _count(exchange.world, pool_id), min(row["reserve_size"], row["max_pool_size"])
+    if held < reserve and exchange.now >= row["created_at"] + PROVISIONING:
+        provision(exchange.world, row, reserve)
+        held = reserve
+    shown = {
+        "id": pool_id,
+        "numbers_count": held,
+        "type": row["type"],
+        "country": row["country"],
+        "max_pool_size": row["max_pool_size"],
+        "buffer_seconds": row["buffer_seconds"],
+        "updated_at": seconds_z(row["updated_at"]),
+        "created_at": seconds_z(row["created_at"]),
+        "google_analytics": bool(row["google_analytics"]),
+        "hide_embedded_access": bool(row["hide_embedded_access"]),
+        "afid": store.value("SELECT afid FROM affiliates WHERE id = ?", (row["affiliate_id"],)),
+        "cid": store.value("SELECT cid FROM campaigns WHERE id = ?", (row["campaign_id"],)),
+        "reserve_size": row["reserve_size"],
+    }
+    if row["google_analytics"]:
+        shown["google_analytics_paths"] = [
+            {
+                "name": f"Network timer ({kind})",
+                "path": f"/callpixels/{uuid.uuid5(uuid.NAMESPACE_OID, f'{pool_id}{kind}')}",
+            }
+            for kind in ("always", "connect")
+        ]
+    return shown
+
+
+def _cleanup(exchange: Exchange, row: Row) -> None:
+    provision(exchange.world, row, 0)
+
+
+def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
+    return numbers.filters(exchange, {"cid": ("cid",), "afid": ("afid",)})
+
+
+NUMBER_POOLS = Resource(
+    table="number_pools",
+    envelope="number_pool",
+    render=_render,
+    prepare=_prepare,
+    cleanup=_cleanup,
+    filters=_filters,
+    columns=(
+        Column("type", one_of(*numbers.TYPES), optional=False),
+        Column("country", one_of(*numbers.PREFIXES), optional=False),
+        Column("max_pool_size", natural, optional=False),
+        Column("buffer_seconds", natural, optional=False),
+        Column("reserve_size", natural, optional=False),
+        Column("hide_embedded_access", truth, optional=False),
+        Column("google_analytics", truth, optional=False),
+    ),
+)
+ROUTES = routes(NUMBER_POOLS, "number_pools")

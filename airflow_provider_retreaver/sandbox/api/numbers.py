@@ -1,0 +1,153 @@
+"""Numbers: what callers dial. Making one spends money at the vendor; deleting one is for good."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api import affiliates, campaigns, ivr
+from airflow_provider_retreaver.sandbox.api.columns import Column, one_of
+from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+
+TYPES = ("Toll-free", "Local")
+PREFIXES = {
+    "US": "+1332",
+    "CA": "+1647",
+    "AT": "+43720",
+    "BE": "+322",
+    "DK": "+457",
+    "FI": "+3589",
+    "FR": "+331",
+    "GB": "+4420",
+    "IE": "+3531",
+    "IT": "+3906",
+    "NL": "+3120",
+    "PL": "+4822",
+    "SE": "+468",
+}
+_TOLL_FREE = ("800", "833", "844", "855", "866", "877", "888")
+_KEYPAD = {
+    letter: digit
+    for digit, letters in {
+        "2": "ABC",
+        "3": "DEF",
+        "4": "GHI",
+        "5": "JKL",
+        "6": "MNO",
+        "7": "PQRS",
+        "8": "TUV",
+        "9": "WXYZ",
+    }.items()
+    for letter in letters
+}
+
+
+def draw(store: Store, random: Random, kind: str, country: str, wish: str = "") -> str:
+    """Find a number that nobody has, with the wished word in it where there is one."""
+    word = "".join(_KEYPAD.get(letter, letter) for letter in wish.upper() if letter.isalnum())[:7]
+    while True:
+        prefix = f"+1{random.choice(_TOLL_FREE)}" if kind == "Toll-free" else PREFIXES[country]
+        number = prefix + word + "".join(str(random.randint(2, 9)) for _ in range(7 - len(word)))
+        if not store.value("SELECT count(*) FROM numbers WHERE number = ? AND deleted = 0", (number,)):
+            return number
+        # A word of seven letters is one number a prefix: give up the wish when those are gone.
+        word = word[:-1]
+
+
+def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+    campaigns.check(exchange, given, values, errors, row)
+    afid = given.get("afid")
+    if afid in (None, "") and (row is None or "afid" in given):
+        errors["afid"] = ["can't be blank"]
+    values |= ivr.audio(given, exchange.now, errors)
+    if row is not None:
+        # A number stays what it was bought as.
+        for name in ("type", "country"):
+            values.pop(name, None)
+    if errors:
+        return
+    if afid is not None:
+        values["affiliate_id"] = affiliates.found_or_made(exchange, str(afid))
+    if row is None:
+        kind, country = values.setdefault("type", "Toll-free"), values.setdefault("country", "US")
+        wish = str(given.get("desired_text") or "")
+        values["number"] = draw(exchange.store, exchange.world.random, kind, country, wish)
+
+
+def _nested(exchange: Exchange, number_id: int, given: Given) -> None:
+    ivr.change(exchange, "number", number_id, given)
+
+
+def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+    store = exchange.store
+    campaign = store.row("SELECT * FROM campaigns WHERE id = ?", (row["campaign_id"],)) or {}
+    own, shared = ivr.nested(store, "number", row["id"]), ivr.nested(store, "campaign", row["campaign_id"])
+    speaks = row["message"] is not None or row["audio_name"] is not None
+    settings: dict[str, Any] = {"greeting": {**ivr.greeting(row if speaks else campaign), "inherited": not speaks}}
+    for name in own:
+        inherited = not own[name]
+        settings[name] = [
+            {key: {**inner, "inherited": inherited} for key, inner in item.items()}
+            for item in (shared if inherited else own)[name]
+        ]
+    sql = "SELECT afid FROM affiliates WHERE id = ?"
+    return {
+        "id": row["id"],
+        "number": row["number"],
+        "toll_free": row["type"] == "Toll-free",
+        "type": row["type"],
+        "country": row["country"],
+        "name": row["name"],
+        "updated_at": seconds_z(row["updated_at"]),
+        "created_at": seconds_z(row["created_at"]),
+        "sid": row["sid"],
+        "afid": store.value(sql, (row["affiliate_id"],)),
+        "cid": campaign.get("cid"),
+        "number_pool_id": row["pool_id"],
+        "uses_campaign_settings": not speaks and not any(own.values()),
+        **settings,
+    }
+
+
+def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
+    """Read filters on campaign, affiliate and sub ID; ``names`` maps cid, afid, sid to the parameters read."""
+    where, values = "", []
+    sources = {
+        "cid": "campaign_id IN (SELECT id FROM campaigns WHERE cid = ?)",
+        "afid": "affiliate_id IN (SELECT id FROM affiliates WHERE afid = ?)",
+        "sid": "sid = ?",
+    }
+    for own, parameters in names.items():
+        text = next((text for text in map(exchange.request.param, parameters) if text), None)
+        if text is not None:
+            where += f" AND {sources[own]}"
+            values.append(text)
+    return where, values
+
+
+def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
+    """Take the current names, and the older ones while the legacy routes are on."""
+    current = {"cid": "client_cid", "afid": "client_afid", "sid": "sub_id"}
+    older = exchange.world.options.legacy_routes
+    return filters(exchange, {own: (name, own) if older else (name,) for own, name in current.items()})
+
+
+NUMBERS = Resource(
+    table="numbers",
+    envelope="number",
+    render=_render,
+    prepare=_prepare,
+    nested=_nested,
+    filters=_filters,
+    columns=(
+        Column("type", one_of(*TYPES), optional=False),
+        Column("country", one_of(*PREFIXES), optional=False),
+        Column("sid"),
+        Column("name"),
+        *ivr.GREETING,
+    ),
+)
+ROUTES = routes(NUMBERS, "numbers")

@@ -1,0 +1,142 @@
+"""Reports: calls added up by who, what, where or when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api.crud import Errors, Route
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.paging import link_headers, window
+from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid
+from airflow_provider_retreaver.sandbox.state.clock import at, parse_time
+from airflow_provider_retreaver.sandbox.state.store import Row
+
+_MONTHS = 24
+# A quarter of an hour fits every time zone's days.
+_SLOT = 900_000
+# What makes up a row's identity and its name, and the table the name comes from.
+_FACETS = {
+    "publisher": (
+        "c.affiliate_id",
+        "coalesce(o.company_name, o.afid)",
+        "LEFT JOIN affiliates o ON o.id = c.affiliate_id",
+    ),
+    "buyer": ("c.target_id", "coalesce(o.name, o.tid)", "LEFT JOIN targets o ON o.id = c.target_id"),
+    "campaign": ("c.campaign_id", "coalesce(o.name, o.cid)", "LEFT JOIN campaigns o ON o.id = c.campaign_id"),
+    "number": ("c.number_id", "c.dialed_number", ""),
+    "daily": (f"c.created_at / {_SLOT}", "NULL", ""),
+    "state": ("c.caller_state", "c.caller_state", ""),
+    "tag_value": ("json_extract(c.tags, ?)", "json_extract(c.tags, ?)", ""),
+}
+_SUMS = {
+    "total_calls": "count(*)",
+    "in_progress_count": "sum(c.status != 'finished')",
+    "repeat_count": "sum(c.repeat)",
+    "duplicate_count": "sum(c.duplicate)",
+    "unique_calls": "count(*) - sum(c.duplicate)",
+    "connected_count": "sum(c.connected)",
+    "converted_count": "sum(c.converted)",
+    "revenue": "sum(c.revenue)",
+    "payout": "sum(c.payout)",
+    "cost": "sum(c.cost)",
+    "total_duration": "sum(c.total_duration)",
+    "connected_duration": "sum(c.dialed_call_duration)",
+}
+_SHARES = ("in_progress_count", "repeat_count", "duplicate_count", "connected_count", "converted_count")
+
+
+def _span(exchange: Exchange, errors: Errors) -> tuple[int, int]:
+    """Read the span: start before end, less than two years apart."""
+    found = []
+    for name in ("created_at_start", "created_at_end"):
+        try:
+            found.append(parse_time(exchange.request.param(name) or ""))
+        except ValueError:
+            errors[name] = ["is not a time"]
+    if errors:
+        return 0, 0
+    start, end = found
+    if start >= end:
+        errors["created_at_start"] = ["must be before created_at_end"]
+    elif _two_years_apart(start, end):
+        errors["created_at_end"] = ["must be less than 2 years after created_at_start"]
+    return start, end
+
+
+def _two_years_apart(start: int, end: int) -> bool:
+    first, last = at(start), at(end)
+    months = 12 * (last.year - first.year) + last.month - first.month
+    day = (first.day, first.timetz())
+    return months > _MONTHS or (months == _MONTHS and (last.day, last.timetz()) >= day)
+
+
+def _sums(exchange: Exchange, facet: str, span: tuple[int, int], tag_key: str) -> list[Row]:
+    """Add up the calls of a span in SQL, one row an identity."""
+    identity, name, join = _FACETS[facet]
+    sums = ", ".join(f"{sql} AS {title}" for title, sql in _SUMS.items())
+    quoted = '$."' + tag_key.replace('"', "") + '"'
+    keys = (quoted, quoted) if facet == "tag_value" else ()
+    return exchange.store.rows(
+        f"SELECT {identity} AS id, {name} AS facet_name, {sums} FROM calls c {join} "
+        "WHERE c.company_id = ? AND c.created_at >= ? AND c.created_at < ? GROUP BY 1, 2",
+        (*keys, exchange.company_id, *span),
+    )
+
+
+def _by_day(exchange: Exchange, slots: list[Row]) -> list[Row]:
+    """Gather quarters of an hour into the company's days."""
+    zone = exchange.zone()
+    days: dict[str, Row] = {}
+    for slot in slots:
+        day = at(slot["id"] * _SLOT, zone).date().isoformat()
+        row = days.setdefault(day, {"id": day, "facet_name": day, **dict.fromkeys(_SUMS, 0)})
+        for title in _SUMS:
+            row[title] += slot[title] or 0
+    return list(days.values())
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """Write one row: money in units, shares in percent, earnings and cost a call."""
+    calls = row["total_calls"]
+    money = {title: (row[title] or 0) / 100 for title in ("revenue", "payout", "cost")}
+    shares = {
+        f"{title.removesuffix('_count')}_percent": round(100 * (row[title] or 0) / calls, 2) for title in _SHARES
+    }
+    spent = money["payout"] + money["cost"]
+    return {
+        **{title: value or 0 for title, value in row.items() if title not in ("id", "facet_name")},
+        "id": row["id"],
+        "facet_name": row["facet_name"],
+        **money,
+        "profit": round(money["revenue"] - spent, 2),
+        "epc": round(money["revenue"] / calls, 2),
+        "cpc": round(spent / calls, 2),
+        **shares,
+    }
+
+
+def report(exchange: Exchange) -> Reply:
+    """Answer a page of a report, the busiest row first."""
+    request, errors = exchange.request, Errors()
+    facet, tag_key = request.param("facet") or "", request.param("tag_value_key") or ""
+    if request.param("domain") != "calls":
+        errors["domain"] = ["is not included in the list"]
+    if facet not in _FACETS:
+        errors["facet"] = ["is not included in the list"]
+    elif facet == "tag_value" and not tag_key:
+        errors["tag_value_key"] = ["can't be blank"]
+    span = _span(exchange, errors)
+    if errors:
+        raise invalid(errors)
+    rows = _sums(exchange, facet, span, tag_key)
+    if facet == "daily":
+        rows = sorted(_by_day(exchange, rows), key=lambda row: str(row["id"]))
+    else:
+        rows = sorted(rows, key=lambda row: (-row["total_calls"], str(row["id"])))
+    at_page = window(request, sizable=True)
+    page = [_shown(row) for row in rows[at_page.offset : at_page.offset + at_page.size]]
+    headers = link_headers(request, at_page, len(rows))
+    return Reply({"count": len(page), "count_total": len(rows), "data": page}, headers=headers)
+
+
+ROUTES = [Route("GET", "api/v1/reports", report)]

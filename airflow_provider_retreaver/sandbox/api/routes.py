@@ -1,0 +1,87 @@
+"""Every route of the sandbox, and finding the one a request means."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from airflow_provider_retreaver.sandbox.api import (
+    affiliates,
+    caller_lists,
+    calls,
+    campaigns,
+    companies,
+    contacts,
+    number_pools,
+    numbers,
+    reports,
+    static_callers,
+    suppression,
+    target_groups,
+    targets,
+)
+from airflow_provider_retreaver.sandbox.api.crud import Route
+from airflow_provider_retreaver.sandbox.http.wire import Refusal, Reply, Request, refused
+
+_MODULES = (
+    companies,
+    calls,
+    affiliates,
+    targets,
+    target_groups,
+    campaigns,
+    numbers,
+    number_pools,
+    contacts,
+    suppression,
+    static_callers,
+    caller_lists,
+    reports,
+)
+ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
+
+_Compiled = tuple[list[re.Pattern[str]], Route]
+
+
+def _compile(path: str) -> list[re.Pattern[str]]:
+    """Make one pattern a segment; a variable part takes any text but none at all."""
+    return [
+        re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(segment)), re.DOTALL)
+        for segment in path.split("/")
+    ]
+
+
+def _by_length() -> dict[int, list[_Compiled]]:
+    grouped: dict[int, list[_Compiled]] = defaultdict(list)
+    for route in ROUTES:
+        grouped[route.path.count("/") + 1].append((_compile(route.path), route))
+    return dict(grouped)
+
+
+_COMPILED = _by_length()
+
+
+def match(request: Request) -> tuple[Route, dict[str, str]]:
+    """Find the route and its variable parts; 404 for an unknown path, 405 for another verb."""
+    allowed = set()
+    for patterns, route in _COMPILED.get(len(request.segments), []):
+        matches = [pattern.fullmatch(segment) for pattern, segment in zip(patterns, request.segments, strict=True)]
+        found = [one for one in matches if one is not None]
+        if len(found) < len(matches):
+            continue
+        if route.method == request.method:
+            return route, {name: text for one in found for name, text in one.groupdict().items()}
+        allowed.add(route.method)
+    if allowed:
+        words = {"error": f"{request.method} is not one of {', '.join(sorted(allowed))} here."}
+        raise Refusal(405, words, [("Allow", ", ".join(sorted(allowed)))])
+    raise refused(404, "There is no such route.")
+
+
+def index() -> Reply:
+    """List the routes, for a reader who comes to ``/``."""
+    shown = [
+        {"method": route.method, "path": f"/{route.path}.json", "legacy": route.legacy, "needs": route.access}
+        for route in ROUTES
+    ]
+    return Reply({"sandbox": "Retreaver's API on this machine", "control": "/__sandbox__/", "routes": shown})

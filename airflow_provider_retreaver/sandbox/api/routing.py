@@ -1,0 +1,83 @@
+"""Would a call reach this target now? The sandbox's own reading of hours, pauses and caps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from airflow_provider_retreaver.sandbox.api import caps, hours
+from airflow_provider_retreaver.sandbox.state.clock import at
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+from airflow_provider_retreaver.sandbox.state.time_zones import zone_of
+
+
+def verdict(store: Store, target: Row, moment: int, caller: str | None = None) -> tuple[bool, str]:
+    """Say whether a target takes a call at ``moment`` (milliseconds), and why or why not."""
+    full_groups = (_full(store, "target_group", group, moment) for group in _groups(store, target))
+    reason = (
+        _closed(store, target, moment)
+        or _full(store, "target", target, moment)
+        or next(filter(None, full_groups), None)
+        or (None if caller is None else _barred(store, target, caller))
+    )
+    return reason is None, reason or "open"
+
+
+def _closed(store: Store, target: Row, moment: int) -> str | None:
+    if target["paused_at"] is not None:
+        return "paused"
+    local = at(moment, zone_of(target["time_zone"]))
+    if in_hours(hours.of(store, target["id"]), local):
+        return None
+    return f"closed: {local:%A %H:%M} is outside its business hours"
+
+
+def _groups(store: Store, target: Row) -> list[Row]:
+    """Give a target's groups with the calls under way in each."""
+    return store.rows(
+        "SELECT g.*, (SELECT sum(t.calls_in_progress) FROM targets t JOIN group_members n ON n.target_id = t.id "
+        "WHERE n.group_id = g.id) AS calls_in_progress FROM target_groups g "
+        "JOIN group_members m ON m.group_id = g.id WHERE m.target_id = ? AND g.deleted = 0",
+        (target["id"],),
+    )
+
+
+def _full(store: Store, owner: str, row: Row, moment: int) -> str | None:
+    """Name the cap of a target or group that is reached."""
+    whose = f" of group {row['name']}" if owner == "target_group" else ""
+    if row["concurrency_cap"] is not None and row["calls_in_progress"] >= row["concurrency_cap"]:
+        return f"concurrency cap{whose} reached"
+    full = [cap["type"].lower() for cap in caps.current(store, owner, row["id"], moment) if caps.is_full(cap)]
+    return f"{full[0]} cap{whose} reached" if full else None
+
+
+def _barred(store: Store, target: Row, caller: str) -> str | None:
+    """Apply the target's caller lists: ``suppressed…`` shuts callers out, ``accepted…`` all others."""
+    lists = store.rows(
+        "SELECT l.name, EXISTS (SELECT 1 FROM caller_list_numbers n "
+        "WHERE n.list_id = l.id AND n.number = ?) AS listed FROM caller_lists l "
+        "WHERE l.owner = 'target' AND l.owner_id = ? ORDER BY l.id",
+        (caller, target["id"]),
+    )
+    for row in lists:
+        if row["name"].startswith("suppressed") and row["listed"]:
+            return f"caller is on list {row['name']}"
+    accepted = [row for row in lists if row["name"].startswith("accepted")]
+    if accepted and not any(row["listed"] for row in accepted):
+        return f"caller is not on list {accepted[0]['name']}"
+    return None
+
+
+def in_hours(rows: list[Row], local: datetime) -> bool:
+    """Say whether any row of the day opens this minute; an inverted row closes its span on that day.
+
+    Inverted rows win: a span that one of them closes is closed. A day with inverted rows alone is
+    open outside their spans, and a day without working rows is closed.
+    """
+    day = (local.weekday() + 1) % 7
+    minute = local.hour * 100 + local.minute
+    today = [row for row in rows if row["day_of_week"] == day and row["work_day"]]
+    inside = [(row["time_open"] <= minute < row["time_close"], row["invert"]) for row in today]
+    if any(within and invert for within, invert in inside):
+        return False
+    plain = [within for within, invert in inside if not invert]
+    return any(plain) if plain else bool(today)

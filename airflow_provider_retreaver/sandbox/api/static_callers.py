@@ -1,0 +1,25 @@
+"""Static caller numbers: a call center's caller IDs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api.columns import Column, phone
+from airflow_provider_retreaver.sandbox.api.crud import Resource, routes
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.store import Row
+
+
+def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+    return {"id": row["id"], "number": row["number"], "created_at": millis(row["created_at"], exchange.zone())}
+
+
+STATIC_CALLERS = Resource(
+    table="static_caller_numbers",
+    envelope="static_caller_number",
+    render=_render,
+    columns=(Column("number", phone, required=True),),
+    unique="number",
+)
+ROUTES = routes(STATIC_CALLERS, "static_caller_numbers", "lcd")

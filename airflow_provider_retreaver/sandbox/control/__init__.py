@@ -1,0 +1,1 @@
+"""The control surface below `/__sandbox__/`."""

@@ -1,0 +1,242 @@
+"""The control surface under ``/__sandbox__/``: for tests and demonstrations, without a key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing
+from airflow_provider_retreaver.sandbox.api.exchange import UPLOAD_DELAY
+from airflow_provider_retreaver.sandbox.control import calls as control_calls
+from airflow_provider_retreaver.sandbox.demo import account as demo
+from airflow_provider_retreaver.sandbox.faults import read_fault
+from airflow_provider_retreaver.sandbox.http.wire import Refusal, Reply, Request, refused
+from airflow_provider_retreaver.sandbox.state.clock import millis, parse_time
+from airflow_provider_retreaver.sandbox.state.store import Row
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.sandbox.handle import Sandbox
+
+PREFIX = "/__sandbox__"
+
+
+def _object(request: Request) -> dict[str, Any]:
+    """Read the body as a JSON object, whatever its Content-Type says; none is an empty one."""
+    value = _body(request)
+    if not isinstance(value, dict):
+        raise refused(400, "the body must be a JSON object")
+    return value
+
+
+def _body(request: Request) -> Any:
+    if not request.body.strip():
+        return {}
+    try:
+        return json.loads(request.body)
+    except ValueError as error:
+        raise refused(400, f"the body is not JSON: {error}") from error
+
+
+def _moment(text: Any) -> int:
+    try:
+        return parse_time(str(text))
+    except ValueError as error:
+        raise refused(400, f"{text!r} is not an RFC 3339 time") from error
+
+
+def _target(sandbox: Sandbox, target_id: str) -> Row:
+    row = sandbox.world.store.row("SELECT * FROM targets WHERE id = ? AND deleted = 0", (target_id,))
+    if row is None:
+        raise refused(404, f"there is no target {target_id}")
+    return row
+
+
+def _reset(sandbox: Sandbox, request: Request) -> Reply:
+    load = _object(request).get("load", sandbox.options.load)
+    if load not in ("demo", "empty"):
+        raise refused(400, f"load must be demo or empty, not {load!r}")
+    sandbox.weather.scripted.clear()
+    sandbox.log.clear()
+    sandbox.world.clock.reset()
+    sandbox.world.upload_delay = UPLOAD_DELAY
+    sandbox.world.random.seed(sandbox.options.seed)
+    sandbox.world.store.clear()
+    demo.load(sandbox.world, load)
+    return Reply({"load": load})
+
+
+def _add_calls(sandbox: Sandbox, request: Request) -> Reply:
+    return Reply(control_calls.add(sandbox.world, _object(request)))
+
+
+def _change_call(sandbox: Sandbox, request: Request, uuid: str) -> Reply:
+    return Reply(control_calls.change(sandbox.world, uuid, _object(request)))
+
+
+def _add_faults(sandbox: Sandbox, request: Request) -> Reply:
+    value = _body(request)
+    sandbox.weather.scripted += [read_fault(one) for one in (value if isinstance(value, list) else [value])]
+    return Reply({"faults": len(sandbox.weather.scripted)})
+
+
+def _clear_faults(sandbox: Sandbox, _request: Request) -> Reply:
+    sandbox.weather.scripted.clear()
+    return Reply(status=204)
+
+
+def _requests(sandbox: Sandbox, request: Request) -> Reply:
+    since = request.param("since") or "0"
+    if not since.isdigit():
+        raise refused(400, f"since is the number of a request, not {since!r}")
+    return Reply(sandbox.log.since(int(since)))
+
+
+def _clear_requests(sandbox: Sandbox, _request: Request) -> Reply:
+    sandbox.log.clear()
+    return Reply(status=204)
+
+
+def _clock(sandbox: Sandbox, request: Request) -> Reply:
+    given = _object(request)
+    clock = sandbox.world.clock
+    if not given or not given.keys() <= {"now", "advance", "hold"}:
+        raise refused(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
+    if "now" in given or "hold" in given:
+        clock.set(_moment(given["now"]) if "now" in given else clock.now(), hold=bool(given.get("hold", False)))
+    if "advance" in given:
+        if not isinstance(given["advance"], int | float):
+            raise refused(400, "advance is a number of seconds")
+        clock.advance(given["advance"])
+    return _now(sandbox, request)
+
+
+def _now(sandbox: Sandbox, _request: Request) -> Reply:
+    return Reply({"now": millis(sandbox.world.clock.now())})
+
+
+def _asked_moment(sandbox: Sandbox, request: Request) -> int:
+    text = request.param("at")
+    return sandbox.world.clock.now() if text is None else _moment(text)
+
+
+def _routing(sandbox: Sandbox, request: Request) -> Reply:
+    moment = _asked_moment(sandbox, request)
+    store = sandbox.world.store
+    shown = []
+    for row in store.rows("SELECT * FROM targets WHERE deleted = 0 ORDER BY id"):
+        opened, reason = routing.verdict(store, row, moment)
+        shown.append({"id": row["id"], "tid": row["tid"], "name": row["name"], "open": opened, "reason": reason})
+    return Reply({"at": millis(moment), "targets": shown})
+
+
+def _open(sandbox: Sandbox, request: Request, target_id: str) -> Reply:
+    moment = _asked_moment(sandbox, request)
+    target, caller = _target(sandbox, target_id), request.param("caller")
+    opened, reason = routing.verdict(sandbox.world.store, target, moment, caller)
+    return Reply({"open": opened, "reason": reason})
+
+
+def _fill(sandbox: Sandbox, request: Request, owner: str, owner_id: str) -> Reply:
+    given = _object(request)
+    kind = str(given.get("type", "hard")).capitalize()
+    filled = given.get("filled")
+    if kind not in caps.KINDS or not isinstance(filled, int) or filled < 0:
+        raise refused(400, 'fill takes "type" (hard, hourly, daily, monthly) and "filled" (0 or more)')
+    store, now = sandbox.world.store, sandbox.world.clock.now()
+    if not store.value(f"SELECT count(*) FROM {owner} WHERE id = ? AND deleted = 0", (owner_id,)):
+        raise refused(404, f"there is no such thing as {owner} {owner_id}")
+    caps.fill(store, owner.removesuffix("s"), int(owner_id), kind, filled, now)
+    return Reply({"type": kind, "filled": filled})
+
+
+def _in_progress(sandbox: Sandbox, request: Request) -> Reply:
+    given = _object(request)
+    calls = given.get("calls_in_progress")
+    if given.keys() != {"target_id", "calls_in_progress"} or not isinstance(calls, int) or calls < 0:
+        raise refused(400, 'calls_in_progress takes "target_id" and "calls_in_progress" (0 or more)')
+    target = _target(sandbox, str(given["target_id"]))
+    sandbox.world.store.update("targets", target["id"], {"calls_in_progress": calls})
+    return Reply(given)
+
+
+def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
+    """Issue a key for caller lists on a company, a target or a campaign, with chosen permissions."""
+    given = {
+        "company_id": sandbox.options.company_id,
+        "owner": "company",
+        "owner_id": 0,
+        "permissions": list(postback_keys.PERMISSIONS),
+        **_object(request),
+    }
+    names = {"key", "secret", "company_id", "owner", "owner_id", "permissions"}
+    if given.keys() != names or given["owner"] not in postback_keys.OWNERS:
+        raise refused(400, f"postback_keys takes {', '.join(sorted(names))}; owner is company, target or campaign")
+    unknown = sorted(set(given["permissions"]) - set(postback_keys.PERMISSIONS))
+    if unknown:
+        raise refused(400, f"there is no permission {', '.join(unknown)}")
+    postback_keys.issue(sandbox.world.store, **given)
+    return Reply(given)
+
+
+def _provision(sandbox: Sandbox, request: Request, pool_id: str) -> Reply:
+    """Let a pool hold so many numbers."""
+    given, store = _object(request), sandbox.world.store
+    wanted = given.get("numbers")
+    pool = store.row("SELECT * FROM number_pools WHERE id = ? AND deleted = 0", (pool_id,))
+    if pool is None:
+        raise refused(404, f"there is no number pool {pool_id}")
+    if given.keys() != {"numbers"} or not isinstance(wanted, int) or not 0 <= wanted <= pool["max_pool_size"]:
+        raise refused(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
+    number_pools.provision(sandbox.world, pool, wanted)
+    return Reply(given)
+
+
+def _upload_delay(sandbox: Sandbox, request: Request) -> Reply:
+    given = _object(request)
+    seconds = given.get("seconds")
+    if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or seconds < 0:
+        raise refused(400, 'upload_delay takes "seconds" (0 or more)')
+    sandbox.world.upload_delay = float(seconds)
+    return Reply(given)
+
+
+_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
+    (method, re.compile(path), handler)
+    for method, path, handler in (
+        ("POST", r"reset", _reset),
+        ("POST", r"calls", _add_calls),
+        ("POST", r"calls/([\w-]+)", _change_call),
+        ("POST", r"faults", _add_faults),
+        ("DELETE", r"faults", _clear_faults),
+        ("GET", r"requests", _requests),
+        ("DELETE", r"requests", _clear_requests),
+        ("POST", r"clock", _clock),
+        ("GET", r"clock", _now),
+        ("GET", r"routing", _routing),
+        ("GET", r"targets/(\d+)/open", _open),
+        ("POST", r"(targets|target_groups)/(\d+)/fill", _fill),
+        ("POST", r"calls_in_progress", _in_progress),
+        ("POST", r"postback_keys", _postback_key),
+        ("POST", r"number_pools/(\d+)/provision", _provision),
+        ("POST", r"upload_delay", _upload_delay),
+    )
+)
+
+
+def answer(sandbox: Sandbox, request: Request) -> Reply:
+    """Do what the control surface was asked to do."""
+    path = request.path.removeprefix(PREFIX).strip("/").removesuffix(".json")
+    allowed = []
+    for method, pattern, handler in _ROUTES:
+        found = pattern.fullmatch(path)
+        if found and method == request.method:
+            return handler(sandbox, request, *found.groups())
+        if found:
+            allowed.append(method)
+    if allowed:
+        raise Refusal(405, {"error": f"use {' or '.join(allowed)}"}, [("Allow", ", ".join(allowed))])
+    if not path and request.method == "GET":
+        return Reply({"control": [f"{method} {PREFIX}/{pattern.pattern}" for method, pattern, _ in _ROUTES]})
+    raise refused(404, f"{PREFIX}/{path} is not part of the control surface")

@@ -1,0 +1,158 @@
+"""The demo account: a plausible company, the same for the same seed and the same clock."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api import companies, postback_keys, uploads
+from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
+from airflow_provider_retreaver.sandbox.api.campaigns import CAMPAIGNS
+from airflow_provider_retreaver.sandbox.api.contacts import CONTACTS
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api.number_pools import NUMBER_POOLS, provision
+from airflow_provider_retreaver.sandbox.api.numbers import NUMBERS
+from airflow_provider_retreaver.sandbox.api.static_callers import STATIC_CALLERS
+from airflow_provider_retreaver.sandbox.demo import calls as call_maker
+from airflow_provider_retreaver.sandbox.demo import targets as demo_targets
+from airflow_provider_retreaver.sandbox.http.wire import Request
+
+DAY = 86_400_000
+CALLS = 3000
+UNDER_WAY = 3
+_UNFINISHED: dict[str, Any] = {
+    "status": "in-progress",
+    **dict.fromkeys(("end_time", "dialed_call_duration", "total_duration", "conversion_seconds", "hung_up_by")),
+    **dict.fromkeys(("revenue", "payout", "converted", "payable", "receivable", "recorded"), 0),
+}
+_URLS = {
+    "default_click_url": "https://tracker.example.com/click?a=[affiliate_id]&c=[campaign_id]&s=[sub_id]",
+    "default_sale_url": "https://tracker.example.com/sale?c=[campaign_id]&t=[call_log_id]",
+}
+_PEOPLE = (("Nancy", "Drew"), ("Frank", "Hardy"), ("Trixie", "Belden"), ("Jupiter", "Jones"), ("Leroy", "Brown"))
+
+
+def load(world: World, what: str) -> None:
+    """Fill an empty database: the company and its keys always, the rest for ``demo``."""
+    options, store, now = world.options, world.store, world.clock.now()
+    first = {"id": options.company_id, "name": "Sandbox Calls", "zone": "America/New_York", **_URLS}
+    companies.add(store, first, now - 400 * DAY, {options.api_key: True})
+    postback_keys.issue(store, options.postback_key, options.postback_secret, options.company_id)
+    if what == "demo":
+        _load_company(acting(world, options.company_id), targets=60, calls=CALLS)
+        second = {"id": options.company_id + 1, "name": "Second Company", "zone": "America/Los_Angeles", **_URLS}
+        keys = {options.api_key: False, f"{options.api_key}-second": True}
+        companies.add(store, second, now - 100 * DAY, keys)
+        _load_company(acting(world, options.company_id + 1), targets=3, calls=40)
+
+
+def acting(world: World, company_id: int) -> Exchange:
+    """Make an exchange in which the sandbox itself acts for a company."""
+    return Exchange(world, Request("POST", "/demo.json", [], {}, b""), {}, world.options.api_key, company_id)
+
+
+def _load_company(exchange: Exchange, targets: int, calls: int) -> None:
+    world = exchange.world
+    random = Random(world.options.seed * 1000 + exchange.company_id)  # noqa: S311 - the same seed, the same account
+    share = 1 if targets > 10 else 4
+    _senders(exchange, share)
+    target_ids = demo_targets.load(exchange, random, targets)
+    _lists(exchange, random, target_ids, share)
+    _calls(exchange, random, calls)
+    demo_targets.fill_caps(world, random, target_ids)
+    _age(exchange)
+
+
+def _senders(exchange: Exchange, share: int) -> None:
+    """Make affiliates, campaigns, numbers and pools."""
+    for index in range(12 // share):
+        first, last = _PEOPLE[index % len(_PEOPLE)]
+        company = f"{last} Media {index + 1}"
+        names = {"first_name": first, "last_name": last, "company_name": company}
+        AFFILIATES.make(exchange, {"afid": f"{index + 1:04d}", **names})
+    for index, trade in enumerate(demo_targets.TRADES[: 5 // share]):
+        CAMPAIGNS.make(exchange, _campaign(index, trade))
+    for index in range(16 // share):
+        given: dict[str, Any] = {
+            "type": "Local" if index % 3 == 2 else "Toll-free",
+            "afid": f"{index % (12 // share) + 1:04d}",
+            "cid": f"{1 + index % (5 // share):04d}",
+            "sid": ("google", "bing", None)[index % 3],
+            "desired_text": "ROOF" if index == 0 else "",
+            "name": f"Landing page {index + 1}",
+        }
+        if index == 4:
+            given |= {"timers_attributes": [{"seconds": 30, "url": "https://tracker.example.com/own"}]}
+        NUMBERS.make(exchange, given)
+    for index, (size, held) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // share or 1]):
+        given = {"cid": f"{1 + index:04d}", "max_pool_size": size, "reserve_size": 2}
+        provision(exchange.world, NUMBER_POOLS.make(exchange, given), held)
+
+
+def _campaign(index: int, trade: str) -> dict[str, Any]:
+    menu: list[dict[str, Any]] = [{"option": "1", "target_number": f"+1646555{1000 + index}"}]
+    if index:
+        menu.append({"option": "2", "target_cid": f"{index:04d}"})
+    return {
+        "cid": f"{index + 1:04d}",
+        "name": f"{trade} leads",
+        "dedupe_seconds": 86_400 if index % 2 else 0,
+        "message": f"Thank you for calling about {trade.lower()}. Press one to continue.",
+        "voice_gender": ("Female", "Male")[index % 2],
+        "menu_options_attributes": menu,
+        "timers_attributes": [
+            {"seconds": 0, "url": "https://tracker.example.com/click"},
+            {"seconds": 90, "url": "https://tracker.example.com/sale"},
+        ],
+    }
+
+
+def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -> None:
+    """Make contacts, suppressed and static numbers, and caller lists."""
+    store, company_id, now = exchange.store, exchange.company_id, exchange.now
+    for index in range(30 // share):
+        numbers = [{"number": f"+1305555{2000 + index}", "description": "Mobile"}]
+        if index % 3 == 0:
+            numbers.append({"number": f"+1305555{4000 + index}", "description": "Work"})
+        CONTACTS.make(exchange, {"contact_numbers_attributes": numbers, "tag_list": f"<<<name:Caller {index + 1}>>>"})
+    stamp = {"company_id": company_id, "created_at": now - 30 * DAY, "updated_at": now - 30 * DAY}
+    for index in range(40 // share):
+        number = f"+1786555{1000 + random.randint(0, 8) + index * 9}"
+        store.insert("suppressed_numbers", {**stamp, "number": number, "can_resubscribe": index % 2})
+    for index in range(3 // share):
+        STATIC_CALLERS.make(exchange, {"number": f"+1800555{7000 + index}"})
+    campaign_id = store.value("SELECT min(id) FROM campaigns WHERE company_id = ?", (company_id,))
+    lists = (
+        ("target", targets[0], "suppressed", 40),
+        ("target", targets[1], "accepted-vip", 5),
+        ("campaign", campaign_id, "suppressed", 12),
+    )
+    for owner, owner_id, name, size in lists:
+        values = {"owner": owner, "owner_id": owner_id, "name": name, "company_id": company_id, "created_at": now}
+        list_id = store.insert("caller_lists", values)
+        uploads.put(store, list_id, [f"+1917555{3000 + index}" for index in range(size)], now - DAY)
+
+
+def _age(exchange: Exchange) -> None:
+    """Let everything have been made over the past year, and changed last within it."""
+    for table in ("affiliates", "targets", "target_groups", "campaigns", "numbers", "number_pools", "contacts"):
+        exchange.store.run(
+            f"UPDATE {table} SET created_at = ? - (300 - id % 250) * ?, updated_at = ? - (30 - id % 29) * ? "
+            "WHERE company_id = ?",
+            (exchange.now, DAY, exchange.now, DAY, exchange.company_id),
+        )
+
+
+def _calls(exchange: Exchange, random: Random, count: int) -> None:
+    """Spread calls over the last six days, up to ten minutes ago; a few are still under way."""
+    store, company_id, now = exchange.store, exchange.company_id, exchange.now
+    who = call_maker.cast(store, company_id)
+    over = count - UNDER_WAY
+    moments = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(over))
+    drawn = call_maker.patterns(random, company_id, who, over)
+    call_maker.add_many(store, random, call_maker.Batch(drawn, moments, now))
+    for target_id in who.targets[:UNDER_WAY]:
+        told = {**_UNFINISHED, "target_id": target_id, "target_group_id": who.groups.get(target_id)}
+        drawn = call_maker.patterns(random, company_id, who, 1)
+        call_maker.add_many(store, random, call_maker.Batch(drawn, [now - 30_000], now, told))
+        store.update("targets", target_id, {"calls_in_progress": 1})

@@ -1,0 +1,89 @@
+"""The demo account's targets: dozens in several time zones, in groups, with caps in every state."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api import caps, tags
+from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api.target_groups import TARGET_GROUPS
+from airflow_provider_retreaver.sandbox.api.targets import TARGETS
+
+TRADES = ("Roofing", "Legal", "Solar", "Dental", "Insurance")
+_CITIES = (
+    ("Boston", "Eastern Time (US & Canada)"),
+    ("Atlanta", "Eastern Time (US & Canada)"),
+    ("Chicago", "Central Time (US & Canada)"),
+    ("Dallas", "Central Time (US & Canada)"),
+    ("Denver", "Mountain Time (US & Canada)"),
+    ("Phoenix", "Arizona"),
+    ("Seattle", "Pacific Time (US & Canada)"),
+    ("San Diego", "Pacific Time (US & Canada)"),
+    ("Honolulu", "Hawaii"),
+    ("Halifax", "Atlantic Time (Canada)"),
+    ("London", "London"),
+    ("Dhaka", "Dhaka"),
+)
+
+
+def load(exchange: Exchange, random: Random, count: int) -> list[int]:
+    """Make targets and their groups; give the targets' ids."""
+    made = [int(TARGETS.make(exchange, _given(random, index))["id"]) for index in range(count)]
+    # One target has a tag that a tag list cannot express.
+    tags.add(exchange, "target", made[-1], "geo", "FL", "!=")
+    for index, trade in enumerate(TRADES):
+        group: dict[str, Any] = {"name": f"{trade} buyers", "target_ids": made[index :: len(TRADES)]}
+        if index % 2:
+            group |= {"behavior": 2, "priority": 1, "weight": index}
+        if index == 0:
+            group["hard_cap_attributes"] = {"cap": 500}
+        TARGET_GROUPS.make(exchange, group)
+    return made
+
+
+def _given(random: Random, index: int) -> dict[str, Any]:
+    city, zone = _CITIES[index % len(_CITIES)]
+    trade = TRADES[index % len(TRADES)]
+    given: dict[str, Any] = {
+        "name": f"{city} {trade} {index + 1}",
+        "number": f"+1{random.randint(201, 989)}555{index:04d}",
+        "tid": f"buyer-{index + 1:03d}",
+        "time_zone": zone,
+        "priority": 1 + index % 3,
+        "weight": 1 + index % 5,
+        "paused": index % 17 == 16,
+        "tag_list": f"<<<vertical:{trade.lower()}>>>,<<<city:{city}>>>",
+    }
+    if index % 3 != 2:
+        given["hard_cap_attributes"] = {"cap": random.choice((10, 25, 40, 100))}
+    if index % 4 == 1:
+        given["daily_cap_attributes"] = {"cap": 50}
+    if index % 7 == 3:
+        given |= {"hourly_cap_attributes": {"cap": 8}, "concurrency_cap": 3}
+    if index % 10 == 5:
+        group = {"name": "Sale", "conversion_type": "timer", "dedupe_seconds": 86_400}
+        given["conversion_groups_attributes"] = [
+            {**group, "conversions_attributes": [{"seconds": 90, "revenue": 22.5}]}
+        ]
+    if index % 2:
+        given["business_hours_attributes"] = [_day(day, night=index % 12 == 11) for day in range(7)]
+    return given
+
+
+def _day(day: int, *, night: bool) -> dict[str, Any]:
+    """Give office hours on weekdays, or the night shift (open from 22:00 to 06:00) every day."""
+    if night:
+        return {"day_of_week": day, "time_open": 600, "time_close": 2200, "invert": True}
+    return {"day_of_week": day, "work_day": 1 <= day <= 5, "time_open": 900, "time_close": 1700}
+
+
+def fill_caps(world: World, random: Random, targets: list[int]) -> None:
+    """Fill some hard caps to the brim, some in part, and leave some empty."""
+    now = world.clock.now()
+    for index, target_id in enumerate(targets):
+        for row in caps.current(world.store, "target", target_id, now):
+            if row["cap"] is None:
+                continue
+            share = (1.0, random.uniform(0.2, 0.9), 0.0)[index % 5 % 3] if row["type"] == "Hard" else 0.4
+            caps.fill(world.store, "target", target_id, row["type"], int(row["cap"] * share), now)

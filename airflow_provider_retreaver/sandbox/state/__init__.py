@@ -1,0 +1,1 @@
+"""The state of the sandbox, in SQLite, and its clock."""

@@ -1,0 +1,1 @@
+"""Files on object storage: state of runs, snapshots, lists."""

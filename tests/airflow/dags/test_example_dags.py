@@ -1,0 +1,116 @@
+"""Every example DAG: parses fast and without a warning on this line of Airflow, and is set up as it should be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from tests.paths import EXAMPLE_DAGS, PROJECT
+
+pytestmark = pytest.mark.airflow
+
+# Airflow 2 has no assets that are watched.
+LEFT_OUT = {"retreaver_export_new_calls.py"} if version("apache-airflow").startswith("2.") else set()
+EXAMPLES = sorted(path for path in EXAMPLE_DAGS.glob("*.py") if path.name not in LEFT_OUT)
+HEAVY = {"requests", "aiohttp", "tenacity", "phonenumbers", "pyarrow", "pandas", "sqlite3", "starlette", "uvicorn"}
+
+PARSE = """
+import json, sys, time, warnings
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, BaseHook, BaseOperator, task
+import pendulum
+
+before = set(sys.modules)
+warnings.simplefilter("error")
+began = time.perf_counter()
+source = Path(sys.argv[1])
+exec(compile(source.read_text(), str(source), "exec"), {"__name__": "parsed"})
+seconds = time.perf_counter() - began
+print("PARSED " + json.dumps([sorted(set(sys.modules) - before), seconds]))
+"""
+
+BAG = """
+import json
+from importlib import import_module
+from importlib.util import find_spec
+
+moved = find_spec("airflow.dag_processing.dagbag") is not None
+bag = import_module("airflow.dag_processing.dagbag" if moved else "airflow.models.dagbag").DagBag()
+print("BAG " + json.dumps({
+    "errors": bag.import_errors,
+    "warnings": {str(path): [str(one) for one in found] for path, found in bag.captured_warnings.items()},
+    "dags": {
+        dag.dag_id: {
+            "file": dag.fileloc.rpartition("/")[2],
+            "catchup": dag.catchup,
+            "tags": sorted(dag.tags),
+            "doc": bool(dag.doc_md),
+            "active": dag.max_active_runs,
+            "zone": dag.timezone.name,
+            "tasks": {
+                task.task_id: [getattr(task, "operator_class", type(task)).__module__, task.retries]
+                for task in dag.tasks
+            },
+        }
+        for dag in bag.dags.values()
+    },
+}))
+"""
+
+
+def said_by(airflow_lab, script, mark, *arguments, home="examples"):
+    """Run a script in a process of its own and return what it said after a mark."""
+    env = airflow_lab.environment(airflow_lab.root / home, {"AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True"})
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(next(line for line in done.stdout.splitlines() if line.startswith(mark)).removeprefix(mark))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_parsing_is_light_and_silent(airflow_lab, example):
+    """Parsing a file imports no HTTP library nor anything else that is heavy, warns about nothing, and is quick."""
+    loaded, seconds = said_by(airflow_lab, PARSE, "PARSED ", str(example))
+    print(f"{example.name}: {seconds * 1000:.0f} ms, {len(loaded)} modules")
+    assert any(name.startswith("airflow_provider_retreaver.operators") for name in loaded)
+    assert not HEAVY & {name.partition(".")[0] for name in loaded}
+    assert not [name for name in loaded if name.startswith("airflow_provider_retreaver.transport")]
+    assert seconds < 2
+
+
+def test_the_whole_folder(airflow_lab):
+    """All examples together: no import error, no warning, one DAG a file, named after it, told about, and retried."""
+    folder = airflow_lab.root / "examples" / "dags"
+    shutil.copytree(
+        PROJECT / "example_dags", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", *LEFT_OUT)
+    )
+    found = said_by(airflow_lab, BAG, "BAG ")
+    assert found["errors"] == {}
+    assert found["warnings"] == {}
+    assert {f"{dag_id}.py": dag["file"] for dag_id, dag in found["dags"].items()} == {
+        path.name: path.name for path in EXAMPLES
+    }
+    for dag_id, dag in found["dags"].items():
+        assert dag["catchup"] is False, dag_id
+        assert dag["doc"], dag_id
+        assert "retreaver" in dag["tags"], dag_id
+        ours = {
+            name: retries for name, (module, retries) in dag["tasks"].items() if module.startswith("airflow_prov")
+        }
+        assert ours, dag_id
+        assert all(retries >= 1 for retries in ours.values()), dag_id
+
+
+def test_the_nightly_reset_runs_at_the_business_own_midnight(airflow_lab):
+    """The example's schedule is midnight in a named time zone, one run at a time."""
+    dag = said_by(airflow_lab, BAG, "BAG ")["dags"]["retreaver_nightly_cap_reset"]
+    assert dag["zone"] == "America/New_York"
+    assert dag["active"] == 1
+    assert dag["tasks"].keys() == {"reset_full_caps", "report"}

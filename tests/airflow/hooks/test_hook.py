@@ -1,0 +1,331 @@
+"""The hook: its connection form on both lines of Airflow, testing a connection, and what it does with secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pickle
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import BaseHook
+from asgiref.sync import async_to_sync
+
+from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook, settings_of
+from airflow_provider_retreaver.provider_info import get_provider_info
+from airflow_provider_retreaver.resources import companies, targets
+from tests.airflow.support.account import KEY
+
+pytestmark = pytest.mark.airflow
+
+SECRET = "s3cr3t"
+EXTRAS = {
+    "api_routes": "legacy",
+    "calls_version": "v5",
+    "timeout": "12.5",
+    "max_concurrency": "2",
+    "max_attempts": "3",
+    "max_wait": "7",
+    "per_page": "50",
+    "data_host": "https://data.example.com",
+    "rtb_host": "https://rtb.example.com",
+    "postback_key": "0b54c1f6-postback",
+    "caller_list_key": "1c65d2a7-lists",
+    "caller_list_secret": "lists-secret",
+    "proxies": '{"https": "http://proxy.example.com:3128"}',
+    "verify": "false",
+    "allow_http": "true",
+}
+
+
+def connect(monkeypatch, account, conn_id="retreaver_default", **changes):
+    """Set a connection."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(account.connection(**changes)))
+
+
+def check_connection(hook, conn_id="retreaver_default"):
+    """Test a connection with one of the two hooks."""
+    tested = hook(conn_id).test_connection()
+    return asyncio.run(tested) if asyncio.iscoroutine(tested) else tested
+
+
+both = pytest.mark.parametrize("hook", [RetreaverHook, RetreaverAsyncHook])
+
+
+@both
+def test_a_working_connection_says_which_company(account, hook):
+    """The test of a good connection is one request, and tells the company's name."""
+    ok, message = check_connection(hook)
+    assert (ok, message) == (True, "Connected to company 1 (Sandbox Calls).")
+    assert account.sent() == ["GET /company.json"]
+
+
+BAD = {
+    "wrong key": ({"password": "no-such-key"}, "API key is wrong"),
+    "wrong company": ({"login": "77"}, "Company ID"),
+    "blank key": ({"password": ""}, "password is blank"),
+    "unknown extra": ({"extra": {"api_rotes": "legacy"}}, "did you mean 'api_routes'?"),
+    "foreign http": ({"host": "http://example.com"}, "http://"),
+    "nobody there": ({"host": "http://127.0.0.1:9", "extra": {"max_wait": 0}}, "could not connect"),
+}
+
+
+@both
+@pytest.mark.parametrize(("changes", "said"), BAD.values(), ids=BAD.keys())
+def test_a_broken_connection_says_why(account, monkeypatch, changes, said, hook):
+    """The test of a bad connection gives one sentence that says what to mend, without the key."""
+    connect(monkeypatch, account, **changes)
+    ok, message = check_connection(hook)
+    assert not ok
+    assert said in message
+    assert SECRET not in message
+
+
+@both
+def test_an_answer_that_is_no_company(account, hook):
+    """A login page instead of the vendor's answer is a failure, not a company called None."""
+    for fault in ({"body": "<html>"}, {"body": "{}"}, {"body": {"company": {"name": "x"}}}, {"body": "null"}):
+        account.fault("/company", status=200, **fault)
+        ok, message = check_connection(hook)
+        assert not ok, fault
+        assert "GET /company.json" in message
+
+
+def test_another_connection_id(account, monkeypatch):
+    """The hook uses the connection that it is told to use."""
+    connect(monkeypatch, account, "second", password="wrong")
+    for hook in (RetreaverHook, RetreaverAsyncHook):
+        assert check_connection(hook, "second")[0] is False
+        assert check_connection(hook)[0] is True
+
+
+def test_run_iterate_count_and_close(account):
+    """The four ways to use a hook; after `close` it opens anew."""
+    ids = account.targets(27, filled=0)
+    with RetreaverHook() as hook:
+        assert hook.run(companies.get_active_company())["id"] == 1
+        assert sorted(row["id"] for row in hook.iterate(targets.list_targets())) == ids
+        assert hook.count(targets.list_targets()) == 27
+        client = hook.get_conn()
+        assert hook.get_conn() is client
+    assert hook.get_conn() is not client
+    assert hook.run(targets.get_target(id=ids[0]))["id"] == ids[0]
+    hook.close()
+    hook.close()
+
+
+def test_the_same_as_coroutines(account):
+    """The hook for triggers and async tasks does the same, and closes what it opened."""
+    ids = account.targets(27, filled=0)
+
+    async def work():
+        async with RetreaverAsyncHook() as hook:
+            assert (await hook.run(companies.get_active_company()))["id"] == 1
+            assert sorted([row["id"] async for row in hook.iterate(targets.list_targets())]) == ids
+            assert await hook.count(targets.list_targets()) == 27
+            async for row in hook.iterate(targets.list_targets()):
+                assert row["id"] in ids
+                break
+            client = await hook.get_conn()
+            assert await hook.get_conn() is client
+        assert await hook.get_conn() is not client
+        await hook.close()
+        await hook.close()
+
+    asyncio.run(work())
+
+
+def test_no_request_is_sent_before_one_is_wanted(account):
+    """Making a hook, a client and a lazy listing asks nothing."""
+    with RetreaverHook() as hook:
+        hook.get_conn()
+        hook.iterate(targets.list_targets())
+    assert account.sent() == []
+
+
+def test_nothing_shows_the_key(account):
+    """Hook, client, settings and a signed request do not show the key, nor are they pickled with it."""
+    with RetreaverHook() as hook:
+        client = hook.get_conn()
+        for thing in (
+            hook,
+            client,
+            client.settings,
+            vars(client),
+            client.settings.sign(targets.list_targets().request),
+        ):
+            assert SECRET not in repr(thing)
+            assert SECRET not in str(thing)
+        with pytest.raises(TypeError, match="Secret"):
+            pickle.dumps(client.settings)
+    assert SECRET not in repr(vars(hook))
+
+
+def test_a_secret_of_one_letter_does_not_ruin_every_sentence(account, monkeypatch):
+    """A placeholder left in a secret's field is not masked in every word that is written later."""
+    connect(monkeypatch, account, password="a", extra={"postback_key": "e"})
+    ok, message = RetreaverHook().test_connection()
+    assert not ok
+    assert "the API key is wrong, missing or was reset" in message
+
+
+@pytest.mark.parametrize("form", ["json", "uri"])
+def test_every_extra_of_the_form_is_understood(account, monkeypatch, form):
+    """The form's fields are exactly the extras that settings know, and come as texts."""
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert fields.keys() == EXTRAS.keys()
+    if form == "json":
+        connect(monkeypatch, account, extra=EXTRAS)
+    else:
+        from urllib.parse import quote, urlencode
+
+        uri = f"retreaver://12:{quote(KEY, safe='')}@api.example.com:8443/?{urlencode(EXTRAS)}"
+        monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", uri)
+    settings = RetreaverHook().get_conn().settings
+    assert settings.api_key.reveal() == KEY
+    assert (settings.timeout, settings.max_concurrency, settings.per_page) == (12.5, 2, 50)
+    assert (settings.policy.max_attempts, settings.policy.max_wait) == (3, 7)
+    assert (settings.routes.legacy, settings.routes.calls_version) == (True, "v5")
+    assert settings.verify is False
+    assert settings.proxies == {"https": "http://proxy.example.com:3128"}
+    assert len(settings.secrets) == 4
+    if form == "uri":
+        assert settings.company_id == "12"
+        assert "https://api.example.com:8443" in settings.urls.values()
+
+
+def test_an_extra_that_is_no_json_keeps_its_secrets():
+    """An extra with a missing brace is refused by name; no exception behind the error holds its text."""
+    parts = dict.fromkeys(("host", "port", "schema"))
+    extra = f'{{"postback_key": "{KEY}"'
+    connection = SimpleNamespace(conn_id="broken", login="1", password="a-good-key", extra=extra, **parts)
+    with pytest.raises(InvalidConnection, match="extra is not JSON") as caught:
+        settings_of(connection)
+    error = caught.value
+    while error is not None:
+        assert SECRET not in f"{error!r} {vars(error)!r} {error.args!r}"
+        error = error.__cause__ or error.__context__
+
+
+def test_fields_left_blank_are_defaults(account, monkeypatch):
+    """A form that was saved with its fields empty is the same as one without them."""
+    connect(monkeypatch, account, extra=dict.fromkeys(EXTRAS, ""))
+    blank = RetreaverHook().get_conn().settings
+    connect(monkeypatch, account, extra=None)
+    assert blank == RetreaverHook().get_conn().settings
+    assert isinstance(blank, Settings)
+
+
+def test_the_form_of_airflow_3():
+    """The provider's metadata has labels, hides what is not used, and keeps secrets in password fields."""
+    (kind,) = get_provider_info()["connection-types"]
+    assert kind["connection-type"] == RetreaverHook.conn_type == "retreaver"
+    behaviour = kind["ui-field-behaviour"]
+    assert behaviour["relabeling"]["login"] == "Company ID"
+    assert behaviour["relabeling"]["password"] == "API key"
+    assert set(behaviour["hidden-fields"]) == {"schema", "extra"}
+    secret = {name for name, field in kind["conn-fields"].items() if field["schema"].get("format") == "password"}
+    assert secret == {"postback_key", "caller_list_key", "caller_list_secret"}
+    assert all(field["label"] and field["description"] for field in kind["conn-fields"].values())
+    module, _, name = kind["hook-class-name"].rpartition(".")
+    assert getattr(__import__(module, fromlist=[name]), name) is RetreaverHook
+
+
+def test_airflow_finds_the_hook_through_the_entry_point():
+    """The installed distribution offers its provider info, and it is the one of this package."""
+    found = [
+        one for one in entry_points(group="apache_airflow_provider") if one.module.startswith("airflow_provider_retr")
+    ]
+    assert [one.load()() for one in found] == [get_provider_info()]
+    assert issubclass(RetreaverHook, BaseHook)
+
+
+FORM = """
+import json
+from airflow import __version__
+from airflow.providers_manager import ProvidersManager
+
+if __version__.startswith("3.1."):  # where the web interface puts stand-ins in the place of FAB
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    hooks, widgets, behaviours = HookMetaService._get_hooks_with_mocked_fab()
+else:
+    manager = ProvidersManager()
+    hooks, widgets, behaviours = manager.hooks, manager.connection_form_widgets, manager.field_behaviours
+names = sorted(name for name in widgets if name.startswith("extra__retreaver__"))
+print("FORM " + json.dumps([names, behaviours["retreaver"]["relabeling"], hooks["retreaver"].hook_name]))
+"""
+
+
+def test_the_form_as_this_airflow_builds_it(airflow_lab):
+    """Airflow's own provider manager, in a process of its own, shows every field and label without a warning."""
+    env = airflow_lab.environment(airflow_lab.root / "form", {"PYTHONWARNINGS": "default"})
+    done = subprocess.run(
+        [sys.executable, "-c", FORM], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FORM "))[5:])
+    assert shown[0] == sorted(f"extra__retreaver__{name}" for name in EXTRAS)
+    assert shown[1]["password"] == "API key"
+    assert shown[2] == "Retreaver"
+    noise = [line for line in (done.stdout + done.stderr).splitlines() if "retreaver" in line and "FORM" not in line]
+    assert noise == []
+
+
+def test_airflow_connections_test(airflow_lab, account):
+    """`airflow connections test` succeeds, and fails with the reason."""
+    for password, said in ((KEY, "Connection success!"), ("no-such-key", "the API key is wrong")):
+        env = airflow_lab.environment(
+            airflow_lab.root / "form",
+            {
+                "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+                "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(account.connection(password=password)),
+                "COLUMNS": "400",
+            },
+        )
+        command = [sys.executable, "-m", "airflow", "connections", "test", "retreaver_default"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        output = done.stdout + done.stderr
+        assert said in output, output
+        assert SECRET not in output
+
+
+def test_errors_of_a_hook_are_of_one_tree(account, monkeypatch):
+    """Whatever goes wrong, a caller of a hook catches `RetreaverError`."""
+    connect(monkeypatch, account, password="")
+    with pytest.raises(RetreaverError) as caught:
+        RetreaverHook().run(companies.get_active_company())
+    assert type(caught.value) is InvalidConnection
+    assert "AIRFLOW_HOME" in os.environ
+
+
+@pytest.mark.filterwarnings("ignore:Using Connection.from_json:DeprecationWarning")  # what Airflow 3.1 itself does
+def test_secrets_reach_the_supervisor_from_the_loop_of_the_triggerer(account, monkeypatch):
+    """Airflow 3.1 and 3.2 speak to the supervisor on one loop; a word from any other ends the whole triggerer."""
+    task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    loops = []
+
+    class Comms:
+        """As the triggerer's of Airflow 3.1: a synchronous word is said on the loop that asgiref knows of."""
+
+        def send(self, message):
+            return async_to_sync(self.asend)(message)
+
+        async def asend(self, message):
+            loops.append((type(message).__name__, asyncio.get_running_loop()))
+
+    async def work():
+        async with RetreaverAsyncHook() as hook:
+            await hook.get_conn()
+        return asyncio.get_running_loop()
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Comms(), raising=False)
+    own = asyncio.run(work())
+    assert "MaskSecret" in {name for name, _ in loops}
+    assert {loop for _, loop in loops} == {own}

@@ -1,0 +1,285 @@
+"""`RetreaverListOperator` and `RetreaverGetOperator`."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError, RetreaverError
+from airflow_provider_retreaver.resources.registry import RESOURCES
+from tests.airflow.support.generic import PHONE, add, ask, campaign, execute, number
+
+pytestmark = pytest.mark.airflow
+
+LISTED = sorted(name for name, entry in RESOURCES.items() if entry.has("list"))
+SPAN = {"created_at_start": "2026-01-01T00:00:00Z", "created_at_end": "2026-12-31T00:00:00Z"}
+
+
+def list_owner(account):
+    """Give a target a caller list with two numbers, and the connection a key for it."""
+    target = account.target()
+    owner = {"target_id": target}
+    execute("create", "caller_lists", attributes={"name": "suppressed"}, list_owner=owner)
+    owner["caller_list"] = "suppressed"
+    for phone in (PHONE, "+18005551234"):
+        execute("create", "caller_list_numbers", attributes={"number": phone}, list_owner=owner)
+    return owner
+
+
+@pytest.fixture
+def with_list_key(account, monkeypatch):
+    """Give the account with a connection that holds a caller-list key."""
+    options = account._sandbox.options
+    extra = {"max_wait": 0, "caller_list_key": options.postback_key, "caller_list_secret": options.postback_secret}
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(extra=extra)))
+    return account
+
+
+@pytest.mark.parametrize("resource", LISTED)
+def test_every_list_of_a_whole_account(with_list_key, resource):
+    """Every resource with a list can be listed, and its rows have the field by which they are known."""
+    with_list_key.reset("demo")
+    filters = {"facet": "buyer", **SPAN} if resource == "reports" else {}
+    owner = list_owner(with_list_key) if resource == "caller_list_numbers" else None
+    rows = execute("list", resource, limit=30, truncate=True, filters=filters, list_owner=owner)
+    assert rows
+    assert all(RESOURCES[resource].row_key in row for row in rows)
+
+
+def test_list_needs_a_choice(account):
+    """A list without limit and destination, or with both, is refused before anything is sent."""
+    for parameters in ({}, {"limit": 5, "destination": "file:///tmp/x.jsonl"}, {"destination": " "}):
+        with pytest.raises(InvalidArgument, match="big listing belongs in storage") as caught:
+            execute("list", "targets", **parameters)
+        assert isinstance(caught.value, AirflowFailException)
+    assert account.sent() == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, "many", 1001, True])
+def test_list_refuses_a_limit_that_is_none(account, limit):
+    """A limit is a whole number from 1 to 1,000."""
+    with pytest.raises(InvalidArgument, match="limit"):
+        execute("list", "targets", limit=limit)
+    assert account.sent() == []
+
+
+def test_longer_list_than_its_limit_is_an_error(account):
+    """A part of a list is never passed off as the whole, and no more pages are read than needed to know."""
+    account.targets(30)
+    with pytest.raises(InvalidArgument, match=r"targets has more than 3 rows.*destination.*truncate=True"):
+        execute("list", "targets", limit=3)
+    assert len(execute("list", "targets", limit="30")) == 30
+
+
+def test_truncated_list_says_so(account, caplog, capsys):
+    """The first rows of a longer list are returned on demand, and the log says that there are more."""
+    ids = account.targets(5)
+    with caplog.at_level(logging.INFO):
+        rows = execute("list", "targets", limit=2, truncate=True)
+    assert [row["id"] for row in rows] == ids[:2]
+    # Airflow 3 writes tasks' logs to stdout where there is no task runner.
+    assert "more rows than the first 2" in caplog.text + capsys.readouterr().out
+
+
+def test_filters_reach_the_vendor(account):
+    """Filters narrow the list under the vendor's names."""
+    campaign(account)
+    wanted, _other = number(account, sid="mine"), number(account, sid="other")
+    rows = execute("list", "numbers", limit=10, filters={"sid": "mine", "cid": "0044"})
+    assert [row["id"] for row in rows] == [wanted["id"]]
+    assert dict(account.entries()[-1]["query"])["sub_id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("resource", "filters", "says"),
+    [
+        ("numbers", {"campaign": "1"}, "'campaign' is not a documented filter of numbers"),
+        ("targets", {"cid": "1"}, "'cid' is not a documented filter of targets"),
+        ("numbers", {"cid": " "}, "filter cid is blank"),
+        ("calls", {"sort_by": "caller"}, "sort_by must be one of"),
+        ("calls", {"created_at_start": "yesterday"}, "created_at_start must be RFC 3339"),
+        ("calls", {"call_flow_events": "False"}, "call_flow_events must be True or False"),
+        ("reports", {"facet": "moon", **SPAN}, "facet must be one of"),
+        ("reports", SPAN, "The filter facet is required"),
+        ("reports", {"facet": "daily", **SPAN, "created_at_start": "2020-01-01T00:00:00Z"}, "less than 730 days"),
+        ("targets", "not a mapping", "filters must be a mapping"),
+        ("contact_numbers", {}, "Retreaver has no list for contact_numbers; it has update, delete"),
+        ("target", {}, "did you mean 'targets'"),
+    ],
+)
+def test_wrong_filters_are_refused_by_name(account, resource, filters, says):
+    """A filter that cannot be right is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=says):
+        execute("list", resource, limit=5, filters=filters)
+    assert account.sent() == []
+
+
+def test_list_to_storage(account, tmp_path):
+    """Rows are written one a line, secrets masked, and a small manifest is returned."""
+    account.targets(60)
+    account.target("Secret", sip_username="user", sip_password="geheim-wort")
+    file = tmp_path / "lists" / "targets.jsonl"
+    manifest = execute("list", "targets", destination=f"file://{file}")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert manifest == {
+        "resource": "targets",
+        "path": f"file://{file}",
+        "rows": 61,
+        "bytes": file.stat().st_size,
+    }
+    assert len({row["id"] for row in lines}) == 61
+    assert lines[-1]["sip_password"] == "***"
+    assert [path.name for path in file.parent.iterdir()] == ["targets.jsonl"]
+
+
+def test_broken_list_leaves_the_old_file(account, tmp_path):
+    """A list that breaks off on its way leaves no half file, and what was there stays."""
+    file = tmp_path / "targets.jsonl"
+    file.write_text("old\n")
+    page = json.dumps([{"target": {"id": n}} for n in range(1, 26)])
+    link = '<https://retreaver.com/targets.json?page=2>; rel="next"'
+    account.fault("/targets.json", status=200, times=1, body=page, headers={"Link": link})
+    account.fault("/targets.json", status=500, times=100)
+    with pytest.raises(RetreaverError, match="page 2"):
+        execute("list", "targets", destination=f"file://{file}")
+    assert len(account.sent("GET")) > 1
+    assert file.read_text() == "old\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["targets.jsonl"]
+
+
+def test_list_to_a_folder_is_refused(account, tmp_path):
+    """A destination is a file."""
+    with pytest.raises(InvalidArgument, match="must be a file"):
+        execute("list", "targets", destination=f"file://{tmp_path}/")
+    assert account.sent() == []
+
+
+def test_get_by_every_name(with_list_key):
+    """Every resource with a get can be read by each of the names that it has."""
+    account = with_list_key
+    campaign(account)
+    bought = number(account)
+    pool = add(account, "number_pools", "number_pool", cid="0044")
+    contact = add(account, "contacts", "contact", contact_numbers_attributes=[{"number": PHONE}])
+    ask(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
+    owner = list_owner(account)
+    account.target(tid="A1")
+    group = account.group([])
+    cases = {
+        "affiliates": [{"customer_id": "0002"}, {"resource_id": 1}],
+        "campaigns": [{"customer_id": "0044"}, {"resource_id": "1"}],
+        "companies": [{"resource_id": 1}],
+        "company": [{}],
+        "contacts": [{"resource_id": contact["id"]}, {"customer_id": PHONE}],
+        "numbers": [{"resource_id": bought["id"]}],
+        "number_pools": [{"resource_id": pool["id"]}],
+        "suppressed_numbers": [{"resource_id": PHONE}],
+        "target_groups": [{"resource_id": group}],
+        "targets": [{"customer_id": "A1"}, {"resource_id": 2}],
+        "caller_lists": [{"resource_id": "suppressed", "list_owner": {"target_id": owner["target_id"]}}],
+        "caller_list_numbers": [{"resource_id": PHONE, "list_owner": owner}],
+    }
+    ask(account, "POST", "/__sandbox__/calls", {"count": 1, "fields": {}})
+    (call,) = execute("list", "calls", limit=1)
+    cases["calls"] = [{"resource_id": call["uuid"]}]
+    assert set(cases) == {name for name, entry in RESOURCES.items() if entry.has("get")}
+    for resource, names in cases.items():
+        found = [execute("get", resource, **name) for name in names]
+        assert all(RESOURCES[resource].row_key in row for row in found)
+        assert all(row == found[0] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters"),
+    [
+        ("targets", {"resource_id": 404}),
+        ("targets", {"customer_id": "none"}),
+        ("affiliates", {"customer_id": "none"}),
+        ("numbers", {"resource_id": 404}),
+        ("contacts", {"customer_id": PHONE}),
+        ("suppressed_numbers", {"resource_id": PHONE}),
+        ("calls", {"resource_id": "00000000-0000-0000-0000-000000000000"}),
+    ],
+)
+def test_missing_object(account, resource, parameters):
+    """An object that is not there is `NotFound`, or None where that is fine."""
+    with pytest.raises(NotFound):
+        execute("get", resource, **parameters)
+    assert execute("get", resource, missing_ok=True, **parameters) is None
+    assert execute("get", resource, missing_ok="true", **parameters) is None
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "says"),
+    [
+        ("targets", {}, r"Name the target by resource_id \(id\) or by customer_id \(tid\)"),
+        ("targets", {"resource_id": 1, "customer_id": "A"}, "not both"),
+        ("numbers", {"customer_id": "A"}, "A number has no customer ID"),
+        ("targets", {"resource_id": ""}, "resource_id must be an ID"),
+        ("targets", {"resource_id": "None"}, "resource_id must be an ID"),
+        ("targets", {"resource_id": [1]}, "resource_id must be an ID"),
+        ("company", {"resource_id": 1}, "There is one active company"),
+        ("reports", {"resource_id": 1}, "Retreaver has no get for reports; it has list"),
+        ("static_caller_numbers", {"resource_id": 1}, "has no get for static_caller_numbers"),
+        ("suppressed_numbers", {"resource_id": "nobody"}, "must be a phone number"),
+        ("targets", {"resource_id": 1, "list_owner": {"target_id": 3}}, "list_owner goes with caller lists"),
+        ("caller_lists", {"resource_id": "a", "list_owner": {}}, "exactly one of the two"),
+        ("caller_lists", {"resource_id": "a", "list_owner": {"affiliate": 1}}, "not a documented part of list_owner"),
+        ("caller_list_numbers", {"resource_id": PHONE, "list_owner": {"target_id": 3}}, "must name the caller_list"),
+        ("targets", {"resource_id": 1, "missing_ok": "perhaps"}, "missing_ok must be true or false"),
+    ],
+)
+def test_wrong_names_are_refused(account, resource, parameters, says):
+    """An object that is not named rightly is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=says):
+        execute("get", resource, **parameters)
+    assert account.sent() == []
+
+
+def test_get_masks_secrets(account):
+    """A SIP password does not come into a result."""
+    id_ = account.target(sip_username="user", sip_password="geheim-wort")
+    found = execute("get", "targets", resource_id=id_)
+    assert (found["sip_username"], found["sip_password"]) == ("user", "***")
+
+
+def test_answer_without_the_promised_field(account):
+    """A missing required key is named; a missing optional or an unknown key never breaks."""
+    account.fault("/targets/7.json", status=200, body='{"target": {"name": "Acme"}}', times=1)
+    with pytest.raises(ProtocolError, match="lacks the field 'id'"):
+        execute("get", "targets", resource_id=7)
+    account.fault("/targets/7.json", status=200, body='{"target": {"id": 7, "moon": {"phase": 1}}}', times=1)
+    assert execute("get", "targets", resource_id=7) == {"id": 7, "moon": {"phase": 1}}
+
+
+def test_gone_route_is_no_missing_object(account, monkeypatch):
+    """410 for a route of the legacy edition means that it is no longer served, not that the object is gone."""
+    legacy = account.connection(extra={"max_wait": 0, "api_routes": "legacy"})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(legacy))
+    account.fault("/affiliates/", status=410, times=2, body="")
+    with pytest.raises(RetreaverError, match="no longer served"):
+        execute("get", "affiliates", customer_id="0002", missing_ok=True)
+    account.fault("/contact_numbers/", status=410, times=2, body="")
+    with pytest.raises(RetreaverError, match="no longer served"):
+        execute("delete", "suppressed_numbers", resource_id=PHONE)
+
+
+def test_two_companies_never_mix(account, monkeypatch):
+    """Two connections in one process reach two companies, turn by turn."""
+    other = execute("create", "companies", attributes={"name": "Second"})
+    mine = account.connection(extra={"max_wait": 0})
+    monkeypatch.setenv("AIRFLOW_CONN_ONE", json.dumps(mine))
+    monkeypatch.setenv("AIRFLOW_CONN_TWO", json.dumps({**mine, "login": str(other["id"])}))
+    for name, connection in (("first", "one"), ("second", "two"), ("third", "one")):
+        attributes = {"number": PHONE, "name": name, "tid": name}
+        execute("upsert", "targets", attributes=attributes, retreaver_conn_id=connection)
+    names = {
+        connection: [row["name"] for row in execute("list", "targets", limit=9, retreaver_conn_id=connection)]
+        for connection in ("one", "two")
+    }
+    assert names == {"one": ["first", "third"], "two": ["second"]}
+    with pytest.raises(NotFound):
+        execute("get", "targets", customer_id="second", retreaver_conn_id="one")

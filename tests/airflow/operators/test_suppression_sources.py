@@ -1,0 +1,195 @@
+"""Where a suppression sync gets its numbers from, and what it refuses before the first request."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import logging
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from tests.airflow.support.blocking import counts, run_of, some, suppressed, sync, warehouse
+
+pytestmark = pytest.mark.airflow
+
+
+def file_of(folder, name, content):
+    """Write a file and return its URL."""
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return f"file://{path}"
+
+
+CSV = "name,phone\n" + "".join(f"Caller,{number}\n" for number in some(60))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "how"),
+    [
+        ("dnc.csv", CSV, {"column": "phone"}),
+        ("dnc.csv.gz", gzip.compress(CSV.encode()), {"column": "phone"}),
+        ("dnc.csv", CSV.encode("utf-8-sig"), {"column": "phone"}),
+        ("dnc.csv", CSV.encode("utf-16"), {"column": "phone", "encoding": "utf-16"}),
+        ("dnc.jsonl", "".join(json.dumps({"phone": number}) + "\n" for number in some(60)), {"column": "phone"}),
+        ("dnc.txt.gz", gzip.compress("\n".join(some(60)).encode()), {}),
+        ("dnc.dat", "\n".join(some(60)), {"source_format": "txt"}),
+    ],
+)
+def test_files_of_all_kinds(account, tmp_path, name, content, how):
+    """A file on object storage is read whatever it is, packed or not."""
+    result = sync(source=file_of(tmp_path, name, content), **how)
+    assert counts(result) == {"added": 60}
+    assert suppressed(account) == dict.fromkeys(some(60), (False, None))
+
+
+@pytest.mark.parametrize("numbers", [some(3), tuple(some(3)), ", ".join(some(3)), repr(some(3)), json.dumps(some(3))])
+def test_lists_of_all_kinds(account, numbers):
+    """A list, a text with commas and a list that a template has rendered mean the same."""
+    assert counts(sync(numbers=numbers)) == {"added": 3}
+    assert set(suppressed(account)) == set(some(3))
+
+
+def test_a_query_is_read_in_chunks(account, tmp_path, monkeypatch):
+    """A query on any SQL connection; a column is named where there are several."""
+    connection = warehouse(tmp_path, ["(919) 200-0000", "9192000001", None, "9192000001", *some(40, 2)])
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    query = {"sql_conn_id": "warehouse", "sql": "SELECT phone FROM do_not_call"}
+    result = sync(**query)
+    assert counts(result) == {"added": 42, "rejected": 1, "duplicates": 1}
+    assert set(suppressed(account)) == set(some(42))
+    named = sync(sql_conn_id="warehouse", sql="SELECT id, phone FROM do_not_call", column="phone")
+    assert counts(named) == {"unchanged": 42, "rejected": 1, "duplicates": 1}
+    with pytest.raises(InvalidArgument, match=r"several columns.*id, phone"):
+        sync(sql_conn_id="warehouse", sql="SELECT id, phone FROM do_not_call")
+
+
+def test_a_query_that_fails_after_half_the_rows_sends_nothing(account, tmp_path, monkeypatch):
+    """A source is read to its end before anything is sent."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse(tmp_path, some(25_000))))
+    broken = "SELECT CASE WHEN id > 15000 THEN abs(-9223372036854775808) ELSE phone END AS phone FROM do_not_call"
+    with pytest.raises(Exception, match="integer overflow"):
+        sync(sql_conn_id="warehouse", sql=broken)
+    assert account.sent() == []
+
+
+TRUNCATED = gzip.compress(CSV.encode())[:-20]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "how", "told"),
+    [
+        ("dnc.csv.gz", TRUNCATED, {"column": "phone"}, "cut off"),
+        ("dnc.csv", CSV, {"column": "telephone"}, "name, phone"),
+        ("dnc.csv", CSV.encode("utf-16"), {"column": "phone"}, "encoding"),
+        ("dnc.csv", "name\nM\u00fcller\n".encode("cp1252"), {}, "encoding"),
+        ("dnc.csv", "\n".join(some(60)), {}, "header"),
+        ("dnc.jsonl", '{"phone": "1', {}, "cut off"),
+        ("dnc.xlsx", b"PK", {}, "source_format"),
+    ],
+)
+def test_a_file_that_is_not_what_it_should_be_sends_nothing(account, tmp_path, name, content, how, told):
+    """Damage, another encoding, a wrong column, another format: refused by name, without a retry."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    with pytest.raises(InvalidArgument, match=told) as error:
+        sync(source=file_of(tmp_path, name, content), **how)
+    assert isinstance(error.value, AirflowFailException)
+    assert account.sent() == []
+
+
+@pytest.mark.parametrize("content", ["", "phone\n", "\ufeffphone\n"])
+def test_an_empty_file_unblocks_nobody(account, tmp_path, content):
+    """An empty file and one with a header only are refused; `allow_empty` does not lift the guard of removals."""
+    sync(numbers=some(30))
+    before = len(account.sent())
+    source = file_of(tmp_path, "dnc.csv", content)
+    for mode in ("mirror", "add", "remove"):
+        with pytest.raises(ChangeRefused, match="allow_empty"):
+            sync(source=source, mode=mode)
+    assert len(account.sent()) == before
+    with pytest.raises(ChangeRefused, match="30 of 30 suppressed numbers would be removed"):
+        sync(source=source, allow_empty=True)
+    assert len(suppressed(account)) == 30
+    assert counts(sync(source=source, allow_empty=True, max_removals=None)) == {"removed": 30}
+    assert suppressed(account) == {}
+
+
+def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, caplog, capsys):
+    """The rejects file has line, value and reason; the log shows some of them, masked."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    values = [*some(60), "+191920000001234", "nobody", "919200"]
+    with caplog.at_level(logging.DEBUG):
+        result = sync(run_of(), numbers=values, state_path=str(tmp_path), max_rejects="5%")
+    assert counts(result) == {"added": 60, "rejected": 3}
+    rows = list(csv.reader(io.StringIO(ObjectStoragePath(result["rejects"]).read_text())))
+    assert rows == [
+        ["line", "value", "reason"],
+        ["61", "+191920000001234", "too long"],
+        ["62", "nobody", "not a phone number"],
+        ["63", "919200", "too short"],
+    ]
+    # Where an operator's own log goes differs between the lines of Airflow.
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
+    said = "\n".join([*ours, *(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)])
+    assert "line 61 (+1…34): too long" in said
+    assert not any(number[2:] in said for number in values[:61])
+    with pytest.raises(ChangeRefused, match=r"3 of 63 values.*max_rejects allows 2"):
+        sync(numbers=values, max_rejects=2)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({}, "exactly one of source, sql and numbers"),
+        ({"numbers": some(1), "source": "file:///x.csv"}, "exactly one of"),
+        ({"sql": "SELECT 1"}, "sql_conn_id"),
+        ({"numbers": some(1), "sql_conn_id": "warehouse"}, "sql_conn_id"),
+        ({"numbers": some(1), "column": "phone"}, "column"),
+        ({"numbers": some(1), "source_format": "csv"}, "source_format"),
+        ({"numbers": 5}, "numbers"),
+        ({"numbers": some(1), "mode": "replace"}, "mode"),
+        ({"numbers": some(1), "can_resubscribe": None}, "can_resubscribe"),
+        ({"numbers": some(1), "can_resubscribe": "perhaps"}, "can_resubscribe"),
+        ({"numbers": some(1), "campaign_id": " "}, "campaign_id"),
+        ({"numbers": some(1), "only_ours": True}, "state_path"),
+        ({"numbers": some(1), "default_region": "ZZ"}, "default_region"),
+        ({"numbers": some(1), "max_removals": "few"}, "max_removals"),
+        ({"numbers": some(1), "max_rejects": "few"}, "max_rejects"),
+        ({"numbers": some(1), "max_failures": -1}, "max_failures"),
+        ({"numbers": some(1), "max_failures": 10_001}, "max_failures"),
+        ({"numbers": some(1), "allow_empty": "maybe"}, "allow_empty"),
+        ({"numbers": some(1), "dry_run": "maybe"}, "dry_run"),
+        ({"source": "file:///nowhere/dnc.csv"}, "no file"),
+        ({"sql": "SELECT 1", "sql_conn_id": "web"}, "no SQL connection"),
+    ],
+)
+def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatch, parameters, told):
+    """One sentence that names the parameter; nothing is sent."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://127.0.0.1:1")
+    with pytest.raises(InvalidArgument, match=told):
+        sync(**parameters)
+    assert account.sent() == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"), [({}, "state_path.*legacy"), ({"campaign_id": "roof", "state_path": "x"}, "campaign_id")]
+)
+def test_what_the_legacy_routes_cannot_do_is_refused(account, monkeypatch, parameters, told):
+    """Without a listing a record is needed, and no campaign can be said."""
+    connection = account.connection(extra={"api_routes": "legacy"})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    with pytest.raises(InvalidArgument, match=told):
+        sync(numbers=some(1), **parameters)
+    assert account.sent() == []
+
+
+def test_can_resubscribe_has_no_default():
+    """The vendor's default would let callers unblock themselves, so the DAG's author has to say."""
+    from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
+
+    with pytest.raises(Exception, match="can_resubscribe"):
+        RetreaverSuppressionSyncOperator(task_id="sync", mode="add", numbers=some(1))

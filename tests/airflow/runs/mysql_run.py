@@ -1,0 +1,206 @@
+"""Calls into a real MariaDB, with both drivers of MySQL: run by `make test-mysql`, which starts a server of its own.
+
+Not part of the suite, since the provider of MySQL needs an environment and a machine that has a server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from itertools import islice
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
+from tests.airflow.support.call_tables import (
+    END,
+    KILLED,
+    MAPPING,
+    START,
+    add_calls,
+    add_calls_with_one_odd,
+    change_call,
+    to_sql,
+)
+from tests.airflow.support.mysql import private_server
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Give a server for all tests."""
+    with private_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["mysqlclient", "mysql-connector-python"])
+def warehouse(request, server, monkeypatch):
+    """Give the server with no tables, and the connection `warehouse` to it, by each driver."""
+    server.query("DROP DATABASE warehouse", "CREATE DATABASE warehouse CHARACTER SET latin1")
+    server.query("DROP DATABASE IF EXISTS reporting")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(server.connection(client=request.param)))
+    return server
+
+
+def test_the_warehouse_schema(account, warehouse):
+    """The table is created with types of its own, and filled with what calls say, any character and length."""
+    target = account.target("Acme", number="+19195550123")
+    tags = {"note": "tab\there, back\\slash, line\nbreak, 😀 𝔘nïcode, quote ' \" and %s", "long": "ü" * 100_000}
+    [uuid] = add_calls(
+        account, target_id=target, caller="+17195220377", status="finished", connected=True, total_duration=204,
+        tags=tags, revenue=22.5, created_at="2026-01-05T07:00:00.123-05:00",
+    )  # fmt: skip
+    result = to_sql()
+    assert (result["rows"], result["changed"], result["complete"]) == (1, None, True)
+    types = dict(warehouse.query(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'calls'"
+    ))  # fmt: skip
+    assert types["call_duration"] == "bigint"
+    assert types["call_metadata"] in {"json", "longtext"}
+    assert {types[f"call_{name}_time"] for name in ("start", "answer", "end")} == {"datetime"}
+    [row] = warehouse.query(
+        "SELECT call_id, destination_number, call_metadata, CAST(call_start_time AS CHAR) FROM calls"
+    )
+    assert row[:2] == (uuid, "+19195550123")
+    assert row[3] == "2026-01-05 12:00:00.123000"
+    assert json.loads(row[2])["retreaver_tags"] == tags
+    assert json.loads(row[2])["revenue"] == 22.5
+    # MariaDB knows no type for JSON; MySQL and MariaDB read it by the same functions.
+    assert warehouse.query("SELECT JSON_EXTRACT(call_metadata, '$.revenue') + 0 FROM calls") == [(22.5,)]
+
+
+def test_long_texts_and_small_amounts(account, warehouse):
+    """A text column holds what TEXT of MySQL would not, an amount its last digit, emoji included."""
+    long = "😀" * 30_000
+    add_calls(account, tags={"long": long, "small": "0.000125"})
+    fields = {"long": {"field": "tags.long", "type": "text"}, "small": {"field": "tags.small", "type": "decimal"}}
+    to_sql(mapping={"id": "uuid", "changed": "updated_at", **fields})
+    assert warehouse.query("SELECT small, `long` FROM calls") == [(Decimal("0.000125"), long)]
+
+
+def test_times_are_utc_in_any_column(account, warehouse):
+    """A column of the kind that knows a zone holds the same moments, whatever zone the server is in."""
+    add_calls(account, created_at="2026-01-05T07:00:00.123-05:00", updated_at="2026-01-06T00:00:00.5Z")
+    warehouse.query("CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed TIMESTAMP(6) NULL, made DATETIME(6))")
+    to_sql(mapping={"id": "uuid", "changed": "updated_at", "made": "created_at"})
+    [(changed, made)] = warehouse.query("SELECT CAST(UNIX_TIMESTAMP(changed) AS CHAR), CAST(made AS CHAR) FROM calls")
+    assert (changed, made) == ("1767657600.500000", "2026-01-05 12:00:00.123000")
+
+
+def test_a_repeated_run_leaves_the_same_rows(account, warehouse):
+    """As many rows as calls, in another database, whatever the size of batches, and the same after a second run."""
+    add_calls(account, 1_250)
+    warehouse.query("CREATE DATABASE reporting")
+    first = to_sql(table="reporting.calls", batch_size=300)
+    told = "SELECT * FROM reporting.calls ORDER BY call_id"
+    before = warehouse.query(told)
+    to_sql(table="reporting.calls", batch_size=1_000)
+    assert (first["rows"], first["batches"], len(before)) == (1_250, 5, 1_250)
+    assert warehouse.query(told) == before
+
+
+def test_the_newest_version_wins(account, warehouse):
+    """A call that changed replaces its row; an older version that comes late does not; of one time the later one."""
+    one, two, three = add_calls(account, 3, status="finished", updated_at="2026-01-05T20:00:00Z")
+    to_sql(mapping=MAPPING)
+    change_call(account, one, revenue=99.5, converted=True)
+    change_call(account, three, tags={"late": "yes"}, updated_at="2026-01-05T20:00:00Z")
+    warehouse.query(f"UPDATE calls SET changed = '2099-01-01', revenue = 1 WHERE id = '{two}'")
+    to_sql(mapping=MAPPING)
+    assert dict(warehouse.query("SELECT id, revenue FROM calls WHERE revenue > 0")) == {one: Decimal("99.5"), two: 1}
+    assert warehouse.query(f"SELECT tags FROM calls WHERE id = '{three}'") == [('{"late":"yes"}',)]
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong", "said"),
+    [
+        ("caller VARCHAR(5)", "caller", "Data too long"),
+        ("seconds SMALLINT", "seconds", "Out of range"),
+        ("tags DATE", "tags", "Incorrect date value"),
+        ("revenue DECIMAL(10,2) CHECK (revenue < 50)", "revenue", "CONSTRAINT"),
+    ],
+)
+def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wrong, said):
+    """What a table cannot hold is not bent, as the server would: call and column are found, the batch rolled back."""
+    odd, mapping = add_calls_with_one_odd(account, wrong)
+    types = {
+        "id": "VARCHAR(64) PRIMARY KEY", "changed": "DATETIME(6)", "caller": "TEXT", "seconds": "BIGINT",
+        "revenue": "DECIMAL(10,2)", "converted": "BOOLEAN", "tags": "TEXT",
+        column.split()[0]: column.partition(" ")[2],
+    }  # fmt: skip
+    warehouse.query(f"CREATE TABLE calls ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
+    with pytest.raises(TableNotWritten, match=f"does not take call {odd}, column {wrong}: .*{said}") as failed:
+        to_sql(mapping=mapping, batch_size=100)
+    assert (failed.value.uuid, failed.value.column) == (odd, wrong)
+    assert "5220377" not in str(failed.value)
+    assert warehouse.query("SELECT COUNT(*) FROM calls") == [(200,)]
+
+
+@pytest.mark.parametrize(
+    ("prepared", "table", "named"),
+    [
+        (
+            "CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed DATETIME)",
+            "calls",
+            "has no column caller, seconds",
+        ),
+        (
+            """CREATE TABLE calls (id VARCHAR(64), changed DATETIME, caller TEXT, seconds INT, revenue DECIMAL(9, 2),
+            converted BOOLEAN, tags JSON)""",
+            "calls",
+            "does not take calls by id .*make id its primary key",
+        ),
+        ("SELECT 1", "nowhere.calls", "is not there or cannot be read"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused_before_the_first_request(account, warehouse, prepared, table, named):
+    """A missing column, key or database is named, and nothing is asked of the vendor."""
+    warehouse.query(prepared)
+    with pytest.raises(InvalidArgument, match=named):
+        to_sql(mapping=MAPPING, table=table)
+    assert account.sent() == []
+
+
+def test_tasks_that_run_at_once_do_not_hurt_each_other(account, warehouse, project):
+    """Mapped tasks over windows that overlap, starting without a table: each call once, nobody fails."""
+    add_calls(account, 900)
+    program = (
+        "import sys; from tests.airflow.support.call_tables import *; "
+        "to_sql(start=sys.argv[1], end=sys.argv[2], batch_size=50)"
+    )
+    spans = [(START, "2026-01-05T16:00:00Z"), ("2026-01-05T08:00:00Z", END), (START, END)]
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", program, *span], cwd=project, stdout=subprocess.DEVNULL
+        )
+        for span in spans
+    ]
+    assert [task.wait(120) for task in tasks] == [0, 0, 0]
+    assert warehouse.query("SELECT COUNT(*), COUNT(DISTINCT call_id) FROM calls") == [(900, 900)]
+
+
+def test_killed_at_any_moment_and_retried(account, warehouse, project):
+    """SIGKILL in the middle, several times, then a retry: the table is that of an undisturbed run."""
+    add_calls(account, 1_000)
+    to_sql(table="undisturbed", batch_size=50)
+    expected = warehouse.query("SELECT * FROM undisturbed ORDER BY call_id")
+    for batches in (1, 7, 15):
+        environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", KILLED], env=environment, stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.DEVNULL, cwd=project,
+        ) as process:  # fmt: skip
+            written = (line for line in process.stdout if line.startswith("WRITTEN"))
+            assert len(list(islice(written, batches))) == batches
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        assert process.returncode == -signal.SIGKILL
+        [(count,)] = warehouse.query("SELECT COUNT(*) FROM calls")
+        assert 0 < count < 1_000
+    to_sql(batch_size=50)
+    assert warehouse.query("SELECT * FROM calls ORDER BY call_id") == expected

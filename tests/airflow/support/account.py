@@ -1,0 +1,145 @@
+"""An account of the vendor for tests of Airflow's side: a sandbox that serves over TCP, and contexts for tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.http.server import RunningSandbox
+
+KEY = "s3cr3t+key/with=signs&more"
+
+
+class Account:
+    """A running sandbox, filled and read behind the client's back.
+
+    What this class asks of the sandbox itself is left out of `sent`.
+    """
+
+    def __init__(self, running: RunningSandbox) -> None:
+        self.url = running.url
+        self._sandbox = running.sandbox
+        self._own: set[int] = set()
+
+    def _handle(self, method: str, path: str, body: Any = None, page: int = 1) -> Any:
+        query = [("api_key", self._sandbox.options.api_key), ("company_id", "1"), ("page", str(page))]
+        raw = b"" if body is None else json.dumps(body).encode()
+        answer = self._sandbox.handle(method, path, query, {"content-type": "application/json"}, raw)
+        assert answer.status < 300, (method, path, answer)
+        if not path.startswith("/__sandbox__/"):
+            self._own.add(max(entry["n"] for entry in self._log()))
+        return json.loads(answer.body) if answer.body.strip() else None
+
+    def _control(self, method: str, path: str, body: Any = None) -> Any:
+        return self._handle(method, f"/__sandbox__/{path}", body)
+
+    def _log(self) -> list[dict[str, Any]]:
+        log: list[dict[str, Any]] = self._control("GET", "requests")
+        return log
+
+    def reset(self, load: str = "empty") -> None:
+        """Start anew: no faults, no log, the data asked for."""
+        self._own.clear()
+        self._control("POST", "reset", {"load": load})
+
+    def target(self, name: str = "Acme", *, cap: int | None = 10, filled: int = 0, **attributes: Any) -> int:
+        """Add a target and return its ID."""
+        body = {"number": "+19195550000", "name": name, "hard_cap_attributes": {"cap": cap}, **attributes}
+        id_ = int(self._handle("POST", "/targets.json", {"target": body})["target"]["id"])
+        self.fill(id_, filled)
+        return id_
+
+    def targets(self, count: int, *, cap: int = 10, filled: int = 10) -> list[int]:
+        """Add so many targets alike and return their IDs."""
+        return [self.target(f"Target {index}", cap=cap, filled=filled) for index in range(count)]
+
+    def group(self, members: list[int], *, cap: int | None = None, filled: int = 0) -> int:
+        """Add a target group and return its ID."""
+        body = {"name": "Roofers", "target_ids": members, "hard_cap_attributes": {"cap": cap}}
+        id_ = int(self._handle("POST", "/target_groups.json", {"target_group": body})["target_group"]["id"])
+        self._control("POST", f"target_groups/{id_}/fill", {"filled": filled})
+        return id_
+
+    def fill(self, id_: int, filled: int) -> None:
+        """Let a target's hard cap have counted so many calls."""
+        self._control("POST", f"targets/{id_}/fill", {"filled": filled})
+
+    def fault(self, path: str, **fault: Any) -> None:
+        """Script what the next matching request gets; see the sandbox's control surface."""
+        self._control("POST", "faults", {"path": path, **fault})
+
+    def clear_faults(self) -> None:
+        """Let everything be answered truly again."""
+        self._control("DELETE", "faults")
+
+    def filled(self, id_: int, kind: str = "target") -> int:
+        """Return what the hard cap of a target or group counts now."""
+        row = self._handle("GET", f"/{kind}s/{id_}.json")[kind]
+        return int(next(cap["filled"] for cap in row["caps"] if cap["type"] == "Hard"))
+
+    def list_targets(self, page: int) -> list[dict[str, Any]]:
+        """Return a page of the list of targets."""
+        return [row["target"] for row in self._handle("GET", "/targets.json", page=page)]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the log of the requests that came from outside this class."""
+        return [entry for entry in self._log() if entry["n"] not in self._own]
+
+    def sent(self, *methods: str) -> list[str]:
+        """Return `"METHOD /path"` of the requests that came, only of these methods where some are named."""
+        came = self.entries()
+        return [f"{one['method']} {one['path']}" for one in came if not methods or one["method"] in methods]
+
+    def connection(self, **changes: Any) -> dict[str, Any]:
+        """Return an Airflow connection to this account; extras go into `extra`."""
+        parts = {"conn_type": "retreaver", "login": "1", "password": KEY, "host": self.url}
+        return {**parts, **changes}
+
+
+class StateStore:
+    """Stands in for Airflow's task state store: what is set survives, as JSON."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.writes = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a value as it was set."""
+        return json.loads(self.values[key]) if key in self.values else default
+
+    def set(self, key: str, value: Any) -> None:
+        """Replace a value."""
+        self.values[key] = json.dumps(value)
+        self.writes += 1
+
+
+@dataclass
+class TaskInstance:
+    """Stands in for a task instance: names the task of a run, and keeps what is pushed."""
+
+    dag_id: str = "nightly"
+    run_id: str = "scheduled__2026-11-20T05:00:00+00:00"
+    task_id: str = "reset"
+    map_index: int = -1
+    try_number: int = 1
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Keep a pushed value, as the JSON that Airflow would store."""
+        self.pushed[key] = json.loads(json.dumps(value))
+
+
+def context_of(**parts: Any) -> Mapping[str, Any]:
+    """Return the context of an attempt: a task instance, and whatever else is given."""
+    return {"ti": TaskInstance(), **parts}
+
+
+def reset_caps(context: Mapping[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
+    """Execute a `RetreaverResetCapOperator` as a worker would after rendering, and return its result as JSON."""
+    from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+
+    operator = RetreaverResetCapOperator(task_id="reset", **parameters)
+    result: dict[str, Any] = json.loads(json.dumps(operator.execute({} if context is None else context)))
+    return result

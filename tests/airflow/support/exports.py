@@ -1,0 +1,102 @@
+"""Exports of calls in tests: an account with calls, the operator as a worker runs it, and what it left."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.airflow.support.account import Account
+
+START, END = "2026-01-05T00:00:00+00:00", "2026-01-06T00:00:00+00:00"
+
+
+class Calls:
+    """The call log of an account."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def add(self, number: int, start: str = START, end: str = END, **fields: Any) -> list[str]:
+        """Add calls, spread over a span of time; return their uuids."""
+        span = {} if "created_at" in fields else {"created_at_start": start, "created_at_end": end}
+        body = {"count": number, "fields": {**span, **fields}}
+        uuids: list[str] = self.account._control("POST", "calls", body)["uuids"]
+        return uuids
+
+    def update(self, uuid: str, **fields: Any) -> None:
+        """Change a call; it was then updated now."""
+        self.account._control("POST", f"calls/{uuid}", {"fields": fields})
+
+
+def export(context: dict[str, Any] | None = None, **parameters: Any) -> dict[str, Any]:
+    """Execute the operator as a worker would after rendering, and return its result as JSON."""
+    from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+
+    operator = RetreaverCallsToObjectStorageOperator(task_id="export", **parameters)
+    result: dict[str, Any] = json.loads(json.dumps(operator.execute({} if context is None else context)))
+    return result
+
+
+def manifest_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest that a result names, each of whose files is found to be whole."""
+    path = Path(result["manifest"].removeprefix("file://"))
+    manifest: dict[str, Any] = json.loads(path.read_text())
+    for file in manifest["files"]:
+        data = (path.parent / file["path"]).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
+    return manifest
+
+
+def contents(result: dict[str, Any]) -> list[bytes]:
+    """Return the files that a result's manifest names, in order."""
+    folder = Path(result["manifest"].removeprefix("file://")).parent
+    return [(folder / file["path"]).read_bytes() for file in manifest_of(result)["files"]]
+
+
+def rows_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of an export in JSON lines or CSV, packed or not."""
+    rows: list[dict[str, Any]] = []
+    for file, packed in zip(manifest_of(result)["files"], contents(result), strict=True):
+        name, data = _unpacked(file["path"], packed)
+        if name.endswith(".csv"):
+            rows += csv.DictReader(io.StringIO(data.decode(), newline=""))
+        else:
+            rows += [json.loads(line) for line in data.decode().splitlines()]
+    return rows
+
+
+def _unpacked(name: str, packed: bytes) -> tuple[str, bytes]:
+    if name.endswith(".gz"):
+        return name.removesuffix(".gz"), gzip.decompress(packed)
+    if name.endswith(".zst"):
+        import pyarrow as pa
+
+        with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+            return name.removesuffix(".zst"), stream.read()
+    return name, packed
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Return every file below a folder with its digest."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def events_of(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the `extra` of every event of an asset by the asset's URI; 2.11 calls the tables otherwise."""
+    with closing(sqlite3.connect(path)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        kind = "asset" if "asset_event" in tables else "dataset"
+        rows = database.execute(f"SELECT uri, e.extra FROM {kind}_event e JOIN {kind} a ON a.id = e.{kind}_id")
+        # Airflow 3 notes where an event came from.
+        return {uri: {k: v for k, v in json.loads(extra).items() if k != "from_rest_api"} for uri, extra in rows}

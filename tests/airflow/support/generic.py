@@ -1,0 +1,46 @@
+"""Helpers of the tests of the generic operators: executing them, and an account with some of everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_retreaver.operators import resources
+from tests.airflow.support.account import Account
+
+PHONE = "+18668987878"
+
+
+def execute(verb: str, resource: str, context: Mapping[str, Any] | None = None, **parameters: Any) -> Any:
+    """Execute a generic operator as a worker would after rendering, and return its result as JSON."""
+    kind = getattr(resources, f"Retreaver{verb.capitalize()}Operator")
+    operator = kind(task_id=f"{verb}_{resource}", resource=resource, **parameters)
+    return json.loads(json.dumps(operator.execute({} if context is None else context)))
+
+
+def ask(account: Account, method: str, path: str, body: Any = None) -> Any:
+    """Ask the vendor behind the client's back."""
+    return account._handle(method, path, body)
+
+
+def add(account: Account, resource: str, envelope: str, **attributes: Any) -> dict[str, Any]:
+    """Add an object behind the client's back and return it."""
+    found: dict[str, Any] = ask(account, "POST", f"/{resource}.json", {envelope: attributes})[envelope]
+    return found
+
+
+def campaign(account: Account, cid: str = "0044", **attributes: Any) -> dict[str, Any]:
+    """Add a campaign."""
+    options = [{"option": "1", "target_number": PHONE}]
+    return add(account, "campaigns", "campaign", cid=cid, menu_options_attributes=options, **attributes)
+
+
+def number(account: Account, cid: str = "0044", afid: str = "0002", **attributes: Any) -> dict[str, Any]:
+    """Add a number."""
+    return add(account, "numbers", "number", type="Toll-free", cid=cid, afid=afid, **attributes)
+
+
+def numbers(account: Account) -> list[int]:
+    """Return the IDs of all numbers."""
+    return [row["number"]["id"] for row in ask(account, "GET", "/numbers.json")]

@@ -1,0 +1,371 @@
+"""An export of calls is complete, whatever moves while it is read, or it says that it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core.errors import InvalidArgument, ListingIncomplete, ProtocolError, Unavailable
+from airflow_provider_retreaver.core.messages import Response
+from airflow_provider_retreaver.domain.calls.export import CallExport, ExportProgress, export_calls
+from airflow_provider_retreaver.domain.calls.window import CallWindow
+from tests.domain.support.call_log import CallLog
+
+START, END = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC)
+WINDOW = CallWindow(START, END)
+
+
+def read(log: CallLog, window: CallWindow = WINDOW, *, raw: bool = False, **extra: Any) -> tuple[CallExport, list]:
+    """Export a window; return the export and the rows after the last restart."""
+    rows: list[Any] = []
+    with log.client(**extra) as client:
+        export = export_calls(client, window, raw=raw)
+        for page in export:
+            if page.restart:
+                rows.clear()
+            assert len(page.rows) == len(page.keys)
+            rows += page.rows
+    return export, rows
+
+
+def uuids(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the identities of rows."""
+    return [row["uuid"] for row in rows]
+
+
+def pages_asked(log: CallLog) -> list[int]:
+    """Return the numbers of the pages that were asked for, in order."""
+    return [int(query["page"]) for query in log.asked]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 21, 80, 81, 95])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_still_window_is_proved_complete(count, concurrency):
+    """Every call comes once, oldest first, and as many as the vendor counts; outside the window nothing."""
+    log = CallLog()
+    inside = log.add(count) if count else []
+    log.add(3, created_at="2026-01-04T23:59:59Z")
+    log.add(3, created_at="2026-01-06T00:00:00Z")
+    export, rows = read(log, per_page=10, max_concurrency=concurrency)
+    assert uuids(rows) == inside
+    done = export.completeness
+    assert (done.proved, done.rows, done.counted, done.readings, done.reason) == (True, count, count, 1, "")
+
+
+def test_few_requests_are_spent_on_the_proof():
+    """A window of ten pages costs ten requests and two more; one page costs one request when the window is short."""
+    log = CallLog()
+    log.add(100)
+    read(log, per_page=10, max_concurrency=4)
+    assert sorted(pages_asked(log)) == [1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10, 10]
+    log = CallLog()
+    log.add(5, created_at="2026-01-05T00:10:00Z")
+    read(log, CallWindow(START, START + timedelta(minutes=30)), per_page=10)
+    assert pages_asked(log) == [1]
+
+
+def test_pages_are_asked_for_together():
+    """The first pages of a long window are asked for before the first answer has told how many there are."""
+    log = CallLog()
+    log.add(30)
+    log.together = 4
+    _, rows = read(log, per_page=10, max_concurrency=4)
+    assert sorted(pages_asked(log)[:4]) == [1, 2, 3, 4]
+    assert len(rows) == 30
+    assert log.most_at_once == 4
+
+
+def late_call(log: CallLog) -> object:
+    """Return a change: a call comes late, into the middle of the window."""
+    return lambda: log.add(created_at="2026-01-05T03:00:00Z", uuid="00000000-0000-4000-8000-00000000000a")
+
+
+@pytest.mark.parametrize("request_number", range(2, 13))
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_call_that_comes_late_costs_no_other(request_number, concurrency):
+    """Whenever a call slips into the middle of a closed window, all others still come exactly once."""
+    log = CallLog()
+    there = log.add(95)
+    log.before[request_number] = late_call(log)
+    export, rows = read(log, per_page=10, max_concurrency=concurrency)
+    assert len(set(uuids(rows))) == len(rows)
+    assert set(there) <= set(uuids(rows))
+    assert export.completeness.proved
+    assert len(rows) >= export.completeness.counted
+
+
+@pytest.mark.parametrize("request_number", range(2, 13))
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_call_that_leaves_costs_no_other(request_number, concurrency):
+    """A call that is updated while a window by update is read leaves it, and moves the others: none is lost."""
+    log = CallLog()
+    there = log.add(95, updated_at="2026-01-07T00:00:00Z")
+    leaving = there[25]
+    log.before[request_number] = lambda: log.update(leaving, revenue=3)
+    window = CallWindow(START, datetime(2026, 1, 8, tzinfo=UTC), by="updated_at")
+    export, rows = read(log, window, per_page=10, max_concurrency=concurrency)
+    assert len(set(uuids(rows))) == len(rows)
+    assert set(there) - {leaving} <= set(uuids(rows))
+    assert export.completeness.proved
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(st.integers(1, 40), st.sampled_from(["leave", "come"]), max_size=12),
+    st.integers(1, 4),
+    st.integers(0, 60),
+    st.integers(0, 2**32),
+)
+def test_whatever_moves_nothing_is_lost(changes, concurrency, count, seed):
+    """Calls come into a window by update filter and leave it at any moments; those that stay come exactly once."""
+    log = CallLog()
+    there = log.add(count, updated_at="2026-01-07T00:00:00Z", caller="+14155550000") if count else []
+    moved: set[str] = set()
+
+    def leave(place: int) -> None:
+        if there:
+            moved.add(there[(seed + place * 7919) % len(there)])
+            log.update(there[(seed + place * 7919) % len(there)], caller="+14155559999")
+
+    def come(place: int) -> None:
+        log.add(created_at=f"2026-01-05T{(seed + place) % 24:02}:30:00Z", caller="+14155550000")
+
+    for number, kind in changes.items():
+        action = leave if kind == "leave" else come
+        log.before[number] = lambda action=action, number=number: action(number)
+    window = CallWindow(START, END, filters={"caller": "+14155550000"})
+    try:
+        export, rows = read(log, window, per_page=5, max_concurrency=concurrency)
+    except ListingIncomplete:
+        return  # it says so; only silence would be wrong
+    assert len(set(uuids(rows))) == len(rows)
+    assert set(there) - moved <= set(uuids(rows))
+    assert export.completeness.rows == len(rows)
+
+
+def test_a_call_seen_twice_keeps_its_newest_version():
+    """A call that is updated and read again is delivered as it was read last."""
+    log = CallLog()
+    there = log.add(40)
+
+    def change() -> None:
+        log.update(there[5], revenue=77)
+        log.add(created_at="2026-01-05T00:00:30Z")
+
+    log.before[6] = change
+    _, rows = read(log, per_page=10, max_concurrency=1)
+    assert next(row for row in rows if row["uuid"] == there[5])["revenue"] == 77
+
+
+def emptied(number: int, times: int) -> Any:
+    """Return what makes a page empty so many times."""
+    left = [times]
+
+    def instead(_: int, query: dict[str, str], answer: Response) -> Response:
+        if query["page"] == str(number) and left[0]:
+            left[0] -= 1
+            return Response(200, answer.headers, b"[]")
+        return answer
+
+    return instead
+
+
+def test_a_page_that_is_empty_once_is_made_good():
+    """A page in the middle that comes empty is noticed, and its calls are delivered all the same."""
+    log = CallLog()
+    there = log.add(50)
+    log.instead = emptied(3, 1)
+    export, rows = read(log, per_page=10)
+    assert uuids(rows) == there
+    assert "page 3 of 5 held 0 calls" in export.completeness.reason
+    assert export.completeness.readings == 2
+
+
+def test_a_vendor_that_hides_calls_is_found_out():
+    """When the count never agrees with what can be read, the export fails and says how many are missing."""
+    log = CallLog()
+    log.add(50)
+
+    def instead(_: int, query: dict[str, str], answer: Response) -> Response:
+        calls = json.loads(answer.body)
+        if len(calls) > 1 and query.get("created_at_start", "") > "2026-01-05T06":
+            calls = calls[:-1]
+        elif query["page"] == "3":
+            calls = []
+        return Response(200, answer.headers, json.dumps(calls).encode())
+
+    log.instead = instead
+    with pytest.raises(ListingIncomplete, match="calls were read and the vendor counts 50, after 4 readings"):
+        read(log, per_page=10)
+
+
+def test_last_may_change_while_it_is_read():
+    """An open window whose last page grows is read to its new end, and is said not to be proved."""
+    log = CallLog(now="2026-01-05T12:00:00Z")
+    there = log.add(40, created_at_end="2026-01-05T11:00:00Z")
+    log.before[3] = lambda: log.add(25, created_at="2026-01-05T11:30:00Z")
+    export, rows = read(log, CallWindow(START), per_page=10, max_concurrency=1)
+    assert uuids(rows)[:40] == there
+    assert len(rows) == 65
+    assert not export.completeness.proved
+    assert "open" in export.completeness.reason
+
+
+def test_many_calls_of_one_moment_that_move_end_in_an_error():
+    """More calls of one moment than a page holds cannot be told apart when they move: said, not passed over."""
+    log = CallLog()
+    log.add(30, created_at="2026-01-05T01:00:00Z")
+    log.before[3] = lambda: log.add(created_at="2026-01-05T00:30:00Z")
+    with pytest.raises(ListingIncomplete, match="at about the same moment"):
+        read(log, per_page=10, max_concurrency=1)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3", "v4", "v5"])
+def test_every_version_and_the_legacy_log(version):
+    """Calls of all versions are exported, and those of the legacy routes, by pages of 25."""
+    log = CallLog()
+    there = log.add(60)
+    _, rows = read(log, CallWindow(START, END, version=version), per_page=10)
+    assert uuids(rows) == there
+    export, rows = read(log, api_routes="legacy")
+    assert uuids(rows) == there
+    assert export.completeness.proved
+
+
+def test_filters_are_the_vendors():
+    """Only the calls that the vendor's filter lets through come, and they are proved complete."""
+    log = CallLog()
+    log.add(20)
+    wanted = log.add(12, caller="+14155550123")
+    export, rows = read(log, CallWindow(START, END, filters={"caller": "+14155550123"}), per_page=5)
+    assert uuids(rows) == wanted
+    assert export.completeness.counted == 12
+
+
+def test_raw_rows_are_the_vendors_bytes():
+    """Raw rows are the JSON that the vendor sent, without envelope and without line breaks."""
+    log = CallLog()
+    log.add(12)
+    _, rows = read(log, per_page=5)
+    _, raws = read(log, raw=True, per_page=5)
+    assert [json.loads(bytes(raw)) for raw in raws] == rows
+
+    def pretty(_: int, __: dict[str, str], answer: Response) -> Response:
+        bare = [call["call"] for call in json.loads(answer.body)]
+        return Response(200, answer.headers, json.dumps(bare, indent=2).encode())
+
+    log.instead = pretty
+    _, raws = read(log, raw=True, per_page=5)
+    assert [json.loads(bytes(raw)) for raw in raws] == rows
+    assert not any(b"\n" in bytes(raw) for raw in raws)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<html>login</html>", "not a JSON array of calls"),
+        (b'{"errors": []}', "not a JSON array of calls"),
+        (b'[{"call": {"id": 3}}]', "without a 'uuid'"),
+        (b'[{"call": "no"}]', "without a 'uuid'"),
+        (b'[{"call": {"uuid": "a"}', "not a JSON array of calls"),
+        (b'[{"call": {"uuid": "a", "caller": "\xff"}}]', "not a JSON array of calls"),
+        (b"", "not a JSON array of calls"),
+    ],
+)
+def test_what_is_no_page_of_calls_is_refused(body, said):
+    """HTML, truncated JSON and other shapes end in an error that names the request."""
+    log = CallLog()
+    log.instead = lambda _, __, answer: Response(200, {"content-type": "text/html"}, body)
+    with pytest.raises(ProtocolError, match=said) as caught:
+        read(log)
+    assert "GET /api/v2/calls.json" in str(caught.value)
+
+
+def test_a_storm_of_refusals_is_waited_out():
+    """Every page refused several times still comes, once; a vendor that never recovers ends in an error."""
+    log = CallLog()
+    there = log.add(50)
+    tries: dict[str, int] = {}
+
+    def instead(_: int, query: dict[str, str], answer: Response) -> Response:
+        tries[query["page"]] = tries.get(query["page"], 0) + 1
+        if tries[query["page"]] % 4:
+            return Response((429, 503, 500)[tries[query["page"]] % 3], {}, b"")
+        return answer
+
+    log.instead = instead
+    export, rows = read(log, per_page=10, max_attempts=20)
+    assert uuids(rows) == there
+    assert export.completeness.proved
+    log.instead = lambda _, __, answer: Response(503, {}, b"")
+    with pytest.raises(Unavailable):
+        read(log, per_page=10)
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        (CallWindow(END, START), "end .* must be after start"),
+        (CallWindow(START, START), "end .* must be after start"),
+        (CallWindow(datetime(2026, 1, 5), END), "start has no time zone"),  # noqa: DTZ001
+        (CallWindow(START, datetime(2026, 1, 6)), "end has no time zone"),  # noqa: DTZ001
+        (CallWindow("2026-01-05", END), "start must be an aware datetime"),
+        (CallWindow(datetime(2096, 1, 5, tzinfo=UTC)), "has not come yet"),
+        (CallWindow(START, END, by="start_time"), "by must be one of"),
+        (CallWindow(START, END, filters={"client_tidd": "x"}), "client_tid"),
+        (CallWindow(START, END, version="v9"), "version must be one of"),
+        (CallWindow(START, END, filters={"call_flow_events": "yes"}), "call_flow_events"),
+    ],
+)
+def test_a_window_that_cannot_be_right_is_refused(window, said):
+    """Nothing is sent, and the error names the parameter."""
+    log = CallLog()
+    with pytest.raises(InvalidArgument, match=said):
+        read(log, window)
+    assert log.asked == []
+
+
+def test_the_legacy_log_knows_no_updates():
+    """A window by update under the legacy routes is refused before anything is sent."""
+    log = CallLog()
+    with pytest.raises(InvalidArgument, match="legacy"):
+        read(log, CallWindow(START, END, by="updated_at"), api_routes="legacy")
+    assert log.asked == []
+
+
+def test_a_clock_that_is_ahead_proves_nothing():
+    """A window that has ended by this machine's clock, and not by the vendor's, is not said to be proved."""
+    log = CallLog(now="2026-01-05T12:00:00Z")
+    there = log.add(30, created_at_end="2026-01-05T11:00:00Z")
+    export, rows = read(log, per_page=10)
+    assert uuids(rows) == there
+    assert not export.completeness.proved
+    assert read(log, per_page=10)[0].completeness.proved is False
+
+
+def test_progress_is_told():
+    """After every page it is told how many calls and pages there are, out of how many."""
+    log = CallLog()
+    log.add(30)
+    told: list[ExportProgress] = []
+    with log.client(per_page=10) as client:
+        for _ in export_calls(client, WINDOW, progress=told.append):
+            pass
+    assert told == [ExportProgress(10, 1, 3), ExportProgress(20, 2, 3), ExportProgress(30, 3, 3)]
+
+
+def test_an_export_that_is_left_early_asks_no_more():
+    """When its reader stops, no further page is asked for."""
+    log = CallLog()
+    log.add(100)
+    with log.client(per_page=5, max_concurrency=2) as client:
+        pages = iter(export_calls(client, WINDOW))
+        next(pages)
+        pages.close()
+    assert len(log.asked) < 12

@@ -1,0 +1,627 @@
+"""The one procedure of all changes: only differences are sent, what was sent is proved, and nothing is done twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import date
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ChangeRefused,
+    InvalidArgument,
+    NotFound,
+    ProtocolError,
+)
+from airflow_provider_retreaver.domain.changes.change import ChangeObjects
+from airflow_provider_retreaver.domain.changes.differences import MaxChanges
+from airflow_provider_retreaver.domain.changes.edit import Task
+from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.objects.find_targets import find_groups, find_targets
+from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
+from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, NewCap, parse_caps, parse_rows
+from airflow_provider_retreaver.domain.routing.caps import any_full
+from airflow_provider_retreaver.domain.routing.group_members import AllMembersAim, MembersAim
+from airflow_provider_retreaver.domain.routing.hours_change import HoursAim
+from airflow_provider_retreaver.domain.routing.pause import PausedAim, is_paused, keep_open
+from airflow_provider_retreaver.domain.routing.tag_changes import TagsAim, find_contacts
+from airflow_provider_retreaver.domain.routing.tags import TagEdit
+from airflow_provider_retreaver.domain.routing.weekly_hours import SaidHours
+from tests.domain.support.vendor import Vendor
+
+NEEDED = ("caps", "business_hours", "paused", "tag_values")
+
+
+@pytest.fixture
+def vendor():
+    """Give an empty account."""
+    return Vendor()
+
+
+def caps_task(ids, **caps):
+    """Return the task that sets caps of targets."""
+    aim = CapsAim(parse_caps(caps, ""))
+    chosen = Chosen(ids=ids)
+    return Task(find=lambda: find_targets(chosen, NEEDED), aim=lambda *_: aim, relative=aim.relative)
+
+
+def hours_task(ids, hours, **how):
+    """Return the task that sets hours."""
+    aim = HoursAim(SaidHours.parse(hours), today=date(2026, 3, 1), **how)
+    return Task(find=lambda: find_targets(Chosen(ids=ids), NEEDED), aim=lambda *_: aim)
+
+
+def run(vendor, task, **how):
+    """Run a task and return its result."""
+    return vendor.client.run(ChangeObjects(task, **how).procedure())
+
+
+def told(result, name="changed"):
+    """Return what a result says of fields."""
+    return [(row["id"], row["field"], row["before"], row["after"]) for row in result[name]]
+
+
+def errors(result):
+    """Return what a result says of failures, by ID."""
+    return {row["id"] if row["id"] is not None else row["named"]: row["error"] for row in result["failed"]}
+
+
+def open_text(vendor, id_, day):
+    """Return the sandbox's own rows of a day of the week as tuples."""
+    rows = [row for row in vendor.read(id_)["business_hours"] if row["day_of_week"] == day]
+    return [(row["work_day"], row["time_open"], row["time_close"], row["invert"]) for row in rows]
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL."""
+
+
+# -- caps
+
+
+def test_only_differences_are_sent(vendor):
+    """A target that is as it should be gets no request; of another only the caps that differ are sent."""
+    ids = [vendor.target(), vendor.target(hard_cap_attributes={"cap": 50}, daily_cap_attributes={"cap": 5})]
+    result = run(vendor, caps_task(ids, hard=100, daily=5, hourly="keep"))
+    assert told(result) == [(1, "daily_cap", None, 5), (2, "hard_cap", 50, 100)]
+    assert vendor.writes() == [
+        ("/targets/1.json", {"daily_cap_attributes": {"cap": 5}}),
+        ("/targets/2.json", {"hard_cap_attributes": {"cap": 100}}),
+    ]
+    again = run(vendor, caps_task(ids, hard=100, daily=5))
+    assert (again["changed"], [row["id"] for row in again["unchanged"]]) == ([], [1, 2])
+    assert len(vendor.writes()) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "before", "after"),
+    [
+        (7, 100, 7), ("7", None, 7), (7.0, 100, 7), (0, 5, 0), (None, 100, None), ("none", 100, None),
+        ("+10%", 105, 116), ("-10%", 105, 95), ("+5", 1, 6), (-5, 20, 15), ("-5", 5, 0), ("+50%", 0, 0),
+        ("+12.5%", 100, 113),
+    ],
+)  # fmt: skip
+def test_new_caps(given, before, after):
+    """Caps are said as numbers, changes, percents (halves up) and no cap."""
+    assert NewCap.parse(given, "hard").of(before, "hard") == after
+
+
+@pytest.mark.parametrize("given", [True, 1.5, "ten", "", "10%", "+1.5", "--5", [], float("nan"), "1e3", 10**12])
+def test_caps_that_are_none(given):
+    """What is no cap is refused by name before anything is sent."""
+    with pytest.raises(InvalidArgument, match="hourly must be a number of calls"):
+        NewCap.parse(given, "hourly")
+
+
+def test_relative_changes_need_something_to_change(vendor):
+    """No cap cannot be changed by a percent, nor a small one below nothing; the others are done."""
+    ids = [vendor.target(hard_cap_attributes={"cap": cap}) for cap in (None, 3, 10)]
+    result = run(vendor, caps_task(ids, hard=-5))
+    assert told(result) == [(3, "hard_cap", 10, 5)]
+    assert "has no hard cap that could be changed by -5" in errors(result)[1]
+    assert "is 3 and cannot be changed by -5" in errors(result)[2]
+
+
+def test_concurrency_and_groups(vendor):
+    """Concurrency caps and the caps of groups are set like the others."""
+    group = vendor.group([vendor.target()])
+    task = Task(
+        find=lambda: find_groups([group]), aim=lambda *_: CapsAim(parse_caps({"concurrency": 4, "hard": 9}, ""))
+    )
+    assert {row["kind"] for row in run(vendor, task)["changed"]} == {"group"}
+    assert vendor.caps(group, "target_group") == {
+        "hard": 9, "hourly": None, "daily": None, "monthly": None, "concurrency": 4,
+    }  # fmt: skip
+
+
+ROWS = {
+    "no mapping": ([3], r"rows\[0\] must map"),
+    "unknown field": ([{"target_id": 1, "hrad": 3}], "unknown field 'hrad'"),
+    "no object": ([{"hard": 3}], "exactly one of target_id"),
+    "two objects": ([{"target_id": 1, "tid": "A", "hard": 3}], "exactly one of"),
+    "twice": ([{"target_id": 1, "hard": 3}, {"id": "1", "hard": 4}], r"rows\[1\] is about target 1"),
+    "bad cap": ([{"target_id": 1, "hard": "lots"}], r"rows\[0\] \(target 1\): hard must be"),
+    "bad ID": ([{"target_id": "x", "hard": 1}], r"rows\[0\].target_id holds 'x'"),
+    "no JSON": ("{", "not JSON"),
+    "a number": (7, "must be a list"),
+}
+
+
+@pytest.mark.parametrize(("given", "why"), ROWS.values(), ids=ROWS.keys())
+def test_bad_rows(given, why):
+    """A warehouse row that cannot be is named."""
+    with pytest.raises(InvalidArgument, match=why):
+        parse_rows(given)
+
+
+def test_rows():
+    """Rows are read from a list, a mapping by ID, and JSON; what a row does not say is kept."""
+    assert parse_rows([{"tid": "A7", "hard": None}, {"target_group_id": 5, "daily": "+10%"}]) == {
+        "target tid A7": {"hard": NewCap()},
+        "group 5": {"daily": NewCap.parse("+10%", "")},
+    }
+    assert parse_rows('{"3": {"hard": 5, "hourly": "keep"}}') == {"target 3": {"hard": NewCap(to=5)}}
+
+
+# -- what may go wrong
+
+
+def test_the_vendor_accepts_but_does_not_change(vendor):
+    """A change that was answered with success and is not there fails, named with field, is and wanted."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.fault("/targets/1.json", method="PUT", status=204)
+    result = run(vendor, caps_task(ids, hard=7))
+    assert errors(result) == {
+        1: "The change was accepted, but it is not what is read back. hard_cap still is 100, wanted 7. Nothing of it "
+        "was done."
+    }
+    assert told(result) == [(2, "hard_cap", 100, 7)]
+
+
+def test_half_of_a_change(vendor):
+    """What was done of a change and what was not are both said."""
+    id_ = vendor.target()
+    vendor.meanwhile("GET", "/targets/1.json", lambda: None)
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.meanwhile(
+        "GET", "/targets/1.json", lambda: vendor.change(id_, daily_cap_attributes={"cap": 1})))  # fmt: skip
+    result = run(vendor, caps_task([id_], hard=7, daily=8))
+    assert told(result) == [(1, "hard_cap", 100, 7)]
+    assert "daily_cap is 1, was none, wanted 8: somebody else changed it meanwhile." in errors(result)[1]
+    assert "Done: hard_cap." in errors(result)[1]
+
+
+def test_somebody_else_changes_another_field(vendor, caplog):
+    """Another's change of a field that was not asked for stays, and is noticed."""
+    id_ = vendor.target()
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.change(id_, monthly_cap_attributes={"cap": 1}))
+    result = run(vendor, caps_task([id_], hard=7))
+    assert result["failed"] == []
+    assert "Somebody else changed target 1" in caplog.text
+    assert vendor.caps(id_)["monthly"] == 1
+
+
+def test_a_target_that_vanished(vendor):
+    """404, before or between, fails that target alone."""
+    ids = [vendor.target(), vendor.target(), vendor.target()]
+    vendor.ask("DELETE", "/targets/1.json")
+    vendor.meanwhile("PUT", "/targets/2.json", lambda: vendor.ask("DELETE", "/targets/2.json"))
+    result = run(vendor, caps_task(ids, hard=7))
+    assert told(result) == [(3, "hard_cap", 100, 7)]
+    assert {id_: "404" in error for id_, error in errors(result).items()} == {1: True, 2: True}
+
+
+@pytest.mark.parametrize("weather", [{"status": 500}, {"status": 503}, {"cut": True}])
+@pytest.mark.parametrize("then", ["done", "nothing"])
+def test_lost_answers(vendor, weather, then):
+    """A change whose answer was lost is sent again, since that does no harm, and ends as wanted."""
+    id_ = vendor.target()
+    vendor.fault("/targets/1.json", method="PUT", then=then, **weather)
+    result = run(vendor, caps_task([id_], hard="+10%"))
+    assert told(result) == [(1, "hard_cap", 100, 110)]
+    assert vendor.caps(id_)["hard"] == 110
+
+
+def test_an_answer_lost_to_the_end_is_looked_up(vendor):
+    """When all answers are lost, what is read back decides, not the error."""
+    id_ = vendor.target()
+    vendor.fault("/targets/1.json", method="PUT", status=500, then="done", times=8)
+    assert told(run(vendor, caps_task([id_], hard=7))) == [(1, "hard_cap", 100, 7)]
+
+
+def test_refused_credentials_in_the_middle(vendor):
+    """A key that is refused ends the run; what was accepted before stays in the result and in the memory."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.fault("/targets/2.json", method="PUT", status=401)
+    record = Record()
+    work = ChangeObjects(caps_task(ids, hard=7), record=record)
+    with pytest.raises(AuthenticationError):
+        vendor.client.run(work.procedure())
+    assert told(work.result()) == [(1, "hard_cap", 100, 7)]
+    assert record.done.keys() == {"target 1"}
+
+
+def test_odd_answers(vendor):
+    """An object without what was asked for fails alone, before and after the change."""
+    ids = [vendor.target(), vendor.target(), vendor.target()]
+    vendor.fault("/targets/1.json", method="GET", status=200, body={"target": {"id": 1}})
+    vendor.meanwhile("PUT", "/targets/2.json", lambda: vendor.fault(
+        "/targets/2.json", method="GET", status=200, body={"target": {"id": 2}}))  # fmt: skip
+    result = run(vendor, caps_task(ids, hard=7))
+    assert told(result) == [(3, "hard_cap", 100, 7)]
+    assert "without 'caps'" in errors(result)[1]
+    assert "what was read back is odd" in errors(result)[2]
+
+
+def test_what_cannot_be_read_back(vendor):
+    """A change that was sent and cannot be read back is neither done nor not done, and says so."""
+    id_ = vendor.target()
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.fault("/targets/1.json", method="GET", status=404))
+    result = run(vendor, caps_task([id_], hard=7))
+    assert "The change was accepted, but it could not be read back: GET /targets/1.json" in errors(result)[id_]
+    assert result["changed"] == []
+
+
+def test_what_cannot_be_judged_is_not_left_out(vendor):
+    """A target of which it cannot be said whether it is meant fails, and so does a group that is not there."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.fault("/targets/1.json", status=200, body={"target": {"id": 1, "paused": False}})
+    task = Task(
+        find=lambda: find_targets(Chosen(ids=ids, groups=[9]), ("caps",), any_full),
+        aim=lambda *_: PausedAim(paused=True),
+    )
+    result = run(vendor, task)
+    assert {key: error[:40] for key, error in errors(result).items()} == {
+        1: "Object 1 came without 'caps', which the ", 9: "GET /target_groups/9.json was answered 4",
+    }  # fmt: skip
+    assert result["changed"] == []
+
+
+# -- memory
+
+
+@pytest.mark.parametrize("after_requests", range(1, 9))
+def test_killed_anywhere_and_tried_again(vendor, after_requests):
+    """Killed before any request and tried again, a relative change is applied once, and the result is whole."""
+    ids = [vendor.target(), vendor.target()]
+    notes = []
+    send = vendor.send
+
+    def mortal(request, wire):
+        if len(vendor.sent) == after_requests:
+            raise Killed
+        return send(request, wire)
+
+    vendor.send = mortal
+    with contextlib.suppress(Killed):
+        run(vendor, caps_task(ids, hard="+10%"), remember=lambda record: notes.append(json.dumps(record.dump())))
+    vendor.send = send
+    record = Record.load(json.loads(notes[-1])) if notes else Record()
+    result = run(vendor, caps_task(ids, hard="+10%"), record=record)
+    assert told(result) == [(1, "hard_cap", 100, 110), (2, "hard_cap", 100, 110)]
+    assert [vendor.caps(id_)["hard"] for id_ in ids] == [110, 110]
+
+
+def test_a_relative_change_that_lost_its_base(vendor):
+    """A cap that somebody set between two attempts is not changed from there, and the reason is given."""
+    id_ = vendor.target()
+    record = Record(plan={"target 1": [["hard_cap", 100, 110]]})
+    vendor.change(id_, hard_cap_attributes={"cap": 60})
+    result = run(vendor, caps_task([id_], hard="+10%"), record=record)
+    assert "was 100 when this run began, was to become 110, and is 60 now" in errors(result)[1]
+    assert vendor.writes() == []
+
+
+def test_a_retry_touches_only_what_is_to_do(vendor):
+    """What an attempt has done is reported again and not sent again, even when somebody has changed it since."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.fault("/targets/2.json", method="PUT", status=422)
+    record = Record()
+    assert told(run(vendor, caps_task(ids, hard=7), record=record)) == [(1, "hard_cap", 100, 7)]
+    vendor.change(1, hard_cap_attributes={"cap": 33})
+    vendor.sent.clear()
+    result = run(vendor, caps_task(ids, hard=7), record=Record.load(record.dump()))
+    assert told(result) == [(1, "hard_cap", 100, 7), (2, "hard_cap", 100, 7)]
+    assert [path for path, _ in vendor.writes()] == ["/targets/2.json"]
+
+
+# -- guards and dry runs
+
+
+LIMITS = [(3, True), (4, False), ("50%", True), (0.75, True), ("100%", False), (None, False), (0, True)]
+
+
+@pytest.mark.parametrize(("limit", "stops"), LIMITS)
+def test_max_changes(vendor, limit, stops):
+    """Above the limit nothing is sent at all."""
+    ids = [vendor.target() for _ in range(4)]
+    if stops:
+        with pytest.raises(ChangeRefused, match="4 of 4 targets would be changed"):
+            run(vendor, caps_task(ids, hard=7), limit=MaxChanges.parse(limit))
+    else:
+        run(vendor, caps_task(ids, hard=7), limit=MaxChanges.parse(limit))
+    assert len(vendor.writes()) == (0 if stops else 4)
+
+
+def test_a_dry_run_sends_nothing_and_says_what_a_guard_would(vendor):
+    """A dry run reads, shows the difference, and tells a refusal instead of raising it."""
+    ids = [vendor.target(), vendor.target()]
+    result = run(vendor, caps_task(ids, hard=7), dry_run=True, limit=MaxChanges.parse(1))
+    assert told(result, "would_change") == [(1, "hard_cap", 100, 7), (2, "hard_cap", 100, 7)]
+    assert result["dry_run"] is True
+    assert "max_changes allows 1" in result["refused"]
+    assert {method for method, _, _ in vendor.sent} == {"GET"}
+
+
+# -- hours
+
+
+def test_hours_are_sent_by_row(vendor):
+    """Only the rows of days that differ are sent, each with its ID; the rest is not touched."""
+    id_ = vendor.target(time_zone="London")
+    before = {row["day_of_week"]: row["id"] for row in vendor.read(id_)["business_hours"]}
+    result = run(vendor, hours_task([id_], {"mon": "22:00-06:00", "wed": "24h", "sun": "closed"}))
+    assert told(result) == [
+        (1, "sunday", "24h", "closed"), (1, "monday", "24h", "22:00-24:00"),
+    ]  # fmt: skip
+    [(_, body)] = vendor.writes()
+    assert [row["id"] for row in body["business_hours_attributes"]] == [before[0], before[1]]
+    assert {row["day_of_week"]: row["id"] for row in vendor.read(id_)["business_hours"]} == before
+    assert open_text(vendor, id_, 1) == [(True, 2200, 2400, False)]
+
+
+def test_several_spans_where_there_are_rows(vendor):
+    """A day with two rows takes two spans; one with one row refuses them with the day and the reason."""
+    rows = [{"day_of_week": day} for day in (0, 1, 1, 2, 3, 4, 5, 6)]
+    two, one = vendor.target(business_hours_attributes=rows), vendor.target()
+    result = run(vendor, hours_task([two, one], {"mon": "08:00-12:00, 13:00-17:00", "tue": "closed"}))
+    assert open_text(vendor, two, 1) == [(True, 800, 1200, False), (True, 1300, 1700, False)]
+    assert "monday: 08:00-12:00, 13:00-17:00 takes 2 rows, and the target has one row" in errors(result)[one]
+    assert "Nothing was sent" in errors(result)[one]
+    assert open_text(vendor, one, 2) == [(True, 0, 2400, False)]
+
+
+def test_a_day_without_a_row(vendor):
+    """A day for which the target has no row can stay closed, and cannot be opened."""
+    id_ = vendor.target(business_hours_attributes=[{"day_of_week": 1}])
+    assert run(vendor, hours_task([id_], {"tue": "closed"}))["failed"] == []
+    result = run(vendor, hours_task([id_], {"tue": "09:00-10:00"}))
+    assert "tuesday: the target has no row for that day" in errors(result)[id_]
+
+
+def test_rows_replaced_between_read_and_write(vendor):
+    """A row whose ID is gone by the time it is sent fails with target and day, and a retry reads anew."""
+    id_ = vendor.target()
+
+    def replace():
+        row = next(row for row in vendor.read(id_)["business_hours"] if row["day_of_week"] == 2)
+        vendor.change(id_, business_hours_attributes=[{"id": row["id"], "_destroy": True}, {"day_of_week": 2}])
+
+    vendor.meanwhile("PUT", "/targets/1.json", replace)
+    result = run(vendor, hours_task([id_], {"tue": "09:00-10:00"}))
+    assert "Somebody replaced the rows of tuesday after they were read" in errors(result)[id_]
+    assert "tuesday still is 24h, wanted 09:00-10:00" in errors(result)[id_]
+    assert run(vendor, hours_task([id_], {"tue": "09:00-10:00"}))["failed"] == []
+
+
+def test_a_concurrent_edit_of_hours(vendor):
+    """Hours that somebody else set between write and read-back are named with their day."""
+    id_ = vendor.target()
+
+    def edit():
+        row = next(row for row in vendor.read(id_)["business_hours"] if row["day_of_week"] == 5)
+        vendor.change(id_, business_hours_attributes=[{"id": row["id"], "time_close": 1200}])
+
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.meanwhile("GET", "/targets/1.json", edit))
+    result = run(vendor, hours_task([id_], {"fri": "09:00-17:00"}))
+    assert (
+        "friday is 09:00-12:00, was 24h, wanted 09:00-17:00: somebody else changed it meanwhile" in errors(result)[1]
+    )
+
+
+def test_zones(vendor):
+    """Hours said in another zone are moved, refused where they cannot be, or move the target when asked to."""
+    zones = ("Pacific Time (US & Canada)", "London", "Eastern Time (US & Canada)")
+    west, london, east = (vendor.target(time_zone=zone) for zone in zones)
+    result = run(vendor, hours_task([west, london, east], {"daily": "09:00-17:00"}, zone="America/New_York"))
+    assert open_text(vendor, west, 1) == [(True, 600, 1400, False)]
+    assert open_text(vendor, east, 1) == [(True, 900, 1700, False)]
+    assert "change their clocks on different days" in errors(result)[london]
+    run(vendor, hours_task([london, east], {"daily": "09:00-17:00"}, zone="US/Eastern", move=True))
+    assert vendor.read(london)["time_zone"] == zones[2]
+    assert open_text(vendor, london, 1) == [(True, 900, 1700, False)]
+
+
+def test_a_zone_by_another_name_stays(vendor):
+    """A target in Edinburgh that is to be in Europe/London keeps its name."""
+    id_ = vendor.target(time_zone="Edinburgh")
+    run(vendor, hours_task([id_], "24h", zone="Europe/London", move=True))
+    assert vendor.read(id_)["time_zone"] == "Edinburgh"
+
+
+def test_unclear_hours(vendor):
+    """Rows that mean nothing documented are only replaced for a whole day."""
+    row = {"time_open": 2200, "time_close": 600}
+    id_ = vendor.target(business_hours_attributes=[{"day_of_week": day, **row} for day in range(7)])
+    result = run(vendor, hours_task([id_], {"mon": "22:00-06:00"}))
+    assert "hours of tuesday are unclear (22:00-06:00)" in errors(result)[id_]
+    assert run(vendor, hours_task([id_], "22:00-06:00"))["failed"] == []
+    assert open_text(vendor, id_, 3) == [(True, 600, 2200, True)]
+
+
+# -- pausing
+
+
+def pause_task(ids, least, *, paused=True):
+    """Return the task that pauses targets and keeps some open."""
+    return Task(
+        find=lambda: find_targets(Chosen(ids=ids), NEEDED),
+        aim=lambda *_: PausedAim(paused=paused),
+        guard=lambda edits: keep_open(least, edits),
+    )
+
+
+def test_keep_open(vendor):
+    """Fewer open targets than asked for in any group concerned refuse the whole change; other groups do not."""
+    ids = [vendor.target() for _ in range(4)]
+    vendor.group(ids[:3])
+    vendor.group(ids[3:])
+    with pytest.raises(ChangeRefused, match=r'group 1 \("Roofers"\) would have 1 open \(target 3\)'):
+        run(vendor, pause_task(ids[:2], 2))
+    assert vendor.writes() == []
+    assert len(run(vendor, pause_task(ids[:1], 2))["changed"]) == 1
+
+
+def test_keep_open_counts_who_takes_calls(vendor):
+    """A paused target and one whose cap is full are not open; one that was paused already is not paused again."""
+    ids = [vendor.target() for _ in range(4)]
+    vendor.group(ids)
+    vendor.change(ids[0], paused=True)
+    vendor.ask("POST", f"/__sandbox__/targets/{ids[1]}/fill", {"filled": 100})
+    with pytest.raises(ChangeRefused, match=r"would have 1 open \(target 4\)"):
+        run(vendor, pause_task([ids[0], ids[2]], 2))
+    assert len(run(vendor, pause_task([ids[0], ids[2]], 1))["changed"]) == 1
+
+
+def test_keep_open_does_not_guess(vendor):
+    """A member that cannot be read stops the pause; without anybody to pause nothing is asked."""
+    ids = [vendor.target(), vendor.target()]
+    vendor.group(ids)
+    vendor.fault("/targets/2.json", method="GET", status=404)
+    with pytest.raises(NotFound):
+        run(vendor, pause_task(ids[:1], 1))
+    vendor.change(ids[0], paused=True)
+    vendor.sent.clear()
+    assert [row["id"] for row in run(vendor, pause_task(ids[:1], 2))["unchanged"]] == [ids[0]]
+    assert [path for _, path, _ in vendor.sent] == ["/targets/1.json"]
+
+
+def test_whether_a_target_is_paused():
+    """The vendor says it by `paused`, or only by when; a target that says neither is not taken for open."""
+    assert is_paused({"paused": True})
+    assert is_paused({"paused_at": "2026-01-01T00:00:00Z"})
+    assert not is_paused({"paused_at": None})
+    with pytest.raises(ProtocolError, match="target 3 came without 'paused'"):
+        is_paused({"id": 3})
+
+
+# -- tags
+
+
+def tags_task(find, kind="target", **edit):
+    """Return the task that changes tags."""
+    aim = TagsAim(TagEdit.parse(**edit), kind)
+    return Task(find=find, aim=lambda *_: aim)
+
+
+def test_tags(vendor):
+    """Tags are put on and taken off beside others, which stay; the same again sends nothing."""
+    id_ = vendor.target(tag_list="<<<a:1>>>,<<<b:2>>>,<<<b:3>>>")
+    task = tags_task(lambda: find_targets(Chosen(ids=[id_]), NEEDED), add={"c": ["4", "5"]}, remove=["b:2"])
+    assert told(run(vendor, task)) == [(1, "tags", ["a:1", "b:2", "b:3"], ["a:1", "b:3", "c:4", "c:5"])]
+    assert [(tag["key"], tag["value"]) for tag in vendor.read(id_)["tag_values"]] == [
+        ("a", "1"), ("b", "3"), ("c", "4"), ("c", "5"),
+    ]  # fmt: skip
+    assert run(vendor, task)["changed"] == []
+    cleared = tags_task(lambda: find_targets(Chosen(tag=Tag("a", "1")), NEEDED), replace=[])
+    run(vendor, cleared)
+    assert vendor.read(id_)["tag_values"] == []
+
+
+def test_tags_with_operators_are_not_rewritten(vendor):
+    """A tag that is not '==' is neither lost nor turned into '==': the object is refused, unless nothing changes."""
+    id_ = vendor.target()
+    fault = {"target": {"id": id_, "tag_values": [{"key": "state", "value": "NY", "operator": "!="}]}}
+    find = lambda: find_targets(Chosen(ids=[id_]), NEEDED)  # noqa: E731
+    vendor.fault("/targets/1.json", method="GET", status=200, body=fault, times=2)
+    result = run(vendor, tags_task(find, add="a:b"))
+    assert "has the tag state != NY, and a tag list cannot say '!='" in errors(result)[id_]
+    assert run(vendor, tags_task(find, add="state:NY"))["failed"] == []
+    assert vendor.writes() == []
+
+
+def test_tags_of_contacts(vendor):
+    """Contacts are named by ID and by phone number, once each; an unknown number is masked."""
+    id_ = vendor.contact("+18668987878")
+    find = lambda: find_contacts([id_], ["+18668987878", "+18005550199"])  # noqa: E731
+    result = run(vendor, tags_task(find, "contact", add="vip:yes"))
+    assert told(result) == [(id_, "tags", [], ["vip:yes"])]
+    assert list(errors(result)) == ["with number +1…99"]
+
+
+# -- groups
+
+
+def group_task(group, aim):
+    """Return the task that changes a group."""
+    return Task(find=lambda: find_groups([group]), aim=lambda *_: aim, counted="memberships")
+
+
+def test_groups_beside_other_writers(vendor):
+    """Helpers leave alone what somebody else adds at the same moment; only what differs is sent."""
+    ids = [vendor.target() for _ in range(5)]
+    group = vendor.group(ids[:3])
+    path = f"/target_groups/{group}.json"
+    vendor.meanwhile("PUT", path, lambda: vendor.change(group, "target_group", add_targets_by_id=[ids[4]]))
+    result = run(vendor, group_task(group, MembersAim(add=[1, 4], remove=[2, 5])))
+    assert told(result) == [(group, "target 4", False, True), (group, "target 2", True, False)]
+    assert vendor.writes() == [(path, {"add_targets_by_id": [4], "remove_targets_by_id": [2]})]
+    assert vendor.read(group, "target_group")["target_ids"] == [1, 3, 4, 5]
+
+
+def test_groups_replaced(vendor):
+    """The whole list is replaced, and emptied when it is empty; a share counts memberships."""
+    ids = [vendor.target() for _ in range(4)]
+    group = vendor.group(ids[:3])
+    with pytest.raises(ChangeRefused, match=r"3 of 3 memberships would be changed, and max_changes allows 0\.5 of 3"):
+        run(vendor, group_task(group, AllMembersAim([3, 4, 2][:0])), limit=MaxChanges.parse("50%"))
+    run(vendor, group_task(group, AllMembersAim([4, 3])))
+    assert vendor.read(group, "target_group")["target_ids"] == [3, 4]
+    run(vendor, group_task(group, AllMembersAim([])))
+    assert vendor.read(group, "target_group")["target_ids"] == []
+
+
+def test_an_unknown_member(vendor):
+    """A target that is not there is the vendor's to refuse, with its own words."""
+    group = vendor.group([vendor.target()])
+    result = run(vendor, group_task(group, MembersAim(add=[99], remove=[])))
+    assert "there is no target 99" in errors(result)[group]
+    with pytest.raises(InvalidArgument, match="Target 3 is to be added and removed"):
+        MembersAim([3], [3])
+
+
+def test_many_targets_are_read_by_listing(vendor):
+    """More targets than a page are read from the list, and each is changed."""
+    ids = [vendor.target() for _ in range(60)]
+    result = run(vendor, caps_task(ids, daily=5))
+    assert len(result["changed"]) == 60
+    first_write = next(index for index, (method, *_) in enumerate(vendor.sent) if method == "PUT")
+    assert [path for _, path, _ in vendor.sent[:first_write]] == ["/targets.json"] * 3
+
+
+def test_many_are_looked_at_again_before_they_are_replaced(vendor):
+    """What somebody puts on while others are being changed is not lost: that target fails, and a retry does it."""
+    ids = [vendor.target() for _ in range(30)]
+    task = tags_task(lambda: find_targets(Chosen(ids=ids), NEEDED), add="a:1")
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.change(ids[-1], tag_list="<<<b:2>>>"))
+    result = run(vendor, task)
+    assert len(result["changed"]) == 29
+    assert len(vendor.writes()) == 29
+    assert "Somebody changed it after it was read: tags none -> b:2. Nothing was sent" in errors(result)[ids[-1]]
+    assert told(run(vendor, task)) == [(ids[-1], "tags", ["b:2"], ["a:1", "b:2"])]
+    odd = tags_task(lambda: find_targets(Chosen(ids=ids), NEEDED), add="c:3")
+    vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.fault(
+        f"/targets/{ids[-1]}.json", method="GET", status=200, body={"target": {"id": ids[-1]}}))  # fmt: skip
+    result = run(vendor, odd)
+    assert (len(result["changed"]), "without 'tag_values'" in errors(result)[ids[-1]]) == (29, True)
+
+
+def test_protocol_errors_name_the_object(vendor):
+    """A group without members cannot be judged, and says so."""
+    group = vendor.group([])
+    vendor.fault(f"/target_groups/{group}", status=200, body={"target_group": {"id": group}})
+    result = run(vendor, group_task(group, AllMembersAim([])))
+    assert "without 'target_ids'" in errors(result)[group]
+    with pytest.raises(ProtocolError, match="concurrency cap"):
+        CapsAim({}).view({"id": 1, "caps": [], "concurrency_cap": "many"})

@@ -1,0 +1,64 @@
+"""Differences and the guard that keeps them small."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.domain.changes.differences import Change, MaxChanges, changed_by_others, differences
+
+views = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=3)
+
+
+@pytest.mark.parametrize(
+    ("given_", "limit"),
+    [
+        (3, MaxChanges(3)), ("3", MaxChanges(3)), (0, MaxChanges(0)), (0.1, MaxChanges(share=0.1)),
+        ("0.1", MaxChanges(share=0.1)), ("10%", MaxChanges(share=0.1)), ("12.5 %", MaxChanges(share=0.125)),
+        (1.0, MaxChanges(share=1.0)), (None, MaxChanges()), ("None", MaxChanges()),
+    ],
+)  # fmt: skip
+def test_limits(given_, limit):
+    """A limit is a number, a share, a percentage, or none."""
+    assert MaxChanges.parse(given_) == limit
+
+
+@pytest.mark.parametrize("given_", [-1, True, "many", "110%", 1.5, [], "-5%", "nan"])
+def test_limits_that_are_none(given_):
+    """Anything else is refused by name."""
+    with pytest.raises(InvalidArgument, match="max_changes must be"):
+        MaxChanges.parse(given_)
+
+
+@given(st.integers(1, 500), st.integers(0, 99))
+def test_shares(of, percent):
+    """A share allows that share, rounded down, and not one change more."""
+    limit = MaxChanges.parse(f"{percent}%")
+    most = of * percent // 100
+    limit.check(most, of, "targets")
+    with pytest.raises(ChangeRefused, match=f"{most + 1} of {of} targets"):
+        limit.check(most + 1, of, "targets")
+
+
+@given(views, views)
+def test_differences(before, wanted):
+    """Applying the differences makes what was wanted."""
+    changes = differences(before, wanted)
+    assert before | {one.field: one.after for one in changes} == before | wanted
+    assert all(one.before != one.after for one in changes)
+
+
+@given(views, views, views)
+def test_three_ways(base, ours, theirs):
+    """A field is somebody else's when it is neither as it was nor as we made it."""
+    lines = changed_by_others(base, ours, theirs)
+    assert {line[0] for line in lines} == {name for name in base if theirs[name] not in (base[name], ours[name])}
+
+
+def test_lines():
+    """A change is written so that a person sees what happens."""
+    assert str(Change("hard_cap", None, 5)) == "hard_cap none -> 5"
+    assert str(Change("paused", False, True)) == "paused no -> yes"
+    assert str(Change("tags", ["a:1", "b:2"], [])) == "tags a:1, b:2 -> none"

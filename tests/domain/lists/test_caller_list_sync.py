@@ -1,0 +1,254 @@
+"""Caller lists by upload: batches, looking afterwards, and nobody shut out or let through by accident."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import (
+    ChangeRefused,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+)
+from airflow_provider_retreaver.domain.lists.caller_list_sync import Aim, CallerListSync
+from airflow_provider_retreaver.domain.lists.number_set import NumberSet
+from airflow_provider_retreaver.resources.caller_lists import Owner
+from airflow_provider_retreaver.sandbox.api.postback_keys import PERMISSIONS
+from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
+from tests.domain.support.blocked import Blocked, some
+
+
+class Listed(Blocked):
+    """An account with one target, whose caller lists are looked at with a key of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ask("POST", "/__sandbox__/clock", {"hold": True})
+        self.id = self.target()
+        self._master = {"key": "11111111-2222-3333-4444-555555555555", "secret": "master-secret"}
+        self.ask("POST", "/__sandbox__/postback_keys", self._master)
+
+    def look(self, method, path, body=None, query=()):
+        """Ask about caller lists behind the client's back."""
+        pairs = [("key", self._master["key"]), *query]
+        headers = {"authorization": f"Bearer {self._master['secret']}", "content-type": "application/json"}
+        raw = b"" if body is None else json.dumps(body).encode()
+        path = f"/api/v2/targets/{self.id}/caller_lists{path}.json"
+        answer = self._sandbox.handle(method, path, pairs, headers, raw)
+        assert answer.status < 300, answer
+        return json.loads(answer.body), dict(answer.headers)
+
+    def on_list(self, name="suppressed"):
+        """Return the numbers on a list."""
+        found, page = set(), 1
+        while True:
+            rows, headers = self.look(
+                "GET", f"/{name}/caller_list_numbers", query=[("page", str(page)), ("per_page", "100")]
+            )
+            found |= {int(row["caller_list_number"]["number"][1:]) for row in rows}
+            if not rows:
+                assert int(headers["Total"]) == len(found)
+                return found
+            page += 1
+
+    def fill(self, numbers, name="suppressed"):
+        """Make a list with these numbers."""
+        self.look("POST", "", {"caller_list": {"name": name}})
+        if numbers:
+            text = "\n".join(f"+{number}" for number in numbers)
+            self.look("POST", f"/{name}/caller_list_uploads", {"caller_list_upload": {"numbers": text}})
+            self.sleep(10)
+        self.slept.clear()
+
+    def permit(self, *withheld):
+        """Let the client's key do everything but these."""
+        permissions = [name for name in PERMISSIONS if name not in withheld]
+        given = {"key": POSTBACK_KEY, "secret": POSTBACK_SECRET, "permissions": permissions}
+        self.ask("POST", "/__sandbox__/postback_keys", given)
+
+    def uploads(self):
+        """Return action, count and clearing of every upload that the client has sent."""
+        bodies = [body["caller_list_upload"] for _, path, body in self.sent if path.endswith("uploads.json")]
+        return [(one["action"], len(one["numbers"].split()), one["clear_before_upload"]) for one in bodies]
+
+
+@pytest.fixture
+def vendor():
+    """Give an account with a target and no caller list."""
+    return Listed()
+
+
+def sync(vendor, mode, source, name="suppressed", **how):
+    """Run a sync and return its result."""
+    work = CallerListSync(Aim(Owner(target_id=vendor.id), name, mode, **how), source)
+    change = vendor.client.run(work.plan())
+    return vendor.client.run(work.carry_out(change))
+
+
+def test_a_missing_list_is_created_and_filled_in_batches(vendor):
+    """Batches of ten thousand; the wait for them grows until the list shows them."""
+    vendor.ask("POST", "/__sandbox__/upload_delay", {"seconds": 20})
+    result = sync(vendor, "mirror", some(25_000))
+    assert result == {"added": 25_000, "removed": 0, "unchanged": 0, "created": True, "verified": "total and sample"}
+    assert vendor.uploads() == [("create", 10_000, False), ("create", 10_000, False), ("create", 5000, False)]
+    assert vendor.on_list() == set(some(25_000))
+    assert vendor.slept == [1, 2, 4, 8, 16]
+
+
+def test_a_mirror_uploads_the_difference(vendor):
+    """What is missing is added, what is too much removed, additions first; again there is nothing to do."""
+    vendor.fill(some(300))
+    result = sync(vendor, "mirror", some(300, 20))
+    assert result == {"added": 20, "removed": 20, "unchanged": 280, "created": False, "verified": "total and sample"}
+    assert vendor.uploads() == [("create", 20, False), ("delete", 20, False)]
+    assert vendor.on_list() == set(some(300, 20))
+    assert sync(vendor, "mirror", some(300, 20))["verified"] == "nothing to verify"
+    assert len(vendor.uploads()) == 2
+
+
+def test_adding_never_removes_and_counts_what_came(vendor):
+    """All of the source is uploaded; the list's total tells how many were new."""
+    vendor.fill(some(10))
+    result = sync(vendor, "add", some(10, 5))
+    assert result == {"added": 5, "removed": 0, "unchanged": 5, "created": False, "verified": "total and sample"}
+    assert vendor.on_list() == set(some(15))
+
+
+def test_removing_takes_the_source_off(vendor):
+    """Only numbers of the source go; a list that is not there needs nothing."""
+    vendor.fill(some(10))
+    result = sync(vendor, "remove", some(10, 5))
+    assert result == {"added": 0, "removed": 5, "unchanged": 5, "created": False, "verified": "total and sample"}
+    assert vendor.on_list() == set(some(5))
+    assert sync(vendor, "remove", some(3), name="suppressed-none")["removed"] == 0
+    assert len(vendor.uploads()) == 1
+
+
+@pytest.mark.parametrize("mode", ["mirror", "remove"])
+def test_removals_are_guarded(vendor, mode):
+    """More removals than allowed are refused before anything is uploaded."""
+    vendor.fill(some(10))
+    source = some(3) if mode == "mirror" else some(7)
+    with pytest.raises(ChangeRefused, match=r"7 of 10 numbers on the caller list.*max_removals"):
+        sync(vendor, mode, source, max_removals=("10%", 10_000))
+    assert vendor.uploads() == []
+
+
+def test_shutting_everybody_out_needs_a_word(vendor):
+    """A list whose name begins with accepted is created only when that is allowed; one that is there is kept."""
+    with pytest.raises(ChangeRefused, match="allow_accept_list"):
+        sync(vendor, "add", some(3), name="Accepted callers")
+    assert [method for method, path, _ in vendor.sent if method == "POST"] == []
+    assert sync(vendor, "add", some(3), name="accepted-vip", allow_accept_list=True)["created"]
+    assert sync(vendor, "mirror", some(4), name="accepted-vip")["added"] == 1
+
+
+def test_a_list_that_cannot_be_read_is_not_mirrored_without_a_word(vendor):
+    """Without the permission to list, a mirror names it and what else could be done."""
+    vendor.fill(some(10))
+    vendor.permit("caller_list_number__index")
+    with pytest.raises(PermissionDenied, match=r"caller_list__show.*caller_list_number__index.*allow_gap=True"):
+        sync(vendor, "mirror", some(3))
+    with pytest.raises(ChangeRefused, match="max_removals=None"):
+        sync(vendor, "mirror", some(3), allow_gap=True, max_removals="10%")
+    with pytest.raises(ChangeRefused, match="cannot be emptied"):
+        sync(vendor, "mirror", NumberSet(), allow_gap=True)
+    assert vendor.uploads() == []
+
+
+def test_with_a_gap_allowed_it_is_emptied_and_filled_by_one_upload(vendor):
+    """Several uploads could be done in any order, and the one that empties the list might be the last."""
+    vendor.fill(some(10))
+    vendor.permit("caller_list_number__index")
+    result = sync(vendor, "mirror", some(12_000, 5), allow_gap=True)
+    assert result == {"added": None, "removed": None, "unchanged": None, "created": False, "verified": "sample"}
+    assert vendor.uploads() == [("create", 12_000, True)]
+    assert vendor.on_list() == set(some(12_000, 5))
+
+
+def test_a_key_that_may_not_look_verifies_nothing_and_says_so(vendor, caplog):
+    """Without the permissions to list and to check, the upload is taken at its word, with a warning."""
+    vendor.fill(some(10))
+    vendor.permit("caller_list_number__index", "caller_list_check__create")
+    result = sync(vendor, "add", some(3, 20))
+    assert result == {"added": None, "removed": 0, "unchanged": None, "created": False, "verified": "not verified"}
+    assert "not verified" in caplog.text
+    vendor.permit("caller_list_check__create")
+    assert sync(vendor, "add", some(3, 30))["verified"] == "total"
+
+
+@pytest.mark.parametrize(
+    ("withheld", "named"),
+    [
+        ("caller_list__create", "caller_list__create"),
+        ("caller_list_upload__create", "caller_list_upload__create"),
+        ("caller_list__show", "needs caller_list__show"),
+    ],
+)
+def test_a_missing_permission_is_named(vendor, withheld, named):
+    """The error of a 403 names the permission that the action needs."""
+    vendor.permit(withheld)
+    with pytest.raises(PermissionDenied, match=named):
+        sync(vendor, "add", some(3))
+
+
+@pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}, {"status": 200, "body": "<html>"}])
+@pytest.mark.parametrize("then", ["done", "nothing"])
+def test_a_lost_answer_to_an_upload_is_repeated(vendor, how, then):
+    """Uploading twice leaves the list as uploading once."""
+    vendor.fault("caller_list_uploads", method="POST", then=then, **how)
+    assert sync(vendor, "mirror", some(30))["added"] == 30
+    assert vendor.on_list() == set(some(30))
+    assert len(vendor.uploads()) == 2
+
+
+def test_a_lost_answer_to_the_creation_is_looked_up(vendor):
+    """A list that was created is used; one that was not is created by the retry."""
+    vendor.fault("caller_lists.json", method="POST", then="done", cut=True)
+    assert sync(vendor, "add", some(3))["created"]
+    vendor.fault("caller_lists.json", method="POST", cut=True)
+    with pytest.raises(NotFound):
+        sync(vendor, "add", some(3), name="other")
+
+
+def test_uploads_that_stay_lost_are_unknown(vendor):
+    """After three lost answers it says so."""
+    vendor.fault("caller_list_uploads", method="POST", cut=True, times=None)
+    with pytest.raises(OutcomeUnknown, match="caller_list_uploads"):
+        sync(vendor, "add", some(3))
+    assert len(vendor.uploads()) == 3
+
+
+def test_an_upload_that_does_not_show_in_time_fails(vendor):
+    """The wait is bounded, and the error says what is missing."""
+    vendor.fill(some(5))
+    vendor.ask("POST", "/__sandbox__/upload_delay", {"seconds": 10_000})
+    with pytest.raises(OutcomeUnknown, match=r"after 100 s it has 5 numbers, and should have 6.*portal"):
+        sync(vendor, "mirror", some(6), verify_wait=100)
+    assert vendor.slept == [1, 2, 4, 8, 16, 32, 37]
+    with pytest.raises(OutcomeUnknown, match=r"after 0 s 5 of 5 numbers asked for"):
+        sync(vendor, "remove", some(5), verify_wait=0)
+
+
+def test_errors_of_an_upload_are_told_with_numbers_masked(vendor):
+    """What the vendor says is wrong with an upload fails it; its file's address is in nothing."""
+    upload = {
+        "status": "Failed",
+        "error_messages": ["+19192000001 is odd"],
+        "csv_file_url": "https://x.test/secret.csv",
+    }
+    vendor.fault("caller_list_uploads", method="POST", status=200, body={"caller_list_upload": upload})
+    with pytest.raises(InvalidRequest, match=re.escape("+1…01 is odd")) as error:
+        sync(vendor, "add", some(3))
+    assert "secret.csv" not in f"{error.value!r} {error.value.__dict__}"
+
+
+def test_no_such_target(vendor):
+    """A target that is not there is an error, not a list to be created."""
+    vendor.id += 1
+    with pytest.raises(NotFound):
+        sync(vendor, "add", some(3))

@@ -1,0 +1,169 @@
+"""What a suppression sync plans: the difference within its scope, and nothing that others would lose."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, Unavailable
+from airflow_provider_retreaver.domain.lists.number_set import NumberSet
+from airflow_provider_retreaver.domain.lists.suppression_plan import (
+    Known,
+    Ours,
+    Plan,
+    Wanted,
+    check_removals,
+    compare,
+    limits,
+)
+from tests.domain.support.blocked import FIRST, Blocked, some
+
+MIRROR, ADD, REMOVE = (Wanted(mode, can_resubscribe=False) for mode in ("mirror", "add", "remove"))
+NUMBERS = st.sets(st.integers(1, 30)).map(NumberSet.of)
+
+
+@given(NUMBERS, NUMBERS)
+def test_a_mirror_makes_the_list_the_source(source, there):
+    """After additions and removals the list is the source, whatever either was."""
+    plan = compare(MIRROR, source, Known(there, there), Ours(), legacy=False)
+    assert there.plus(plan.add).minus(plan.remove) == source
+    assert plan.unchanged == len(source.common(there))
+    assert compare(ADD, source, Known(there, there), Ours(), legacy=False) == Plan(
+        add=plan.add, unchanged=plan.unchanged
+    )
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["mirror", "remove"]))
+def test_only_ours_removes_nobody_elses(source, there, ours, mode):
+    """With `only_ours` a removal or a change concerns numbers of our own only."""
+    wanted = Wanted(mode, can_resubscribe=False, only_ours=True)
+    plan = compare(wanted, source, Known(there, there, differing=there), Ours(ours), legacy=False)
+    assert not plan.remove.minus(ours)
+    assert not plan.change.minus(ours)
+    assert not plan.remove.minus(there)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS)
+def test_what_is_unsure_is_sent_again(source, sure, unsure):
+    """A number of which nothing is known is added when it is wanted, removed when it is not."""
+    plan = compare(MIRROR, source, Known.recorded(Ours(sure, unsure)), Ours(sure, unsure), legacy=True)
+    assert plan.add == source.minus(sure.minus(unsure))
+    assert plan.remove == sure.plus(unsure).minus(source)
+
+
+def test_a_legacy_removal_takes_the_source_at_its_word():
+    """Nothing tells what the legacy routes have: all of the source is taken off, or with `only_ours` what is ours."""
+    ours = Ours(some(3))
+    assert compare(REMOVE, some(5), Known.recorded(ours), ours, legacy=True).remove == some(5)
+    wanted = Wanted("remove", can_resubscribe=False, only_ours=True)
+    assert compare(wanted, some(5), Known.recorded(ours), ours, legacy=True).remove == some(3)
+    assert compare(REMOVE, some(5), Known(some(2), some(2)), Ours(), legacy=False) == Plan(
+        remove=some(2), unchanged=3
+    )
+
+
+def test_the_list_is_read_in_its_scopes():
+    """Company-wide numbers, those of a campaign, and those that may unblock themselves are told apart."""
+    vendor = Blocked()
+    vendor.campaign("roof")
+    vendor.campaign("attic")
+    vendor.suppress(some(30))
+    vendor.suppress(some(2, 30), can_resubscribe=True)
+    vendor.suppress(some(2, 40), cid="roof")
+    vendor.suppress(some(2, 50), cid="attic")
+    source = some(60)
+    company = vendor.plan(Wanted("mirror", can_resubscribe=False), source)
+    assert company.change == some(2, 30)
+    assert company.conflict == some(2, 40).plus(some(2, 50))
+    assert company.add == source.minus(some(32)).minus(company.conflict)
+    assert company.unchanged == 30
+    roof = vendor.plan(Wanted("mirror", can_resubscribe=False, campaign="roof"), some(41))
+    assert roof.remove == some(1, 41)
+    assert roof.add == some(8, 32)
+    assert (roof.unchanged, len(roof.conflict), len(roof.change)) == (33, 0, 0)
+
+
+def test_a_list_that_breaks_off_is_no_list():
+    """When a page of the vendor's list cannot be had, nothing is compared."""
+    vendor = Blocked(max_attempts=1)
+    vendor.suppress(some(60))
+    vendor.meanwhile(
+        "GET", "/suppressed_numbers.json", lambda: vendor.fault("suppressed_numbers.json", times=None, status=500)
+    )
+    with pytest.raises(Unavailable, match="500"):
+        vendor.plan(MIRROR, some(1))
+
+
+def test_steps_come_in_their_order():
+    """Additions first, changes, removals last, wherever a part of the plan begins."""
+    plan = Plan(add=some(3), change=some(2, 10), remove=some(4, 20), conflict=some(9, 50))
+    steps = plan.part(0, 99)
+    assert [action for action, _ in steps] == ["add"] * 3 + ["change"] * 2 + ["remove"] * 4
+    assert len(plan) == 9
+    for start in range(10):
+        for stop in range(start, 11):
+            assert plan.part(start, stop) == steps[start:stop]
+            for action in ("add", "change", "remove"):
+                part = [one for one, _ in steps[start:stop]]
+                assert plan.within(action, start, stop) == part.count(action)
+        for action in ("add", "change", "remove"):
+            assert plan.reached(action, start) == [number for one, number in steps[:start] if one == action]
+
+
+def test_a_plan_is_read_as_it_was_written():
+    """A plan outlives its process as csv; anything else in it is refused."""
+    plan = Plan(some(3), some(2, 10), some(4, 20), some(2, 50), unchanged=7)
+    lines = list(plan.lines())
+    assert lines[:2] == ["action,number", f"add,+{FIRST}"]
+    assert Plan.read([f"{line}\n" for line in lines], 7, "plan.csv.gz") == plan
+    with pytest.raises(InvalidArgument, match=r"plan\.csv\.gz is damaged"):
+        Plan.read(["action,number", "add,+191955"], 0, "plan.csv.gz")
+    with pytest.raises(InvalidArgument, match="damaged"):
+        Plan.read(["unblock,+19195551234"], 0, "plan.csv.gz")
+
+
+@pytest.mark.parametrize(
+    ("removals", "known", "limit", "refused"),
+    [
+        (11, 100, ("10%", 10_000), True), (10, 100, ("10%", 10_000), False), (10_001, 200_000, ("10%", 10_000), True),
+        (10_000, 200_000, ["10%", 10_000], False), (99, 100, None, False), (6, 100, 5, True), (5, 100, "5", False),
+        (1, 5, "10%", True), (0, 0, "10%", False),
+    ],
+)  # fmt: skip
+def test_removals_are_guarded_by_number_and_share(removals, known, limit, refused):
+    """The lowest limit counts, and the refusal says all counts."""
+    plan = Plan(add=some(3), remove=some(removals, 50), unchanged=8)
+    if not refused:
+        check_removals(plan, known, 11, limit)
+        return
+    with pytest.raises(ChangeRefused, match=f"{removals} of {known}.*max_removals") as refusal:
+        check_removals(plan, known, 11, limit)
+    assert f"source has 11 numbers, {known} are known" in str(refusal.value)
+    assert f"3 would be added, {removals} removed, 8 stay" in str(refusal.value)
+
+
+@pytest.mark.parametrize("given", ["many", -1, 1.5, True, ["10%", "x"]])
+def test_a_limit_that_is_none_is_refused(given):
+    """A limit is a number, a share, several of them or None."""
+    with pytest.raises(InvalidArgument, match="max_removals"):
+        limits(given)
+
+
+def test_a_fingerprint_changes_with_what_is_meant():
+    """The same numbers for the same purpose have one fingerprint; anything else has another."""
+    prints = {
+        Wanted(mode, can_resubscribe=resubscribe, campaign=campaign, only_ours=ours).fingerprint(
+            source, legacy=legacy
+        )
+        for mode in ("add", "mirror")
+        for resubscribe in (True, False)
+        for campaign in (None, "roof")
+        for ours in (True, False)
+        for legacy in (True, False)
+        for source in (some(3), some(4))
+    }
+    assert len(prints) == 64
+    assert MIRROR.fingerprint(NumberSet.of([2, 1, 2]), legacy=False) == MIRROR.fingerprint(
+        NumberSet.of([1, 2]), legacy=False
+    )

@@ -1,0 +1,287 @@
+"""Carrying out a plan: in order, steadily, in bad weather, and nothing twice after a kill."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    Gone,
+    PartialFailure,
+    RetreaverError,
+    Unavailable,
+)
+from airflow_provider_retreaver.domain.lists.number_set import NumberSet
+from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan, Wanted
+from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, fold
+from tests.domain.support.blocked import FIRST, Blocked, some
+
+MIRROR = Wanted("mirror", can_resubscribe=False)
+EDITIONS = pytest.mark.parametrize("edition", ["current", "legacy"])
+
+
+class Killed(BaseException):
+    """Ends an attempt as a kill does: nothing of ours runs afterwards."""
+
+
+def carry_out(vendor, plan, wanted=MIRROR, **how):
+    """Carry a plan out and return its sync."""
+    sync = vendor.sync(plan, wanted, **how)
+    vendor.client.run(sync.procedure())
+    return sync
+
+
+@EDITIONS
+def test_additions_come_first_and_removals_last(edition):
+    """Everything is sent once; no number is let through before the last one is blocked."""
+    vendor = Blocked(edition)
+    vendor.suppress(some(40))
+    plan = Plan(add=some(50, 100), remove=some(40))
+    sync = carry_out(vendor, plan)
+    assert sync.counts() == {"added": 50, "changed": 0, "removed": 40, "failed": 0}
+    assert set(vendor.suppressed()) == set(some(50, 100))
+    sent = vendor.sends()
+    assert len(sent) == len(set(sent)) == 90
+    assert [method for method, _ in sent] == ["POST"] * 50 + ["DELETE"] * 40
+
+
+def test_who_may_unblock_themselves_is_corrected():
+    """A number with the other `can_resubscribe` is changed; one that was taken off meanwhile is suppressed again."""
+    vendor = Blocked()
+    vendor.suppress(some(5), can_resubscribe=True)
+    plan = vendor.plan(MIRROR, some(5))
+    vendor.ask("DELETE", f"/suppressed_numbers/+{FIRST}.json")
+    sync = carry_out(vendor, plan)
+    assert sync.counts()["changed"] == 5
+    assert vendor.suppressed() == dict.fromkeys(some(5), (False, None))
+
+
+def test_a_campaigns_numbers_are_narrowed_to_it():
+    """A number is suppressed and then given its campaign; a later sync finds nothing to do."""
+    vendor = Blocked()
+    vendor.campaign("roof")
+    wanted = Wanted("mirror", can_resubscribe=True, campaign="roof")
+    carry_out(vendor, vendor.plan(wanted, some(5)), wanted)
+    assert vendor.suppressed() == dict.fromkeys(some(5), (True, "roof"))
+    assert Counter(method for method, _ in vendor.sends()) == {"POST": 5, "PUT": 5}
+    assert len(vendor.plan(wanted, some(5))) == 0
+    carry_out(vendor, vendor.plan(wanted, some(4)), wanted)
+    assert set(vendor.suppressed()) == set(some(4))
+
+
+@pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}, {"status": 502}, {"status": 200, "body": "<html>"}])
+@pytest.mark.parametrize("then", ["done", "nothing"])
+def test_a_lost_answer_is_looked_up(how, then):
+    """A POST without an answer is sent again only when the number is not there."""
+    vendor = Blocked()
+    vendor.fault(rf"%2B{FIRST + 3}\.json", method="POST", then=then, **how)
+    sync = carry_out(vendor, Plan(add=some(10)))
+    assert sync.counts() == {"added": 10, "changed": 0, "removed": 0, "failed": 0}
+    sends = Counter(vendor.sends())
+    assert sends["GET", FIRST + 3] == 1
+    assert sends["POST", FIRST + 3] == (1 if then == "done" else 2)
+    assert sum(sends.values()) == (11 if then == "done" else 12)
+
+
+@pytest.mark.parametrize("then", ["done", "nothing"])
+def test_the_legacy_routes_suppress_again(then):
+    """Where a number cannot be looked up, suppressing it again is the only way, and harmless."""
+    vendor = Blocked("legacy")
+    vendor.fault(rf"%2B{FIRST + 3}/", method="POST", then=then, cut=True)
+    assert carry_out(vendor, Plan(add=some(10))).counts()["added"] == 10
+    assert Counter(vendor.sends("POST"))["POST", FIRST + 3] == 2
+
+
+@EDITIONS
+def test_answers_that_stay_lost_fail_the_number(edition):
+    """After three lost answers the number is reported, the others are done, and a retry sends it alone."""
+    vendor = Blocked(edition)
+    vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", cut=True, times=None)
+    plan = Plan(add=some(10))
+    sync = vendor.sync(plan, MIRROR)
+    with pytest.raises(PartialFailure, match=r"1 of 10 .*/%2B1…03.*a retry sends these only") as failure:
+        vendor.client.run(sync.procedure())
+    assert str(FIRST + 3) not in str(failure.value)
+    assert sync.counts() == {"added": 9, "changed": 0, "removed": 0, "failed": 1}
+    assert Counter(vendor.sends("POST"))["POST", FIRST + 3] == 3
+    vendor.ask("DELETE", "/__sandbox__/faults")
+    vendor.sent.clear()
+    again = carry_out(vendor, plan, checkpoint=sync.checkpoint)
+    assert again.counts() == {"added": 10, "changed": 0, "removed": 0, "failed": 0}
+    assert [number for _, number in vendor.sends("POST")] == [FIRST + 3]
+
+
+@EDITIONS
+def test_a_refused_number_is_reported_and_the_rest_goes_on(edition):
+    """422 fails its number for good, with the vendor's reason; it is not sent again."""
+    vendor = Blocked(edition)
+    vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", status=422, body={"errors": {"number": ["is a hotline"]}})
+    sync = carry_out(vendor, Plan(add=some(60)))
+    assert sync.counts()["failed"] == 1
+    ((action, number, reason),) = sync.failures()
+    assert (action, number) == ("add", FIRST + 3)
+    assert "number is a hotline" in reason
+    assert len(vendor.suppressed()) == 59
+    again = carry_out(vendor, Plan(add=some(60)), checkpoint=sync.checkpoint)
+    assert again.counts()["failed"] == 1
+    assert len(vendor.sends()) == 60
+
+
+def test_too_many_failures_stop_it():
+    """Above `max_failures` nothing more is sent; with a higher limit it goes on from there."""
+    vendor = Blocked()
+    vendor.fault("suppressed_numbers/", method="POST", status=422, times=6)
+    notes = []
+    plan = Plan(add=some(200))
+    sync = vendor.sync(plan, MIRROR, max_failures=5, note=lambda one: notes.append(json.dumps(one.dump())))
+    with pytest.raises(PartialFailure, match=r"6 suppressed numbers failed.*max_failures \(5\).*168 were not sent"):
+        vendor.client.run(sync.procedure())
+    assert len(vendor.sends()) == 32
+    checkpoint = Checkpoint.load(json.loads(notes[-1]))
+    with pytest.raises(PartialFailure, match="max_failures"):
+        carry_out(vendor, plan, checkpoint=checkpoint, max_failures=5)
+    assert len(vendor.sends()) == 32
+    assert carry_out(vendor, plan, checkpoint=checkpoint, max_failures=6).counts()["added"] == 194
+    assert len(vendor.sends()) == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "edition"),
+    [
+        ({"status": 401}, AuthenticationError, "current"),
+        ({"status": 503}, Unavailable, "current"),
+        ({"status": 410}, Gone, "legacy"),
+    ],
+)
+def test_when_nothing_gets_through_it_stops_at_once(fault, error, edition):
+    """A refused account, routes that are not served or a vendor that is away end it; a retry does the rest."""
+    vendor = Blocked(edition, max_attempts=2)
+    vendor.fault("/%2B", method="POST", times=None, **fault)
+    notes = []
+    sync = vendor.sync(Plan(add=some(100)), MIRROR, note=lambda one: notes.append(json.dumps(one.dump())))
+    with pytest.raises(error):
+        vendor.client.run(sync.procedure())
+    assert len({number for _, number in vendor.sends()}) == (4 if edition == "legacy" else 32)
+    vendor.ask("DELETE", "/__sandbox__/faults")
+    again = carry_out(vendor, Plan(add=some(100)), checkpoint=Checkpoint.load(json.loads(notes[-1])))
+    assert again.counts() == {"added": 100, "changed": 0, "removed": 0, "failed": 0}
+    assert set(vendor.suppressed()) == set(some(100))
+
+
+def test_storms_are_waited_out():
+    """A storm of 429s and a burst of 503s change nothing but the time it takes."""
+    vendor = Blocked(max_attempts=80, max_wait=3600)
+    vendor.fault("/%2B", method="POST", status=429, times=25, headers={"Retry-After": "2"})
+    vendor.fault("/%2B", method="POST", status=503, times=25)
+    sync = carry_out(vendor, Plan(add=some(100)))
+    assert sync.counts()["added"] == 100
+    assert vendor.slept
+    assert set(vendor.suppressed()) == set(some(100))
+
+
+@EDITIONS
+@pytest.mark.parametrize("kill_at", [1, 2, 31, 33, 60, 61, 75, 90])
+def test_after_a_kill_nothing_is_sent_twice_but_what_was_under_way(edition, kill_at):
+    """Killed at any request, an attempt from the last checkpoint completes the list."""
+    vendor = Blocked(edition)
+    vendor.suppress(some(40))
+    plan = Plan(add=some(60, 100), remove=some(40))
+    notes: list[str] = []
+
+    def note(checkpoint: Checkpoint) -> None:
+        notes.append(json.dumps(checkpoint.dump()))
+
+    def watch(line):
+        if len(vendor.sends()) >= kill_at:
+            raise Killed
+
+    carried = vendor.send
+
+    def carry(request, wire):
+        watch(request)
+        return carried(request, wire)
+
+    vendor.client._transport = type("Carrier", (), {"send": staticmethod(carry), "close": lambda self: None})()
+    with pytest.raises(Killed):
+        vendor.client.run(vendor.sync(plan, MIRROR, note=note).procedure())
+    vendor.client._transport = vendor
+    before = set(vendor.suppressed())
+    sync = carry_out(vendor, plan, checkpoint=Checkpoint.load(json.loads(notes[-1])), note=note)
+    assert sync.counts() == {"added": 60, "changed": 0, "removed": 40, "failed": 0}
+    assert set(vendor.suppressed()) == set(some(60, 100)) != before
+    twice = [step for step, times in Counter(vendor.sends("POST", "DELETE")).items() if times > 1]
+    assert len(twice) <= (4 if edition == "legacy" else 0)
+
+
+def test_somebody_elses_change_meanwhile_is_respected():
+    """On resuming, a number that has come to belong to another scope is reported and left alone."""
+    vendor = Blocked()
+    vendor.campaign("roof")
+    vendor.suppress(some(2), cid="roof")
+    plan = Plan(add=some(1), remove=some(1, 1))
+    sync = carry_out(vendor, plan, checkpoint=Checkpoint(done=0, announced=2))
+    assert sync.counts() == {"added": 0, "changed": 0, "removed": 0, "failed": 2}
+    assert all("campaign roof" in reason for _, _, reason in sync.failures())
+    assert vendor.sends("POST", "PUT", "DELETE") == []
+    campaign = Wanted("mirror", can_resubscribe=False, campaign="roof")
+    vendor.suppress(some(1, 5))
+    sync = carry_out(vendor, Plan(remove=some(1, 5)), campaign, checkpoint=Checkpoint(done=0, announced=1))
+    assert [reason for _, _, reason in sync.failures()] == [
+        "It has come to be suppressed for the whole company meanwhile."
+    ]
+
+
+def test_conflicts_are_told_and_not_sent():
+    """A number that is suppressed for a campaign cannot be suppressed for the company besides."""
+    vendor = Blocked()
+    vendor.campaign("roof")
+    vendor.suppress(some(2), cid="roof")
+    sync = carry_out(vendor, vendor.plan(MIRROR, some(3)))
+    assert sync.counts() == {"added": 1, "changed": 0, "removed": 0, "failed": 2}
+    assert {number for _, number, _ in sync.failures()} == set(some(2))
+    assert vendor.sends() == [("POST", FIRST + 2)]
+
+
+def test_progress_shows_masked_numbers_only(caplog):
+    """The log tells how far it is, about every ten seconds, and no whole number, not even in a failure."""
+    vendor = Blocked()
+    vendor.fault(rf"%2B{FIRST + 3}\.json", method="POST", status=422, body={"errors": {"number": ["no"]}})
+    vendor.fault(rf"%2B{FIRST + 9}\.json", method="POST", status=503)
+    times = iter(range(0, 10_000, 6))
+    with caplog.at_level(logging.DEBUG):
+        sync = carry_out(vendor, Plan(add=some(200)), clock=lambda: float(next(times)))
+    lines = [record.getMessage() for record in caplog.records if "a second" in record.getMessage()]
+    assert len(lines) == 3
+    assert "64 of 200 (32%)" in lines[0]
+    assert "left, 1 failed; the last was +1…63" in lines[0]
+    assert sync.counts()["failed"] == 1
+    assert "919200" not in caplog.text
+    assert "503" in caplog.text
+
+
+def test_what_is_ours_follows_from_plan_and_checkpoint():
+    """Steps behind are ours or no longer ours, steps that may have been sent are unsure, twice over the same."""
+    plan = Plan(add=some(4), remove=some(4, 10))
+    ours = Ours(some(8, 10), some(2))
+    checkpoint = Checkpoint.load(
+        {"position": {"done": 5, "announced": 6}, "failures": {"1": [True, "no"], "2": [False, "lost"]}}
+    )
+    found = fold(ours, plan, checkpoint)
+    assert found.sure == NumberSet.of([FIRST, FIRST + 3, *some(7, 11)])
+    assert found.unsure == NumberSet.of([FIRST + 1, FIRST + 2, FIRST + 11])
+    assert fold(found, plan, checkpoint) == found
+    assert fold(Ours(), plan, Checkpoint(done=8, announced=8)) == Ours(some(4))
+
+
+def test_errors_of_the_vendor_in_looking_up_are_failures():
+    """A number that cannot be looked up on resuming is tried again by the next attempt."""
+    vendor = Blocked(max_attempts=1)
+    vendor.fault(rf"%2B{FIRST}\.json", method="GET", status=500)
+    sync = vendor.sync(Plan(add=some(5)), MIRROR, checkpoint=Checkpoint(done=0, announced=5))
+    with pytest.raises(RetreaverError, match="1 of 5"):
+        vendor.client.run(sync.procedure())
+    assert carry_out(vendor, Plan(add=some(5)), checkpoint=sync.checkpoint).counts()["added"] == 5

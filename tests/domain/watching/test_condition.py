@@ -1,0 +1,309 @@
+"""What sensors wait for besides numbers of calls: statuses, caps, idle targets, pools; and what all share."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ConnectionFailed,
+    InvalidArgument,
+    ListingIncomplete,
+    NotFound,
+    ProtocolError,
+    RateLimited,
+    Unavailable,
+)
+from airflow_provider_retreaver.domain.watching.condition import KINDS, condition_of, parameters_of
+from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
+from airflow_provider_retreaver.domain.watching.newest_call import Frontier
+from airflow_provider_retreaver.domain.watching.poll_interval import Cadence
+from tests.domain.support.vendor import Vendor
+
+CONTROL = "/__sandbox__"
+DEFAULTS = {
+    "call_status": {},
+    "cap_filled": {"cap": "hard", "match": "any"},
+    "target_idle": {"at_most": 0, "match": "all"},
+    "number_pool": {"below": 0.1, "match": "any"},
+    "call_volume": {},
+}
+
+
+@pytest.fixture
+def vendor():
+    """Give an empty account."""
+    return Vendor()
+
+
+def condition(kind, **options):
+    """Return a condition with what its sensor has by default."""
+    return condition_of(kind, {**dict.fromkeys(parameters_of(kind)), **DEFAULTS[kind], **options})
+
+
+def look(vendor, kind, **options):
+    """Ask and judge."""
+    wanted = condition(kind, **options)
+    return wanted.judge(vendor.client.run(wanted.question.ask({})))
+
+
+def fill(vendor, id_, filled, kind="hard", owner="targets"):
+    """Let a cap have counted so many calls."""
+    vendor.ask("POST", f"{CONTROL}/{owner}/{id_}/fill", {"type": kind, "filled": filled})
+
+
+@pytest.mark.parametrize("kind", ["hard", "hourly", "daily", "monthly"])
+def test_shares_of_caps(vendor, kind):
+    """Each of the four caps is met at its share and not one call earlier."""
+    id_ = vendor.target(**{"hard_cap_attributes": {"cap": None}, f"{kind}_cap_attributes": {"cap": 10}})
+    fill(vendor, id_, 8, kind)
+    assert not look(vendor, "cap_filled", target_id=id_, cap=kind, at_least=0.9).met
+    fill(vendor, id_, 9, kind)
+    verdict = look(vendor, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
+    assert verdict.met
+    row = {"kind": "target", "id": id_, "tid": None, "name": "Acme", "cap": kind, "filled": 9, "limit": 10}
+    assert verdict.value == [row]
+    assert not look(vendor, "cap_filled", target_id=id_, cap=kind).met, "without a share the whole cap is meant"
+    others = {"hard", "hourly", "daily", "monthly"} - {kind}
+    assert not any(look(vendor, "cap_filled", target_id=id_, cap=other, at_least=0).met for other in others)
+
+
+@given(cap=st.integers(0, 10_000), percent=st.integers(0, 100))
+def test_shares_are_exact(cap, percent):
+    """The share is reached at the first whole number that is no less, whatever floats make of it."""
+    filled = -(-cap * percent // 100)
+    wanted = condition("cap_filled", target_id=1, at_least=percent / 100)
+
+    def met(count):
+        reading = {"id": 1, "tid": None, "name": None, "hard": [count, cap]}
+        return wanted.judge({"target 1": reading}).met
+
+    assert met(filled)
+    assert filled == 0 or not met(filled - 1)
+
+
+def test_what_remains(vendor):
+    """`remaining` counts calls that are left."""
+    id_ = vendor.target(hard_cap_attributes={"cap": 100})
+    fill(vendor, id_, 94)
+    assert not look(vendor, "cap_filled", target_id=id_, remaining=5).met
+    fill(vendor, id_, 95)
+    assert look(vendor, "cap_filled", target_id=id_, remaining=5).met
+
+
+def test_any_and_all_of_several(vendor):
+    """Targets by either ID and groups are looked at together; those that fulfil the condition are returned."""
+    ids = [vendor.target(tid=f"T{n}") for n in range(3)]
+    group = vendor.group(ids, hard_cap_attributes={"cap": 10})
+    fill(vendor, ids[1], 100)
+    several = {"target_id": f"{ids[0]}, {ids[1]}", "tid": "T2", "target_group_id": group}
+    verdict = look(vendor, "cap_filled", **several)
+    assert verdict.met
+    assert [row["id"] for row in verdict.value] == [ids[1]]
+    assert verdict.holding == (f"target {ids[1]}",)
+    assert not look(vendor, "cap_filled", **several, match="all").met
+    fill(vendor, ids[0], 100)
+    fill(vendor, ids[2], 100)
+    fill(vendor, group, 10, owner="target_groups")
+    verdict = look(vendor, "cap_filled", **several, match="all")
+    assert verdict.met
+    assert [(row["kind"], row["id"]) for row in verdict.value] == [*(("target", i) for i in ids), ("group", group)]
+
+
+def test_many_targets_cost_a_listing(vendor):
+    """Hundreds of targets cost pages of the list, not a request each."""
+    ids = [vendor.target() for _ in range(60)]
+    verdict = look(vendor, "target_idle", target_id=ids)
+    assert (verdict.met, len(verdict.value), len(vendor.sent)) == (True, 60, 3)
+
+
+def test_calls_at_once(vendor):
+    """The concurrency cap is compared with the calls in progress, for targets only."""
+    id_ = vendor.target(concurrency_cap=4)
+    vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": id_, "calls_in_progress": 3})
+    assert not look(vendor, "cap_filled", target_id=id_, cap="concurrency").met
+    assert look(vendor, "cap_filled", target_id=id_, cap="concurrency", at_least=0.75).met
+    with pytest.raises(InvalidArgument, match="target_group_id"):
+        condition("cap_filled", target_group_id=1, cap="concurrency")
+
+
+def test_idle_targets(vendor):
+    """Targets are idle without calls in progress; a group stands for its members."""
+    ids = [vendor.target(tid=f"T{n}") for n in range(3)]
+    group, empty = vendor.group(ids[:2]), vendor.group([])
+    vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 2})
+    assert look(vendor, "target_idle", target_id=ids[0]).met
+    assert not look(vendor, "target_idle", target_group_id=group).met
+    assert look(vendor, "target_idle", target_group_id=group, match="any").met
+    assert look(vendor, "target_idle", target_group_id=group, at_most=2).met
+    assert look(vendor, "target_idle", target_group_id=empty).met
+    vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 0})
+    verdict = look(vendor, "target_idle", target_group_id=group, tid="T2")
+    assert verdict.met
+    assert {row["id"]: row["calls_in_progress"] for row in verdict.value} == dict.fromkeys(ids, 0)
+
+
+def test_headroom_of_pools(vendor):
+    """A pool is reported below its share of headroom; campaign and affiliate choose among all."""
+    vendor.ask("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
+    body = {"number_pool": {"cid": "C1", "max_pool_size": 20, "type": "Local", "country": "US"}}
+    id_ = vendor.ask("POST", "/number_pools.json", body)["number_pool"]["id"]
+    vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 18})
+    assert not look(vendor, "number_pool", number_pool_id=id_).met, "0.1 is not below 0.1"
+    vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 19})
+    verdict = look(vendor, "number_pool", number_pool_id=id_)
+    assert verdict.value == [{"id": id_, "cid": "C1", "numbers_count": 19, "max_pool_size": 20, "headroom": 0.05}]
+    assert look(vendor, "number_pool").met
+    assert look(vendor, "number_pool", cid="C1").met
+    assert not look(vendor, "number_pool", afid="nobody").met
+
+
+def test_statuses(vendor):
+    """A call's status is compared whatever its case, with one or several."""
+    (uuid,) = vendor.ask("POST", f"{CONTROL}/calls", {"fields": {"status": "in-progress"}})["uuids"]
+    assert not look(vendor, "call_status", uuid=uuid, status="completed").met
+    verdict = look(vendor, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
+    assert verdict.met
+    assert verdict.value["status"] == "in-progress"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "path"),
+    [
+        ("call_status", {"uuid": "00000000-0000-0000-0000-000000000000", "status": "x"}, "00000000-"),
+        ("cap_filled", {"target_id": 77}, "/targets/77.json"),
+        ("cap_filled", {"tid": "gone"}, "/targets/tid/gone.json"),
+        ("cap_filled", {"target_group_id": 77}, "/target_groups/77.json"),
+        ("target_idle", {"target_id": [77]}, "/targets/77.json"),
+        ("number_pool", {"number_pool_id": 77}, "/number_pools/77.json"),
+    ],
+)
+def test_what_is_gone_is_named(vendor, kind, options, path):
+    """An object that does not exist ends the look with an error that names it."""
+    vendor.target()
+    with pytest.raises(NotFound, match=path):
+        look(vendor, kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "named"),
+    [
+        ("call_status", {"uuid": "", "status": "x"}, "uuid"),
+        ("call_status", {"uuid": "a/b", "status": "x"}, "uuid"),
+        ("call_status", {"uuid": "u", "status": ""}, "status"),
+        ("cap_filled", {}, "target_id"),
+        ("cap_filled", {"target_id": []}, "target_id"),
+        ("cap_filled", {"target_id": "x"}, "target_id"),
+        ("cap_filled", {"target_id": 1, "cap": "yearly"}, "cap"),
+        ("cap_filled", {"target_id": 1, "at_least": 90}, r"0\.9"),
+        ("cap_filled", {"target_id": 1, "at_least": 0.9, "remaining": 3}, "remaining"),
+        ("cap_filled", {"target_id": 1, "match": "some"}, "match"),
+        ("target_idle", {"target_id": 1, "at_most": -1}, "at_most"),
+        ("number_pool", {"below": None}, "below"),
+        ("number_pool", {"below": 1.5}, "below"),
+        ("number_pool", {"number_pool_id": 1, "cid": "C1"}, "number_pool_id"),
+    ],
+)
+def test_bad_parameters_are_refused_by_name(kind, options, named):
+    """What cannot be right is refused, naming the parameter."""
+    with pytest.raises(InvalidArgument, match=named):
+        condition(kind, **options)
+
+
+EXAMPLES = {
+    "call_volume": {"window": "90m", "at_least": 3, "at_most": 9, "filters": {"status": "a,b", "client_tid": "T"}},
+    "call_status": {"uuid": "u-1", "status": ["a", "b"]},
+    "cap_filled": {"target_id": "1,2", "tid": ["x"], "target_group_id": 3, "cap": "daily", "at_least": "0.5"},
+    "target_idle": {"target_id": 1, "tid": "x", "at_most": 2, "match": "any"},
+    "number_pool": {"number_pool_id": [4, 5], "below": "0.25", "match": "all"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_conditions_survive_json(kind):
+    """A condition is rebuilt from its options as JSON, equal, with an equal question that can be a key."""
+    first = condition(kind, **EXAMPLES[kind])
+    again = condition_of(kind, json.loads(json.dumps(first.options())))
+    assert again == first
+    assert {first.question: 1} == {again.question: 1}
+    assert first.kind == kind
+
+
+def test_limits_are_no_part_of_the_question():
+    """Sensors that differ in their limits only ask the same."""
+    half = condition("cap_filled", target_id=1, at_least=0.5)
+    assert half.question == condition("cap_filled", target_id="1", cap="daily").question
+    assert half.question == condition("target_idle", target_id=1).question
+    one = condition("call_volume", window="1h", at_least=1).question
+    assert one == condition("call_volume", window=3600, at_most=1).question
+    assert one != condition("call_volume", window="2h", at_most=1).question
+
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("error", [
+    Unavailable("x", status=503), RateLimited("x", status=429), ConnectionFailed("x"), ProtocolError("x", status=200),
+    ListingIncomplete("x"),
+])  # fmt: skip
+def test_weather_passes(error):
+    """What goes away by itself is put up with until the budget is spent, and a success fills it up again."""
+    budget = FailureBudget(timedelta(minutes=30))
+    for minutes in (0, 10, 29):
+        budget.failed(error, NOON + timedelta(minutes=minutes))
+    budget.answered()
+    budget.failed(error, NOON + timedelta(minutes=31))
+    budget.failed(error, NOON + timedelta(minutes=60))
+    with pytest.raises(type(error), match="30 min on end"):
+        budget.failed(error, NOON + timedelta(minutes=61))
+    assert str(error) == "x", "the error is shared with others"
+
+
+@pytest.mark.parametrize("error", [
+    AuthenticationError("x", status=401), NotFound("x", status=404), ProtocolError("x"), InvalidArgument("x"),
+    ConnectionFailed("x", final=True),
+])  # fmt: skip
+def test_what_does_not_pass_ends_at_once(error):
+    """A refused key, a missing object, an answer without a documented field, a bad certificate: not waited out."""
+    with pytest.raises(type(error)):
+        FailureBudget(None).failed(error, NOON)
+
+
+def test_forgiving_everything_has_its_limit():
+    """`silent_fail` goes on after what does not pass, but never with a refused key or a bad parameter."""
+    budget = FailureBudget(timedelta(0), forgive_all=True)
+    budget.failed(NotFound("x", status=404), NOON)
+    for error in (AuthenticationError("x", status=401), InvalidArgument("x")):
+        with pytest.raises(type(error)):
+            budget.failed(error, NOON)
+
+
+def test_cadence():
+    """Waits are the interval within a tenth, or double with every look up to the longest."""
+    chances = iter((0.0, 0.5, 1.0))
+    waits = Cadence(60, chance=lambda: next(chances))
+    assert [waits.next() for _ in range(3)] == pytest.approx([54, 60, 66])
+    growing = Cadence(1, exponential_backoff=True, max_wait=10, chance=lambda: 0.5)
+    assert [growing.next() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
+    for_ever = Cadence(60, exponential_backoff=True, looks=10_000)
+    assert for_ever.next() > 0
+
+
+def test_frontiers_overlap():
+    """Windows of new calls reach back beyond the last one's end, and nothing is announced twice."""
+    overlap = timedelta(seconds=60)
+    first, window = Frontier().passed("2026-11-01T12:00:00.500-05:00", overlap)
+    assert window == {"updated_at_start": None, "updated_at_end": "2026-11-01T12:00:01.500000-05:00"}
+    same, nothing = first.passed("2026-11-01T17:00:00.500Z", overlap)
+    assert (same, nothing) == (first, None)
+    _, window = first.passed("2026-11-01T17:05:00Z", overlap)
+    assert window == {
+        "updated_at_start": "2026-11-01T11:59:00.500000-05:00",
+        "updated_at_end": "2026-11-01T17:05:01+00:00",
+    }
+    assert first.passed(None, overlap) == (first, None)
