@@ -160,6 +160,6 @@ def test_the_package_offers_its_version_only():
 def test_split_window_has_two_import_paths():
     """The path that was published first still works."""
     published = import_module("airflow_provider_retreaver.windows")
-    former = import_module("airflow_provider_retreaver.domain.windows")
+    former = import_module("airflow_provider_retreaver.domain.calls.time_window")
     assert published.__all__ == ["split_window"]
     assert former.split_window is published.split_window

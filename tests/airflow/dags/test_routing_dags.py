@@ -137,7 +137,7 @@ def test_an_evening_and_a_morning(airflow_lab, account, tmp_path):
 
 ATTEMPT = """
 import json, sys
-from tests.airflow.test_routing_operators import *
+from tests.airflow.operators.test_routing_operators import *
 perform(globals()[sys.argv[1]], **json.loads(sys.argv[2]))
 """
 

@@ -181,8 +181,8 @@ def test_group_with_retries_and_no_memory_is_warned_of(account, caplog, capsys):
 
 PROGRAM = """
 import sys
-from tests.airflow.account import context_of
-from tests.airflow.generic import execute
+from tests.airflow.support.account import context_of
+from tests.airflow.support.generic import execute
 attributes = {attributes!r}
 print("begun", flush=True)
 print(execute("create", "numbers", context_of(), attributes=attributes, state_path=sys.argv[1])["id"])

@@ -157,7 +157,7 @@ def test_a_dry_run_leaves_no_memory(account, tmp_path):
 
 ATTEMPT = """
 import json, sys
-from tests.airflow.account import context_of, reset_caps
+from tests.airflow.support.account import context_of, reset_caps
 reset_caps(context_of(), **json.loads(sys.argv[1]))
 """
 

@@ -21,7 +21,7 @@ MAPPING = {
 # A load that tells of every batch, for those who kill it; run as a program.
 KILLED = """
 import sys
-from tests.airflow.call_tables import to_sql
+from tests.airflow.support.call_tables import to_sql
 from airflow_provider_retreaver.transfers.call_table import CallTable
 write = CallTable.write
 def told(self, rows):

@@ -20,7 +20,7 @@ PATIENCE = 900
 
 ATTEMPT = """
 import json, sys
-from tests.airflow.blocking import run_of, sync
+from tests.airflow.support.blocking import run_of, sync
 print("RESULT " + json.dumps(sync(run_of(), **json.loads(sys.argv[1]))))
 """
 
