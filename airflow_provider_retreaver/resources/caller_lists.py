@@ -24,6 +24,8 @@ from airflow_provider_retreaver.core.operations import (
 )
 from airflow_provider_retreaver.resources.resource import Id
 
+ACCEPT_PREFIX = "accepted"
+
 
 class CallerList(TypedDict, total=False):
     """A caller list as the vendor sends it."""
@@ -85,16 +87,24 @@ class Owner:
         return self.list_path(name, f"/caller_list_numbers/{segment(parameters.phone(number), 'number')}")
 
 
+def blocks_unlisted_callers(name: str) -> bool:
+    """Return whether a list of this name lets only its own callers through (`accepted…`).
+
+    :param name: of the caller list; space around it and the case of its letters do not matter.
+    :return: True when creating the list blocks every caller who is not on it.
+    """
+    return name.strip().lower().startswith(ACCEPT_PREFIX)
+
+
 def create_caller_list(owner: Owner, name: str) -> Operation[Row]:
     """Create a caller list.
 
-    :param name: its beginning is behaviour, see the module's text.
+    :param name: its beginning is behaviour, see `blocks_unlisted_callers`; it is sent without space around it.
     :return: a `CallerList`, or `{}` where the vendor answers without one.
     """
     segment(name, "caller list name")
-    return Operation(
-        _request("POST", f"{owner.path}.json", {"caller_list": {"name": name}}), _read_if_there("caller_list")
-    )
+    body = {"caller_list": {"name": str(name).strip()}}
+    return Operation(_request("POST", f"{owner.path}.json", body), _read_if_there("caller_list"))
 
 
 def get_caller_list(owner: Owner, name: str) -> Operation[Row]:

@@ -17,13 +17,11 @@ from airflow_provider_retreaver.resources import caller_lists
 from airflow_provider_retreaver.resources.caller_lists import Owner
 from airflow_provider_retreaver.resources.resource import Attributes
 
-SHUTTING_OUT = "accepted"
-
 
 def shuts_out(attributes: Attributes) -> str | None:
     """Return why a caller list changes who gets through as soon as it is there, None when it does not."""
-    if str(attributes.get("name", "")).lower().startswith(SHUTTING_OUT):
-        return f"A caller list whose name begins with {SHUTTING_OUT} shuts out everybody who is not on it."
+    if caller_lists.blocks_unlisted_callers(str(attributes.get("name", ""))):
+        return "A caller list whose name begins with accepted blocks every caller who is not on it."
     return None
 
 

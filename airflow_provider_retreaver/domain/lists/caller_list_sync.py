@@ -39,8 +39,6 @@ TRIES = 3
 # Numbers that are asked for afterwards.
 SAMPLE = 20
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
-# A list of this beginning lets nobody through who is not on it.
-SHUTS_OUT = "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class CallerListSync:
         if self.aim.mode == "remove":
             log.info("There is no caller list %r, so nobody has to be taken off it.", self.aim.name)
             return Change(known=0, exact=True)
-        if self.aim.name.strip().lower().startswith(SHUTS_OUT) and not self.aim.allow_accept_list:
+        if caller_lists.blocks_unlisted_callers(self.aim.name) and not self.aim.allow_accept_list:
             raise ChangeRefused(
                 f"The caller list {self.aim.name!r} does not exist, and creating it would shut out everybody who is "
                 f"not on it; nothing was sent. Set allow_accept_list=True if that is meant."

@@ -248,17 +248,22 @@ def test_create_taken_in_the_meantime(account):
         execute("create", "targets", attributes={"number": PHONE, "tid": "B2"})
 
 
-def test_caller_lists(account, monkeypatch):
-    """Caller lists are created, refused where they are, confirmed where they shut out, and emptied."""
+@pytest.fixture
+def owner(account, monkeypatch):
+    """Give the owner of caller lists, and a connection that may change them."""
     options = account._sandbox.options
     extra = {"max_wait": 0, "caller_list_key": options.postback_key, "caller_list_secret": options.postback_secret}
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(extra=extra)))
-    owner = {"list_owner": {"target_id": account.target()}}
+    return {"list_owner": {"target_id": account.target()}}
+
+
+def test_caller_lists(account, owner):
+    """Caller lists are created, refused when they exist, confirmed when they block all others, and emptied."""
     created = execute("create", "caller_lists", attributes={"name": "suppressed"}, **owner)
     assert (created["action"], created["customer_id"]) == ("created", "suppressed")
     with pytest.raises(ChangeRefused, match="There is a caller list with name suppressed already; use"):
         execute("create", "caller_lists", attributes={"name": "suppressed"}, **owner)
-    with pytest.raises(InvalidArgument, match="shuts out everybody"):
+    with pytest.raises(InvalidArgument, match="blocks every caller"):
         execute("create", "caller_lists", attributes={"name": "Accepted-1"}, **owner)
     execute("create", "caller_lists", attributes={"name": "accepted-1"}, confirm=True, **owner)
     assert execute("upsert", "caller_lists", resource_id="suppressed", **owner)["action"] == "unchanged"
@@ -267,6 +272,19 @@ def test_caller_lists(account, monkeypatch):
     steps += [execute("delete", "caller_list_numbers", resource_id=PHONE, **members)["action"] for _ in range(2)]
     steps += [execute("delete", "caller_lists", resource_id="suppressed", **owner)["action"] for _ in range(2)]
     assert steps == ["created", "unchanged", "deleted", "missing", "deleted", "missing"]
+
+
+@pytest.mark.parametrize("name", ["accepted-vip", " accepted-vip", "Accepted-vip", "\taccepted"])
+def test_accept_list_needs_a_confirmation(account, owner, name):
+    """Space around the name and capitals do not hide that the list blocks every other caller."""
+    with pytest.raises(InvalidArgument, match="Set confirm=True"):
+        execute("create", "caller_lists", attributes={"name": name}, **owner)
+    with pytest.raises(InvalidArgument, match="Set confirm=True"):
+        execute("upsert", "caller_lists", resource_id=name, **owner)
+    assert account.sent() == []
+    created = execute("create", "caller_lists", attributes={"name": name}, confirm=True, **owner)
+    assert created["customer_id"] == name.strip()
+    assert execute("upsert", "caller_lists", resource_id=name, confirm=True, **owner)["action"] == "unchanged"
 
 
 @pytest.mark.parametrize("resource", CREATES)

@@ -105,7 +105,7 @@ def test_upsert_after_a_cut_connection(account):
         ("contacts", {"customer_id": PHONE, "attributes": {"contact_numbers_attributes": [{"number": OTHER}]}},
          "does not hold the number"),
         ("reports", {"customer_id": "x"}, "has no create for reports"),
-        ("caller_lists", {"resource_id": "accepted-leads", "list_owner": {"target_id": 1}}, "shuts out everybody"),
+        ("caller_lists", {"resource_id": "accepted-leads", "list_owner": {"target_id": 1}}, "blocks every caller"),
     ],
 )  # fmt: skip
 def test_wrong_upserts_are_refused(account, resource, parameters, says):
