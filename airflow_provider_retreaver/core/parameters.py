@@ -1,29 +1,177 @@
-"""Checks of parameters, made before anything is sent; every error names the parameter."""
+"""Readers of parameters: what DAG authors write, templates render and database drivers return.
+
+Every reader takes a value as it comes (see `core/rendered.py` for texts), raises `InvalidArgument` with the name of
+the parameter before anything is sent, and treats the same value in the same way, whatever the parameter:
+
+* None, and the text `"None"` that a template renders for it, mean "not given". An empty list means "none of them".
+* A text with commas is a list of texts; a text that begins like a list, a mapping or a set is parsed.
+* A whole float or `Decimal` (a column of a warehouse that has nulls) is a whole number.
+* NaN, which stands for a null in data frames, is refused: taking it for "no value" would change what is meant.
+"""
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-
-# "Numbers", parameter `country`.
-COUNTRIES = ("US", "CA", "AT", "BE", "DK", "FI", "FR", "GB", "IE", "IT", "NL", "PL", "SE")
-NUMBER_TYPES = ("Toll-free", "Local")
-# "There is a limit of 100 tags added in this manner".
-MOST_TAGS = 100
+from airflow_provider_retreaver.core.rendered import read_rendered
+from airflow_provider_retreaver.core.secrets import mask_number
 
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
 _SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+")
-_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?")
+_WHOLE = re.compile(r"(-?[0-9]{1,18})(?:\.0+)?")
+
+
+def is_given(value: object) -> bool:
+    """Return whether a parameter was given.
+
+    :param value: the parameter; None, blank text and the text `"None"` (what a template renders for None) were not.
+    :return: True when it was given.
+    """
+    return value is not None and not (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def plain(value: object, name: str) -> Any:
+    """Return a value of a database driver as the plain value that it stands for.
+
+    :param value: any value.
+    :param name: name of the parameter, for the error.
+    :return: an `int` for a whole `float` or `Decimal`, a text for a `UUID`, everything else as it is.
+    :raises InvalidArgument: when it is NaN or infinite.
+    """
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, (float, Decimal)):
+        return value
+    if not math.isfinite(value):
+        raise InvalidArgument(
+            f"{name} is {value}, which data frames put where a value is missing; leave it out or give a value."
+        )
+    integer = int(value)
+    return integer if value == integer and abs(integer) < 2**53 else value
+
+
+def items(value: object, name: str, separators: str = ",") -> list[Any] | None:
+    """Return the items of a parameter that takes one or several.
+
+    :param value: one item; a list, tuple, set or other iterable of them; a text with separators; or one of these as
+        rendered text.
+    :param name: name of the parameter, for the error.
+    :param separators: characters that separate the items of a text.
+    :return: the items, driver values made plain; None when the parameter was not given.
+    :raises InvalidArgument: when it is a mapping, bytes or no collection at all, or holds NaN.
+    """
+    value = read_rendered(value, name)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return [part.strip() for part in re.split(f"[{re.escape(separators)}]", value) if part.strip()]
+    if isinstance(value, (int, float, Decimal, UUID)):
+        return [plain(value, name)]
+    if isinstance(value, (Mapping, bytes, bytearray)) or not isinstance(value, Iterable):
+        raise InvalidArgument(f"{name} must be one value or a list of values, not {type(value).__name__}.")
+    return [plain(item, name) for item in value]
+
+
+def texts(value: object, name: str) -> list[str] | None:
+    """Return the distinct texts of a parameter, such as customer IDs, in the order given.
+
+    :param value: see `items`; whole numbers become texts.
+    :param name: name of the parameter, for the error.
+    :return: texts without surrounding spaces; None when the parameter was not given.
+    :raises InvalidArgument: naming the item that is neither a text nor a whole number, or is blank.
+    """
+    found = items(value, name)
+    if found is None:
+        return None
+    for item in found:
+        if isinstance(item, bool) or not isinstance(item, (int, str)) or not str(item).strip():
+            raise InvalidArgument(f"{name} holds {item!r}, which is not an ID; give numbers or texts.")
+    return list(dict.fromkeys(str(item).strip() for item in found))
+
+
+def ids(value: object, name: str) -> list[int] | None:
+    """Return the distinct IDs of a parameter, in the order given.
+
+    :param value: see `items`; every item must be a whole number above 0, or its text.
+    :param name: name of the parameter, for the error.
+    :return: the IDs; None when the parameter was not given.
+    :raises InvalidArgument: naming the item that is not one of Retreaver's own IDs.
+    """
+    found = texts(value, name)
+    if found is None:
+        return None
+    numbers = [_whole(text) for text in found]
+    for text, number in zip(found, numbers, strict=True):
+        if number is None or number <= 0:
+            raise InvalidArgument(
+                f"{name} holds {text!r}, which is not one of Retreaver's own IDs (a whole number); customer IDs go "
+                f"into the parameter for tids."
+            )
+    return list(dict.fromkeys(number for number in numbers if number is not None))
+
+
+def identifier(value: object, name: str) -> int | str | None:
+    """Return one ID, of Retreaver or of the customer.
+
+    :param value: a number or a text.
+    :param name: name of the parameter, for the error.
+    :return: the ID, a text without surrounding spaces; None when the parameter is None.
+    :raises InvalidArgument: when it is blank, `"None"` or not an ID.
+    """
+    if value is None:
+        return None
+    value = plain(value, name)
+    text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if not text or text == "None":
+        raise InvalidArgument(f"{name} must be an ID, not {value!r}.")
+    return value if isinstance(value, int) else text
+
+
+def mapping(value: object, name: str) -> dict[str, Any]:
+    """Return a mapping of names to values.
+
+    :param value: a mapping, or one as rendered text; nothing given is an empty one.
+    :param name: name of the parameter, for the error.
+    :return: a new dictionary; its values are as they were given.
+    :raises InvalidArgument: when it is not a mapping, or a key is not a text.
+    """
+    if not is_given(value):
+        return {}
+    value = read_rendered(value, name)
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidArgument(f"{name} must be a mapping of names to values, not {type(value).__name__}.")
+    return dict(value)
+
+
+def flag(value: object, name: str) -> bool:
+    """Return a truth value.
+
+    :param value: True or False, 1 or 0, or a text of them (`"True"`, `"false"`, `"yes"`, `"no"`); nothing given is
+        False.
+    :param name: name of the parameter, for the error.
+    :return: the truth value.
+    :raises InvalidArgument: when it is something else.
+    """
+    text = str(plain(value, name)).strip().lower()
+    if text in {"true", "1", "yes"}:
+        return True
+    if text in {"false", "0", "no", "", "none"}:
+        return False
+    raise InvalidArgument(f"{name} must be true or false, not {value!r}.")
 
 
 def known(given: Mapping[str, Any], names: Collection[str], what: str) -> None:
-    """Refuse names that the vendor does not document.
+    """Refuse names that Retreaver does not document.
 
+    :param given: mapping whose keys are checked.
+    :param names: the documented ones.
     :param what: what the names are, e.g. `filter of calls`.
     :raises InvalidArgument: naming the first unknown one and a near known one.
     """
@@ -35,137 +183,110 @@ def known(given: Mapping[str, Any], names: Collection[str], what: str) -> None:
 
 
 def one_of(value: Any, allowed: Iterable[Any], name: str) -> Any:
-    """Return the value when it is allowed."""
+    """Return a value that is one of several choices.
+
+    :param value: the value.
+    :param allowed: the choices.
+    :param name: name of the parameter, for the error.
+    :return: the value.
+    :raises InvalidArgument: listing the choices.
+    """
     choices = tuple(allowed)
     if isinstance(value, bool) or value not in choices:
         raise InvalidArgument(f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}.")
     return value
 
 
-def whole(value: Any, name: str, least: int = 0, most: int | None = None) -> int:
-    """Return a whole number within bounds, also from its text."""
-    text = str(value).strip()
-    number = int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) and not isinstance(value, bool) else None
+def any_or_all(value: object) -> Literal["any", "all"]:
+    """Return the parameter `match` of sensors that watch several objects.
+
+    :param value: `"any"` or `"all"`, in any case of letters.
+    :return: the value in lower case.
+    :raises InvalidArgument: when it is neither.
+    """
+    text: Literal["any", "all"] = one_of(str(value).strip().lower(), ("any", "all"), "match")
+    return text
+
+
+def whole(value: object, name: str, least: int = 0, most: int | None = None) -> int:
+    """Return a whole number within bounds.
+
+    :param value: an `int`, a whole `float` or `Decimal`, or the text of one.
+    :param name: name of the parameter, for the error.
+    :param least: the smallest number allowed.
+    :param most: the largest number allowed, None for no bound.
+    :return: the number.
+    :raises InvalidArgument: when it is not a whole number, or out of bounds.
+    """
+    number = None if isinstance(value, bool) else _whole(str(plain(value, name)))
     if number is None or number < least or (most is not None and number > most):
         bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
         raise InvalidArgument(f"{name} must be a whole number {bounds}, not {value!r}.")
     return number
 
 
-def truth(value: Any, name: str) -> bool:
-    """Return a truth value; texts are refused, since "false" would be true."""
-    if not isinstance(value, bool):
-        raise InvalidArgument(f"{name} must be True or False, not {value!r}.")
-    return value
+def number(value: object, name: str, least: int = 0) -> int | None:
+    """Return a whole number that may be left out.
+
+    :param value: see `whole`.
+    :param name: name of the parameter, for the error.
+    :param least: the smallest number allowed.
+    :return: the number, None when the parameter was not given.
+    :raises InvalidArgument: when it is not a whole number, or too small.
+    """
+    return whole(value, name, least) if is_given(value) else None
 
 
-def phone(value: Any, name: str = "number") -> str:
-    """Return a phone number in E.164 (`+18668987878`) or plain digits, without spaces.
+def share(value: object, name: str) -> float | None:
+    """Return a share, e.g. of a cap.
 
-    :raises InvalidArgument: naming the parameter, with the number masked.
+    :param value: a number from 0 to 1, or the text of one.
+    :param name: name of the parameter, for the error.
+    :return: the share, None when the parameter was not given.
+    :raises InvalidArgument: when it is out of bounds; for 90 the error says to write 0.9.
+    """
+    if not is_given(value):
+        return None
+    found = math.nan
+    if isinstance(value, (int, float, Decimal, str)) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            found = math.nan
+    if not 0 <= found <= 1:
+        hint = f"; for {found:g} % write {found / 100:g}" if 1 < found <= 100 else ""
+        raise InvalidArgument(f"{name} must be a share from 0 to 1, not {value!r}{hint}.")
+    return found
+
+
+def phone(value: object, name: str = "number") -> str:
+    """Return a phone number in E.164 or plain digits.
+
+    :param value: a text such as `+18668987878`, or digits as a number.
+    :param name: name of the parameter, for the error.
+    :return: the number without surrounding spaces.
+    :raises InvalidArgument: when it is not a phone number; the error masks it.
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not _PHONE.fullmatch(text):
-        shown = masked(text) if len(text) > 6 else repr(text)
-        raise InvalidArgument(f"{name} must be a phone number in E.164, like +18668987878, not {shown}.")
+        masked = mask_number(text) if len(text) > 6 else repr(text)
+        raise InvalidArgument(f"{name} must be a phone number in E.164, like +18668987878, not {masked}.")
     return text
 
 
-def phone_or_sip(value: Any, name: str = "number") -> str:
-    """Return a phone number, or a SIP address (`sip:user@domain`) where the vendor takes one as well.
+def phone_or_sip(value: object, name: str = "number") -> str:
+    """Return a phone number, or a SIP address where Retreaver takes one as well.
 
-    :raises InvalidArgument: naming the parameter.
+    :param value: see `phone`; or `sip:user@domain`.
+    :param name: name of the parameter, for the error.
+    :return: the number or address without surrounding spaces.
+    :raises InvalidArgument: when it is neither.
     """
     if isinstance(value, str) and _SIP.fullmatch(value.strip()):
         return value.strip()
     return phone(value, name)
 
 
-def masked(number: object) -> str:
-    """Return a caller's number as logs and errors show it."""
-    return f"{str(number)[:2]}…{str(number)[-2:]}"
-
-
-def moment(value: Any, name: str) -> str:
-    """Return a time as RFC 3339, from an aware datetime, a date, or a text in that format.
-
-    :raises InvalidArgument: when it has no offset, since the vendor would guess one, or is no time.
-    """
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise InvalidArgument(f"{name} has no time zone; give an aware datetime, e.g. from pendulum.")
-        return value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and _RFC3339.fullmatch(value.strip()):
-        text = value.strip()
-        try:
-            datetime.fromisoformat(text.upper().replace(" ", "T", 1))
-        except ValueError:
-            pass
-        else:
-            return text
-    raise InvalidArgument(f"{name} must be RFC 3339 with an offset, like 2026-01-31T00:00:00+00:00, not {value!r}.")
-
-
-def span(
-    start: Any, end: Any, names: tuple[str, str], most: timedelta | None = None
-) -> tuple[str | None, str | None]:
-    """Return both ends of a time span as RFC 3339; either may be None.
-
-    :param names: of the two parameters.
-    :param most: the longest span that the vendor takes; the span must be shorter.
-    :raises InvalidArgument: when the end is not after the start, or the span is too long.
-    """
-    first = None if start is None else moment(start, names[0])
-    last = None if end is None else moment(end, names[1])
-    if first is None or last is None:
-        return first, last
-    length = instant(last) - instant(first)
-    if length <= timedelta(0):
-        raise InvalidArgument(f"{names[1]} ({last}) must be after {names[0]} ({first}).")
-    if most is not None and length >= most:
-        raise InvalidArgument(
-            f"{names[0]} ({first}) and {names[1]} ({last}) must be less than {most.days} days apart; ask in parts."
-        )
-    return first, last
-
-
-def instant(text: str) -> datetime:
-    """Return the moment that an RFC 3339 text names; one without offset is UTC."""
-    found = datetime.fromisoformat(text.strip().upper().replace(" ", "T", 1))
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def tag_list(value: Any, name: str = "tag_list") -> None:
-    """Refuse a tag list that the vendor would cut: more than 100 tags, or no text."""
-    if not isinstance(value, str):
-        raise InvalidArgument(f"{name} must be a text like '<<<key:value>>>', not {type(value).__name__}.")
-    count = value.count("<<<")
-    if count > MOST_TAGS:
-        raise InvalidArgument(f"{name} holds {count} tags, and the vendor takes {MOST_TAGS} at most.")
-    rest = re.sub(r"<<<[^<>]*?:[^<>]*?>>>", "", value)
-    if rest.replace(",", "").strip():
-        raise InvalidArgument(f"{name} must be tags like '<<<key:value>>>' separated by commas; blank clears them.")
-
-
-def business_hours(rows: Any, name: str = "business_hours_attributes") -> None:
-    """Refuse rows of business hours that mean no time of a week."""
-    for row in rows_of(rows, name):
-        if row.get("_destroy"):
-            continue
-        if "id" not in row or "day_of_week" in row:
-            whole(row.get("day_of_week"), f"{name}: day_of_week (0 is Sunday)", 0, 6)
-        for part in ("time_open", "time_close"):
-            if part in row and whole(row[part], f"{name}: {part} (HHMM)", 0, 2400) % 100 > 59:
-                raise InvalidArgument(f"{name}: {part} is {row[part]}, and an hour has no such minute.")
-        for part in ("work_day", "invert"):
-            if part in row:
-                truth(row[part], f"{name}: {part}")
-
-
-def rows_of(value: Any, name: str) -> list[Mapping[str, Any]]:
-    """Return a list of mappings."""
-    if not isinstance(value, (list, tuple)) or not all(isinstance(row, Mapping) for row in value):
-        raise InvalidArgument(f"{name} must be a list of mappings.")
-    return list(value)
+def _whole(text: str) -> int | None:
+    found = _WHOLE.fullmatch(text.strip())
+    return int(found[1]) if found else None

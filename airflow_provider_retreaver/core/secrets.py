@@ -192,3 +192,13 @@ def guard_library_logs(*loggers: str) -> None:
         logger = logging.getLogger(name)
         if _FILTER not in logger.filters:
             logger.addFilter(_FILTER)
+
+
+def mask_number(number: object) -> str:
+    """Return a phone number as logs and errors have it.
+
+    :param number: a phone number as text, or as an `int` with its country code; or what was given in its place.
+    :return: its first and last two characters, e.g. `+1…78`; only `…` for six characters or fewer.
+    """
+    text = f"+{number}" if isinstance(number, int) else str(number).strip()
+    return f"{text[:2]}…{text[-2:]}" if len(text) > 6 else "…"

@@ -132,21 +132,6 @@ class RetreaverWriteOperator(RetreaverOperator):
         self.dry_run_only = dry_run
 
 
-def flag(value: Any, name: str) -> bool:
-    """Return a truth value that may have been rendered from a template (`"True"`, `"false"`).
-
-    :raises InvalidArgument: naming the parameter.
-    """
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text in {"true", "1", "yes"}:
-        return True
-    if text in {"false", "0", "no", "", "none"}:
-        return False
-    raise InvalidArgument(f"{name} must be true or false, not {value!r}.")
-
-
 def publish_partial(context: Context, result: dict[str, Any]) -> None:
     """Push a result although the task is about to fail, so that a report task can say what was done."""
     instance = context.get("ti")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.base import flag
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.numbers.base import REJECTS, RetreaverNumbersOperator
 
 if TYPE_CHECKING:

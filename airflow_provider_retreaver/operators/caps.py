@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import (
     RetreaverWriteOperator,
-    flag,
     partial_failure,
     publish_partial,
     told_ids,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import RetreaverError
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import (
     RetreaverWriteOperator,
-    flag,
     partial_failure,
     publish_partial,
     told_ids,

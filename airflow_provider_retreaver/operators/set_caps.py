@@ -119,7 +119,8 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
         )
 
     def _one_for_many(self) -> tuple[Chosen, NewCaps]:
-        from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag, ids, texts
+        from airflow_provider_retreaver.core.parameters import ids, texts
+        from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
 
         caps = self._caps()
         if not caps:

@@ -76,10 +76,9 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.core.parameters import phone
+        from airflow_provider_retreaver.core.parameters import ids, phone, texts
         from airflow_provider_retreaver.domain.changes.edit import Task
         from airflow_provider_retreaver.domain.objects.find_targets import find_targets
-        from airflow_provider_retreaver.domain.objects.selection import ids, texts
         from airflow_provider_retreaver.domain.routing.tag_changes import TagsAim, find_contacts
         from airflow_provider_retreaver.domain.routing.tags import TagEdit
 

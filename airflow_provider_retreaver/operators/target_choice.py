@@ -24,7 +24,8 @@ def chosen_targets(
     :param only_filled: whether only full ones are meant, which may stand alone; None where there is no such choice.
     :raises InvalidArgument: when nothing says which, or only a None does.
     """
-    from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag, ids, texts
+    from airflow_provider_retreaver.core.parameters import ids, texts
+    from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
 
     named = {"target_ids": target_ids, "tids": tids, "target_group_ids": target_group_ids, "tag": tag}
     given = {name: value for name, value in named.items() if value != NOT_GIVEN}

@@ -53,9 +53,9 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
+        from airflow_provider_retreaver.core.parameters import ids
         from airflow_provider_retreaver.domain.changes.edit import Task
         from airflow_provider_retreaver.domain.objects.find_targets import find_groups
-        from airflow_provider_retreaver.domain.objects.selection import ids
 
         groups = ids(self.target_group_id, "target_group_id") or []
         if len(groups) != 1:
@@ -64,7 +64,7 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
         return Task(find=lambda: find_groups(groups), aim=lambda _key, _row: aim, counted="memberships")
 
     def _aim(self) -> Aim:
-        from airflow_provider_retreaver.domain.objects.selection import ids
+        from airflow_provider_retreaver.core.parameters import ids
         from airflow_provider_retreaver.domain.routing.group_members import AllMembersAim, MembersAim
 
         add, remove = ids(self.add, "add"), ids(self.remove, "remove")

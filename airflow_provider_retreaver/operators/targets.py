@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.base import flag
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator, RetreaverSnapshotOperator
 from airflow_provider_retreaver.operators.target_choice import NOT_GIVEN, Ids, chosen_targets
 
@@ -203,9 +203,8 @@ class RetreaverRestoreOperator(RetreaverChangeOperator):
 
     def change_task(self, context: Context) -> Task:  # noqa: ARG002
         """Return what is meant."""
-        from airflow_provider_retreaver.core.parameters import one_of
+        from airflow_provider_retreaver.core.parameters import one_of, texts
         from airflow_provider_retreaver.domain.changes.edit import Task
-        from airflow_provider_retreaver.domain.objects.selection import texts
         from airflow_provider_retreaver.domain.routing.snapshot import PARTS, RestoreAim
         from airflow_provider_retreaver.storage.snapshot_file import read_snapshot
 

@@ -22,6 +22,7 @@ from airflow_provider_retreaver.core.operations import (
     protocol_error,
     read_nothing,
 )
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Id
 
 ACCEPT_PREFIX = "accepted"
@@ -177,7 +178,7 @@ def upload_caller_list(
     upload = {
         "numbers": "\n".join(parameters.phone(number, "numbers") for number in numbers),
         "action": parameters.one_of(action, ("create", "delete"), "action"),
-        "clear_before_upload": parameters.truth(clear_before_upload, "clear_before_upload"),
+        "clear_before_upload": checks.truth(clear_before_upload, "clear_before_upload"),
     }
     request = _request("POST", owner.list_path(name, "/caller_list_uploads"), {"caller_list_upload": upload})
     return Operation(request, _read_upload)

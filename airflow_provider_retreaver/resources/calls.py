@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypedDict
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row, read_item
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS
+from airflow_provider_retreaver.resources import checks
 
 Moment = datetime | str
 
@@ -82,12 +83,12 @@ def list_calls(
     :param version: `v1` … `v5` instead of the connection's `calls_version`.
     :return: a listing of `Call` rows.
     """
-    created = parameters.span(created_at_start, created_at_end, ("created_at_start", "created_at_end"))
-    updated = parameters.span(updated_at_start, updated_at_end, ("updated_at_start", "updated_at_end"))
+    created = time_parameters.time_span(created_at_start, created_at_end, ("created_at_start", "created_at_end"))
+    updated = time_parameters.time_span(updated_at_start, updated_at_end, ("updated_at_start", "updated_at_end"))
     _one_of_if_given(sort_by, ("created_at", "updated_at"), "sort_by")
     _one_of_if_given(order, ("asc", "desc"), "order")
     _one_of_if_given(version, CALLS_VERSIONS, "version")
-    flow = "true" if call_flow_events is not None and parameters.truth(call_flow_events, "call_flow_events") else None
+    flow = "true" if call_flow_events is not None and checks.truth(call_flow_events, "call_flow_events") else None
     plain = {"created_at_start": created[0], "created_at_end": created[1], "sort_by": sort_by, "order": order}
     versioned = {
         "updated_at_start": updated[0],

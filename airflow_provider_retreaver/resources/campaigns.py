@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.nested import CALL_HANDLING, Greeting, MenuOption, Timer
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, at_least_0
 
@@ -35,8 +35,8 @@ CAMPAIGNS = Resource(
         "cid": anything,
         "name": anything,
         "dedupe_seconds": at_least_0,
-        "affiliate_can_pull_number": parameters.truth,
-        "record_calls": parameters.truth,
+        "affiliate_can_pull_number": checks.truth,
+        "record_calls": checks.truth,
         **CALL_HANDLING,
     },
     accessor="cid",

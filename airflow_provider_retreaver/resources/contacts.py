@@ -8,6 +8,7 @@ from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item, read_nothing
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, read_update
 from airflow_provider_retreaver.resources.targets import TagValue
 
@@ -30,7 +31,7 @@ class Contact(TypedDict, total=False):
 
 def contact_numbers(value: Any, name: str) -> None:
     """Refuse contact numbers without a number; a row with an `id` changes that one."""
-    for row in parameters.rows_of(value, name):
+    for row in checks.rows_of(value, name):
         if "id" not in row and not row.get("number"):
             raise InvalidArgument(f"{name}: a contact number needs a number (or the id of the one to change).")
 
@@ -38,7 +39,7 @@ def contact_numbers(value: Any, name: str) -> None:
 CONTACTS = Resource(
     "contacts",
     "contact",
-    attributes={"tag_list": parameters.tag_list, "contact_numbers_attributes": contact_numbers},
+    attributes={"tag_list": checks.tag_list, "contact_numbers_attributes": contact_numbers},
     required=("contact_numbers_attributes",),
 )
 CONTACT_NUMBERS = Resource(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, secrets
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
 from airflow_provider_retreaver.resources.resource import Attributes, Id
@@ -169,4 +169,4 @@ class Entry:
 
 def _shown(name: str | None, value: object) -> str:
     """Write what an object is named by; callers' numbers are masked."""
-    return parameters.masked(value) if name == "number" else str(value)
+    return secrets.mask_number(value) if name == "number" else str(value)

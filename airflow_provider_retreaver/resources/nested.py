@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Check, anything, at_least_0
 
 
@@ -45,18 +46,18 @@ KEYS = (*"1234567890*#",)
 
 def timers(value: Any, name: str) -> None:
     """Refuse timers without seconds or URL; a row with an `id` changes that timer."""
-    for row in parameters.rows_of(value, name):
+    for row in checks.rows_of(value, name):
         if row.get("_destroy"):
             continue
         if "id" not in row and not ("seconds" in row and row.get("url")):
             raise InvalidArgument(f"{name}: a timer needs seconds and url (or the id of the timer to change).")
         if "seconds" in row:
-            parameters.whole(row["seconds"], f"{name}: seconds", 0)
+            checks.whole(row["seconds"], f"{name}: seconds", 0)
 
 
 def menu_options(value: Any, name: str) -> None:
     """Refuse menu options without a key; a row with an `id` changes that option."""
-    for row in parameters.rows_of(value, name):
+    for row in checks.rows_of(value, name):
         if row.get("_destroy"):
             continue
         if "id" not in row or "option" in row:
@@ -76,5 +77,5 @@ CALL_HANDLING: dict[str, Check] = {
     "repeat": at_least_0,
     "timers_attributes": timers,
     "menu_options_attributes": menu_options,
-    "destroy_nested": parameters.truth,
+    "destroy_nested": checks.truth,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.numbers import country, number_type
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, at_least_0
 
@@ -40,8 +40,8 @@ NUMBER_POOLS = Resource(
         "max_pool_size": at_least_0,
         "reserve_size": at_least_0,
         "buffer_seconds": at_least_0,
-        "hide_embedded_access": parameters.truth,
-        "google_analytics": parameters.truth,
+        "hide_embedded_access": checks.truth,
+        "google_analytics": checks.truth,
     },
     required=("cid",),
 )

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.nested import CALL_HANDLING, Greeting, MenuOption, Timer
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything
 
@@ -29,12 +30,12 @@ class Number(TypedDict, total=False):
 
 def number_type(value: Any, name: str) -> None:
     """Refuse a type that is neither Toll-free nor Local."""
-    parameters.one_of(value, parameters.NUMBER_TYPES, name)
+    parameters.one_of(value, checks.NUMBER_TYPES, name)
 
 
 def country(value: Any, name: str) -> None:
     """Refuse a country in which the vendor has no numbers."""
-    parameters.one_of(value, parameters.COUNTRIES, name)
+    parameters.one_of(value, checks.COUNTRIES, name)
 
 
 NUMBERS = Resource(

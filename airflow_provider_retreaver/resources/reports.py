@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Listing, Row, json_body, protocol_error
@@ -50,7 +50,7 @@ def report_calls(
     """
     parameters.one_of(facet, FACETS, "facet")
     names = ("created_at_start", "created_at_end")
-    start, end = parameters.span(created_at_start, created_at_end, names, LONGEST_SPAN)
+    start, end = time_parameters.time_span(created_at_start, created_at_end, names, LONGEST_SPAN)
     if start is None or end is None:
         raise InvalidArgument("created_at_start and created_at_end are both required for a report.")
     if (facet == "tag_value") != bool(tag_value_key):

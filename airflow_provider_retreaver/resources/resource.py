@@ -10,6 +10,7 @@ from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item, read_nothing
+from airflow_provider_retreaver.resources import checks
 
 Attributes = Mapping[str, Any]
 Check = Callable[[Any, str], Any]
@@ -23,7 +24,7 @@ def anything(value: Any, name: str) -> Any:  # noqa: ARG001 - one signature for 
 
 def at_least_0(value: Any, name: str) -> int:
     """Accept a whole number that is not negative."""
-    return parameters.whole(value, name, 0)
+    return checks.whole(value, name, 0)
 
 
 @dataclass(frozen=True, slots=True)

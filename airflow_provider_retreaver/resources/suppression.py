@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.operations import (
     read_item,
     read_nothing,
 )
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import read_update
 
 NO_LEGACY = CurrentOnly("the legacy routes can only add and remove suppressed numbers")
@@ -76,7 +77,7 @@ def suppress_number(number: str, *, can_resubscribe: bool | None = None) -> Oper
     """
     body = None
     if can_resubscribe is not None:
-        body = {"suppressed_number": {"can_resubscribe": parameters.truth(can_resubscribe, "can_resubscribe")}}
+        body = {"suppressed_number": {"can_resubscribe": checks.truth(can_resubscribe, "can_resubscribe")}}
     return Operation(
         Request("POST", _path(number), body=body),
         read_item("suppressed_number"),
@@ -96,7 +97,7 @@ def update_suppressed_number(
     """
     body: Row = {}
     if can_resubscribe is not None:
-        body["can_resubscribe"] = parameters.truth(can_resubscribe, "can_resubscribe")
+        body["can_resubscribe"] = checks.truth(can_resubscribe, "can_resubscribe")
     if campaign_id is not None:
         body["campaign_id"] = campaign_id
     if not body:

@@ -8,6 +8,7 @@ from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_nothing
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, at_least_0
 from airflow_provider_retreaver.resources.targets import CAPS, Cap
 
@@ -36,7 +37,7 @@ def target_ids(value: Any, name: str) -> None:
     if not isinstance(value, (list, tuple)):
         raise InvalidArgument(f"{name} must be a list of target IDs, not {type(value).__name__}.")
     for item in value:
-        parameters.whole(item, name, 1)
+        checks.whole(item, name, 1)
 
 
 TARGET_GROUPS = Resource(

@@ -9,6 +9,7 @@ from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_nothing
+from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Check, Id, Resource, anything, at_least_0
 
 
@@ -108,12 +109,12 @@ def cap(value: Any, name: str) -> None:
     if not isinstance(value, Mapping) or "cap" not in value:
         raise InvalidArgument(f"{name} must be a mapping with the key cap, like {{'cap': 100}}.")
     if value["cap"] is not None:
-        parameters.whole(value["cap"], f"{name}: cap", 0)
+        checks.whole(value["cap"], f"{name}: cap", 0)
 
 
 def conversion_groups(value: Any, name: str) -> None:
     """Refuse conversion groups with an undocumented type or window; a row with an `id` changes that group."""
-    for row in parameters.rows_of(value, name):
+    for row in checks.rows_of(value, name):
         if row.get("_destroy"):
             if "id" not in row:
                 raise InvalidArgument(f"{name}: a group to delete needs its id.")
@@ -122,11 +123,9 @@ def conversion_groups(value: Any, name: str) -> None:
             parameters.one_of(row["conversion_type"], ("timer",), f"{name}: conversion_type")
         if "dedupe_seconds" in row:
             parameters.one_of(row["dedupe_seconds"], DEDUPE_SECONDS, f"{name}: dedupe_seconds")
-        for conversion in parameters.rows_of(
-            row.get("conversions_attributes", []), f"{name}: conversions_attributes"
-        ):
+        for conversion in checks.rows_of(row.get("conversions_attributes", []), f"{name}: conversions_attributes"):
             if "seconds" in conversion:
-                parameters.whole(conversion["seconds"], f"{name}: seconds", 0)
+                checks.whole(conversion["seconds"], f"{name}: seconds", 0)
 
 
 # Attributes that targets and target groups share.
@@ -146,19 +145,19 @@ TARGETS = Resource(
         "sip_username": anything,
         "sip_password": anything,
         "cid_number_id": anything,
-        "obfuscate_cid": parameters.truth,
+        "obfuscate_cid": checks.truth,
         "tid": anything,
         "client_tid": anything,
         "priority": at_least_0,
         "weight": at_least_0,
         "timeout_seconds": at_least_0,
-        "inband_signals": parameters.truth,
+        "inband_signals": checks.truth,
         "timer_offset": anything,
         "send_digits": anything,
-        "paused": parameters.truth,
+        "paused": checks.truth,
         "time_zone": anything,
-        "business_hours_attributes": parameters.business_hours,
-        "tag_list": parameters.tag_list,
+        "business_hours_attributes": checks.business_hours,
+        "tag_list": checks.tag_list,
         "conversion_groups_attributes": conversion_groups,
         **CAPS,
     },

@@ -184,10 +184,12 @@ class RetreaverSensor(BaseSensorOperator):
             )
 
     def _budget(self) -> timedelta | None:
-        from airflow_provider_retreaver.domain.limits import length
+        from airflow_provider_retreaver.core.time_parameters import duration
 
         return (
-            None if self.failure_budget is None else timedelta(seconds=length(self.failure_budget, "failure_budget"))
+            None
+            if self.failure_budget is None
+            else timedelta(seconds=duration(self.failure_budget, "failure_budget"))
         )
 
     @contextmanager

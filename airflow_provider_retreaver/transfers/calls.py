@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.operators.base import flag
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 
@@ -151,41 +151,42 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     def _shape(self) -> Shape:
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.transfers.file_formats import check_format
         from airflow_provider_retreaver.transfers.file_parts import PARTITIONS, Shape
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
 
         check_format(self.format, self.compression, self.tags)
-        partition = self.partition_by if given(self.partition_by) else None
+        partition = self.partition_by if is_given(self.partition_by) else None
         if partition is not None:
             parameters.one_of(partition, PARTITIONS, "partition_by")
-        if not given(self.destination):
+        if not is_given(self.destination):
             raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/calls, not blank.")
-        most = parameters.whole(self.max_file_bytes, "max_file_bytes", 1) if given(self.max_file_bytes) else None
+        most = parameters.whole(self.max_file_bytes, "max_file_bytes", 1) if is_given(self.max_file_bytes) else None
         change = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
         return Shape(self.format, self.compression, self.tags, partition, most, change)
 
     def _plan(self, context: Context) -> _Plan:
         from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.domain.limits import given, length
+        from airflow_provider_retreaver.core.parameters import is_given
+        from airflow_provider_retreaver.core.time_parameters import duration
 
         incremental = flag(self.incremental, "incremental")
         window = self.window(context, until_now=incremental)
-        back = timedelta(seconds=length(self.lookback, "lookback")) if given(self.lookback) else None
+        back = timedelta(seconds=duration(self.lookback, "lookback")) if is_given(self.lookback) else None
         if incremental:
             if self.by != "updated_at":
                 raise InvalidArgument("incremental needs by='updated_at': only that finds calls that changed later.")
             return self._since_last(window, OVERLAP if back is None else back)
-        if given(self.state_path):
+        if is_given(self.state_path):
             raise InvalidArgument("state_path belongs to incremental exports; set incremental=True, or leave it out.")
         return _Plan(_key(window, self._settings_told()), window.before(back) if back else window)
 
     def _since_last(self, window: CallWindow, overlap: timedelta) -> _Plan:
-        from airflow_provider_retreaver.domain.limits import given
+        from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.transfers.incremental import Cursor
 
-        if given(self.state_path):
+        if is_given(self.state_path):
             cursor = Cursor(str(self.state_path))
         else:
             cursor = Cursor(f"{self.destination.rstrip('/')}/_state", "destination")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.operators.base import flag
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
 
 if TYPE_CHECKING:
@@ -87,15 +87,16 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Put the calls into the table."""
         from airflow_provider_retreaver.core import parameters
+        from airflow_provider_retreaver.core.parameters import is_given
+        from airflow_provider_retreaver.core.time_parameters import duration
         from airflow_provider_retreaver.domain.calls.export import export_calls
-        from airflow_provider_retreaver.domain.limits import given, length
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
         from airflow_provider_retreaver.transfers.progress import ProgressLog
 
         with self.connected() as hook, hook.reading() as client:
             window = self.window(context)
-            if given(self.lookback):
-                window = window.before(timedelta(seconds=length(self.lookback, "lookback")))
+            if is_given(self.lookback):
+                window = window.before(timedelta(seconds=duration(self.lookback, "lookback")))
             size = parameters.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
             hide = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
             columns = self._columns(hook)
@@ -123,10 +124,13 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         return [] if found is None else list(found.outputs)
 
     def _columns(self, hook: RetreaverHook) -> Columns:
+        from airflow_provider_retreaver.core.parameters import mapping
         from airflow_provider_retreaver.domain.calls.sql_columns import mapped
         from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
 
-        return mapped(self.mapping) if self.mapping is not None else warehouse_columns(Destinations(hook))
+        if self.mapping is None:
+            return warehouse_columns(Destinations(hook))
+        return mapped(mapping(self.mapping, "mapping"))
 
     @contextmanager
     def _opened(self, columns: Columns) -> Iterator[CallTable]:

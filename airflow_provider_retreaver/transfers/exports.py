@@ -61,19 +61,19 @@ class RetreaverExportOperator(RetreaverOperator):
         :param until_now: a start without an end is a window without an end.
         :raises InvalidArgument: for what cannot be a window.
         """
+        from airflow_provider_retreaver.core.parameters import is_given, mapping
         from airflow_provider_retreaver.domain.calls.time_window import moment_of, window_of_run
         from airflow_provider_retreaver.domain.calls.window import CallWindow
-        from airflow_provider_retreaver.domain.limits import given
 
         now = datetime.now(UTC)
         start: datetime
         end: datetime | None
-        if until_now and given(self.start) and not given(self.end):
+        if until_now and is_given(self.start) and not is_given(self.end):
             start, end = moment_of(self.start, "start"), None
         else:
             start, end = window_of_run(self.start, self.end, context, now)
-        version = self.version if given(self.version) else None
-        window = CallWindow(start, end, self.by, dict(self.filters or {}), version)
+        version = self.version if is_given(self.version) else None
+        window = CallWindow(start, end, self.by, mapping(self.filters, "filters"), version)
         window.check(now)
         return window
 

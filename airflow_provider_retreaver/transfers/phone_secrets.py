@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.secrets import LEAST_LENGTH, Secret, remember
 from airflow_provider_retreaver.domain.calls.caller_privacy import Transform, phone_transform
-from airflow_provider_retreaver.domain.limits import given
 
 
 def phone_hiding(mode: Any, conn_id: str | None) -> Transform | None:
@@ -19,7 +19,7 @@ def phone_hiding(mode: Any, conn_id: str | None) -> Transform | None:
     """
     if mode != "hash":
         return phone_transform(mode)
-    if not given(conn_id):
+    if not is_given(conn_id):
         raise InvalidArgument(
             "phone_numbers='hash' needs phone_numbers_conn_id: a connection whose password is the secret."
         )

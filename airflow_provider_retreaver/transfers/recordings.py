@@ -11,7 +11,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, RetreaverError
-from airflow_provider_retreaver.operators.base import flag, publish_partial
+from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 
 if TYPE_CHECKING:
@@ -74,8 +75,8 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         """Fetch what is not there."""
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.domain.calls.export import export_calls
-        from airflow_provider_retreaver.domain.limits import given
         from airflow_provider_retreaver.transfers.progress import ProgressLog
         from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
         from airflow_provider_retreaver.transport.downloads import Downloads
@@ -84,7 +85,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
             window = self.window(context)
             at_once = parameters.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
             missing_ok = flag(self.missing_ok, "missing_ok")
-            if not given(self.destination):
+            if not is_given(self.destination):
                 raise InvalidArgument(
                     "destination must be a folder URL, like s3://conn@bucket/recordings, not blank."
                 )

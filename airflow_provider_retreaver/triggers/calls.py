@@ -93,13 +93,13 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
     ) -> None:
-        from airflow_provider_retreaver.core import parameters
-        from airflow_provider_retreaver.domain.limits import length
+        from airflow_provider_retreaver.core import time_parameters
+        from airflow_provider_retreaver.core.time_parameters import duration
         from airflow_provider_retreaver.domain.watching.newest_call import NewestCall
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
-        self.since = None if since is None else parameters.moment(since, "since")
-        self.overlap = length(overlap, "overlap")
+        self.since = None if since is None else time_parameters.timestamp(since, "since")
+        self.overlap = duration(overlap, "overlap")
         self._question = NewestCall.of(filters)
 
     @property

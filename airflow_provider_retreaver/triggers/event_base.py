@@ -36,11 +36,11 @@ class RetreaverEventTrigger(BaseEventTrigger):
     """
 
     def __init__(self, *, retreaver_conn_id: str, poll_interval: float) -> None:
-        from airflow_provider_retreaver.domain.limits import length
+        from airflow_provider_retreaver.core.time_parameters import duration
 
         super().__init__()  # type: ignore[no-untyped-call]
         self.retreaver_conn_id = retreaver_conn_id
-        self.poll_interval = length(poll_interval, "poll_interval")
+        self.poll_interval = duration(poll_interval, "poll_interval")
 
     @property
     @abstractmethod

@@ -16,8 +16,7 @@ from typing import Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.secrets import Secret
-from airflow_provider_retreaver.domain.lists.phones import masked
+from airflow_provider_retreaver.core.secrets import Secret, mask_number
 
 MODES = ("keep", "hash", "mask")
 # "Calls": who called, and what the buyer was shown as the caller's number.
@@ -48,7 +47,7 @@ def phone_transform(mode: Any, secret: Secret | None = None) -> Transform | None
     if mode == "keep":
         return None
     if mode == "mask":
-        return _Hidden(masked)
+        return _Hidden(mask_number)
     if secret is None or len(secret.reveal()) < LEAST_SECRET:
         raise InvalidArgument(
             f"phone_numbers='hash' needs a secret of at least {LEAST_SECRET} characters: the password of the "

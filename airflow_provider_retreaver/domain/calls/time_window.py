@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import count, pairwise, takewhile
 from typing import Any
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Moment
-from airflow_provider_retreaver.domain.limits import given, length, told_length
+from airflow_provider_retreaver.core.parameters import is_given
+from airflow_provider_retreaver.core.time_parameters import duration, format_duration
 
 # Calls may be listed a little after they were made: only then is a window that has ended taken for complete.
 SETTLED = timedelta(seconds=60)
@@ -47,13 +48,13 @@ class Window:
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        if given(window) == given(start):
+        if is_given(window) == is_given(start):
             raise InvalidArgument("Give either window, like '1h', or start: one of them says which calls are meant.")
-        if given(window):
-            if given(end):
+        if is_given(window):
+            if is_given(end):
                 raise InvalidArgument("end goes with start; a window ends now.")
-            return cls(seconds=length(window, "window"))
-        first, last = parameters.span(start, end if given(end) else None, ("start", "end"))
+            return cls(seconds=duration(window, "window"))
+        first, last = time_parameters.time_span(start, end if is_given(end) else None, ("start", "end"))
         return cls(start=first, end=last)
 
     @property
@@ -65,7 +66,7 @@ class Window:
     def told(self) -> str:
         """How it is called in logs."""
         if self.seconds is not None:
-            return f"the last {told_length(self.seconds)}"
+            return f"the last {format_duration(self.seconds)}"
         return f"{self.start} to {self.end or 'now'}"
 
     def bounds(self, moment: Moment) -> tuple[str, str | None]:
@@ -76,7 +77,7 @@ class Window:
 
     def closed(self, moment: Moment) -> bool:
         """Whether no further call can come into it."""
-        return self.end is not None and moment.there >= parameters.instant(self.end) + SETTLED
+        return self.end is not None and moment.there >= time_parameters.instant(self.end) + SETTLED
 
 
 def split_window(start: Any, end: Any, every: Any) -> list[dict[str, str]]:
@@ -92,7 +93,7 @@ def split_window(start: Any, end: Any, every: Any) -> list[dict[str, str]]:
     :raises InvalidArgument: naming the parameter that cannot be right.
     """
     first, last = window_of(start, end)
-    step = timedelta(seconds=length(every, "every"))
+    step = timedelta(seconds=duration(every, "every"))
     begin, finish = first.astimezone(UTC), last.astimezone(UTC)
     if (finish - begin) / step > MOST_PARTS:
         raise InvalidArgument(
@@ -140,7 +141,7 @@ def moment_of(value: Any, name: str) -> datetime:
         return datetime.combine(value.date(), value.time().replace(fold=value.fold), value.tzinfo)
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(), UTC)
-    return parameters.instant(parameters.moment(value, name))
+    return time_parameters.instant(time_parameters.timestamp(value, name))
 
 
 def window_of_run(start: Any, end: Any, context: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
@@ -154,11 +155,11 @@ def window_of_run(start: Any, end: Any, context: Mapping[str, Any], now: datetim
     :param now: for a context that tells no time at all.
     :raises InvalidArgument: naming the parameter.
     """
-    if not given(start) and not given(end):
+    if not is_given(start) and not is_given(end):
         return _of_run(context, now)
-    if given(start) and given(end):
+    if is_given(start) and is_given(end):
         return window_of(start, end)
-    missing, there = ("end", "start") if given(start) else ("start", "end")
+    missing, there = ("end", "start") if is_given(start) else ("start", "end")
     raise InvalidArgument(f"{there} was given without {missing}; give both, or none for the run's data interval.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Listing
@@ -51,7 +51,7 @@ class CallWindow:
             value = getattr(self, name)
             if not isinstance(value, datetime) and not (name == "end" and value is None):
                 raise InvalidArgument(f"{name} must be an aware datetime, not {value!r}.")
-        parameters.span(self.start, self.end, ("start", "end"))
+        time_parameters.time_span(self.start, self.end, ("start", "end"))
         if self.start >= now:
             raise InvalidArgument(
                 f"start ({self.start.isoformat()}) has not come yet; a window of calls begins in the past."

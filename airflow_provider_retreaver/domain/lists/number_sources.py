@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.parameters import items
+from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.changes.differences import MaxChanges
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
-from airflow_provider_retreaver.domain.lists.phones import Normaliser, masked
+from airflow_provider_retreaver.domain.lists.phones import Normaliser
 
 FORMATS = ("csv", "jsonl", "txt")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
@@ -39,7 +41,7 @@ class Rejected:
 
     def __str__(self) -> str:
         """Write it as a log may show it."""
-        return f"line {self.line} ({masked(self.value)}): {self.reason}"
+        return f"line {self.line} ({mask_number(self.value)}): {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,25 +217,15 @@ def _read_txt(lines: io.TextIOWrapper, _where: str, column: str | None) -> Itera
 _READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "txt": _read_txt}
 
 
-def listed(given: Any) -> Iterator[Numbered]:
-    """Read the values of a list, of another task's result, or of a text with commas or lines.
+def listed(given: object) -> Iterator[Numbered]:
+    """Return the values of a list, of another task's result, or of a text with commas or lines, each with its place.
 
-    :raises InvalidArgument: when it is neither.
+    :param given: see `items` of `core/parameters.py`; a text may have commas, semicolons or line ends.
+    :return: pairs of the place, counted from 1, and the value as it was given.
+    :raises InvalidArgument: when it is not a list; None is refused, since an upstream task that returns nothing must
+        not be read as "no numbers".
     """
-    if isinstance(given, str):
-        text = given.strip()
-        given = _array(text) if text.startswith(("[", "(")) and text.endswith(("]", ")")) and "," in text else None
-        values = given if given is not None else [part for part in re.split(r"[,;\n]", text) if part.strip()]
-    elif isinstance(given, Iterable) and not isinstance(given, (dict, bytes)):
-        values = given
-    else:
-        raise InvalidArgument(f"numbers must be a list of phone numbers or a text, not {type(given).__name__}.")
-    return enumerate(values, 1)
-
-
-def _array(text: str) -> list[Any] | None:
-    """Return the items of a Python list that a template has rendered, None when it is something else."""
-    inner = text[1:-1].strip().removesuffix(",")
-    parts = [part.strip() for part in inner.split(",")]
-    quoted = all(re.fullmatch(r"'[^']*'|\"[^\"]*\"|[+\d.]+|None", part) for part in parts)
-    return [part.strip("'\"") for part in parts] if quoted else None
+    found = items(given, "numbers", ",;\n")
+    if found is None:
+        raise InvalidArgument("numbers must be a list of phone numbers or a text, not None.")
+    return enumerate(found, 1)

@@ -34,12 +34,6 @@ def from_e164(text: str) -> int | None:
     return int(text[1:]) if _E164.fullmatch(text) else None
 
 
-def masked(number: int | str) -> str:
-    """Return a number as a log may show it: `+1…23`."""
-    text = e164(number) if isinstance(number, int) else number.strip()
-    return f"{text[:2]}…{text[-2:]}" if len(text) > 6 else "…"
-
-
 def hide_numbers(text: str) -> str:
     """Return a text in which whatever may be a phone number is masked."""
     return _NUMBERS.sub(r"\1…\2", text)

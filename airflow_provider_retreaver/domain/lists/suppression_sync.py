@@ -16,8 +16,9 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import PartialFailure, RetreaverError
 from airflow_provider_retreaver.core.operations import Procedure
+from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
-from airflow_provider_retreaver.domain.lists.phones import hide_numbers, masked
+from airflow_provider_retreaver.domain.lists.phones import hide_numbers
 from airflow_provider_retreaver.domain.lists.suppression_batch import Batch, Failure
 from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Ours, Plan, Wanted
 from airflow_provider_retreaver.domain.progress import Pace
@@ -141,7 +142,7 @@ class SuppressionSync:
     def _detail(self) -> str:
         step = self._plan.part(self.checkpoint.done - 1, self.checkpoint.done)
         failed = f", {len(self.checkpoint.failures)} failed" if self.checkpoint.failures else ""
-        return f"{failed}; the last was {masked(step[0][1])}"
+        return f"{failed}; the last was {mask_number(step[0][1])}"
 
     def _announce(self, end: int) -> None:
         self.checkpoint.announced = end

@@ -7,68 +7,11 @@ confused, since the first may stand for everything.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-
-
-def texts(value: Any, name: str) -> list[str] | None:
-    """Return the distinct texts of a parameter in the order given, None when it was not given.
-
-    :param value: see the module's text.
-    :param name: the parameter's name, for the error.
-    :raises InvalidArgument: naming the parameter and the item that is no ID.
-    """
-    if value is None:
-        return None
-    found: dict[str, None] = {}
-    for item in _items(value, name):
-        if isinstance(item, bool) or not isinstance(item, (int, str)) or not str(item).strip():
-            raise InvalidArgument(f"{name} holds {item!r}, which is no ID; give numbers or texts.")
-        found[str(item).strip()] = None
-    return list(found)
-
-
-def ids(value: Any, name: str) -> list[int] | None:
-    """Return the distinct IDs of a parameter, which must be whole numbers; None when it was not given.
-
-    :raises InvalidArgument: naming the parameter and the item.
-    """
-    given = texts(value, name)
-    if given is None:
-        return None
-    for text in given:
-        if not (text.isascii() and text.isdecimal() and int(text) > 0):
-            raise InvalidArgument(
-                f"{name} holds {text!r}, which is not one of Retreaver's own IDs (a whole number); customer IDs go "
-                f"into the parameter for tids."
-            )
-    return list(dict.fromkeys(map(int, given)))
-
-
-def _items(value: Any, name: str) -> list[Any]:
-    if isinstance(value, str):
-        text = value.strip()
-        if text.startswith("["):
-            return _array(text, name)
-        return [part for part in text.split(",") if part.strip()]
-    if isinstance(value, (int, float)):
-        return [value]
-    if isinstance(value, (Mapping, bytes, bytearray)) or not isinstance(value, Iterable):
-        raise InvalidArgument(f"{name} must be an ID or a list of IDs, not {type(value).__name__}.")
-    return list(value)
-
-
-def _array(text: str, name: str) -> list[Any]:
-    # A rendered Python list of texts has single quotes, which JSON does not know.
-    for candidate in (text, text.replace("'", '"')):
-        with suppress(ValueError, RecursionError):
-            return list(json.loads(candidate))
-    raise InvalidArgument(f"{name} is {text[:80]!r}, which is not a list of IDs; check what the template renders.")
 
 
 @dataclass(frozen=True, slots=True)

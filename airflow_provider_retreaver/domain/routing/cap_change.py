@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.parameters import ids, plain, texts
+from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View
-from airflow_provider_retreaver.domain.objects.selection import ids, texts
 from airflow_provider_retreaver.domain.routing.caps import TYPES, limits
 
 KEEP = "keep"
@@ -51,15 +51,14 @@ class NewCap:
             return None
         if text in _NO_CAP:
             return cls()
-        if isinstance(given, (int, str, Decimal)) and not isinstance(given, bool):
+        given = plain(given, name)
+        text = str(given).strip().lower()
+        if isinstance(given, (int, str)) and not isinstance(given, bool):
             if re.fullmatch(r"\d{1,9}", text, re.ASCII):
                 return cls(to=int(text))
             found = _RELATIVE.fullmatch(text)
             if found and (found[3] or "." not in found[2]):
                 return cls(by=Decimal(found[1] + found[2]), percent=bool(found[3]))
-        # Drivers give whole numbers of a warehouse as floats where the column has nulls.
-        if isinstance(given, float) and given.is_integer() and 0 <= given < 10**9:
-            return cls(to=int(given))
         raise InvalidArgument(
             f"{name} must be a number of calls, a change like '+10%' or -5, None for no cap, or 'keep', "
             f"not {given!r}."
@@ -103,14 +102,10 @@ def parse_rows(given: Any) -> dict[str, dict[str, NewCap]]:
         `target_group_id` and the caps to change; or a mapping of target IDs to mappings of caps; or either as JSON.
     :raises InvalidArgument: naming the row.
     """
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            raise InvalidArgument("rows is a text that is not JSON; check what the template renders.") from None
+    given = read_rendered(given, "rows")
     if isinstance(given, Mapping):
         given = [{"target_id": id_, **_row(row, f"rows[{id_!r}]")} for id_, row in given.items()]
-    if not isinstance(given, Iterable):
+    if isinstance(given, str) or not isinstance(given, Iterable):
         raise InvalidArgument(f"rows must be a list of mappings, not {type(given).__name__}.")
     found: dict[str, dict[str, NewCap]] = {}
     for number, item in enumerate(given):

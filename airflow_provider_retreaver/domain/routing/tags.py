@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.rendered import read_rendered
 
 # "There is a limit of 100 tags added in this manner".
 MOST = 100
@@ -134,6 +135,7 @@ def _pairs(given: Any, name: str) -> Iterable[tuple[str, str | None]]:
 
 
 def _given(given: Any, name: str) -> Iterable[tuple[str, Any]]:
+    given = read_rendered(given, name)
     if given is None:
         return
     if isinstance(given, Mapping):

@@ -8,7 +8,6 @@ day that is not named stays as it is, except that such a span opens its small ho
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.routing.hours_rows import (
     DAY,
     DAYS,
@@ -115,28 +115,12 @@ def _mapping(given: Any, name: str) -> Mapping[Any, Any]:
         text = given.strip()
         if not text.startswith("{"):
             return {"daily": text}
-        for candidate in (text, text.replace("'", '"')):
-            try:
-                given = json.loads(candidate, object_pairs_hook=_no_repetition(name))
-            except ValueError as error:
-                if isinstance(error, InvalidArgument):
-                    raise
-            else:
-                break
+        given = read_rendered(text, name)
     if not isinstance(given, Mapping):
         raise InvalidArgument(
             f"{name} must map days to hours, like {{'mon-fri': '09:00-17:30', 'sun': 'closed'}}, not {given!r}."
         )
     return given
-
-
-def _no_repetition(name: str) -> Any:
-    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({key for key, _ in found}) < len(found):
-            raise InvalidArgument(f"{name} says a day twice; say it once.")
-        return dict(found)
-
-    return pairs
 
 
 def _days(given: Any, name: str) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +37,7 @@ class CallFilters:
 
         :raises InvalidArgument: naming the filter.
         """  # noqa: D205 - the list is the sentence
-        if filters is None or filters == "":
-            return cls()
-        if not isinstance(filters, Mapping):
-            raise InvalidArgument(f"filters must be a mapping, like {{'client_tid': 'A7'}}, not {filters!r}.")
+        filters = parameters.mapping(filters, "filters")
         parameters.known(filters, (*BY_THE_VENDOR, *BY_US), "filter of calls")
         wanted = {name: value for name, value in filters.items() if value is not None}
         return cls(tuple(sorted((name, _value(name, value)) for name, value in wanted.items())))
@@ -73,25 +69,28 @@ def _value(name: str, value: Any) -> Value:
     if name in ("min_duration", "max_duration"):
         return parameters.whole(value, where)
     if name == "converted":
-        return parameters.truth({"true": True, "false": False}.get(str(value).lower(), value), where)
+        return parameters.flag(_text(str(value), where), where)
     if name in ("status", "state"):
-        return texts(value, where)
+        return statuses(value, where)
     return _text(value, where)
 
 
-def texts(value: Any, where: str) -> tuple[str, ...]:
-    """Return one or several texts in lower case.
+def statuses(value: object, where: str) -> tuple[str, ...]:
+    """Return one or several texts in lower case, such as statuses of a call.
 
+    :param value: see `items` of `core/parameters.py`.
+    :param where: name of the parameter, for the error.
+    :return: the distinct texts, sorted.
     :raises InvalidArgument: when one is blank, or there is none.
     """
-    several = value if isinstance(value, (list, tuple, set, frozenset)) else str(value).split(",") if value else []
-    found = tuple(sorted({_text(item, where).lower() for item in several}))
+    found = tuple(sorted({text.lower() for text in parameters.texts(value, where) or ()}))
     if not found:
         raise InvalidArgument(f"{where} must be one or several texts, not {value!r}.")
     return found
 
 
 def _text(value: Any, where: str) -> str:
+    value = parameters.plain(value, where)
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not text:
         raise InvalidArgument(f"{where} must be a text, not {value!r}.")

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Procedure, Row, require
-from airflow_provider_retreaver.domain.watching.call_filters import texts
+from airflow_provider_retreaver.domain.watching.call_filters import statuses
 from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
 from airflow_provider_retreaver.resources import calls
 
@@ -44,7 +44,7 @@ class CallStatus(Condition):
         uuid = str(options["uuid"] or "").strip()
         if not uuid or any(char in uuid for char in "/?# "):
             raise InvalidArgument(f"uuid must be the UUID of a call, not {options['uuid']!r}.")
-        return cls(uuid, texts(options["status"], "status"))
+        return cls(uuid, statuses(options["status"], "status"))
 
     @property
     def question(self) -> CallState:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Count, Each, Moment, Procedure, Row, VendorTime, Wait
+from airflow_provider_retreaver.core.parameters import number
 from airflow_provider_retreaver.domain.calls.time_window import NOTABLE, Window
-from airflow_provider_retreaver.domain.limits import number
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
 from airflow_provider_retreaver.resources import calls
@@ -82,7 +82,7 @@ class _Matching:
     @property
     def updated_after(self) -> datetime | None:
         """From when on updates are of interest."""
-        return None if self._newest is None else parameters.instant(self._newest) - OVERLAP
+        return None if self._newest is None else time_parameters.instant(self._newest) - OVERLAP
 
     def visit(self, call: Row) -> None:
         """Take note of one call."""
@@ -99,10 +99,10 @@ class _Matching:
 
         Between so many calls others get a turn: to look at a hundred thousand takes a while.
         """
-        since = parameters.instant(start)
+        since = time_parameters.instant(start)
         kept: dict[str, str] = {}
         for seen, (uuid, made) in enumerate(self._found.items(), 1):
-            if parameters.instant(made) >= since:
+            if time_parameters.instant(made) >= since:
                 kept[uuid] = made
             if seen % AT_ONCE == 0:
                 yield Wait(0.0)

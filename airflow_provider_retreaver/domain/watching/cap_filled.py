@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.limits import match, number, share
+from airflow_provider_retreaver.core.parameters import any_or_all, number, share
 from airflow_provider_retreaver.domain.routing.caps import TYPES
 from airflow_provider_retreaver.domain.watching.condition import Condition, Verdict
 from airflow_provider_retreaver.domain.watching.target_counts import Watched, in_progress, of_several
@@ -46,7 +46,7 @@ class CapFilled(Condition):
                 "concurrency cap."
             )
         named = watched.as_options()
-        return cls(cap=cap, at_least=least, remaining=remaining, match=match(options["match"]), **named)
+        return cls(cap=cap, at_least=least, remaining=remaining, match=any_or_all(options["match"]), **named)
 
     @property
     def question(self) -> Watched:

@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
     Unavailable,
 )
-from airflow_provider_retreaver.domain.limits import told_length
+from airflow_provider_retreaver.core.time_parameters import format_duration
 
 # No waiting mends these, and repeating them looks like an attack.
 NEVER_FORGIVEN = (AuthenticationError, PermissionDenied, InvalidArgument)
@@ -65,8 +65,8 @@ class FailureBudget:
         if self._most is not None and lasted >= self._most and not self._forgive_all:
             tired = _own(error)
             tired.message = (
-                f"{error.message} It has failed for {told_length(round(lasted.total_seconds()))} on end, which is "
-                f"all that failure_budget allows."
+                f"{error.message} It has failed for {format_duration(round(lasted.total_seconds()))} without a "
+                f"success, which is all that failure_budget allows."
             )
             raise tired
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import CurrentOnly, Operation, Procedure, Row, read_array, require
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
@@ -71,4 +71,4 @@ class Frontier:
 
 
 def _moment(text: str) -> datetime:
-    return parameters.instant(text)
+    return time_parameters.instant(text)

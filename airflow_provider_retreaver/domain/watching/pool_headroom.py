@@ -10,9 +10,8 @@ from typing import Any, ClassVar, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.limits import given, match, share
+from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share
 from airflow_provider_retreaver.domain.objects.reading import together
-from airflow_provider_retreaver.domain.objects.selection import ids
 from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
 from airflow_provider_retreaver.domain.watching.target_counts import of_several
 from airflow_provider_retreaver.resources import number_pools
@@ -73,9 +72,11 @@ class PoolHeadroom(Condition):
     def of(cls, **options: Any) -> Self:
         """Build it from a sensor's parameters."""
         pools = (
-            tuple(ids(options["number_pool_id"], "number_pool_id") or ()) if given(options["number_pool_id"]) else ()
+            tuple(ids(options["number_pool_id"], "number_pool_id") or ())
+            if is_given(options["number_pool_id"])
+            else ()
         )
-        cid, afid = (str(options[name]) if given(options[name]) else None for name in ("cid", "afid"))
+        cid, afid = (str(options[name]) if is_given(options[name]) else None for name in ("cid", "afid"))
         if pools and (cid or afid):
             raise InvalidArgument(
                 "number_pool_id names the pools; cid and afid choose among all: give one of the two."
@@ -83,7 +84,7 @@ class PoolHeadroom(Condition):
         below = share(options["below"], "below")
         if below is None:
             raise InvalidArgument("below is missing: the share of headroom under which a pool is reported.")
-        return cls(pools, cid, afid, below, match(options["match"]))
+        return cls(pools, cid, afid, below, any_or_all(options["match"]))
 
     @property
     def question(self) -> PoolSizes:

@@ -8,10 +8,9 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.limits import given
+from airflow_provider_retreaver.core.parameters import ids, is_given, texts
 from airflow_provider_retreaver.domain.objects.naming import customer_id, told
 from airflow_provider_retreaver.domain.objects.reading import read_by_tid, read_targets, together
-from airflow_provider_retreaver.domain.objects.selection import ids, texts
 from airflow_provider_retreaver.domain.routing.caps import TYPES, cap_of
 from airflow_provider_retreaver.domain.watching.condition import Memory, Question, Verdict
 from airflow_provider_retreaver.resources import target_groups
@@ -79,7 +78,7 @@ class Watched(Question):
 
 
 def _listed(read: Any, value: Any, name: str) -> Iterable[Any]:
-    return read(value, name) or () if given(value) else ()
+    return read(value, name) or () if is_given(value) else ()
 
 
 def _members(group: Row) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from airflow_provider_retreaver.domain.limits import match, number
+from airflow_provider_retreaver.core.parameters import any_or_all, number
 from airflow_provider_retreaver.domain.watching.condition import Condition, Verdict
 from airflow_provider_retreaver.domain.watching.target_counts import Watched, in_progress, of_several
 
@@ -26,7 +26,7 @@ class TargetIdle(Condition):
     def of(cls, **options: Any) -> Self:
         """Build it from a sensor's parameters."""
         named = Watched.of(options).as_options()
-        return cls(at_most=number(options["at_most"], "at_most") or 0, match=match(options["match"]), **named)
+        return cls(at_most=number(options["at_most"], "at_most") or 0, match=any_or_all(options["match"]), **named)
 
     @property
     def question(self) -> Watched:

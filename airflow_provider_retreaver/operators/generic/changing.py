@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag
+from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     attributes_of,
     confirmed,

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, OutcomeUnknown
-from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag
-from airflow_provider_retreaver.operators.generic.parameters import (
-    attributes_of,
-    confirmed,
-    entry_for,
-    identifier,
-    mapping,
-    told_of,
-)
+from airflow_provider_retreaver.core.parameters import flag, identifier, mapping
+from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
+from airflow_provider_retreaver.operators.generic.parameters import attributes_of, confirmed, entry_for, told_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.base import flag
+from airflow_provider_retreaver.core.parameters import flag, identifier, mapping
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.resources.entry import Entry, Which
@@ -36,33 +34,6 @@ def which(resource_id: Any, customer_id: Any, owner: Any) -> Which:
     return Which(
         identifier(resource_id, "resource_id"), identifier(customer_id, "customer_id"), mapping(owner, "list_owner")
     )
-
-
-def identifier(value: Any, name: str) -> int | str | None:
-    """Return an ID, None when none is given.
-
-    :raises InvalidArgument: when it is blank or no ID at all.
-    """
-    if value is None:
-        return None
-    text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
-    if not text or text == "None":
-        raise InvalidArgument(f"{name} must be an ID, not {value!r}.")
-    return value if isinstance(value, int) else text
-
-
-def mapping(value: Any, name: str) -> dict[str, Any]:
-    """Return a mapping that may have been rendered to a text (`{"name": "Acme"}`); None is an empty one.
-
-    :raises InvalidArgument: naming the parameter.
-    """
-    if isinstance(value, str):
-        value = _parsed(value)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InvalidArgument(f"{name} must be a mapping of names to values, not {type(value).__name__}.")
-    return dict(value)
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
@@ -105,12 +76,3 @@ def _hide(attributes: Mapping[str, Any]) -> None:
         if name.endswith("password") and isinstance(value, str) and len(value) >= LEAST_LENGTH:
             remember([Secret(value)])
             mask_secret(value)
-
-
-def _parsed(text: str) -> Any:
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError):
-            continue
-    return text

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.base import RetreaverOperator, flag
-from airflow_provider_retreaver.operators.generic.parameters import entry_for, mapping, which
+from airflow_provider_retreaver.core.parameters import flag, mapping
+from airflow_provider_retreaver.operators.base import RetreaverOperator
+from airflow_provider_retreaver.operators.generic.parameters import entry_for, which
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -8,7 +8,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, flag
+from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.storage.line_files import Folder, place_of
 from airflow_provider_retreaver.storage.places import storage_place
 

@@ -108,11 +108,38 @@ def test_new_caps(given, before, after):
     assert NewCap.parse(given, "hard").of(before, "hard") == after
 
 
-@pytest.mark.parametrize("given", [True, 1.5, "ten", "", "10%", "+1.5", "--5", [], float("nan"), "1e3", 10**12])
+@pytest.mark.parametrize("given", [True, 1.5, "ten", "", "10%", "+1.5", "--5", [], "1e3", 10**12])
 def test_caps_that_are_none(given):
     """What is no cap is refused by name before anything is sent."""
     with pytest.raises(InvalidArgument, match="hourly must be a number of calls"):
         NewCap.parse(given, "hourly")
+
+
+@pytest.mark.parametrize("given", [float("nan"), Decimal("NaN"), float("inf")])
+def test_caps_that_are_missing_values(given):
+    """NaN is what data frames have for a missing value; taking it for "no cap" would open a target without limit."""
+    with pytest.raises(InvalidArgument, match="hourly is (nan|NaN|inf)"):
+        parse_caps({"hourly": given}, "")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [{"target_id": 3, "hard": 100}],
+        ({"target_id": 3, "hard": 100},),
+        "[{'target_id': 3, 'hard': 100}]",
+        '[{"target_id": 3, "hard": 100}]',
+        "[{'target_id': Decimal('3'), 'hard': Decimal('100.00')}]",
+        [{"target_id": 3.0, "hard": 100.0}],
+        {3: {"hard": "100"}},
+        "{3: {'hard': 100}}",
+        '{"3": {"hard": 100}}',
+    ],
+)
+def test_rows_in_every_form(given):
+    """Rows of a query and of a task, rendered by a template or not, mean the same."""
+    (caps,) = parse_rows(given).values()
+    assert caps["hard"].to == 100
 
 
 def test_relative_changes_need_something_to_change(vendor):
@@ -144,7 +171,7 @@ ROWS = {
     "twice": ([{"target_id": 1, "hard": 3}, {"id": "1", "hard": 4}], r"rows\[1\] is about target 1"),
     "bad cap": ([{"target_id": 1, "hard": "lots"}], r"rows\[0\] \(target 1\): hard must be"),
     "bad ID": ([{"target_id": "x", "hard": 1}], r"rows\[0\].target_id holds 'x'"),
-    "no JSON": ("{", "not JSON"),
+    "no JSON": ("{", "neither JSON nor a Python value"),
     "a number": (7, "must be a list"),
 }
 

@@ -115,8 +115,9 @@ def test_a_format_that_is_not_known_is_refused(path, given):
 @pytest.mark.parametrize(
     ("given", "values"),
     [
-        (["+1", 2], ["+1", 2]), (("+1",), ["+1"]), ("+1, +2;+3\n+4,", ["+1", " +2", "+3", "+4"]), ("", []), ([], []),
-        ("['+1919', '+2']", ["+1919", "+2"]), ('["+1919", "+2"]', ["+1919", "+2"]), ("[1919, 2]", ["1919", "2"]),
+        (["+1", 2], ["+1", 2]), (("+1",), ["+1"]), ("+1, +2;+3\n+4,", ["+1", "+2", "+3", "+4"]), ("", []), ([], []),
+        ("['+1919', '+2']", ["+1919", "+2"]), ('["+1919", "+2"]', ["+1919", "+2"]), ("[1919, 2]", [1919, 2]),
+        ("['+1919']", ["+1919"]), ("[Decimal('1919')]", [1919]), (1919, [1919]),
         ("(919) 555-1234", ["(919) 555-1234"]),
     ],
 )  # fmt: skip
@@ -125,7 +126,7 @@ def test_lists_of_all_kinds(given, values):
     assert [value for _, value in listed(given)] == values
 
 
-@pytest.mark.parametrize("given", [5, {"a": 1}, b"919", None])
+@pytest.mark.parametrize("given", [{"a": 1}, b"919", None, "None", [float("nan")]])
 def test_what_is_no_list_is_refused(given):
     """Anything else is refused by name."""
     with pytest.raises(InvalidArgument, match="numbers"):

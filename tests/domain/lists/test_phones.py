@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.lists.phones import Normaliser, e164, from_e164, hide_numbers, masked
+from airflow_provider_retreaver.core.secrets import mask_number
+from airflow_provider_retreaver.domain.lists.phones import Normaliser, e164, from_e164, hide_numbers
 
 US = Normaliser("US")
 
@@ -109,8 +110,8 @@ def test_only_e164_is_read_back(text):
 
 def test_a_log_shows_the_ends_only():
     """A masked number keeps its country and its last two digits; a short text keeps nothing."""
-    assert masked(19195551234) == masked("+19195551234") == "+1…34"
-    assert masked("12345") == "…"
+    assert mask_number(19195551234) == mask_number("+19195551234") == "+1…34"
+    assert mask_number("12345") == "…"
     assert hide_numbers("number +19195551234 is invalid, so is 9195551234; id 502 stays") == (
         "number +1…34 is invalid, so is 9…34; id 502 stays"
     )

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from airflow_provider_retreaver.core import secrets
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError
 from airflow_provider_retreaver.core.operations import Outcome
+from airflow_provider_retreaver.core.parameters import ids, texts
 from airflow_provider_retreaver.core.secrets import Secret
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.objects.naming import customer_id, describe, told
 from airflow_provider_retreaver.domain.objects.reading import all_targets, read_by_tid
-from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag, ids, texts
+from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
 from airflow_provider_retreaver.domain.routing.cap_reset_report import names
 from airflow_provider_retreaver.domain.routing.caps import Cap, any_full, cap_of, hard_cap, limits
 

@@ -248,8 +248,8 @@ REFUSED = {
     "no day": ({}, "names no day"),
     "day that is a number": ({1: "24h"}, "the day 1"),
     "a list": (["24h"], "must map days"),
-    "broken JSON": ('{"mon": ', "must map days"),
-    "JSON with a day twice": ('{"mon": "24h", "mon": "closed"}', "a day twice"),
+    "broken JSON": ('{"mon": ', "neither JSON nor a Python value"),
+    "JSON with the key .mon. twice": ('{"mon": "24h", "mon": "closed"}', "a day twice"),
 }  # fmt: skip
 
 

@@ -259,7 +259,7 @@ def test_weather_passes(error):
     budget.answered()
     budget.failed(error, NOON + timedelta(minutes=31))
     budget.failed(error, NOON + timedelta(minutes=60))
-    with pytest.raises(type(error), match="30 min on end"):
+    with pytest.raises(type(error), match="30 min without a success"):
         budget.failed(error, NOON + timedelta(minutes=61))
     assert str(error) == "x", "the error is shared with others"
 

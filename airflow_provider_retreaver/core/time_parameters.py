@@ -1,0 +1,126 @@
+"""Readers of parameters that are times and lengths of time; see `core/parameters.py` for what they have in common."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.rendered import read_rendered
+
+# Retreaver's reports reach back less than two years.
+LONGEST_DURATION = timedelta(days=730)
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+# What `str(timedelta)` gives: `1 day, 2:00:00`.
+_TIMEDELTA = re.compile(r"(?:(\d+) days?, )?(\d{1,2}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def duration(value: object, name: str) -> float:
+    """Return a length of time in seconds.
+
+    :param value: a `timedelta` (or its text, `1:30:00`), a number of seconds, or a text such as `90m`, `1h` or `2d`;
+        a day is 24 hours, also where clocks change.
+    :param name: name of the parameter, for the error.
+    :return: seconds, more than 0 and at most 730 days.
+    :raises InvalidArgument: when it is not a length of time, or out of bounds.
+    """
+    seconds = _seconds(read_rendered(value, name))
+    if not 0 < seconds <= LONGEST_DURATION.total_seconds():
+        raise InvalidArgument(
+            f"{name} must be a length of time of at most {LONGEST_DURATION.days} days, like '90m', '1h', '2d', "
+            f"seconds or a timedelta, not {value!r}."
+        )
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return a length of time as log lines and errors have it.
+
+    :param seconds: the length in seconds.
+    :return: e.g. `90 min`, `2 d`, `45 s`.
+    """
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def timestamp(value: object, name: str) -> str:
+    """Return a time as RFC 3339.
+
+    :param value: an aware `datetime`, a `date` (midnight UTC), or a text in that format.
+    :param name: name of the parameter, for the error.
+    :return: RFC 3339 with an offset, or a date.
+    :raises InvalidArgument: when it has no offset, since Retreaver would assume one, or is not a time.
+    """
+    value = read_rendered(value, name)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InvalidArgument(f"{name} has no time zone; give an aware datetime, e.g. from pendulum.")
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str) and _RFC3339.fullmatch(value.strip()):
+        text = value.strip()
+        try:
+            datetime.fromisoformat(text.upper().replace(" ", "T", 1))
+        except ValueError:
+            pass
+        else:
+            return text
+    raise InvalidArgument(f"{name} must be RFC 3339 with an offset, like 2026-01-31T00:00:00+00:00, not {value!r}.")
+
+
+def time_span(
+    start: object, end: object, names: tuple[str, str], most: timedelta | None = None
+) -> tuple[str | None, str | None]:
+    """Return both ends of a span of time as RFC 3339; either may be None.
+
+    :param start: see `timestamp`; None for an open beginning.
+    :param end: see `timestamp`; None for an open end.
+    :param names: of the two parameters, for the error.
+    :param most: the span must be shorter than this.
+    :return: both ends.
+    :raises InvalidArgument: when the end is not after the start, or the span is too long.
+    """
+    first = None if start is None else timestamp(start, names[0])
+    last = None if end is None else timestamp(end, names[1])
+    if first is None or last is None:
+        return first, last
+    length = instant(last) - instant(first)
+    if length <= timedelta(0):
+        raise InvalidArgument(f"{names[1]} ({last}) must be after {names[0]} ({first}).")
+    if most is not None and length >= most:
+        raise InvalidArgument(
+            f"{names[0]} ({first}) and {names[1]} ({last}) must be less than {most.days} days apart; request them in "
+            f"parts."
+        )
+    return first, last
+
+
+def instant(text: str) -> datetime:
+    """Return the time that an RFC 3339 text stands for.
+
+    :param text: RFC 3339; without an offset it is UTC.
+    :return: an aware datetime.
+    """
+    found = datetime.fromisoformat(text.strip().upper().replace(" ", "T", 1))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return float(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if found := _DURATION.fullmatch(text):
+        return float(found[1]) * _UNITS[found[2].lower()]
+    if found := _TIMEDELTA.fullmatch(text):
+        days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+    return float(text) if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII) else math.nan

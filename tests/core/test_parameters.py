@@ -1,0 +1,255 @@
+"""One reader of parameters: the same value is read in the same way, whatever the parameter."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core import parameters, time_parameters
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.rendered import read_rendered
+
+# Values as upstream tasks, templates and drivers give them, and the IDs and texts that they stand for.
+LISTS = [
+    pytest.param(value, ids, id=name)
+    for name, value, ids in (
+        ("list", [3, 4], [3, 4]),
+        ("tuple", (3, "4"), [3, 4]),
+        ("set", {7}, [7]),
+        ("iterator", iter([3, 4]), [3, 4]),
+        ("range", range(1, 3), [1, 2]),
+        ("texts", ["3", " 4 "], [3, 4]),
+        ("one", 3, [3]),
+        ("text", "3", [3]),
+        ("commas", "3, 4,3", [3, 4]),
+        ("empty", [], []),
+        ("blank", "", []),
+        ("rendered list", "[3, 4]", [3, 4]),
+        ("rendered list of texts", "['3', '4']", [3, 4]),
+        ("rendered list of one", "['3']", [3]),
+        ("rendered tuple", "(3, 4)", [3, 4]),
+        ("rendered tuple of texts", "('3', '4')", [3, 4]),
+        ("rendered tuple of one", "('3',)", [3]),
+        ("rendered set", "{3}", [3]),
+        ("rendered empty set", "set()", []),
+        ("rendered frozenset", "frozenset({3})", [3]),
+        ("rendered empty list", "[]", []),
+        ("JSON", '["3", 4]', [3, 4]),
+        ("floats of a driver", [3.0, 4.0], [3, 4]),
+        ("decimals of a driver", [Decimal(3), Decimal("4.00")], [3, 4]),
+        ("rendered floats", "[3.0, 4.0]", [3, 4]),
+        ("rendered decimals", "[Decimal('3'), Decimal('4')]", [3, 4]),
+        ("one rendered float", "3.0", [3]),
+        ("rendered numpy", "[np.float64(3.0), np.int64(4)]", [3, 4]),
+        ("None", None, None),
+        ("rendered None", "None", None),
+    )
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), LISTS)
+def test_ids(value, expected):
+    """IDs are distinct whole numbers in the order given; an empty list is not the same as none."""
+    assert parameters.ids(value, "target_ids") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("A7, B1", ["A7", "B1"]),
+        (("A7", "B1"), ["A7", "B1"]),
+        ("('A7', 'B1')", ["A7", "B1"]),
+        ('["O\'Brien", "B1"]', ["O'Brien", "B1"]),
+        ("[\"O'Brien's\", 'B1']", ["O'Brien's", "B1"]),
+        ("O'Brien", ["O'Brien"]),
+        (["a, b", "c"], ["a, b", "c"]),
+        ('["a, b", "c"]', ["a, b", "c"]),
+        ([7, 7.0, Decimal("7.00"), "7"], ["7"]),
+        ([UUID(int=5)], [str(UUID(int=5))]),
+        (f"[{UUID(int=5)!r}]", [str(UUID(int=5))]),
+        ("+18668987878", ["+18668987878"]),
+        ("[+18668987878]", ["+18668987878"]),
+        ("(866) 898-7878", ["(866) 898-7878"]),
+    ],
+)
+def test_texts(value, expected):
+    """Texts keep apostrophes, commas inside quotes and signs."""
+    assert parameters.texts(value, "tids") == expected
+
+
+REFUSED = {
+    "NaN": [float("nan")],
+    "rendered NaN": "[nan]",
+    "Decimal NaN": [Decimal("NaN")],
+    "infinite": float("inf"),
+    "bytes": b"3",
+    "mapping": {"a": 1},
+    "rendered mapping": "{'a': 1}",
+    "broken list": "[3",
+    "broken text": "[3, 'x",
+    "a call of a function": "[__import__('os').getcwd()]",
+    "a name": "[os]",
+    "an attribute": "[().__class__]",
+    "a sum": "[1 + 1]",
+    "nested": "[" * 5_000,
+    "a repeated key": '{"a": 1, "a": 2}',
+}
+
+
+@pytest.mark.parametrize("reader", [parameters.ids, parameters.texts, parameters.items])
+@pytest.mark.parametrize("value", REFUSED.values(), ids=REFUSED)
+def test_refused_everywhere(reader, value):
+    """What is no list, or cannot be read, is refused by the parameter's name, in one short sentence."""
+    with pytest.raises(InvalidArgument, match="target_ids") as refusal:
+        reader(value, "target_ids")
+    assert len(str(refusal.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["A7", "0", "-3", "3.5", 3.5, Decimal("3.5"), True, [None], [[3]], object(), [""], ["²"], "٣"],
+)
+def test_not_an_id(value):
+    """Retreaver's own IDs are whole numbers above 0."""
+    with pytest.raises(InvalidArgument, match="target_ids"):
+        parameters.ids(value, "target_ids")
+
+
+WHOLE = [7, "7", " 7 ", 7.0, Decimal(7), Decimal("7.00"), "7.0"]
+
+
+@pytest.mark.parametrize("value", WHOLE)
+def test_whole_numbers(value):
+    """Numbers of drivers and their texts are whole numbers, for required, optional and listed ones alike."""
+    assert parameters.whole(value, "limit") == 7
+    assert parameters.number(value, "limit") == 7
+    assert parameters.ids(value, "limit") == [7]
+
+
+@pytest.mark.parametrize("value", [7.5, "7.5", "", "x", True, None, float("nan"), float("inf"), "1e3", -1, 11])
+def test_numbers_that_are_refused(value):
+    """Fractions, texts, truth values, NaN and numbers out of bounds."""
+    with pytest.raises(InvalidArgument, match="limit"):
+        parameters.whole(value, "limit", 0, 10)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, OrderedDict(a=1), "{'a': 1}", '{"a": 1}', "OrderedDict({'a': 1})"])
+def test_mappings(value):
+    """A mapping, or what JSON, a template and Python write for one."""
+    assert parameters.mapping(value, "filters") == {"a": 1}
+
+
+@pytest.mark.parametrize("value", [None, "None", "", {}, "{}"])
+def test_no_mapping(value):
+    """Nothing given is an empty mapping."""
+    assert parameters.mapping(value, "filters") == {}
+
+
+@pytest.mark.parametrize("value", [7, "abc", ["a"], {1: 2}, "[1]", "{'a': 1", "{'a': 1, 'a': 2}"])
+def test_refused_mappings(value):
+    """Everything else is refused by name."""
+    with pytest.raises(InvalidArgument, match="filters"):
+        parameters.mapping(value, "filters")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *((value, True) for value in (True, "True", "true", 1, 1.0, "1", "yes", Decimal(1))),
+        *((value, False) for value in (False, "False", 0, 0.0, "0", "no", "", "None", None)),
+    ],
+)
+def test_flags(value, expected):
+    """Truth values, also as a template or a driver gives them."""
+    assert parameters.flag(value, "dry_run") is expected
+
+
+@pytest.mark.parametrize("value", ["maybe", 2, [], float("nan")])
+def test_refused_flags(value):
+    """Nothing else is a truth value."""
+    with pytest.raises(InvalidArgument, match="dry_run"):
+        parameters.flag(value, "dry_run")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (timedelta(hours=1, minutes=30), 5400),
+        (str(timedelta(hours=1, minutes=30)), 5400),
+        (str(timedelta(days=2, hours=1)), 176_400),
+        ("90m", 5400),
+        ("1.5h", 5400),
+        (5400, 5400),
+        (Decimal("5400.0"), 5400),
+        ("5400", 5400),
+        ("5400.0", 5400),
+    ],
+)
+def test_durations(value, seconds):
+    """A timedelta, its text, seconds, or a number with a unit."""
+    assert time_parameters.duration(value, "window") == seconds
+
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [NOON, pendulum.instance(NOON), str(NOON), NOON.isoformat(), "2026-01-31T12:00:00Z", "2026-01-31t12:00:00z"],
+)
+def test_times(value):
+    """Datetimes and what templates make of them."""
+    assert time_parameters.instant(time_parameters.timestamp(value, "start")) == NOON
+
+
+def test_dates():
+    """A date is its midnight in UTC."""
+    assert time_parameters.instant(time_parameters.timestamp(date(2026, 1, 31), "start")) == NOON.replace(hour=0)
+
+
+@pytest.mark.parametrize("value", ["2026-01-31T12:00:00", "yesterday", 7, None, datetime(2026, 1, 31), "2026-13-01"])  # noqa: DTZ001
+def test_refused_times(value):
+    """A time without an offset is refused, since every assumption would be wrong somewhere."""
+    with pytest.raises(InvalidArgument, match="start"):
+        time_parameters.timestamp(value, "start")
+
+
+def leaves():
+    """Return a strategy for values of drivers."""
+    return (
+        st.none()
+        | st.booleans()
+        | st.integers(0)
+        | st.text()
+        | st.decimals(allow_nan=False, allow_infinity=False)
+        | st.datetimes(timezones=st.just(UTC))
+        | st.dates()
+        | st.timedeltas()
+        | st.uuids()
+    )
+
+
+@given(st.lists(st.dictionaries(st.text(), leaves() | st.lists(leaves()) | st.tuples(leaves(), leaves()))))
+def test_rows_survive_rendering(rows):
+    """Rows of a query that a template renders come back as they were."""
+    assert read_rendered(str(rows), "rows") == rows
+
+
+@given(st.lists(st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.floats(allow_nan=False))))
+def test_rows_survive_json(rows):
+    """Rows that a template passes through `tojson` come back as they were."""
+    assert read_rendered(json.dumps(rows), "rows") == rows
+
+
+def test_types_of_pendulum_survive_rendering():
+    """Airflow's own times are pendulum's."""
+    value = [pendulum.datetime(2026, 1, 31, 12), pendulum.datetime(2026, 7, 1, tz="America/New_York")]
+    assert read_rendered(str(value), "rows") == value
