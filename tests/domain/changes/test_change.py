@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_caps_that_are_none(given):
 @pytest.mark.parametrize("given", [float("nan"), Decimal("NaN"), float("inf")])
 def test_caps_that_are_missing_values(given):
     """NaN is what data frames have for a missing value; taking it for "no cap" would open a target without limit."""
-    with pytest.raises(InvalidArgument, match="hourly is (nan|NaN|inf)"):
+    with pytest.raises(InvalidArgument, match=r"hourly is (nan|NaN|inf)"):
         parse_caps({"hourly": given}, "")
 
 

@@ -249,7 +249,7 @@ REFUSED = {
     "day that is a number": ({1: "24h"}, "the day 1"),
     "a list": (["24h"], "must map days"),
     "broken JSON": ('{"mon": ', "neither JSON nor a Python value"),
-    "JSON with the key .mon. twice": ('{"mon": "24h", "mon": "closed"}', "a day twice"),
+    "JSON with a day twice": ('{"mon": "24h", "mon": "closed"}', "the key .mon. twice"),
 }  # fmt: skip
 
 
