@@ -49,9 +49,11 @@ class _Plan:
 class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     """Write the calls of a window to a folder on object storage, completely or not at all.
 
-    A closed window (its end lies in the past) is compared with the vendor's own count; the manifest says `complete`.
-    Whoever follows the manifest sees a whole export; an export of the same window replaces the former one and nothing
-    else ("Enumerate through all calls in a specific date/time range"). See docs/exports.md.
+    A settled window (it ended at least a minute ago, so that no further call can enter it) is compared with
+    Retreaver's own count, and the manifest says `complete`. An export waits at most 90 seconds for a window that has
+    just ended; of any other window the manifest says that it is not complete. A reader that follows the manifest sees
+    a whole export; an export of the same window replaces the former one and nothing else. See docs/exports.md and
+    Retreaver's reference: "Enumerate through all calls in a specific date/time range".
 
     :param destination: folder URL, e.g. `s3://conn@bucket/calls`.
     :param start: of the window, aware or with an offset; by default the run's data interval. An incremental export

@@ -34,8 +34,10 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     """Put the calls of a window into a table, one row a call, the newest version of each.
 
     The table is created when it is not there, and checked before the first request. Calls are upserted by their uuid,
-    in batches, each a transaction: a run that is repeated, killed or overlaps another leaves the same rows. A closed
-    window is proved complete, or the task fails ("Enumerate through all calls in a specific date/time range").
+    in batches, each a transaction: a run that is repeated, killed or overlaps another leaves the same rows. A settled
+    window (it ended at least a minute ago, so that no further call can enter it) is proved complete, or the task
+    fails; the task waits at most 90 seconds for one that has just ended. See docs/sql.md and Retreaver's reference:
+    "Enumerate through all calls in a specific date/time range".
 
     :param start: of the window, aware; by default the run's data interval.
     :param end: of the window; calls before it.

@@ -7,10 +7,14 @@
         write(page.rows)
     export.completeness  # a Completeness
 
-A closed window (its end lies in the past) is read by page numbers. If it stood still, which is checked, it is
-complete; if it moved, it is read anew by spans of creation time, which cannot lose a call to movement, and counted.
-If the vendor's count still says more than was delivered, the export ends in `ListingIncomplete`. An open window is
-read as it is, and said not to be provable.
+A settled window, which no further call can enter (`domain.calls.time_window.is_settled`), is read by page numbers. If
+its list did not change meanwhile, which is checked, it is complete; if it did, it is read again by spans of creation
+time, which cannot lose a call to such changes, and counted. If Retreaver's count is still greater than the number of
+calls delivered, the export ends in `ListingIncomplete`.
+
+A window that has just ended is waited for until it is settled, at most 90 seconds: an hourly DAG that runs right at
+the end of its data interval reads it complete. Any other window that is not settled is read as it is, and its
+completeness is not proved.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_rows
 from airflow_provider_retreaver.domain.calls.page_scan import Moved, PageOrder, StillScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import moment_of, read_span, spans
-from airflow_provider_retreaver.domain.calls.window import CallWindow
+from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ T = TypeVar("T")
 LONG = timedelta(hours=1)
 # How often a window that moves is read by spans before it is given up.
 MOST_READINGS = 3
+NOT_SETTLED = "the window is not settled: further calls can enter it until a minute after its end"
 
 
 class Client(Protocol):
@@ -91,7 +96,7 @@ class Completeness:
 
     :param proved: whether the calls delivered are all calls of the window.
     :param rows: calls delivered (after the last restart).
-    :param counted: how many the vendor counts in the window, None for an open one.
+    :param counted: how many the vendor counts in the window, None for one that is not settled.
     :param readings: how often the window was read.
     :param reason: why nothing is proved, or what happened on the way; empty when the window stood still.
     """
@@ -125,12 +130,12 @@ class CallExport:
         """Yield the pages; see `export_calls`."""
         moment = self._client.run(_time())
         self._window.check(moment.there)
-        closed = self._window.closed(moment.there)
+        settled = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
-        order = PageOrder(request, self._guess(moment), full, closed=closed)
-        scan = StillScan(order, closed=closed)
+        order = PageOrder(request, self._guess(moment), full, settled=settled)
+        scan = StillScan(order, settled=settled)
         try:
-            yield from self._still(order, scan, closed=closed)
+            yield from self._still(order, scan, settled=settled)
         except Moved as moved:
             log.warning("The call log moved while it was read (%s); it is read anew by spans of time.", moved.what)
             reason = moved.what
@@ -142,15 +147,15 @@ class CallExport:
         length = min(self._window.end or moment.there, moment.there) - self._window.start
         return self._client.settings.max_concurrency if length >= LONG else 1
 
-    def _still(self, order: PageOrder, scan: StillScan, *, closed: bool) -> Iterator[CallPage]:
-        newest = self._newest_change() if closed else None
+    def _still(self, order: PageOrder, scan: StillScan, *, settled: bool) -> Iterator[CallPage]:
+        newest = self._newest_change() if settled else None
         with closing(self._client.ahead(order.following)) as answers:
             for answer in scan.pages(answers, self._client.settings.max_concurrency):
                 yield self._page(answer, order.last)
-        # By now the vendor has told its own time.
-        if not (closed and self._window.closed(self._client.run(_time()).there)):
-            reason = "the window is open: calls may still come into it"
-            self.completeness = Completeness(proved=False, rows=scan.rows, counted=None, readings=1, reason=reason)
+        if not (settled and self._is_settled()):
+            self.completeness = Completeness(
+                proved=False, rows=scan.rows, counted=None, readings=1, reason=NOT_SETTLED
+            )
             return
         counted = self._compared(order, scan)
         if newest != self._newest_change():
@@ -158,6 +163,10 @@ class CallExport:
         if counted != scan.rows:
             raise Moved(f"{scan.rows} calls were read and the vendor counts {counted}")
         self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)
+
+    def _is_settled(self) -> bool:
+        # By now Retreaver's answers have said what time it is there.
+        return self._window.is_settled(self._client.run(_time()).there)
 
     def _newest_change(self) -> list[tuple[str, str | None]] | None:
         request = self._window.newest_change(self._client.settings)
@@ -195,8 +204,13 @@ class CallExport:
                         restart = False
             counted = self._client.run(_count(self._client.settings, self._window))
             if self._rows >= counted:
+                proved = self._is_settled()
                 self.completeness = Completeness(
-                    proved=True, rows=self._rows, counted=counted, readings=reading, reason=reason
+                    proved=proved,
+                    rows=self._rows,
+                    counted=counted,
+                    readings=reading,
+                    reason=reason if proved else NOT_SETTLED,
                 )
                 return
             reason = f"{self._rows} calls were read and the vendor counts {counted}"

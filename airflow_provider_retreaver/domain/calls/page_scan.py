@@ -1,6 +1,6 @@
 """Reading a window of calls by page numbers, and knowing whether it stood still meanwhile.
 
-Pages are positions in a list that the vendor makes anew for every request. Oldest first, the list of a closed window
+Pages are positions in a list that the vendor makes anew for every request. Oldest first, the list of a settled window
 stands still as a rule; a call that comes late into it, or leaves it because it is updated, moves every later call to
 another page, and a page read before and one read after then share a call or leave one out. What is looked at:
 
@@ -60,15 +60,15 @@ class PageOrder:
     :param request: of the listing, without a page.
     :param guess: pages that are asked for at once before the first answer has told how many there are.
     :param full: calls of a full page, as it is asked for.
-    :param closed: whether the last page is asked for as soon as it is known.
+    :param settled: whether the last page is asked for as soon as it is known.
     """
 
-    def __init__(self, request: Request, guess: int, full: int, *, closed: bool) -> None:
+    def __init__(self, request: Request, guess: int, full: int, *, settled: bool) -> None:
         self._request = request
         self._guess = guess
         self._full = full
         self._presumed: int | None = None
-        self._closed = closed
+        self._settled = settled
         self._lock = threading.Lock()
         self._next = 1
         self._early: int | None = None
@@ -98,7 +98,7 @@ class PageOrder:
     def _chosen(self) -> int | None:
         if self.last is None:
             limit = self._guess
-        elif self._closed and self._early is None and self._next < self.last:
+        elif self._settled and self._early is None and self._next < self.last:
             self._early = self.last
             return self._early
         else:
@@ -131,12 +131,12 @@ class StillScan:
     """One reading of a window by page numbers: hands out its pages and says at the end whether it stood still.
 
     :param order: which pages are asked for.
-    :param closed: whether nothing can come into the window any more.
+    :param settled: whether nothing can come into the window any more.
     """
 
-    def __init__(self, order: PageOrder, *, closed: bool) -> None:
+    def __init__(self, order: PageOrder, *, settled: bool) -> None:
         self._order = order
-        self._closed = closed
+        self._settled = settled
         self._seen: set[str] = set()
         self._earlier: set[str] = set()
         self._until: datetime | None = None
@@ -184,7 +184,7 @@ class StillScan:
         yield answer
 
     def _moved(self, what: str) -> None:
-        if self._closed:
+        if self._settled:
             raise Moved(what)
 
     def _fresh(self, answer: Answer) -> Answer:

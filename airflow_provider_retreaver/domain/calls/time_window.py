@@ -18,8 +18,8 @@ from airflow_provider_retreaver.core.operations import Moment
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.time_parameters import duration, format_duration
 
-# Calls may be listed a little after they were made: only then is a window that has ended taken for complete.
-SETTLED = timedelta(seconds=60)
+# Retreaver may list a call a little after it was created; until then a window that has ended can still get calls.
+SETTLE_TIME = timedelta(seconds=60)
 # A difference of clocks that was learnt late and moves a window by more than this is put right.
 NOTABLE = timedelta(seconds=2)
 DAY = timedelta(days=1)
@@ -75,9 +75,23 @@ class Window:
             return (moment.there - timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds"), None
         return self.start or "", self.end
 
-    def closed(self, moment: Moment) -> bool:
-        """Whether no further call can come into it."""
-        return self.end is not None and moment.there >= time_parameters.instant(self.end) + SETTLED
+    def is_settled(self, now: datetime) -> bool:
+        """Whether no further call can enter it; see the function of the same name.
+
+        :param now: the time by Retreaver's clock.
+        """
+        return is_settled(None if self.end is None else time_parameters.instant(self.end), now)
+
+
+def is_settled(end: datetime | None, now: datetime) -> bool:
+    """Whether no further call can enter a window: it ended at least 60 seconds ago.
+
+    Exports, loads into tables, recordings and sensors all decide by this rule.
+
+    :param end: of the window, aware; None for a window without an end, which is never settled.
+    :param now: the time by Retreaver's clock, aware.
+    """
+    return end is not None and now >= end + SETTLE_TIME
 
 
 def split_window(start: Any, end: Any, every: Any) -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,15 +11,23 @@ from typing import Any
 from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request
-from airflow_provider_retreaver.core.operations import Listing
+from airflow_provider_retreaver.core.operations import Listing, Moment, Procedure, VendorTime, Wait
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.calls.page_scan import page_operation
+from airflow_provider_retreaver.domain.calls.time_window import SETTLE_TIME, is_settled
 from airflow_provider_retreaver.resources.calls import list_calls
+
+log = logging.getLogger(__name__)
 
 # "Calls": what the versioned call log filters by, and what it adds on request.
 FILTERS = ("caller", "client_afid", "client_cid", "client_tid", "sub_id", "call_flow_events")
 BY = ("created_at", "updated_at")
 # "Pagination": rows of a page where the route takes no `per_page`.
 LEGACY_PAGE = 25
+# The longest wait for a window to settle.
+LONGEST_WAIT = SETTLE_TIME + timedelta(seconds=30)
+# Seconds: `Date` says to about two of them what time it is at Retreaver.
+CLOCK_MARGIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +35,8 @@ class CallWindow:
     """Calls of a span of time.
 
     :param start: aware; calls from here on.
-    :param end: aware; calls before. None, or a time that has not come yet, makes an open window, which cannot be
-        proved complete.
+    :param end: aware; calls before. A window without an end, or one that is not settled (`is_settled`), cannot
+        be proved complete.
     :param by: `created_at` or `updated_at`; the latter needs the current routes.
     :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
     :param version: `v1` … `v5` instead of the connection's `calls_version`.
@@ -65,9 +74,12 @@ class CallWindow:
             "end": self.end.astimezone(UTC).isoformat() if self.end else None,
         }
 
-    def closed(self, now: datetime) -> bool:
-        """Whether no call can come into it any more: its end lies in the past."""
-        return self.end is not None and self.end <= now
+    def is_settled(self, now: datetime) -> bool:
+        """Whether no further call can enter it.
+
+        :param now: the time by Retreaver's clock.
+        """
+        return is_settled(self.end, now)
 
     def listing(self, created: tuple[datetime | None, datetime | None] = (None, None)) -> Listing:
         """Return its calls, oldest first.
@@ -106,6 +118,34 @@ class CallWindow:
     def before(self, lookback: timedelta) -> CallWindow:
         """Return the window with a start that lies so much earlier."""
         return replace(self, start=self.start - lookback)
+
+
+def wait_until_settled(window: CallWindow, settings: Settings) -> Procedure[bool]:
+    """Wait until no further call can enter a window, where that is at most 90 seconds away.
+
+    Those are the minute after a window that has just ended, and some seconds for clocks that differ. One small
+    request before the wait finds out by its `Date` what time it is at Retreaver.
+
+    :param window: which calls.
+    :param settings: of the connection.
+    :return: whether the window is settled now.
+    """
+    now: Moment = yield VendorTime()
+    if window.end is not None and _waiting_time(window.end, now):
+        request, _ = window.request(settings)
+        yield page_operation(request.with_query(per_page="1"), 1)
+        now = yield VendorTime()
+        if wait := _waiting_time(window.end, now):
+            log.info("The window ended at %s; waiting %.0f s until no further call can enter it", window.end, wait)
+            yield Wait(wait + CLOCK_MARGIN)
+            return True
+    return window.is_settled(now.there)
+
+
+def _waiting_time(end: datetime, now: Moment) -> float:
+    """Return the seconds until a window is settled, 0 where it is or where that is too far away."""
+    left = end + SETTLE_TIME - now.there
+    return left.total_seconds() if timedelta(0) < left <= LONGEST_WAIT else 0.0
 
 
 def _sooner(

@@ -46,7 +46,7 @@ class CallCount(Question):
                 # The window began too late: calls at its beginning were not read, or are forgotten.
                 memory.clear()
             count = yield from self._count(memory, known)
-        return {"count": count, "closed": self.window.closed(known)}
+        return {"count": count, "closed": self.window.is_settled(known.there)}
 
     def _count(self, memory: Memory, moment: Moment) -> Procedure[int]:
         start, end = self.window.bounds(moment)

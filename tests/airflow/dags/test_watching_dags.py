@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import pytest
@@ -136,7 +137,7 @@ def test_new_calls_are_exported_by_hand(airflow_lab, filled, tmp_path):
     """A run that nobody's event has started exports what was updated in the day before it."""
     calls = Calls(filled)
     _, fresh = calls.add(2, created_at="2026-01-05T00:00:00+00:00", updated_at="2026-01-05T00:00:00+00:00")
-    calls.update(fresh, revenue=5)
+    calls.update(fresh, revenue=5, updated_at=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
     result = run(airflow_lab, filled, NEW_CALLS, destination=f"file://{tmp_path}")
     assert result.exit_code == 0, result.output
     assert exported(result.home, tmp_path)["rows"] == 1

@@ -89,7 +89,7 @@ def late_call(log: CallLog) -> object:
 @pytest.mark.parametrize("request_number", range(2, 13))
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_a_call_that_comes_late_costs_no_other(request_number, concurrency):
-    """Whenever a call slips into the middle of a closed window, all others still come exactly once."""
+    """Whenever a call slips into the middle of a settled window, all others still come exactly once."""
     log = CallLog()
     there = log.add(95)
     log.before[request_number] = late_call(log)
@@ -206,7 +206,7 @@ def test_a_vendor_that_hides_calls_is_found_out():
 
 
 def test_last_may_change_while_it_is_read():
-    """An open window whose last page grows is read to its new end, and is said not to be proved."""
+    """A window without an end whose last page grows is read to its new end, and is said not to be proved."""
     log = CallLog(now="2026-01-05T12:00:00Z")
     there = log.add(40, created_at_end="2026-01-05T11:00:00Z")
     log.before[3] = lambda: log.add(25, created_at="2026-01-05T11:30:00Z")
@@ -214,7 +214,7 @@ def test_last_may_change_while_it_is_read():
     assert uuids(rows)[:40] == there
     assert len(rows) == 65
     assert not export.completeness.proved
-    assert "open" in export.completeness.reason
+    assert "not settled" in export.completeness.reason
 
 
 def test_many_calls_of_one_moment_that_move_end_in_an_error():
@@ -347,6 +347,59 @@ def test_a_clock_that_is_ahead_proves_nothing():
     assert uuids(rows) == there
     assert not export.completeness.proved
     assert read(log, per_page=10)[0].completeness.proved is False
+
+
+class LateCall:
+    """A window of an hour that has just ended; the sandbox's clock moves on only while a client waits.
+
+    :param seconds_ago: how long ago the window ended.
+    """
+
+    def __init__(self, seconds_ago: float) -> None:
+        now = datetime.now(UTC)
+        self.end = now - timedelta(seconds=seconds_ago)
+        self.log = CallLog(now=now.isoformat())
+        self.log.control("clock", {"hold": True})
+        self.log.add(3, created_at=(self.end - timedelta(minutes=30)).isoformat())
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the clock on and list a call that was created before the window's end."""
+        self.waits.append(seconds)
+        self.log.control("clock", {"advance": seconds})
+        self.log.add(created_at=(self.end - timedelta(seconds=10)).isoformat())
+
+    def read(self) -> tuple[CallExport, list]:
+        """Export the window."""
+        self.log.sleep = self.sleep
+        return read(self.log, CallWindow(self.end - timedelta(hours=1), self.end))
+
+
+@pytest.mark.parametrize("seconds_ago", [0, 1, 59])
+def test_a_window_that_has_just_ended_is_read_when_it_is_settled(seconds_ago):
+    """A call that is listed some seconds after the window's end is exported, since the export waits."""
+    late = LateCall(seconds_ago)
+    export, rows = late.read()
+    assert late.waits == [pytest.approx(63 - seconds_ago, abs=2)]
+    assert len(rows) == 4
+    assert export.completeness.proved
+
+
+def test_a_settled_window_is_read_at_once():
+    """A minute after its end a window is read without waiting."""
+    late = LateCall(60)
+    export, rows = late.read()
+    assert late.waits == []
+    assert (len(rows), export.completeness.proved) == (3, True)
+
+
+def test_a_window_that_ends_later_is_not_waited_for():
+    """A window that is settled only in some minutes is exported as it is, and reported as not complete."""
+    late = LateCall(-120)
+    export, rows = late.read()
+    assert late.waits == []
+    assert (len(rows), export.completeness.proved) == (3, False)
+    assert "settled" in export.completeness.reason
 
 
 def test_progress_is_told():

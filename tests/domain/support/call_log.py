@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -37,6 +37,7 @@ class CallLog:
         self.asked: list[dict[str, str]] = []
         self.at_once = self.most_at_once = 0
         self.together = 0
+        self.sleep: Callable[[float], Awaitable[None]] = lambda _: asyncio.sleep(0)
         self._sent = asyncio.Condition()
         self._port = next(_PORTS)
         self.control("clock", {"now": now})
@@ -90,10 +91,10 @@ class CallLog:
         """Let go of nothing."""
 
     def client(self, **extra: Any) -> BackgroundClient:
-        """Return a client of this account that never waits; leave it to be closed."""
+        """Return a client of this account that waits by `sleep` (no time by default); leave it to be closed."""
         host = f"http://127.0.0.1:{self._port}"  # clients of one host share what they know of its clock
         settings = Settings.parse("test", login="1", password="sandbox-key", host=host, extra=extra)
         client = AsyncRetreaverClient(
-            settings, transport=self, sleep=lambda _: asyncio.sleep(0), limiter=Limiter(settings.max_concurrency)
+            settings, transport=self, sleep=self.sleep, limiter=Limiter(settings.max_concurrency)
         )
         return BackgroundClient(client)
