@@ -1,7 +1,7 @@
-"""The vendor's API on this machine: a sandbox to develop and test against.
+"""A sandbox of Retreaver's API on this machine, to develop and test against.
 
-It imports nothing from the rest of the package, so that a misreading of the vendor's
-documents on the client's side cannot repeat itself here.
+It imports nothing from the rest of the package, so that a misreading of Retreaver's
+documents in the client is not repeated here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``retreaver-sandbox``: the vendor's API on this machine."""
+"""``retreaver-sandbox``: serves a sandbox of Retreaver's API on this machine."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ examples:
   retreaver-sandbox --load demo
   curl "http://127.0.0.1:8787/targets.json?api_key=sandbox-key&company_id=1"
   curl "http://127.0.0.1:8787/api/v2/calls.json?api_key=sandbox-key&company_id=1&per_page=100"
-  retreaver-sandbox --database account.db --load demo     (kept over restarts)
+  retreaver-sandbox --database account.db --load demo     (survives restarts)
   retreaver-sandbox --fault-rate 0.1 --latency-ms 50 --jitter-ms 100 --max-concurrency 4 --rate-limit 20
 
 control surface (no key needed, for tests and demonstrations), under /__sandbox__/:
-  POST   reset               {"load": "demo"}                     begin again
-  POST   calls               {"count": 5, "fields": {"tid": "buyer-001"}}   counted on its caps
-  POST   calls/UUID          {"fields": {"status": "finished"}}   a call is updated
+  POST   reset               {"load": "demo"}                     start again with a new account
+  POST   calls               {"count": 5, "fields": {"tid": "buyer-001"}}   counted on the caps
+  POST   calls/UUID          {"fields": {"status": "finished"}}   change a call
   POST   faults              {"method": "POST", "path": "reset_cap", "status": 500, "then": "done"}
   DELETE faults
-  GET    requests?since=N    what was asked, keys as they came;   DELETE requests
+  GET    requests?since=N    the log of requests, keys not masked;   DELETE requests
   POST   clock               {"now": "2026-05-01T00:00:00Z", "hold": true} or {"advance": 3600}
-  GET    routing?at=TIME     who would take a call;               GET targets/ID/open?at=TIME
+  GET    routing?at=TIME     which targets would take a call;     GET targets/ID/open?at=TIME
   POST   targets/ID/fill     {"type": "hard", "filled": 10}       (target_groups/ID/fill too)
   POST   calls_in_progress   {"target_id": 3, "calls_in_progress": 2}
   POST   number_pools/ID/provision   {"numbers": 9}
@@ -39,39 +39,46 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line.
+
+    :return: The parser.
+    """
     default = SandboxOptions()
-    made = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="retreaver-sandbox",
-        description="Serves Retreaver's API on this machine.",
+        description="Serves a sandbox of Retreaver's API on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = made.add_argument
+    add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     add("--port", type=int, default=8787, help="port to listen on; 0 takes a free one (8787)")
     add("--api-key", default=default.api_key, help=f"the key that is accepted ({default.api_key})")
     add("--company-id", type=int, default=default.company_id, help="ID of the first company (1)")
-    add("--database", default=default.database, metavar="FILE", help="where the account is kept (:memory:)")
-    add("--load", choices=("demo", "empty"), default="demo", help="what a new account holds (demo)")
+    add("--database", default=default.database, metavar="FILE", help="file that stores the account (:memory:)")
+    add("--load", choices=("demo", "empty"), default="demo", help="contents of a new account (demo)")
     add("--postback-key", default=default.postback_key, metavar="UUID", help="key of the caller lists")
-    add("--postback-secret", default=default.postback_secret, metavar="SECRET", help="and its secret")
-    add("--legacy-routes", choices=("on", "off"), default="on", help="off answers 410 to the older routes (on)")
-    add("--latency-ms", type=float, default=0.0, help="every answer takes this long (0)")
-    add("--jitter-ms", type=float, default=0.0, help="and up to this much longer (0)")
-    add("--fault-rate", type=float, default=0.0, help="share of requests that fail by chance, 0 to 1 (0)")
-    add("--max-concurrency", type=int, help="more requests at once are answered 429")
-    add("--rate-limit", type=float, help="more requests a second are answered 429")
-    add("--seed", type=int, default=0, help="of the demo data and of chance (0)")
-    return made
+    add("--postback-secret", default=default.postback_secret, metavar="SECRET", help="secret of the caller lists")
+    add("--legacy-routes", choices=("on", "off"), default="on", help="off answers the older routes with 410 (on)")
+    add("--latency-ms", type=float, default=0.0, help="how long each answer takes (0)")
+    add("--jitter-ms", type=float, default=0.0, help="how much longer at random, at most (0)")
+    add("--fault-rate", type=float, default=0.0, help="share of requests that fail at random, 0 to 1 (0)")
+    add("--max-concurrency", type=int, help="requests at the same time; more are answered with 429")
+    add("--rate-limit", type=float, help="requests a second; more are answered with 429")
+    add("--seed", type=int, default=0, help="seed of the demo data and of random faults (0)")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; 0 is a clean end, 2 an option or address that will not do."""
-    given = parser().parse_args(arguments)
+    """Serve until SIGINT or SIGTERM.
+
+    :param arguments: Command line; that of the process by default.
+    :return: Exit code: 0 after a signal, 2 for a wrong option, an address that cannot be used or a missing extra.
+    """
+    given = build_parser().parse_args(arguments)
     if find_spec("uvicorn") is None:
-        _say("retreaver-sandbox: needs pip install 'airflow-provider-retreaver[sandbox]'", sys.stderr)
+        _write("retreaver-sandbox: needs pip install 'airflow-provider-retreaver[sandbox]'", sys.stderr)
         return 2
     from airflow_provider_retreaver.sandbox.http.server import Application, listen, serving
 
@@ -80,23 +87,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = SandboxOptions(**{**values, "legacy_routes": given.legacy_routes == "on"})
         listener = listen(given.host, given.port)
     except (ValueError, OSError) as error:
-        _say(f"retreaver-sandbox: {error}", sys.stderr)
+        _write(f"retreaver-sandbox: {error}", sys.stderr)
         return 2
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     sandbox = Sandbox(options)
     try:
-        with serving(Application(sandbox, lambda line: _say(line, sys.stderr)), listener):
-            shown = f"[{given.host}]" if ":" in given.host else given.host
-            _say(f"listening on http://{shown}:{listener.getsockname()[1]}", sys.stdout)
+        with serving(Application(sandbox, lambda line: _write(line, sys.stderr)), listener):
+            host = f"[{given.host}]" if ":" in given.host else given.host
+            _write(f"listening on http://{host}:{listener.getsockname()[1]}", sys.stdout)
             stop.wait()
     finally:
         sandbox.close()
     return 0
 
 
-def _say(line: str, stream: TextIO) -> None:
+def _write(line: str, stream: TextIO) -> None:
     stream.write(f"{line}\n")
     stream.flush()
 

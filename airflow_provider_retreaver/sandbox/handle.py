@@ -1,4 +1,4 @@
-"""The sandbox itself: a request goes in, an answer comes out, and only its own SQLite changes."""
+"""The sandbox itself: a request goes in, an answer comes out, and only its own SQLite database changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_retreaver.sandbox.api.paging import Anchors
 from airflow_provider_retreaver.sandbox.api.routes import index, match
 from airflow_provider_retreaver.sandbox.control import surface as control
 from airflow_provider_retreaver.sandbox.demo import account as demo
-from airflow_provider_retreaver.sandbox.faults import Weather
+from airflow_provider_retreaver.sandbox.faults import FaultInjector
 from airflow_provider_retreaver.sandbox.http.wire import Answer, Refusal, Reply, Request, invalid, refused, write
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
@@ -21,18 +21,20 @@ from airflow_provider_retreaver.sandbox.state.store import Store
 
 
 class Sandbox:
-    """The vendor, in memory or in a file. Safe to call from several threads.
+    """Retreaver's API, with its account in memory or in a file. Safe to call from several threads.
 
-    ``handle`` judges in this order: scripted or random faults, 429, 404/405, 410 (legacy routes
-    switched off), 406, 401/403, and then what the resource itself says.
+    :meth:`handle` checks in this order: scripted or random faults, 429, 404/405, 410 (legacy routes
+    switched off), 406, 401/403, and then whatever the resource itself checks.
+
+    :param options: The account and its failures; an empty account without failures by default. A new
+        database is filled with ``options.load``.
     """
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
-        """Open the database; a new one is filled as ``options.load`` says."""
         self.options = options = options or SandboxOptions()
         store = Store(options.database)
         self.world = World(options, store, Clock(options.wall), Anchors(store), Random(options.seed))  # noqa: S311 - the same seed, the same account
-        self.weather = Weather(options)
+        self.faults = FaultInjector(options)
         self.log = RequestLog()
         with store.transaction():
             if not store.value("SELECT count(*) FROM companies"):
@@ -45,29 +47,45 @@ class Sandbox:
     def handle(
         self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
     ) -> Answer:
-        """Answer one request. ``path`` is percent-encoded as on the wire, ``query`` is decoded."""
+        """Answer one request and log it.
+
+        :param method: HTTP method.
+        :param path: Path, percent-encoded as it was sent.
+        :param query: Decoded query parameters in their order.
+        :param headers: Headers by name.
+        :param body: Body as it was sent.
+        :return: The answer.
+        """
         request = Request(method, path, query, headers, body)
         with self.world.store.lock:
             if path.startswith(control.PREFIX):
                 return self._control(request)
-            answer = self._weathered(request)
+            answer = self._answer_or_fail(request)
             answer.headers.append(("Date", http_date(self.world.clock.now())))
             self.log.add(request, answer, self.world.clock.now())
         return answer
 
-    def turn_away(
+    def reject(
         self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
     ) -> Answer:
-        """Answer 429 to a request that came while too many were under way."""
+        """Answer 429 to a request that exceeds ``max_concurrency``, and log it.
+
+        :param method: HTTP method.
+        :param path: Path, percent-encoded as it was sent.
+        :param query: Decoded query parameters in their order.
+        :param headers: Headers by name.
+        :param body: Body as it was sent.
+        :return: The answer.
+        """
         answer = _refuse(refused(429, "Slow down. Highly concurrent requests are frowned upon."), "json")
         with self.world.store.lock:
             self.log.add(Request(method, path, query, headers, body), answer, self.world.clock.now())
         return answer
 
-    def _weathered(self, request: Request) -> Answer:
-        latency = self.weather.latency()
-        fault = self.weather.next_fault(request.method, request.path)
-        if fault is None and self.weather.over_the_limit():
+    def _answer_or_fail(self, request: Request) -> Answer:
+        latency = self.faults.latency()
+        fault = self.faults.next_fault(request.method, request.path)
+        if fault is None and self.faults.exceeds_rate_limit():
             error = refused(429, "Slow down.")
             return _delayed(_refuse(Refusal(429, error.body, [("Retry-After", "1")]), "json"), latency)
         if fault is None:
@@ -89,7 +107,7 @@ class Sandbox:
                     companies.authorize(exchange, needs_company=route.access == "company")
                 return write(route.handler(exchange), form)
         except Wrong as wrong:
-            # A nested value that no field's message covers, such as an id or _destroy.
+            # A nested value that belongs to no field, such as an id or _destroy.
             return _refuse(invalid({"base": [str(wrong)]}), form)
         except Refusal as refusal:
             return _refuse(refusal, form)
@@ -97,7 +115,7 @@ class Sandbox:
     def _control(self, request: Request) -> Answer:
         try:
             with self.world.store.transaction():
-                return write(control.answer(self, request))
+                return write(control.handle(self, request))
         except Refusal as refusal:
             return _refuse(refusal, "json")
 

@@ -1,4 +1,4 @@
-"""The log of what was asked, keys shown as they came: it is there for tests."""
+"""The log of requests, for tests; keys are not masked in it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from collections import deque
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.http.wire import Answer, Request
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 
-KEPT = 20_000
-_BODY = 10_000
+MAX_ENTRIES = 20_000
+_MAX_BODY = 10_000
 
 
 class RequestLog:
     """The latest requests, numbered from 1."""
 
     def __init__(self) -> None:
-        """Begin empty."""
-        self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._entries: deque[dict[str, Any]] = deque(maxlen=MAX_ENTRIES)
         self._last = 0
 
     def add(self, request: Request, answer: Answer, now: int) -> None:
-        """Note a request and how it was answered; a cut connection has status 0."""
+        """Append a request and the status of its answer; a dropped connection has status 0.
+
+        :param request: The request.
+        :param answer: Its answer.
+        :param now: The sandbox's time in milliseconds since the epoch.
+        """
         self._last += 1
         self._entries.append(
             {
@@ -30,16 +34,21 @@ class RequestLog:
                 "path": request.path,
                 "query": [list(pair) for pair in request.query],
                 "headers": dict(request.headers),
-                "body": request.body[:_BODY].decode("utf-8", "replace"),
+                "body": request.body[:_MAX_BODY].decode("utf-8", "replace"),
                 "status": 0 if answer.cut else answer.status,
-                "time": millis(now),
+                "time": format_milliseconds(now),
             }
         )
 
     def since(self, number: int) -> list[dict[str, Any]]:
-        """Give the requests after the one numbered ``number``."""
+        """Return the requests after a given one.
+
+        :param number: Number of the last request to leave out; 0 returns all that are kept.
+        :return: Requests in their order, each with ``n`` (its number), ``method``, ``path``, ``query``, ``headers``,
+            ``body``, ``status`` and ``time``.
+        """
         return [entry for entry in self._entries if entry["n"] > number]
 
     def clear(self) -> None:
-        """Forget the requests; the numbering goes on."""
+        """Delete the entries; the numbers continue."""
         self._entries.clear()

@@ -1,4 +1,4 @@
-"""What a sandbox is started with."""
+"""The options of a sandbox."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ POSTBACK_SECRET = "sandbox-secret"  # noqa: S105 - opens this sandbox and nothin
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """The account, where it is kept, and how badly the sandbox behaves.
+    """The account, where it is stored, and the failures to simulate.
 
-    ``rate_limit`` is requests a second; ``fault_rate`` is a share from 0 to 1; ``max_concurrency`` is
-    how many requests may be under way at once. ``wall`` (seconds since the epoch) and ``ticks``
-    (seconds, monotonic) are where time comes from, so that tests can hold it still.
+    :param api_key: The API key that is accepted.
+    :param company_id: ID of the first company, 1 or more.
+    :param database: Path of the SQLite database that stores the account; ``:memory:`` stores nothing.
+    :param load: What a new account contains: the ``demo`` data, or only a company and its keys.
+    :param postback_key: Key of the caller lists.
+    :param postback_secret: Secret of the caller lists.
+    :param legacy_routes: Whether the older routes work; without them they are answered with 410.
+    :param fault_rate: Share of the requests that fail at random, from 0 to 1.
+    :param latency_ms: How long each answer takes, in milliseconds.
+    :param jitter_ms: How much longer it takes at random, at most, in milliseconds.
+    :param max_concurrency: How many requests are answered at the same time; more get 429. None is no limit.
+    :param rate_limit: How many requests a second are answered; more get 429. None is no limit.
+    :param seed: Seed of the demo data and of the random faults.
+    :param wall: Returns real time in seconds since the epoch; tests pass a constant.
+    :param ticks: Returns monotonic time in seconds, for the rate limit.
     """
 
     api_key: str = "sandbox-key"
@@ -37,7 +49,7 @@ class SandboxOptions:
     ticks: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        """Refuse values that mean nothing, by name."""
+        """Check the values."""
         if not self.api_key.strip():
             raise ValueError("api_key must not be blank")
         if self.company_id < 1:
@@ -45,7 +57,7 @@ class SandboxOptions:
         if self.load not in ("demo", "empty"):
             raise ValueError(f"load must be demo or empty, not {self.load!r}")
         if not 0 <= self.fault_rate <= 1:
-            raise ValueError(f"fault_rate must lie between 0 and 1, not {self.fault_rate}")
+            raise ValueError(f"fault_rate must be between 0 and 1, not {self.fault_rate}")
         for name in ("latency_ms", "jitter_ms"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative")

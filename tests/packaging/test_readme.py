@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.sandbox.__main__ import parser
+from airflow_provider_retreaver.sandbox.__main__ import build_parser
 from airflow_provider_retreaver.sandbox.http.server import running
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from tests.paths import PROJECT
@@ -93,11 +93,11 @@ def test_sandbox_commands_are_understood(command, capsys):
     arguments = shlex.split(command)[1:]
     if "--help" in arguments:
         with pytest.raises(SystemExit) as ended:
-            parser().parse_args(arguments)
+            build_parser().parse_args(arguments)
         assert ended.value.code == 0
         assert "/__sandbox__/" in capsys.readouterr().out
     else:
-        assert parser().parse_args(arguments).load == "demo"
+        assert build_parser().parse_args(arguments).load == "demo"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.state.time_zones import RAILS
+from airflow_provider_retreaver.sandbox.state.time_zones import TIME_ZONES
 from tests.sandbox.requests_to import Vendor, cap, links
 
 DOCUMENTED = {
@@ -88,7 +88,7 @@ def test_bad_attributes_are_refused_by_name(vendor: Vendor, attributes: dict[str
 def test_every_time_zone_name_has_a_zone(vendor: Vendor) -> None:
     """The sandbox can tell the time in each of the vendor's zones."""
     target = vendor.target()
-    for name in RAILS:
+    for name in TIME_ZONES:
         vendor.ok("PUT", f"/targets/{target['id']}.json", {"target": {"time_zone": name}})
         assert vendor.control("GET", f"targets/{target['id']}/open")["open"] is True
 

@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api.columns import Column
 from airflow_provider_retreaver.sandbox.api.crud import Resource, routes
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _COLUMNS = (Column("afid", required=True), Column("first_name"), Column("last_name"), Column("company_name"))
@@ -15,7 +15,7 @@ _COLUMNS = (Column("afid", required=True), Column("first_name"), Column("last_na
 
 def _render(_exchange: Exchange, row: Row) -> dict[str, Any]:
     names = ("id", "afid", "first_name", "last_name", "company_name")
-    times = {name: seconds_z(row[name]) for name in ("updated_at", "created_at")}
+    times = {name: format_seconds(row[name]) for name in ("updated_at", "created_at")}
     return {name: row[name] for name in names} | times
 
 

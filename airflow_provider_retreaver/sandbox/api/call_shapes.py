@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_retreaver.sandbox.state.clock import millis, seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds, format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 _NAMES = {
@@ -65,7 +65,7 @@ def render(call: Row, edition: int, about: Names, zone: ZoneInfo) -> dict[str, A
 
 def _first(call: Row, about: Names, zone: ZoneInfo | None) -> dict[str, Any]:
     def moment(name: str) -> str | None:
-        return seconds_z(call[name]) if zone is None else millis(call[name], zone)
+        return format_seconds(call[name]) if zone is None else format_milliseconds(call[name], zone)
 
     recording = f"https://retreaver.com/recordings/{call['uuid'].replace('-', '')}.mp3"
     return {
@@ -147,7 +147,9 @@ def _relations(call: Row, about: Names, zone: ZoneInfo) -> dict[str, Any]:
         "company_id": call["company_id"],
         "keys_pressed": json.loads(call["keys_pressed"] or "[]"),
         "tags": json.loads(call["tags"] or "{}"),
-        "conversions_determined_at": millis(call["end_time"], zone) if call["status"] == "finished" else None,
+        "conversions_determined_at": format_milliseconds(call["end_time"], zone)
+        if call["status"] == "finished"
+        else None,
         "upstream_call_uuid": None,
         "downstream_call_uuids": [],
         "target_group": group if call["target_group_id"] is not None else {},
@@ -168,4 +170,4 @@ def flow_events(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
     """Tell a call's flow: it came in, was forwarded, ended."""
     moments = (("call_started", "start_time"), ("call_forwarded", "forwarded_time"), ("call_ended", "end_time"))
     known = [(event, call[name]) for event, name in moments if call[name] is not None]
-    return [{"event": event, "created_at": millis(moment, zone)} for event, moment in known]
+    return [{"event": event, "created_at": format_milliseconds(moment, zone)} for event, moment in known]

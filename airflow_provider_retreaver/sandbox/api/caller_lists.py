@@ -11,7 +11,7 @@ from airflow_provider_retreaver.sandbox.api.crud import Route
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange, Handler
 from airflow_provider_retreaver.sandbox.api.paging import link_headers, window
 from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid, refused
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 ListHandler = Callable[[Exchange, Row], Reply]
@@ -65,7 +65,7 @@ def _delete(exchange: Exchange, row: Row) -> Reply:
 
 
 def _shown(exchange: Exchange, number: Row) -> dict[str, Any]:
-    moment = millis(number["created_at"], exchange.zone())
+    moment = format_milliseconds(number["created_at"], exchange.zone())
     return {"caller_list_number": {"number": number["number"], "created_at": moment}}
 
 

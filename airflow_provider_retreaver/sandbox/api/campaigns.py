@@ -9,7 +9,7 @@ from airflow_provider_retreaver.sandbox.api.columns import Column, natural, trut
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.api.hours import nested_rows
-from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _COLUMNS = (
@@ -51,8 +51,8 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "id": row["id"],
         "cid": row["cid"],
         "name": row["name"],
-        "updated_at": seconds_z(row["updated_at"]),
-        "created_at": seconds_z(row["created_at"]),
+        "updated_at": format_seconds(row["updated_at"]),
+        "created_at": format_seconds(row["created_at"]),
         "record_calls": bool(row["record_calls"]),
         "record_seconds": row["record_seconds"],
         "dedupe_seconds": row["dedupe_seconds"],

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from airflow_provider_retreaver.sandbox.api.columns import Wrong, natural
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.http.wire import invalid
-from airflow_provider_retreaver.sandbox.state.clock import at
+from airflow_provider_retreaver.sandbox.state.clock import to_datetime
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
-from airflow_provider_retreaver.sandbox.state.time_zones import zone_of
+from airflow_provider_retreaver.sandbox.state.time_zones import get_zone
 
 KINDS = ("Hard", "Hourly", "Daily", "Monthly")
 _PERIODS = {"Hard": "", "Hourly": "%Y-%m-%dT%H", "Daily": "%Y-%m-%d", "Monthly": "%Y-%m"}
@@ -43,13 +43,13 @@ def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any])
 
 def period(kind: str, milliseconds: int, zone: ZoneInfo) -> str:
     """Name the span in which a cap counts: an hour, a day, a month; a hard cap has one for ever."""
-    return at(milliseconds, zone).strftime(_PERIODS[kind])
+    return to_datetime(milliseconds, zone).strftime(_PERIODS[kind])
 
 
 def owner_zone(store: Store, owner: str, owner_id: int) -> ZoneInfo:
     """Give the zone caps roll over in: the target's own, the company's for a group."""
     if owner == "target":
-        return zone_of(store.value("SELECT time_zone FROM targets WHERE id = ?", (owner_id,)))
+        return get_zone(store.value("SELECT time_zone FROM targets WHERE id = ?", (owner_id,)))
     sql = "SELECT zone FROM companies JOIN target_groups g ON g.company_id = companies.id WHERE g.id = ?"
     return ZoneInfo(store.value(sql, (owner_id,)))
 

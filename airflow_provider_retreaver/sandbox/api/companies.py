@@ -9,7 +9,7 @@ from airflow_provider_retreaver.sandbox.api.crud import Route
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.api.paging import link_headers, window
 from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid, refused
-from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 _COLUMNS = (Column("name", required=True), Column("default_click_url"), Column("default_sale_url"))
@@ -47,7 +47,7 @@ def authorize(exchange: Exchange, *, needs_company: bool) -> None:
 def render(row: Row) -> dict[str, Any]:
     """Write a company."""
     names = ("id", "name", "default_click_url", "default_sale_url")
-    times = {name: seconds_z(row[name]) for name in ("created_at", "updated_at")}
+    times = {name: format_seconds(row[name]) for name in ("created_at", "updated_at")}
     return {"company": {name: row[name] for name in names} | times}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api.columns import Column, Wrong, identity, integer, read_columns, truth
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.http.wire import invalid
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 
@@ -99,8 +99,8 @@ def render(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
             "time_close": row["time_close"],
             "day_of_week": row["day_of_week"],
             "invert": bool(row["invert"]),
-            "created_at": millis(row["created_at"]),
-            "updated_at": millis(row["updated_at"]),
+            "created_at": format_milliseconds(row["created_at"]),
+            "updated_at": format_milliseconds(row["updated_at"]),
         }
         for row in of(exchange.store, target_id)
     ]

@@ -20,7 +20,7 @@ from airflow_provider_retreaver.sandbox.api.columns import (
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.api.hours import nested_rows
 from airflow_provider_retreaver.sandbox.http.wire import invalid
-from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 GREETING = (
@@ -130,6 +130,6 @@ def greeting(row: Row) -> dict[str, Any]:
             "audio_file_name": row["audio_name"],
             "audio_file_content_type": "application/octet-stream",
             "audio_file_size": row["audio_size"],
-            "audio_file_updated_at": seconds_z(row["audio_updated_at"]),
+            "audio_file_updated_at": format_seconds(row["audio_updated_at"]),
         }
     return {"message": row["message"], "voice_gender": row["voice_gender"] or "Male"}

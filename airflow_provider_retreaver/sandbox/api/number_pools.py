@@ -10,7 +10,7 @@ from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
 from airflow_provider_retreaver.sandbox.api.columns import Column, natural, one_of, truth
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
-from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 # The vendor buys a new pool's reserve after answering; this is how long the sandbox takes.
@@ -72,8 +72,8 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "country": row["country"],
         "max_pool_size": row["max_pool_size"],
         "buffer_seconds": row["buffer_seconds"],
-        "updated_at": seconds_z(row["updated_at"]),
-        "created_at": seconds_z(row["created_at"]),
+        "updated_at": format_seconds(row["updated_at"]),
+        "created_at": format_seconds(row["created_at"]),
         "google_analytics": bool(row["google_analytics"]),
         "hide_embedded_access": bool(row["hide_embedded_access"]),
         "afid": store.value("SELECT afid FROM affiliates WHERE id = ?", (row["affiliate_id"],)),

@@ -9,7 +9,7 @@ from airflow_provider_retreaver.sandbox.api import affiliates, campaigns, ivr
 from airflow_provider_retreaver.sandbox.api.columns import Column, one_of
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.state.clock import seconds_z
+from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 TYPES = ("Toll-free", "Local")
@@ -101,8 +101,8 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "type": row["type"],
         "country": row["country"],
         "name": row["name"],
-        "updated_at": seconds_z(row["updated_at"]),
-        "created_at": seconds_z(row["created_at"]),
+        "updated_at": format_seconds(row["updated_at"]),
+        "created_at": format_seconds(row["created_at"]),
         "sid": row["sid"],
         "afid": store.value(sql, (row["affiliate_id"],)),
         "cid": campaign.get("cid"),

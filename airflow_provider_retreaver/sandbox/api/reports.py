@@ -8,7 +8,7 @@ from airflow_provider_retreaver.sandbox.api.crud import Errors, Route
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.api.paging import link_headers, window
 from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid
-from airflow_provider_retreaver.sandbox.state.clock import at, parse_time
+from airflow_provider_retreaver.sandbox.state.clock import parse_time, to_datetime
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _MONTHS = 24
@@ -64,7 +64,7 @@ def _span(exchange: Exchange, errors: Errors) -> tuple[int, int]:
 
 
 def _two_years_apart(start: int, end: int) -> bool:
-    first, last = at(start), at(end)
+    first, last = to_datetime(start), to_datetime(end)
     months = 12 * (last.year - first.year) + last.month - first.month
     day = (first.day, first.timetz())
     return months > _MONTHS or (months == _MONTHS and (last.day, last.timetz()) >= day)
@@ -88,7 +88,7 @@ def _by_day(exchange: Exchange, slots: list[Row]) -> list[Row]:
     zone = exchange.zone()
     days: dict[str, Row] = {}
     for slot in slots:
-        day = at(slot["id"] * _SLOT, zone).date().isoformat()
+        day = to_datetime(slot["id"] * _SLOT, zone).date().isoformat()
         row = days.setdefault(day, {"id": day, "facet_name": day, **dict.fromkeys(_SUMS, 0)})
         for title in _SUMS:
             row[title] += slot[title] or 0

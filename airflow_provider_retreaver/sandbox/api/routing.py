@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from airflow_provider_retreaver.sandbox.api import caps, hours
-from airflow_provider_retreaver.sandbox.state.clock import at
+from airflow_provider_retreaver.sandbox.state.clock import to_datetime
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
-from airflow_provider_retreaver.sandbox.state.time_zones import zone_of
+from airflow_provider_retreaver.sandbox.state.time_zones import get_zone
 
 
 def verdict(store: Store, target: Row, moment: int, caller: str | None = None) -> tuple[bool, str]:
@@ -25,7 +25,7 @@ def verdict(store: Store, target: Row, moment: int, caller: str | None = None) -
 def _closed(store: Store, target: Row, moment: int) -> str | None:
     if target["paused_at"] is not None:
         return "paused"
-    local = at(moment, zone_of(target["time_zone"]))
+    local = to_datetime(moment, get_zone(target["time_zone"]))
     if in_hours(hours.of(store, target["id"]), local):
         return None
     return f"closed: {local:%A %H:%M} is outside its business hours"

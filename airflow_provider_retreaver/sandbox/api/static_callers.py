@@ -7,12 +7,16 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api.columns import Column, phone
 from airflow_provider_retreaver.sandbox.api.crud import Resource, routes
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 
 def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    return {"id": row["id"], "number": row["number"], "created_at": millis(row["created_at"], exchange.zone())}
+    return {
+        "id": row["id"],
+        "number": row["number"],
+        "created_at": format_milliseconds(row["created_at"], exchange.zone()),
+    }
 
 
 STATIC_CALLERS = Resource(

@@ -10,7 +10,7 @@ from airflow_provider_retreaver.sandbox.api.contacts import path_number
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, Route
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid, refused
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _COLUMNS = (Column("can_resubscribe", truth, optional=False),)
@@ -20,7 +20,7 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
         "number": row["number"],
-        "created_at": millis(row["created_at"], exchange.zone()),
+        "created_at": format_milliseconds(row["created_at"], exchange.zone()),
         "can_resubscribe": bool(row["can_resubscribe"]),
         "company_id": row["company_id"],
         "cid": exchange.store.value("SELECT cid FROM campaigns WHERE id = ?", (row["campaign_id"],)),
@@ -82,7 +82,7 @@ def _add(exchange: Exchange) -> Reply:
     """Answer without an envelope, as documented."""
     row = _suppress(exchange)
     names = ("id", "company_id", "affiliate_id", "campaign_id", "number")
-    times = {name: millis(row[name], exchange.zone()) for name in ("created_at", "updated_at")}
+    times = {name: format_milliseconds(row[name], exchange.zone()) for name in ("created_at", "updated_at")}
     return Reply({name: row[name] for name in names} | {"can_resubscribe": bool(row["can_resubscribe"])} | times)
 
 

@@ -10,13 +10,13 @@ from airflow_provider_retreaver.sandbox.api.columns import Column, Wrong, intege
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, Route, routes
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.http.wire import Reply
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row
-from airflow_provider_retreaver.sandbox.state.time_zones import RAILS
+from airflow_provider_retreaver.sandbox.state.time_zones import TIME_ZONES
 
 
 def _zone_name(value: Any) -> str:
-    if not isinstance(value, str) or value not in RAILS:
+    if not isinstance(value, str) or value not in TIME_ZONES:
         raise Wrong("is not a valid time zone")
     return value
 
@@ -80,8 +80,8 @@ def render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "sip_password": row["sip_password"],
         "cid_number_id": row["cid_number_id"],
         "obfuscate_cid": bool(row["obfuscate_cid"]),
-        "created_at": millis(row["created_at"]),
-        "updated_at": millis(row["updated_at"]),
+        "created_at": format_milliseconds(row["created_at"]),
+        "updated_at": format_milliseconds(row["updated_at"]),
         "object_key": row["object_key"],
         "tid": row["tid"],
         "priority": row["priority"],
@@ -94,7 +94,7 @@ def render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "inband_signals": bool(row["inband_signals"]),
         "time_zone": row["time_zone"],
         "paused": row["paused_at"] is not None,
-        "paused_at": millis(row["paused_at"]),
+        "paused_at": format_milliseconds(row["paused_at"]),
         "name": row["name"],
         "caps": caps.render(exchange, "target", row["id"]),
         "business_hours": hours.render(exchange, row["id"]),

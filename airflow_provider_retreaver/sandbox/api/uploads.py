@@ -9,7 +9,7 @@ from airflow_provider_retreaver.sandbox.api.columns import Wrong, phone, truth
 from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.api.paging import LINK_BASE
 from airflow_provider_retreaver.sandbox.http.wire import invalid
-from airflow_provider_retreaver.sandbox.state.clock import millis
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 
@@ -41,7 +41,7 @@ def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any
     return {
         "caller_list_upload": {
             "status": "Processing",
-            "created_at": millis(now, exchange.zone()),
+            "created_at": format_milliseconds(now, exchange.zone()),
             "error_messages": [],
             "action": action,
             "clear_before_upload": bool(clear),

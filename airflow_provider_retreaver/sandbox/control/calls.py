@@ -8,13 +8,13 @@ from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import caps
 from airflow_provider_retreaver.sandbox.api.exchange import World
-from airflow_provider_retreaver.sandbox.demo import calls as call_maker
+from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
 from airflow_provider_retreaver.sandbox.http.wire import refused
 from airflow_provider_retreaver.sandbox.state.clock import parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
-MOST = 2_000_000
-_BULK = 50_000
+MAX_COUNT = 2_000_000
+_BULK_COUNT = 50_000
 _TIMES = ("created_at", "updated_at", "start_time", "forwarded_time", "end_time")
 _PLAIN = (
     "status",
@@ -49,7 +49,7 @@ _PLAIN = (
 )
 _MONEY = ("revenue", "payout", "cost")
 _JSON = ("tags", "keys_pressed")
-# Each name of something else, the table it is in, the column there and the column of the call.
+# Fields that name another object: its table, the column to look it up by, and the column of the call.
 _REFERENCES = {
     "afid": ("affiliates", "afid", "affiliate_id"),
     "cid": ("campaigns", "cid", "campaign_id"),
@@ -63,8 +63,8 @@ _REFERENCES = {
 _SPREAD = ("created_at_start", "created_at_end", "counted")
 
 
-def _columns(world: World, fields: Any) -> Row:
-    """Turn fields by their wire names into columns; Refusal 400 names an unknown one."""
+def _columns(world: World, fields: object) -> Row:
+    """Convert a call's fields by their names in the API to its columns; an unknown field is a Refusal 400."""
     if not isinstance(fields, dict):
         raise refused(400, "fields must be an object")
     columns: Row = {}
@@ -77,8 +77,8 @@ def _columns(world: World, fields: Any) -> Row:
         elif name in _JSON:
             columns[name] = json.dumps(value)
         elif name in _REFERENCES:
-            table, own, column = _REFERENCES[name]
-            columns[column] = None if value is None else _referred(world, company_id, table, own, value)
+            table, key, column = _REFERENCES[name]
+            columns[column] = None if value is None else _object_id(world, company_id, table, key, value)
         elif name in _PLAIN and (value is None or isinstance(value, str | int | float)):
             columns[name] = value
         else:
@@ -86,12 +86,12 @@ def _columns(world: World, fields: Any) -> Row:
     return columns
 
 
-def _referred(world: World, company_id: int, table: str, own: str, value: Any) -> int:
-    sql = f"SELECT id FROM {table} WHERE company_id = ? AND {own} = ? AND deleted = 0"
-    found = world.store.value(sql, (company_id, str(value)))
-    if found is None:
-        raise refused(400, f"company {company_id} has no such thing in {table}: {own} {value!r}")
-    return int(found)
+def _object_id(world: World, company_id: int, table: str, key: str, value: object) -> int:
+    sql = f"SELECT id FROM {table} WHERE company_id = ? AND {key} = ? AND deleted = 0"
+    row_id = world.store.value(sql, (company_id, str(value)))
+    if row_id is None:
+        raise refused(400, f"{table} of company {company_id} has no object with {key} {value!r}")
+    return int(row_id)
 
 
 def _cents(name: str, value: Any) -> int:
@@ -101,51 +101,63 @@ def _cents(name: str, value: Any) -> int:
         raise refused(400, f"{name} is not an amount: {value!r}") from error
 
 
-def _time(name: str, value: Any) -> int:
+def _time(name: str, value: object) -> int:
     try:
         return parse_time(str(value))
     except ValueError as error:
         raise refused(400, f"{name} is not an RFC 3339 time: {value!r}") from error
 
 
-def add(world: World, given: dict[str, Any]) -> dict[str, Any]:
-    """Add ``count`` calls with the given ``fields``; what is not given is drawn.
+def add_calls(world: World, given: dict[str, Any]) -> dict[str, Any]:
+    """Add calls; fields that are not given are random.
 
-    ``created_at_start`` and ``created_at_end`` in the fields spread the calls evenly over that span;
-    otherwise they are made now, or at ``created_at``. A call whose target is named counts on the
-    target's caps and on its groups', unless ``counted`` is false.
+    With ``created_at_start`` and ``created_at_end`` among the fields the calls are spread evenly over that span;
+    otherwise they are created now, or at ``created_at``. Calls with a given target are counted on the caps of the
+    target and of its groups, unless ``counted`` is false.
+
+    :param world: The sandbox's state.
+    :param given: The request: ``count`` (1 by default) and ``fields`` of every call by name.
+    :return: ``added`` (how many) and the ``uuids`` of the first thousand.
+    :raises Refusal: With status 400, if the request is wrong.
     """
     count = given.get("count", 1)
-    if not isinstance(count, int) or not 0 <= count <= MOST or not given.keys() <= {"count", "fields"}:
-        raise refused(400, f'calls takes "count" (0 to {MOST}) and "fields"')
+    if not isinstance(count, int) or not 0 <= count <= MAX_COUNT or not given.keys() <= {"count", "fields"}:
+        raise refused(400, f'calls takes "count" (0 to {MAX_COUNT}) and "fields"')
     fields = dict(given.get("fields") or {})
     spread = {name: fields.pop(name) for name in _SPREAD if name in fields}
-    told = _columns(world, fields)
-    if "uuid" in told and count != 1:
+    columns = _columns(world, fields)
+    if "uuid" in columns and count != 1:
         raise refused(400, "a uuid can be given to one call only")
-    if "uuid" in told and world.store.value("SELECT count(*) FROM calls WHERE uuid = ?", (told["uuid"],)):
-        raise refused(400, f"there is a call {told['uuid']} already")
-    company_id, now = told.get("company_id", world.options.company_id), world.clock.now()
-    drawn = call_maker.patterns(world.random, company_id, call_maker.cast(world.store, company_id), count)
-    batch = call_maker.Batch(drawn, _moments(count, spread, told.get("created_at", now)), now, told)
-    uuids = call_maker.add_many(world.store, world.random, batch, bulk=count >= _BULK)
-    if told.get("target_id") and spread.get("counted", True) and count:
-        caps.count_call(world.store, told["target_id"], told.get("created_at", now), count, now)
+    if "uuid" in columns and world.store.value("SELECT count(*) FROM calls WHERE uuid = ?", (columns["uuid"],)):
+        raise refused(400, f"call {columns['uuid']} already exists")
+    company_id, now = columns.get("company_id", world.options.company_id), world.clock.now()
+    created_at = columns.get("created_at", now)
+    templates = random_calls(world.random, company_id, read_participants(world.store, company_id), count)
+    batch = Batch(templates, _creation_times(count, spread, created_at), now, columns)
+    uuids = insert_calls(world.store, world.random, batch, bulk=count >= _BULK_COUNT)
+    if columns.get("target_id") and spread.get("counted", True) and count:
+        caps.count_call(world.store, columns["target_id"], created_at, count, now)
     return {"added": count, "uuids": uuids}
 
 
-def _moments(count: int, spread: dict[str, Any], made_at: int) -> Iterator[int]:
-    """Give each call its time of creation."""
-    start = _time("created_at_start", spread["created_at_start"]) if "created_at_start" in spread else made_at
-    end = _time("created_at_end", spread["created_at_end"]) if "created_at_end" in spread else made_at
+def _creation_times(count: int, spread: dict[str, Any], default: int) -> Iterator[int]:
+    start = _time("created_at_start", spread["created_at_start"]) if "created_at_start" in spread else default
+    end = _time("created_at_end", spread["created_at_end"]) if "created_at_end" in spread else default
     return (start + (end - start) * index // max(1, count) for index in range(count))
 
 
-def change(world: World, uuid: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Change a call's ``fields``; it was then updated now, unless ``updated_at`` is among them."""
+def change_call(world: World, uuid: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Change fields of one call; ``updated_at`` becomes the current time unless it is given.
+
+    :param world: The sandbox's state.
+    :param uuid: UUID of the call.
+    :param given: The request: ``fields`` by name.
+    :return: The ``uuid``.
+    :raises Refusal: With status 400 if the request is wrong, with 404 if there is no such call.
+    """
     columns = {"updated_at": world.clock.now(), **_columns(world, given.get("fields") or {})}
     if "uuid" in columns:
-        raise refused(400, "a call keeps its uuid")
+        raise refused(400, "the uuid of a call cannot be changed")
     row_id = world.store.value("SELECT id FROM calls WHERE uuid = ?", (uuid,))
     if row_id is None:
         raise refused(404, f"there is no call {uuid}")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing
 from airflow_provider_retreaver.sandbox.api.exchange import UPLOAD_DELAY
-from airflow_provider_retreaver.sandbox.control import calls as control_calls
+from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
 from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import read_fault
 from airflow_provider_retreaver.sandbox.http.wire import Refusal, Reply, Request, refused
-from airflow_provider_retreaver.sandbox.state.clock import millis, parse_time
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds, parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ PREFIX = "/__sandbox__"
 
 
 def _object(request: Request) -> dict[str, Any]:
-    """Read the body as a JSON object, whatever its Content-Type says; none is an empty one."""
+    """Read the body as a JSON object, whatever its Content-Type; an empty body is an empty object."""
     value = _body(request)
     if not isinstance(value, dict):
         raise refused(400, "the body must be a JSON object")
     return value
 
 
-def _body(request: Request) -> Any:
+def _body(request: Request) -> object:
     if not request.body.strip():
         return {}
     try:
@@ -39,7 +39,7 @@ def _body(request: Request) -> Any:
         raise refused(400, f"the body is not JSON: {error}") from error
 
 
-def _moment(text: Any) -> int:
+def _time(text: object) -> int:
     try:
         return parse_time(str(text))
     except ValueError as error:
@@ -57,7 +57,7 @@ def _reset(sandbox: Sandbox, request: Request) -> Reply:
     load = _object(request).get("load", sandbox.options.load)
     if load not in ("demo", "empty"):
         raise refused(400, f"load must be demo or empty, not {load!r}")
-    sandbox.weather.scripted.clear()
+    sandbox.faults.scripted.clear()
     sandbox.log.clear()
     sandbox.world.clock.reset()
     sandbox.world.upload_delay = UPLOAD_DELAY
@@ -68,21 +68,21 @@ def _reset(sandbox: Sandbox, request: Request) -> Reply:
 
 
 def _add_calls(sandbox: Sandbox, request: Request) -> Reply:
-    return Reply(control_calls.add(sandbox.world, _object(request)))
+    return Reply(add_calls(sandbox.world, _object(request)))
 
 
 def _change_call(sandbox: Sandbox, request: Request, uuid: str) -> Reply:
-    return Reply(control_calls.change(sandbox.world, uuid, _object(request)))
+    return Reply(change_call(sandbox.world, uuid, _object(request)))
 
 
 def _add_faults(sandbox: Sandbox, request: Request) -> Reply:
     value = _body(request)
-    sandbox.weather.scripted += [read_fault(one) for one in (value if isinstance(value, list) else [value])]
-    return Reply({"faults": len(sandbox.weather.scripted)})
+    sandbox.faults.scripted += [read_fault(fault) for fault in (value if isinstance(value, list) else [value])]
+    return Reply({"faults": len(sandbox.faults.scripted)})
 
 
 def _clear_faults(sandbox: Sandbox, _request: Request) -> Reply:
-    sandbox.weather.scripted.clear()
+    sandbox.faults.scripted.clear()
     return Reply(status=204)
 
 
@@ -104,7 +104,7 @@ def _clock(sandbox: Sandbox, request: Request) -> Reply:
     if not given or not given.keys() <= {"now", "advance", "hold"}:
         raise refused(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
     if "now" in given or "hold" in given:
-        clock.set(_moment(given["now"]) if "now" in given else clock.now(), hold=bool(given.get("hold", False)))
+        clock.set(_time(given["now"]) if "now" in given else clock.now(), hold=bool(given.get("hold", False)))
     if "advance" in given:
         if not isinstance(given["advance"], int | float):
             raise refused(400, "advance is a number of seconds")
@@ -113,29 +113,29 @@ def _clock(sandbox: Sandbox, request: Request) -> Reply:
 
 
 def _now(sandbox: Sandbox, _request: Request) -> Reply:
-    return Reply({"now": millis(sandbox.world.clock.now())})
+    return Reply({"now": format_milliseconds(sandbox.world.clock.now())})
 
 
-def _asked_moment(sandbox: Sandbox, request: Request) -> int:
+def _requested_time(sandbox: Sandbox, request: Request) -> int:
     text = request.param("at")
-    return sandbox.world.clock.now() if text is None else _moment(text)
+    return sandbox.world.clock.now() if text is None else _time(text)
 
 
 def _routing(sandbox: Sandbox, request: Request) -> Reply:
-    moment = _asked_moment(sandbox, request)
+    time = _requested_time(sandbox, request)
     store = sandbox.world.store
-    shown = []
+    targets = []
     for row in store.rows("SELECT * FROM targets WHERE deleted = 0 ORDER BY id"):
-        opened, reason = routing.verdict(store, row, moment)
-        shown.append({"id": row["id"], "tid": row["tid"], "name": row["name"], "open": opened, "reason": reason})
-    return Reply({"at": millis(moment), "targets": shown})
+        is_open, reason = routing.verdict(store, row, time)
+        targets.append({"id": row["id"], "tid": row["tid"], "name": row["name"], "open": is_open, "reason": reason})
+    return Reply({"at": format_milliseconds(time), "targets": targets})
 
 
 def _open(sandbox: Sandbox, request: Request, target_id: str) -> Reply:
-    moment = _asked_moment(sandbox, request)
+    time = _requested_time(sandbox, request)
     target, caller = _target(sandbox, target_id), request.param("caller")
-    opened, reason = routing.verdict(sandbox.world.store, target, moment, caller)
-    return Reply({"open": opened, "reason": reason})
+    is_open, reason = routing.verdict(sandbox.world.store, target, time, caller)
+    return Reply({"open": is_open, "reason": reason})
 
 
 def _fill(sandbox: Sandbox, request: Request, owner: str, owner_id: str) -> Reply:
@@ -146,7 +146,7 @@ def _fill(sandbox: Sandbox, request: Request, owner: str, owner_id: str) -> Repl
         raise refused(400, 'fill takes "type" (hard, hourly, daily, monthly) and "filled" (0 or more)')
     store, now = sandbox.world.store, sandbox.world.clock.now()
     if not store.value(f"SELECT count(*) FROM {owner} WHERE id = ? AND deleted = 0", (owner_id,)):
-        raise refused(404, f"there is no such thing as {owner} {owner_id}")
+        raise refused(404, f"{owner} has no object {owner_id}")
     caps.fill(store, owner.removesuffix("s"), int(owner_id), kind, filled, now)
     return Reply({"type": kind, "filled": filled})
 
@@ -162,7 +162,7 @@ def _in_progress(sandbox: Sandbox, request: Request) -> Reply:
 
 
 def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
-    """Issue a key for caller lists on a company, a target or a campaign, with chosen permissions."""
+    """Issue a key for the caller lists of a company, a target or a campaign, with given permissions."""
     given = {
         "company_id": sandbox.options.company_id,
         "owner": "company",
@@ -181,15 +181,15 @@ def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
 
 
 def _provision(sandbox: Sandbox, request: Request, pool_id: str) -> Reply:
-    """Let a pool hold so many numbers."""
+    """Set how many numbers a pool has."""
     given, store = _object(request), sandbox.world.store
-    wanted = given.get("numbers")
+    count = given.get("numbers")
     pool = store.row("SELECT * FROM number_pools WHERE id = ? AND deleted = 0", (pool_id,))
     if pool is None:
         raise refused(404, f"there is no number pool {pool_id}")
-    if given.keys() != {"numbers"} or not isinstance(wanted, int) or not 0 <= wanted <= pool["max_pool_size"]:
+    if given.keys() != {"numbers"} or not isinstance(count, int) or not 0 <= count <= pool["max_pool_size"]:
         raise refused(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
-    number_pools.provision(sandbox.world, pool, wanted)
+    number_pools.provision(sandbox.world, pool, count)
     return Reply(given)
 
 
@@ -225,15 +225,21 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
 )
 
 
-def answer(sandbox: Sandbox, request: Request) -> Reply:
-    """Do what the control surface was asked to do."""
+def handle(sandbox: Sandbox, request: Request) -> Reply:
+    """Answer a request to the control surface.
+
+    :param sandbox: The sandbox to inspect or to change.
+    :param request: A request whose path begins with :data:`PREFIX`.
+    :return: The reply.
+    :raises Refusal: With status 400, 404 or 405, if the request is wrong.
+    """
     path = request.path.removeprefix(PREFIX).strip("/").removesuffix(".json")
     allowed = []
     for method, pattern, handler in _ROUTES:
-        found = pattern.fullmatch(path)
-        if found and method == request.method:
-            return handler(sandbox, request, *found.groups())
-        if found:
+        match = pattern.fullmatch(path)
+        if match and method == request.method:
+            return handler(sandbox, request, *match.groups())
+        if match:
             allowed.append(method)
     if allowed:
         raise Refusal(405, {"error": f"use {' or '.join(allowed)}"}, [("Allow", ", ".join(allowed))])

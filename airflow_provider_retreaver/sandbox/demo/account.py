@@ -1,4 +1,4 @@
-"""The demo account: a plausible company, the same for the same seed and the same clock."""
+"""The demo account: plausible companies that depend only on the seed and the clock."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
 from airflow_provider_retreaver.sandbox.api.number_pools import NUMBER_POOLS, provision
 from airflow_provider_retreaver.sandbox.api.numbers import NUMBERS
 from airflow_provider_retreaver.sandbox.api.static_callers import STATIC_CALLERS
-from airflow_provider_retreaver.sandbox.demo import calls as call_maker
 from airflow_provider_retreaver.sandbox.demo import targets as demo_targets
+from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
 from airflow_provider_retreaver.sandbox.http.wire import Request
 
 DAY = 86_400_000
 CALLS = 3000
-UNDER_WAY = 3
-_UNFINISHED: dict[str, Any] = {
+CALLS_IN_PROGRESS = 3
+_IN_PROGRESS: dict[str, Any] = {
     "status": "in-progress",
     **dict.fromkeys(("end_time", "dialed_call_duration", "total_duration", "conversion_seconds", "hung_up_by")),
     **dict.fromkeys(("revenue", "payout", "converted", "payable", "receivable", "recorded"), 0),
@@ -32,51 +32,60 @@ _URLS = {
 _PEOPLE = (("Nancy", "Drew"), ("Frank", "Hardy"), ("Trixie", "Belden"), ("Jupiter", "Jones"), ("Leroy", "Brown"))
 
 
-def load(world: World, what: str) -> None:
-    """Fill an empty database: the company and its keys always, the rest for ``demo``."""
+def load(world: World, contents: str) -> None:
+    """Fill an empty database.
+
+    :param world: The sandbox's state.
+    :param contents: ``empty`` for a company and its keys, ``demo`` for the demo data as well.
+    """
     options, store, now = world.options, world.store, world.clock.now()
     first = {"id": options.company_id, "name": "Sandbox Calls", "zone": "America/New_York", **_URLS}
     companies.add(store, first, now - 400 * DAY, {options.api_key: True})
     postback_keys.issue(store, options.postback_key, options.postback_secret, options.company_id)
-    if what == "demo":
-        _load_company(acting(world, options.company_id), targets=60, calls=CALLS)
+    if contents == "demo":
+        _load_company(own_request(world, options.company_id), targets=60, calls=CALLS)
         second = {"id": options.company_id + 1, "name": "Second Company", "zone": "America/Los_Angeles", **_URLS}
         keys = {options.api_key: False, f"{options.api_key}-second": True}
         companies.add(store, second, now - 100 * DAY, keys)
-        _load_company(acting(world, options.company_id + 1), targets=3, calls=40)
+        _load_company(own_request(world, options.company_id + 1), targets=3, calls=40)
 
 
-def acting(world: World, company_id: int) -> Exchange:
-    """Make an exchange in which the sandbox itself acts for a company."""
+def own_request(world: World, company_id: int) -> Exchange:
+    """Make a request that the sandbox itself sends for a company.
+
+    :param world: The sandbox's state.
+    :param company_id: ID of the company.
+    :return: The request, authorized.
+    """
     return Exchange(world, Request("POST", "/demo.json", [], {}, b""), {}, world.options.api_key, company_id)
 
 
 def _load_company(exchange: Exchange, targets: int, calls: int) -> None:
     world = exchange.world
     random = Random(world.options.seed * 1000 + exchange.company_id)  # noqa: S311 - the same seed, the same account
-    share = 1 if targets > 10 else 4
-    _senders(exchange, share)
+    divisor = 1 if targets > 10 else 4
+    _campaigns_and_numbers(exchange, divisor)
     target_ids = demo_targets.load(exchange, random, targets)
-    _lists(exchange, random, target_ids, share)
+    _lists(exchange, random, target_ids, divisor)
     _calls(exchange, random, calls)
     demo_targets.fill_caps(world, random, target_ids)
-    _age(exchange)
+    _backdate(exchange)
 
 
-def _senders(exchange: Exchange, share: int) -> None:
-    """Make affiliates, campaigns, numbers and pools."""
-    for index in range(12 // share):
+def _campaigns_and_numbers(exchange: Exchange, divisor: int) -> None:
+    """Create affiliates, campaigns, numbers and pools."""
+    for index in range(12 // divisor):
         first, last = _PEOPLE[index % len(_PEOPLE)]
         company = f"{last} Media {index + 1}"
         names = {"first_name": first, "last_name": last, "company_name": company}
         AFFILIATES.make(exchange, {"afid": f"{index + 1:04d}", **names})
-    for index, trade in enumerate(demo_targets.TRADES[: 5 // share]):
+    for index, trade in enumerate(demo_targets.TRADES[: 5 // divisor]):
         CAMPAIGNS.make(exchange, _campaign(index, trade))
-    for index in range(16 // share):
+    for index in range(16 // divisor):
         given: dict[str, Any] = {
             "type": "Local" if index % 3 == 2 else "Toll-free",
-            "afid": f"{index % (12 // share) + 1:04d}",
-            "cid": f"{1 + index % (5 // share):04d}",
+            "afid": f"{index % (12 // divisor) + 1:04d}",
+            "cid": f"{1 + index % (5 // divisor):04d}",
             "sid": ("google", "bing", None)[index % 3],
             "desired_text": "ROOF" if index == 0 else "",
             "name": f"Landing page {index + 1}",
@@ -84,9 +93,9 @@ def _senders(exchange: Exchange, share: int) -> None:
         if index == 4:
             given |= {"timers_attributes": [{"seconds": 30, "url": "https://tracker.example.com/own"}]}
         NUMBERS.make(exchange, given)
-    for index, (size, held) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // share or 1]):
+    for index, (size, count) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // divisor or 1]):
         given = {"cid": f"{1 + index:04d}", "max_pool_size": size, "reserve_size": 2}
-        provision(exchange.world, NUMBER_POOLS.make(exchange, given), held)
+        provision(exchange.world, NUMBER_POOLS.make(exchange, given), count)
 
 
 def _campaign(index: int, trade: str) -> dict[str, Any]:
@@ -107,19 +116,19 @@ def _campaign(index: int, trade: str) -> dict[str, Any]:
     }
 
 
-def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -> None:
-    """Make contacts, suppressed and static numbers, and caller lists."""
+def _lists(exchange: Exchange, random: Random, targets: list[int], divisor: int) -> None:
+    """Create contacts, suppressed and static numbers, and caller lists."""
     store, company_id, now = exchange.store, exchange.company_id, exchange.now
-    for index in range(30 // share):
+    for index in range(30 // divisor):
         numbers = [{"number": f"+1305555{2000 + index}", "description": "Mobile"}]
         if index % 3 == 0:
             numbers.append({"number": f"+1305555{4000 + index}", "description": "Work"})
         CONTACTS.make(exchange, {"contact_numbers_attributes": numbers, "tag_list": f"<<<name:Caller {index + 1}>>>"})
     stamp = {"company_id": company_id, "created_at": now - 30 * DAY, "updated_at": now - 30 * DAY}
-    for index in range(40 // share):
+    for index in range(40 // divisor):
         number = f"+1786555{1000 + random.randint(0, 8) + index * 9}"
         store.insert("suppressed_numbers", {**stamp, "number": number, "can_resubscribe": index % 2})
-    for index in range(3 // share):
+    for index in range(3 // divisor):
         STATIC_CALLERS.make(exchange, {"number": f"+1800555{7000 + index}"})
     campaign_id = store.value("SELECT min(id) FROM campaigns WHERE company_id = ?", (company_id,))
     lists = (
@@ -133,8 +142,8 @@ def _lists(exchange: Exchange, random: Random, targets: list[int], share: int) -
         uploads.put(store, list_id, [f"+1917555{3000 + index}" for index in range(size)], now - DAY)
 
 
-def _age(exchange: Exchange) -> None:
-    """Let everything have been made over the past year, and changed last within it."""
+def _backdate(exchange: Exchange) -> None:
+    """Spread the times of creation over the past year and those of the last update over the past month."""
     for table in ("affiliates", "targets", "target_groups", "campaigns", "numbers", "number_pools", "contacts"):
         exchange.store.run(
             f"UPDATE {table} SET created_at = ? - (300 - id % 250) * ?, updated_at = ? - (30 - id % 29) * ? "
@@ -144,15 +153,16 @@ def _age(exchange: Exchange) -> None:
 
 
 def _calls(exchange: Exchange, random: Random, count: int) -> None:
-    """Spread calls over the last six days, up to ten minutes ago; a few are still under way."""
+    """Create calls of the last six days, up to ten minutes ago, and a few that are in progress."""
     store, company_id, now = exchange.store, exchange.company_id, exchange.now
-    who = call_maker.cast(store, company_id)
-    over = count - UNDER_WAY
-    moments = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(over))
-    drawn = call_maker.patterns(random, company_id, who, over)
-    call_maker.add_many(store, random, call_maker.Batch(drawn, moments, now))
-    for target_id in who.targets[:UNDER_WAY]:
-        told = {**_UNFINISHED, "target_id": target_id, "target_group_id": who.groups.get(target_id)}
-        drawn = call_maker.patterns(random, company_id, who, 1)
-        call_maker.add_many(store, random, call_maker.Batch(drawn, [now - 30_000], now, told))
+    participants = read_participants(store, company_id)
+    finished = count - CALLS_IN_PROGRESS
+    created_at = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(finished))
+    templates = random_calls(random, company_id, participants, finished)
+    insert_calls(store, random, Batch(templates, created_at, now))
+    for target_id in participants.targets[:CALLS_IN_PROGRESS]:
+        group_id = participants.groups.get(target_id)
+        overrides = {**_IN_PROGRESS, "target_id": target_id, "target_group_id": group_id}
+        templates = random_calls(random, company_id, participants, 1)
+        insert_calls(store, random, Batch(templates, [now - 30_000], now, overrides))
         store.update("targets", target_id, {"calls_in_progress": 1})

@@ -1,4 +1,4 @@
-"""The demo account's targets: dozens in several time zones, in groups, with caps in every state."""
+"""The demo account's targets: in several time zones and groups, with empty, part-filled and full caps."""
 
 from __future__ import annotations
 
@@ -28,21 +28,27 @@ _CITIES = (
 
 
 def load(exchange: Exchange, random: Random, count: int) -> list[int]:
-    """Make targets and their groups; give the targets' ids."""
-    made = [int(TARGETS.make(exchange, _given(random, index))["id"]) for index in range(count)]
+    """Create targets and their groups.
+
+    :param exchange: A request of the sandbox for the company.
+    :param random: Source of randomness.
+    :param count: How many targets.
+    :return: IDs of the targets.
+    """
+    target_ids = [int(TARGETS.make(exchange, _target(random, index))["id"]) for index in range(count)]
     # One target has a tag that a tag list cannot express.
-    tags.add(exchange, "target", made[-1], "geo", "FL", "!=")
+    tags.add(exchange, "target", target_ids[-1], "geo", "FL", "!=")
     for index, trade in enumerate(TRADES):
-        group: dict[str, Any] = {"name": f"{trade} buyers", "target_ids": made[index :: len(TRADES)]}
+        group: dict[str, Any] = {"name": f"{trade} buyers", "target_ids": target_ids[index :: len(TRADES)]}
         if index % 2:
             group |= {"behavior": 2, "priority": 1, "weight": index}
         if index == 0:
             group["hard_cap_attributes"] = {"cap": 500}
         TARGET_GROUPS.make(exchange, group)
-    return made
+    return target_ids
 
 
-def _given(random: Random, index: int) -> dict[str, Any]:
+def _target(random: Random, index: int) -> dict[str, Any]:
     city, zone = _CITIES[index % len(_CITIES)]
     trade = TRADES[index % len(TRADES)]
     given: dict[str, Any] = {
@@ -72,14 +78,19 @@ def _given(random: Random, index: int) -> dict[str, Any]:
 
 
 def _day(day: int, *, night: bool) -> dict[str, Any]:
-    """Give office hours on weekdays, or the night shift (open from 22:00 to 06:00) every day."""
+    """Make a row of business hours: 9 to 17 on weekdays, or every night from 22:00 to 06:00."""
     if night:
         return {"day_of_week": day, "time_open": 600, "time_close": 2200, "invert": True}
     return {"day_of_week": day, "work_day": 1 <= day <= 5, "time_open": 900, "time_close": 1700}
 
 
 def fill_caps(world: World, random: Random, targets: list[int]) -> None:
-    """Fill some hard caps to the brim, some in part, and leave some empty."""
+    """Fill some hard caps completely, some partly, and leave some empty.
+
+    :param world: The sandbox's state.
+    :param random: Source of randomness.
+    :param targets: IDs of the targets.
+    """
     now = world.clock.now()
     for index, target_id in enumerate(targets):
         for row in caps.current(world.store, "target", target_id, now):

@@ -64,7 +64,7 @@ class Application:
         query = parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         body = await _body(receive)
-        handler = self._sandbox.turn_away if too_many else self._sandbox.handle
+        handler = self._sandbox.reject if too_many else self._sandbox.handle
         return await asyncio.to_thread(handler, scope["method"], path, query, headers, body)
 
 

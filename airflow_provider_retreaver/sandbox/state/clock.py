@@ -1,4 +1,4 @@
-"""The sandbox's own time, and how the vendor writes times."""
+"""The sandbox's clock, and the formats in which Retreaver writes times."""
 
 from __future__ import annotations
 
@@ -7,74 +7,108 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from email.utils import format_datetime
 
-_LOST_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
+_BLANK_FOR_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 # The documented default of created_at_start is in the year -4712.
 _BEFORE_CHRIST = re.compile(r"-\d{4}-\d\d-\d\d")
 _EARLIEST = -62_135_596_800_000
 
 
 class Clock:
-    """Milliseconds since the epoch: real time moved by an offset, or held still."""
+    """Current time in milliseconds since the epoch: real time plus an offset, or stopped.
+
+    :param wall: Returns real time in seconds since the epoch, such as :func:`time.time`.
+    """
 
     def __init__(self, wall: Callable[[], float]) -> None:
-        """Follow ``wall`` (seconds since the epoch) until told otherwise."""
         self._wall = wall
         self._offset = 0.0
-        self._held: float | None = None
+        self._stopped_at: float | None = None
 
     def now(self) -> int:
-        """Give the current time in milliseconds since the epoch."""
-        seconds = self._held if self._held is not None else self._wall() + self._offset
+        """Return the sandbox's current time.
+
+        :return: Milliseconds since the epoch.
+        """
+        seconds = self._stopped_at if self._stopped_at is not None else self._wall() + self._offset
         return int(seconds * 1000)
 
     def set(self, at: int, *, hold: bool) -> None:
-        """Make it ``at`` (milliseconds) now; ``hold`` stops the clock there."""
-        self._held = at / 1000 if hold else None
+        """Set the current time.
+
+        :param at: The new time, in milliseconds since the epoch.
+        :param hold: Whether the clock stops there instead of running on.
+        """
+        self._stopped_at = at / 1000 if hold else None
         self._offset = at / 1000 - self._wall()
 
     def advance(self, seconds: float) -> None:
-        """Move the time by ``seconds``, a held clock too."""
+        """Move the clock forward, also when it is stopped.
+
+        :param seconds: By how many seconds; a negative number moves it back.
+        """
         self._offset += seconds
-        if self._held is not None:
-            self._held += seconds
+        if self._stopped_at is not None:
+            self._stopped_at += seconds
 
     def reset(self) -> None:
         """Follow real time again."""
         self._offset = 0.0
-        self._held = None
+        self._stopped_at = None
 
 
 def parse_time(text: str) -> int:
-    """Read an RFC 3339 time (or a bare date) as milliseconds; without an offset it is UTC.
+    """Parse an RFC 3339 time or a bare date; without an offset it is UTC.
 
-    Raises ValueError on anything else. A ``+`` that a form decoder turned into a blank is understood.
+    A blank in place of the offset's ``+`` is accepted, because form decoding turns ``+`` into a blank.
+
+    :param text: For example ``2026-05-01T00:00:00Z`` or ``2026-05-01``.
+    :return: Milliseconds since the epoch.
+    :raises ValueError: If the text is neither.
     """
     if _BEFORE_CHRIST.match(text):
         return _EARLIEST
-    moment = datetime.fromisoformat(_LOST_PLUS.sub(r"\1+\2", text.strip()))
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    time = datetime.fromisoformat(_BLANK_FOR_PLUS.sub(r"\1+\2", text.strip()))
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return round(time.timestamp() * 1000)
 
 
-def at(milliseconds: int, zone: tzinfo = UTC) -> datetime:
-    """Give the moment as an aware datetime in ``zone``."""
+def to_datetime(milliseconds: int, zone: tzinfo = UTC) -> datetime:
+    """Convert a time to an aware datetime.
+
+    :param milliseconds: Milliseconds since the epoch.
+    :param zone: The time zone of the result.
+    :return: The same time in ``zone``.
+    """
     return datetime.fromtimestamp(milliseconds / 1000, zone)
 
 
-def seconds_z(milliseconds: int | None) -> str | None:
-    """Write a time as the vendor's older resources do: ``2012-04-29T12:29:40Z``."""
-    return None if milliseconds is None else at(milliseconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+def format_seconds(milliseconds: int | None) -> str | None:
+    """Write a time in UTC and whole seconds, as Retreaver's older resources do.
+
+    :param milliseconds: Milliseconds since the epoch, or None.
+    :return: For example ``2012-04-29T12:29:40Z``; None for None.
+    """
+    return None if milliseconds is None else to_datetime(milliseconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def millis(milliseconds: int | None, zone: tzinfo = UTC) -> str | None:
-    """Write a time with milliseconds and its offset; ``Z`` for UTC."""
+def format_milliseconds(milliseconds: int | None, zone: tzinfo = UTC) -> str | None:
+    """Write a time with milliseconds and the offset of its zone.
+
+    :param milliseconds: Milliseconds since the epoch, or None.
+    :param zone: The time zone it is written in.
+    :return: For example ``2026-05-01T08:00:00.000-04:00``, with ``Z`` for UTC; None for None.
+    """
     if milliseconds is None:
         return None
-    text = at(milliseconds, zone).isoformat(timespec="milliseconds")
+    text = to_datetime(milliseconds, zone).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
 def http_date(milliseconds: int) -> str:
-    """Write a time as a ``Date`` header does, in whole seconds."""
-    return format_datetime(at(milliseconds).replace(microsecond=0), usegmt=True)
+    """Write a time as a ``Date`` header, in whole seconds.
+
+    :param milliseconds: Milliseconds since the epoch.
+    :return: For example ``Fri, 01 May 2026 12:00:00 GMT``.
+    """
+    return format_datetime(to_datetime(milliseconds).replace(microsecond=0), usegmt=True)

@@ -1,4 +1,4 @@
-"""The tables. Times are milliseconds since the epoch; money is in cents; truth values are 0 and 1."""
+"""The tables. Times are milliseconds since the epoch; money is in cents; booleans are 0 and 1."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, {", ".join(CALL_COLUMN
 CREATE UNIQUE INDEX IF NOT EXISTS calls_uuid ON calls (uuid);
 """
 
-# Lists are read in the order of these, and every filter has one.
+# Lists of calls are read in the order of these indexes; each filter has one.
 CALL_INDEXES = {
     "calls_created": "company_id, created_at",
     "calls_updated": "company_id, updated_at",

@@ -1,11 +1,11 @@
-"""The vendor's time zone names (Rails') and the zones behind them."""
+"""Retreaver's names of time zones (those of Rails) and the IANA zones they stand for."""
 
 from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-# From west to east, in the order of the vendor's table.
-RAILS = {
+# From west to east, in the order of Retreaver's table.
+TIME_ZONES = {
     "International Date Line West": "Etc/GMT+12",
     "Midway Island": "Pacific/Midway",
     "American Samoa": "Pacific/Pago_Pago",
@@ -155,6 +155,10 @@ RAILS = {
 }
 
 
-def zone_of(name: str) -> ZoneInfo:
-    """Give the zone behind one of the vendor's names."""
-    return ZoneInfo(RAILS[name])
+def get_zone(name: str) -> ZoneInfo:
+    """Look up the time zone that one of Retreaver's names stands for.
+
+    :param name: For example ``Eastern Time (US & Canada)``; a key of ``TIME_ZONES``.
+    :return: The IANA zone.
+    """
+    return ZoneInfo(TIME_ZONES[name])
