@@ -47,11 +47,17 @@ def test_init_only_assigns(node):
 
 
 @pytest.mark.parametrize("node", OPERATORS)
-def test_every_parameter_is_stored(node):
-    """No parameter is accepted and dropped."""
+def test_every_parameter_is_used(node):
+    """Each parameter is stored, or passed to the parent class under its own name."""
     function = constructor(node)
     stored = {statement.value.id for statement in function.body[1:]}
-    assert stored == {argument.arg for argument in function.args.kwonlyargs}
+    passed = {
+        keyword.arg
+        for keyword in function.body[0].value.keywords
+        if keyword.arg == getattr(keyword.value, "id", None)
+    }
+    assert not stored & passed
+    assert stored | passed == {argument.arg for argument in function.args.kwonlyargs}
 
 
 @pytest.mark.parametrize("node", OPERATORS)
