@@ -44,6 +44,7 @@ FORMS = {
 
 ROWS = [{"target_id": 1, "hard": 20}, {"tid": "B, 2", "daily": 5}]
 TAGS = {"city": "O'Hare", "geo": ["90210", "10001"]}
+ADD = {"mode": "add", "can_resubscribe": False}
 ACME = {"name": "O'Brien & Sons", "tag_list": "<<<a:1>>>"}
 
 # Operator, parameter, value, and what else the operator needs.
