@@ -1,4 +1,4 @@
-"""A sandbox in memory, at a fixed time."""
+"""Clients of sandboxes in memory, at a fixed time."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.requests_to import NOON, Vendor
+from tests.sandbox.client import NOON, SandboxClient
 
 
 @pytest.fixture
-def vendor() -> Iterator[Vendor]:
-    """Give an empty account at a fixed time."""
+def client() -> Iterator[SandboxClient]:
+    """Create a client of an empty account at a fixed time."""
     sandbox = Sandbox(SandboxOptions(wall=lambda: NOON, ticks=lambda: 0.0))
-    yield Vendor(sandbox)
+    yield SandboxClient(sandbox)
     sandbox.close()
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Vendor]:
-    """Give the demo account, for reading."""
+def demo() -> Iterator[SandboxClient]:
+    """Create a client of the demo account, for tests that do not change it."""
     sandbox = Sandbox(SandboxOptions(load="demo", wall=lambda: NOON, ticks=lambda: 0.0))
-    yield Vendor(sandbox)
+    yield SandboxClient(sandbox)
     sandbox.close()

@@ -1,4 +1,4 @@
-"""Keys, companies, formats, bodies, verbs and the older routes: what is refused and how."""
+"""Authorization, formats, bodies, methods and the older routes: which requests are refused and how."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
 from airflow_provider_retreaver.sandbox.http import bodies
-from tests.sandbox.requests_to import NOON, Vendor
+from tests.sandbox.client import NOON, SandboxClient
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize("query", ["", "?api_key=wrong", "?api_key=&company_id=1", "?company_id=1"])
-def test_a_wrong_or_missing_key_is_401(vendor: Vendor, query: str) -> None:
-    """Whatever else the request says."""
-    vendor.no(401, "GET", f"/targets.json{query}", bare=True)
-    vendor.no(401, "GET", f"/company.json{query}", bare=True)
+def test_a_wrong_or_missing_key_is_401(client: SandboxClient, query: str) -> None:
+    """Both with and without a company."""
+    client.error(401, "GET", f"/targets.json{query}", bare=True)
+    client.error(401, "GET", f"/company.json{query}", bare=True)
 
 
-def test_the_company_must_be_one_of_the_keys(demo: Vendor) -> None:
-    """A key of two companies must say which; a foreign one is 403; a key of one need not say."""
-    demo.no(403, "GET", "/targets.json?api_key=sandbox-key", bare=True)
-    demo.no(403, "GET", "/targets.json?company_id=9")
-    demo.no(403, "GET", "/targets.json?company_id=one")
-    demo.no(403, "GET", "/targets.json?api_key=sandbox-key-second&company_id=1", bare=True)
-    assert demo.ask("GET", "/targets.json?api_key=sandbox-key-second", bare=True).status == 200
+def test_the_company_must_belong_to_the_key(demo: SandboxClient) -> None:
+    """A key of two companies needs company_id; a company of another key is 403; a key of one company needs none."""
+    demo.error(403, "GET", "/targets.json?api_key=sandbox-key", bare=True)
+    demo.error(403, "GET", "/targets.json?company_id=9")
+    demo.error(403, "GET", "/targets.json?company_id=one")
+    demo.error(403, "GET", "/targets.json?api_key=sandbox-key-second&company_id=1", bare=True)
+    assert demo.send("GET", "/targets.json?api_key=sandbox-key-second", bare=True).status == 200
 
 
-def test_companies_need_no_company_id(demo: Vendor) -> None:
-    """The active company and the list are answered to the key alone."""
-    active = demo.ask("GET", "/company.json?api_key=sandbox-key", bare=True)
+def test_companies_need_no_company_id(demo: SandboxClient) -> None:
+    """The active company and the list of companies need only the key."""
+    active = demo.send("GET", "/company.json?api_key=sandbox-key", bare=True)
     assert b'"id":1,' in active.body
-    assert [one["company"]["id"] for one in demo.ok("GET", "/companies.json")] == [1, 2]
-    demo.no(404, "GET", "/companies/3.json")
+    assert [row["company"]["id"] for row in demo.request("GET", "/companies.json")] == [1, 2]
+    demo.error(404, "GET", "/companies/3.json")
 
 
-def test_formats(vendor: Vendor) -> None:
+def test_formats(client: SandboxClient) -> None:
     """JSON and XML by extension, or by Accept without one; anything else is 406."""
     for path in ("/targets.html", "/targets", "/targets.csv"):
-        vendor.no(406, "GET", path)
-    assert vendor.ask("GET", "/targets", Accept="application/json").status == 200
-    assert vendor.ask("GET", "/targets", Accept="text/xml").body.startswith(b"<?xml")
-    assert vendor.ask("GET", "/targets.xml").body.startswith(b"<?xml")
+        client.error(406, "GET", path)
+    assert client.send("GET", "/targets", Accept="application/json").status == 200
+    assert client.send("GET", "/targets", Accept="text/xml").body.startswith(b"<?xml")
+    assert client.send("GET", "/targets.xml").body.startswith(b"<?xml")
 
 
-def test_paths_and_verbs(vendor: Vendor) -> None:
-    """An unknown path is 404, a known one with another verb 405 with Allow."""
-    vendor.no(404, "GET", "/tarpits.json")
-    answer = vendor.ask("DELETE", "/targets.json")
+def test_paths_and_methods(client: SandboxClient) -> None:
+    """An unknown path is 404, a known one with another method 405 with Allow."""
+    client.error(404, "GET", "/widgets.json")
+    answer = client.send("DELETE", "/targets.json")
     assert (answer.status, dict(answer.headers)["Allow"]) == (405, "GET, POST")
-    vendor.no(404, "GET", "/targets/none.json")
-    vendor.no(404, "GET", f"/targets/{'9' * 40}.json")
+    client.error(404, "GET", "/targets/none.json")
+    client.error(404, "GET", f"/targets/{'9' * 40}.json")
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_paths_and_verbs(vendor: Vendor) -> None:
         b'"x"',
         b"\xff",
         b'{"target": 3}',
-        b'{"tarpit": {}}',
+        b'{"widget": {}}',
         b"",
         b'{"target": {"name": "\\ud800"}}',
         b'{"target": {"weight": NaN}}',
     ],
 )
-def test_unintelligible_bodies_are_400(vendor: Vendor, body: bytes) -> None:
-    """Broken JSON, another kind of JSON, or no envelope."""
-    vendor.no(400, "POST", "/targets.json", body)
+def test_unreadable_bodies_are_400(client: SandboxClient, body: bytes) -> None:
+    """Broken JSON, JSON that is no object, or no envelope."""
+    client.error(400, "POST", "/targets.json", body)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_unintelligible_bodies_are_400(vendor: Vendor, body: bytes) -> None:
         b'{"target": {"number": "+18668987878", "priority": 99999999999999999999}}',
     ],
 )
-def test_odd_values_are_422(vendor: Vendor, body: bytes) -> None:
-    """A value of the wrong kind is refused, and the sandbox goes on."""
-    vendor.no(422, "POST", "/targets.json", body)
-    assert vendor.ok("GET", "/targets.json") == []
+def test_values_of_the_wrong_type_are_422(client: SandboxClient, body: bytes) -> None:
+    """The value is refused and nothing is created."""
+    client.error(422, "POST", "/targets.json", body)
+    assert client.request("GET", "/targets.json") == []
 
 
-def test_forms_are_read_as_rails_reads_them(vendor: Vendor) -> None:
-    """A form with nested names makes the same target; key and company may be in it too."""
+def test_forms_are_parsed_as_in_rails(client: SandboxClient) -> None:
+    """A form with nested names creates a target; it may contain key and company too."""
     pairs = [
         ("api_key", "sandbox-key"),
         ("company_id", "1"),
@@ -102,22 +102,22 @@ def test_forms_are_read_as_rails_reads_them(vendor: Vendor) -> None:
         ("target[business_hours_attributes][][time_open]", "900"),
         ("target[business_hours_attributes][][day_of_week]", "2"),
     ]
-    answer = vendor.ask("POST", "/targets.json", urlencode(pairs).encode(), bare=True, Content_Type=FORM)
+    answer = client.send("POST", "/targets.json", urlencode(pairs).encode(), bare=True, Content_Type=FORM)
     assert answer.status == 200
-    made = vendor.ok("GET", "/targets/1.json")["target"]
-    assert [(row["day_of_week"], row["time_open"]) for row in made["business_hours"]] == [(1, 900), (2, 0)]
-    assert made["number"] == "+18668987878"
+    created = client.request("GET", "/targets/1.json")["target"]
+    assert [(row["day_of_week"], row["time_open"]) for row in created["business_hours"]] == [(1, 900), (2, 0)]
+    assert created["number"] == "+18668987878"
 
 
-def test_the_documents_continued_lines_are_understood(vendor: Vendor) -> None:
-    """A body with the shell's backslashes, as the vendor's examples have it."""
+def test_continued_lines_of_the_documents_are_accepted(client: SandboxClient) -> None:
+    """A JSON body with the shell's backslashes, as in Retreaver's examples."""
     body = b'{ \\\n "target": { \\   \n "number": "+18668987878" \\\n } }'
-    assert vendor.ask("POST", "/targets.json", body).status == 200
+    assert client.send("POST", "/targets.json", body).status == 200
 
 
-def test_a_body_of_another_type_is_400(vendor: Vendor) -> None:
-    """Neither JSON nor a form."""
-    vendor.no(400, "POST", "/targets.json", b"<target/>", Content_Type="text/xml")
+def test_a_body_of_another_type_is_400(client: SandboxClient) -> None:
+    """XML is neither JSON nor a form."""
+    client.error(400, "POST", "/targets.json", b"<target/>", Content_Type="text/xml")
 
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]"), min_size=1, max_size=8)
@@ -131,38 +131,38 @@ def _pairs(value: object, name: str) -> list[tuple[str, str]]:
 
 
 @given(st.dictionaries(_TEXT, _NESTED, max_size=3))
-def test_nested_forms_read_back_as_what_was_written(value: dict[str, object]) -> None:
-    """Any nesting of objects survives the way through a form."""
+def test_nested_forms_round_trip(value: dict[str, object]) -> None:
+    """Nested objects written as a form are parsed into the same objects."""
     pairs = [pair for key, inner in value.items() for pair in _pairs(inner, key)]
     assert bodies.nest(pairs) == value
 
 
 def test_older_routes_can_be_switched_off() -> None:
-    """They answer 410, the current ones go on, and the older filter names are no longer read."""
-    vendor = Vendor(Sandbox(SandboxOptions(legacy_routes=False, load="demo", wall=lambda: NOON)))
-    gone = ["/calls.json", "/affiliates.json", "/affiliates/afid/0001.json", "/suppression_list/check.json"]
-    for path in gone:
-        vendor.no(410, "GET", path)
-    vendor.no(410, "POST", "/contact_numbers/+18668987878/suppressed_number.json")
+    """They answer 410, the current routes still work, and the older filter names are ignored."""
+    client = SandboxClient(Sandbox(SandboxOptions(legacy_routes=False, load="demo", wall=lambda: NOON)))
+    older = ["/calls.json", "/affiliates.json", "/affiliates/afid/0001.json", "/suppression_list/check.json"]
+    for path in older:
+        client.error(410, "GET", path)
+    client.error(410, "POST", "/contact_numbers/+18668987878/suppressed_number.json")
     for path in ("/api/v1/calls.json", "/api/v1/affiliates.json", "/suppressed_numbers/check.json"):
-        vendor.ok("GET", path)
-    assert len(vendor.ok("GET", "/numbers.json?cid=none")) == 25
-    assert vendor.ok("GET", "/numbers.json?client_cid=none") == []
-    vendor.sandbox.close()
+        client.request("GET", path)
+    assert len(client.request("GET", "/numbers.json?cid=none")) == 25
+    assert client.request("GET", "/numbers.json?client_cid=none") == []
+    client.sandbox.close()
 
 
-def test_the_index_lists_the_routes(vendor: Vendor) -> None:
-    """A reader who comes to / is told what there is, without a key."""
-    shown = vendor.ok("GET", "/")
-    assert {"method": "POST", "path": "/targets/{id}/reset_cap.json", "legacy": False, "needs": "company"} in shown[
+def test_the_index_lists_the_routes(client: SandboxClient) -> None:
+    """GET / needs no key."""
+    index = client.request("GET", "/")
+    assert {"method": "POST", "path": "/targets/{id}/reset_cap.json", "legacy": False, "needs": "company"} in index[
         "routes"
     ]
 
 
-def test_a_customers_id_may_hold_anything(vendor: Vendor) -> None:
-    """Slashes, dots, blanks and percent signs in a tid are percent-encoded in the path."""
-    made = vendor.target(tid="a/b. c%2F")
-    assert vendor.ok("GET", "/targets/tid/a%2Fb.%20c%252F.json")["target"]["id"] == made["id"]
+def test_a_customer_id_may_contain_any_character(client: SandboxClient) -> None:
+    """Slashes, dots, blanks and percent signs of a tid are percent-encoded in the path."""
+    created = client.target(tid="a/b. c%2F")
+    assert client.request("GET", "/targets/tid/a%2Fb.%20c%252F.json")["target"]["id"] == created["id"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_customers_id_may_hold_anything(vendor: Vendor) -> None:
         {"max_concurrency": 0},
     ],
 )
-def test_options_that_mean_nothing_are_refused(options: dict[str, object]) -> None:
+def test_invalid_options_are_refused(options: dict[str, object]) -> None:
     """The message names the option."""
     with pytest.raises(ValueError, match=next(iter(options))):
         SandboxOptions(**options)  # type: ignore[arg-type]

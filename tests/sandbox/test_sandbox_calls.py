@@ -1,4 +1,4 @@
-"""The call log: editions, filters, order, pages."""
+"""The call log: API versions, filters, order, pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.sandbox.requests_to import Vendor, links
+from tests.sandbox.client import SandboxClient, links
 
 V1 = {
     "uuid",
@@ -91,29 +91,29 @@ V4 = V2 - {"campaign_id", "campaign_name"} | {"campaign"}
         ("/api/v5/calls", V4),
     ],
 )
-def test_every_edition_has_its_documented_fields(demo: Vendor, path: str, keys: set[str]) -> None:
-    """A list and a single call have exactly the edition's fields."""
-    call = demo.ok("GET", f"{path}.json")[0]["call"]
+def test_every_version_has_its_documented_fields(demo: SandboxClient, path: str, keys: set[str]) -> None:
+    """A list and a single call have exactly the fields of the version."""
+    call = demo.request("GET", f"{path}.json")[0]["call"]
     assert call.keys() == keys
-    assert demo.ok("GET", f"{path}/{call['uuid']}.json") == {"call": call}
+    assert demo.request("GET", f"{path}/{call['uuid']}.json") == {"call": call}
 
 
-def test_what_later_editions_turn_into_objects(demo: Vendor) -> None:
-    """v3 makes the number an object, v4 the campaign; money that is a string stays one."""
-    two, three, four = (demo.ok("GET", f"/api/v{edition}/calls.json")[0]["call"] for edition in (2, 3, 4))
+def test_fields_that_are_objects_in_later_versions(demo: SandboxClient) -> None:
+    """The number is an object from v3 on, the campaign from v4 on; amounts that are strings stay strings."""
+    two, three, four = (demo.request("GET", f"/api/v{version}/calls.json")[0]["call"] for version in (2, 3, 4))
     assert three["number"]["number"] == two["number"]
     assert four["campaign"] == {"id": three["campaign_id"], "name": three["campaign_name"]}
     assert all(isinstance(two[name], str) for name in ("charge_total", "total_cost", "profit_gross"))
 
 
-def test_times_carry_the_companys_offset_on_versioned_routes(demo: Vendor) -> None:
-    """Legacy times end in Z, versioned ones have milliseconds and the offset of New York."""
-    assert demo.ok("GET", "/calls.json")[0]["call"]["created_at"].endswith("Z")
-    assert demo.ok("GET", "/api/v2/calls.json")[0]["call"]["created_at"].endswith("-05:00")
+def test_versioned_routes_write_times_in_the_companys_zone(demo: SandboxClient) -> None:
+    """Legacy routes write UTC with Z, versioned ones milliseconds and the offset of New York."""
+    assert demo.request("GET", "/calls.json")[0]["call"]["created_at"].endswith("Z")
+    assert demo.request("GET", "/api/v2/calls.json")[0]["call"]["created_at"].endswith("-05:00")
 
 
-def test_pages_are_25_or_as_many_as_asked_up_to_100(demo: Vendor) -> None:
-    """per_page works on versioned routes only and is capped; nonsense means the default."""
+def test_page_size_is_25_or_per_page_up_to_100(demo: SandboxClient) -> None:
+    """per_page works on versioned routes only and is at most 100; an invalid value means the default."""
     sizes = {
         "/calls.json?per_page=100": 25,
         "/api/v2/calls.json?per_page=100": 100,
@@ -122,7 +122,7 @@ def test_pages_are_25_or_as_many_as_asked_up_to_100(demo: Vendor) -> None:
         "/api/v2/calls.json?per_page=0": 25,
         "/api/v2/calls.json?per_page=x&page=-1": 25,
     }
-    assert {path: len(demo.ok("GET", path)) for path in sizes} == sizes
+    assert {path: len(demo.request("GET", path)) for path in sizes} == sizes
 
 
 @pytest.mark.parametrize(
@@ -135,34 +135,36 @@ def test_pages_are_25_or_as_many_as_asked_up_to_100(demo: Vendor) -> None:
         "order=desc&created_at_start=2000-01-01&created_at_end=2030-01-01&updated_at_start=2000-01-01",
     ],
 )
-def test_pages_read_in_any_sequence_are_the_same_rows(demo: Vendor, sorting: str) -> None:
-    """Each call is on one page, whether pages are read forwards, backwards or from the middle."""
+def test_pages_do_not_depend_on_the_order_of_reading(demo: SandboxClient, sorting: str) -> None:
+    """Each call is on the same page, whether pages are read forwards, backwards or from the middle."""
     path = f"/api/v2/calls.json?per_page=100&{sorting}"
-    straight = {page: [one["call"]["uuid"] for one in demo.ok("GET", f"{path}&page={page}")] for page in range(1, 31)}
-    assert len({uuid for page in straight.values() for uuid in page}) == 3000
+    pages = {
+        page: [row["call"]["uuid"] for row in demo.request("GET", f"{path}&page={page}")] for page in range(1, 31)
+    }
+    assert len({uuid for page in pages.values() for uuid in page}) == 3000
     demo.control("POST", "calls", {"count": 0})
     for page in (30, 15, 16, 1, 29, 14):
-        assert [one["call"]["uuid"] for one in demo.ok("GET", f"{path}&page={page}")] == straight[page]
+        assert [row["call"]["uuid"] for row in demo.request("GET", f"{path}&page={page}")] == pages[page]
 
 
-def test_order_and_its_exception(demo: Vendor) -> None:
-    """created_at goes both ways and newest first by default; updated_at is always newest first."""
+def test_order_is_ignored_for_updated_at(demo: SandboxClient) -> None:
+    """created_at can be ascending and is descending by default; updated_at is always descending."""
 
     def column(query: str, name: str) -> list[str]:
-        return [one["call"][name] for one in demo.ok("GET", f"/api/v2/calls.json?per_page=100&{query}")]
+        return [row["call"][name] for row in demo.request("GET", f"/api/v2/calls.json?per_page=100&{query}")]
 
     assert column("order=asc", "created_at") == sorted(column("order=asc", "created_at"))
     assert column("", "created_at") == sorted(column("", "created_at"), reverse=True)
-    forced = column("sort_by=updated_at&order=asc", "updated_at")
-    assert forced == sorted(forced, reverse=True)
+    by_update = column("sort_by=updated_at&order=asc", "updated_at")
+    assert by_update == sorted(by_update, reverse=True)
 
 
-def test_links_are_the_vendors(demo: Vendor) -> None:
-    """Links name another host, repeat the key and the query, and come as last, next, prev."""
-    answer = demo.ask("GET", "/calls.json?sort_by=created_at&order=asc&page=2")
-    found = links(answer)
-    assert list(found) == ["last", "next", "prev"]
-    parts = urlsplit(found["next"])
+def test_links_have_the_documented_form(demo: SandboxClient) -> None:
+    """Links have the host of the documents, repeat the key and the query, and are ordered last, next, prev."""
+    answer = demo.send("GET", "/calls.json?sort_by=created_at&order=asc&page=2")
+    urls = links(answer)
+    assert list(urls) == ["last", "next", "prev"]
+    parts = urlsplit(urls["next"])
     assert (parts.scheme, parts.netloc, parts.path) == ("https", "retreaver.com", "/calls.json")
     assert parse_qsl(parts.query) == [
         ("api_key", "sandbox-key"),
@@ -171,47 +173,47 @@ def test_links_are_the_vendors(demo: Vendor) -> None:
         ("order", "asc"),
         ("page", "3"),
     ]
-    assert found["last"].endswith("page=120")
+    assert urls["last"].endswith("page=120")
 
 
-def test_a_single_page_has_no_link(vendor: Vendor) -> None:
-    """Nothing to point to, no header."""
-    vendor.control("POST", "calls", {"count": 25})
-    assert links(vendor.ask("GET", "/calls.json")) == {}
-    vendor.control("POST", "calls", {"count": 1})
-    assert set(links(vendor.ask("GET", "/calls.json"))) == {"last", "next"}
+def test_a_single_page_has_no_link(client: SandboxClient) -> None:
+    """With 25 calls there is no Link header, with 26 there is one."""
+    client.control("POST", "calls", {"count": 25})
+    assert links(client.send("GET", "/calls.json")) == {}
+    client.control("POST", "calls", {"count": 1})
+    assert set(links(client.send("GET", "/calls.json"))) == {"last", "next"}
 
 
-def test_windows_are_half_open_and_understand_offsets(vendor: Vendor) -> None:
-    """A start is included, an end is not; the same moment in another offset is the same moment."""
+def test_time_filters_exclude_the_end_and_accept_offsets(client: SandboxClient) -> None:
+    """The start is included, the end is not; times may have any offset."""
     for hour in (10, 11):
-        vendor.control("POST", "calls", {"fields": {"created_at": f"2026-01-02T{hour}:00:00Z", "sid": str(hour)}})
+        client.control("POST", "calls", {"fields": {"created_at": f"2026-01-02T{hour}:00:00Z", "sid": str(hour)}})
 
-    def found(query: str) -> list[str]:
-        return sorted(one["call"]["sid"] for one in vendor.ok("GET", f"/calls.json?{query}"))
+    def sids(query: str) -> list[str]:
+        return sorted(row["call"]["sid"] for row in client.request("GET", f"/calls.json?{query}"))
 
-    assert found("created_at_start=2026-01-02T10:00:00Z") == ["10", "11"]
-    assert found("created_at_start=2026-01-02T10:00:00Z&created_at_end=2026-01-02T11:00:00Z") == ["10"]
-    assert found("created_at_start=2026-01-02T06:00:00-05:00") == ["11"]
-    assert found("created_at_end=2026-01-02T11:00:00+00:00") == ["10"]
-    vendor.no(400, "GET", "/calls.json?created_at_start=yesterday")
+    assert sids("created_at_start=2026-01-02T10:00:00Z") == ["10", "11"]
+    assert sids("created_at_start=2026-01-02T10:00:00Z&created_at_end=2026-01-02T11:00:00Z") == ["10"]
+    assert sids("created_at_start=2026-01-02T06:00:00-05:00") == ["11"]
+    assert sids("created_at_end=2026-01-02T11:00:00+00:00") == ["10"]
+    client.error(400, "GET", "/calls.json?created_at_start=yesterday")
 
 
-def test_a_changed_call_moves_to_the_front_by_updated_at(vendor: Vendor) -> None:
-    """A call is updated in its life: the change and its time are seen, also by the filter."""
-    first, second = vendor.control("POST", "calls", {"count": 2})["uuids"]
-    vendor.control("POST", "clock", {"advance": 600})
-    vendor.control("POST", f"calls/{first}", {"fields": {"status": "finished", "revenue": 12.5}})
-    calls = [one["call"] for one in vendor.ok("GET", "/api/v2/calls.json?sort_by=updated_at")]
+def test_a_changed_call_is_first_when_sorted_by_updated_at(client: SandboxClient) -> None:
+    """The change and its time are visible, and the filter by updated_at finds the call."""
+    first, second = client.control("POST", "calls", {"count": 2})["uuids"]
+    client.control("POST", "clock", {"advance": 600})
+    client.control("POST", f"calls/{first}", {"fields": {"status": "finished", "revenue": 12.5}})
+    calls = [row["call"] for row in client.request("GET", "/api/v2/calls.json?sort_by=updated_at")]
     assert [call["uuid"] for call in calls] == [first, second]
     assert calls[0]["revenue"] == 12.5
-    recent = vendor.ok("GET", "/api/v2/calls.json?updated_at_start=2026-01-09T12:05:00Z")
-    assert [one["call"]["uuid"] for one in recent] == [first]
+    recent = client.request("GET", "/api/v2/calls.json?updated_at_start=2026-01-09T12:05:00Z")
+    assert [row["call"]["uuid"] for row in recent] == [first]
 
 
-def test_filters_of_the_versioned_routes(demo: Vendor) -> None:
-    """Each filter gives those calls and no others; the legacy route knows none of them."""
-    sample = demo.ok("GET", "/api/v2/calls.json?per_page=100")[3]["call"]
+def test_filters_of_the_versioned_routes(demo: SandboxClient) -> None:
+    """Each filter returns only matching calls; the legacy route ignores them."""
+    sample = demo.request("GET", "/api/v2/calls.json?per_page=100")[3]["call"]
     for parameter, field in (
         ("caller", "caller"),
         ("client_afid", "afid"),
@@ -219,31 +221,31 @@ def test_filters_of_the_versioned_routes(demo: Vendor) -> None:
         ("client_tid", "tid"),
     ):
         value = sample[field].replace("+", "%2B")
-        found = [one["call"] for one in demo.ok("GET", f"/api/v2/calls.json?per_page=100&{parameter}={value}")]
-        assert found
-        assert {call[field] for call in found} == {sample[field]}
-    assert demo.ok("GET", "/api/v2/calls.json?client_tid=nobody") == []
-    assert len(demo.ok("GET", "/calls.json?client_tid=nobody")) == 25
+        calls = [row["call"] for row in demo.request("GET", f"/api/v2/calls.json?per_page=100&{parameter}={value}")]
+        assert calls
+        assert {call[field] for call in calls} == {sample[field]}
+    assert demo.request("GET", "/api/v2/calls.json?client_tid=missing") == []
+    assert len(demo.request("GET", "/calls.json?client_tid=missing")) == 25
 
 
-def test_a_call_keeps_its_affiliate_when_that_is_deleted(vendor: Vendor) -> None:
-    """The log goes on telling who sent a call."""
-    vendor.ok("POST", "/affiliates.json", {"affiliate": {"afid": "0002"}})
-    vendor.control("POST", "calls", {"fields": {"afid": "0002"}})
-    vendor.ok("DELETE", "/affiliates/afid/0002.json")
-    assert vendor.ok("GET", "/api/v2/calls.json?client_afid=0002")[0]["call"]["afid"] == "0002"
+def test_a_call_keeps_its_affiliate_when_that_is_deleted(client: SandboxClient) -> None:
+    """The call log still has the afid."""
+    client.request("POST", "/affiliates.json", {"affiliate": {"afid": "0002"}})
+    client.control("POST", "calls", {"fields": {"afid": "0002"}})
+    client.request("DELETE", "/affiliates/afid/0002.json")
+    assert client.request("GET", "/api/v2/calls.json?client_afid=0002")[0]["call"]["afid"] == "0002"
 
 
-def test_flow_events_come_on_request(demo: Vendor) -> None:
-    """call_flow_events adds the events from v2 on, and nothing before."""
-    call = demo.ok("GET", "/api/v2/calls.json?call_flow_events=true")[0]["call"]
+def test_flow_events_are_optional(demo: SandboxClient) -> None:
+    """call_flow_events=true adds the events from v2 on."""
+    call = demo.request("GET", "/api/v2/calls.json?call_flow_events=true")[0]["call"]
     assert call["call_flow_events"][0]["event"] == "call_started"
-    assert "call_flow_events" not in demo.ok("GET", "/api/v1/calls.json?call_flow_events=true")[0]["call"]
+    assert "call_flow_events" not in demo.request("GET", "/api/v1/calls.json?call_flow_events=true")[0]["call"]
 
 
-def test_unknown_calls_and_editions(demo: Vendor) -> None:
-    """There is no v6, and no call of another company."""
-    demo.no(404, "GET", "/api/v6/calls.json")
-    demo.no(404, "GET", "/calls/addcf985-017e-4962-be34-cf5d55e74afc.json")
-    uuid = demo.ok("GET", "/calls.json")[0]["call"]["uuid"]
-    demo.no(404, "GET", f"/calls/{uuid}.json?company_id=2")
+def test_unknown_calls_and_versions_are_404(demo: SandboxClient) -> None:
+    """Version 6, an unknown UUID and a call of another company."""
+    demo.error(404, "GET", "/api/v6/calls.json")
+    demo.error(404, "GET", "/calls/addcf985-017e-4962-be34-cf5d55e74afc.json")
+    uuid = demo.request("GET", "/calls.json")[0]["call"]["uuid"]
+    demo.error(404, "GET", f"/calls/{uuid}.json?company_id=2")

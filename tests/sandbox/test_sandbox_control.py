@@ -1,4 +1,4 @@
-"""The control surface: clock, calls, faults, the log; and the sandbox's own routing."""
+"""The control surface: clock, calls, faults, log of requests; and which targets take calls."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.requests_to import NOON, Vendor, cap
+from tests.sandbox.client import NOON, SandboxClient, cap
 
 
-def test_the_clock_is_set_moved_and_held(vendor: Vendor) -> None:
-    """Everything the sandbox dates follows its own clock."""
-    assert vendor.control("GET", "clock") == {"now": "2026-01-09T12:00:00.000Z"}
-    vendor.control("POST", "clock", {"now": "2026-03-08T01:30:00-05:00", "hold": True})
-    vendor.control("POST", "clock", {"advance": 90})
-    assert vendor.target()["created_at"] == "2026-03-08T06:31:30.000Z"
-    vendor.control("POST", "reset")
-    assert vendor.control("GET", "clock") == {"now": "2026-01-09T12:00:00.000Z"}
+def test_the_clock_can_be_set_advanced_and_stopped(client: SandboxClient) -> None:
+    """Times of creation follow the sandbox's clock."""
+    assert client.control("GET", "clock") == {"now": "2026-01-09T12:00:00.000Z"}
+    client.control("POST", "clock", {"now": "2026-03-08T01:30:00-05:00", "hold": True})
+    client.control("POST", "clock", {"advance": 90})
+    assert client.target()["created_at"] == "2026-03-08T06:31:30.000Z"
+    client.control("POST", "reset")
+    assert client.control("GET", "clock") == {"now": "2026-01-09T12:00:00.000Z"}
     for body in ({}, {"now": "soon"}, {"advance": "1"}, {"later": 1}):
-        vendor.no(400, "POST", "/__sandbox__/clock", body, bare=True)
+        client.error(400, "POST", "/__sandbox__/clock", body, bare=True)
 
 
-def test_added_calls_are_as_told(vendor: Vendor) -> None:
-    """Given fields are taken, the rest is drawn, and nothing lies after now."""
+def test_added_calls_have_the_given_fields(client: SandboxClient) -> None:
+    """Other fields are random, and no time is after now."""
     fields = {
         "caller": "+17195220377",
         "status": "in-progress",
@@ -31,8 +31,8 @@ def test_added_calls_are_as_told(vendor: Vendor) -> None:
         "tags": {"geo": "CO,NY"},
         "sid": "s",
     }
-    uuid = vendor.control("POST", "calls", {"fields": fields})["uuids"][0]
-    call = vendor.ok("GET", f"/api/v2/calls/{uuid}.json")["call"]
+    uuid = client.control("POST", "calls", {"fields": fields})["uuids"][0]
+    call = client.request("GET", f"/api/v2/calls/{uuid}.json")["call"]
     assert {name: call[name] for name in fields} == fields
     assert call["created_at"] == call["updated_at"] == "2026-01-09T07:00:00.000-05:00"
 
@@ -41,7 +41,7 @@ def test_added_calls_are_as_told(vendor: Vendor) -> None:
     "body",
     [
         {"count": -1},
-        {"fields": {"colour": 1}},
+        {"fields": {"color": 1}},
         {"fields": {"tid": "none"}},
         {"fields": {"target_id": 5}},
         {"calls": 1},
@@ -50,24 +50,24 @@ def test_added_calls_are_as_told(vendor: Vendor) -> None:
         {"fields": {"revenue": "much"}},
     ],
 )
-def test_calls_that_cannot_be_are_refused(vendor: Vendor, body: dict[str, object]) -> None:
-    """By name, and none was added."""
-    vendor.no(400, "POST", "/__sandbox__/calls", body, bare=True)
-    assert vendor.ok("GET", "/calls.json") == []
+def test_invalid_calls_are_refused(client: SandboxClient, body: dict[str, object]) -> None:
+    """None is added."""
+    client.error(400, "POST", "/__sandbox__/calls", body, bare=True)
+    assert client.request("GET", "/calls.json") == []
 
 
-def test_many_calls_are_spread_and_only_counted_when_meant(vendor: Vendor) -> None:
-    """A span spreads them evenly; counted: false leaves the caps alone."""
-    target = vendor.target(tid="t")
+def test_many_calls_can_be_spread_and_not_counted(client: SandboxClient) -> None:
+    """A span spreads them evenly; with counted: false the caps do not change."""
+    target = client.target(tid="t")
     fields = {"tid": "t", "counted": False, "created_at_start": "2026-01-01", "created_at_end": "2026-01-05"}
-    vendor.control("POST", "calls", {"count": 8, "fields": fields})
-    days = [one["call"]["created_at"][:13] for one in vendor.ok("GET", "/calls.json?order=asc")]
+    client.control("POST", "calls", {"count": 8, "fields": fields})
+    days = [row["call"]["created_at"][:13] for row in client.request("GET", "/calls.json?order=asc")]
     assert days[:3] == ["2026-01-01T00", "2026-01-01T12", "2026-01-02T00"]
-    assert cap(vendor.ok("GET", f"/targets/{target['id']}.json")["target"], "Hard")[0] == 0
+    assert cap(client.request("GET", f"/targets/{target['id']}.json")["target"], "Hard")[0] == 0
 
 
-def test_a_scripted_fault_is_used_up(vendor: Vendor) -> None:
-    """It befalls the matching requests so many times, with status, headers and body as told."""
+def test_a_scripted_fault_is_used_up(client: SandboxClient) -> None:
+    """It applies to matching requests the given number of times, with its status, headers and body."""
     fault = {
         "method": "GET",
         "path": "targets",
@@ -76,103 +76,103 @@ def test_a_scripted_fault_is_used_up(vendor: Vendor) -> None:
         "headers": {"Retry-After": "3"},
         "body": "slow",
     }
-    vendor.control("POST", "faults", fault)
-    vendor.ok("GET", "/company.json")
+    client.control("POST", "faults", fault)
+    client.request("GET", "/company.json")
     for _ in range(2):
-        answer = vendor.ask("GET", "/targets.json")
+        answer = client.send("GET", "/targets.json")
         assert (answer.status, answer.body, dict(answer.headers)["Retry-After"]) == (429, b"slow", "3")
-    assert vendor.ok("GET", "/targets.json") == []
+    assert client.request("GET", "/targets.json") == []
 
 
 @pytest.mark.parametrize(("then", "filled"), [("nothing", 3), ("done", 0)])
-@pytest.mark.parametrize("weather", [{"status": 500}, {"cut": True}])
-def test_a_lost_answer_leaves_the_effect_open(
-    vendor: Vendor, then: str, filled: int, weather: dict[str, object]
+@pytest.mark.parametrize("failure", [{"status": 500}, {"cut": True}])
+def test_a_failed_request_may_have_taken_effect(
+    client: SandboxClient, then: str, filled: int, failure: dict[str, object]
 ) -> None:
-    """Either way the caller sees the same; only reading tells whether it happened."""
-    target = vendor.target(tid="t")
-    vendor.control("POST", "calls", {"count": 3, "fields": {"tid": "t"}})
-    vendor.control("POST", "faults", [{"method": "POST", "path": "reset_cap", "then": then, **weather}])
-    answer = vendor.ask("POST", f"/targets/{target['id']}/reset_cap.json")
-    assert (answer.cut, answer.status) == ((True, 0) if "cut" in weather else (False, 500))
-    assert cap(vendor.ok("GET", f"/targets/{target['id']}.json")["target"], "Hard")[0] == filled
+    """The answer is the same in both cases; only reading back shows whether the cap was reset."""
+    target = client.target(tid="t")
+    client.control("POST", "calls", {"count": 3, "fields": {"tid": "t"}})
+    client.control("POST", "faults", [{"method": "POST", "path": "reset_cap", "then": then, **failure}])
+    answer = client.send("POST", f"/targets/{target['id']}/reset_cap.json")
+    assert (answer.cut, answer.status) == ((True, 0) if "cut" in failure else (False, 500))
+    assert cap(client.request("GET", f"/targets/{target['id']}.json")["target"], "Hard")[0] == filled
 
 
-def test_faults_may_change_a_true_answer(vendor: Vendor) -> None:
-    """Without a status the request is carried out; delay, headers or a broken body are laid over it."""
-    vendor.control("POST", "faults", [{"path": "company", "delay": 2.5}, {"path": "company", "body": '{"comp'}])
-    slow, broken = vendor.ask("GET", "/company.json"), vendor.ask("GET", "/company.json")
+def test_faults_may_change_a_real_answer(client: SandboxClient) -> None:
+    """Without a status the request is executed; delay, headers or a broken body change its answer."""
+    client.control("POST", "faults", [{"path": "company", "delay": 2.5}, {"path": "company", "body": '{"comp'}])
+    slow, broken = client.send("GET", "/company.json"), client.send("GET", "/company.json")
     assert (slow.status, slow.delay) == (200, 2.5)
     assert (broken.status, broken.body) == (200, b'{"comp')
-    vendor.control("POST", "faults", {"times": None, "status": 503})
-    vendor.control("DELETE", "faults")
-    vendor.ok("GET", "/company.json")
-    for bad in ({"colour": 1}, {"path": "("}, {"then": "maybe"}, {"status": "500"}, []):
+    client.control("POST", "faults", {"times": None, "status": 503})
+    client.control("DELETE", "faults")
+    client.request("GET", "/company.json")
+    for bad in ({"color": 1}, {"path": "("}, {"then": "maybe"}, {"status": "500"}, []):
         if bad:
-            vendor.no(400, "POST", "/__sandbox__/faults", bad, bare=True)
+            client.error(400, "POST", "/__sandbox__/faults", bad, bare=True)
 
 
-def test_chance_is_the_same_for_the_same_seed() -> None:
-    """A share of the requests fail, in the documented ways, and a seed repeats the weather."""
+def test_random_faults_repeat_with_the_same_seed() -> None:
+    """About the given share of requests fails, with 429, 500, 503 or a dropped connection."""
 
-    def weather(seed: int) -> list[int]:
-        vendor = Vendor(Sandbox(SandboxOptions(fault_rate=0.3, seed=seed)))
-        seen = [vendor.ask("GET", "/company.json").status for _ in range(300)]
-        vendor.sandbox.close()
-        return seen
+    def statuses(seed: int) -> list[int]:
+        client = SandboxClient(Sandbox(SandboxOptions(fault_rate=0.3, seed=seed)))
+        result = [client.send("GET", "/company.json").status for _ in range(300)]
+        client.sandbox.close()
+        return result
 
-    first = weather(1)
-    assert first == weather(1) != weather(2)
+    first = statuses(1)
+    assert first == statuses(1) != statuses(2)
     assert set(first) == {0, 200, 429, 500, 503}
     assert 50 < sum(status != 200 for status in first) < 130
 
 
 def test_the_rate_limit_refills_with_time() -> None:
-    """Two a second: the third at once is 429, half a second later one more is let through."""
+    """With two a second, the third at once is 429; half a second later one more is answered."""
     now = [0.0]
-    vendor = Vendor(Sandbox(SandboxOptions(rate_limit=2, ticks=lambda: now[0])))
-    seen = [vendor.ask("GET", "/company.json").status for _ in range(3)]
+    client = SandboxClient(Sandbox(SandboxOptions(rate_limit=2, ticks=lambda: now[0])))
+    statuses = [client.send("GET", "/company.json").status for _ in range(3)]
     now[0] = 0.5
-    seen += [vendor.ask("GET", "/company.json").status for _ in range(2)]
-    assert seen == [200, 200, 429, 200, 429]
-    vendor.sandbox.close()
+    statuses += [client.send("GET", "/company.json").status for _ in range(2)]
+    assert statuses == [200, 200, 429, 200, 429]
+    client.sandbox.close()
 
 
 def test_latency_is_part_of_the_answer() -> None:
-    """latency_ms and up to jitter_ms more, in seconds."""
-    vendor = Vendor(Sandbox(SandboxOptions(latency_ms=50, jitter_ms=100)))
-    assert all(0.05 <= vendor.ask("GET", "/company.json").delay <= 0.15 for _ in range(20))
-    vendor.sandbox.close()
+    """The delay is latency_ms plus up to jitter_ms, in seconds."""
+    client = SandboxClient(Sandbox(SandboxOptions(latency_ms=50, jitter_ms=100)))
+    assert all(0.05 <= client.send("GET", "/company.json").delay <= 0.15 for _ in range(20))
+    client.sandbox.close()
 
 
-def test_the_log_shows_what_was_asked(vendor: Vendor) -> None:
-    """Method, path, query with the key, body and status; since and DELETE cut it short."""
-    vendor.ok("GET", "/company.json")
-    vendor.ask("POST", "/targets.json", b"{")
-    first, second = vendor.control("GET", "requests")
+def test_the_log_contains_the_requests(client: SandboxClient) -> None:
+    """Method, path, query with the key, body and status; since and DELETE shorten it."""
+    client.request("GET", "/company.json")
+    client.send("POST", "/targets.json", b"{")
+    first, second = client.control("GET", "requests")
     assert (first["method"], first["path"], first["status"]) == ("GET", "/company.json", 200)
     assert ["api_key", "sandbox-key"] in first["query"]
     assert (second["body"], second["status"]) == ("{", 400)
-    assert vendor.control("GET", f"requests?since={first['n']}") == [second]
-    vendor.control("DELETE", "requests")
-    assert vendor.control("GET", "requests") == []
+    assert client.control("GET", f"requests?since={first['n']}") == [second]
+    client.control("DELETE", "requests")
+    assert client.control("GET", "requests") == []
 
 
-def test_reset_brings_the_same_account_again(vendor: Vendor) -> None:
-    """Demo data are the same after a reset, ids included; empty is empty."""
-    vendor.control("POST", "reset", {"load": "demo"})
-    before = [vendor.ask("GET", path).body for path in ("/targets.json", "/calls.json", "/numbers.json")]
-    vendor.ok("DELETE", "/targets/1.json")
-    vendor.control("POST", "reset", {"load": "demo"})
-    assert [vendor.ask("GET", path).body for path in ("/targets.json", "/calls.json", "/numbers.json")] == before
-    vendor.control("POST", "reset", {"load": "empty"})
-    assert vendor.ok("GET", "/targets.json") == []
-    vendor.no(400, "POST", "/__sandbox__/reset", {"load": "full"}, bare=True)
+def test_reset_creates_the_same_account_again(client: SandboxClient) -> None:
+    """The demo data are the same after a reset, including IDs; empty is empty."""
+    client.control("POST", "reset", {"load": "demo"})
+    before = [client.send("GET", path).body for path in ("/targets.json", "/calls.json", "/numbers.json")]
+    client.request("DELETE", "/targets/1.json")
+    client.control("POST", "reset", {"load": "demo"})
+    assert [client.send("GET", path).body for path in ("/targets.json", "/calls.json", "/numbers.json")] == before
+    client.control("POST", "reset", {"load": "empty"})
+    assert client.request("GET", "/targets.json") == []
+    client.error(400, "POST", "/__sandbox__/reset", {"load": "full"}, bare=True)
 
 
-def test_the_demo_holds_some_of_every_kind(demo: Vendor) -> None:
-    """More than a page of targets in several zones, caps in every state, and something of each resource."""
-    targets = [one["target"] for page in (1, 2, 3) for one in demo.ok("GET", f"/targets.json?page={page}")]
+def test_the_demo_contains_every_kind_of_object(demo: SandboxClient) -> None:
+    """More than a page of targets in several zones, caps in every state, and objects of each resource."""
+    targets = [row["target"] for page in (1, 2, 3) for row in demo.request("GET", f"/targets.json?page={page}")]
     hard = [cap(target, "Hard") for target in targets]
     assert len(targets) > 50
     assert len({target["time_zone"] for target in targets}) >= 6
@@ -189,8 +189,8 @@ def test_the_demo_holds_some_of_every_kind(demo: Vendor) -> None:
         "static_caller_numbers",
         "target_groups",
     ):
-        assert demo.ok("GET", f"/{path}.json"), path
-    assert demo.ok("GET", "/calls.json?company_id=2")
+        assert demo.request("GET", f"/{path}.json"), path
+    assert demo.request("GET", "/calls.json?company_id=2")
 
 
 HOURS = "business_hours_attributes"
@@ -204,7 +204,7 @@ LUNCH = [{"day_of_week": 5}, {"day_of_week": 5, "time_open": 1200, "time_close":
 
 
 @pytest.mark.parametrize(
-    ("rows", "zone", "moment", "expected"),
+    ("rows", "zone", "time", "expected"),
     [
         (WEEK, "Eastern Time (US & Canada)", "2026-01-09T13:59:00Z", False),
         (WEEK, "Eastern Time (US & Canada)", "2026-01-09T14:00:00Z", True),
@@ -225,35 +225,35 @@ LUNCH = [{"day_of_week": 5}, {"day_of_week": 5, "time_open": 1200, "time_close":
     ],
 )
 def test_business_hours_in_the_targets_own_zone(
-    vendor: Vendor, rows: list[dict[str, object]], zone: str, moment: str, expected: bool
+    client: SandboxClient, rows: list[dict[str, object]], zone: str, time: str, expected: bool
 ) -> None:
-    """Office hours, night shifts by invert, several rows a day, days without a row."""
-    target = vendor.target(time_zone=zone, **{HOURS: rows})
-    assert vendor.control("GET", f"targets/{target['id']}/open?at={moment}")["open"] is expected
+    """Office hours, night shifts with invert, several rows a day, days without a row."""
+    target = client.target(time_zone=zone, **{HOURS: rows})
+    assert client.control("GET", f"targets/{target['id']}/open?at={time}")["open"] is expected
 
 
-def test_what_else_keeps_a_target_from_calls(vendor: Vendor) -> None:
-    """A pause, a full cap of its own or of its group, too many calls at once."""
-    target = vendor.target(tid="t", hard_cap_attributes={"cap": 2}, concurrency_cap=1)
+def test_other_reasons_why_a_target_takes_no_calls(client: SandboxClient) -> None:
+    """A pause, a full cap of the target or of its group, the concurrency cap."""
+    target = client.target(tid="t", hard_cap_attributes={"cap": 2}, concurrency_cap=1)
     body = {"name": "g", "target_ids": [target["id"]], "daily_cap_attributes": {"cap": 3}}
-    group = vendor.ok("POST", "/target_groups.json", {"target_group": body})["target_group"]
+    group = client.request("POST", "/target_groups.json", {"target_group": body})["target_group"]
     path = f"/targets/{target['id']}.json"
 
     def reason() -> str:
-        return str(vendor.control("GET", f"targets/{target['id']}/open")["reason"])
+        return str(client.control("GET", f"targets/{target['id']}/open")["reason"])
 
     assert reason() == "open"
-    vendor.control("POST", f"targets/{target['id']}/fill", {"type": "hard", "filled": 2})
+    client.control("POST", f"targets/{target['id']}/fill", {"type": "hard", "filled": 2})
     assert reason() == "hard cap reached"
-    vendor.ok("POST", f"/targets/{target['id']}/reset_cap.json")
-    vendor.control("POST", f"target_groups/{group['id']}/fill", {"type": "daily", "filled": 3})
+    client.request("POST", f"/targets/{target['id']}/reset_cap.json")
+    client.control("POST", f"target_groups/{group['id']}/fill", {"type": "daily", "filled": 3})
     assert reason() == "daily cap of group g reached"
-    vendor.control("POST", "clock", {"advance": 86_400})
-    vendor.control("POST", "calls_in_progress", {"target_id": target["id"], "calls_in_progress": 1})
+    client.control("POST", "clock", {"advance": 86_400})
+    client.control("POST", "calls_in_progress", {"target_id": target["id"], "calls_in_progress": 1})
     assert reason() == "concurrency cap reached"
-    vendor.ok("PUT", path, {"target": {"paused": True}})
+    client.request("PUT", path, {"target": {"paused": True}})
     assert reason() == "paused"
-    assert vendor.control("GET", "routing")["targets"][0]["reason"] == "paused"
+    assert client.control("GET", "routing")["targets"][0]["reason"] == "paused"
 
 
 @pytest.mark.parametrize(
@@ -276,50 +276,52 @@ def test_what_else_keeps_a_target_from_calls(vendor: Vendor) -> None:
         ("GET", "targets/1/open", None, 404),
     ],
 )
-def test_what_the_control_surface_refuses(vendor: Vendor, method: str, path: str, body: object, status: int) -> None:
-    """A test that scripts nonsense is told so at once."""
-    assert "error" in vendor.no(status, method, f"/__sandbox__/{path}", body, bare=True)
+def test_the_control_surface_refuses_invalid_requests(
+    client: SandboxClient, method: str, path: str, body: object, status: int
+) -> None:
+    """The answer has an error message."""
+    assert "error" in client.error(status, method, f"/__sandbox__/{path}", body, bare=True)
 
 
-def test_a_fault_may_answer_json(vendor: Vendor) -> None:
-    """A body given as an object goes out as JSON with its Content-Type."""
-    vendor.control("POST", "faults", {"status": 422, "body": {"errors": {"name": ["is odd"]}}})
-    answer = vendor.ask("GET", "/company.json")
+def test_a_fault_may_answer_with_json(client: SandboxClient) -> None:
+    """A body given as an object is sent as JSON with its Content-Type."""
+    client.control("POST", "faults", {"status": 422, "body": {"errors": {"name": ["is odd"]}}})
+    answer = client.send("GET", "/company.json")
     assert answer.body == b'{"errors":{"name":["is odd"]}}'
     assert dict(answer.headers)["Content-Type"].startswith("application/json")
 
 
-def test_calls_under_way_are_counted_in_reports(demo: Vendor) -> None:
-    """The demo has some, on targets that say so."""
+def test_calls_in_progress_are_counted_in_reports(demo: SandboxClient) -> None:
+    """The demo has some, and their targets have the same calls_in_progress."""
     span = "created_at_start=2026-01-01&created_at_end=2026-02-01"
-    rows = demo.ok("GET", f"/api/v1/reports.json?domain=calls&facet=buyer&{span}&per_page=100")["data"]
+    rows = demo.request("GET", f"/api/v1/reports.json?domain=calls&facet=buyer&{span}&per_page=100")["data"]
     busy = {row["id"] for row in rows if row["in_progress_count"]}
     assert busy == {1, 2, 3}
-    assert all(demo.ok("GET", f"/targets/{one}.json")["target"]["calls_in_progress"] == 1 for one in busy)
+    assert all(demo.request("GET", f"/targets/{row}.json")["target"]["calls_in_progress"] == 1 for row in busy)
 
 
-def test_many_threads_may_use_one_sandbox(vendor: Vendor) -> None:
-    """Every create takes effect once, whoever else is at it."""
+def test_several_threads_may_use_one_sandbox(client: SandboxClient) -> None:
+    """Each of many concurrent creates takes effect once."""
     with ThreadPoolExecutor(8) as threads:
-        ids = list(threads.map(lambda number: vendor.target(tid=str(number))["id"], range(200)))
+        ids = list(threads.map(lambda number: client.target(tid=str(number))["id"], range(200)))
     assert sorted(ids) == list(range(1, 201))
-    assert len(vendor.control("GET", "requests")) == 200
+    assert len(client.control("GET", "requests")) == 200
 
 
-def test_the_control_surface_says_what_it_has(vendor: Vendor) -> None:
-    """An index, 404 for what is not there, 405 for another verb."""
-    assert any("reset" in one for one in vendor.control("GET", "")["control"])
-    vendor.no(404, "GET", "/__sandbox__/nothing", bare=True)
-    vendor.no(405, "GET", "/__sandbox__/reset", bare=True)
+def test_the_control_surface_has_an_index(client: SandboxClient) -> None:
+    """An unknown path is 404, another method 405."""
+    assert any("reset" in row for row in client.control("GET", "")["control"])
+    client.error(404, "GET", "/__sandbox__/nothing", bare=True)
+    client.error(405, "GET", "/__sandbox__/reset", bare=True)
 
 
-def test_a_file_survives_a_restart(tmp_path: object) -> None:
-    """What was made is there again, and a demo is not loaded twice."""
+def test_a_database_file_survives_a_restart(tmp_path: object) -> None:
+    """Objects exist after the restart, and the demo is not loaded twice."""
     options = SandboxOptions(database=f"{tmp_path}/account.db", load="demo", wall=lambda: NOON)
-    first = Vendor(Sandbox(options))
-    made = first.target(tid="kept")
+    first = SandboxClient(Sandbox(options))
+    created = first.target(tid="kept")
     first.sandbox.close()
-    second = Vendor(Sandbox(options))
-    assert second.ok("GET", "/targets/tid/kept.json")["target"] == made
-    assert made["id"] > 60
+    second = SandboxClient(Sandbox(options))
+    assert second.request("GET", "/targets/tid/kept.json")["target"] == created
+    assert created["id"] > 60
     second.sandbox.close()

@@ -1,11 +1,11 @@
-"""Targets, their caps, hours, tags and conversion groups follow the vendor's rules."""
+"""Targets, their caps, hours, tags and conversion groups follow Retreaver's rules."""
 
 from __future__ import annotations
 
 import pytest
 
 from airflow_provider_retreaver.sandbox.state.time_zones import TIME_ZONES
-from tests.sandbox.requests_to import Vendor, cap, links
+from tests.sandbox.client import SandboxClient, cap, links
 
 DOCUMENTED = {
     "id",
@@ -39,19 +39,19 @@ DOCUMENTED = {
 }
 
 
-def test_a_new_target_has_the_documented_keys_and_defaults(vendor: Vendor) -> None:
-    """Only the number is required; the rest is as the parameter table says."""
-    target = vendor.target(name="Retreaver Support")
+def test_a_new_target_has_the_documented_keys_and_defaults(client: SandboxClient) -> None:
+    """Only the number is required; the defaults are those of the parameter table."""
+    target = client.target(name="Retreaver Support")
     assert target.keys() >= DOCUMENTED
     assert (target["priority"], target["weight"], target["timeout_seconds"]) == (1, 1, 30)
     assert (target["time_zone"], target["paused"], target["paused_at"]) == ("UTC", False, None)
-    assert [one["type"] for one in target["caps"]] == ["Daily", "Hard", "Hourly", "Monthly"]
-    assert all((one["filled"], one["cap"]) == (0, None) for one in target["caps"])
+    assert [row["type"] for row in target["caps"]] == ["Daily", "Hard", "Hourly", "Monthly"]
+    assert all((row["filled"], row["cap"]) == (0, None) for row in target["caps"])
 
 
-def test_a_new_target_is_open_on_seven_days(vendor: Vendor) -> None:
+def test_a_new_target_is_open_on_seven_days(client: SandboxClient) -> None:
     """Sunday is day 0; every day is open from 0 to 2400 by default."""
-    rows = vendor.target()["business_hours"]
+    rows = client.target()["business_hours"]
     assert [row["day_of_week"] for row in rows] == [0, 1, 2, 3, 4, 5, 6]
     assert all(
         (row["work_day"], row["time_open"], row["time_close"], row["invert"]) == (True, 0, 2400, False)
@@ -78,162 +78,167 @@ def test_a_new_target_is_open_on_seven_days(vendor: Vendor) -> None:
         ({"number": "+18668987878", "tag_list": "a:b"}, "tag_list"),
     ],
 )
-def test_bad_attributes_are_refused_by_name(vendor: Vendor, attributes: dict[str, object], field: str) -> None:
-    """422 names the field, and nothing was made."""
-    refusal = vendor.no(422, "POST", "/targets.json", {"target": attributes})
+def test_invalid_attributes_are_refused_by_name(
+    client: SandboxClient, attributes: dict[str, object], field: str
+) -> None:
+    """422 names the field, and nothing is created."""
+    refusal = client.error(422, "POST", "/targets.json", {"target": attributes})
     assert list(refusal["errors"]) == [field]
-    assert vendor.ok("GET", "/targets.json") == []
+    assert client.request("GET", "/targets.json") == []
 
 
-def test_every_time_zone_name_has_a_zone(vendor: Vendor) -> None:
-    """The sandbox can tell the time in each of the vendor's zones."""
-    target = vendor.target()
+def test_every_time_zone_name_has_a_zone(client: SandboxClient) -> None:
+    """A target in each of Retreaver's time zones can be checked for business hours."""
+    target = client.target()
     for name in TIME_ZONES:
-        vendor.ok("PUT", f"/targets/{target['id']}.json", {"target": {"time_zone": name}})
-        assert vendor.control("GET", f"targets/{target['id']}/open")["open"] is True
+        client.request("PUT", f"/targets/{target['id']}.json", {"target": {"time_zone": name}})
+        assert client.control("GET", f"targets/{target['id']}/open")["open"] is True
 
 
-def test_sip_targets_and_client_tid(vendor: Vendor) -> None:
-    """A number may be a SIP address; the customer's ID is read under both of its names."""
-    target = vendor.target(number="sip:agent@pbx.example.com", client_tid="b-1")
+def test_sip_targets_and_client_tid(client: SandboxClient) -> None:
+    """A number may be a SIP address; tid and client_tid are the same."""
+    target = client.target(number="sip:agent@pbx.example.com", client_tid="b-1")
     assert (target["number"], target["tid"]) == ("sip:agent@pbx.example.com", "b-1")
-    assert vendor.ok("GET", "/targets/tid/b-1.json")["target"]["id"] == target["id"]
+    assert client.request("GET", "/targets/tid/b-1.json")["target"]["id"] == target["id"]
 
 
-def test_a_tid_is_unique_within_a_company(vendor: Vendor) -> None:
-    """A second target with the same tid is refused, on create and on update; a deleted one frees it."""
-    first, second = vendor.target(tid="one"), vendor.target(tid="two")
+def test_a_tid_is_unique_within_a_company(client: SandboxClient) -> None:
+    """A second target with the same tid is refused on create and on update, unless the first is deleted."""
+    first, second = client.target(tid="one"), client.target(tid="two")
     taken = {"errors": {"tid": ["has already been taken"]}}
-    assert vendor.no(422, "POST", "/targets.json", {"target": {"number": "+18668987878", "tid": "one"}}) == taken
-    assert vendor.no(422, "PUT", f"/targets/{second['id']}.json", {"target": {"tid": "one"}}) == taken
-    vendor.ok("PUT", f"/targets/{first['id']}.json", {"target": {"tid": "one", "name": "same tid"}})
-    vendor.ok("DELETE", "/targets/tid/one.json")
-    vendor.target(tid="one")
+    assert client.error(422, "POST", "/targets.json", {"target": {"number": "+18668987878", "tid": "one"}}) == taken
+    assert client.error(422, "PUT", f"/targets/{second['id']}.json", {"target": {"tid": "one"}}) == taken
+    client.request("PUT", f"/targets/{first['id']}.json", {"target": {"tid": "one", "name": "same tid"}})
+    client.request("DELETE", "/targets/tid/one.json")
+    client.target(tid="one")
 
 
-def test_pausing_notes_when(vendor: Vendor) -> None:
-    """Pausing sets paused_at once; going on clears it."""
-    target = vendor.target()
+def test_pausing_sets_paused_at(client: SandboxClient) -> None:
+    """Pausing again does not change it; resuming clears it."""
+    target = client.target()
     path = f"/targets/{target['id']}.json"
-    paused = vendor.ok("PUT", path, {"target": {"paused": True}})["target"]
-    vendor.control("POST", "clock", {"advance": 60})
-    again = vendor.ok("PUT", path, {"target": {"paused": True}})["target"]
+    paused = client.request("PUT", path, {"target": {"paused": True}})["target"]
+    client.control("POST", "clock", {"advance": 60})
+    again = client.request("PUT", path, {"target": {"paused": True}})["target"]
     assert paused["paused_at"] == again["paused_at"] == "2026-01-09T12:00:00.000Z"
     assert again["updated_at"] == "2026-01-09T12:01:00.000Z"
-    assert vendor.ok("PUT", path, {"target": {"paused": False}})["target"]["paused_at"] is None
+    assert client.request("PUT", path, {"target": {"paused": False}})["target"]["paused_at"] is None
 
 
-def test_hours_change_with_their_id_and_are_added_without(vendor: Vendor) -> None:
-    """A row with its id is changed; one without is a further row of that day."""
-    target = vendor.target()
+def test_hours_are_changed_by_id_and_added_without(client: SandboxClient) -> None:
+    """A row with its ID is changed; a row without is added to its day."""
+    target = client.target()
     path, monday = f"/targets/{target['id']}.json", target["business_hours"][1]
     changed = {"business_hours_attributes": [{"id": monday["id"], "time_open": 900, "time_close": 1700}]}
-    rows = vendor.ok("PUT", path, {"target": changed})["target"]["business_hours"]
+    rows = client.request("PUT", path, {"target": changed})["target"]["business_hours"]
     assert len(rows) == 7
     assert (rows[1]["id"], rows[1]["time_open"], rows[1]["day_of_week"]) == (monday["id"], 900, 1)
     added = {"business_hours_attributes": [{"day_of_week": 1, "time_open": 1800, "time_close": 2000}]}
-    rows = vendor.ok("PUT", path, {"target": added})["target"]["business_hours"]
+    rows = client.request("PUT", path, {"target": added})["target"]["business_hours"]
     assert [row["time_open"] for row in rows if row["day_of_week"] == 1] == [900, 1800]
 
 
-def test_hours_can_be_removed_by_id(vendor: Vendor) -> None:
-    """_destroy takes a row away; a day without a row is closed."""
-    target = vendor.target()
+def test_hours_can_be_removed_by_id(client: SandboxClient) -> None:
+    """_destroy removes a row; a day without a row is closed."""
+    target = client.target()
     rows = [{"id": target["business_hours"][5]["id"], "_destroy": True}]
-    shown = vendor.ok("PUT", f"/targets/{target['id']}.json", {"target": {"business_hours_attributes": rows}})[
+    result = client.request("PUT", f"/targets/{target['id']}.json", {"target": {"business_hours_attributes": rows}})[
         "target"
     ]
-    assert [row["day_of_week"] for row in shown["business_hours"]] == [0, 1, 2, 3, 4, 6]
-    assert vendor.control("GET", f"targets/{target['id']}/open")["open"] is False
+    assert [row["day_of_week"] for row in result["business_hours"]] == [0, 1, 2, 3, 4, 6]
+    assert client.control("GET", f"targets/{target['id']}/open")["open"] is False
 
 
-def test_targets_as_xml(vendor: Vendor) -> None:
-    """Every resource has Rails' XML: integers, truth values, nested arrays."""
-    target = vendor.target(tag_list="<<<score:>=500>>>")
-    shown = vendor.ask("GET", f"/targets/{target['id']}.xml").body.decode()
+def test_targets_as_xml(client: SandboxClient) -> None:
+    """The XML is that of Rails: integers, booleans, nested arrays."""
+    target = client.target(tag_list="<<<score:>=500>>>")
+    result = client.send("GET", f"/targets/{target['id']}.xml").body.decode()
     for piece in ('<id type="integer">1</id>', '<paused type="boolean">false</paused>', "<value>&gt;=500</value>"):
-        assert piece in shown
-    assert shown.count("<business-hour>") == 7
+        assert piece in result
+    assert result.count("<business-hour>") == 7
 
 
-def test_hours_of_another_target_are_refused(vendor: Vendor) -> None:
-    """An id that is not this target's changes nothing anywhere."""
-    first, second = vendor.target(), vendor.target()
+def test_hours_of_another_target_are_refused(client: SandboxClient) -> None:
+    """An ID of another target's row changes nothing."""
+    first, second = client.target(), client.target()
     row = second["business_hours"][0]
     body = {"target": {"name": "new", "business_hours_attributes": [{"id": row["id"], "work_day": False}]}}
-    assert "business_hours.id" in vendor.no(422, "PUT", f"/targets/{first['id']}.json", body)["errors"]
-    assert vendor.ok("GET", f"/targets/{first['id']}.json")["target"]["name"] is None
-    assert vendor.ok("GET", f"/targets/{second['id']}.json")["target"]["business_hours"][0]["work_day"] is True
+    assert "business_hours.id" in client.error(422, "PUT", f"/targets/{first['id']}.json", body)["errors"]
+    assert client.request("GET", f"/targets/{first['id']}.json")["target"]["name"] is None
+    assert client.request("GET", f"/targets/{second['id']}.json")["target"]["business_hours"][0]["work_day"] is True
 
 
-def test_tag_lists_replace_everything(vendor: Vendor) -> None:
-    """The whole list is replaced, a tag that stays keeps its id, a blank list clears."""
-    target = vendor.target(tag_list="<<<calling_about:support>>>,<<<calling_about:other>>>")
+def test_tag_lists_replace_everything(client: SandboxClient) -> None:
+    """The whole list is replaced, a tag in both lists keeps its ID, a blank list removes all."""
+    target = client.target(tag_list="<<<calling_about:support>>>,<<<calling_about:other>>>")
     first = {tag["value"]: tag for tag in target["tag_values"]}
     assert {tag["operator"] for tag in first.values()} == {"=="}
     path = f"/targets/{target['id']}.json"
     body = {"target": {"tag_list": "<<<calling_about:other>>>,<<<geo:NY>>>"}}
-    second = {tag["value"]: tag for tag in vendor.ok("PUT", path, body)["target"]["tag_values"]}
+    second = {tag["value"]: tag for tag in client.request("PUT", path, body)["target"]["tag_values"]}
     assert second.keys() == {"other", "NY"}
     assert second["other"]["id"] == first["other"]["id"]
-    assert vendor.ok("PUT", path, {"target": {"tag_list": ""}})["target"]["tag_values"] == []
+    assert client.request("PUT", path, {"target": {"tag_list": ""}})["target"]["tag_values"] == []
 
 
-def test_at_most_a_hundred_tags(vendor: Vendor) -> None:
-    """101 tags are refused, a hundred are not, and zip codes under geo count as one."""
+def test_a_target_has_at_most_a_hundred_tags(client: SandboxClient) -> None:
+    """101 tags are refused, a hundred are not, and all zip codes under geo count as one."""
     tags = [f"<<<k{number}:v>>>" for number in range(101)]
-    path = f"/targets/{vendor.target()['id']}.json"
-    assert "tag_list" in vendor.no(422, "PUT", path, {"target": {"tag_list": ",".join(tags)}})["errors"]
-    assert len(vendor.ok("PUT", path, {"target": {"tag_list": ",".join(tags[:100])}})["target"]["tag_values"]) == 100
+    path = f"/targets/{client.target()['id']}.json"
+    assert "tag_list" in client.error(422, "PUT", path, {"target": {"tag_list": ",".join(tags)}})["errors"]
+    assert (
+        len(client.request("PUT", path, {"target": {"tag_list": ",".join(tags[:100])}})["target"]["tag_values"])
+        == 100
+    )
     zips = [f"<<<geo:{10000 + number}>>>" for number in range(300)]
-    assert len(vendor.ok("PUT", path, {"target": {"tag_list": ",".join(zips)}})["target"]["tag_values"]) == 1
+    assert len(client.request("PUT", path, {"target": {"tag_list": ",".join(zips)}})["target"]["tag_values"]) == 1
 
 
-def test_calls_fill_every_cap_and_resetting_clears_the_hard_one(vendor: Vendor) -> None:
-    """A call counts on all four caps of its target; reset_cap answers 200 and touches the hard cap only."""
-    target = vendor.target(tid="t", hard_cap_attributes={"cap": 5}, daily_cap_attributes={"cap": 9})
-    vendor.control("POST", "calls", {"count": 3, "fields": {"tid": "t"}})
+def test_calls_fill_every_cap_and_resetting_clears_the_hard_one(client: SandboxClient) -> None:
+    """A call counts on all four caps of its target; reset_cap answers 200 and resets the hard cap only."""
+    target = client.target(tid="t", hard_cap_attributes={"cap": 5}, daily_cap_attributes={"cap": 9})
+    client.control("POST", "calls", {"count": 3, "fields": {"tid": "t"}})
     path = f"/targets/{target['id']}"
-    filled = vendor.ok("GET", f"{path}.json")["target"]
+    filled = client.request("GET", f"{path}.json")["target"]
     assert (cap(filled, "Hard"), cap(filled, "Daily"), cap(filled, "Monthly")) == ((3, 5), (3, 9), (3, None))
-    answer = vendor.ask("POST", f"{path}/reset_cap.json")
+    answer = client.send("POST", f"{path}/reset_cap.json")
     assert (answer.status, answer.body) == (200, b"")
-    cleared = vendor.ok("GET", f"{path}.json")["target"]
+    cleared = client.request("GET", f"{path}.json")["target"]
     assert (cap(cleared, "Hard"), cap(cleared, "Daily")) == ((0, 5), (3, 9))
 
 
-def test_periodic_caps_roll_over_and_the_hard_one_does_not(vendor: Vendor) -> None:
+def test_periodic_caps_roll_over_and_the_hard_one_does_not(client: SandboxClient) -> None:
     """An hour later the hourly cap is empty, a day later the daily one, a month later the monthly one."""
-    target = vendor.target(tid="t")
-    vendor.control("POST", "calls", {"count": 2, "fields": {"tid": "t"}})
+    target = client.target(tid="t")
+    client.control("POST", "calls", {"count": 2, "fields": {"tid": "t"}})
     kinds = ("Hourly", "Daily", "Monthly", "Hard")
-    seen = []
+    fills = []
     for seconds in (0, 3600, 86_400, 31 * 86_400):
-        vendor.control("POST", "clock", {"advance": seconds})
-        now = vendor.ok("GET", f"/targets/{target['id']}.json")["target"]
-        seen.append([cap(now, kind)[0] for kind in kinds])
-    assert seen == [[2, 2, 2, 2], [0, 2, 2, 2], [0, 0, 2, 2], [0, 0, 0, 2]]
+        client.control("POST", "clock", {"advance": seconds})
+        now = client.request("GET", f"/targets/{target['id']}.json")["target"]
+        fills.append([cap(now, kind)[0] for kind in kinds])
+    assert fills == [[2, 2, 2, 2], [0, 2, 2, 2], [0, 0, 2, 2], [0, 0, 0, 2]]
 
 
-def test_daily_caps_roll_over_in_the_targets_own_zone(vendor: Vendor) -> None:
-    """At 12:00 UTC it is 02:00 in Hawaii: twelve hours on, UTC has a new day and Hawaii has not."""
-    here, there = vendor.target(tid="utc"), vendor.target(tid="hawaii", time_zone="Hawaii")
+def test_daily_caps_roll_over_in_the_targets_own_zone(client: SandboxClient) -> None:
+    """Twelve hours after 12:00 UTC (02:00 in Hawaii) UTC has a new day and Hawaii has not."""
+    here, there = client.target(tid="utc"), client.target(tid="hawaii", time_zone="Hawaii")
     for tid in ("utc", "hawaii"):
-        vendor.control("POST", "calls", {"fields": {"tid": tid}})
-    vendor.control("POST", "clock", {"advance": 12 * 3600})
-    filled = [cap(vendor.ok("GET", f"/targets/{one['id']}.json")["target"], "Daily")[0] for one in (here, there)]
+        client.control("POST", "calls", {"fields": {"tid": tid}})
+    client.control("POST", "clock", {"advance": 12 * 3600})
+    filled = [cap(client.request("GET", f"/targets/{row['id']}.json")["target"], "Daily")[0] for row in (here, there)]
     assert filled == [0, 1]
 
 
-def test_conversion_groups_are_added_unless_both_ids_are_sent(vendor: Vendor) -> None:
-    """Without ids a second group appears; with both ids the first one changes; only whole groups go."""
-    path = f"/targets/{vendor.target()['id']}.json"
+def test_conversion_groups_are_added_unless_both_ids_are_sent(client: SandboxClient) -> None:
+    """Without IDs a second group is added; with both IDs the first is changed; only whole groups can be removed."""
+    path = f"/targets/{client.target()['id']}.json"
     group = {"name": "Sale", "conversion_type": "timer", "dedupe_seconds": 86400}
     part = {"seconds": 90, "revenue": 20}
 
     def put(**attributes: object) -> list[dict[str, object]]:
         body = {"target": {"conversion_groups_attributes": [attributes]}}
-        return list(vendor.ok("PUT", path, body)["target"]["conversion_groups"])
+        return list(client.request("PUT", path, body)["target"]["conversion_groups"])
 
     put(**group, conversions_attributes=[part])
     first, second = put(**group, conversions_attributes=[part])
@@ -241,66 +246,70 @@ def test_conversion_groups_are_added_unless_both_ids_are_sent(vendor: Vendor) ->
     changed = put(id=first["id"], conversions_attributes=[{"id": inner, "seconds": 120}])
     assert changed[0]["conversions"] == [{"id": inner, "seconds": 120, "revenue": 20.0}]
     assert len(put(id=first["id"], conversions_attributes=[part])[0]["conversions"]) == 2  # type: ignore[arg-type]
-    assert [one["id"] for one in put(id=second["id"], _destroy=True)] == [first["id"]]
+    assert [row["id"] for row in put(id=second["id"], _destroy=True)] == [first["id"]]
     body = {"target": {"conversion_groups_attributes": [{**group, "dedupe_seconds": 5}]}}
-    assert "conversion_groups.dedupe_seconds" in vendor.no(422, "PUT", path, body)["errors"]
+    assert "conversion_groups.dedupe_seconds" in client.error(422, "PUT", path, body)["errors"]
     body = {
         "conversion_groups_attributes": [
             {"id": first["id"], "conversions_attributes": [{"id": inner, "_destroy": True}]}
         ]
     }
-    vendor.no(422, "PUT", path, {"target": body})
+    client.error(422, "PUT", path, {"target": body})
 
 
-def test_groups_replace_add_and_remove_their_targets(vendor: Vendor) -> None:
-    """target_ids replaces, the two helpers add and remove, and targets say which groups they are in."""
-    one, two, three = (vendor.target()["id"] for _ in range(3))
-    made = vendor.ok("POST", "/target_groups.json", {"target_group": {"name": "test", "target_ids": [one, two]}})
-    path = f"/target_groups/{made['target_group']['id']}.json"
+def test_groups_replace_add_and_remove_their_targets(client: SandboxClient) -> None:
+    """target_ids replaces, the two other parameters add and remove, and targets list their groups."""
+    one, two, three = (client.target()["id"] for _ in range(3))
+    created = client.request(
+        "POST", "/target_groups.json", {"target_group": {"name": "test", "target_ids": [one, two]}}
+    )
+    path = f"/target_groups/{created['target_group']['id']}.json"
 
     def put(**attributes: object) -> list[int]:
-        return list(vendor.ok("PUT", path, {"target_group": attributes})["target_group"]["target_ids"])
+        return list(client.request("PUT", path, {"target_group": attributes})["target_group"]["target_ids"])
 
     assert put(name="hello") == [one, two]
     assert put(add_targets_by_id=[three]) == [one, two, three]
     assert put(remove_targets_by_id=[one]) == [two, three]
     assert put(target_ids=[one]) == [one]
-    shown = vendor.ok("GET", f"/targets/{one}.json")["target"]
-    assert shown["target_groups"] == [{"id": made["target_group"]["id"], "name": "hello"}]
-    assert "target_ids" in vendor.no(422, "PUT", path, {"target_group": {"target_ids": [999]}})["errors"]
-    vendor.ok("DELETE", f"/targets/{one}.json")
+    result = client.request("GET", f"/targets/{one}.json")["target"]
+    assert result["target_groups"] == [{"id": created["target_group"]["id"], "name": "hello"}]
+    assert "target_ids" in client.error(422, "PUT", path, {"target_group": {"target_ids": [999]}})["errors"]
+    client.request("DELETE", f"/targets/{one}.json")
     assert put(name="empty") == []
 
 
-def test_priority_and_weight_of_a_group_need_simuldial(vendor: Vendor) -> None:
-    """With behavior 1 both are null, whatever is sent."""
+def test_priority_and_weight_of_a_group_need_simuldial(client: SandboxClient) -> None:
+    """With behavior 1 both are null."""
     body = {"name": "g", "priority": 3, "weight": 4}
-    separate = vendor.ok("POST", "/target_groups.json", {"target_group": body})["target_group"]
-    together = vendor.ok("POST", "/target_groups.json", {"target_group": {**body, "behavior": 2}})["target_group"]
+    separate = client.request("POST", "/target_groups.json", {"target_group": body})["target_group"]
+    together = client.request("POST", "/target_groups.json", {"target_group": {**body, "behavior": 2}})[
+        "target_group"
+    ]
     assert (separate["priority"], separate["weight"]) == (None, None)
     assert (together["priority"], together["weight"]) == (3, 4)
 
 
-def test_a_call_counts_on_the_targets_groups_and_their_reset_reaches_all_members(vendor: Vendor) -> None:
-    """Resetting a group clears the hard caps of the group and of all its targets, no others."""
-    ids = [vendor.target(tid=f"t{number}")["id"] for number in range(3)]
+def test_resetting_a_group_resets_its_members(client: SandboxClient) -> None:
+    """Calls count on the target's groups; a reset clears the hard caps of the group and of its targets, no others."""
+    ids = [client.target(tid=f"t{number}")["id"] for number in range(3)]
     body = {"name": "g", "target_ids": ids[:2], "hard_cap_attributes": {"cap": 10}}
-    group = vendor.ok("POST", "/target_groups.json", {"target_group": body})["target_group"]
+    group = client.request("POST", "/target_groups.json", {"target_group": body})["target_group"]
     for number in range(3):
-        vendor.control("POST", "calls", {"count": 2, "fields": {"tid": f"t{number}"}})
+        client.control("POST", "calls", {"count": 2, "fields": {"tid": f"t{number}"}})
     path = f"/target_groups/{group['id']}"
-    assert cap(vendor.ok("GET", f"{path}.json")["target_group"], "Hard") == (4, 10)
-    vendor.ok("POST", f"{path}/reset_cap.json")
-    assert cap(vendor.ok("GET", f"{path}.json")["target_group"], "Hard") == (0, 10)
-    assert [cap(vendor.ok("GET", f"/targets/{one}.json")["target"], "Hard")[0] for one in ids] == [0, 0, 2]
+    assert cap(client.request("GET", f"{path}.json")["target_group"], "Hard") == (4, 10)
+    client.request("POST", f"{path}/reset_cap.json")
+    assert cap(client.request("GET", f"{path}.json")["target_group"], "Hard") == (0, 10)
+    assert [cap(client.request("GET", f"/targets/{row}.json")["target"], "Hard")[0] for row in ids] == [0, 0, 2]
 
 
-def test_targets_come_25_a_page(demo: Vendor) -> None:
-    """Unversioned lists have 25 a page, whatever per_page says, and every target is on one page."""
-    seen: list[int] = []
+def test_targets_have_25_a_page(demo: SandboxClient) -> None:
+    """Unversioned lists ignore per_page, and every target is on exactly one page."""
+    ids: list[int] = []
     for page in (1, 2, 3):
-        answer = demo.ask("GET", f"/targets.json?per_page=100&page={page}")
-        seen += [one["target"]["id"] for one in demo.ok("GET", f"/targets.json?per_page=100&page={page}")]
+        answer = demo.send("GET", f"/targets.json?per_page=100&page={page}")
+        ids += [row["target"]["id"] for row in demo.request("GET", f"/targets.json?per_page=100&page={page}")]
         assert set(links(answer)) == {1: {"last", "next"}, 2: {"last", "next", "prev"}, 3: {"prev"}}[page]
-    assert seen == list(range(1, 61))
-    assert demo.ok("GET", "/targets.json?page=4") == []
+    assert ids == list(range(1, 61))
+    assert demo.request("GET", "/targets.json?page=4") == []
