@@ -97,7 +97,19 @@ class RetreaverHook(BaseHook):
     def __init__(self, retreaver_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.retreaver_conn_id = retreaver_conn_id
+        self._settings: Settings | None = None
         self._client: RetreaverClient | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The connection's settings, read and checked at the first use; no client is made for them.
+
+        :raises AirflowNotFoundException: when there is no such connection.
+        :raises InvalidConnection: naming the field that is invalid; nothing was sent.
+        """
+        if self._settings is None:
+            self._settings = settings_of(self.get_connection(self.retreaver_conn_id))
+        return self._settings
 
     def get_conn(self) -> RetreaverClient:
         """Return the client, made from the connection the first time.
@@ -108,11 +120,12 @@ class RetreaverHook(BaseHook):
         if self._client is None:
             from airflow_provider_retreaver.transport.client import RetreaverClient
 
-            self._client = RetreaverClient(settings_of(self.get_connection(self.retreaver_conn_id)))
+            self._client = RetreaverClient(self.settings)
         return self._client
 
     def close(self) -> None:
-        """Close the client's connections; the next use opens them again."""
+        """Close the client's connections; the next use reads the Airflow connection and opens them again."""
+        self._settings = None
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -146,7 +159,7 @@ class RetreaverHook(BaseHook):
         from airflow_provider_retreaver.transport.background import BackgroundClient
         from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-        return BackgroundClient(AsyncRetreaverClient(self.get_conn().settings))
+        return BackgroundClient(AsyncRetreaverClient(self.settings))
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the active company; used by Airflow's Test button and `airflow connections test`."""

@@ -82,7 +82,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         from airflow_provider_retreaver.operators.numbers.suppression_run import SuppressionRun
 
         with self.connected() as hook:
-            wanted = self._wanted(legacy=hook.get_conn().settings.routes.legacy)
+            wanted = self._wanted(legacy=hook.settings.routes.legacy)
             max_failures = parameters.whole(self.max_failures, "max_failures", 0, MOST_FAILURES)
             dry_run = flag(self.dry_run_only, "dry_run")
             limits(self.max_removals)

@@ -85,7 +85,7 @@ class RetreaverExportOperator(RetreaverOperator):
         """
         from airflow_provider_retreaver.core.messages import Host
 
-        settings = hook.get_conn().settings
+        settings = hook.settings
         self._read_from = urlsplit(settings.urls[Host.API]).netloc, settings.company_id
         self._counts = counts
         self.tell_outlets(context, window=None if window is None else window.told(), **counts)

@@ -61,7 +61,7 @@ class SuppressionRun:
         self._max_failures = max_failures
         self._folder = folder
         self._state = state
-        self._legacy = hook.get_conn().settings.routes.legacy
+        self._legacy = hook.settings.routes.legacy
         self._fingerprint = wanted.fingerprint(collected.numbers, legacy=self._legacy)
         self._sync: SuppressionSync | None = None
         self._unchanged = 0
@@ -156,7 +156,7 @@ class SuppressionRun:
             plan,
             self._wanted,
             legacy=self._legacy,
-            at_once=self._hook.get_conn().settings.max_concurrency,
+            at_once=self._hook.settings.max_concurrency,
             max_failures=self._max_failures,
             checkpoint=checkpoint,
             note=self._state.note if self._state is not None else None,

@@ -141,6 +141,31 @@ def test_the_same_as_coroutines(account):
     asyncio.run(work())
 
 
+def test_settings_need_no_client(monkeypatch):
+    """Reading a setting makes no client: neither requests nor aiohttp is imported for it."""
+    program = """
+import sys
+from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+libraries = {"requests", "aiohttp"}
+for name in [name for name in sys.modules if name.split(".")[0] in libraries]:
+    del sys.modules[name]
+hook = RetreaverHook()
+assert hook.settings is hook.settings
+assert hook.settings.max_concurrency == 7
+print(sorted(libraries & set(sys.modules)), hook._client)
+"""
+    extra = json.dumps({"max_concurrency": 7})
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps({"conn_type": "retreaver", "password": "k" * 20, "extra": extra})
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "[] None"
+
+
 def test_no_request_is_sent_before_one_is_wanted(account):
     """Making a hook, a client and a lazy listing asks nothing."""
     with RetreaverHook() as hook:
@@ -187,7 +212,7 @@ def test_every_extra_of_the_form_is_understood(account, monkeypatch, form):
 
         uri = f"retreaver://12:{quote(KEY, safe='')}@api.example.com:8443/?{urlencode(EXTRAS)}"
         monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", uri)
-    settings = RetreaverHook().get_conn().settings
+    settings = RetreaverHook().settings
     assert settings.api_key.reveal() == KEY
     assert (settings.timeout, settings.max_concurrency, settings.per_page) == (12.5, 2, 50)
     assert (settings.policy.max_attempts, settings.policy.max_wait) == (3, 7)
@@ -216,9 +241,9 @@ def test_an_extra_that_is_no_json_keeps_its_secrets():
 def test_fields_left_blank_are_defaults(account, monkeypatch):
     """A form that was saved with its fields empty is the same as one without them."""
     connect(monkeypatch, account, extra=dict.fromkeys(EXTRAS, ""))
-    blank = RetreaverHook().get_conn().settings
+    blank = RetreaverHook().settings
     connect(monkeypatch, account, extra=None)
-    assert blank == RetreaverHook().get_conn().settings
+    assert blank == RetreaverHook().settings
     assert isinstance(blank, Settings)
 
 
@@ -248,6 +273,8 @@ def test_airflow_finds_the_hook_through_the_entry_point():
 
 FORM = """
 import json
+import subprocess
+import sys
 from airflow import __version__
 from airflow.providers_manager import ProvidersManager
 
