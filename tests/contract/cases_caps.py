@@ -1,5 +1,5 @@
-# ruff: noqa: D401 - a case says what holds, as a test does
-"""Procedures: several steps, the same on every carrier."""
+# ruff: noqa: D401 - a docstring states what the case checks, as in a test
+"""Cases of procedures, which consist of several requests."""
 
 from __future__ import annotations
 
@@ -8,79 +8,79 @@ from airflow_provider_retreaver.core.operations import Count, Each, Moment, Outc
 from airflow_provider_retreaver.domain.objects.selection import Chosen
 from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.resources.targets import get_target, list_targets
-from tests.contract.harness import Caller
+from tests.contract.harness import CaseClient
 
 
-def steps_of_every_kind(caller: Caller) -> None:
-    """Operations, lists, several at once, counts, rows one by one and waits; errors are thrown in."""
-    caller.concurrent = True
-    ids = caller.targets(30)
+def steps_of_every_kind(client: CaseClient) -> None:
+    """Operations, lists, counts, rows, concurrent operations and waits; errors are raised in the procedure."""
+    client.concurrent = True
+    ids = client.targets(30)
 
     def procedure():
-        one = yield get_target(id=ids[0])
+        target = yield get_target(id=ids[0])
         try:
             yield get_target(id=999)
         except NotFound as error:
             missing = error.path
         rows = yield list_targets()
         number = yield Count(list_targets())
-        seen: list[int] = []
-        yield Each(list_targets(), lambda row: seen.append(row["id"]))
+        ids_read: list[int] = []
+        yield Each(list_targets(), lambda row: ids_read.append(row["id"]))
         nothing = yield Together([])
         several = yield Together([get_target(id=ids[1]), get_target(id=888), get_target(id=ids[2])])
         assert isinstance((yield VendorTime()), Moment)
         yield Wait(12.5)
-        return one["id"], missing, len(rows), number, len(seen), nothing, several
+        return target["id"], missing, len(rows), number, len(ids_read), nothing, several
 
-    found = caller.run(procedure())
-    assert found[:6] == (ids[0], "/targets/999.json", 30, 30, 30, [])
-    several: list[Outcome] = found[6]
+    result = client.run(procedure())
+    assert result[:6] == (ids[0], "/targets/999.json", 30, 30, 30, [])
+    several: list[Outcome] = result[6]
     assert [outcome.value and outcome.value["id"] for outcome in several] == [ids[1], None, ids[2]]
     assert isinstance(several[1].error, NotFound)
-    assert caller.waits == [12.5]
-    # Errors are equal by what they show, not by themselves.
-    caller.results[-1] = [*found[:6], [str(outcome.error) for outcome in several]]
+    assert client.waits == [12.5]
+    # Errors are compared by their text.
+    client.results[-1] = [*result[:6], [str(outcome.error) for outcome in several]]
 
 
-def an_error_that_a_procedure_does_not_catch_ends_it(caller: Caller) -> None:
-    """And is the caller's."""
+def an_error_that_a_procedure_does_not_catch_ends_it(client: CaseClient) -> None:
+    """The client raises it."""
 
     def procedure():
         yield Wait(1)
         yield get_target(id=5)
 
-    caller.fails(NotFound, procedure())
+    client.fails(NotFound, procedure())
 
 
-def a_procedure_may_end_without_a_step(caller: Caller) -> None:
-    """Then its result is there at once."""
+def a_procedure_may_end_without_a_step(client: CaseClient) -> None:
+    """It returns its result without a request."""
 
     def procedure():
-        if caller is None:
+        if client is None:
             yield Wait(1)
         return 3
 
-    assert caller.run(procedure()) == 3
-    assert caller.entries() == []
+    assert client.run(procedure()) == 3
+    assert client.entries() == []
 
 
-def caps_are_reset_and_read_back(caller: Caller) -> None:
-    """Filled ones only, with answers lost on the way."""
-    caller.racing = caller.concurrent = True
-    full = caller.targets(3, filled=10)
-    caller.target(filled=4)
-    caller.fault(method="POST", status=500, then="done")
-    caller.fault(method="POST", cut=True)
-    result = caller.run(ResetCaps(Chosen(only_filled=True)).procedure())
+def caps_are_reset_and_read_back(client: CaseClient) -> None:
+    """Only filled caps are reset, although answers are lost."""
+    client.racing = client.concurrent = True
+    full = client.targets(3, filled=10)
+    client.target(filled=4)
+    client.fault(method="POST", status=500, then="done")
+    client.fault(method="POST", cut=True)
+    result = client.run(ResetCaps(Chosen(only_filled=True)).procedure())
     assert sorted(row["id"] for row in result["reset"]) == full
     assert result["failed"] == []
-    assert [caller.filled(id_) for id_ in full] == [0, 0, 0]
-    # Which of the three met which fault is chance where they run at once.
-    caller.results[-1] = sorted(row["id"] for row in result["reset"])
+    assert [client.filled(id_) for id_ in full] == [0, 0, 0]
+    # Which of the three concurrent requests fail varies.
+    client.results[-1] = sorted(row["id"] for row in result["reset"])
 
 
-def a_refused_key_ends_a_procedure_with_the_first_request(caller: Caller) -> None:
-    """Nothing is tried on every object where the account is the reason."""
-    caller.connect(password="another-key")
-    caller.fails(AuthenticationError, ResetCaps(Chosen(only_filled=True)).procedure())
-    assert len(caller.entries()) == 1
+def a_refused_key_ends_a_procedure_with_the_first_request(client: CaseClient) -> None:
+    """The other objects are not tried, because the key would be refused for all of them."""
+    client.connect(password="another-key")
+    client.fails(AuthenticationError, ResetCaps(Chosen(only_filled=True)).procedure())
+    assert len(client.entries()) == 1

@@ -1,5 +1,5 @@
-# ruff: noqa: D401 - a case says what holds, as a test does
-"""Lists: pages, moving lists, counts."""
+# ruff: noqa: D401 - a docstring states what the case checks, as in a test
+"""Cases of lists: pages, lists that change while they are read, counts."""
 
 from __future__ import annotations
 
@@ -10,208 +10,208 @@ import pytest
 from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError, RateLimited, RetreaverError
 from airflow_provider_retreaver.resources.calls import list_calls
 from airflow_provider_retreaver.resources.targets import list_targets
-from tests.contract.harness import Caller
+from tests.contract.harness import CaseClient
 
 
-def every_row_once_in_order(caller: Caller) -> None:
-    """Pages of 25, and an exact multiple, an empty list and a single row."""
-    caller.concurrent = True
-    for wanted in (0, 1, 25, 26, 50, 60):
-        ids = {row["id"] for row in caller.iterate(list_targets())}
-        made = caller.targets(wanted - len(ids))
-        rows = [row["id"] for row in caller.iterate(list_targets())]
-        assert len(rows) == len(set(rows)) == wanted
-        assert set(rows) == ids | set(made)
+def every_row_is_read_once(client: CaseClient) -> None:
+    """Lists of several pages, of full pages only, of a single row and of none."""
+    client.concurrent = True
+    for count in (0, 1, 25, 26, 50, 60):
+        ids = {row["id"] for row in client.iterate(list_targets())}
+        created = client.targets(count - len(ids))
+        rows = [row["id"] for row in client.iterate(list_targets())]
+        assert len(rows) == len(set(rows)) == count
+        assert set(rows) == ids | set(created)
 
 
-def per_page_is_sent_where_the_vendor_takes_it(caller: Caller) -> None:
-    """The call log has pages of the connection's size; the legacy one has 25 and is not asked."""
-    caller.concurrent = True
-    caller.calls(60)
-    caller.connect(extra={"per_page": 40})
-    assert len(caller.iterate(list_calls())) == 60
-    assert len(caller.entries()) == 2
-    caller.connect(extra={"per_page": 40, "api_routes": "legacy"})
-    assert len(caller.iterate(list_calls())) == 60
-    assert not any(name == "per_page" for e in caller.entries()[2:] for name, _ in e["query"])
+def per_page_is_sent_to_versioned_routes(client: CaseClient) -> None:
+    """The call log has pages of the connection's size; the legacy one has 25 and gets no per_page."""
+    client.concurrent = True
+    client.calls(60)
+    client.connect(extra={"per_page": 40})
+    assert len(client.iterate(list_calls())) == 60
+    assert len(client.entries()) == 2
+    client.connect(extra={"per_page": 40, "api_routes": "legacy"})
+    assert len(client.iterate(list_calls())) == 60
+    assert not any(name == "per_page" for e in client.entries()[2:] for name, _ in e["query"])
 
 
-def counting_takes_two_requests(caller: Caller) -> None:
-    """However long the list is."""
-    for wanted, requests in ((0, 1), (7, 1), (100, 2), (101, 2), (1_234, 2)):
-        caller.calls(wanted - caller.count(list_calls()))
-        before = len(caller.entries())
-        assert caller.count(list_calls()) == wanted
-        assert len(caller.entries()) - before == requests
+def counting_takes_two_requests(client: CaseClient) -> None:
+    """For a list of any length of more than a page."""
+    for count, requests in ((0, 1), (7, 1), (100, 2), (101, 2), (1_234, 2)):
+        client.calls(count - client.count(list_calls()))
+        before = len(client.entries())
+        assert client.count(list_calls()) == count
+        assert len(client.entries()) - before == requests
 
 
-def rows_added_at_the_front_while_reading(caller: Caller) -> None:
-    """Newest first: the rows that were there come once each, however many are pushed."""
-    caller.racing = True
-    caller.connect(extra={"per_page": 10, "max_concurrency": 1})
-    caller.calls(45, created_at="2026-01-08T00:00:00Z")
-    there = {row["uuid"] for row in caller.iterate(list_calls())}
+def rows_added_at_the_front_while_reading(client: CaseClient) -> None:
+    """Newest first: the rows that existed before are each read once, however many are added."""
+    client.racing = True
+    client.connect(extra={"per_page": 10, "max_concurrency": 1})
+    client.calls(45, created_at="2026-01-08T00:00:00Z")
+    existing = {row["uuid"] for row in client.iterate(list_calls())}
 
-    def busy(number: int) -> None:
+    def add_calls(number: int) -> None:
         if number in (3, 12, 20):
-            # More than a page: the page asked for next was read before, whole.
-            caller.calls(25, created_at=f"2026-01-09T0{number // 10}:00:00Z")
+            # More than a page, so that the whole next page has been read before.
+            client.calls(25, created_at=f"2026-01-09T0{number // 10}:00:00Z")
 
-    rows = [row["uuid"] for row in caller.iterate(list_calls(), between=busy)]
+    rows = [row["uuid"] for row in client.iterate(list_calls(), between=add_calls)]
     assert len(rows) == len(set(rows))
-    assert there <= set(rows)
-    # Drawn anew each time.
-    caller.results.clear()
+    assert existing <= set(rows)
+    # Random in each run.
+    client.results.clear()
 
 
-def a_list_that_shrinks_while_reading_ends(caller: Caller) -> None:
-    """The pages that are gone are empty; nothing repeats and nothing fails."""
-    caller.racing = True
-    ids = caller.targets(80)
+def a_list_that_shrinks_while_reading_ends(client: CaseClient) -> None:
+    """The pages that no longer exist are empty; no row is repeated and nothing fails."""
+    client.racing = True
+    ids = client.targets(80)
 
     def remove(number: int) -> None:
         if number == 10:
             for id_ in ids[5:]:
-                caller.delete(id_)
+                client.delete(id_)
 
-    caller.connect(extra={"max_concurrency": 1})
-    rows = [row["id"] for row in caller.iterate(list_targets(), between=remove)]
+    client.connect(extra={"max_concurrency": 1})
+    rows = [row["id"] for row in client.iterate(list_targets(), between=remove)]
     assert len(rows) == len(set(rows)) >= 25
-    caller.results.clear()
+    client.results.clear()
 
 
-def an_empty_page_in_the_middle_is_no_end(caller: Caller) -> None:
-    """With the `Link` of its place, or without any: the end is known from the page before."""
-    caller.connect(extra={"max_concurrency": 1})
+def an_empty_page_in_the_middle_does_not_end_the_list(client: CaseClient) -> None:
+    """With a valid `Link`, without, or with an invalid one: the last page is known from the page before."""
+    client.connect(extra={"max_concurrency": 1})
     first = (list(range(25)), {"Link": '<https://x/?page=3>; rel="last", <https://x/?page=2>; rel="next"'})
     third = (list(range(50, 60)), {"Link": '<https://x/?page=2>; rel="prev"'})
-    for headers in ({"Link": '<https://x/?page=3>; rel="next"'}, {}, {"Link": "garbage"}):
-        _pages(caller, first, ([], headers), third)
-        assert len(caller.iterate(list_targets())) == 35
+    for headers in ({"Link": '<https://x/?page=3>; rel="next"'}, {}, {"Link": "invalid"}):
+        _pages(client, first, ([], headers), third)
+        assert len(client.iterate(list_targets())) == 35
 
 
-def _pages(caller: Caller, *pages: tuple[list[int], dict[str, str]]) -> None:
+def _pages(client: CaseClient, *pages: tuple[list[int], dict[str, str]]) -> None:
     for ids, headers in pages:
         body = json.dumps([{"target": {"id": id_}} for id_ in ids])
-        caller.fault(path="targets.json", status=200, body=body, headers=headers)
+        client.fault(path="targets.json", status=200, body=body, headers=headers)
 
 
-def a_server_that_ignores_the_page_and_says_nothing_has_one(caller: Caller) -> None:
-    """A list that is not paged at all comes whole, and once."""
+def a_list_without_pages_is_read_once(client: CaseClient) -> None:
+    """A server that ignores `page` and sends no `Link` answers the same rows again."""
     rows = list(range(1, 41))
-    _pages(caller, (rows, {}), (rows, {}))
-    assert [row["id"] for row in caller.iterate(list_targets())] == rows
-    assert len(caller.entries()) == 2
+    _pages(client, (rows, {}), (rows, {}))
+    assert [row["id"] for row in client.iterate(list_targets())] == rows
+    assert len(client.entries()) == 2
 
 
-def a_server_that_answers_another_page_is_found_out(caller: Caller) -> None:
-    """It says that there is more, and gives the first page again: that is no whole list."""
+def a_repeated_page_is_an_incomplete_list(client: CaseClient) -> None:
+    """The `Link` names a second page, but the server answers the first one again."""
     first = (list(range(1, 26)), {"Link": '<https://x/?page=2>; rel="next", <https://x/?page=3>; rel="last"'})
-    caller.connect(extra={"max_concurrency": 1})
-    _pages(caller, first, first)
+    client.connect(extra={"max_concurrency": 1})
+    _pages(client, first, first)
     with pytest.raises(ListingIncomplete, match="answered with the one before page 2"):
-        caller.iterate(list_targets())
+        client.iterate(list_targets())
 
 
-def a_full_page_without_link_is_followed(caller: Caller) -> None:
-    """It may be a list that does not say that it goes on; a short one ends it."""
-    _pages(caller, (list(range(25)), {}), (list(range(25, 50)), {}), ([50], {}))
-    assert len(caller.iterate(list_targets())) == 51
+def a_full_page_without_link_is_followed_by_another(client: CaseClient) -> None:
+    """A full page may not be the last one; a shorter page is."""
+    _pages(client, (list(range(25)), {}), (list(range(25, 50)), {}), ([50], {}))
+    assert len(client.iterate(list_targets())) == 51
     pages = ((list(range(25)), {}), (list(range(25, 50)), {}), ([50], {}))
-    _pages(caller, *pages)
-    assert caller.count(list_targets()) == 51
+    _pages(client, *pages)
+    assert client.count(list_targets()) == 51
 
 
-def the_last_page_grows(caller: Caller) -> None:
-    """What is said later counts."""
-    one = {"Link": '<https://x/?page=2>; rel="last", <https://x/?page=2>; rel="next"'}
-    two = {"Link": '<https://x/?page=1>; rel="prev",<https://x/?page=3>; rel="last"'}
+def the_last_page_grows(client: CaseClient) -> None:
+    """The last page of a later `Link` counts."""
+    first = {"Link": '<https://x/?page=2>; rel="last", <https://x/?page=2>; rel="next"'}
+    second = {"Link": '<https://x/?page=1>; rel="prev",<https://x/?page=3>; rel="last"'}
     _pages(
-        caller,
-        (list(range(25)), one),
-        (list(range(25, 50)), two),
+        client,
+        (list(range(25)), first),
+        (list(range(25, 50)), second),
         ([50], {"Link": '<https://x/?page=2>; rel="prev"'}),
     )
-    assert len(caller.iterate(list_targets())) == 51
+    assert len(client.iterate(list_targets())) == 51
 
 
-def a_link_without_last_is_counted_by_reading(caller: Caller) -> None:
-    """A count that cannot be known from two pages is not guessed."""
-    onward = {"Link": '<https://x/?page=2>; rel="next"'}
-    pages = ((list(range(25)), onward), (list(range(25, 40)), {"Link": '<https://x/?page=1>; rel="prev"'}))
-    _pages(caller, *pages)
-    assert caller.count(list_targets()) == 40
+def a_list_whose_link_has_no_last_is_counted_by_reading(client: CaseClient) -> None:
+    """A count that two pages do not determine is not estimated."""
+    following = {"Link": '<https://x/?page=2>; rel="next"'}
+    pages = ((list(range(25)), following), (list(range(25, 40)), {"Link": '<https://x/?page=1>; rel="prev"'}))
+    _pages(client, *pages)
+    assert client.count(list_targets()) == 40
 
 
-def a_server_with_smaller_pages_is_counted_by_them(caller: Caller) -> None:
-    """Asked for 100 a page, it gives 25."""
-    caller.concurrent = True
+def counting_uses_the_page_size_of_the_server(client: CaseClient) -> None:
+    """The client requests 100 a page and the server sends 25."""
+    client.concurrent = True
     rows = [{"call": {"uuid": str(number)}} for number in range(25)]
     link = {"Link": '<https://x/?page=3>; rel="last", <https://x/?page=2>; rel="next"'}
-    caller.fault(path="calls.json", status=200, body=json.dumps(rows), headers=link)
-    caller.fault(path="calls.json", status=200, body=json.dumps(rows[:5]), headers={})
-    assert caller.count(list_calls()) == 55
+    client.fault(path="calls.json", status=200, body=json.dumps(rows), headers=link)
+    client.fault(path="calls.json", status=200, body=json.dumps(rows[:5]), headers={})
+    assert client.count(list_calls()) == 55
 
 
-def a_total_is_believed(caller: Caller) -> None:
-    """A list that says how long it is goes on until it is, and is incomplete before."""
-    caller.connect(extra={"max_concurrency": 1})
+def a_total_header_determines_the_end(client: CaseClient) -> None:
+    """A list with `Total` is read until it has that many rows, and is incomplete if it ends before."""
+    client.connect(extra={"max_concurrency": 1})
     _pages(
-        caller,
+        client,
         (list(range(10)), {"Total": "25"}),
         (list(range(10, 20)), {"Total": "25"}),
         (list(range(20, 25)), {"Total": "25"}),
     )
-    assert len(caller.iterate(list_targets())) == 25
-    _pages(caller, (list(range(10)), {"Total": "25"}))
-    assert caller.count(list_targets()) == 25
-    _pages(caller, (list(range(10)), {"Total": "25"}), ([], {"Total": "25"}))
+    assert len(client.iterate(list_targets())) == 25
+    _pages(client, (list(range(10)), {"Total": "25"}))
+    assert client.count(list_targets()) == 25
+    _pages(client, (list(range(10)), {"Total": "25"}), ([], {"Total": "25"}))
     with pytest.raises(ListingIncomplete, match="ended after 10 of the 25 rows"):
-        caller.iterate(list_targets())
+        client.iterate(list_targets())
     _pages(
-        caller,
+        client,
         ([1], {"Total": "9" * 5_000}),
     )
-    assert [row["id"] for row in caller.iterate(list_targets())] == [1]
+    assert [row["id"] for row in client.iterate(list_targets())] == [1]
 
 
-def an_error_on_page_three_keeps_its_type(caller: Caller) -> None:
-    """It names the page, and says that what came before is not the whole."""
-    caller.connect(extra={"max_concurrency": 1, "max_attempts": 1})
-    caller.targets(80)
+def an_error_on_page_three_keeps_its_type(client: CaseClient) -> None:
+    """It names the page and how many rows were read before it."""
+    client.connect(extra={"max_concurrency": 1, "max_attempts": 1})
+    client.targets(80)
     for fault, kind in (({"status": 429}, RateLimited), ({"status": 200, "body": "<html>"}, ProtocolError)):
-        seen: list[int] = []
+        read: list[int] = []
 
-        def between(number: int, fault=fault, seen=seen) -> None:
-            seen.append(number)
+        def between(number: int, fault=fault, read=read) -> None:
+            read.append(number)
             if number == 26:
-                caller.fault(path="targets.json", **fault)
+                client.fault(path="targets.json", **fault)
 
-        with pytest.raises(RetreaverError, match=r"page 3 of /targets.json: the 50 rows read before it") as caught:
-            caller.iterate(list_targets(), between=between)
-        assert type(caught.value) is kind
-        assert len(seen) == 50
-
-
-def an_error_on_the_first_page_is_itself(caller: Caller) -> None:
-    """Nothing came before it, so nothing is said of it."""
-    caller.fault(path="targets.json", status=200, body="{}")
-    with pytest.raises(ProtocolError, match="not an array") as caught:
-        caller.iterate(list_targets())
-    assert "page" not in str(caught.value).partition("login page")[0]
+        with pytest.raises(RetreaverError, match=r"page 3 of /targets.json: the 50 rows read before it") as raised:
+            client.iterate(list_targets(), between=between)
+        assert type(raised.value) is kind
+        assert len(read) == 50
 
 
-def a_consumer_that_stops_early_asks_for_no_more(caller: Caller) -> None:
-    """Only what was fetched ahead was asked for."""
-    caller.racing = True
-    caller.connect(extra={"max_concurrency": 1})
-    caller.targets(60)
-    assert len(caller.iterate(list_targets(), most=3)) == 3
-    assert len(caller.entries()) <= 2
+def an_error_on_the_first_page_does_not_mention_pages(client: CaseClient) -> None:
+    """No rows were read before it."""
+    client.fault(path="targets.json", status=200, body="{}")
+    with pytest.raises(ProtocolError, match="not an array") as raised:
+        client.iterate(list_targets())
+    assert "page" not in str(raised.value).partition("login page")[0]
 
 
-def no_page_holds_the_key_of_a_row_twice_without_key(caller: Caller) -> None:
-    """Rows that lack the field by which they are recognised are all kept."""
+def a_reader_that_stops_early_requests_no_further_pages(client: CaseClient) -> None:
+    """At most the pages that were read ahead are requested."""
+    client.racing = True
+    client.connect(extra={"max_concurrency": 1})
+    client.targets(60)
+    assert len(client.iterate(list_targets(), limit=3)) == 3
+    assert len(client.entries()) <= 2
+
+
+def rows_without_a_key_are_all_kept(client: CaseClient) -> None:
+    """Rows without the field that identifies them are not treated as repeated."""
     body = json.dumps([{"call": {"id": 1}}, {"call": {"id": 1}}])
-    caller.fault(path="calls.json", status=200, body=body)
-    assert len(caller.iterate(list_calls())) == 2
+    client.fault(path="calls.json", status=200, body=body)
+    assert len(client.iterate(list_calls())) == 2

@@ -1,4 +1,4 @@
-"""The stage of the contract's cases, built once."""
+"""The sandboxes of the contract's cases, started once."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.harness import CARRIERS, Caller, Stage, stage
+from tests.contract.harness import VARIANTS, CaseClient, Sandboxes, open_sandboxes
 
 
 @pytest.fixture(scope="session")
-def contract_stage() -> Iterator[Stage]:
-    """Give one sandbox in memory and one over TCP."""
-    with stage() as made:
-        yield made
+def sandboxes() -> Iterator[Sandboxes]:
+    """Start one sandbox in memory and one over TCP."""
+    with open_sandboxes() as started:
+        yield started
 
 
-@pytest.fixture(params=CARRIERS)
-def caller(request: pytest.FixtureRequest, contract_stage: Stage) -> Iterator[Caller]:
-    """Give a caller on each carrier, for tests that need more than a case."""
-    with contract_stage.caller(request.param) as made:
-        yield made
+@pytest.fixture(params=VARIANTS)
+def client(request: pytest.FixtureRequest, sandboxes: Sandboxes) -> Iterator[CaseClient]:
+    """Connect a client of each variant, for tests that need more than a case."""
+    with sandboxes.client(request.param) as connected:
+        yield connected

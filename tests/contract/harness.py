@@ -1,8 +1,8 @@
-"""One list of cases on four carriers: sync and async, in memory and over TCP.
+"""Runs cases with four variants of the client: blocking and asynchronous, in memory and over TCP.
 
-A case is a function that takes a `Caller`. It fills the account (`target`, `fill`, `fault`), asks (`run`, `iterate`,
-`count`) and asserts; the caller notes what was asked for, what came of it, and how long was waited. The suite runs
-each case on every carrier and compares the notes.
+A case is a function that takes a `CaseClient`. It prepares the account (`target`, `fill`, `fault`), sends requests
+(`run`, `iterate`, `count`) and asserts; the client records requests, results and waits. The suite runs each case with
+every variant and compares the records.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, Re
 from airflow_provider_retreaver.transport.limiter import Limiter
 
 NOON = 1_767_960_000.0  # 2026-01-09T12:00:00Z, a Friday
-SOMEBODY_ELSE = "x-somebody-else"
+OTHER_CLIENT = "x-other-client"
 KEY = "k3y+with/odd=signs&more"
 
 
 class FakeTime:
-    """A clock that moves only when somebody sleeps."""
+    """A clock that moves only by calls of `sleep`."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -44,24 +44,24 @@ class FakeTime:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Note a wait and let it pass at once."""
+        """Record a wait and advance the clock at once."""
         self.waits.append(round(seconds, 6))
         self.now += seconds
 
     async def asleep(self, seconds: float) -> None:
-        """Do the same for a coroutine, letting others run."""
+        """Do the same in a coroutine, after other tasks have run."""
         self.sleep(seconds)
         await asyncio.sleep(0)
 
 
 class MemoryTransport:
-    """Hands a request to a sandbox in memory."""
+    """Sends requests to a sandbox in memory."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
     def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Ask the sandbox; a cut connection is what the real transports make of it."""
+        """Send a request; a dropped connection raises the same error as in the real transports."""
         parts = urlsplit(wire.url)
         query = parse_qsl(parts.query, keep_blank_values=True)
         answer = self._sandbox.handle(wire.method, parts.path, query, wire.headers, wire.body or b"")
@@ -70,85 +70,85 @@ class MemoryTransport:
         return Response(answer.status, {name.lower(): text for name, text in answer.headers}, answer.body)
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing."""
 
 
 class AsyncMemoryTransport:
-    """The same for coroutines, letting others run first."""
+    """Sends requests to a sandbox in memory from coroutines."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._blocking = MemoryTransport(sandbox)
 
     async def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Ask the sandbox."""
+        """Send a request after other tasks have run."""
         await asyncio.sleep(0)
         return self._blocking.send(request, wire)
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing."""
 
 
-def described(error: BaseException) -> dict[str, Any]:
-    """Return everything an error shows."""
+def error_attributes(error: BaseException) -> dict[str, Any]:
+    """Return type, text and attributes of an error."""
     return {"type": type(error).__name__, "text": str(error), **vars(error)}
 
 
 @dataclass
-class Vendor:
-    """The sandbox behind a caller, filled and read behind the client's back."""
+class AccountAccess:
+    """Prepares and inspects the account of a sandbox, independently of the client under test."""
 
     sandbox: Sandbox
 
     def handle(self, method: str, path: str, body: Any = None) -> Any:
-        """Send one request as somebody else and return the answer's JSON."""
+        """Send a request as another client and return the JSON of the answer."""
         query = [("api_key", KEY), ("company_id", "1")]
         raw = b"" if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json", SOMEBODY_ELSE: "yes"}
+        headers = {"content-type": "application/json", OTHER_CLIENT: "yes"}
         answer = self.sandbox.handle(method, path, query, headers, raw)
         assert answer.status < 300, (method, path, answer)
         return json.loads(answer.body) if answer.body.strip() else None
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Use the control surface."""
+        """Send a request to the control surface and return the JSON of the answer."""
         return self.handle(method, f"/__sandbox__/{path}", body)
 
 
 @dataclass
 class Trace:
-    """What a case did on one carrier."""
+    """Requests, waits and results of a case with one variant."""
 
     requests: list[Any] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
 
 
-class Caller:
-    """A client of either kind on either carrier, as a case sees it.
+class CaseClient:
+    """The client that a case uses: blocking or asynchronous, in memory or over TCP.
 
-    :param sandbox: the account asked.
-    :param url: where it is served, None for in memory.
-    :param asynchronous: whether the asynchronous client is used.
+    :param sandbox: The account.
+    :param url: URL that serves it; None for in memory.
+    :param asynchronous: Whether to use the asynchronous client.
     """
 
     def __init__(self, sandbox: Sandbox, url: str | None, *, asynchronous: bool) -> None:
-        self.vendor = Vendor(sandbox)
+        self.account = AccountAccess(sandbox)
         self.time = FakeTime()
         self._url, self._asynchronous = url, asynchronous
         self._runner = asyncio.Runner() if asynchronous else None
         self.results: list[Any] = []
-        # Whether requests run at once, so that their order is chance; whether how many there are is chance too.
+        # `concurrent`: the order of the requests varies; `racing`: their number varies too. A case sets them.
         self.concurrent = self.racing = False
         self.connect()
 
-    def connect(self, *, url: str | None = None, **parts: Any) -> None:
-        """Make the client, with other parts of the connection than usual where given."""
+    def connect(self, *, url: str | None = None, **fields: Any) -> None:
+        """Connect a client, with different fields of the connection where given."""
         self.disconnect() if hasattr(self, "client") else None
-        extra = {"max_concurrency": 4, **parts.pop("extra", {})}
+        extra = {"max_concurrency": 4, **fields.pop("extra", {})}
         base = url or self._url or "http://127.0.0.1:1"
-        given = {"password": KEY, "login": "1", **parts}
-        self.settings = Settings.parse("retreaver_default", host=base, extra=extra, **given)
+        arguments = {"password": KEY, "login": "1", **fields}
+        self.settings = Settings.parse("retreaver_default", host=base, extra=extra, **arguments)
         limiter = Limiter(self.settings.max_concurrency, clock=self.time)
-        sandbox = self.vendor.sandbox
+        sandbox = self.account.sandbox
         memory = self._url is None
         self.client: Any
         if self._asynchronous:
@@ -166,55 +166,55 @@ class Caller:
                 limiter=limiter,
             )
 
-    # -- asking
+    # -- the client under test
 
     def run(self, work: Any) -> Any:
         """Run an operation or a procedure."""
-        return self._noted(lambda: self.client.run(work))
+        return self._record(lambda: self.client.run(work))
 
     def count(self, listing: Any) -> int:
         """Count a listing."""
-        return int(self._noted(lambda: self.client.count(listing)))
+        return int(self._record(lambda: self.client.count(listing)))
 
-    def iterate(self, listing: Any, *, most: int | None = None, between: Callable[[int], None] | None = None) -> Any:
-        """Read a listing, at most so many rows of it; `between` is called with the number of rows read so far."""
+    def iterate(self, listing: Any, *, limit: int | None = None, between: Callable[[int], None] | None = None) -> Any:
+        """Read at most `limit` rows of a listing; `between` is called with the number of rows read so far."""
         rows: list[Any] = []
 
         def take(row: Any) -> bool:
             rows.append(row)
             if between is not None:
                 between(len(rows))
-            return most is not None and len(rows) >= most
+            return limit is not None and len(rows) >= limit
 
         async def read() -> list[Any]:
-            async with aclosing(self.client.iterate(listing)) as found:
-                async for row in found:
+            async with aclosing(self.client.iterate(listing)) as listed:
+                async for row in listed:
                     if take(row):
                         break
             return rows
 
         def read_blocking() -> list[Any]:
-            found = self.client.iterate(listing)
-            for row in found:
+            listed = self.client.iterate(listing)
+            for row in listed:
                 if take(row):
                     break
-            found.close()
+            listed.close()
             return rows
 
-        return self._noted(read if self._asynchronous else read_blocking)
+        return self._record(read if self._asynchronous else read_blocking)
 
     def fails(self, kind: type[RetreaverError], work: Any) -> Any:
-        """Run what must fail with this type exactly, and return the error."""
-        with pytest.raises(RetreaverError) as caught:
+        """Run an operation or a procedure that must raise exactly this type of error, and return the error."""
+        with pytest.raises(RetreaverError) as raised:
             self.run(work)
-        assert type(caught.value) is kind, repr(caught.value)
-        return caught.value
+        assert type(raised.value) is kind, repr(raised.value)
+        return raised.value
 
-    def _noted(self, ask: Callable[[], Any]) -> Any:
+    def _record(self, work: Callable[[], Any]) -> Any:
         try:
-            result = self._runner.run(_awaited(ask())) if self._runner else ask()
+            result = self._runner.run(_awaited(work())) if self._runner else work()
         except RetreaverError as error:
-            self.results.append(described(error))
+            self.results.append(error_attributes(error))
             raise
         self.results.append(result)
         return result
@@ -224,62 +224,62 @@ class Caller:
     def target(self, *, cap: int | None = 10, filled: int = 0, **attributes: Any) -> int:
         """Add a target and return its ID."""
         body = {"number": "+19195550000", "name": "Acme", "hard_cap_attributes": {"cap": cap}, **attributes}
-        id_ = int(self.vendor.handle("POST", "/targets.json", {"target": body})["target"]["id"])
+        id_ = int(self.account.handle("POST", "/targets.json", {"target": body})["target"]["id"])
         self.fill(id_, filled)
         return id_
 
     def targets(self, count: int, **attributes: Any) -> list[int]:
-        """Add so many targets alike."""
+        """Add equal targets and return their IDs."""
         return [self.target(**attributes) for _ in range(count)]
 
     def group(self, members: list[int], *, cap: int | None = None, filled: int = 0) -> int:
         """Add a target group and return its ID."""
         body = {"name": "Roofers", "target_ids": members, "hard_cap_attributes": {"cap": cap}}
-        id_ = int(self.vendor.handle("POST", "/target_groups.json", {"target_group": body})["target_group"]["id"])
-        self.vendor.control("POST", f"target_groups/{id_}/fill", {"filled": filled})
+        id_ = int(self.account.handle("POST", "/target_groups.json", {"target_group": body})["target_group"]["id"])
+        self.account.control("POST", f"target_groups/{id_}/fill", {"filled": filled})
         return id_
 
     def fill(self, id_: int, filled: int) -> None:
-        """Let a hard cap have counted so many calls."""
-        self.vendor.control("POST", f"targets/{id_}/fill", {"filled": filled})
+        """Set how many calls a target's hard cap has counted."""
+        self.account.control("POST", f"targets/{id_}/fill", {"filled": filled})
 
     def filled(self, id_: int, kind: str = "target") -> int:
-        """Return what a hard cap counts now."""
-        row = self.vendor.handle("GET", f"/{kind}s/{id_}.json", None)[kind]
+        """Return how many calls a hard cap has counted."""
+        row = self.account.handle("GET", f"/{kind}s/{id_}.json", None)[kind]
         return int(next(cap["filled"] for cap in row["caps"] if cap["type"] == "Hard"))
 
     def calls(self, count: int, **fields: Any) -> None:
         """Add calls."""
-        self.vendor.control("POST", "calls", {"count": count, "fields": fields})
+        self.account.control("POST", "calls", {"count": count, "fields": fields})
 
     def fault(self, path: str = "", **fault: Any) -> None:
-        """Script what the next matching request gets."""
-        self.vendor.control("POST", "faults", {"path": path, **fault})
+        """Script a fault for the next matching request."""
+        self.account.control("POST", "faults", {"path": path, **fault})
 
     def delete(self, id_: int) -> None:
-        """Remove a target, as somebody else would."""
-        self.vendor.handle("DELETE", f"/targets/{id_}.json", None)
+        """Delete a target as another client."""
+        self.account.handle("DELETE", f"/targets/{id_}.json", None)
 
-    # -- looking back
+    # -- the record
 
     @property
     def waits(self) -> list[float]:
-        """How long was waited, in order."""
+        """Waits in seconds, in order."""
         return self.time.waits
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return the sandbox's log of the client's own requests."""
-        log = self.vendor.control("GET", "requests")
-        return [entry for entry in log if SOMEBODY_ELSE not in entry["headers"]]
+        """Return the sandbox's log of requests by the client under test."""
+        log = self.account.control("GET", "requests")
+        return [entry for entry in log if OTHER_CLIENT not in entry["headers"]]
 
     def sent(self, *methods: str) -> list[str]:
-        """Return `"METHOD /path"` of the requests, only of these methods where some are named."""
+        """Return `"METHOD /path"` of the requests, or of those with the given methods."""
         return [f"{e['method']} {e['path']}" for e in self.entries() if not methods or e["method"] in methods]
 
     def trace(self) -> Trace:
-        """Return the notes; what ran at once is sorted."""
+        """Return the record of the case; concurrent requests are sorted."""
         names = ("accept", "content-type", "authorization")
-        asked = [
+        requests = [
             {
                 "request": f"{e['method']} {e['path']}",
                 "query": e["query"],
@@ -291,9 +291,9 @@ class Caller:
         ]
         waits = list(self.waits)
         if self.concurrent:
-            asked.sort(key=json.dumps)
+            requests.sort(key=json.dumps)
             waits.sort()
-        return Trace([] if self.racing else asked, waits, self.results)
+        return Trace([] if self.racing else requests, waits, self.results)
 
     def disconnect(self) -> None:
         """Close the client."""
@@ -303,7 +303,7 @@ class Caller:
             self.client.close()
 
     def close(self) -> None:
-        """Close the client and its loop."""
+        """Close the client and its event loop."""
         self.disconnect()
         if self._runner:
             self._runner.close()
@@ -313,47 +313,47 @@ async def _awaited(work: Any) -> Any:
     return await work
 
 
-Case = Callable[[Caller], None]
-CARRIERS = ("sync in memory", "async in memory", "sync over TCP", "async over TCP")
+Case = Callable[[CaseClient], None]
+VARIANTS = ("sync in memory", "async in memory", "sync over TCP", "async over TCP")
 
 
 def options(**changes: Any) -> SandboxOptions:
-    """Return an account that stands still in time."""
+    """Return options of a sandbox whose clock does not move."""
     return SandboxOptions(**{"api_key": KEY, "wall": lambda: NOON, "ticks": lambda: 0.0, **changes})
 
 
-class Stage:
-    """The sandboxes that cases run on, emptied before each."""
+class Sandboxes:
+    """The sandboxes that cases use; they are reset before each."""
 
     def __init__(self, memory: Sandbox, served: Sandbox, url: str) -> None:
         self._memory, self._served, self._url = memory, served, url
 
     @contextmanager
-    def caller(self, carrier: str) -> Iterator[Caller]:
-        """Give a caller on a carrier, with an empty account and the same dice every time."""
-        over_tcp = carrier.endswith("TCP")
+    def client(self, variant: str) -> Iterator[CaseClient]:
+        """Connect a client of a variant to an empty account, with the same random seed every time."""
+        over_tcp = variant.endswith("TCP")
         sandbox = self._served if over_tcp else self._memory
-        Vendor(sandbox).control("POST", "reset", {"load": "empty"})
+        AccountAccess(sandbox).control("POST", "reset", {"load": "empty"})
         random.seed(7)
-        caller = Caller(sandbox, self._url if over_tcp else None, asynchronous=carrier.startswith("async"))
+        client = CaseClient(sandbox, self._url if over_tcp else None, asynchronous=variant.startswith("async"))
         try:
-            yield caller
+            yield client
         finally:
-            caller.close()
+            client.close()
 
-    def play(self, case: Case, carrier: str) -> Trace:
-        """Run a case on a carrier."""
-        with self.caller(carrier) as caller:
-            case(caller)
-            return caller.trace()
+    def run_case(self, case: Case, variant: str) -> Trace:
+        """Run a case with a variant and return its record."""
+        with self.client(variant) as client:
+            case(client)
+            return client.trace()
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Give the stage: one sandbox in memory and one that serves."""
+def open_sandboxes() -> Iterator[Sandboxes]:
+    """Start one sandbox in memory and one that serves over TCP."""
     memory = Sandbox(options())
     try:
         with running(options()) as served:
-            yield Stage(memory, served.sandbox, served.url)
+            yield Sandboxes(memory, served.sandbox, served.url)
     finally:
         memory.close()

@@ -1,6 +1,6 @@
-"""Every resource function on every carrier: the same requests, waits, results and errors from both clients.
+"""Every resource function with every variant of the client: the same requests, waits, results and errors.
 
-The functions are those of the documented requests; the account is the one that the documents show.
+The functions are those of the documented requests; the account is that of the documents' examples.
 """
 
 from __future__ import annotations
@@ -25,67 +25,67 @@ from airflow_provider_retreaver.resources import calls, suppression
 from airflow_provider_retreaver.resources.entry import Which
 from airflow_provider_retreaver.resources.registry import entry_of
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
-from tests.contract.harness import CARRIERS, KEY, SOMEBODY_ELSE, Caller, Stage
+from tests.contract.harness import KEY, OTHER_CLIENT, VARIANTS, CaseClient, Sandboxes
 from tests.documents.account import PHONE, Account
 from tests.documents.case import Case
 from tests.documents.cases import CASES
 
-IN_EDITION = [
+CASES_BY_ROUTES = [
     pytest.param(case, edition, id=f"{edition}: {case.heading}") for case in CASES for edition in case.editions
 ]
 FIELDS = '{"errors": {"name": ["can\'t be blank"]}}'
 
 
-def connect(caller: Caller, case: Case, edition: str) -> None:
-    """Connect with what a case needs."""
+def connect(client: CaseClient, case: Case, edition: str) -> None:
+    """Connect a client with the settings that a case needs."""
     keys = {"caller_list_key": POSTBACK_KEY, "caller_list_secret": POSTBACK_SECRET}
-    caller.connect(extra={**keys, "api_routes": edition, "calls_version": case.version})
+    client.connect(extra={**keys, "api_routes": edition, "calls_version": case.version})
 
 
-def ask(caller: Caller, case: Case) -> object:
-    """Do what a case does."""
+def send(client: CaseClient, case: Case) -> object:
+    """Send the request of a case."""
     work = case.ours()
-    return caller.iterate(work) if isinstance(work, Listing) else caller.run(work)
+    return client.iterate(work) if isinstance(work, Listing) else client.run(work)
 
 
-def same_on_every_carrier(stage: Stage, case: object) -> None:
-    """Play a case on all carriers and compare what it left."""
-    plain, *others = [stage.play(case, carrier) for carrier in CARRIERS]
+def check_all_variants(sandboxes: Sandboxes, case: object) -> None:
+    """Run a case with all variants and compare the records."""
+    expected, *others = [sandboxes.run_case(case, variant) for variant in VARIANTS]
     for other in others:
-        assert other == plain
+        assert other == expected
 
 
-@pytest.mark.parametrize(("case", "edition"), IN_EDITION)
-def test_every_function(contract_stage, case, edition):
-    """What is asked, and what comes of it, does not depend on client or carrier."""
+@pytest.mark.parametrize(("case", "edition"), CASES_BY_ROUTES)
+def test_every_function(sandboxes, case, edition):
+    """Requests and results are the same with every variant."""
 
-    def play(caller: Caller) -> None:
-        Account(caller.vendor.sandbox, KEY, **{SOMEBODY_ELSE: "yes"}).fill()
-        connect(caller, case, edition)
-        ask(caller, case)
-        assert len(caller.sent()) == 1
+    def run(client: CaseClient) -> None:
+        Account(client.account.sandbox, KEY, **{OTHER_CLIENT: "yes"}).fill()
+        connect(client, case, edition)
+        send(client, case)
+        assert len(client.sent()) == 1
 
-    same_on_every_carrier(contract_stage, play)
+    check_all_variants(sandboxes, run)
 
 
-@pytest.mark.parametrize(("case", "edition"), IN_EDITION)
-def test_every_function_in_bad_weather(contract_stage, case, edition):
-    """Refusals are raised at once and by type, what may be repeated is, and a create is never sent twice."""
+@pytest.mark.parametrize(("case", "edition"), CASES_BY_ROUTES)
+def test_every_function_with_failures(sandboxes, case, edition):
+    """Refusals raise their type of error at once, idempotent requests are retried, a POST is never sent twice."""
     method = case.request.partition(" ")[0]
 
-    def play(caller: Caller) -> None:
-        connect(caller, case, edition)
+    def run(client: CaseClient) -> None:
+        connect(client, case, edition)
 
-        def meets(*faults: dict[str, object]) -> tuple[RetreaverError | None, int]:
-            before = len(caller.entries())
-            caller.vendor.control("DELETE", "faults")
+        def run_with(*faults: dict[str, object]) -> tuple[RetreaverError | None, int]:
+            before = len(client.entries())
+            client.account.control("DELETE", "faults")
             for fault in faults:
-                caller.fault(times=1, **fault)
+                client.fault(times=1, **fault)
             try:
-                ask(caller, case)
+                send(client, case)
             except RetreaverError as error:
-                return error, len(caller.entries()) - before
-            return None, len(caller.entries()) - before
+                return error, len(client.entries()) - before
+            return None, len(client.entries()) - before
 
         for status, kind in (
             (401, AuthenticationError),
@@ -94,33 +94,33 @@ def test_every_function_in_bad_weather(contract_stage, case, edition):
             (410, Gone),
             (302, InvalidRequest),
         ):
-            error, requests = meets({"status": status})
+            error, requests = run_with({"status": status})
             assert (type(error), requests) == (kind, 1)
         for status in (400, 422):
-            error, requests = meets({"status": status, "body": FIELDS})
+            error, requests = run_with({"status": status, "body": FIELDS})
             assert (type(error), requests, error.details) == (InvalidRequest, 1, {"name": ["can't be blank"]})
             assert "name can't be blank" in str(error)
         for status in (429, 503):
-            error, requests = meets({"status": status, "headers": {"Retry-After": "2"}}, {"status": 404})
+            error, requests = run_with({"status": status, "headers": {"Retry-After": "2"}}, {"status": 404})
             assert (type(error), requests) == (NotFound, 2)
-            assert caller.waits[-1] >= 2
+            assert client.waits[-1] >= 2
         for fault in ({"status": 500}, {"cut": True}):
-            error, requests = meets(fault, {"status": 404})
+            error, requests = run_with(fault, {"status": 404})
             after = {"POST": (OutcomeUnknown, 1), "DELETE": (type(None), 2)}.get(method, (NotFound, 2))
             assert (type(error), requests) == after
-        error, requests = meets({"status": 200, "body": "<html>sign in</html>"})
-        assert (type(error), requests) == (ProtocolError if reads_its_answer(case) else type(None), 1)
+        error, requests = run_with({"status": 200, "body": "<html>sign in</html>"})
+        assert (type(error), requests) == (ProtocolError if reads_answer(case) else type(None), 1)
 
-    same_on_every_carrier(contract_stage, play)
+    check_all_variants(sandboxes, run)
 
 
-def reads_its_answer(case: Case) -> bool:
-    """Return whether our function reads the answer at all."""
+def reads_answer(case: Case) -> bool:
+    """Return whether the resource function reads the answer."""
     work = case.ours()
     return isinstance(work, Listing) or work.read is not read_nothing
 
 
-LEGACY_LESS = {
+NOT_UNDER_LEGACY_ROUTES = {
     "list": suppression.list_suppressed_numbers,
     "get": lambda: suppression.get_suppressed_number(PHONE),
     "update": lambda: suppression.update_suppressed_number(PHONE, can_resubscribe=False),
@@ -130,55 +130,55 @@ LEGACY_LESS = {
 }
 
 
-@pytest.mark.parametrize("name", LEGACY_LESS)
-def test_what_the_legacy_routes_do_not_have(contract_stage, name):
-    """It is refused by name before anything is sent."""
+@pytest.mark.parametrize("name", NOT_UNDER_LEGACY_ROUTES)
+def test_functions_that_the_legacy_routes_do_not_have(sandboxes, name):
+    """They raise an error before a request is sent."""
 
-    def play(caller: Caller) -> None:
-        caller.connect(extra={"api_routes": "legacy"})
-        work = LEGACY_LESS[name]()
+    def run(client: CaseClient) -> None:
+        client.connect(extra={"api_routes": "legacy"})
+        work = NOT_UNDER_LEGACY_ROUTES[name]()
         with pytest.raises(InvalidArgument, match="does not exist under the legacy routes"):
-            caller.iterate(work) if isinstance(work, Listing) else caller.run(work)
-        assert caller.sent() == []
+            client.iterate(work) if isinstance(work, Listing) else client.run(work)
+        assert client.sent() == []
 
-    same_on_every_carrier(contract_stage, play)
+    check_all_variants(sandboxes, run)
 
 
-def bought_once(caller: Caller) -> None:
-    """Buy a number whose purchase is answered with 500: it is found among those listed, not bought again."""
-    Account(caller.vendor.sandbox, KEY, **{SOMEBODY_ELSE: "yes"}).fill()
+def a_number_is_bought_once(client: CaseClient) -> None:
+    """Buy a number with an answer of 500: it is found in the list of numbers, not bought again."""
+    Account(client.account.sandbox, KEY, **{OTHER_CLIENT: "yes"}).fill()
     attributes = {"type": "Toll-free", "afid": "0001", "cid": "111", "sid": "superaffiliate"}
-    caller.fault("/numbers.json", method="POST", status=500, times=1, then="done")
-    result = caller.run(Creation(entry_of("numbers"), attributes).procedure())
+    client.fault("/numbers.json", method="POST", status=500, times=1, then="done")
+    result = client.run(Creation(entry_of("numbers"), attributes).procedure())
     assert result["id"] not in {5, 79}
-    assert caller.sent("POST") == ["POST /numbers.json"]
+    assert client.sent("POST") == ["POST /numbers.json"]
 
 
-def upserted_twice(caller: Caller) -> None:
-    """Create through a lost answer, then change what differs and read it back."""
+def a_target_is_upserted(client: CaseClient) -> None:
+    """Create a target although the answer is lost, then change what differs and read it back."""
     entry = entry_of("targets")
-    caller.fault("/targets.json", method="POST", cut=True, times=1)
+    client.fault("/targets.json", method="POST", cut=True, times=1)
     first = {"number": PHONE, "tag_list": "<<<kind:roof>>>"}
-    assert caller.run(upsert(entry, "A1", first, {}))["action"] == "created"
-    assert caller.run(upsert(entry, "A1", {**first, "weight": 3}, {}))["changed"] == {
+    assert client.run(upsert(entry, "A1", first, {}))["action"] == "created"
+    assert client.run(upsert(entry, "A1", {**first, "weight": 3}, {}))["changed"] == {
         "weight": {"before": 1, "after": 3}
     }
-    assert caller.run(upsert(entry, "A1", {**first, "weight": "3"}, {}))["action"] == "unchanged"
-    assert (len(caller.sent("POST")), len(caller.sent("PUT"))) == (2, 1)
+    assert client.run(upsert(entry, "A1", {**first, "weight": "3"}, {}))["action"] == "unchanged"
+    assert (len(client.sent("POST")), len(client.sent("PUT"))) == (2, 1)
 
 
-def changed_in_bad_weather(caller: Caller) -> None:
-    """Send a change whose answer is lost again; take a delete that happened behind a 500 for done."""
-    id_ = caller.target()
-    caller.fault(f"/targets/{id_}", method="PUT", status=502, times=2, then="done")
-    assert caller.run(update(entry_of("targets"), Which(id=id_), {"name": "Other"}))["action"] == "updated"
-    caller.fault(f"/targets/{id_}", method="DELETE", status=500, times=1, then="done")
-    assert caller.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "deleted"
-    assert caller.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "missing"
-    assert caller.run(get(entry_of("targets"), Which(id=id_), missing_ok=True)) is None
+def a_target_is_changed_and_deleted(client: CaseClient) -> None:
+    """Repeat a change whose answer is lost; a delete that was executed in spite of a 500 succeeds."""
+    id_ = client.target()
+    client.fault(f"/targets/{id_}", method="PUT", status=502, times=2, then="done")
+    assert client.run(update(entry_of("targets"), Which(id=id_), {"name": "Other"}))["action"] == "updated"
+    client.fault(f"/targets/{id_}", method="DELETE", status=500, times=1, then="done")
+    assert client.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "deleted"
+    assert client.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "missing"
+    assert client.run(get(entry_of("targets"), Which(id=id_), missing_ok=True)) is None
 
 
-@pytest.mark.parametrize("case", [bought_once, upserted_twice, changed_in_bad_weather])
-def test_procedures_of_the_generic_operators(contract_stage, case):
-    """Creating once, changing what differs and deleting are the same under both clients."""
-    same_on_every_carrier(contract_stage, case)
+@pytest.mark.parametrize("case", [a_number_is_bought_once, a_target_is_upserted, a_target_is_changed_and_deleted])
+def test_procedures_of_the_generic_operators(sandboxes, case):
+    """Creating once, changing what differs and deleting are the same with every variant."""
+    check_all_variants(sandboxes, case)

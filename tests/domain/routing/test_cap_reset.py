@@ -19,7 +19,7 @@ from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
 from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.sandbox import Sandbox
-from tests.contract.harness import Caller, Vendor, options
+from tests.contract.harness import AccountAccess, CaseClient, options
 
 
 class Killed(BaseException):
@@ -35,10 +35,10 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def account(sandbox) -> Iterator[Caller]:
+def account(sandbox) -> Iterator[CaseClient]:
     """Give a client of the emptied account."""
-    Vendor(sandbox).control("POST", "reset", {"load": "empty"})
-    made = Caller(sandbox, None, asynchronous=False)
+    AccountAccess(sandbox).control("POST", "reset", {"load": "empty"})
+    made = CaseClient(sandbox, None, asynchronous=False)
     # One request at a time, so that a fault meets the request that it is meant for.
     made.connect(extra={"max_concurrency": 1})
     yield made
@@ -250,7 +250,7 @@ def test_a_partly_done_group(account):
         if isinstance(step, Together) and any(op.request.method == "POST" for op in step.operations):
             answer = account.client._step(step)
             if step.operations[0].request.path.startswith("/target_groups"):
-                account.vendor.handle("POST", f"/targets/{first}/reset_cap.json")
+                account.account.handle("POST", f"/targets/{first}/reset_cap.json")
                 account.fill(first, 2)
         else:
             answer = account.client._step(step)
@@ -329,7 +329,7 @@ def test_killed_anywhere_and_started_again(account, lost):
     planned one proves it.
     """
     for point in itertools.count():
-        Vendor(account.vendor.sandbox).control("POST", "reset", {"load": "empty"})
+        AccountAccess(account.account.sandbox).control("POST", "reset", {"load": "empty"})
         ids = account.targets(4, filled=9)
         chosen = Chosen(ids=ids)
         if lost is not None:
