@@ -1,4 +1,4 @@
-"""From an error answer to an error: which class, what Retreaver said, and what to do."""
+"""From an error response to an error: its class, the message of the server, and what to do."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.secrets import redact
 
 EXCERPT_LENGTH = 160
-# Bytes of an answer that are looked at for an excerpt.
-LOOKED_AT = 2_000
+# Bytes of a response that an excerpt is taken from.
+EXCERPT_BYTES = 2_000
 
 
 _CLASSES: dict[int, type[VendorError]] = {
@@ -35,17 +35,20 @@ _CLASSES: dict[int, type[VendorError]] = {
 def error_for(
     request: Request, response: Response, *, connection: str, retry_after: float | None = None
 ) -> VendorError:
-    """Return the error that an answer with a status of 300 or more stands for.
+    """Return the error for a response with a status of 300 or more.
 
+    :param request: the request that was sent.
+    :param response: its response.
     :param connection: id of the Airflow connection, for the advice.
-    :param retry_after: seconds that the answer asked to wait.
+    :param retry_after: seconds that the response asks to wait.
+    :return: the error, of the class for its status.
     """
     status = response.status
     details = field_messages(response)
-    said = f" ({readable(details)})" if details else ""
+    message = f" ({join_messages(details)})" if details else ""
     kind = _CLASSES.get(status) or (Unavailable if status >= 500 else InvalidRequest)
     return kind(
-        f"{request.label} was answered {status}{said}: {_advice(request, status, connection)}",
+        f"{request.label} was answered {status}{message}: {_advice(request, status, connection)}",
         method=request.method,
         path=request.path,
         status=status,
@@ -72,24 +75,24 @@ def _advice(request: Request, status: int, connection: str) -> str:
             f"connection {connection!r} against Settings → My Company."
         )
     if 300 <= status < 400:
-        return "a redirect is not followed, since it would carry the key; check the host of the connection."
+        return "redirects are not followed, since they would pass on the key; check the host of the connection."
     return {
         404: "there is no such object in this company; check the ID, and that it is this company's.",
         410: "it was deleted, or this route is no longer served; if so, set the connection's extra api_routes to "
-        "the edition that the vendor serves.",
-        429: "the vendor asks for fewer requests at once; lower max_concurrency or wait.",
+        "the routes that the server has.",
+        429: "the server asks for fewer concurrent requests; lower max_concurrency or wait.",
     }.get(
         status,
-        "the vendor failed; it can be tried again later."
+        "the server failed; try again later."
         if status >= 500
-        else "the vendor refused the request as it was written; correct the values named.",
+        else "the server refused the request; correct the values that it names.",
     )
 
 
 def _permissions(request: Request) -> str:
     """Return the permissions that an action on caller lists needs.
 
-    The vendor documents `caller_list__show`; the other names are those that follow from it (resource, then action).
+    Retreaver documents `caller_list__show`; the other names follow its pattern (resource, then action).
     """
     kind = re.search(r"/caller_list_(number|check|upload)s\b", request.path)
     resource = f"caller_list_{kind[1]}" if kind else "caller_list"
@@ -102,7 +105,11 @@ def _permissions(request: Request) -> str:
 
 
 def field_messages(response: Response) -> Any:
-    """Return the vendor's own messages of an error answer (`errors` or `error`), redacted, or None."""
+    """Return the server's own messages of an error response (`errors`, `error` or `error_messages`).
+
+    :param response: the response.
+    :return: the JSON value without secrets, None when there is none.
+    """
     try:
         body = response.json()
     except ValueError:
@@ -121,8 +128,12 @@ def _clean(value: Any) -> Any:
     return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
-def readable(details: Any) -> str:
-    """Return the vendor's messages as one line, at most 400 characters."""
+def join_messages(details: Any) -> str:
+    """Return the server's messages as one line.
+
+    :param details: see `field_messages`.
+    :return: at most 400 characters.
+    """
     if isinstance(details, dict):
         parts = [f"{name} {_joined(messages)}" for name, messages in details.items()]
         return excerpt("; ".join(parts), 400)
@@ -136,13 +147,22 @@ def _joined(messages: Any) -> str:
 
 
 def beginning(body: bytes) -> str:
-    """Return the beginning of a text from outside, up to the end of a word, so that no secret is cut in two."""
-    if len(body) > LOOKED_AT:
-        body = body[:LOOKED_AT].rpartition(b" ")[0]
+    """Return the beginning of a body as text, up to the end of a word, so that no secret is cut in two.
+
+    :param body: bytes from outside.
+    :return: text of at most `EXCERPT_BYTES` bytes.
+    """
+    if len(body) > EXCERPT_BYTES:
+        body = body[:EXCERPT_BYTES].rpartition(b" ")[0]
     return body.decode("utf-8", "replace")
 
 
 def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
-    """Return a short, redacted, one-line piece of a text from outside."""
+    """Return a short piece of a text from outside.
+
+    :param text: the text.
+    :param length: characters at most.
+    :return: one line without secrets and without control characters.
+    """
     line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in redact(text))).strip()
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -1,7 +1,7 @@
-"""What is said to the vendor and what comes back, as values.
+"""Requests and responses as values.
 
-A `Request` holds no credentials and no host: it can be logged, compared and kept in a test. Signing it (base
-URL, key, company) makes an `HttpRequest`, which is shown to a transport and to nobody else.
+A `Request` holds no credentials and no host: it can be logged, compared and kept in a test. Signing it (base URL,
+key, company) makes an `HttpRequest`, which only the transport sees.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from urllib.parse import quote
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.secrets import mask_callers
 
-# RFC 9110 calls these idempotent: sending one twice leaves the vendor as sending it once.
+# Idempotent by RFC 9110: sending one twice has the same effect as sending it once.
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class Auth(Enum):
-    """Which credentials of a connection sign a request."""
+    """The credentials of a connection that sign a request."""
 
     API_KEY = "api_key"
     CALLER_LIST = "caller_list"
@@ -29,7 +29,7 @@ class Auth(Enum):
 
 
 class Host(Enum):
-    """Which of the vendor's hosts a request goes to."""
+    """The host that a request goes to."""
 
     API = "api"
     DATA = "data"
@@ -42,8 +42,10 @@ class Request:
 
     :param method: HTTP method in capitals.
     :param path: path on the host, percent-encoded, with its extension, e.g. `/targets/3.json`.
-    :param query: pairs in the order in which they are sent.
-    :param body: JSON value to send, `None` for no body.
+    :param query: pairs of name and value, in the order in which they are sent.
+    :param body: JSON value to send, None for no body.
+    :param auth: which credentials sign it.
+    :param host: which host it goes to.
     """
 
     method: str
@@ -55,16 +57,20 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it again is harmless when it is unknown what became of it."""
+        """Whether it may be sent again when its outcome is unknown."""
         return self.method in REPEATABLE_METHODS
 
     @property
     def label(self) -> str:
-        """Method and path, the way a request is named in logs and errors: without query, callers' numbers masked."""
+        """Method and path, as logs and errors have them: without query, with phone numbers masked."""
         return f"{self.method} {mask_callers(self.path)}"
 
     def with_query(self, **parameters: str | None) -> Request:
-        """Return a copy in which these parameters replace those of the same name."""
+        """Return a copy with other query parameters.
+
+        :param parameters: parameters that replace those of the same name; None removes one.
+        :return: the new request.
+        """
         kept = tuple(pair for pair in self.query if pair[0] not in parameters)
         added = tuple((name, value) for name, value in parameters.items() if value is not None)
         return Request(self.method, self.path, kept + added, self.body, self.auth, self.host)
@@ -72,7 +78,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A signed request, ready for the wire; its URL holds the key, so it is never shown."""
+    """A signed request; its URL contains the key, so it is never logged.
+
+    :param method: HTTP method in capitals.
+    :param url: complete URL with credentials.
+    :param headers: headers to send.
+    :param body: encoded body, None for none.
+    """
 
     method: str
     url: str = field(repr=False)
@@ -82,9 +94,10 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer.
+    """A response.
 
-    :param headers: names in lower case.
+    :param status: HTTP status.
+    :param headers: header values by name in lower case.
     :param body: the bytes as received, decompressed.
     """
 
@@ -93,7 +106,11 @@ class Response:
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Parse the body; raises `ValueError` when it is not JSON, or nested deeper than can be read."""
+        """Parse the body.
+
+        :return: the JSON value.
+        :raises ValueError: when it is not JSON, or nested too deeply.
+        """
         try:
             return json.loads(self.body)
         except RecursionError:
@@ -104,10 +121,11 @@ def segment(value: object, name: str) -> str:
     """Percent-encode one segment of a path.
 
     :param value: an ID, a customer ID, a UUID or a phone number (`+18668987878` becomes `%2B18668987878`).
-    :param name: what it is, for the error.
-    :raises InvalidArgument: when it is empty, or could climb out of its place in the path.
+    :param name: name of the parameter, for the error.
+    :return: the encoded segment.
+    :raises InvalidArgument: when it is empty, or would change the path (`..`).
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not text or text in {".", ".."} or any(ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidArgument(f"{name} must be a non-empty ID, not {value!r}; give the ID as the vendor shows it.")
+        raise InvalidArgument(f"{name} must be a non-empty ID, not {value!r}; give the ID as Retreaver shows it.")
     return quote(text, safe="")

@@ -1,17 +1,17 @@
-"""What can be asked of a client: one operation, a listing, or a procedure of several steps.
+"""Work for a client: one operation, a listing, or a procedure of several steps.
 
-An operation is a value: which request, and how its answer is read. A procedure is a generator that yields
-steps and receives their results, so that the same logic runs under the blocking and the asynchronous client.
+An operation is a value: the request to send, and how its response is read. A procedure is a generator that yields
+steps and receives their results, so that the same logic runs with the blocking and the asynchronous client.
 
 Steps of a procedure:
 
-* an `Operation` – its result is sent back, its error is thrown in;
-* a `Listing` – the list of all its rows;
-* `Each` – nothing; its rows were handed over one by one as they came;
-* `Count` – how many rows a listing has;
-* `Together` – several operations at once, as one list of `Outcome`;
-* `VendorTime` – a `Moment`: what time it is at the vendor's;
-* `Wait` – seconds pass.
+* an `Operation`: its result is sent back, its error is raised in the generator;
+* a `Listing`: the list of all its rows;
+* `Each`: None, after its rows were passed on one by one;
+* `Count`: the number of rows of a listing;
+* `Together`: several operations at once, as a list of `Outcome`;
+* `ServerTime`: a `ClockReading`, what time it is on the server;
+* `Wait`: None, after the seconds have passed.
 """
 
 from __future__ import annotations
@@ -30,30 +30,36 @@ from airflow_provider_retreaver.core.routes import Routes
 T = TypeVar("T")
 Row = dict[str, Any]
 
-# Statuses with which the vendor says "done" without a promised body.
-SUCCESS = range(200, 300)
-
 
 def json_body(request: Request, response: Response) -> Any:
-    """Parse an answer.
+    """Parse the body of a response.
 
-    :raises ProtocolError: with status, path and a short excerpt when it is not JSON.
+    :param request: the request that was sent.
+    :param response: its response.
+    :return: the JSON value.
+    :raises ProtocolError: with status, path and a short excerpt, when the body is not JSON.
     """
     # Raised outside the handler: the decoder's exception holds the whole body and would be kept as the context.
     with suppress(ValueError):
         return response.json()
     kind = response.headers.get("content-type", "no content type").partition(";")[0]
-    shown = excerpt(beginning(response.body))
+    text = excerpt(beginning(response.body))
     raise protocol_error(
-        request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {shown}' if shown else ''})"
+        request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {text}' if text else ''})"
     )
 
 
 def protocol_error(request: Request, response: Response, what: str) -> ProtocolError:
-    """Return the error for an answer that is not what the documents promise."""
+    """Return the error for a response that is not as documented.
+
+    :param request: the request that was sent.
+    :param response: its response.
+    :param what: what is wrong with it, as the end of a sentence, e.g. `is not JSON`.
+    :return: the error.
+    """
     return ProtocolError(
-        f"The answer ({response.status}) to {request.label} {what}; check that the connection's host is the "
-        f"vendor's API and not a proxy or login page.",
+        f"The response ({response.status}) to {request.label} {what}; check that the connection's host is the "
+        f"API and not a proxy or login page.",
         method=request.method,
         path=request.path,
         status=response.status,
@@ -63,7 +69,12 @@ def protocol_error(request: Request, response: Response, what: str) -> ProtocolE
 def unwrap(request: Request, response: Response, value: Any, envelope: str) -> Row:
     """Return an object that comes as `{envelope: {...}}`, or bare where it has an `id` or `uuid` of its own.
 
-    :raises ProtocolError: when it is neither.
+    :param request: the request that was sent.
+    :param response: its response.
+    :param value: the JSON value.
+    :param envelope: name that wraps the object, e.g. `target`.
+    :return: the object.
+    :raises ProtocolError: when the value is neither.
     """
     if isinstance(value, dict):
         inner = value.get(envelope)
@@ -75,7 +86,11 @@ def unwrap(request: Request, response: Response, value: Any, envelope: str) -> R
 
 
 def read_item(envelope: str) -> Callable[[Request, Response], Row]:
-    """Return a reader for one wrapped object."""
+    """Return a reader of responses that hold one wrapped object.
+
+    :param envelope: name that wraps the object, e.g. `target`.
+    :return: a function for `Operation.read`.
+    """
 
     def read(request: Request, response: Response) -> Row:
         return unwrap(request, response, json_body(request, response), envelope)
@@ -84,13 +99,21 @@ def read_item(envelope: str) -> Callable[[Request, Response], Row]:
 
 
 def read_nothing(request: Request, response: Response) -> None:
-    """Read an answer whose body is not promised."""
+    """Ignore the body of a response that is not documented.
+
+    :param request: the request that was sent.
+    :param response: its response.
+    """
 
 
 def read_array(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
-    """Return the rows of one page of a list; how many the whole list has, the answer does not say.
+    """Return the rows of one page of a list.
 
-    :raises ProtocolError: when it is not an array of wrapped objects.
+    :param request: the request that was sent.
+    :param response: its response.
+    :param envelope: name that wraps each row, e.g. `target`.
+    :return: the rows, and None, since the response does not contain the number of rows of the whole list.
+    :raises ProtocolError: when the body is not an array of wrapped objects.
     """
     body = json_body(request, response)
     if not isinstance(body, list):
@@ -100,7 +123,7 @@ def read_array(request: Request, response: Response, envelope: str) -> tuple[lis
 
 @dataclass(frozen=True, slots=True)
 class CurrentOnly:
-    """Stands for a request that the legacy routes do not have.
+    """A request that the legacy routes do not have.
 
     :param reason: what to do instead, as the end of a sentence.
     """
@@ -110,11 +133,11 @@ class CurrentOnly:
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[T]):
-    """One documented endpoint, filled in.
+    """One documented endpoint with its parameters.
 
     :param request: the request under the current routes; `{calls_version}` in its path is the connection's.
-    :param read: how the result is taken from the answer.
-    :param legacy: the request under the legacy routes, where it differs or there is none.
+    :param read: returns the result from the response.
+    :param legacy: the request under the legacy routes, where it differs or does not exist.
     """
 
     request: Request
@@ -122,9 +145,11 @@ class Operation(Generic[T]):
     legacy: Request | CurrentOnly | None = None
 
     def request_for(self, routes: Routes) -> Request:
-        """Return the request in the edition of a connection.
+        """Return the request for the routes of a connection.
 
-        :raises InvalidArgument: when that edition does not have it.
+        :param routes: of the connection.
+        :return: the request.
+        :raises InvalidArgument: when these routes do not have it.
         """
         return in_edition(self.request, self.legacy, routes)
 
@@ -135,12 +160,12 @@ class Listing:
 
     :param request: request of the list without a page; see `Operation` for `{calls_version}`.
     :param envelope: name that wraps each row, e.g. `target`.
-    :param key: field, or fields together, by which a row is recognised when it appears on two pages.
-    :param page_size: rows of a full page; None where `per_page` of the connection is sent along (legacy routes do not
-        know it and have 25).
-    :param legacy: the request under the legacy routes, where it differs or there is none.
-    :param read: takes the rows, and their number in the whole list where it says so, from the answer of a page.
-    :param oldest_calls_version: of the call log that knows all of the request's parameters.
+    :param key: field, or fields together, that identify a row which appears on two pages.
+    :param page_size: rows of a full page; None where the connection's `per_page` is sent (the legacy routes do not
+        take it and have 25).
+    :param legacy: the request under the legacy routes, where it differs or does not exist.
+    :param read: returns the rows of a page, and the number of rows of the whole list or None, from a response.
+    :param oldest_calls_version: oldest version of the call log that takes all of the request's parameters.
     """
 
     request: Request
@@ -152,11 +177,16 @@ class Listing:
     oldest_calls_version: int = 1
 
     def request_for(self, routes: Routes) -> Request:
-        """Return the request in the edition of a connection, without page and page size."""
+        """Return the request for the routes of a connection, without page and page size.
+
+        :param routes: of the connection.
+        :return: the request.
+        :raises InvalidArgument: when these routes do not have it, or the version of the call log is too old.
+        """
         request = in_edition(self.request, self.legacy, routes)
         if not routes.legacy and int(routes.calls_version[1:]) < self.oldest_calls_version:
             raise InvalidArgument(
-                f"{request.label} was asked with a parameter that the call log knows from version "
+                f"{request.label} has a parameter that the call log takes from version "
                 f"v{self.oldest_calls_version} on; set the connection's extra calls_version."
             )
         return request
@@ -164,7 +194,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """All rows of a listing, handed over one by one, so that none is kept longer than it is wanted."""
+    """All rows of a listing, passed on one by one, so that memory does not grow with their number.
+
+    :param listing: the listing.
+    :param visit: called with each row.
+    """
 
     listing: Listing
     visit: Callable[[Row], None]
@@ -172,65 +206,78 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The number of rows of a listing, in at most two requests."""
+    """The number of rows of a listing, in at most two requests.
+
+    :param listing: the listing.
+    """
 
     listing: Listing
 
 
 @dataclass(frozen=True, slots=True)
-class VendorTime:
-    """The time at the vendor's, as far as the `Date` of its answers tells; sends nothing."""
+class ServerTime:
+    """The time on the server, from the `Date` headers of its responses; sends nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """The answer to `VendorTime`.
+class ClockReading:
+    """The result of `ServerTime`.
 
-    :param here: this machine's time, in UTC.
-    :param ahead: how far the vendor's clock is ahead of it; zero as long as nothing else is known.
+    :param local_time: this machine's time, in UTC.
+    :param offset: how far the server's clock is ahead of it; zero until a response has told.
     """
 
-    here: datetime
-    ahead: timedelta
+    local_time: datetime
+    offset: timedelta
 
     @property
-    def there(self) -> datetime:
-        """The vendor's time."""
-        return self.here + self.ahead
+    def server_time(self) -> datetime:
+        """The server's time, in UTC."""
+        return self.local_time + self.offset
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Operations that do not depend on each other, run at once as far as the limiter lets them."""
+    """Operations that do not depend on each other, run concurrently as far as the limiter allows.
+
+    :param operations: the operations.
+    """
 
     operations: Sequence[Operation[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let seconds pass."""
+    """Wait before the next step.
+
+    :param seconds: how long.
+    """
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What became of one operation of several: its value, or its error."""
+    """The result of one of several operations.
+
+    :param value: what it returned, None when it failed.
+    :param error: why it failed, None when it did not.
+    """
 
     value: T | None = None
     error: RetreaverError | None = None
 
 
-Step = Operation[Any] | Listing | Each | Count | Together | VendorTime | Wait
+Step = Operation[Any] | Listing | Each | Count | Together | ServerTime | Wait
 Procedure = Generator[Step, Any, T]
 
 
 class Progress(Generic[T]):
-    """A procedure on its way: the step to do now, or its result.
+    """A procedure that is running: its current step, or its result.
 
-    Whoever carries the requests does `step` and reports with `send` or `throw` until `done`.
+    The client does `step` and passes on the outcome by `send` or `throw`, until `done`.
 
-    :param procedure: a generator that has not been started.
+    :param procedure: a generator that was not started.
     """
 
     def __init__(self, procedure: Procedure[T]) -> None:
@@ -246,11 +293,17 @@ class Progress(Generic[T]):
         return cast("T", self._result)
 
     def send(self, value: Any) -> None:
-        """Report the result of the step."""
+        """Pass on the result of the step.
+
+        :param value: the result.
+        """
         self._advance(lambda: self._procedure.send(value))
 
     def throw(self, error: RetreaverError) -> None:
-        """Report that the step failed."""
+        """Pass on the error of the step.
+
+        :param error: the error.
+        """
         self._advance(lambda: self._procedure.throw(error))
 
     def _advance(self, resume: Callable[[], Step]) -> None:
@@ -261,28 +314,39 @@ class Progress(Generic[T]):
 
 
 def in_edition(current: Request, legacy: Request | CurrentOnly | None, routes: Routes) -> Request:
-    """Choose between the two editions of a request and fill in the call log's version."""
+    """Return a request for the routes of a connection, with the version of the call log filled in.
+
+    :param current: the request under the current routes.
+    :param legacy: the request under the legacy routes, where it differs or does not exist.
+    :param routes: of the connection.
+    :return: the request.
+    :raises InvalidArgument: when these routes do not have it.
+    """
     if routes.legacy and isinstance(legacy, CurrentOnly):
         raise InvalidArgument(
-            f"{current.label} does not exist under the legacy routes as it was asked; {legacy.reason}.",
+            f"{current.label} does not exist under the legacy routes with these parameters; {legacy.reason}.",
             method=current.method,
             path=current.path,
         )
-    chosen = legacy if routes.legacy and isinstance(legacy, Request) else current
-    if "{calls_version}" not in chosen.path:
-        return chosen
-    path = chosen.path.replace("{calls_version}", routes.calls_version)
-    return Request(chosen.method, path, chosen.query, chosen.body, chosen.auth, chosen.host)
+    request = legacy if routes.legacy and isinstance(legacy, Request) else current
+    if "{calls_version}" not in request.path:
+        return request
+    path = request.path.replace("{calls_version}", routes.calls_version)
+    return Request(request.method, path, request.query, request.body, request.auth, request.host)
 
 
 def require(row: Mapping[str, Any], name: str, request: Request) -> Any:
-    """Return a field that the caller cannot do without.
+    """Return a field that the caller needs.
 
-    :raises ProtocolError: naming the field when it is missing.
+    :param row: an object of a response.
+    :param name: name of the field.
+    :param request: the request that was sent, for the error.
+    :return: the value of the field.
+    :raises ProtocolError: when the field is missing.
     """
     if name not in row:
         raise ProtocolError(
-            f"The answer to {request.label} lacks the field {name!r}, which the vendor documents.",
+            f"The response to {request.label} lacks the documented field {name!r}.",
             method=request.method,
             path=request.path,
         )

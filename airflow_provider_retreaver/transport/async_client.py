@@ -22,16 +22,16 @@ from airflow_provider_retreaver.core.operations import (
     Procedure,
     Progress,
     Row,
+    ServerTime,
     Step,
     Together,
-    VendorTime,
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
-from airflow_provider_retreaver.transport.vendor_clock import clock_of
+from airflow_provider_retreaver.transport.server_clock import clock_of
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.aio import AsyncTransport
@@ -183,7 +183,7 @@ class AsyncRetreaverClient:
                     step.visit(row)
             case Count():
                 result = await self.count(step.listing)
-            case VendorTime():
+            case ServerTime():
                 result = self._vendor.now()
             case Together():
                 result = list(await asyncio.gather(*map(self._outcome, step.operations)))

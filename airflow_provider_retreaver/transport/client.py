@@ -22,9 +22,9 @@ from airflow_provider_retreaver.core.operations import (
     Procedure,
     Progress,
     Row,
+    ServerTime,
     Step,
     Together,
-    VendorTime,
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
@@ -32,7 +32,7 @@ from airflow_provider_retreaver.core.secrets import remember
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
-from airflow_provider_retreaver.transport.vendor_clock import clock_of
+from airflow_provider_retreaver.transport.server_clock import clock_of
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.blocking import Transport
@@ -180,7 +180,7 @@ class RetreaverClient:
                     step.visit(row)
             case Count():
                 result = self.count(step.listing)
-            case VendorTime():
+            case ServerTime():
                 result = self._vendor.now()
             case Together():
                 with ThreadPoolExecutor(self.settings.max_concurrency, thread_name_prefix="retreaver") as pool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from airflow_provider_retreaver.core.errors import AuthenticationError, NotFound
-from airflow_provider_retreaver.core.operations import Count, Each, Moment, Outcome, Together, VendorTime, Wait
+from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Outcome, ServerTime, Together, Wait
 from airflow_provider_retreaver.domain.objects.selection import Chosen
 from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.resources.targets import get_target, list_targets
@@ -28,7 +28,7 @@ def steps_of_every_kind(client: CaseClient) -> None:
         yield Each(list_targets(), lambda row: ids_read.append(row["id"]))
         nothing = yield Together([])
         several = yield Together([get_target(id=ids[1]), get_target(id=888), get_target(id=ids[2])])
-        assert isinstance((yield VendorTime()), Moment)
+        assert isinstance((yield ServerTime()), ClockReading)
         yield Wait(12.5)
         return target["id"], missing, len(rows), number, len(ids_read), nothing, several
 

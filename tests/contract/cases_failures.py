@@ -257,7 +257,7 @@ def a_redirect_is_not_followed(client: CaseClient) -> None:
         for location in (f"https://evil.example/?api_key={KEY}", "http://[::1", f"/targets/{id_}.json", "//", "\xff"):
             client.fault(status=status, headers={"Location": location})
             error = client.fails(InvalidRequest, get_target(id=id_))
-            assert "redirect is not followed" in str(error)
+            assert "redirects are not followed" in str(error)
             assert "evil" not in str(error)
     client.fault(status=302, headers={"Location": f"/targets/{id_}/reset_cap.json"})
     client.fails(InvalidRequest, reset_cap(id_))

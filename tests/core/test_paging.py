@@ -196,7 +196,7 @@ def test_editions():
 def test_a_field_that_is_needed_is_required():
     """The request that should have brought it is named."""
     assert require({"id": 3}, "id", LISTING.request) == 3
-    with pytest.raises(ProtocolError, match=r"GET /targets\.json lacks the field 'id'"):
+    with pytest.raises(ProtocolError, match=r"GET /targets\.json lacks the documented field 'id'"):
         require({}, "id", LISTING.request)
 
 

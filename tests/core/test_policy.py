@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tenacity import Retrying
 
 from airflow_provider_retreaver.core import errors
-from airflow_provider_retreaver.core.answers import error_for, field_messages, readable
+from airflow_provider_retreaver.core.answers import error_for, field_messages, join_messages
 from airflow_provider_retreaver.core.errors import (
     ConnectionFailed,
     NotFound,
@@ -244,7 +244,7 @@ def test_the_advice_of_a_403_is_about_the_key_that_was_used():
 )
 def test_the_vendors_own_messages(body, expected):
     """In one line, whatever their shape."""
-    assert readable(field_messages(Response(422, {}, body))) == expected
+    assert join_messages(field_messages(Response(422, {}, body))) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"errors": {}}', b"\xff", b"[" * 100_000, b'"x"'])

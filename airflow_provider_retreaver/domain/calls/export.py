@@ -28,7 +28,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete
-from airflow_provider_retreaver.core.operations import Moment, Operation, Procedure, VendorTime
+from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_rows
 from airflow_provider_retreaver.domain.calls.page_scan import Moved, PageOrder, StillScan, page_operation
@@ -129,7 +129,7 @@ class CallExport:
     def __iter__(self) -> Iterator[CallPage]:
         """Yield the pages; see `export_calls`."""
         moment = self._client.run(_time())
-        self._window.check(moment.there)
+        self._window.check(moment.server_time)
         settled = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
         order = PageOrder(request, self._guess(moment), full, settled=settled)
@@ -143,8 +143,8 @@ class CallExport:
             return
         yield from self._moving(scan, order.last or 1, reason)
 
-    def _guess(self, moment: Moment) -> int:
-        length = min(self._window.end or moment.there, moment.there) - self._window.start
+    def _guess(self, moment: ClockReading) -> int:
+        length = min(self._window.end or moment.server_time, moment.server_time) - self._window.start
         return self._client.settings.max_concurrency if length >= LONG else 1
 
     def _still(self, order: PageOrder, scan: StillScan, *, settled: bool) -> Iterator[CallPage]:
@@ -166,7 +166,7 @@ class CallExport:
 
     def _is_settled(self) -> bool:
         # By now Retreaver's answers have said what time it is there.
-        return self._window.is_settled(self._client.run(_time()).there)
+        return self._window.is_settled(self._client.run(_time()).server_time)
 
     def _newest_change(self) -> list[tuple[str, str | None]] | None:
         request = self._window.newest_change(self._client.settings)
@@ -268,8 +268,8 @@ def newest_update(client: Client, window: CallWindow) -> datetime | None:
     return None if text is None else moment_of(text)
 
 
-def _time() -> Procedure[Moment]:
-    moment: Moment = yield VendorTime()
+def _time() -> Procedure[ClockReading]:
+    moment: ClockReading = yield ServerTime()
     return moment
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.operations import Moment
+from airflow_provider_retreaver.core.operations import ClockReading
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.time_parameters import duration, format_duration
 
@@ -69,10 +69,10 @@ class Window:
             return f"the last {format_duration(self.seconds)}"
         return f"{self.start} to {self.end or 'now'}"
 
-    def bounds(self, moment: Moment) -> tuple[str, str | None]:
+    def bounds(self, moment: ClockReading) -> tuple[str, str | None]:
         """Return where it begins and ends at a moment, as RFC 3339."""
         if self.seconds is not None:
-            return (moment.there - timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds"), None
+            return (moment.server_time - timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds"), None
         return self.start or "", self.end
 
     def is_settled(self, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request
-from airflow_provider_retreaver.core.operations import Listing, Moment, Procedure, VendorTime, Wait
+from airflow_provider_retreaver.core.operations import ClockReading, Listing, Procedure, ServerTime, Wait
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.time_window import SETTLE_TIME, is_settled
@@ -130,21 +130,21 @@ def wait_until_settled(window: CallWindow, settings: Settings) -> Procedure[bool
     :param settings: of the connection.
     :return: whether the window is settled now.
     """
-    now: Moment = yield VendorTime()
+    now: ClockReading = yield ServerTime()
     if window.end is not None and _waiting_time(window.end, now):
         request, _ = window.request(settings)
         yield page_operation(request.with_query(per_page="1"), 1)
-        now = yield VendorTime()
+        now = yield ServerTime()
         if wait := _waiting_time(window.end, now):
             log.info("The window ended at %s; waiting %.0f s until no further call can enter it", window.end, wait)
             yield Wait(wait + CLOCK_MARGIN)
             return True
-    return window.is_settled(now.there)
+    return window.is_settled(now.server_time)
 
 
-def _waiting_time(end: datetime, now: Moment) -> float:
+def _waiting_time(end: datetime, now: ClockReading) -> float:
     """Return the seconds until a window is settled, 0 where it is or where that is too far away."""
-    left = end + SETTLE_TIME - now.there
+    left = end + SETTLE_TIME - now.server_time
     return left.total_seconds() if timedelta(0) < left <= LONGEST_WAIT else 0.0
 
 

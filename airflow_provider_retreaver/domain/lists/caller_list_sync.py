@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_retreaver.core.answers import excerpt, readable
+from airflow_provider_retreaver.core.answers import excerpt, join_messages
 from airflow_provider_retreaver.core.errors import (
     ChangeRefused,
     InvalidRequest,
@@ -300,7 +300,7 @@ def _refuse_errors(request: Request, answer: Row) -> None:
     found = answer.get("error_messages")
     if found:
         raise InvalidRequest(
-            f"{request.label} was taken, with errors: {excerpt(hide_numbers(readable(found)), 400)}.",
+            f"{request.label} was taken, with errors: {excerpt(hide_numbers(join_messages(found)), 400)}.",
             method=request.method,
             path=request.path,
             status=200,

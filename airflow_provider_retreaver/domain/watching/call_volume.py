@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.core.operations import Count, Each, Moment, Procedure, Row, VendorTime, Wait
+from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Procedure, Row, ServerTime, Wait
 from airflow_provider_retreaver.core.parameters import number
 from airflow_provider_retreaver.domain.calls.time_window import NOTABLE, Window
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
@@ -36,19 +36,19 @@ class CallCount(Question):
 
     def ask(self, memory: Memory, /) -> Procedure[Any]:
         """Count; see `Question.ask`."""
-        before: Moment = yield VendorTime()
+        before: ClockReading = yield ServerTime()
         count = yield from self._count(memory, before)
-        after: Moment = yield VendorTime()
+        after: ClockReading = yield ServerTime()
         # What the answers say about the vendor's clock holds for the moment before them as well.
-        known = Moment(before.here, after.ahead)
-        if self.window.sliding and abs(after.ahead - before.ahead) > NOTABLE:
-            if after.ahead < before.ahead:
+        known = ClockReading(before.local_time, after.offset)
+        if self.window.sliding and abs(after.offset - before.offset) > NOTABLE:
+            if after.offset < before.offset:
                 # The window began too late: calls at its beginning were not read, or are forgotten.
                 memory.clear()
             count = yield from self._count(memory, known)
-        return {"count": count, "closed": self.window.is_settled(known.there)}
+        return {"count": count, "closed": self.window.is_settled(known.server_time)}
 
-    def _count(self, memory: Memory, moment: Moment) -> Procedure[int]:
+    def _count(self, memory: Memory, moment: ClockReading) -> Procedure[int]:
         start, end = self.window.bounds(moment)
         if not self.filters.own:
             count: int = yield Count(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.core.operations import Moment, Progress, VendorTime, Wait
+from airflow_provider_retreaver.core.operations import ClockReading, Progress, ServerTime, Wait
 from airflow_provider_retreaver.domain.watching.call_volume import CallVolume
 from airflow_provider_retreaver.resources.targets import list_targets
 from tests.domain.support.vendor import Vendor
@@ -167,7 +167,7 @@ def test_a_hundred_thousand_remembered_calls_hold_nobody_up():
     progress, turns = Progress(question.ask(memory)), 0
     while not progress.done:
         turns += isinstance(progress.step, Wait)
-        progress.send(Moment(now, timedelta(0)) if isinstance(progress.step, VendorTime) else None)
+        progress.send(ClockReading(now, timedelta(0)) if isinstance(progress.step, ServerTime) else None)
     assert progress.result["count"] == len(memory["calls"]) == 55_000
     assert turns >= 20
 

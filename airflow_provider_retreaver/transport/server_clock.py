@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from airflow_provider_retreaver.core.messages import Host
-from airflow_provider_retreaver.core.operations import Moment
+from airflow_provider_retreaver.core.operations import ClockReading
 from airflow_provider_retreaver.core.policy import http_date
 from airflow_provider_retreaver.core.settings import Settings
 
@@ -23,7 +23,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class VendorClock:
+class ServerClock:
     """One vendor host's clock, as seen from here.
 
     :param here: this machine's time.
@@ -43,16 +43,16 @@ class VendorClock:
             ahead = moment + HALF_A_SECOND - self._here()
             self._ahead = timedelta(0) if abs(ahead) < INDISTINCT else ahead
 
-    def now(self) -> Moment:
+    def now(self) -> ClockReading:
         """Return the time here and there."""
-        return Moment(self._here(), self._ahead)
+        return ClockReading(self._here(), self._ahead)
 
 
-_clocks: dict[str, VendorClock] = {}
+_clocks: dict[str, ServerClock] = {}
 _guard = threading.Lock()
 
 
-def clock_of(settings: Settings) -> VendorClock:
+def clock_of(settings: Settings) -> ServerClock:
     """Return the clock of the connection's API host, which all clients of this process share."""
     with _guard:
-        return _clocks.setdefault(settings.urls[Host.API], VendorClock())
+        return _clocks.setdefault(settings.urls[Host.API], ServerClock())
