@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
@@ -90,14 +90,14 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         *,
         destination: str,
         lookback: Any = None,
-        format: str = "jsonl",  # noqa: A002 - the name that everybody looks for
-        compression: str = "none",
-        tags: str = "map",
-        partition_by: str | None = None,
+        format: Literal["jsonl", "csv", "parquet"] = "jsonl",  # noqa: A002 - the usual name
+        compression: Literal["none", "gzip", "zstd"] = "none",
+        tags: Literal["map", "rows"] = "map",
+        partition_by: Literal["day", "hour"] | None = None,
         max_file_bytes: int | str | None = None,
         incremental: bool | str = False,
         state_path: str | None = None,
-        phone_numbers: str = "keep",
+        phone_numbers: Literal["keep", "hash", "mask"] = "keep",
         phone_numbers_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.domain.calls import fields as schema
+from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_retreaver.core.operations import Row
+    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
 
-FORMATS = ("jsonl", "csv", "parquet")
-COMPRESSIONS = ("none", "gzip", "zstd")
-TAGS = ("map", "rows")
+Format: TypeAlias = Literal["jsonl", "csv", "parquet"]
+Compression: TypeAlias = Literal["none", "gzip", "zstd"]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
+TAGS: tuple[fields.TagLayout, ...] = get_args(fields.TagLayout)
 # Calls that Parquet keeps together; so many are in memory at once.
 ROW_GROUP = 5_000
 
@@ -51,7 +55,7 @@ class JsonLines:
     :param change: what is done to every call first, None for nothing.
     """
 
-    def __init__(self, sink: Sink, *, tags: str, change: Callable[[Row], Row] | None) -> None:
+    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None) -> None:
         self._sink = sink
         self._tags = tags
         self._change = change
@@ -60,7 +64,7 @@ class JsonLines:
         """Write calls."""
         if self._change is not None or self._tags == "rows":
             rows = _changed(raws, self._change)
-            raws = [as_bytes(row) for row in (schema.tag_rows(rows) if self._tags == "rows" else rows)]
+            raws = [as_bytes(row) for row in (fields.tag_rows(rows) if self._tags == "rows" else rows)]
         if raws:
             self._sink.write(b"\n".join([*raws, b""]))
         return len(raws)
@@ -75,11 +79,11 @@ class JsonLines:
 class CommaSeparated:
     """A header and one row a call (RFC 4180); an absent value is empty, objects are JSON."""
 
-    def __init__(self, sink: Sink, *, tags: str, change: Callable[[Row], Row] | None) -> None:
+    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None) -> None:
         self._sink = sink
         self._tags = tags
         self._change = change
-        self._kinds = schema.columns(tags)
+        self._kinds = fields.columns(tags)
         self._began = False
 
     def write(self, raws: Sequence[Any]) -> int:
@@ -90,8 +94,7 @@ class CommaSeparated:
         if not self._began:
             writer.writerow(self._kinds)
             self._began = True
-        kinds = self._kinds.items()
-        writer.writerows([_cell(row.get(name), kind) for name, kind in kinds] for row in rows)
+        writer.writerows([_cell(row.get(name)) for name in self._kinds] for row in rows)
         self._sink.write(text.getvalue().encode())
         return len(rows)
 
@@ -104,12 +107,12 @@ class CommaSeparated:
         """Nothing is left to forget."""
 
 
-def _cell(value: Any, kind: str) -> str:
+def _cell(value: object) -> str:
     if value is None:
         return ""
-    if kind == schema.BOOLEAN and isinstance(value, bool):
+    if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, (str, int, Decimal)) else schema.as_json(value)
+    return str(value) if isinstance(value, (str, int, Decimal)) else fields.format_json(value)
 
 
 class Parquet:
@@ -118,13 +121,13 @@ class Parquet:
     :param codec: compression of the pages.
     """
 
-    def __init__(self, sink: Sink, *, tags: str, change: Callable[[Row], Row] | None, codec: str) -> None:
+    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, codec: str) -> None:
         import pyarrow as pa
         from pyarrow import parquet
 
         self._tags = tags
         self._change = change
-        self._kinds = schema.columns(tags)
+        self._kinds = fields.columns(tags)
         types = _types(pa)
         self._schema = pa.schema([(name, types[kind]) for name, kind in self._kinds.items()])
         self._writer = parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), self._schema, compression=codec)
@@ -161,36 +164,41 @@ class Parquet:
 
 def _types(pa: Any) -> dict[str, Any]:
     return {
-        schema.TEXT: pa.string(),
-        schema.INTEGER: pa.int64(),
-        schema.DECIMAL: pa.decimal128(schema.PRECISION, schema.SCALE),
-        schema.BOOLEAN: pa.bool_(),
-        schema.MOMENT: pa.timestamp("ms", tz="UTC"),
-        schema.JSON: pa.string(),
-        schema.MAP: pa.map_(pa.string(), pa.string()),
+        fields.TEXT: pa.string(),
+        fields.INTEGER: pa.int64(),
+        fields.DECIMAL: pa.decimal128(fields.PRECISION, fields.SCALE),
+        fields.BOOLEAN: pa.bool_(),
+        fields.TIMESTAMP: pa.timestamp("ms", tz="UTC"),
+        fields.JSON: pa.string(),
+        fields.MAP: pa.map_(pa.string(), pa.string()),
     }
 
 
-def _array(pa: Any, field: Any, kind: str, rows: list[Row]) -> Any:
+def _array(pa: Any, field: Any, kind: fields.Kind, rows: list[Row]) -> Any:
     values = [row.get(field.name) for row in rows]
     # As it should be, a column is taken over at once; value by value only where it is not.
-    if kind in {schema.TEXT, schema.INTEGER, schema.BOOLEAN}:
+    if kind in {fields.TEXT, fields.INTEGER, fields.BOOLEAN}:
         try:
-            return pa.array(values, field.type)
+            # Without a type it finds one; with one it would cut the fraction off a number.
+            array = pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             return _converted(pa, field, kind, values, rows)
+        if array.type == field.type:
+            return array
+        if pa.types.is_null(array.type):
+            return array.cast(field.type)
     return _converted(pa, field, kind, values, rows)
 
 
-def _converted(pa: Any, field: Any, kind: str, values: list[Any], rows: list[Row]) -> Any:
-    convert = schema.CONVERSIONS[kind]
+def _converted(pa: Any, field: Any, kind: fields.Kind, values: list[Any], rows: list[Row]) -> Any:
+    read = fields.read_amount if kind == fields.DECIMAL else fields.READERS[kind]
     made = []
     for row, value in zip(rows, values, strict=True):
         try:
-            found = None if value is None or (value == "" and kind != schema.TEXT) else convert(value)
-        except schema.MISFIT:
+            found = None if value is None else read(value)
+        except fields.NotOfKind:
             raise _misfit(row, field.name, kind, value) from None
-        made.append(list(found.items()) if kind == schema.MAP and found is not None else found)
+        made.append(list(found.items()) if isinstance(found, dict) else found)
     try:
         return pa.array(made, field.type)
     except (pa.ArrowInvalid, OverflowError):
@@ -214,17 +222,17 @@ def _misfit(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
     )
 
 
-def _changed(raws: Sequence[Any], change: Callable[[Row], Row] | None) -> list[Row]:
+def _changed(raws: Sequence[Any], change: Transform | None) -> list[Row]:
     rows = as_rows(raws)
     return rows if change is None else [change(row) for row in rows]
 
 
 def _table_rows(
-    raws: Sequence[Any], tags: str, change: Callable[[Row], Row] | None, kinds: dict[str, str]
+    raws: Sequence[Any], tags: fields.TagLayout, change: Transform | None, kinds: dict[str, fields.Kind]
 ) -> list[Row]:
     rows = _changed(raws, change)
-    found = schema.tag_rows(rows) if tags == "rows" else iter(rows)
-    return list(schema.flat(found, frozenset(kinds), keep_tags=tags == "map"))
+    found = fields.tag_rows(rows) if tags == "rows" else iter(rows)
+    return list(fields.flat(found, frozenset(kinds), keep_tags=tags == "map"))
 
 
 def check_format(format_: Any, compression: Any, tags: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +12,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
-from airflow_provider_retreaver.domain.calls.span_scan import moment_of
+from airflow_provider_retreaver.domain.calls.fields import TagLayout, call_time
 from airflow_provider_retreaver.storage.places import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
 from airflow_provider_retreaver.transfers.publication import NOTHING_HALF
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.core.operations import Row
+    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
     from airflow_provider_retreaver.domain.calls.export import CallPage
     from airflow_provider_retreaver.transfers.publication import Publication
 
@@ -35,12 +35,12 @@ class Shape:
     :param max_bytes: a file that has become as large is followed by another, None for no limit.
     """
 
-    format: str = "jsonl"
-    compression: str = "none"
-    tags: str = "map"
+    format: file_formats.Format = "jsonl"
+    compression: file_formats.Compression = "none"
+    tags: TagLayout = "map"
     partition_by: str | None = None
     max_bytes: int | None = None
-    change: Callable[[Row], Row] | None = None
+    change: Transform | None = None
 
     @property
     def ending(self) -> str:
@@ -57,8 +57,8 @@ class Extent:
 
     def add(self, page: CallPage) -> None:
         """Take in a page."""
-        self.created = _wider(self.created, [key.created_at for key in page.keys if key.created_at])
-        self.updated = _wider(self.updated, [key.updated_at for key in page.keys if key.updated_at])
+        self.created = _wider(self.created, [key.created_at for key in page.keys if key.created_at], "created_at")
+        self.updated = _wider(self.updated, [key.updated_at for key in page.keys if key.updated_at], "updated_at")
 
     def include(self, other: Extent) -> None:
         """Take in what another one spans."""
@@ -76,14 +76,12 @@ class Extent:
         }
 
 
-def _wider(known: tuple[str, str] | None, texts: list[str]) -> tuple[str, str] | None:
+def _wider(known: tuple[str, str] | None, texts: list[str], field: str) -> tuple[str, str] | None:
     if not texts:
         return known
     # Texts of one length and offset sort as times do, and nearly always a page has one only.
     alike = len({(len(text), "Z" if text.endswith("Z") else text[-6:]) for text in texts}) == 1
-    found = sorted(
-        moment_of(text).astimezone(UTC).isoformat() for text in ((min(texts), max(texts)) if alike else set(texts))
-    )
+    found = sorted(call_time(text, field).isoformat() for text in ((min(texts), max(texts)) if alike else set(texts)))
     return _widest(known, (found[0], found[-1]))
 
 
@@ -183,10 +181,11 @@ class Parts:
         pattern = PARTITIONS[self._shape.partition_by]
 
         def folder(place: int) -> str:
-            text = page.keys[place].created_at
-            # A call that does not say when it was created is in a folder of its own, as such columns are elsewhere.
-            moment = moment_of(text).astimezone(UTC) if text else None
-            return moment.strftime(pattern) if moment else "day=unknown"
+            key = page.keys[place]
+            # Calls without created_at have a folder of their own.
+            if not key.created_at:
+                return "day=unknown"
+            return call_time(key.created_at, "created_at", key.uuid).strftime(pattern)
 
         return [(name, list(places)) for name, places in groupby(everything, key=folder)]
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.calls.fields import MISFIT, as_decimal
-from airflow_provider_retreaver.domain.calls.span_scan import moment_of
+from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_amount
 from airflow_provider_retreaver.storage.places import destination_errors, make_folder, storage_place
 from airflow_provider_retreaver.transfers.publication import TEMPORARY, remove_if_empty, write_whole
 
@@ -133,7 +132,7 @@ class Ledger:
                 self._note(key.uuid, key.created_at, _amount(worth.revenue), _amount(worth.payout))
 
     def _note(self, call: str, created_at: str, revenue: str | None, payout: str | None) -> None:
-        day = self._opened(moment_of(created_at).astimezone(UTC).strftime("%Y-%m-%d"))
+        day = self._opened(call_time(created_at, "created_at", call).strftime("%Y-%m-%d"))
         entry = day.known.get(call)
         before: list[str | None] | None = entry[:2] if entry is not None else None
         if entry is not None and entry[2] == self._export:
@@ -205,13 +204,11 @@ class Ledger:
         remove_if_empty(self._drafts.parent)
 
 
-def _amount(value: Any) -> str | None:
-    if value is None:
-        return None
-    try:
-        return _plain(as_decimal(value))
-    except MISFIT:
-        return None
+def _amount(value: object) -> str | None:
+    amount: Decimal | None = None
+    with suppress(NotOfKind):
+        amount = None if value is None else read_amount(value)
+    return None if amount is None else _plain(amount)
 
 
 def _plain(amount: Decimal) -> str:

@@ -7,11 +7,11 @@ import re
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
+from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
 from airflow_provider_retreaver.storage.places import (
     destination_errors,
     make_folder,
@@ -67,12 +67,12 @@ class RecordingFiles:
         """
         name = str(call.get("uuid"))
         day = None
-        with suppress(ValueError):
-            created = datetime.fromisoformat(str(call.get("created_at")))
-            day = (created if created.tzinfo else created.replace(tzinfo=UTC)).astimezone(UTC).date()
+        with suppress(NotOfKind):
+            created = read_time(call.get("created_at"))
+            day = None if created is None else created.date()
         if day is None or not _NAME.fullmatch(name):
             raise ProtocolError(
-                "A call with a recording has no uuid, or does not say when it was created: its file has no name."
+                "A call with a recording has no uuid, or no created_at with an offset: its file has no name."
             )
         suffix = posixpath.splitext(urlsplit(str(call.get("recording_url"))).path)[1].lower()
         return self._root / day.isoformat() / f"{name}{suffix if _SUFFIX.fullmatch(suffix) else '.mp3'}"

@@ -30,9 +30,10 @@ from typing import Any, Protocol, TypeVar
 from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_rows
 from airflow_provider_retreaver.domain.calls.page_scan import Moved, PageOrder, StillScan, page_operation
-from airflow_provider_retreaver.domain.calls.span_scan import moment_of, read_span, spans
+from airflow_provider_retreaver.domain.calls.span_scan import read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
 
 log = logging.getLogger(__name__)
@@ -264,8 +265,9 @@ def newest_update(client: Client, window: CallWindow) -> datetime | None:
     """
     request, _ = window.request(client.settings)
     newest = client.run(page_operation(request.with_query(sort_by="updated_at", order=None, per_page="1"), 1))
-    text = newest.keys[0].updated_at if newest.keys else None
-    return None if text is None else moment_of(text)
+    if not newest.keys or newest.keys[0].updated_at is None:
+        return None
+    return call_time(newest.keys[0].updated_at, "updated_at", newest.keys[0].uuid)
 
 
 def _time() -> Procedure[ClockReading]:

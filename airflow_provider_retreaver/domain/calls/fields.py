@@ -1,62 +1,104 @@
-"""The columns of exported calls: one schema for every version of the call log (vendor's reference: "Calls").
+"""The fields of a call: one table of their names and kinds, and one reader for every kind.
 
-Versions 3 and 4 put number and campaign into objects of their own; here they have the same columns in all versions.
-Keys that are not documented are kept together, as JSON, in the last column.
+Files and database tables use both: CSV and Parquet for their columns, Parquet and SQL to read the values. Retreaver's
+reference: "Calls".
+
+Versions 3 and 4 put number and campaign into objects; in files their parts have the same columns in all versions.
+Keys that are not documented are kept together, as JSON, in the last column of a file.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Final, Literal, TypeAlias, cast
 
+from airflow_provider_retreaver.core.answers import excerpt
+from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Row
 
-TEXT, INTEGER, DECIMAL, BOOLEAN, MOMENT, JSON, MAP = "text", "integer", "decimal", "boolean", "moment", "json", "map"
+Kind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json", "map"]
+TagLayout: TypeAlias = Literal["map", "rows"]
+# What a reader returns; None for a blank text, which is no value.
+Value: TypeAlias = str | int | Decimal | bool | datetime | dict[str, str | None] | None
+
+TEXT: Final = "text"
+INTEGER: Final = "integer"
+DECIMAL: Final = "decimal"
+BOOLEAN: Final = "boolean"
+TIMESTAMP: Final = "timestamp"
+JSON: Final = "json"
+MAP: Final = "map"
 
 _V1 = """uuid:text caller:text caller_zip:text caller_state:text caller_city:text caller_country:text
-    dialed_call_duration:integer total_duration:integer status:text start_time:moment forwarded_time:moment
-    end_time:moment cid:text afid:text sid:text dialed_number:text updated_at:moment created_at:moment
+    dialed_call_duration:integer total_duration:integer status:text start_time:timestamp forwarded_time:timestamp
+    end_time:timestamp cid:text afid:text sid:text dialed_number:text updated_at:timestamp created_at:timestamp
     recording_url:text"""
 _V2 = """caller_number_sent:text ivr_duration:integer hold_duration:integer revenue:decimal payout:decimal
     postback_value:decimal hung_up_by:text duplicate:boolean payable_duplicate:boolean receivable_duplicate:boolean
     system_target_id:integer system_campaign_id:integer system_affiliate_id:integer fired_pixels_count:integer
     charge_total:decimal keys_pressed:json repeat:boolean visitor_url:text company_id:integer
-    conversions_determined_at:moment billable_minutes:integer upstream_call_uuid:text downstream_call_uuids:json
+    conversions_determined_at:timestamp billable_minutes:integer upstream_call_uuid:text downstream_call_uuids:json
     target_group_id:integer target_group_name:text number:text number_name:text converted:boolean payable:boolean
     receivable:boolean conversion_seconds:integer tid:text fired_pixels:json via:text rescued:boolean
     campaign_id:integer campaign_name:text number_id:integer target_id:integer affiliate_name:text connected:boolean
     profit_gross:decimal profit_net:decimal target_name:text time_to_call_in_seconds:integer
     time_to_connect_in_seconds:integer total_cost:decimal call_flow_events:json"""
-_TAGS = {"map": "tags:map", "rows": "tag_key:text tag_value:text"}
-OTHER = "other"
-# Digits of amounts: money to the millionth.
-PRECISION, SCALE = 18, 6
-_SCALE = Decimal(1).scaleb(-SCALE)
-# Objects whose parts have columns of their own, by the column of each part.
+_TAGS: dict[TagLayout, dict[str, Kind]] = {"map": {"tags": MAP}, "rows": {"tag_key": TEXT, "tag_value": TEXT}}
+# Objects whose parts have columns of their own in files, by the column of each part.
 _OBJECTS = {
     "target_group": {"id": "target_group_id", "name": "target_group_name"},
     "campaign": {"id": "campaign_id", "name": "campaign_name"},
     "number": {"number": "number", "name": "number_name"},
 }
+# Columns that no version of a call has as fields.
+_PARTS_ONLY = frozenset({"target_group_id", "target_group_name", "number_name"})
+OTHER = "other"
+# Digits of amounts in files: money to the millionth.
+PRECISION, SCALE = 18, 6
+_SCALE = Decimal(1).scaleb(-SCALE)
+# No amount and no count of a call has as many digits.
+_MOST_DIGITS = 100
 
 
-def columns(tags: str) -> dict[str, str]:
-    """Return the name and kind of every column in order.
+class NotOfKind(ValueError):
+    """A value that is not of the kind of its field."""
+
+
+def _table(text: str) -> dict[str, Kind]:
+    pairs = (item.split(":") for item in text.split())
+    return {name: cast("Kind", kind) for name, kind in pairs}
+
+
+_COLUMNS = _table(f"{_V1} {_V2}")
+# Every documented field of a call by name, in all versions.
+FIELDS: Mapping[str, Kind] = {
+    **{name: kind for name, kind in _COLUMNS.items() if name not in _PARTS_ONLY},
+    "tags": MAP,
+    "target_group": JSON,
+    "campaign": JSON,
+}
+
+
+def columns(tags: TagLayout) -> dict[str, Kind]:
+    """Return the columns of a file.
 
     :param tags: `map` for one column of all tags, `rows` for one row a tag.
+    :return: the kind of every column by name, in order.
     """
-    pairs = (item.split(":") for item in f"{_V1} {_V2} {_TAGS[tags]} {OTHER}:{JSON}".split())
-    return {name: kind for name, kind in pairs}  # noqa: C416 - pairs are lists
+    return {**_COLUMNS, **_TAGS[tags], OTHER: JSON}
 
 
 def flat(rows: Iterable[Row], names: frozenset[str], *, keep_tags: bool) -> Iterator[Row]:
-    """Yield rows with a value for each column that they have; what has none is put into the last one.
+    """Yield calls with a value for each column that they have; all other values are put into the last column.
 
+    :param rows: calls as dictionaries.
     :param names: of the columns.
     :param keep_tags: whether tags have a column.
+    :return: one dictionary a call, from column to value.
     """
     for row in rows:
         made: Row = {}
@@ -77,9 +119,13 @@ def flat(rows: Iterable[Row], names: frozenset[str], *, keep_tags: bool) -> Iter
 
 
 def tag_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a row for every tag of every call, with `tag_key` and `tag_value`; a call without tags has one row.
+    """Yield a row for every tag of every call; a call without tags has one row.
 
-    Several values of a tag come joined by commas ("Calls", v2) and stay so: a comma may be part of a value.
+    Several values of a tag come joined by commas (Retreaver's reference: "Calls", version 2) and stay so: a comma may
+    be part of a value.
+
+    :param rows: calls as dictionaries.
+    :return: calls without `tags`, with `tag_key` and `tag_value`.
     """
     for row in rows:
         tags = row.get("tags")
@@ -88,57 +134,162 @@ def tag_rows(rows: Iterable[Row]) -> Iterator[Row]:
             yield {**rest, "tag_key": key, "tag_value": value}
 
 
-def as_text(value: Any) -> str:
-    """Return a value as a text: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else as_json(value)
+def read_text(value: object) -> str:
+    """Return a text as it is, a number or truth value as JSON writes it.
+
+    :param value: as it came, not None.
+    :return: the text.
+    :raises NotOfKind: for an object or a list.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list)):
+        raise NotOfKind("an object or a list is not a text")
+    return format_json(value)
 
 
-def as_json(value: Any) -> str:
-    """Return a value as compact JSON, its amounts as numbers."""
+def format_json(value: object) -> str:
+    """Return any value as compact JSON.
+
+    :param value: as it came; amounts become numbers.
+    :return: JSON without spaces between its parts.
+    """
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=float)
 
 
-def as_integer(value: Any) -> int:
-    """Return a whole number, also from its text."""
-    number = Decimal(str(value).strip() or "nan")
+def read_integer(value: object) -> int | None:
+    """Return a whole number.
+
+    :param value: a number, or its text.
+    :return: the number; None for a blank text.
+    :raises NotOfKind: for anything else, also a number with a fraction or a truth value.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    number = read_decimal(value)
+    if number is None:
+        return None
     if number != number.to_integral_value():
-        raise ValueError("not a whole number")
+        raise NotOfKind("not a whole number")
     return int(number)
 
 
-def as_decimal(value: Any) -> Decimal:
-    """Return an amount from a number or its text, to the millionth."""
-    number = Decimal(str(value).strip())
-    if not number.is_finite():
-        raise ValueError("not an amount")
-    return number.quantize(_SCALE)
+def read_decimal(value: object) -> Decimal | None:
+    """Return an amount with all its digits.
+
+    :param value: a number, or its text.
+    :return: the amount; None for a blank text.
+    :raises NotOfKind: for anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise NotOfKind("not a number")
+    text = str(value).strip()
+    if not text:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise NotOfKind("not a number") from None
+    if not number.is_finite() or abs(number.adjusted()) >= _MOST_DIGITS:
+        raise NotOfKind("not an amount")
+    return number
 
 
-def as_boolean(value: Any) -> bool:
-    """Return a truth value, also from its text."""
-    known = {"true": True, "false": False, "1": True, "0": False}
-    return known[str(value).strip().lower()]
+def read_amount(value: object) -> Decimal | None:
+    """Return an amount, rounded to the millionth.
+
+    :param value: a number, or its text.
+    :return: the amount; None for a blank text.
+    :raises NotOfKind: for anything else.
+    """
+    number = read_decimal(value)
+    try:
+        return None if number is None else number.quantize(_SCALE)
+    except InvalidOperation:
+        raise NotOfKind("too many digits") from None
 
 
-def as_moment(value: Any) -> datetime:
-    """Return a time in UTC from RFC 3339; the vendor's times carry offsets."""
-    found = datetime.fromisoformat(str(value).strip())
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+def read_boolean(value: object) -> bool | None:
+    """Return a truth value.
+
+    :param value: a truth value, `true` or `false` in any case of letters, 1 or 0, or the text of one of them.
+    :return: the truth value; None for a blank text.
+    :raises NotOfKind: for anything else.
+    """
+    text = str(value).strip().lower()
+    if text in {"true", "1"}:
+        return True
+    if text in {"false", "0"}:
+        return False
+    if text:
+        raise NotOfKind("not a truth value")
+    return None
 
 
-def as_map(value: Any) -> dict[str, str | None]:
-    """Return tags as texts by text."""
-    return {str(key): None if item is None else as_text(item) for key, item in dict(value).items()}
+def read_time(value: object) -> datetime | None:
+    """Return a time in UTC.
+
+    :param value: RFC 3339 with an offset, as Retreaver sends all times of calls.
+    :return: the time; None for a blank text.
+    :raises NotOfKind: for anything else; a time without an offset could be any of 24.
+    """
+    if not isinstance(value, str):
+        raise NotOfKind("not a text")
+    text = value.strip()
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotOfKind("not a time") from None
+    if time.tzinfo is None:
+        raise NotOfKind("no offset")
+    return time.astimezone(UTC)
 
 
-CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    TEXT: as_text,
-    INTEGER: as_integer,
-    DECIMAL: as_decimal,
-    BOOLEAN: as_boolean,
-    MOMENT: as_moment,
-    JSON: as_json,
-    MAP: as_map,
+def read_tags(value: object) -> dict[str, str | None] | None:
+    """Return tags as texts by key.
+
+    :param value: an object.
+    :return: a text for every tag, JSON where its value is none; None for a blank text.
+    :raises NotOfKind: when it is not an object.
+    """
+    if isinstance(value, str) and not value.strip():
+        return None
+    if not isinstance(value, Mapping):
+        raise NotOfKind("not an object")
+    return {
+        str(key): item if item is None or isinstance(item, str) else format_json(item) for key, item in value.items()
+    }
+
+
+# How a value of each kind is read; a reader raises NotOfKind for any other value.
+READERS: Mapping[Kind, Callable[[object], Value]] = {
+    TEXT: read_text,
+    INTEGER: read_integer,
+    DECIMAL: read_decimal,
+    BOOLEAN: read_boolean,
+    TIMESTAMP: read_time,
+    JSON: format_json,
+    MAP: read_tags,
 }
-# What a value that is none of the column's kind raises.
-MISFIT = (ValueError, TypeError, KeyError, InvalidOperation)
+
+
+def call_time(text: str, field: str, uuid: str = "") -> datetime:
+    """Return a time of a call in UTC, where nothing can be done without it.
+
+    :param text: as it came.
+    :param field: its name, e.g. `created_at`.
+    :param uuid: of the call, where it is known.
+    :return: an aware datetime.
+    :raises ProtocolError: naming call and field, when it is not a time with an offset.
+    """
+    time: datetime | None = None
+    with suppress(NotOfKind):
+        time = read_time(text)
+    if time is None:
+        raise ProtocolError(
+            f"{f'Call {uuid}' if uuid else 'A call'} has a {field} ({excerpt(text, 40)!r}) that is not a time with "
+            f"an offset, as Retreaver documents it; report the call to Retreaver, or choose a window without it."
+        )
+    return time

@@ -22,6 +22,7 @@ from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.core.paging import LAST_POSSIBLE_PAGE
+from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
 from airflow_provider_retreaver.domain.calls.page import Answer, read_answer
 
 # A call that moved shows within as many pages as are under way; so many identities at least are remembered for it.
@@ -237,6 +238,6 @@ class StillScan:
 
 
 def _moment(text: str | None) -> datetime | None:
-    with suppress(ValueError):
-        return None if text is None else datetime.fromisoformat(text)
+    with suppress(NotOfKind):
+        return None if text is None else read_time(text)
     return None

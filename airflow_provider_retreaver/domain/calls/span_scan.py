@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.window import CallWindow
@@ -45,7 +46,7 @@ def spans(window: CallWindow, begins: Sequence[str], pages: int) -> list[Span]:
     :param pages: how many pages there are about in all; what was not read is divided evenly.
     """
     slack = FINE if any("." in text for text in begins) else COARSE
-    known = [moment_of(text) for text in begins]
+    known = [call_time(text, "created_at") for text in begins]
     rest = max(0, pages - len(begins))
     if known and rest and window.end is not None and window.end > known[-1]:
         step = (window.end - known[-1]) / (rest + 1)
@@ -106,10 +107,4 @@ def _created(key: CallKeys) -> datetime:
         raise ProtocolError(
             f"Call {key.uuid} does not say when it was created, so a call log that moves cannot be read."
         )
-    return moment_of(key.created_at)
-
-
-def moment_of(text: str) -> datetime:
-    """Return a time of a call as an aware datetime."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return call_time(key.created_at, "created_at", key.uuid)

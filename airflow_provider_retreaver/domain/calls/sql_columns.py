@@ -6,40 +6,27 @@ column is taken from instead stands beside it below, and in docs/sql.md.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.domain.calls.fields import FIELDS, READERS, NotOfKind
 from airflow_provider_retreaver.domain.lists.phones import hide_numbers
 
-KINDS = ("text", "integer", "decimal", "boolean", "timestamp", "json")
+SqlKind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json"]
+SqlValue: TypeAlias = str | int | Decimal | bool | datetime | None
+
+KINDS: tuple[SqlKind, ...] = get_args(SqlKind)
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 # Stands for the whole call in a mapping.
 WHOLE = "*"
-
-# "Calls": what the fields are; versions 2 and later.
-_OF_KIND = {
-    "text": """uuid caller caller_zip caller_state caller_city caller_country caller_number_sent status cid afid sid
-        tid dialed_number number recording_url hung_up_by visitor_url via campaign_name affiliate_name target_name
-        upstream_call_uuid""",
-    "integer": """dialed_call_duration total_duration ivr_duration hold_duration billable_minutes conversion_seconds
-        time_to_call_in_seconds time_to_connect_in_seconds fired_pixels_count company_id campaign_id number_id
-        target_id system_target_id system_campaign_id system_affiliate_id""",
-    "decimal": "revenue payout postback_value charge_total profit_gross profit_net total_cost",
-    "boolean": """duplicate payable_duplicate receivable_duplicate repeat converted payable receivable rescued
-        connected""",
-    "timestamp": "start_time forwarded_time end_time created_at updated_at conversions_determined_at",
-    "json": "tags target_group campaign keys_pressed downstream_call_uuids fired_pixels call_flow_events",
-}
-FIELDS = {field: kind for kind, fields in _OF_KIND.items() for field in fields.split()}
 
 
 class Clash(ValueError):
@@ -65,8 +52,8 @@ class Column:
     """
 
     name: str
-    kind: str
-    read: Callable[[Row], Any]
+    kind: SqlKind
+    read: Callable[[Row], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +73,12 @@ class Columns:
         """The columns' names in order."""
         return [column.name for column in self.columns]
 
-    def values(self, call: Row) -> tuple[Any, ...]:
+    def values(self, call: Row) -> tuple[SqlValue, ...]:
         """Return what a call's row holds: texts, integers, decimals, truth values, times in UTC, JSON as texts.
 
         :raises Clash: naming the column.
         """
-        return tuple(_held(column, column.read(call)) for column in self.columns)
+        return tuple(_column_value(column, column.read(call)) for column in self.columns)
 
 
 def mapped(mapping: Any) -> Columns:
@@ -119,7 +106,7 @@ def mapped(mapping: Any) -> Columns:
     return Columns(tuple(columns), of_field["uuid"], of_field["updated_at"])
 
 
-def _field_and_kind(name: Any, said: Any) -> tuple[str, str]:
+def _field_and_kind(name: Any, said: Any) -> tuple[str, SqlKind]:
     if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         raise InvalidArgument(
             f"mapping: {name!r} is no name of a column; give letters, digits and underscores, 63 at most."
@@ -130,7 +117,7 @@ def _field_and_kind(name: Any, said: Any) -> tuple[str, str]:
     if not isinstance(field, str) or not field.strip():
         raise InvalidArgument(f"mapping[{name!r}] must name a field of a call, not {field!r}.")
     field = field.strip()
-    kind = given.get("type") or ("json" if field == WHOLE else FIELDS.get(field))
+    kind = given.get("type") or _kind(field)
     if kind is None:
         raise InvalidArgument(
             f"mapping[{name!r}]: the type of the field {field!r} is not known; give "
@@ -139,16 +126,22 @@ def _field_and_kind(name: Any, said: Any) -> tuple[str, str]:
     fixed = {"uuid": "text", "updated_at": "timestamp"}.get(field)
     if fixed and kind != fixed:
         raise InvalidArgument(f"mapping[{name!r}]: the field {field!r} is kept as {fixed}, not as {kind!r}.")
-    return field, str(parameters.one_of(kind, KINDS, f"mapping[{name!r}]: type"))
+    return field, cast("SqlKind", parameters.one_of(kind, KINDS, f"mapping[{name!r}]: type"))
 
 
-def _reader(field: str) -> Callable[[Row], Any]:
+def _kind(field: str) -> str | None:
+    # A table keeps tags as JSON.
+    kind = "json" if field == WHOLE else FIELDS.get(field)
+    return "json" if kind == "map" else kind
+
+
+def _reader(field: str) -> Callable[[Row], object]:
     if field == WHOLE:
         return lambda call: call
     first, *rest = field.split(".")
 
-    def read(call: Row) -> Any:
-        value = call.get(first)
+    def read(call: Row) -> object:
+        value: object = call.get(first)
         for part in rest:
             value = value.get(part) if isinstance(value, dict) else None
         return value
@@ -156,61 +149,12 @@ def _reader(field: str) -> Callable[[Row], Any]:
     return read
 
 
-def _held(column: Column, value: Any) -> Any:
+def _column_value(column: Column, value: object) -> SqlValue:
     if value is None:
         return None
-    held = _HOLDERS[column.kind](value)
-    if held is None:
-        shown = excerpt(hide_numbers(str(value)), 40)
-        raise Clash(column.name, f"({column.kind}) cannot hold {shown!r}, a {type(value).__name__}")
-    return held
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value
-    return None if isinstance(value, (dict, list)) else json.dumps(value)
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    number = _decimal(value)
-    return int(number) if number is not None and number == number.to_integral_value() else None
-
-
-def _decimal(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
     try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() and abs(number.adjusted()) < 100 else None
-
-
-def _boolean(value: Any) -> bool | None:
-    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
-
-
-def _timestamp(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    # Without an offset it could be any of 24 moments.
-    return None if moment is None or moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-_HOLDERS: dict[str, Callable[[Any], Any]] = {
-    "text": _text,
-    "integer": _integer,
-    "decimal": _decimal,
-    "boolean": _boolean,
-    "timestamp": _timestamp,
-    "json": _json,
-}
+        return cast("SqlValue", READERS[column.kind](value))
+    except NotOfKind:
+        pass
+    quoted = excerpt(hide_numbers(str(value)), 40)
+    raise Clash(column.name, f"({column.kind}) cannot hold {quoted!r}, a {type(value).__name__}")

@@ -208,13 +208,13 @@ def test_the_data_interval_is_the_default(calls, folder):
     assert export(context_of(**interval), destination=folder, lookback="2h")["calls"] == 34
 
 
-def test_an_open_window_says_so(calls, folder):
+def test_a_window_that_has_not_ended_is_reported_as_incomplete(calls, folder):
     """A window that has not ended is exported, and its manifest says that nothing is proved."""
     calls.add(10)
     end = datetime.now(UTC) + timedelta(hours=1)
     result = export(destination=folder, start=START, end=end.isoformat())
     assert (result["calls"], result["complete"]) == (10, False)
-    assert "open" in manifest_of(result)["reason"]
+    assert "not settled" in manifest_of(result)["reason"]
 
 
 def test_numbers_can_be_hidden(calls, folder, caplog, capsys):
