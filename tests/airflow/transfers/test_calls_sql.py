@@ -272,9 +272,9 @@ def test_a_database_that_cannot_be_written_is_found_before_the_first_request(acc
     assert account.sent() == []
 
 
-def test_an_open_window_says_that_it_is_not_provable(account, warehouse):
-    """A window that ends in the future is read and said not to be proved complete."""
+def test_a_window_that_has_not_ended_is_reported_as_incomplete(account, warehouse):
+    """A window that ends in the future is loaded and reported as incomplete."""
     account._control("POST", "calls", {"count": 3})
     result = to_sql(mapping=MAPPING, start="2026-01-01", end="2099-01-01")
     assert (result["rows"], result["complete"], result["counted"]) == (3, False, None)
-    assert "open" in result["reason"]
+    assert "not settled" in result["reason"]
