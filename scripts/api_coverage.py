@@ -130,7 +130,7 @@ def operators() -> dict[Callable[..., Any], str]:
     for entry in RESOURCES.values():
         for verb in VERBS:
             if entry.has(verb):
-                upsert = ", Upsert" if verb == "create" and entry.natural else ""
+                upsert = ", Upsert" if verb == "create" and entry.natural_key else ""
                 text = f"{verb.capitalize()}{upsert} (`{entry.name}`)"
                 for behind in _behind(entry.function(verb)):
                     found[behind] = text

@@ -28,6 +28,7 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.routes import Routes
 
 T = TypeVar("T")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 Row = dict[str, Any]
 
 
@@ -132,7 +133,7 @@ class CurrentOnly:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
+class Operation(Generic[ResultT_co]):
     """One documented endpoint with its parameters.
 
     :param request: the request under the current routes; `{calls_version}` in its path is the connection's.
@@ -141,7 +142,7 @@ class Operation(Generic[T]):
     """
 
     request: Request
-    read: Callable[[Request, Response], T]
+    read: Callable[[Request, Response], ResultT_co]
     legacy: Request | CurrentOnly | None = None
 
     def request_for(self, routes: Routes) -> Request:

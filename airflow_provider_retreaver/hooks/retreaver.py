@@ -13,6 +13,7 @@ from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS, HIDDEN_FIELD
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
     from airflow_provider_retreaver.core.settings import Settings
+    from airflow_provider_retreaver.resources.companies import Company
     from airflow_provider_retreaver.transport.background import BackgroundClient
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 
@@ -267,7 +268,7 @@ class RetreaverAsyncHook(BaseHook):
         return True, said
 
 
-def _connected(company: Row) -> str:
+def _connected(company: Company) -> str:
     from airflow_provider_retreaver.core.operations import require
     from airflow_provider_retreaver.resources.companies import get_active_company
 

@@ -1,7 +1,7 @@
-"""Generic operators: list, get, create, update, upsert and delete the objects of every resource of the vendor.
+"""Generic operators: list, get, create, update, upsert and delete the objects of every resource of Retreaver.
 
-Each takes `resource="targets"` and the like; a verb that the vendor does not have is refused by name before anything
-is sent. Vendor's reference: the chapter of each resource.
+Each takes `resource="targets"` and the like; a verb that Retreaver does not have is refused by name before anything
+is sent. Retreaver's reference: the chapter of each resource.
 """
 
 from __future__ import annotations

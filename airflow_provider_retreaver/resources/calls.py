@@ -1,21 +1,22 @@
-"""The call log (vendor's reference: "Calls"): five versions under the current routes, one under the legacy ones."""
+"""The call log (Retreaver's reference: "Calls"): five versions (current routes) and one (legacy)."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.messages import Request, segment
-from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row, read_item
+from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS
 from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.resources.resource import Resource
 
-Moment = datetime | str
+Timestamp = datetime | str
 
 
 class Call(TypedDict, total=False):
-    """A call as the vendor sends it; versions 2 and later have many of these keys, and more."""
+    """A call as Retreaver sends it; versions 2 and later have many of these keys, and more."""
 
     uuid: str
     caller: str
@@ -34,25 +35,28 @@ class Call(TypedDict, total=False):
     sid: str | None
     tid: str | None
     dialed_number: str
-    number: str | dict[str, Any]
-    campaign: dict[str, Any]
+    number: str | dict[str, object]
+    campaign: dict[str, object]
     revenue: float | None
     payout: float | None
     charge_total: str
     converted: bool
     tags: dict[str, str]
-    target_group: dict[str, Any]
+    target_group: dict[str, object]
     recording_url: str | None
     updated_at: str
     created_at: str
 
 
+CALLS: Resource[Call] = Resource("calls", "call", key="uuid", row_key="uuid")
+
+
 def list_calls(
     *,
-    created_at_start: Moment | None = None,
-    created_at_end: Moment | None = None,
-    updated_at_start: Moment | None = None,
-    updated_at_end: Moment | None = None,
+    created_at_start: Timestamp | None = None,
+    created_at_end: Timestamp | None = None,
+    updated_at_start: Timestamp | None = None,
+    updated_at_end: Timestamp | None = None,
     sort_by: str | None = None,
     order: str | None = None,
     caller: str | None = None,
@@ -63,10 +67,11 @@ def list_calls(
     call_flow_events: bool | None = None,
     version: str | None = None,
 ) -> Listing:
-    """List calls ("Get recent Calls", "Enumerate through all calls", "… in a specific date/time range").
+    """List calls.
 
-    The vendor's default order is newest first; `sort_by="updated_at"` is newest first whatever `order` says. A list
-    that is read newest first moves while it is read; `order="asc"` with an end in the past does not.
+    The default order is newest first; `sort_by="updated_at"` is newest first whatever the `order`. A list that is
+    read newest first moves while it is read; `order="asc"` with an end in the past does not. Retreaver's reference:
+    "Get recent Calls", "Enumerate through all calls", "… in a specific date/time range".
 
     :param created_at_start: only calls created after; RFC 3339 with an offset, or an aware datetime.
     :param created_at_end: only calls created before.
@@ -103,13 +108,15 @@ def list_calls(
     used = [name for name, value in (versioned | {"version": version}).items() if value is not None]
     legacy: Request | CurrentOnly = Request("GET", "/calls.json", _pairs(plain))
     if used:
-        legacy = CurrentOnly(f"its call log knows no {', '.join(used)}")
+        legacy = CurrentOnly(f"its call log does not know {', '.join(used)}")
     current = Request("GET", _versioned(".json", version), _pairs(plain | versioned))
     return Listing(current, "call", key="uuid", page_size=None, legacy=legacy, oldest_calls_version=2 if flow else 1)
 
 
-def get_call(uuid: str, *, version: str | None = None) -> Operation[Row]:
-    """Get one call ("Get a specific Call").
+def get_call(uuid: str, *, version: str | None = None) -> Operation[Call]:
+    """Get one call.
+
+    Retreaver's reference: "Get a specific Call".
 
     :param uuid: of the call.
     :param version: `v1` … `v5` instead of the connection's `calls_version`.
@@ -118,7 +125,7 @@ def get_call(uuid: str, *, version: str | None = None) -> Operation[Row]:
     _one_of_if_given(version, CALLS_VERSIONS, "version")
     part = f"/{segment(uuid, 'call uuid')}.json"
     legacy = Request("GET", f"/calls{part}") if version is None else CurrentOnly("its call log has no versions")
-    return Operation(Request("GET", _versioned(part, version)), read_item("call"), legacy=legacy)
+    return CALLS.returning_object(Request("GET", _versioned(part, version)), legacy)
 
 
 def _one_of_if_given(value: str | None, allowed: tuple[str, ...], name: str) -> None:

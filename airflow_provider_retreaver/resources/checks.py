@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -16,7 +15,7 @@ NUMBER_TYPES = ("Toll-free", "Local")
 MOST_TAGS = 100
 
 
-def whole(value: Any, name: str, least: int = 0, most: int | None = None) -> int:
+def whole(value: object, name: str, least: int = 0, most: int | None = None) -> int:
     """Return a whole number within bounds; unlike `parameters.whole` it takes no float, since it is sent as it is.
 
     :param value: an `int` or its text.
@@ -31,15 +30,26 @@ def whole(value: Any, name: str, least: int = 0, most: int | None = None) -> int
     return parameters.whole(value, name, least, most)
 
 
-def truth(value: Any, name: str) -> bool:
-    """Return a truth value; texts are refused, since "false" would be true."""
+def truth(value: object, name: str) -> bool:
+    """Return a truth value; texts are refused, since "false" would be true.
+
+    :param value: True or False.
+    :param name: of the attribute.
+    :return: the value.
+    :raises InvalidArgument: naming the attribute.
+    """
     if not isinstance(value, bool):
         raise InvalidArgument(f"{name} must be True or False, not {value!r}.")
     return value
 
 
-def tag_list(value: Any, name: str = "tag_list") -> None:
-    """Refuse a tag list that the vendor would cut: more than 100 tags, or no text."""
+def tag_list(value: object, name: str = "tag_list") -> None:
+    """Refuse a tag list that Retreaver would cut: more than 100 tags, or no text.
+
+    :param value: e.g. `<<<state:ny>>>,<<<age:25>>>`; blank text clears the tags.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     if not isinstance(value, str):
         raise InvalidArgument(f"{name} must be a text like '<<<key:value>>>', not {type(value).__name__}.")
     count = value.count("<<<")
@@ -50,9 +60,14 @@ def tag_list(value: Any, name: str = "tag_list") -> None:
         raise InvalidArgument(f"{name} must be tags like '<<<key:value>>>' separated by commas; blank clears them.")
 
 
-def business_hours(rows: Any, name: str = "business_hours_attributes") -> None:
-    """Refuse rows of business hours that mean no time of a week."""
-    for row in rows_of(rows, name):
+def business_hours(value: object, name: str = "business_hours_attributes") -> None:
+    """Refuse rows of business hours that mean no time of a week.
+
+    :param value: rows with `day_of_week` (0 is Sunday), `time_open` and `time_close` (HHMM).
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
+    for row in rows_of(value, name):
         if row.get("_destroy"):
             continue
         if "id" not in row or "day_of_week" in row:
@@ -65,8 +80,14 @@ def business_hours(rows: Any, name: str = "business_hours_attributes") -> None:
                 truth(row[part], f"{name}: {part}")
 
 
-def rows_of(value: Any, name: str) -> list[Mapping[str, Any]]:
-    """Return a list of mappings."""
+def rows_of(value: object, name: str) -> list[Mapping[str, object]]:
+    """Return a list of mappings.
+
+    :param value: a list or tuple of mappings.
+    :param name: of the attribute.
+    :return: the mappings.
+    :raises InvalidArgument: naming the attribute.
+    """
     if not isinstance(value, (list, tuple)) or not all(isinstance(row, Mapping) for row in value):
         raise InvalidArgument(f"{name} must be a list of mappings.")
     return list(value)

@@ -1,16 +1,16 @@
-"""Companies: a reseller's separate accounts (vendor's reference: "Companies")."""
+"""Companies: a reseller's separate accounts (Retreaver's reference: "Companies")."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
 from airflow_provider_retreaver.core.messages import Request
-from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item
+from airflow_provider_retreaver.core.operations import Listing, Operation
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything
 
 
 class Company(TypedDict, total=False):
-    """A company as the vendor sends it; further keys may be present."""
+    """A company as Retreaver sends it; further keys may be present."""
 
     id: int
     name: str
@@ -20,7 +20,7 @@ class Company(TypedDict, total=False):
     updated_at: str
 
 
-COMPANIES = Resource(
+COMPANIES: Resource[Company] = Resource(
     "companies",
     "company",
     attributes={"name": anything, "default_click_url": anything, "default_sale_url": anything},
@@ -28,35 +28,44 @@ COMPANIES = Resource(
 )
 
 
-def get_active_company() -> Operation[Row]:
-    """Ask for the company that the key and Company ID reach ("Get the active Company").
+def get_active_company() -> Operation[Company]:
+    """Get the company that the connection's key and Company ID reach.
+
+    Retreaver's reference: "Get the active Company".
 
     :return: a `Company`.
     """
-    return Operation(Request("GET", "/company.json"), read_item("company"))
+    return COMPANIES.returning_object(Request("GET", "/company.json"))
 
 
 def list_companies() -> Listing:
-    """List the companies that the key reaches ("Get all Companies").
+    """List the companies that the connection's key reaches.
+
+    Retreaver's reference: "Get all Companies".
 
     :return: a listing of `Company` rows.
     """
     return COMPANIES.listing()
 
 
-def get_company(id: Id) -> Operation[Row]:  # noqa: A002
-    """Get one company ("Get a specific Company").
+def get_company(id: Id) -> Operation[Company]:  # noqa: A002
+    """Get one company.
 
+    Retreaver's reference: "Get a specific Company".
+
+    :param id: Retreaver's own ID.
     :return: a `Company`.
     """
     return COMPANIES.get(id)
 
 
-def create_company(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Row]:
-    """Create a company ("Create a Company").
+def create_company(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Company]:
+    """Create a company.
+
+    Retreaver's reference: "Create a Company".
 
     :param attributes: `name` (required), `default_click_url`, `default_sale_url`.
-    :param undocumented: attributes to send that the vendor does not document.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Company`.
     """
     return COMPANIES.create(attributes, undocumented)
@@ -67,14 +76,25 @@ def update_company(
     *,
     id: Id,  # noqa: A002
     undocumented: Attributes | None = None,
-) -> Operation[Row]:
-    """Change attributes of a company ("Update a Company"); see `create_company` for them.
+) -> Operation[Company]:
+    """Change attributes of a company.
 
+    Retreaver's reference: "Update a Company".
+
+    :param attributes: to change; see `create_company`.
+    :param id: Retreaver's own ID.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Company`.
     """
     return COMPANIES.update(attributes, id, undocumented=undocumented)
 
 
 def delete_company(id: Id) -> Operation[None]:  # noqa: A002
-    """Delete a company ("Remove a Company"); its numbers and number pools must be gone first."""
+    """Delete a company; its numbers and number pools must be deleted first.
+
+    Retreaver's reference: "Remove a Company".
+
+    :param id: Retreaver's own ID.
+    :return: an operation without a result.
+    """
     return COMPANIES.delete(id)

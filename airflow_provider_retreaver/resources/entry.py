@@ -5,168 +5,228 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import ModuleType
+from typing import Any, Literal, get_args
 
 from airflow_provider_retreaver.core import parameters, secrets
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
-from airflow_provider_retreaver.resources.resource import Attributes, Id
+from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource
 
-VERBS = ("list", "get", "create", "update", "delete")
+Verb = Literal["list", "get", "create", "update", "delete"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """Which object is meant.
+class ObjectReference:
+    """Which object of a resource is meant.
 
-    :param id: Retreaver's own ID, or what stands in its place (a call's UUID, a phone number, a list's name).
+    :param id: Retreaver's own ID, or what takes its place (a call's UUID, a phone number, a list's name).
     :param customer_id: the customer's ID.
-    :param owner: of a caller list or of its numbers, see `resources.owned`.
+    :param owner: of a caller list or of its numbers, see `caller_list_verbs.ListOwner`.
     """
 
     id: Id | None = None
     customer_id: Id | None = None
-    owner: Mapping[str, Any] = field(default_factory=dict)
+    owner: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One resource.
 
-    :param name: as operators are given it, e.g. `targets`.
+    :param name: as operators take it, e.g. `targets`.
     :param title: what one object is called in a sentence.
-    :param verbs: the function of each verb that the vendor has.
-    :param key: parameter of those functions that takes `Which.id`; None where there is but one object.
-    :param customer_key: parameter that takes `Which.customer_id`.
+    :param functions: the function of each verb that Retreaver has.
+    :param key: parameter of those functions that takes `ObjectReference.id`; None where there is one object only.
+    :param customer_key: parameter that takes `ObjectReference.customer_id`.
     :param row_key: field that every row has.
-    :param natural: attribute of a create by which the object is found again; no two objects share its value.
-    :param narrowed_by: attributes of a create that are also filters of the list.
-    :param on_create: attributes that a create takes, where an update takes others.
-    :param owned: whether it belongs to a target or campaign that must be named.
+    :param natural_key: attribute of a create by which the object is found again; no two objects share its value.
+    :param filter_attributes: attributes of a create that are also filters of the list.
+    :param create_attributes: attributes that a create takes, where an update takes others.
+    :param has_owner: whether it belongs to a target or campaign that must be named.
     :param delete_warning: why deleting needs a confirmation, as a sentence.
     :param create_warning: returns why creating with these attributes needs a confirmation, as a sentence.
-    :param costs: whether creating one spends money.
-    :param harmless: whether a create may be sent twice.
+    :param costs_money: whether creating one costs money.
+    :param create_is_repeatable: whether a create may be sent twice.
     """
 
     name: str
     title: str
-    verbs: Mapping[str, Callable[..., Any]]
+    functions: Mapping[Verb, Callable[..., Any]]
     key: str | None = "id"
     customer_key: str | None = None
     row_key: str = "id"
-    natural: str | None = None
-    narrowed_by: tuple[str, ...] = ()
-    on_create: frozenset[str] | None = None
-    owned: bool = False
+    natural_key: str | None = None
+    filter_attributes: tuple[str, ...] = ()
+    create_attributes: frozenset[str] | None = None
+    has_owner: bool = False
     delete_warning: str | None = None
     create_warning: Callable[[Attributes], str | None] | None = None
-    costs: bool = False
-    harmless: bool = False
+    costs_money: bool = False
+    create_is_repeatable: bool = False
+
+    @classmethod
+    def of(cls, module: ModuleType, resource: Resource[Any]) -> Entry:
+        """Return the entry of a resource whose functions have the usual names (`list_targets`, `get_target` …).
+
+        :param module: that has the functions.
+        :param resource: whose names and keys the entry takes over; the accessor is the natural key.
+        :return: the entry, with the verbs whose functions the module has.
+        """
+        names: dict[Verb, str] = {verb: f"{verb}_{resource.envelope}" for verb in VERBS}
+        names["list"] = f"list_{resource.name}"
+        return cls(
+            resource.name,
+            resource.title,
+            {verb: getattr(module, name) for verb, name in names.items() if hasattr(module, name)},
+            key=resource.key,
+            customer_key=resource.accessor,
+            row_key=resource.row_key,
+            natural_key=resource.accessor,
+        )
 
     @property
-    def named_by_customer(self) -> bool:
-        """Whether rows carry an ID that the customer chose."""
-        return self.customer_key is not None and self.customer_key == self.natural
+    def has_customer_id(self) -> bool:
+        """Whether rows hold an ID that the customer chose."""
+        return self.customer_key is not None and self.customer_key == self.natural_key
 
     @property
-    def named_by_key(self) -> bool:
-        """Whether what stands in the place of the ID is the customer's own (a phone number, a name)."""
-        return self.natural is not None and self.natural == self.key
+    def key_is_natural(self) -> bool:
+        """Whether the customer chooses what takes the place of the ID (a phone number, a name)."""
+        return self.natural_key is not None and self.natural_key == self.key
 
-    def has(self, verb: str) -> bool:
-        """Whether the vendor has this verb."""
-        return verb in self.verbs
+    def has(self, verb: Verb) -> bool:
+        """Return whether Retreaver has a verb for this resource.
 
-    def function(self, verb: str) -> Callable[..., Any]:
+        :param verb: one of `VERBS`.
+        :return: whether there is a function for it.
+        """
+        return verb in self.functions
+
+    def function(self, verb: Verb) -> Callable[..., Any]:
         """Return the function of a verb.
 
-        :raises InvalidArgument: when the vendor does not have it.
+        :param verb: one of `VERBS`.
+        :return: the function, which returns an operation or a listing.
+        :raises InvalidArgument: when Retreaver does not have the verb.
         """
-        if verb not in self.verbs:
-            there = ", ".join(name for name in VERBS if name in self.verbs)
-            raise InvalidArgument(f"Retreaver has no {verb} for {self.name}; it has {there}.")
-        return self.verbs[verb]
+        if verb not in self.functions:
+            available = ", ".join(name for name in VERBS if name in self.functions)
+            raise InvalidArgument(f"Retreaver has no {verb} for {self.name}; it has {available}.")
+        return self.functions[verb]
 
     @property
     def filters(self) -> tuple[str, ...]:
         """Names of the list's filters."""
         return tuple(name for name in inspect.signature(self.function("list")).parameters if name != "owner")
 
-    def list(self, filters: Mapping[str, Any] | None = None, owner: Mapping[str, Any] | None = None) -> Listing:
+    def list(self, filters: Mapping[str, object] | None = None, owner: Mapping[str, object] | None = None) -> Listing:
         """Return the listing.
 
+        :param filters: as the function takes them, e.g. `{"cid": "0044"}` for numbers.
+        :param owner: of the numbers of a caller list, see `caller_list_verbs.ListOwner`.
+        :return: the listing.
         :raises InvalidArgument: when a filter is unknown, blank, wrong or missing.
         """
-        function, given = self.function("list"), dict(filters or {})
-        parameters.known(given, self.filters, f"filter of {self.name}")
-        for name, value in given.items():
+        function, values = self.function("list"), dict(filters or {})
+        parameters.known(values, self.filters, f"filter of {self.name}")
+        for name, value in values.items():
             if isinstance(value, str) and not value.strip():
                 raise InvalidArgument(f"The filter {name} is blank; give a value, or leave it out for all.")
         for name, parameter in inspect.signature(function).parameters.items():
-            if name != "owner" and parameter.default is parameter.empty and given.get(name) is None:
+            if name != "owner" and parameter.default is parameter.empty and values.get(name) is None:
                 raise InvalidArgument(f"The filter {name} is required to list {self.name}.")
-        listing: Listing = function(**self._owner(owner), **given)
+        listing: Listing = function(**self._owner(owner), **values)
         return listing
 
-    def get(self, which: Which) -> Operation[Row]:
-        """Return the operation that reads one object."""
-        operation: Operation[Row] = self.function("get")(**self._which(which))
+    def get(self, reference: ObjectReference) -> Operation[Row]:
+        """Return the operation that reads one object.
+
+        :param reference: which object.
+        :return: the operation; its result is the object.
+        :raises InvalidArgument: when the object is not named as this resource needs it.
+        """
+        operation: Operation[Row] = self.function("get")(**self._arguments(reference))
         return operation
 
-    def create(self, attributes: Attributes, owner: Mapping[str, Any] | None = None) -> Operation[Row]:
-        """Return the operation that creates an object."""
+    def create(self, attributes: Attributes, owner: Mapping[str, object] | None = None) -> Operation[Row]:
+        """Return the operation that creates an object.
+
+        :param attributes: of the new object.
+        :param owner: of a caller list or of its numbers, see `caller_list_verbs.ListOwner`.
+        :return: the operation; its result is the object.
+        :raises InvalidArgument: when an attribute is unknown, wrong or missing.
+        """
         function = self.function("create")
-        if self.on_create is not None:
-            parameters.known(attributes, self.on_create, f"attribute to create a {self.title} with")
+        if self.create_attributes is not None:
+            parameters.known(attributes, self.create_attributes, f"attribute to create a {self.title} with")
         operation: Operation[Row] = function(attributes, **self._owner(owner))
         return operation
 
-    def update(self, which: Which, attributes: Attributes) -> Operation[Row]:
-        """Return the operation that changes an object."""
-        operation: Operation[Row] = self.function("update")(attributes, **self._which(which))
+    def update(self, reference: ObjectReference, attributes: Attributes) -> Operation[Row]:
+        """Return the operation that changes an object.
+
+        :param reference: which object.
+        :param attributes: to change.
+        :return: the operation; its result is the object, empty where Retreaver answers without one.
+        :raises InvalidArgument: when an attribute is unknown or wrong, or the object is not named as needed.
+        """
+        operation: Operation[Row] = self.function("update")(attributes, **self._arguments(reference))
         return operation
 
-    def delete(self, which: Which) -> Operation[None]:
-        """Return the operation that deletes an object."""
-        operation: Operation[None] = self.function("delete")(**self._which(which))
+    def delete(self, reference: ObjectReference) -> Operation[None]:
+        """Return the operation that deletes an object.
+
+        :param reference: which object.
+        :return: an operation without a result.
+        :raises InvalidArgument: when the object is not named as this resource needs it.
+        """
+        operation: Operation[None] = self.function("delete")(**self._arguments(reference))
         return operation
 
-    def creating(self, attributes: Attributes) -> str | None:
-        """Return why creating an object with these attributes needs a confirmation, None when it does not."""
+    def warning_before_create(self, attributes: Attributes) -> str | None:
+        """Return why creating an object with these attributes needs a confirmation.
+
+        :param attributes: of the new object.
+        :return: a sentence; None when no confirmation is needed.
+        """
         return self.create_warning(attributes) if self.create_warning is not None else None
 
-    def called(self, which: Which) -> str:
-        """Return how an object is called in a sentence, e.g. `target 3` or `target with tid A1`."""
-        if which.customer_id is not None:
-            name = self.customer_key or self.natural
-            return f"{self.title} with {name} {_shown(name, which.customer_id)}"
-        return f"{self.title} {_shown(self.key, which.id)}" if which.id is not None else self.title
+    def describe(self, reference: ObjectReference) -> str:
+        """Return what an object is called in a sentence, with phone numbers masked.
 
-    def _which(self, which: Which) -> Row:
-        owner = self._owner(which.owner)
+        :param reference: which object.
+        :return: e.g. `target 3` or `target with tid A1`.
+        """
+        if reference.customer_id is not None:
+            name = self.customer_key or self.natural_key
+            return f"{self.title} with {name} {_masked_number(name, reference.customer_id)}"
+        return f"{self.title} {_masked_number(self.key, reference.id)}" if reference.id is not None else self.title
+
+    def _arguments(self, reference: ObjectReference) -> dict[str, object]:
+        owner = self._owner(reference.owner)
         if self.key is None:
-            if which.id is not None or which.customer_id is not None:
+            if reference.id is not None or reference.customer_id is not None:
                 raise InvalidArgument(f"There is one {self.title}: leave out resource_id and customer_id.")
             return owner
-        if which.customer_id is not None and self.customer_key is None:
+        if reference.customer_id is not None and self.customer_key is None:
             raise InvalidArgument(f"A {self.title} has no customer ID; name it by resource_id ({self.key}).")
-        if (which.id is None) == (which.customer_id is None):
+        if (reference.id is None) == (reference.customer_id is None):
             either = f" or by customer_id ({self.customer_key})" if self.customer_key else ""
-            both = ", not both" if which.id is not None else ""
+            both = ", not both" if reference.id is not None else ""
             raise InvalidArgument(f"Name the {self.title} by resource_id ({self.key}){either}{both}.")
-        if which.customer_id is not None:
-            return {str(self.customer_key): which.customer_id, **owner}
-        return {self.key: which.id, **owner}
+        if reference.customer_id is not None:
+            return {str(self.customer_key): reference.customer_id, **owner}
+        return {self.key: reference.id, **owner}
 
-    def _owner(self, owner: Mapping[str, Any] | None) -> Row:
-        if self.owned:
+    def _owner(self, owner: Mapping[str, object] | None) -> dict[str, object]:
+        if self.has_owner:
             return {"owner": owner or {}}
         if owner:
             raise InvalidArgument(f"list_owner goes with caller lists and their numbers, not with {self.name}.")
         return {}
 
 
-def _shown(name: str | None, value: object) -> str:
-    """Write what an object is named by; callers' numbers are masked."""
+def _masked_number(name: str | None, value: object) -> str:
     return secrets.mask_number(value) if name == "number" else str(value)

@@ -1,8 +1,8 @@
-"""Attributes that campaigns and numbers share: greeting, timers, menu options (vendor's reference: "Campaigns")."""
+"""What campaigns and numbers share: greeting, timers, menu options (Retreaver's reference: "Campaigns")."""
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -44,8 +44,13 @@ class MenuOption(TypedDict, total=False):
 KEYS = (*"1234567890*#",)
 
 
-def timers(value: Any, name: str) -> None:
-    """Refuse timers without seconds or URL; a row with an `id` changes that timer."""
+def timers(value: object, name: str) -> None:
+    """Refuse timers without seconds or URL; a row with an `id` changes that timer.
+
+    :param value: rows of timers.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     for row in checks.rows_of(value, name):
         if row.get("_destroy"):
             continue
@@ -55,8 +60,13 @@ def timers(value: Any, name: str) -> None:
             checks.whole(row["seconds"], f"{name}: seconds", 0)
 
 
-def menu_options(value: Any, name: str) -> None:
-    """Refuse menu options without a key; a row with an `id` changes that option."""
+def menu_options(value: object, name: str) -> None:
+    """Refuse menu options without a key; a row with an `id` changes that option.
+
+    :param value: rows of menu options.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     for row in checks.rows_of(value, name):
         if row.get("_destroy"):
             continue
@@ -64,8 +74,13 @@ def menu_options(value: Any, name: str) -> None:
             parameters.one_of(str(row.get("option")), KEYS, f"{name}: option")
 
 
-def voice(value: Any, name: str) -> None:
-    """Refuse a voice that is neither Male nor Female."""
+def voice(value: object, name: str) -> None:
+    """Refuse a voice that is neither Male nor Female.
+
+    :param value: of the attribute.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     parameters.one_of(value, ("Male", "Female"), name)
 
 

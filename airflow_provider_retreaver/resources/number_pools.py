@@ -1,17 +1,17 @@
-"""Number pools: numbers assigned to visitors of a website (vendor's reference: "Number Pools")."""
+"""Number pools: numbers assigned to visitors of a website (Retreaver's reference: "Number Pools")."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.core.operations import Listing, Operation
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.numbers import country, number_type
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything, at_least_0
 
 
 class NumberPool(TypedDict, total=False):
-    """A pool as the vendor sends it; `numbers_count` is how many numbers are provisioned, not how many are in use."""
+    """A pool as Retreaver sends it; `numbers_count` is how many numbers are provisioned, not how many are in use."""
 
     id: int
     numbers_count: int
@@ -29,7 +29,7 @@ class NumberPool(TypedDict, total=False):
     created_at: str
 
 
-NUMBER_POOLS = Resource(
+NUMBER_POOLS: Resource[NumberPool] = Resource(
     "number_pools",
     "number_pool",
     attributes={
@@ -48,7 +48,9 @@ NUMBER_POOLS = Resource(
 
 
 def list_number_pools(*, cid: str | None = None, afid: str | None = None) -> Listing:
-    """List the number pools of the company ("Get all Number Pools").
+    """List the number pools of the company.
+
+    Retreaver's reference: "Get all Number Pools".
 
     :param cid: only pools of this campaign (customer's ID).
     :param afid: only pools of this affiliate (customer's ID).
@@ -57,20 +59,25 @@ def list_number_pools(*, cid: str | None = None, afid: str | None = None) -> Lis
     return NUMBER_POOLS.listing({"cid": cid, "afid": afid})
 
 
-def get_number_pool(id: Id) -> Operation[Row]:  # noqa: A002
-    """Get one number pool ("Get a specific Number Pool").
+def get_number_pool(id: Id) -> Operation[NumberPool]:  # noqa: A002
+    """Get one number pool.
 
+    Retreaver's reference: "Get a specific Number Pool".
+
+    :param id: Retreaver's own ID.
     :return: a `NumberPool`.
     """
     return NUMBER_POOLS.get(id)
 
 
-def create_number_pool(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Row]:
-    """Create a number pool ("Create a Number Pool"); its numbers cost money as they are provisioned.
+def create_number_pool(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[NumberPool]:
+    """Create a number pool; its numbers cost money as they are provisioned.
+
+    Retreaver's reference: "Create a Number Pool".
 
     :param attributes: `cid` (required), `afid`, `type`, `country`, `max_pool_size`, `reserve_size`, `buffer_seconds`,
         `hide_embedded_access`, `google_analytics`.
-    :param undocumented: attributes to send that the vendor does not document.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `NumberPool`.
     """
     return NUMBER_POOLS.create(attributes, undocumented)
@@ -81,14 +88,25 @@ def update_number_pool(
     *,
     id: Id,  # noqa: A002
     undocumented: Attributes | None = None,
-) -> Operation[Row]:
-    """Change attributes of a number pool ("Update a Number Pool"); see `create_number_pool` for them.
+) -> Operation[NumberPool]:
+    """Change attributes of a number pool.
 
+    Retreaver's reference: "Update a Number Pool".
+
+    :param attributes: to change; see `create_number_pool`.
+    :param id: Retreaver's own ID.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `NumberPool`.
     """
     return NUMBER_POOLS.update(attributes, id, undocumented=undocumented)
 
 
 def delete_number_pool(id: Id) -> Operation[None]:  # noqa: A002
-    """Delete a number pool with all its numbers ("Remove a Number Pool")."""
+    """Delete a number pool with all its numbers.
+
+    Retreaver's reference: "Remove a Number Pool".
+
+    :param id: Retreaver's own ID.
+    :return: an operation without a result.
+    """
     return NUMBER_POOLS.delete(id)

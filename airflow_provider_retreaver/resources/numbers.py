@@ -1,18 +1,18 @@
-"""Numbers: the phone numbers that callers dial; each costs money (vendor's reference: "Numbers")."""
+"""Numbers: the phone numbers that callers dial; each costs money (Retreaver's reference: "Numbers")."""
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from airflow_provider_retreaver.core import parameters
-from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.core.operations import Listing, Operation
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.nested import CALL_HANDLING, Greeting, MenuOption, Timer
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource, anything
 
 
 class Number(TypedDict, total=False):
-    """A number as the vendor sends it; timers and menu options may come wrapped or bare."""
+    """A number as Retreaver sends it; timers and menu options may come wrapped or bare."""
 
     id: int
     number: str
@@ -28,17 +28,27 @@ class Number(TypedDict, total=False):
     created_at: str
 
 
-def number_type(value: Any, name: str) -> None:
-    """Refuse a type that is neither Toll-free nor Local."""
+def number_type(value: object, name: str) -> None:
+    """Refuse a type that is neither Toll-free nor Local.
+
+    :param value: of the attribute.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     parameters.one_of(value, checks.NUMBER_TYPES, name)
 
 
-def country(value: Any, name: str) -> None:
-    """Refuse a country in which the vendor has no numbers."""
+def country(value: object, name: str) -> None:
+    """Refuse a country in which Retreaver has no numbers.
+
+    :param value: of the attribute.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     parameters.one_of(value, checks.COUNTRIES, name)
 
 
-NUMBERS = Resource(
+NUMBERS: Resource[Number] = Resource(
     "numbers",
     "number",
     attributes={
@@ -55,33 +65,40 @@ NUMBERS = Resource(
 
 
 def list_numbers(*, cid: str | None = None, afid: str | None = None, sid: str | None = None) -> Listing:
-    """List the numbers of the company ("Get all Numbers").
+    """List the numbers of the company.
+
+    The current routes call the filters `client_cid`, `client_afid` and `sub_id`.
+    Retreaver's reference: "Get all Numbers".
 
     :param cid: only numbers of this campaign (customer's ID).
     :param afid: only numbers of this affiliate (customer's ID).
     :param sid: only numbers of this SubID.
-    :return: a listing of `Number` rows. The filters are called `client_cid`, `client_afid` and `sub_id` under the
-        current routes.
+    :return: a listing of `Number` rows.
     """
     current = NUMBERS.listing({"client_cid": cid, "client_afid": afid, "sub_id": sid})
     legacy = NUMBERS.listing({"cid": cid, "afid": afid, "sid": sid})
     return Listing(current.request, "number", legacy=legacy.request)
 
 
-def get_number(id: Id) -> Operation[Row]:  # noqa: A002
-    """Get one number ("Get a specific Number").
+def get_number(id: Id) -> Operation[Number]:  # noqa: A002
+    """Get one number.
 
+    Retreaver's reference: "Get a specific Number".
+
+    :param id: Retreaver's own ID.
     :return: a `Number`.
     """
     return NUMBERS.get(id)
 
 
-def create_number(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Row]:
-    """Buy a number ("Create a Number"). It spends money, so it is never repeated blindly.
+def create_number(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Number]:
+    """Buy a number. It costs money, so a create whose answer was lost is never sent again.
+
+    Retreaver's reference: "Create a Number".
 
     :param attributes: `type` (Toll-free or Local), `afid` and `cid` (required; an unknown afid creates an affiliate),
         `sid`, `desired_text`, `country`, and those of a campaign that override it for this number.
-    :param undocumented: attributes to send that the vendor does not document.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Number`.
     """
     return NUMBERS.create(attributes, undocumented)
@@ -92,14 +109,25 @@ def update_number(
     *,
     id: Id,  # noqa: A002
     undocumented: Attributes | None = None,
-) -> Operation[Row]:
-    """Change attributes of a number ("Update a Number"); see `create_number` for them.
+) -> Operation[Number]:
+    """Change attributes of a number.
 
+    Retreaver's reference: "Update a Number".
+
+    :param attributes: to change; see `create_number`.
+    :param id: Retreaver's own ID.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Number`.
     """
     return NUMBERS.update(attributes, id, undocumented=undocumented)
 
 
 def delete_number(id: Id) -> Operation[None]:  # noqa: A002
-    """Give a number back ("Remove a Number"); it is deprovisioned within 24 hours and cannot be had again."""
+    """Release a number; it is deprovisioned within 24 hours and cannot be bought again.
+
+    Retreaver's reference: "Remove a Number".
+
+    :param id: Retreaver's own ID.
+    :return: an operation without a result.
+    """
     return NUMBERS.delete(id)

@@ -1,25 +1,26 @@
 """All resources in one table: which function lists, gets, creates, updates and deletes, and how an object is named.
 
-The generic operators and the coverage table read it. What the vendor does not have is refused by name.
+The generic operators and the coverage table read it. What Retreaver does not have is refused by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import cast
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.operations import Operation, Row
+from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.resources import (
     affiliates,
+    caller_list_verbs,
     calls,
     campaigns,
     companies,
     contacts,
     number_pools,
     numbers,
-    owned,
     reports,
     static_caller_numbers,
     suppression,
@@ -28,195 +29,110 @@ from airflow_provider_retreaver.resources import (
 )
 from airflow_provider_retreaver.resources.entry import Entry
 from airflow_provider_retreaver.resources.resource import Attributes
+from airflow_provider_retreaver.resources.suppression import SuppressedNumber
 
 
-def _suppress(attributes: Attributes) -> Operation[Row]:
+def _suppress(attributes: Attributes) -> Operation[SuppressedNumber]:
     if not attributes.get("number"):
         raise InvalidArgument("number is required to create a suppressed number, and is missing or blank.")
-    return suppression.suppress_number(attributes["number"], can_resubscribe=attributes.get("can_resubscribe"))
+    # suppress_number checks both.
+    number, can_resubscribe = (
+        cast("str", attributes["number"]),
+        cast("bool | None", attributes.get("can_resubscribe")),
+    )
+    return suppression.suppress_number(number, can_resubscribe=can_resubscribe)
 
 
-def _change_suppressed(attributes: Attributes, number: str) -> Operation[Row]:
+def _update_suppressed(attributes: Attributes, number: str) -> Operation[SuppressedNumber]:
     parameters.known(attributes, ("number", "can_resubscribe", "campaign_id"), "attribute of a suppressed number")
-    changes = {name: value for name, value in attributes.items() if name != "number"}
-    return suppression.update_suppressed_number(number, **changes)
+    return suppression.update_suppressed_number(
+        number,
+        can_resubscribe=cast("bool | None", attributes.get("can_resubscribe")),
+        campaign_id=cast("str | None", attributes.get("campaign_id")),
+    )
 
 
 _ENTRIES = (
-    Entry(
-        "affiliates",
-        "affiliate",
-        {
-            "list": affiliates.list_affiliates,
-            "get": affiliates.get_affiliate,
-            "create": affiliates.create_affiliate,
-            "update": affiliates.update_affiliate,
-            "delete": affiliates.delete_affiliate,
-        },
-        customer_key="afid",
-        row_key="afid",
-        natural="afid",
-    ),
-    Entry("calls", "call", {"list": calls.list_calls, "get": calls.get_call}, key="uuid", row_key="uuid"),
-    Entry(
-        "campaigns",
-        "campaign",
-        {
-            "list": campaigns.list_campaigns,
-            "get": campaigns.get_campaign,
-            "create": campaigns.create_campaign,
-            "update": campaigns.update_campaign,
-            "delete": campaigns.delete_campaign,
-        },
-        customer_key="cid",
-        row_key="cid",
-        natural="cid",
-    ),
+    Entry.of(affiliates, affiliates.AFFILIATES),
+    Entry.of(calls, calls.CALLS),
+    Entry.of(campaigns, campaigns.CAMPAIGNS),
     Entry("company", "active company", {"get": companies.get_active_company}, key=None),
-    Entry(
-        "companies",
-        "company",
-        {
-            "list": companies.list_companies,
-            "get": companies.get_company,
-            "create": companies.create_company,
-            "update": companies.update_company,
-            "delete": companies.delete_company,
-        },
-        delete_warning="A company takes everything that is kept in it along.",
+    replace(
+        Entry.of(companies, companies.COMPANIES),
+        delete_warning="Deleting a company deletes everything that is kept in it.",
     ),
-    Entry(
-        "contacts",
-        "contact",
-        {
-            "list": contacts.list_contacts,
-            "get": contacts.get_contact,
-            "create": contacts.create_contact,
-            "update": contacts.update_contact,
-            "delete": contacts.delete_contact,
-        },
-        customer_key="number",
-        natural="contact_numbers_attributes",
+    replace(Entry.of(contacts, contacts.CONTACTS), customer_key="number", natural_key="contact_numbers_attributes"),
+    replace(Entry.of(contacts, contacts.CONTACT_NUMBERS), natural_key="number"),
+    replace(
+        Entry.of(numbers, numbers.NUMBERS),
+        filter_attributes=("cid", "afid", "sid"),
+        delete_warning="A number that is deleted is released and cannot be bought again.",
+        costs_money=True,
     ),
-    Entry(
-        "contact_numbers",
-        "contact number",
-        {"update": contacts.update_contact_number, "delete": contacts.delete_contact_number},
-        key="number",
-        row_key="number",
-        natural="number",
-    ),
-    Entry(
-        "numbers",
-        "number",
-        {
-            "list": numbers.list_numbers,
-            "get": numbers.get_number,
-            "create": numbers.create_number,
-            "update": numbers.update_number,
-            "delete": numbers.delete_number,
-        },
-        narrowed_by=("cid", "afid", "sid"),
-        delete_warning="A number that is deleted is given back and cannot be had again.",
-        costs=True,
-    ),
-    Entry(
-        "number_pools",
-        "number pool",
-        {
-            "list": number_pools.list_number_pools,
-            "get": number_pools.get_number_pool,
-            "create": number_pools.create_number_pool,
-            "update": number_pools.update_number_pool,
-            "delete": number_pools.delete_number_pool,
-        },
-        narrowed_by=("cid", "afid"),
-        delete_warning="A number pool gives its numbers back with it, and they cannot be had again.",
-        costs=True,
+    replace(
+        Entry.of(number_pools, number_pools.NUMBER_POOLS),
+        filter_attributes=("cid", "afid"),
+        delete_warning="Deleting a number pool releases its numbers, and they cannot be bought again.",
+        costs_money=True,
     ),
     Entry("reports", "report", {"list": reports.report_calls}, row_key="facet_name"),
-    Entry(
-        "static_caller_numbers",
-        "static caller number",
-        {
-            "list": static_caller_numbers.list_static_caller_numbers,
-            "create": static_caller_numbers.create_static_caller_number,
-            "delete": static_caller_numbers.delete_static_caller_number,
-        },
-        natural="number",
+    replace(
+        Entry.of(static_caller_numbers, static_caller_numbers.STATIC_CALLER_NUMBERS),
+        natural_key="number",
     ),
-    Entry(
-        "suppressed_numbers",
-        "suppressed number",
-        {
+    replace(
+        Entry.of(suppression, suppression.SUPPRESSED_NUMBERS),
+        functions={
             "list": suppression.list_suppressed_numbers,
             "get": suppression.get_suppressed_number,
             "create": _suppress,
-            "update": _change_suppressed,
+            "update": _update_suppressed,
             "delete": suppression.unsuppress_number,
         },
-        key="number",
-        row_key="number",
-        natural="number",
-        on_create=frozenset({"number", "can_resubscribe"}),
-        harmless=True,
+        natural_key="number",
+        create_attributes=frozenset({"number", "can_resubscribe"}),
+        create_is_repeatable=True,
     ),
-    Entry(
-        "target_groups",
-        "target group",
-        {
-            "list": target_groups.list_target_groups,
-            "get": target_groups.get_target_group,
-            "create": target_groups.create_target_group,
-            "update": target_groups.update_target_group,
-            "delete": target_groups.delete_target_group,
-        },
-    ),
-    Entry(
-        "targets",
-        "target",
-        {
-            "list": targets.list_targets,
-            "get": targets.get_target,
-            "create": targets.create_target,
-            "update": targets.update_target,
-            "delete": targets.delete_target,
-        },
-        customer_key="tid",
-        natural="tid",
-    ),
+    Entry.of(target_groups, target_groups.TARGET_GROUPS),
+    Entry.of(targets, targets.TARGETS),
     Entry(
         "caller_lists",
         "caller list",
-        {"get": owned.get_list, "create": owned.create_list, "delete": owned.delete_list},
+        {
+            "get": caller_list_verbs.get_list,
+            "create": caller_list_verbs.create_list,
+            "delete": caller_list_verbs.delete_list,
+        },
         key="name",
         row_key="name",
-        natural="name",
-        owned=True,
-        create_warning=owned.shuts_out,
+        natural_key="name",
+        has_owner=True,
+        create_warning=caller_list_verbs.create_warning,
     ),
     Entry(
         "caller_list_numbers",
         "number of a caller list",
         {
-            "list": owned.list_numbers,
-            "get": owned.get_number,
-            "create": owned.add_number,
-            "delete": owned.remove_number,
+            "list": caller_list_verbs.list_numbers,
+            "get": caller_list_verbs.get_number,
+            "create": caller_list_verbs.add_number,
+            "delete": caller_list_verbs.remove_number,
         },
         key="number",
         row_key="number",
-        natural="number",
-        owned=True,
+        natural_key="number",
+        has_owner=True,
     ),
 )
 RESOURCES: Mapping[str, Entry] = {entry.name: entry for entry in _ENTRIES}
 
 
-def entry_of(name: Any) -> Entry:
+def entry_of(name: object) -> Entry:
     """Return a resource by its name.
 
-    :raises InvalidArgument: naming those that there are.
+    :param name: e.g. `targets`.
+    :return: its entry.
+    :raises InvalidArgument: naming the resources that exist.
     """
     parameters.known({str(name): None}, RESOURCES, "resource")
     return RESOURCES[str(name)]

@@ -1,52 +1,37 @@
-"""Reports: totals of calls by one facet (vendor's reference: "Reports"). Cached; not for realtime polling."""
+"""Reports: totals of calls by one facet, cached by Retreaver (Retreaver's reference: "Reports")."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TypedDict
+from typing import Literal, get_args
 
 from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Listing, Row, json_body, protocol_error
-from airflow_provider_retreaver.resources.calls import Moment
+from airflow_provider_retreaver.resources.calls import Timestamp
 
-FACETS = ("publisher", "buyer", "campaign", "number", "daily", "tag_value", "state")
+Facet = Literal["publisher", "buyer", "campaign", "number", "daily", "tag_value", "state"]
+FACETS: tuple[Facet, ...] = get_args(Facet)
 # "Less than 2 years apart".
 LONGEST_SPAN = timedelta(days=2 * 365)
 
 
-class ReportRow(TypedDict, total=False):
-    """Totals of one publisher, buyer, day …; further keys may be present."""
-
-    id: int | str | None
-    facet_name: str
-    total_calls: int
-    in_progress_count: int
-    repeat_count: int
-    duplicate_count: int
-    unique_calls: int
-    converted_count: int
-    revenue: float | str
-    payout: float | str
-    cost: float | str
-    profit: float | str
-    total_duration: int
-    connected_duration: int
-    epc: float | str
-    cpc: float | str
-
-
 def report_calls(
-    facet: str, *, created_at_start: Moment, created_at_end: Moment, tag_value_key: str | None = None
+    facet: Facet, *, created_at_start: Timestamp, created_at_end: Timestamp, tag_value_key: str | None = None
 ) -> Listing:
-    """Report on calls by a facet.
+    """Report totals of calls by a facet.
+
+    A row has `id`, `facet_name`, `total_calls`, `in_progress_count`, `repeat_count`, `duplicate_count`,
+    `unique_calls`, `converted_count`, `revenue`, `payout`, `cost`, `profit`, `total_duration`, `connected_duration`,
+    `epc` and `cpc`. Reports are cached, so they do not suit polling. Retreaver's reference: "Reports".
 
     :param facet: publisher, buyer, campaign, number, daily, tag_value or state.
     :param created_at_start: calls created after; RFC 3339 with an offset, or an aware datetime.
     :param created_at_end: calls created before; less than 2 years later.
     :param tag_value_key: the tag to report on; required with the facet tag_value, and with no other.
-    :return: a listing of `ReportRow` rows.
+    :return: a listing of rows, one for each publisher, buyer, day …
+    :raises InvalidArgument: when a parameter is wrong or missing, or the span is 2 years or longer.
     """
     parameters.one_of(facet, FACETS, "facet")
     names = ("created_at_start", "created_at_end")

@@ -1,41 +1,56 @@
-"""What the vendor's resources have in common: envelopes, two ways to name an object, checked attributes."""
+"""What Retreaver's resources have in common: envelopes, two ways to name an object, checked attributes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
-from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_item, read_nothing
+from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row, read_item, read_nothing
 from airflow_provider_retreaver.resources import checks
 
-Attributes = Mapping[str, Any]
-Check = Callable[[Any, str], Any]
+Attributes = Mapping[str, object]
+# Raises InvalidArgument for a wrong value; the second argument is the attribute's name.
+Check = Callable[[object, str], object]
 Id = int | str
+ObjectT = TypeVar("ObjectT")
 
 
-def anything(value: Any, name: str) -> Any:  # noqa: ARG001 - one signature for all checks
-    """Accept any value: the vendor documents no more than the attribute's name."""
+def anything(value: object, name: str) -> object:  # noqa: ARG001 - one signature for all checks
+    """Accept any value: Retreaver documents no more than the attribute's name.
+
+    :param value: of the attribute.
+    :param name: of the attribute.
+    :return: the value.
+    """
     return value
 
 
-def at_least_0(value: Any, name: str) -> int:
-    """Accept a whole number that is not negative."""
+def at_least_0(value: object, name: str) -> int:
+    """Accept a whole number that is not negative.
+
+    :param value: of the attribute.
+    :param name: of the attribute.
+    :return: the number.
+    :raises InvalidArgument: naming the attribute.
+    """
     return checks.whole(value, name, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind of object, as the vendor documents it.
+class Resource(Generic[ObjectT]):
+    """One kind of object, as Retreaver documents it; its operations return objects of the type `ObjectT`.
 
     :param name: as in paths, e.g. `targets`.
     :param envelope: as around bodies, e.g. `target`.
     :param attributes: documented attributes of a body, each with the check of its value.
     :param required: attributes that a create must have.
     :param accessor: name of the customer's ID in paths (`tid`), where there is one.
+    :param key: what names an object in paths: Retreaver's `id`, a call's `uuid`, or a phone `number`.
+    :param row_key: field by which a row of the list is recognized.
     :param root: what the current routes put before the name.
     :param legacy_root: what the legacy routes put before it.
     :param renamed: attributes that one edition calls differently: `{name: (current, legacy)}`.
@@ -46,30 +61,50 @@ class Resource:
     attributes: Mapping[str, Check] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     accessor: str | None = None
+    key: str = "id"
+    row_key: str = "id"
     root: str = ""
     legacy_root: str = ""
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        """What an object is called in a sentence."""
+        """What an object is called in a sentence, e.g. `target group`."""
         return self.envelope.replace("_", " ")
 
-    def listing(self, filters: Mapping[str, Any] | None = None, **kwargs: Any) -> Listing:
-        """Return the listing of all objects."""
+    def listing(self, filters: Mapping[str, object] | None = None) -> Listing:
+        """Return the listing of all objects.
+
+        :param filters: parameters of the query; those that are None are left out.
+        :return: a listing of rows of this resource.
+        """
         current, legacy = self._requests("GET", "", query=_query(filters))
-        return Listing(current, self.envelope, legacy=legacy, **kwargs)
+        return Listing(current, self.envelope, key=self.row_key, legacy=legacy)
 
-    def get(self, id: Id | None, customer_id: str | None = None) -> Operation[Row]:  # noqa: A002
-        """Return the operation that reads one object."""
-        return self._operation("GET", f"/{self._which(id, customer_id)}")
+    def get(self, id: Id | None, customer_id: str | None = None) -> Operation[ObjectT]:  # noqa: A002
+        """Return the operation that reads one object.
 
-    def create(self, attributes: Attributes, undocumented: Attributes | None = None) -> Operation[Row]:
-        """Return the operation that creates an object."""
+        :param id: Retreaver's own ID, or
+        :param customer_id: the customer's ID; exactly one of the two is given.
+        :return: the operation; its result is the object.
+        :raises InvalidArgument: when none or both are given, or one is blank.
+        """
+        current, legacy = self._requests("GET", self._place(id, customer_id))
+        return self.returning_object(current, legacy)
+
+    def create(self, attributes: Attributes, undocumented: Attributes | None = None) -> Operation[ObjectT]:
+        """Return the operation that creates one object.
+
+        :param attributes: documented attributes of the new object.
+        :param undocumented: attributes to send that Retreaver does not document.
+        :return: the operation; its result is the object.
+        :raises InvalidArgument: when an attribute is unknown or wrong, or a required one is missing.
+        """
         for name in self.required:
             if attributes.get(name) in (None, "", [], ()):
                 raise InvalidArgument(f"{name} is required to create a {self.title}, and is missing or blank.")
-        return self._operation("POST", "", self._checked(attributes, undocumented))
+        current, legacy = self._requests("POST", "", body=self._checked(attributes, undocumented))
+        return self.returning_object(current, legacy)
 
     def update(
         self,
@@ -77,32 +112,68 @@ class Resource:
         id: Id | None,  # noqa: A002
         customer_id: str | None = None,
         undocumented: Attributes | None = None,
-    ) -> Operation[Row]:
-        """Return the operation that changes the attributes given and no others."""
-        where = f"/{self._which(id, customer_id)}"
-        current, legacy = self._requests("PUT", where, body=self.changes(attributes, undocumented))
-        return Operation(current, read_update(self.envelope), legacy=legacy)
+    ) -> Operation[ObjectT]:
+        """Return the operation that changes the given attributes and no others.
+
+        :param attributes: documented attributes to change.
+        :param id: Retreaver's own ID, or
+        :param customer_id: the customer's ID; exactly one of the two is given.
+        :param undocumented: attributes to send that Retreaver does not document.
+        :return: the operation; its result is the object, empty where Retreaver answers without one.
+        :raises InvalidArgument: when an attribute is unknown or wrong, or there is nothing to change.
+        """
+        place = self._place(id, customer_id)
+        current, legacy = self._requests("PUT", place, body=self.changes(attributes, undocumented))
+        return self.returning_change(current, legacy)
+
+    def delete(self, id: Id | None, customer_id: str | None = None) -> Operation[None]:  # noqa: A002
+        """Return the operation that deletes one object.
+
+        :param id: Retreaver's own ID, or
+        :param customer_id: the customer's ID; exactly one of the two is given.
+        :return: the operation, without a result.
+        :raises InvalidArgument: when none or both are given, or one is blank.
+        """
+        current, legacy = self._requests("DELETE", self._place(id, customer_id))
+        return Operation(current, read_nothing, legacy=legacy)
 
     def changes(self, attributes: Attributes, undocumented: Attributes | None = None) -> Row:
-        """Return checked attributes for a change, before they are wrapped."""
+        """Return checked attributes for a change, before they are wrapped.
+
+        :param attributes: documented attributes to change.
+        :param undocumented: attributes to send that Retreaver does not document.
+        :return: all of them in one mapping.
+        :raises InvalidArgument: when an attribute is unknown or wrong, or there is nothing to change.
+        """
         if not attributes and not undocumented:
             raise InvalidArgument(f"attributes is empty: there is nothing to change on the {self.title}.")
         return self._checked(attributes, undocumented)
 
-    def delete(self, id: Id | None, customer_id: str | None = None) -> Operation[None]:  # noqa: A002
-        """Return the operation that deletes one object."""
-        current, legacy = self._requests("DELETE", f"/{self._which(id, customer_id)}")
-        return Operation(current, read_nothing, legacy=legacy)
+    def returning_object(self, request: Request, legacy: Request | CurrentOnly | None = None) -> Operation[ObjectT]:
+        """Return an operation whose answer is one object of this resource.
 
-    def _operation(self, method: str, where: str, body: Row | None = None) -> Operation[Row]:
-        current, legacy = self._requests(method, where, body=body)
-        return Operation(current, read_item(self.envelope), legacy=legacy)
+        :param request: under the current routes.
+        :param legacy: under the legacy routes, where it differs or does not exist.
+        :return: the operation; its result is the object.
+        """
+        read = cast("Callable[[Request, Response], ObjectT]", read_item(self.envelope))
+        return Operation(request, read, legacy=legacy)
+
+    def returning_change(self, request: Request, legacy: Request | CurrentOnly | None = None) -> Operation[ObjectT]:
+        """Return an operation whose answer is the changed object, or status 204 without one.
+
+        :param request: under the current routes.
+        :param legacy: under the legacy routes, where it differs or does not exist.
+        :return: the operation; its result is the object, empty after status 204.
+        """
+        read = cast("Callable[[Request, Response], ObjectT]", _read_unless_empty(self.envelope))
+        return Operation(request, read, legacy=legacy)
 
     def _requests(
-        self, method: str, where: str, *, query: tuple[tuple[str, str], ...] = (), body: Row | None = None
+        self, method: str, place: str, *, query: tuple[tuple[str, str], ...] = (), body: Row | None = None
     ) -> tuple[Request, Request | None]:
         current, legacy = (
-            Request(method, f"{root}/{self.name}{where}.json", query, self._wrapped(body, edition))
+            Request(method, f"{root}/{self.name}{place}.json", query, self._wrapped(body, edition))
             for edition, root in enumerate((self.root, self.legacy_root))
         )
         return current, legacy if legacy != current else None
@@ -110,35 +181,36 @@ class Resource:
     def _wrapped(self, body: Row | None, edition: int) -> Row | None:
         if body is None:
             return None
-        names = {given: both[edition] for given, both in self.renamed.items()}
+        names = {name: names[edition] for name, names in self.renamed.items()}
         return {self.envelope: {names.get(name, name): value for name, value in body.items()}}
 
     def _checked(self, attributes: Attributes, undocumented: Attributes | None) -> Row:
         known = {*self.attributes, *self.renamed}
         parameters.known(attributes, known, f"attribute of a {self.title} (pass others as undocumented)")
         for name, value in attributes.items():
-            twin = next(
-                (one for one in self.renamed if one != name and self.renamed[one] == self.renamed.get(name)), ""
+            alias = next(
+                (other for other in self.renamed if other != name and self.renamed[other] == self.renamed.get(name)),
+                "",
             )
-            if twin in attributes:
-                raise InvalidArgument(f"{name} and {twin} are two names of one attribute: give one of them.")
+            if alias in attributes:
+                raise InvalidArgument(f"{name} and {alias} are two names of one attribute: give one of them.")
             if value is not None:
                 self.attributes.get(name, anything)(value, name)
         return {**attributes, **(undocumented or {})}
 
-    def _which(self, id: Id | None, customer_id: str | None) -> str:  # noqa: A002
+    def _place(self, id: Id | None, customer_id: str | None) -> str:  # noqa: A002
+        """Return where one object is, behind the path of the resource."""
         if (id is None) == (customer_id is None):
             either = f"its id or its {self.accessor}: exactly one of the two" if self.accessor else "its id"
             raise InvalidArgument(f"Name the {self.title} by {either}.")
         if customer_id is None:
-            return segment(id, f"{self.title} id")
+            return f"/{segment(id, f'{self.title} id')}"
         if self.accessor is None:
             raise InvalidArgument(f"A {self.title} has no customer ID; name it by its id.")
-        return f"{self.accessor}/{segment(customer_id, f'{self.title} {self.accessor}')}"
+        return f"/{self.accessor}/{segment(customer_id, f'{self.title} {self.accessor}')}"
 
 
-def read_update(envelope: str) -> Callable[[Request, Response], Row]:
-    """Return a reader for the answer to a change: the object, or `{}` where the vendor says 204 without one."""
+def _read_unless_empty(envelope: str) -> Callable[[Request, Response], Row]:
     read = read_item(envelope)
 
     def read_unless_empty(request: Request, response: Response) -> Row:
@@ -147,5 +219,5 @@ def read_update(envelope: str) -> Callable[[Request, Response], Row]:
     return read_unless_empty
 
 
-def _query(filters: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+def _query(filters: Mapping[str, object] | None) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in (filters or {}).items() if value is not None)

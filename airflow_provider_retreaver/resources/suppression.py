@@ -1,6 +1,6 @@
-"""Suppression: callers whose calls the company does not take (vendor's reference: "Suppressed Numbers").
+"""Suppression: callers whose calls the company does not take (Retreaver's reference: "Suppressed Numbers").
 
-The legacy routes can add, remove and say whether there are any; listing, reading and changing one exist under the
+The legacy routes can add, remove and check whether there are any; listing, reading and changing one exist under the
 current routes only.
 """
 
@@ -18,17 +18,16 @@ from airflow_provider_retreaver.core.operations import (
     Row,
     json_body,
     protocol_error,
-    read_item,
     read_nothing,
 )
 from airflow_provider_retreaver.resources import checks
-from airflow_provider_retreaver.resources.resource import read_update
+from airflow_provider_retreaver.resources.resource import Resource, anything
 
 NO_LEGACY = CurrentOnly("the legacy routes can only add and remove suppressed numbers")
 
 
 class SuppressedNumber(TypedDict, total=False):
-    """A suppressed number as the vendor sends it; `can_resubscribe` lets the caller unblock itself by pressing 7."""
+    """A suppressed number as Retreaver sends it; `can_resubscribe` lets the caller unblock itself by pressing 7."""
 
     id: int
     number: str
@@ -40,8 +39,23 @@ class SuppressedNumber(TypedDict, total=False):
     created_at: str
 
 
+SUPPRESSED_NUMBERS: Resource[SuppressedNumber] = Resource(
+    "suppressed_numbers",
+    "suppressed_number",
+    attributes={"number": parameters.phone, "can_resubscribe": checks.truth, "campaign_id": anything},
+    required=("number",),
+    key="number",
+    row_key="number",
+)
+
+
 def any_suppressed() -> Operation[bool]:
-    """Ask whether the company has any suppressed number ("Check whether or not you have any Suppressed Numbers")."""
+    """Check whether the company has any suppressed number.
+
+    Retreaver's reference: "Check whether or not you have any Suppressed Numbers".
+
+    :return: an operation whose result is True when there is one.
+    """
     return Operation(
         Request("GET", "/suppressed_numbers/check.json"),
         _read_check,
@@ -57,43 +71,44 @@ def list_suppressed_numbers() -> Listing:
     return Listing(Request("GET", "/suppressed_numbers.json"), "suppressed_number", legacy=NO_LEGACY)
 
 
-def get_suppressed_number(number: str) -> Operation[Row]:
+def get_suppressed_number(number: str) -> Operation[SuppressedNumber]:
     """Get one suppressed number (current routes only).
 
     :param number: E.164.
     :return: a `SuppressedNumber`.
     :raises NotFound: when it is not suppressed.
     """
-    return Operation(Request("GET", _path(number)), read_item("suppressed_number"), legacy=NO_LEGACY)
+    return SUPPRESSED_NUMBERS.returning_object(Request("GET", _path(number)), NO_LEGACY)
 
 
-def suppress_number(number: str, *, can_resubscribe: bool | None = None) -> Operation[Row]:
-    """Suppress a number ("Suppress a Contact Number by phone number"), with or without a contact.
+def suppress_number(number: str, *, can_resubscribe: bool | None = None) -> Operation[SuppressedNumber]:
+    """Suppress a number, with or without a contact.
+
+    Retreaver's reference: "Suppress a Contact Number by phone number".
 
     :param number: E.164.
-    :param can_resubscribe: whether the caller may unblock itself by pressing 7; the vendor's default is True, which
+    :param can_resubscribe: whether the caller may unblock itself by pressing 7; Retreaver's default is True, which
         is wrong for a do-not-call list.
     :return: a `SuppressedNumber`.
     """
     body = None
     if can_resubscribe is not None:
         body = {"suppressed_number": {"can_resubscribe": checks.truth(can_resubscribe, "can_resubscribe")}}
-    return Operation(
-        Request("POST", _path(number), body=body),
-        read_item("suppressed_number"),
-        legacy=Request("POST", _legacy_path(number), body=body),
+    return SUPPRESSED_NUMBERS.returning_object(
+        Request("POST", _path(number), body=body), Request("POST", _legacy_path(number), body=body)
     )
 
 
 def update_suppressed_number(
     number: str, *, can_resubscribe: bool | None = None, campaign_id: str | None = None
-) -> Operation[Row]:
+) -> Operation[SuppressedNumber]:
     """Change a suppressed number (current routes only).
 
     :param number: E.164.
     :param can_resubscribe: whether the caller may unblock itself.
     :param campaign_id: the campaign whose calls alone are suppressed.
     :return: a `SuppressedNumber`.
+    :raises InvalidArgument: when there is nothing to change.
     """
     body: Row = {}
     if can_resubscribe is not None:
@@ -103,13 +118,16 @@ def update_suppressed_number(
     if not body:
         raise InvalidArgument("Give can_resubscribe or campaign_id: there is nothing to change.")
     # Documented without the envelope that bodies have elsewhere.
-    return Operation(Request("PUT", _path(number), body=body), read_update("suppressed_number"), legacy=NO_LEGACY)
+    return SUPPRESSED_NUMBERS.returning_change(Request("PUT", _path(number), body=body), NO_LEGACY)
 
 
 def unsuppress_number(number: str) -> Operation[None]:
-    """Take a number off the suppression list ("Delete a Contact Number from the Suppression List …").
+    """Take a number off the suppression list.
+
+    Retreaver's reference: "Delete a Contact Number from the Suppression List …".
 
     :param number: E.164.
+    :return: an operation without a result.
     """
     return Operation(Request("DELETE", _path(number)), read_nothing, legacy=Request("DELETE", _legacy_path(number)))
 

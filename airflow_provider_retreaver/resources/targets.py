@@ -1,14 +1,14 @@
-"""Targets: the buyers' phone numbers that calls are routed to (vendor's reference: "Targets", "Target API")."""
+"""Targets: the buyers' phone numbers that calls are routed to (Retreaver's reference: "Targets", "Target API")."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
-from airflow_provider_retreaver.core.operations import Listing, Operation, Row, read_nothing
+from airflow_provider_retreaver.core.operations import Listing, Operation, read_nothing
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Check, Id, Resource, anything, at_least_0
 
@@ -46,7 +46,7 @@ class TagValue(TypedDict, total=False):
 
 
 class Conversion(TypedDict, total=False):
-    """What a call of so many seconds earns."""
+    """What a call of so many seconds earns; revenue is in the currency of the account."""
 
     id: int
     seconds: int
@@ -63,7 +63,7 @@ class ConversionGroup(TypedDict, total=False):
     conversions: list[Conversion]
 
 
-# "Conversion groups": the windows that the vendor takes; -1 is forever.
+# "Conversion groups": the windows that Retreaver takes; -1 is forever.
 _DAY = 86_400
 DEDUPE_SECONDS = (
     *(0, 3_600, 7_200, 21_600, 43_200),
@@ -73,7 +73,7 @@ DEDUPE_SECONDS = (
 
 
 class Target(TypedDict, total=False):
-    """A target as the vendor sends it; further keys may be present, and lists may leave out the nested ones."""
+    """A target as Retreaver sends it; further keys may be present, and lists may leave out the nested ones."""
 
     id: int
     tid: str | None
@@ -104,16 +104,26 @@ class Target(TypedDict, total=False):
     updated_at: str
 
 
-def cap(value: Any, name: str) -> None:
-    """Refuse a cap that is neither a count nor None (no cap)."""
+def cap(value: object, name: str) -> None:
+    """Refuse a cap that is neither a count nor None (no cap).
+
+    :param value: `{"cap": n}`.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     if not isinstance(value, Mapping) or "cap" not in value:
         raise InvalidArgument(f"{name} must be a mapping with the key cap, like {{'cap': 100}}.")
     if value["cap"] is not None:
         checks.whole(value["cap"], f"{name}: cap", 0)
 
 
-def conversion_groups(value: Any, name: str) -> None:
-    """Refuse conversion groups with an undocumented type or window; a row with an `id` changes that group."""
+def conversion_groups(value: object, name: str) -> None:
+    """Refuse conversion groups with an undocumented type or window; a row with an `id` changes that group.
+
+    :param value: rows of conversion groups.
+    :param name: of the attribute.
+    :raises InvalidArgument: naming the attribute.
+    """
     for row in checks.rows_of(value, name):
         if row.get("_destroy"):
             if "id" not in row:
@@ -136,7 +146,7 @@ CAPS: dict[str, Check] = {
     "monthly_cap_attributes": cap,
     "concurrency_cap": at_least_0,
 }
-TARGETS = Resource(
+TARGETS: Resource[Target] = Resource(
     "targets",
     "target",
     attributes={
@@ -169,17 +179,21 @@ TARGETS = Resource(
 
 
 def list_targets() -> Listing:
-    """List all targets of the company, 25 a page ("Get all Targets").
+    """List all targets of the company, 25 a page.
+
+    Retreaver's reference: "Get all Targets".
 
     :return: a listing of `Target` rows; a row may lack `caps`, `business_hours` and `tag_values`.
     """
     return TARGETS.listing()
 
 
-def get_target(*, id: Id | None = None, tid: str | None = None) -> Operation[Row]:  # noqa: A002
-    """Get one target ("Get a specific Target").
+def get_target(*, id: Id | None = None, tid: str | None = None) -> Operation[Target]:  # noqa: A002
+    """Get one target.
 
-    :param id: Retreaver's own ID.
+    Retreaver's reference: "Get a specific Target".
+
+    :param id: Retreaver's own ID, or
     :param tid: the customer's ID; exactly one of the two is given.
     :return: a `Target`.
     :raises InvalidArgument: when none or both are given, or one is blank.
@@ -187,14 +201,16 @@ def get_target(*, id: Id | None = None, tid: str | None = None) -> Operation[Row
     return TARGETS.get(id, tid)
 
 
-def create_target(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Row]:
-    """Create a target ("Create a Target"); it is open around the clock unless hours are given.
+def create_target(attributes: Attributes, *, undocumented: Attributes | None = None) -> Operation[Target]:
+    """Create a target; it is open around the clock unless hours are given.
+
+    Retreaver's reference: "Create a Target".
 
     :param attributes: `number` (required; E.164 or `sip:user@domain`), `name`, `tid`, `priority`, `weight`,
         `timeout_seconds`, `timer_offset`, `inband_signals`, `send_digits`, `sip_username`, `sip_password`, `paused`,
         `time_zone` (Rails name), `concurrency_cap`, the four `*_cap_attributes` (`{"cap": n}`),
         `business_hours_attributes`, `tag_list`, `conversion_groups_attributes`.
-    :param undocumented: attributes to send that the vendor does not document.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Target`.
     """
     return TARGETS.create(attributes, undocumented)
@@ -206,28 +222,40 @@ def update_target(
     id: Id | None = None,  # noqa: A002
     tid: str | None = None,
     undocumented: Attributes | None = None,
-) -> Operation[Row]:
-    """Change attributes of a target ("Update a Target"); see `create_target` for them.
+) -> Operation[Target]:
+    """Change attributes of a target.
 
     A row of business hours or of conversion groups is changed by sending its `id`: without it, it is added.
-    `tag_list` replaces all tags.
+    `tag_list` replaces all tags. Retreaver's reference: "Update a Target".
 
+    :param attributes: to change; see `create_target`.
+    :param id: Retreaver's own ID, or
+    :param tid: the customer's ID; exactly one of the two is given.
+    :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Target`.
     """
     return TARGETS.update(attributes, id, tid, undocumented)
 
 
 def delete_target(*, id: Id | None = None, tid: str | None = None) -> Operation[None]:  # noqa: A002
-    """Delete a target ("Remove a Target")."""
+    """Delete a target.
+
+    Retreaver's reference: "Remove a Target".
+
+    :param id: Retreaver's own ID, or
+    :param tid: the customer's ID; exactly one of the two is given.
+    :return: an operation without a result.
+    """
     return TARGETS.delete(id, tid)
 
 
 def reset_cap(id: Id) -> Operation[None]:  # noqa: A002
-    """Set the count of a target's hard cap to 0 ("Resetting a Hard Cap").
+    """Set the count of a target's hard cap to 0.
 
-    The answer's body is not promised. Repeating it forgets the calls that were counted in between, so it is never
-    repeated blindly: when its answer is lost, `OutcomeUnknown` is raised.
+    Sending it twice loses the calls that were counted in between, so it is not repeated: when its answer is lost,
+    `OutcomeUnknown` is raised. Retreaver's reference: "Resetting a Hard Cap", which promises no body.
 
     :param id: Retreaver's own ID of the target.
+    :return: an operation without a result.
     """
     return Operation(Request("POST", f"/targets/{segment(id, 'target id')}/reset_cap.json"), read_nothing)

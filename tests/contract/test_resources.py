@@ -22,7 +22,7 @@ from airflow_provider_retreaver.core.operations import Listing, read_nothing
 from airflow_provider_retreaver.domain.resources.create_once import Creation
 from airflow_provider_retreaver.domain.resources.procedures import delete, get, update, upsert
 from airflow_provider_retreaver.resources import calls, suppression
-from airflow_provider_retreaver.resources.entry import Which
+from airflow_provider_retreaver.resources.entry import ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from tests.contract.harness import KEY, OTHER_CLIENT, VARIANTS, CaseClient, Sandboxes
@@ -171,11 +171,11 @@ def a_target_is_changed_and_deleted(client: CaseClient) -> None:
     """Repeat a change whose answer is lost; a delete that was executed in spite of a 500 succeeds."""
     id_ = client.target()
     client.fault(f"/targets/{id_}", method="PUT", status=502, times=2, then="done")
-    assert client.run(update(entry_of("targets"), Which(id=id_), {"name": "Other"}))["action"] == "updated"
+    assert client.run(update(entry_of("targets"), ObjectReference(id=id_), {"name": "Other"}))["action"] == "updated"
     client.fault(f"/targets/{id_}", method="DELETE", status=500, times=1, then="done")
-    assert client.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "deleted"
-    assert client.run(delete(entry_of("targets"), Which(id=id_)))["action"] == "missing"
-    assert client.run(get(entry_of("targets"), Which(id=id_), missing_ok=True)) is None
+    assert client.run(delete(entry_of("targets"), ObjectReference(id=id_)))["action"] == "deleted"
+    assert client.run(delete(entry_of("targets"), ObjectReference(id=id_)))["action"] == "missing"
+    assert client.run(get(entry_of("targets"), ObjectReference(id=id_), missing_ok=True)) is None
 
 
 @pytest.mark.parametrize("case", [a_number_is_bought_once, a_target_is_upserted, a_target_is_changed_and_deleted])

@@ -76,19 +76,27 @@ PARAMETERS = {
     },
     ("operators.resources", "RetreaverListOperator"): {
         "resource", "filters", "list_owner", "limit", "truncate", "destination",
+        "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverGetOperator"): {
         "resource", "resource_id", "customer_id", "list_owner", "missing_ok",
+        "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverCreateOperator"): {
         "resource", "attributes", "list_owner", "confirm", "state_path",
+        "dry_run", "retreaver_conn_id",
     },
-    ("operators.resources", "RetreaverUpdateOperator"): {"resource", "resource_id", "customer_id", "attributes"},
+    ("operators.resources", "RetreaverUpdateOperator"): {
+        "resource", "resource_id", "customer_id", "attributes",
+        "dry_run", "retreaver_conn_id",
+    },
     ("operators.resources", "RetreaverUpsertOperator"): {
         "resource", "resource_id", "customer_id", "attributes", "list_owner", "confirm",
+        "dry_run", "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverDeleteOperator"): {
         "resource", "resource_id", "customer_id", "list_owner", "confirm", "missing_ok",
+        "dry_run", "retreaver_conn_id",
     },
     ("operators.caps", "RetreaverSetCapsOperator"): {
         "hard", "hourly", "daily", "monthly", "concurrency", "target_ids", "tids", "tag", "target_group_ids", "rows",

@@ -57,7 +57,7 @@ class Task:
     relative: bool = False
 
 
-def get_object(key: str) -> Operation[Row]:
+def get_object(key: str) -> Operation[Mapping[str, object]]:
     """Return the operation that reads an object by its key."""
     kind, _, id_ = key.partition(" ")
     if kind == "group":
@@ -65,7 +65,7 @@ def get_object(key: str) -> Operation[Row]:
     return contacts.get_contact(id=id_) if kind == "contact" else targets.get_target(id=id_)
 
 
-def update_object(key: str, body: Mapping[str, Any]) -> Operation[Row]:
+def update_object(key: str, body: Mapping[str, Any]) -> Operation[Mapping[str, object]]:
     """Return the operation that changes an object by its key."""
     kind, _, id_ = key.partition(" ")
     if kind == "group":

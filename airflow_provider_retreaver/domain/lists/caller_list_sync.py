@@ -27,7 +27,7 @@ from airflow_provider_retreaver.domain.lists.number_set import Collector, Number
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164, hide_numbers
 from airflow_provider_retreaver.domain.lists.suppression_plan import EMPTY, limits
 from airflow_provider_retreaver.resources import caller_lists
-from airflow_provider_retreaver.resources.caller_lists import Owner
+from airflow_provider_retreaver.resources.caller_lists import Owner, UploadAction
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +195,8 @@ class CallerListSync:
             yield from self._create()
         # A list that is emptied first is filled by one upload: nobody knows in which order several are done.
         size = max(1, len(change.add)) if change.clear else BATCH
-        for action, numbers in (("create", change.add), ("delete", change.remove)):
+        uploads: tuple[tuple[UploadAction, NumberSet], ...] = (("create", change.add), ("delete", change.remove))
+        for action, numbers in uploads:
             for start in range(0, len(numbers), size):
                 part = numbers.part(start, start + size)
                 yield from self._upload(part, action, clear=change.clear)
@@ -229,7 +230,7 @@ class CallerListSync:
             # Raises when it is not there: then a retry creates it.
             yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
 
-    def _upload(self, numbers: list[int], action: str, *, clear: bool) -> Procedure[None]:
+    def _upload(self, numbers: list[int], action: UploadAction, *, clear: bool) -> Procedure[None]:
         operation = caller_lists.upload_caller_list(
             self.aim.owner, self.aim.name, map(e164, numbers), action=action, clear_before_upload=clear
         )

@@ -1,178 +1,211 @@
-"""What an object is against what it should be, whatever its kind.
+"""How an object differs from the attributes that are requested, whatever its resource.
 
-The vendor returns attributes under other names than it takes them: `hard_cap_attributes` comes back in `caps`,
+Retreaver returns attributes under other names than it takes them: `hard_cap_attributes` comes back in `caps`,
 `tag_list` as `tag_values`, a greeting's `message` inside `greeting`. Here each is compared in the form in which it
-comes back. What does not come back at all (an uploaded file) cannot be compared: it is sent, and said so.
+comes back. What does not come back at all (an uploaded file) cannot be compared: it is always sent, and named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.secrets import MASK
-from airflow_provider_retreaver.domain.resources.equality import same
-from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, match
+from airflow_provider_retreaver.domain.resources.equality import same_value
+from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, RequestedRow, match_rows
+from airflow_provider_retreaver.domain.resources.result import AttributeChange
 from airflow_provider_retreaver.domain.routing import tags
 
 CAPS = {f"{kind.lower()}_cap_attributes": kind for kind in ("Hard", "Hourly", "Daily", "Monthly")}
 # Names under which one attribute may come back.
-READ_AS = {"tid": ("tid", "client_tid"), "client_tid": ("client_tid", "tid"), "campaign_id": ("campaign_id", "cid")}
-GREETING = ("message", "voice_gender")
-# With destroy_nested, what is given replaces what there is.
+READ_NAMES = {
+    "tid": ("tid", "client_tid"),
+    "client_tid": ("client_tid", "tid"),
+    "campaign_id": ("campaign_id", "cid"),
+}
+GREETING_ATTRIBUTES = ("message", "voice_gender")
+# With destroy_nested, the requested rows replace those that exist.
 REPLACEABLE = ("timers_attributes", "menu_options_attributes")
-LONGEST_SHOWN = 200
+MAX_FILE_TEXT = 200
+
+ReturnedObject = Mapping[str, object]
 
 
 @dataclass(slots=True)
 class Difference:
-    """What is to be sent so that an object is as wanted.
+    """What to send so that an object has the requested attributes.
 
     :param send: attributes that differ, or that cannot be compared.
     :param changed: `{attribute: {"before", "after"}}` of those that differ.
-    :param not_compared: names of those that the vendor does not return.
-    :param refused: why the change would lose or confuse something, as sentences.
+    :param not_compared: names of those that Retreaver does not return.
+    :param refusals: why the change would lose or confuse something, as sentences.
     """
 
     send: Row = field(default_factory=dict)
-    changed: dict[str, Row] = field(default_factory=dict)
+    changed: dict[str, AttributeChange] = field(default_factory=dict)
     not_compared: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
 
-    def differ(self, name: str, before: Any, after: Any, send: Any) -> None:
-        """Note an attribute that is not as wanted."""
+    def add_change(self, name: str, before: object, after: object, send: object) -> None:
+        """Add an attribute that differs.
+
+        :param name: of the attribute.
+        :param before: its value now, for the result.
+        :param after: its requested value, for the result.
+        :param send: the value to send.
+        """
         self.changed[name] = {"before": before, "after": after}
         self.send[name] = send
 
+    def add_not_compared(self, name: str, send: object) -> None:
+        """Add an attribute that Retreaver does not return.
 
-def compare(attributes: Mapping[str, Any], row: Mapping[str, Any], called: str) -> Difference:
-    """Compare the attributes wanted with an object as the vendor returns it.
+        :param name: of the attribute.
+        :param send: the value to send.
+        """
+        self.not_compared.append(name)
+        self.send[name] = send
 
-    :param called: what the object is called in a sentence.
+
+def compare_attributes(attributes: Mapping[str, object], row: ReturnedObject, description: str) -> Difference:
+    """Compare the requested attributes with an object as Retreaver returns it.
+
+    :param attributes: checked, as a create or update takes them.
+    :param row: the object.
+    :param description: what the object is called in a sentence, e.g. `target 3`.
+    :return: what differs.
     """
-    found = Difference()
+    difference = Difference()
     rest = dict(attributes)
     if rest.pop("destroy_nested", None):
-        _replaced(rest, row, found)
-    for name, wanted in rest.items():
+        _compare_replaced(rest, row, difference)
+    for name, expected in rest.items():
         if name in CAPS:
-            _cap(name, wanted, row, found)
+            _compare_cap(name, expected, row, difference)
         elif name == "tag_list":
-            _tags(wanted, row, called, found)
-        elif name in NESTED and wanted is not None:
-            _nested(name, wanted, row, found)
+            _compare_tags(expected, row, description, difference)
+        elif name in NESTED and expected is not None:
+            _compare_nested(name, expected, row, difference)
         elif name in {"target_ids", "add_targets_by_id", "remove_targets_by_id"}:
-            _members(name, wanted or [], row, found)
+            _compare_members(name, expected, row, difference)
         else:
-            _plain(name, wanted, row, found)
-    return found
+            _compare_plain(name, expected, row, difference)
+    return difference
 
 
-def shown(value: Any, name: str = "") -> Any:
-    """Return a value for a result or a log: secrets masked, long texts (files) cut."""
+def mask_secrets(value: object, name: str = "") -> Any:
+    """Return a value for a result or a log, with secrets masked and long texts (files) cut.
+
+    :param value: of an attribute, or a whole object or list.
+    :param name: of the attribute.
+    :return: a value of the same shape.
+    """
     if isinstance(value, Mapping):
-        return {key: shown(item, str(key)) for key, item in value.items()}
+        return {key: mask_secrets(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [shown(item, name) for item in value]
+        return [mask_secrets(item, name) for item in value]
     if value and name.endswith(("password", "secret")):
         return MASK
-    if isinstance(value, str) and len(value) > LONGEST_SHOWN and name.endswith("_b64_data"):
+    if isinstance(value, str) and len(value) > MAX_FILE_TEXT and name.endswith("_b64_data"):
         return f"{value[:20]}… ({len(value)} characters)"
     return value
 
 
-def _cap(name: str, wanted: Any, row: Mapping[str, Any], found: Difference) -> None:
+def _compare_cap(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:
     caps = row.get("caps")
-    if not isinstance(caps, list):
-        _unknown(name, wanted, found)
+    if not isinstance(caps, list) or not isinstance(expected, Mapping):
+        difference.add_not_compared(name, expected)
         return
-    there = next((cap.get("cap") for cap in caps if isinstance(cap, Mapping) and cap.get("type") == CAPS[name]), None)
-    if not same(there, wanted["cap"]):
-        found.differ(name, {"cap": there}, {"cap": wanted["cap"]}, wanted)
+    actual = next(
+        (cap.get("cap") for cap in caps if isinstance(cap, Mapping) and cap.get("type") == CAPS[name]), None
+    )
+    if not same_value(actual, expected["cap"]):
+        difference.add_change(name, {"cap": actual}, {"cap": expected["cap"]}, expected)
 
 
-def _tags(wanted: Any, row: Mapping[str, Any], called: str, found: Difference) -> None:
+def _compare_tags(expected: object, row: ReturnedObject, description: str, difference: Difference) -> None:
     if not isinstance(row.get("tag_values"), list):
-        _unknown("tag_list", wanted, found)
+        difference.add_not_compared("tag_list", expected)
         return
     try:
-        before = tags.read(row, called)
+        before = tags.read(row, description)
     except ProtocolError:
-        _unknown("tag_list", wanted, found)
+        difference.add_not_compared("tag_list", expected)
         return
-    after = list(tags.TagEdit.parse(replace=wanted).replace or ())
+    after = list(tags.TagEdit.parse(replace=expected).replace or ())
     if sorted(before) == sorted(set(after)):
         return
     try:
-        tags.tag_list(row, after, called)
+        tags.tag_list(row, after, description)
     except ChangeRefused as refusal:
-        found.refused.append(refusal.message)
-    found.differ("tag_list", sorted(map(tags.text_of, before)), sorted(map(tags.text_of, set(after))), wanted)
+        difference.refusals.append(refusal.message)
+    texts_before, texts_after = (sorted(map(tags.text_of, pairs)) for pairs in (before, set(after)))
+    difference.add_change("tag_list", texts_before, texts_after, expected)
 
 
-def _nested(name: str, wanted: Any, row: Mapping[str, Any], found: Difference) -> None:
+def _compare_nested(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:
     present = NESTED[name].present(row)
     if present is None:
-        _unknown(name, wanted, found)
+        difference.add_not_compared(name, expected)
         return
-    matched = match(NESTED[name], wanted, present)
-    found.refused.extend(matched.unclear)
-    if matched.send:
-        found.differ(name, matched.before, matched.after, matched.send)
+    changes = match_rows(NESTED[name], _rows(expected), present)
+    difference.refusals.extend(changes.ambiguous)
+    if changes.send:
+        difference.add_change(name, changes.before, changes.after, changes.send)
 
 
-def _replaced(rest: Row, row: Mapping[str, Any], found: Difference) -> None:
-    """Compare nested rows that replace all others: they are as wanted only when none is missing and none too many."""
-    given = {name: rest.pop(name, None) or [] for name in REPLACEABLE}
-    there = {name: NESTED[name].present(row) for name in REPLACEABLE}
-    as_wanted = all(
-        present is not None
-        and len(present) == len(given[name])
-        and not match(NESTED[name], given[name], present).send
-        for name, present in there.items()
+def _compare_replaced(rest: dict[str, object], row: ReturnedObject, difference: Difference) -> None:
+    """Compare nested rows that replace all others: nothing differs only when none is missing and none too many."""
+    requested = {name: _rows(rest.pop(name, None)) for name in REPLACEABLE}
+    present = {name: NESTED[name].present(row) for name in REPLACEABLE}
+    unchanged = all(
+        rows is not None
+        and len(rows) == len(requested[name])
+        and not match_rows(NESTED[name], requested[name], rows).send
+        for name, rows in present.items()
     )
-    if as_wanted:
+    if unchanged:
         return
-    found.send["destroy_nested"] = True
-    for name, rows in given.items():
-        if rows or there[name]:
-            found.differ(name, there[name], rows, rows)
+    difference.send["destroy_nested"] = True
+    for name, rows in requested.items():
+        if rows or present[name]:
+            difference.add_change(name, present[name], rows, rows)
 
 
-def _members(name: str, wanted: Any, row: Mapping[str, Any], found: Difference) -> None:
-    there = row.get("target_ids")
-    if not isinstance(there, list):
-        _unknown(name, wanted, found)
+def _compare_members(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:
+    actual = row.get("target_ids")
+    if not isinstance(actual, list):
+        difference.add_not_compared(name, expected or [])
         return
-    before, ids = {int(item) for item in there}, {int(item) for item in wanted}
+    before, ids = ({int(item) for item in cast("Sequence[int | str]", part or ())} for part in (actual, expected))
     after = {"target_ids": ids, "add_targets_by_id": before | ids, "remove_targets_by_id": before - ids}[name]
     if after != before:
-        found.differ(name, sorted(before), sorted(after), wanted)
+        difference.add_change(name, sorted(before), sorted(after), expected or [])
 
 
-def _plain(name: str, wanted: Any, row: Mapping[str, Any], found: Difference) -> None:
-    there = _there(name, row)
-    if not there:
-        _unknown(name, wanted, found)
-    elif not any(same(value, wanted, name) for value in there):
-        found.differ(name, shown(there[0], name), shown(wanted, name), wanted)
+def _compare_plain(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:
+    actual = _actual_values(name, row)
+    if not actual:
+        difference.add_not_compared(name, expected)
+    elif not any(same_value(value, expected, name) for value in actual):
+        difference.add_change(name, mask_secrets(actual[0], name), mask_secrets(expected, name), expected)
 
 
-def _there(name: str, row: Mapping[str, Any]) -> list[Any]:
+def _actual_values(name: str, row: ReturnedObject) -> list[object]:
     """Return the values under which an attribute may have come back, none when it has not."""
     if name == "paused" and "paused" not in row and "paused_at" in row:
         return [row["paused_at"] is not None]
     if name == "type" and "type" not in row and isinstance(row.get("toll_free"), bool):
         return ["Toll-free" if row["toll_free"] else "Local"]
-    if name in GREETING and isinstance(row.get("greeting"), Mapping):
-        greeting = row["greeting"]
+    greeting = row.get("greeting")
+    if name in GREETING_ATTRIBUTES and isinstance(greeting, Mapping):
         return [None] if greeting.get("inherited") else [greeting[name]] if name in greeting else []
-    return [row[alias] for alias in READ_AS.get(name, (name,)) if alias in row]
+    return [row[alias] for alias in READ_NAMES.get(name, (name,)) if alias in row]
 
 
-def _unknown(name: str, wanted: Any, found: Difference) -> None:
-    found.not_compared.append(name)
-    found.send[name] = wanted
+def _rows(value: object) -> Sequence[RequestedRow]:
+    # The check of the attribute has refused anything but rows.
+    return cast("Sequence[RequestedRow]", value or [])

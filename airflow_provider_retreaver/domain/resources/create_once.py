@@ -1,23 +1,25 @@
 """Creating an object once, also when an answer is lost or the task is killed in the middle.
 
-Where the vendor knows a value that no two objects share (a customer's ID, a phone number), the object is looked up by
-it. Where it does not (numbers, pools, groups, companies), the list before is compared with the list after. What is
-about to be done is written down before it is sent, so that a later attempt of the same run looks before it sends.
+Where Retreaver knows a value that no two objects share (a customer's ID, a phone number), the object is looked up by
+it. Where it does not (numbers, pools, groups, companies), the list before is compared with the list after. The plan
+is saved before anything is sent, so that a later attempt of the same run checks before it sends.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidRequest, OutcomeUnknown, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Procedure, Row, require
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.resources.comparison import compare, shown
-from airflow_provider_retreaver.domain.resources.lookup import find, natural_value
-from airflow_provider_retreaver.resources.entry import Entry, Which
+from airflow_provider_retreaver.domain.resources.comparison import compare_attributes, mask_secrets
+from airflow_provider_retreaver.domain.resources.lookup import find_object, natural_key_value
+from airflow_provider_retreaver.domain.resources.result import AttributeChange, ObjectResult
+from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
+from airflow_provider_retreaver.resources.resource import Id
 
 log = logging.getLogger(__name__)
 
@@ -25,29 +27,76 @@ log = logging.getLogger(__name__)
 TRIES = 3
 
 
-def identity(entry: Entry, row: Mapping[str, Any]) -> Row:
-    """Return an object's `id` and `customer_id`; either may be None."""
-    natural = str(entry.natural)
-    names = (natural, f"client_{natural}") if entry.named_by_customer else (entry.row_key,)
-    customer = None if entry.row_key == "id" and not entry.named_by_customer else names
-    return {"id": row.get("id"), "customer_id": next((row[name] for name in customer or () if name in row), None)}
+def identifiers(entry: Entry, row: Mapping[str, object]) -> tuple[Id | None, Id | None]:
+    """Return an object's own ID and the customer's.
+
+    :param entry: the resource.
+    :param row: the object as Retreaver returns it.
+    :return: Retreaver's ID and the customer's; either may be None.
+    """
+    names: tuple[str, ...] = ()
+    if entry.has_customer_id:
+        names = (str(entry.natural_key), f"client_{entry.natural_key}")
+    elif entry.row_key != "id":
+        names = (entry.row_key,)
+    customer_id = next((row[name] for name in names if name in row), None)
+    return cast("Id | None", row.get("id")), cast("Id | None", customer_id)
 
 
-def given(attributes: Mapping[str, Any]) -> Row:
-    """Return the attributes of a new object as changes."""
-    return {name: {"before": None, "after": shown(value, name)} for name, value in attributes.items()}
+def changes_of_new_object(attributes: Mapping[str, object]) -> dict[str, AttributeChange]:
+    """Return the attributes of a new object as changes.
+
+    :param attributes: of the object.
+    :return: `{attribute: {"before": None, "after"}}`, with secrets masked.
+    """
+    return {name: {"before": None, "after": mask_secrets(value, name)} for name, value in attributes.items()}
 
 
-def created(entry: Entry, row: Row, attributes: Mapping[str, Any]) -> Row:
-    """Return the result of a create: IDs, what was given, and the object as the vendor returned it."""
-    changed = given(attributes)
-    return {**identity(entry, row), "action": "created", "changed": changed, "not_compared": [], "object": shown(row)}
+def result_of_create(entry: Entry, row: Row, attributes: Mapping[str, object]) -> ObjectResult:
+    """Return the result of a create.
+
+    :param entry: the resource.
+    :param row: the object as Retreaver returns it.
+    :param attributes: as requested.
+    :return: the IDs, the attributes as changes, and the object.
+    """
+    id_, customer_id = identifiers(entry, row)
+    return {
+        "id": id_,
+        "customer_id": customer_id,
+        "action": "created",
+        "changed": changes_of_new_object(attributes),
+        "not_compared": [],
+        "object": mask_secrets(row),
+    }
 
 
-def send_once(entry: Entry, operation: Operation[Row], value: Any, owner: Mapping[str, Any]) -> Procedure[Row]:
-    """Create an object that can be looked up by its natural value; after a lost answer it is.
+def result_of_dry_create(customer_id: Id | None, attributes: Mapping[str, object]) -> ObjectResult:
+    """Return the result of a create that a dry run does not send.
 
-    :raises OutcomeUnknown: when its answer was lost every time, and it is not there.
+    :param customer_id: of the object, where it has one.
+    :param attributes: as requested.
+    :return: the attributes as changes.
+    """
+    return {
+        "id": None,
+        "customer_id": customer_id,
+        "action": "would_create",
+        "changed": changes_of_new_object(attributes),
+        "not_compared": [],
+        "dry_run": True,
+    }
+
+
+def create_or_find(entry: Entry, operation: Operation[Row], value: Id, owner: Mapping[str, object]) -> Procedure[Row]:
+    """Create an object that has a natural key; after a lost answer it is looked up.
+
+    :param entry: the resource.
+    :param operation: that creates the object.
+    :param value: of the natural key.
+    :param owner: of a caller list or of its numbers.
+    :return: the object as Retreaver returns it.
+    :raises OutcomeUnknown: when the answer was lost every time, and the object does not exist.
     """
     lost: OutcomeUnknown | None = None
     failure: RetreaverError
@@ -58,15 +107,15 @@ def send_once(entry: Entry, operation: Operation[Row], value: Any, owner: Mappin
             log.warning("%s Looking it up.", error)
             lost = failure = error
         except InvalidRequest as error:
-            # What is refused after a lost answer may be refused because it is there already.
+            # After a lost answer, it may be refused because it exists already.
             if lost is None:
                 raise
             failure = error
         else:
-            if not entry.owned:
+            if not entry.has_owner:
                 require(row, entry.row_key, operation.request)
             return row
-        found = yield from find(entry, value, owner)
+        found = yield from find_object(entry, value, owner)
         if found is not None:
             return found
         if failure is not lost:
@@ -82,133 +131,133 @@ class Creation:
     :param attributes: of the object.
     :param owner: of a caller list or its numbers.
     :param record: what earlier attempts of the same run did.
-    :param remember: writes the record down; called before anything is created and after.
-    :param dry_run: only look whether it could be created.
+    :param save: saves the record; called before anything is created and after.
+    :param dry_run: only check whether it could be created.
     """
 
     entry: Entry
-    attributes: Row
-    owner: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, object]
+    owner: Mapping[str, object] = field(default_factory=dict)
     record: Record = field(default_factory=Record)
-    remember: Callable[[Record], None] | None = None
+    save: Callable[[Record], None] | None = None
     dry_run: bool = False
 
-    def procedure(self) -> Procedure[Row]:
-        """Create the object and return it with its IDs.
+    def procedure(self) -> Procedure[ObjectResult]:
+        """Create the object.
 
-        :raises ChangeRefused: when there is one with that customer ID already.
-        :raises OutcomeUnknown: when the answer was lost, and looking did not tell either.
+        :return: the object with its IDs, as `ObjectResult`.
+        :raises ChangeRefused: when an object with that natural key exists already.
+        :raises OutcomeUnknown: when the answer was lost, and a check did not find out either.
         """
         operation = self.entry.create(self.attributes, self.owner)
         if "result" in self.record.done:
             log.info("An earlier attempt of this run created it; nothing is sent.")
-            return dict(self.record.done["result"])
-        row = yield from self._row(operation)
+            return cast("ObjectResult", dict(self.record.done["result"]))
+        row = yield from self._create(operation)
         if row is None:
-            would = {"id": None, "customer_id": natural_value(self.entry, self.attributes), "action": "would_create"}
-            return {**would, "changed": given(self.attributes), "not_compared": [], "dry_run": True}
-        result = created(self.entry, row, self.attributes)
+            return result_of_dry_create(natural_key_value(self.entry, self.attributes), self.attributes)
+        result = result_of_create(self.entry, row, self.attributes)
         self.record.done["result"] = result
-        self._note()
+        self._save_plan()
         return result
 
-    def _row(self, operation: Operation[Row]) -> Procedure[Row | None]:
-        value = natural_value(self.entry, self.attributes)
-        if self.entry.harmless:
-            return None if self.dry_run else (yield from _repeated(operation))
+    def _create(self, operation: Operation[Row]) -> Procedure[Row | None]:
+        value = natural_key_value(self.entry, self.attributes)
+        if self.entry.create_is_repeatable:
+            return None if self.dry_run else (yield from _create_repeatedly(operation))
         if value is not None:
-            return (yield from self._by_value(operation, value))
-        if self.entry.natural is None:
-            return (yield from self._by_list(operation))
-        return (yield from self._blindly(operation))
+            return (yield from self._create_by_key(operation, value))
+        if self.entry.natural_key is None:
+            return (yield from self._create_by_list(operation))
+        return (yield from self._create_unfindable(operation))
 
-    def _by_value(self, operation: Operation[Row], value: Any) -> Procedure[Row | None]:
-        found = yield from find(self.entry, value, self.owner)
+    def _create_by_key(self, operation: Operation[Row], value: Id) -> Procedure[Row | None]:
+        found = yield from find_object(self.entry, value, self.owner)
         if found is not None and not self.record.plan:
             known = f" (id {found['id']})" if "id" in found else ""
+            description = self.entry.describe(ObjectReference(customer_id=value))
             raise ChangeRefused(
-                f"There is a {self.entry.called(Which(customer_id=value))} already{known}; use the upsert to have it "
-                f"as wanted, whether it is there or not. Nothing was sent."
+                f"There is a {description} already{known}; use the upsert to change it. Nothing was sent."
             )
         if found is not None or self.dry_run:
             return found
-        self._note(sent=True)
-        return (yield from send_once(self.entry, operation, value, self.owner))
+        self._save_plan(sent=True)
+        return (yield from create_or_find(self.entry, operation, value, self.owner))
 
-    def _by_list(self, operation: Operation[Row]) -> Procedure[Row | None]:
-        narrowed = {name: self.attributes[name] for name in self.entry.narrowed_by if self.attributes.get(name)}
-        listing = self.entry.list(narrowed)
+    def _create_by_list(self, operation: Operation[Row]) -> Procedure[Row | None]:
+        filters = {name: self.attributes[name] for name in self.entry.filter_attributes if self.attributes.get(name)}
+        listing = self.entry.list(filters)
         rows: list[Row] = yield listing
         ids = [require(row, "id", listing.request) for row in rows]
         before = self.record.plan.get("before")
-        mine = self._new(rows, before) if before is not None else None
-        if mine is not None or self.dry_run:
-            return mine
+        created = self._find_new(rows, before) if before is not None else None
+        if created is not None or self.dry_run:
+            return created
         before = ids if before is None else before
-        self._note(before=before)
+        self._save_plan(before=before)
         try:
             row: Row = yield operation
         except OutcomeUnknown as error:
-            log.warning("%s Comparing the list with what it was.", error)
+            log.warning("%s Comparing the list with the one before.", error)
             rows = yield listing
-            mine = self._new(rows, before)
-            if mine is None:
+            created = self._find_new(rows, before)
+            if created is None:
                 raise
-            return mine
+            return created
         require(row, "id", operation.request)
         return row
 
-    def _new(self, rows: list[Row], before: list[Any]) -> Row | None:
-        """Return the object that was not there before and is as the one sent, None when there is none.
+    def _find_new(self, rows: Sequence[Row], before: Sequence[Id]) -> Row | None:
+        """Return the object that was not there before and equals the one sent, None when there is none.
 
         :raises OutcomeUnknown: when there are several.
         """
         title = self.entry.title
-        fresh = [row for row in rows if row.get("id") not in before]
-        mine = [row for row in fresh if not compare(self.attributes, row, title).changed]
-        if len(mine) > 1:
-            ids = ", ".join(str(row.get("id")) for row in mine)
+        new = [row for row in rows if row.get("id") not in before]
+        equal = [row for row in new if not compare_attributes(self.attributes, row, title).changed]
+        if len(equal) > 1:
+            ids = ", ".join(str(row.get("id")) for row in equal)
             raise OutcomeUnknown(
-                f"The answer to creating a {title} was lost, and {len(mine)} have come since (ids {ids}), any of "
-                f"which may be this task's: look at them, and give each its own sid when several are created at once."
+                f"The answer to creating a {title} was lost, and {len(equal)} that fit were created since (ids "
+                f"{ids}): check them, and give each its own sid when several are created at once."
             )
-        return mine[0] if mine else None
+        return equal[0] if equal else None
 
-    def _blindly(self, operation: Operation[Row]) -> Procedure[Row | None]:
+    def _create_unfindable(self, operation: Operation[Row]) -> Procedure[Row | None]:
         """Create an object that could not be found again, and never send it twice."""
         if self.dry_run:
             return None
         if self.record.plan:
             raise OutcomeUnknown(
                 f"An earlier attempt of this run may have created the {self.entry.title}, and without a "
-                f"{self.entry.natural} it cannot be looked up: look for it, then run this anew with a "
-                f"{self.entry.natural}."
+                f"{self.entry.natural_key} it cannot be looked up: check in Retreaver, then start a new run with a "
+                f"{self.entry.natural_key}."
             )
-        self._note(sent=True)
+        self._save_plan(sent=True)
         try:
             row: Row = yield operation
         except OutcomeUnknown:
             raise
         except RetreaverError:
             self.record.plan.clear()
-            self._note()
+            self._save_plan()
             raise
         require(row, self.entry.row_key, operation.request)
         return row
 
-    def _note(self, **plan: Any) -> None:
+    def _save_plan(self, **plan: object) -> None:
         self.record.plan.update(plan)
-        if self.remember is not None:
-            self.remember(self.record)
+        if self.save is not None:
+            self.save(self.record)
 
 
-def _repeated(operation: Operation[Row]) -> Procedure[Row]:
-    """Send what is harmless to send again until its answer comes."""
+def _create_repeatedly(operation: Operation[Row]) -> Procedure[Row]:
+    """Send a create that is safe to send again until its answer comes."""
     for _ in range(TRIES - 1):
         try:
             row: Row = yield operation
         except OutcomeUnknown as error:
-            log.warning("%s Sending it again, which is harmless.", error)
+            log.warning("%s Sending it again, which is safe.", error)
         else:
             return row
     last: Row = yield operation

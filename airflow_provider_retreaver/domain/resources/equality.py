@@ -1,30 +1,34 @@
-"""Whether a value that was given and a value that came back mean the same."""
+"""Whether a value that is sent and a value that Retreaver returns mean the same."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
-PHONES = frozenset({"number", "target_number"})
+PHONE_ATTRIBUTES = frozenset({"number", "target_number"})
 
 
-def same(there: Any, wanted: Any, name: str = "") -> bool:
+def same_value(actual: object, expected: object, name: str = "") -> bool:
     """Compare two values of an attribute.
 
     A number and its text are the same (`1000` and `"1000"`), and so are the ways to write one phone number.
+
+    :param actual: as Retreaver returns it.
+    :param expected: as it should be.
+    :param name: of the attribute.
+    :return: whether both mean the same.
     """
-    if isinstance(there, bool) or isinstance(wanted, bool) or there is None or wanted is None:
-        return there is wanted
-    if name in PHONES and isinstance(there, (str, int)) and isinstance(wanted, (str, int)):
-        return _phone(str(there)) == _phone(str(wanted))
-    if isinstance(there, (int, float)) or isinstance(wanted, (int, float)):
-        amounts = (_amount(there), _amount(wanted))
+    if isinstance(actual, bool) or isinstance(expected, bool) or actual is None or expected is None:
+        return actual is expected
+    if name in PHONE_ATTRIBUTES and isinstance(actual, (str, int)) and isinstance(expected, (str, int)):
+        return _phone(str(actual)) == _phone(str(expected))
+    if isinstance(actual, (int, float)) or isinstance(expected, (int, float)):
+        amounts = (_amount(actual), _amount(expected))
         return None not in amounts and amounts[0] == amounts[1]
-    return bool(there == wanted)
+    return actual == expected
 
 
-def _amount(value: Any) -> Decimal | None:
+def _amount(value: object) -> Decimal | None:
     try:
         return Decimal(str(value).strip())
     except InvalidOperation:

@@ -1,143 +1,165 @@
-"""Rows that hang on an object (hours, timers, menu options, …): which of them a given row means.
+"""Rows inside an object (hours, timers, menu options, …): which of them a requested row means.
 
-The vendor changes a nested row when its `id` is sent and adds one when it is not, so a row that is given without an
-id is matched by what tells rows apart for a human: the day, the key to press, the phone number.
+Retreaver changes a nested row when its `id` is sent and adds one when it is not, so a requested row without an id is
+matched by what identifies a row to people: the day, the key to press, the phone number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.domain.resources.equality import same
+from airflow_provider_retreaver.domain.resources.equality import same_value
+
+RequestedRow = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Nested:
+class NestedRows:
     """One kind of nested rows.
 
-    :param read: field in which the vendor returns them.
+    :param read_name: field in which Retreaver returns them.
     :param envelope: name that may wrap each of them.
-    :param key: field by which a row without an id is recognised.
-    :param children: rows that hang on each of them, by the attribute that changes them.
+    :param key: field by which a row without an id is recognized.
+    :param children: rows inside each of them, by the attribute that changes them.
     """
 
-    read: str
+    read_name: str
     envelope: str
     key: str
-    children: Mapping[str, Nested] = field(default_factory=dict)
+    children: Mapping[str, NestedRows] = field(default_factory=dict)
 
-    def present(self, row: Mapping[str, Any]) -> list[Row] | None:
-        """Return an object's own rows, without those it inherits; None where the answer does not hold them."""
-        rows = row.get(self.read)
+    def present(self, row: Mapping[str, object]) -> list[Row] | None:
+        """Return an object's own rows, without those that it inherits.
+
+        :param row: the object as Retreaver returns it.
+        :return: the rows without envelope; None where the answer does not hold them.
+        """
+        rows = row.get(self.read_name)
         if not isinstance(rows, list):
             return None
         bare = [item.get(self.envelope, item) for item in rows if isinstance(item, Mapping)]
         return [dict(item) for item in bare if isinstance(item, Mapping) and not item.get("inherited")]
 
 
-NESTED: Mapping[str, Nested] = {
-    "business_hours_attributes": Nested("business_hours", "business_hour", "day_of_week"),
-    "timers_attributes": Nested("timers", "timer", "seconds"),
-    "menu_options_attributes": Nested("menu_options", "menu_option", "option"),
-    "contact_numbers_attributes": Nested("contact_numbers", "contact_number", "number"),
-    "conversion_groups_attributes": Nested(
+NESTED: Mapping[str, NestedRows] = {
+    "business_hours_attributes": NestedRows("business_hours", "business_hour", "day_of_week"),
+    "timers_attributes": NestedRows("timers", "timer", "seconds"),
+    "menu_options_attributes": NestedRows("menu_options", "menu_option", "option"),
+    "contact_numbers_attributes": NestedRows("contact_numbers", "contact_number", "number"),
+    "conversion_groups_attributes": NestedRows(
         "conversion_groups",
         "conversion_group",
         "name",
-        {"conversions_attributes": Nested("conversions", "conversion", "seconds")},
+        {"conversions_attributes": NestedRows("conversions", "conversion", "seconds")},
     ),
 }
 
 
 @dataclass(slots=True)
-class Matched:
-    """What is to be done to rows: those to send, and the ones concerned before and after.
+class RowChanges:
+    """What must change in rows.
 
-    :param unclear: why a row cannot be told from others, as sentences.
+    :param send: rows to send.
+    :param before: the rows concerned as they are.
+    :param after: the rows concerned as they should be.
+    :param ambiguous: why a requested row fits several, as sentences.
     """
 
     send: list[Row] = field(default_factory=list)
     before: list[Row] = field(default_factory=list)
     after: list[Row] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
+    ambiguous: list[str] = field(default_factory=list)
 
 
-def match(kind: Nested, wanted: Sequence[Mapping[str, Any]], present: Sequence[Row]) -> Matched:
-    """Compare rows as they are wanted with those that there are; rows that are not mentioned stay."""
-    found, left, owns = Matched(), list(present), dict[int, Row | None]()
-    for index in sorted(range(len(wanted)), key=lambda index: _certainty(kind, wanted[index], present)):
-        owns[index] = own = _own(kind, wanted[index], left, found)
-        if own is not None:
-            left.remove(own)
-    for index, row in enumerate(wanted):
-        _compare(kind, row, owns[index], found)
-    return found
+def match_rows(kind: NestedRows, requested: Sequence[RequestedRow], present: Sequence[Row]) -> RowChanges:
+    """Compare requested rows with those that exist; rows that are not mentioned stay.
+
+    :param kind: of the rows.
+    :param requested: rows as they should be; `_destroy` removes one.
+    :param present: rows as they are.
+    :return: what must change.
+    """
+    changes, unmatched = RowChanges(), list(present)
+    matches: dict[int, Row | None] = {}
+    for index in sorted(range(len(requested)), key=lambda index: _rank(kind, requested[index], present)):
+        matches[index] = match = _find_match(kind, requested[index], unmatched, changes)
+        if match is not None:
+            unmatched.remove(match)
+    for index, row in enumerate(requested):
+        _add_changes(kind, row, matches[index], changes)
+    return changes
 
 
-def _certainty(kind: Nested, row: Mapping[str, Any], present: Sequence[Row]) -> int:
-    """Rows with an id find theirs first, then those that are as wanted already, then the others."""
+def _rank(kind: NestedRows, row: RequestedRow, present: Sequence[Row]) -> int:
+    """Rows with an id are matched first, then those that are equal to one that exists, then the others."""
     if "id" in row:
         return 0
-    return 1 if any(_differing(kind, row, own) == [] for own in present) else 2
+    return 1 if any(_differing_fields(kind, row, existing) == [] for existing in present) else 2
 
 
-def _own(kind: Nested, row: Mapping[str, Any], left: Sequence[Row], found: Matched) -> Row | None:
+def _find_match(kind: NestedRows, row: RequestedRow, unmatched: Sequence[Row], changes: RowChanges) -> Row | None:
     if "id" in row:
-        return next((own for own in left if same(own.get("id"), row["id"])), None)
-    alike = [own for own in left if same(own.get(kind.key), row.get(kind.key), kind.key)]
-    equal = [own for own in alike if not _differing(kind, row, own)]
-    if not equal and len(alike) > 1:
-        ids = ", ".join(str(own.get("id")) for own in alike)
-        found.unclear.append(
-            f"{kind.read} has {len(alike)} rows with {kind.key} {row.get(kind.key)} (ids {ids}): give the id of the "
-            f"one to change"
+        return next((existing for existing in unmatched if same_value(existing.get("id"), row["id"])), None)
+    candidates = [
+        existing for existing in unmatched if same_value(existing.get(kind.key), row.get(kind.key), kind.key)
+    ]
+    equal = [existing for existing in candidates if not _differing_fields(kind, row, existing)]
+    if not equal and len(candidates) > 1:
+        ids = ", ".join(str(existing.get("id")) for existing in candidates)
+        changes.ambiguous.append(
+            f"{kind.read_name} has {len(candidates)} rows with {kind.key} {row.get(kind.key)} (ids {ids}): give the "
+            f"id of the one to change"
         )
-    return next(iter(equal or alike), None)
+    return next(iter(equal or candidates), None)
 
 
-def _compare(kind: Nested, row: Mapping[str, Any], own: Row | None, found: Matched) -> None:
+def _add_changes(kind: NestedRows, row: RequestedRow, existing: Row | None, changes: RowChanges) -> None:
     if row.get("_destroy"):
-        if own is not None:
-            found.send.append({"id": own["id"], "_destroy": True})
-            found.before.append(own)
+        if existing is not None:
+            changes.send.append({"id": existing["id"], "_destroy": True})
+            changes.before.append(existing)
         return
-    if own is None:
-        found.send.append(dict(row))
-        found.after.append(dict(row))
+    if existing is None:
+        changes.send.append(dict(row))
+        changes.after.append(dict(row))
         return
-    differing = _differing(kind, row, own)
+    differing = _differing_fields(kind, row, existing)
     if not differing:
         return
-    sent = {**row, "id": own.get("id")}
+    sent: Row = {**row, "id": existing.get("id")}
     for attribute, child in kind.children.items():
         if attribute in row:
-            inner = match(child, row[attribute], child.present(own) or [])
-            found.unclear.extend(inner.unclear)
+            inner = _match_children(child, row[attribute], existing)
+            changes.ambiguous.extend(inner.ambiguous)
             sent[attribute] = inner.send
-    found.send.append(sent)
+    changes.send.append(sent)
     names = [kind.key, *(name for name in differing if name != kind.key)]
-    found.before.append({_read_name(kind, name): own.get(_read_name(kind, name)) for name in names})
-    found.after.append({_read_name(kind, name): row[name] for name in names if name in row})
+    changes.before.append({_read_name(kind, name): existing.get(_read_name(kind, name)) for name in names})
+    changes.after.append({_read_name(kind, name): row[name] for name in names if name in row})
 
 
-def _differing(kind: Nested, row: Mapping[str, Any], own: Row) -> list[str]:
-    """Return the fields of a given row that are not as they are in the row that there is."""
+def _differing_fields(kind: NestedRows, row: RequestedRow, existing: Row) -> list[str]:
+    """Return the fields of a requested row that differ in the row that exists."""
     names = []
     for name, value in row.items():
         child = kind.children.get(name)
         if child is not None:
-            inner = match(child, value, child.present(own) or [])
-            if inner.send:
+            if _match_children(child, value, existing).send:
                 names.append(name)
         elif name == "_destroy":
             names.extend([name] if value else [])
-        elif not same(own.get(_read_name(kind, name)), value, name):
+        elif not same_value(existing.get(_read_name(kind, name)), value, name):
             names.append(name)
     return names
 
 
-def _read_name(kind: Nested, name: str) -> str:
-    return kind.children[name].read if name in kind.children else name
+def _match_children(child: NestedRows, requested: object, existing: Row) -> RowChanges:
+    # The check of the attribute has refused anything but rows.
+    rows = requested if isinstance(requested, Sequence) else ()
+    return match_rows(child, rows, child.present(existing) or [])
+
+
+def _read_name(kind: NestedRows, name: str) -> str:
+    return kind.children[name].read_name if name in kind.children else name

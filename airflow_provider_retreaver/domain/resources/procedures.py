@@ -1,145 +1,200 @@
-"""Reading, changing, upserting and deleting an object, whatever its kind."""
+"""Reading, changing, upserting and deleting an object, whatever its resource."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, NotFound
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.resources.comparison import Difference, compare, shown
-from airflow_provider_retreaver.domain.resources.create_once import created, given, identity, send_once
-from airflow_provider_retreaver.domain.resources.lookup import (
-    find,
-    is_missing,
-    natural_value,
-    read,
-    read_or_none,
-    readable,
-    with_natural,
+from airflow_provider_retreaver.domain.resources.comparison import Difference, compare_attributes, mask_secrets
+from airflow_provider_retreaver.domain.resources.create_once import (
+    create_or_find,
+    identifiers,
+    result_of_create,
+    result_of_dry_create,
 )
-from airflow_provider_retreaver.resources.entry import Entry, Which
+from airflow_provider_retreaver.domain.resources.lookup import (
+    can_read,
+    find_object,
+    is_missing,
+    natural_key_value,
+    read_object,
+    read_object_or_none,
+    with_natural_key,
+)
+from airflow_provider_retreaver.domain.resources.result import Action, ObjectResult
+from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
+from airflow_provider_retreaver.resources.resource import Attributes, Id
 
 log = logging.getLogger(__name__)
 
 
-def get(entry: Entry, which: Which, *, missing_ok: bool = False) -> Procedure[Row | None]:
+def get(entry: Entry, reference: ObjectReference, *, missing_ok: bool = False) -> Procedure[Row | None]:
     """Read one object, with secrets masked.
 
-    :return: the object; None when it is not there and that is fine.
-    :raises NotFound: when it is not there.
+    :param entry: the resource.
+    :param reference: which object.
+    :param missing_ok: return None when it does not exist, instead of failing.
+    :return: the object; None when it does not exist and `missing_ok` is set.
+    :raises NotFound: when it does not exist and `missing_ok` is not set.
     """
-    row = yield from (read_or_none(entry, which) if missing_ok else read(entry, which))
-    return None if row is None else dict(shown(row))
+    row = yield from (read_object_or_none(entry, reference) if missing_ok else read_object(entry, reference))
+    return None if row is None else dict(mask_secrets(row))
 
 
-def update(entry: Entry, which: Which, attributes: Mapping[str, Any], *, dry_run: bool = False) -> Procedure[Row]:
+def update(
+    entry: Entry, reference: ObjectReference, attributes: Attributes, *, dry_run: bool = False
+) -> Procedure[ObjectResult]:
     """Read an object, send what differs, and read it back.
 
-    :return: `{"id", "customer_id", "action", "changed", "not_compared"}`, and `not_taken` where the
-        vendor's object is not as it was told to be.
-    :raises ChangeRefused: when the change would lose something, or it is not clear which nested row is meant.
+    :param entry: the resource.
+    :param reference: which object.
+    :param attributes: as they should be; others stay.
+    :param dry_run: read and compare, send nothing.
+    :return: the IDs, `action`, `changed` and `not_compared`, and `not_taken` where Retreaver's object differs still.
+    :raises NotFound: when it does not exist.
+    :raises ChangeRefused: when the change would lose something, or a nested row fits several.
     """
-    entry.update(which, attributes)
-    row = yield from read(entry, which)
-    return (yield from _changed(entry, which, row, attributes, dry_run=dry_run))
+    entry.update(reference, attributes)
+    row = yield from read_object(entry, reference)
+    return (yield from _change(entry, reference, row, attributes, dry_run=dry_run))
 
 
 def upsert(
     entry: Entry,
-    value: Any,
-    attributes: Mapping[str, Any],
-    owner: Mapping[str, Any],
+    value: Id,
+    attributes: Attributes,
+    owner: Mapping[str, object],
     *,
     dry_run: bool = False,
-) -> Procedure[Row]:
-    """Have an object as wanted: create it where it is not, change only what differs where it is.
+) -> Procedure[ObjectResult]:
+    """Create an object where it does not exist, change only what differs where it does.
 
-    :param value: of the natural attribute, by which it is looked up.
+    :param entry: the resource.
+    :param value: of the natural key, by which it is looked up.
+    :param attributes: as they should be; others stay.
+    :param owner: of a caller list or of its numbers.
+    :param dry_run: look it up and compare, send nothing.
     :return: as `update`; a created one also has `object`.
+    :raises ChangeRefused: when the change would lose something, or a nested row fits several.
     """
-    wanted = with_natural(entry, attributes, value)
-    first = {name: item for name, item in wanted.items() if entry.on_create is None or name in entry.on_create}
-    to_change = {name: item for name, item in attributes.items() if name != entry.key}
+    complete = with_natural_key(entry, attributes, value)
+    first = {
+        name: item
+        for name, item in complete.items()
+        if entry.create_attributes is None or name in entry.create_attributes
+    }
+    changes = {name: item for name, item in attributes.items() if name != entry.key}
     if not entry.has("update"):
         entry.create(first, owner)
-    elif to_change:
-        entry.update(_same_object(entry, {}, value, owner), to_change)
-    row = yield from find(entry, value, owner)
+    elif changes:
+        entry.update(_reference_of(entry, {}, value, owner), changes)
+    row = yield from find_object(entry, value, owner)
     if row is not None:
-        return (yield from _changed(entry, _same_object(entry, row, value, owner), row, attributes, dry_run=dry_run))
+        reference = _reference_of(entry, row, value, owner)
+        return (yield from _change(entry, reference, row, attributes, dry_run=dry_run))
     creation = entry.create(first, owner)
     if dry_run:
-        would = {"id": None, "customer_id": value, "action": "would_create", "changed": given(wanted)}
-        return {**would, "not_compared": [], "dry_run": True}
-    row = yield from send_once(entry, creation, value, owner)
-    if len(first) < len(wanted):
-        rest = {name: item for name, item in wanted.items() if name not in first}
-        yield entry.update(_same_object(entry, row, value, owner), rest)
-        row = yield from read(entry, _same_object(entry, row, value, owner))
-    return created(entry, row, wanted)
+        return result_of_dry_create(value, complete)
+    row = yield from create_or_find(entry, creation, value, owner)
+    if len(first) < len(complete):
+        rest = {name: item for name, item in complete.items() if name not in first}
+        reference = _reference_of(entry, row, value, owner)
+        yield entry.update(reference, rest)
+        row = yield from read_object(entry, reference)
+    return result_of_create(entry, row, complete)
 
 
-def delete(entry: Entry, which: Which, *, missing_ok: bool = True, dry_run: bool = False) -> Procedure[Row]:
+def delete(
+    entry: Entry, reference: ObjectReference, *, missing_ok: bool = True, dry_run: bool = False
+) -> Procedure[ObjectResult]:
     """Delete an object.
 
-    :return: `{"id", "customer_id", "action"}` with the action `deleted`, `missing` (it was gone already) or, of a dry
-        run, `would_delete`.
-    :raises NotFound: when it is not there and that is not fine.
+    :param entry: the resource.
+    :param reference: which object.
+    :param missing_ok: an object that does not exist is success.
+    :param dry_run: check whether it exists, send nothing else.
+    :return: the IDs, and the `action` `deleted`, `missing` (it did not exist) or, of a dry run, `would_delete`.
+    :raises NotFound: when it does not exist and `missing_ok` is not set.
     """
-    operation = entry.delete(which)
-    named = {"id": which.id, "customer_id": which.customer_id}
+    operation = entry.delete(reference)
     try:
         if dry_run:
-            if readable(entry):
-                yield from read(entry, which)
-            return {**named, "action": "would_delete", "dry_run": True}
+            if can_read(entry):
+                yield from read_object(entry, reference)
+            return _result_of_delete(reference, "would_delete", dry_run=True)
         yield operation
     except (NotFound, Gone) as error:
         if not (missing_ok and is_missing(error, operation)):
             raise
-        log.info("The %s is gone already.", entry.called(which))
-        return {**named, "action": "missing", **({"dry_run": True} if dry_run else {})}
-    return {**named, "action": "deleted"}
+        log.info("The %s does not exist.", entry.describe(reference))
+        return _result_of_delete(reference, "missing", dry_run=dry_run)
+    return _result_of_delete(reference, "deleted")
 
 
-def _changed(entry: Entry, which: Which, row: Row, attributes: Mapping[str, Any], *, dry_run: bool) -> Procedure[Row]:
-    called = entry.called(which)
-    difference = compare(attributes, row, called)
-    if difference.refused:
-        raise ChangeRefused(f"Nothing was sent for the {called}: {'; '.join(difference.refused)}.")
-    result = {**identity(entry, row), "action": "unchanged", **_said(difference)}
-    if not difference.send:
-        return {**result, **({"dry_run": True} if dry_run else {})}
-    operation = entry.update(which, difference.send)
+def _result_of_delete(reference: ObjectReference, action: Action, *, dry_run: bool = False) -> ObjectResult:
+    result: ObjectResult = {"id": reference.id, "customer_id": reference.customer_id, "action": action}
     if dry_run:
-        return {**result, "action": "would_update", "dry_run": True}
-    yield operation
-    after = yield from read(entry, _same_object(entry, row, natural_value(entry, attributes), which.owner, which))
-    still = compare(attributes, after, called).changed
-    for name in difference.changed:
-        if name in still:
-            difference.changed[name]["after"] = still[name]["before"]
-    result = {**identity(entry, after), "action": "updated", **_said(difference)}
-    if still:
-        log.warning("The %s was changed, but the vendor did not take over %s.", called, ", ".join(still))
-        result["not_taken"] = sorted(still)
+        result["dry_run"] = True
     return result
 
 
-def _said(difference: Difference) -> Row:
-    return {"changed": shown(difference.changed), "not_compared": difference.not_compared}
+def _change(
+    entry: Entry, reference: ObjectReference, row: Row, attributes: Attributes, *, dry_run: bool
+) -> Procedure[ObjectResult]:
+    description = entry.describe(reference)
+    difference = compare_attributes(attributes, row, description)
+    if difference.refusals:
+        raise ChangeRefused(f"Nothing was sent for the {description}: {'; '.join(difference.refusals)}.")
+    if not difference.send:
+        return _result_of_change(entry, row, "unchanged", difference, dry_run=dry_run)
+    operation = entry.update(reference, difference.send)
+    if dry_run:
+        return _result_of_change(entry, row, "would_update", difference, dry_run=True)
+    yield operation
+    value = natural_key_value(entry, attributes)
+    after = yield from read_object(entry, _reference_of(entry, row, value, reference.owner, reference))
+    remaining = compare_attributes(attributes, after, description).changed
+    for name in difference.changed:
+        if name in remaining:
+            difference.changed[name]["after"] = remaining[name]["before"]
+    result = _result_of_change(entry, after, "updated", difference)
+    if remaining:
+        log.warning("The %s was changed, but Retreaver did not take over %s.", description, ", ".join(remaining))
+        result["not_taken"] = sorted(remaining)
+    return result
 
 
-def _same_object(
-    entry: Entry, row: Mapping[str, Any], value: Any, owner: Mapping[str, Any], which: Which | None = None
-) -> Which:
-    """Return how an object is named that has been read, also when its customer ID was changed."""
-    if entry.key == "id" and row.get("id") is not None:
-        return Which(id=row["id"])
-    if value is None and which is not None:
-        return which
+def _result_of_change(
+    entry: Entry, row: Row, action: Action, difference: Difference, *, dry_run: bool = False
+) -> ObjectResult:
+    id_, customer_id = identifiers(entry, row)
+    result: ObjectResult = {
+        "id": id_,
+        "customer_id": customer_id,
+        "action": action,
+        "changed": mask_secrets(difference.changed),
+        "not_compared": difference.not_compared,
+    }
+    if dry_run:
+        result["dry_run"] = True
+    return result
+
+
+def _reference_of(
+    entry: Entry,
+    row: Mapping[str, object],
+    value: Id | None,
+    owner: Mapping[str, object],
+    reference: ObjectReference | None = None,
+) -> ObjectReference:
+    """Return how an object that was read is named, also when its customer ID was changed."""
+    id_, _ = identifiers(entry, row)
+    if entry.key == "id" and id_ is not None:
+        return ObjectReference(id=id_)
+    if value is None and reference is not None:
+        return reference
     if entry.customer_key is not None:
-        return Which(customer_id=value)
-    return Which(id=value, owner=owner)
+        return ObjectReference(customer_id=value)
+    return ObjectReference(id=value, owner=owner)

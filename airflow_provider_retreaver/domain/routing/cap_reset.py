@@ -307,7 +307,7 @@ def _apart(units: Iterable[_Unit], covered: set[str]) -> Iterator[_Unit]:
             yield from (_Unit(key, {key: count}) for key, count in own.items())
 
 
-def _get(key: str) -> Operation[Row]:
+def _get(key: str) -> Operation[Mapping[str, object]]:
     kind, _, id_ = key.partition(" ")
     return target_groups.get_target_group(id_) if kind == "group" else targets.get_target(id=id_)
 

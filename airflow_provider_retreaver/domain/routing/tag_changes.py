@@ -48,7 +48,7 @@ class TagsAim(Aim):
 
 def find_contacts(ids: Sequence[int], numbers: Sequence[str]) -> Procedure[FoundObjects]:
     """Read contacts by Retreaver's own IDs and by their phone numbers."""
-    named: list[tuple[str, Operation[Row]]] = [(f"contact {id_}", contacts.get_contact(id=id_)) for id_ in ids]
+    named: list[tuple[str, Operation[Any]]] = [(f"contact {id_}", contacts.get_contact(id=id_)) for id_ in ids]
     named += [(f"contact with number {_masked(one)}", contacts.get_contact(number=one)) for one in numbers]
     outcomes = yield from together([operation for _, operation in named])
     found = FoundObjects()

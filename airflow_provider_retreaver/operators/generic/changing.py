@@ -1,4 +1,4 @@
-"""Generic operators that change and delete objects that are there."""
+"""Generic operators that change and delete existing objects."""
 
 from __future__ import annotations
 
@@ -8,39 +8,46 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
-    attributes_of,
-    confirmed,
-    entry_for,
-    told_of,
-    which,
+    entry_with,
+    event_extra,
+    read_attributes,
+    read_reference,
+    require_confirmation,
 )
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_retreaver.domain.resources.result import ObjectResult
+    from airflow_provider_retreaver.resources.caller_list_verbs import ListOwner
+    from airflow_provider_retreaver.resources.resource import Id
+    from airflow_provider_retreaver.resources.resource_names import ResourceToDelete, ResourceToUpdate
+
 
 class RetreaverUpdateOperator(RetreaverWriteOperator):
     """Change attributes of one object: read it, send what differs, and read it back.
 
-    Attributes are compared in the form in which the vendor returns them (`hard_cap_attributes` with `caps`,
+    Attributes are compared in the form in which Retreaver returns them (`hard_cap_attributes` with `caps`,
     `tag_list` with `tag_values`). Rows of business hours, timers, menu options, contact numbers and conversion groups
-    that are given without an `id` are matched by day, seconds, key, number and name, since the vendor would add a row
-    otherwise; rows that are not mentioned stay. What the vendor does not return (an uploaded file) is sent every time
-    and named in `not_compared`.
+    that have no `id` are matched by day, seconds, key, number and name, since Retreaver would add a row otherwise;
+    rows that are not mentioned stay. What Retreaver does not return (an uploaded file) is sent every time and named
+    in `not_compared`. Retreaver's reference: the section "Update a …" of each resource.
 
     Returns `{"id", "customer_id", "action": "updated" | "unchanged", "changed": {attribute: {"before", "after"}},
-    "not_compared": […]}`, with `not_taken` where the vendor's object is not as it was told to be. A dry run has the
+    "not_compared": […]}`, with `not_taken` for attributes that Retreaver did not take over. A dry run has the
     action `would_update`.
 
     :param resource: affiliates, campaigns, companies, contacts, contact_numbers, numbers, number_pools,
         suppressed_numbers, target_groups or targets.
-    :param resource_id: as for `RetreaverGetOperator`; of contact_numbers the phone number.
-    :param customer_id: instead of `resource_id`, see `RetreaverGetOperator`.
-    :param attributes: to be as given; others stay as they are.
+    :param attributes: attributes as they should be, e.g. `{"weight": 5}`; others stay as they are.
+    :param resource_id: Retreaver's own ID; of contact_numbers and suppressed_numbers the phone number.
+    :param customer_id: instead of `resource_id`: the afid, cid or tid of affiliates, campaigns and targets; of
+        contacts a phone number.
     :param dry_run: read and return what would change; nothing is sent.
-    :param retreaver_conn_id: the connection.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :raises InvalidArgument: when a parameter is wrong; nothing was sent.
     :raises NotFound: when there is no such object.
-    :raises ChangeRefused: when the change would lose a tag's operator, or it is not clear which row is meant.
+    :raises ChangeRefused: when the change would lose a tag's operator, or a row without an `id` fits several.
     """
 
     template_fields = (
@@ -54,51 +61,58 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
     def __init__(
         self,
         *,
-        resource: str,
-        attributes: Mapping[str, Any] | str,
-        resource_id: int | str | None = None,
-        customer_id: int | str | None = None,
+        resource: ResourceToUpdate,
+        attributes: Mapping[str, object] | str,
+        resource_id: Id | None = None,
+        customer_id: Id | None = None,
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.resource = resource
         self.attributes = attributes
         self.resource_id = resource_id
         self.customer_id = customer_id
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> ObjectResult:
         """Change the object."""
-        from airflow_provider_retreaver.domain.resources import procedures as resource_changes
+        from airflow_provider_retreaver.domain.resources import procedures
 
         with self.connected() as hook:
-            entry = entry_for(self.resource, "update")
-            wanted = which(self.resource_id, self.customer_id, None)
-            attributes = attributes_of(self.attributes)
+            entry = entry_with("update", self.resource)
+            reference = read_reference(self.resource_id, self.customer_id)
+            attributes = read_attributes(self.attributes)
             dry_run = flag(self.dry_run_only, "dry_run")
-            result = hook.run(resource_changes.update(entry, wanted, attributes, dry_run=dry_run))
-        self.log.info(
-            "%s: %s (%s)", result["action"], entry.called(wanted), ", ".join(result["changed"]) or "nothing"
-        )
-        self.tell_outlets(context, **told_of(entry, result))
+            result = hook.run(procedures.update(entry, reference, attributes, dry_run=dry_run))
+        changed = ", ".join(result["changed"]) or "nothing"
+        self.log.info("%s: %s (%s)", result["action"], entry.describe(reference), changed)
+        self.tell_outlets(context, **event_extra(entry, result))
         return result
 
 
 class RetreaverDeleteOperator(RetreaverWriteOperator):
     """Delete one object of a resource.
 
-    Affiliates and campaigns must lose their numbers first, companies their numbers and number pools. Returns `{"id",
-    "customer_id", "action": "deleted" | "missing"}`; a dry run has the action `would_delete`.
+    The numbers of affiliates and campaigns must be deleted first, and the numbers and number pools of companies.
+    Retreaver's reference: the section "Remove a …" or "Delete a …" of each resource.
+
+    Returns `{"id", "customer_id", "action": "deleted" | "missing"}`; a dry run has the action `would_delete`.
 
     :param resource: affiliates, campaigns, companies, contacts, contact_numbers, numbers, number_pools,
         static_caller_numbers, suppressed_numbers, target_groups, targets, caller_lists or caller_list_numbers.
-    :param resource_id: as for `RetreaverGetOperator`; of contact_numbers the phone number.
-    :param customer_id: instead of `resource_id`, see `RetreaverGetOperator`.
-    :param list_owner: of caller lists and their numbers, see `RetreaverGetOperator`.
-    :param confirm: needed for numbers, number_pools and companies, which cannot be had again.
-    :param missing_ok: an object that is gone already is success.
-    :param dry_run: look whether it is there; nothing is sent.
-    :param retreaver_conn_id: the connection.
-    :raises InvalidArgument: when a confirmation is missing; nothing was sent.
+    :param resource_id: Retreaver's own ID; of contact_numbers, suppressed_numbers and caller_list_numbers the phone
+        number, of caller_lists the name.
+    :param customer_id: instead of `resource_id`: the afid, cid or tid of affiliates, campaigns and targets; of
+        contacts a phone number.
+    :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
+        `"caller_list"`, the list's name.
+    :param confirm: needed for numbers and number_pools, which cannot be bought again, and for companies, whose
+        contents are deleted with them.
+    :param missing_ok: an object that does not exist is success.
+    :param dry_run: check whether it exists; nothing else is sent.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :raises InvalidArgument: when a parameter is wrong or a confirmation is missing; nothing was sent.
     :raises NotFound: when there is no such object and `missing_ok` is false.
     """
 
@@ -115,15 +129,17 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
     def __init__(
         self,
         *,
-        resource: str,
-        resource_id: int | str | None = None,
-        customer_id: int | str | None = None,
-        list_owner: Mapping[str, Any] | str | None = None,
+        resource: ResourceToDelete,
+        resource_id: Id | None = None,
+        customer_id: Id | None = None,
+        list_owner: ListOwner | str | None = None,
         confirm: bool | str = False,
         missing_ok: bool | str = True,
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.resource = resource
         self.resource_id = resource_id
         self.customer_id = customer_id
@@ -131,21 +147,21 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
         self.confirm = confirm
         self.missing_ok = missing_ok
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> ObjectResult:
         """Delete the object."""
-        from airflow_provider_retreaver.domain.resources import procedures as resource_changes
+        from airflow_provider_retreaver.domain.resources import procedures
 
         with self.connected() as hook:
-            entry = entry_for(self.resource, "delete")
-            wanted = which(self.resource_id, self.customer_id, self.list_owner)
-            confirmed(entry.delete_warning, self.confirm)
-            procedure = resource_changes.delete(
+            entry = entry_with("delete", self.resource)
+            reference = read_reference(self.resource_id, self.customer_id, self.list_owner)
+            require_confirmation(entry.delete_warning, self.confirm)
+            procedure = procedures.delete(
                 entry,
-                wanted,
+                reference,
                 missing_ok=flag(self.missing_ok, "missing_ok"),
                 dry_run=flag(self.dry_run_only, "dry_run"),
             )
             result = hook.run(procedure)
-        self.log.info("%s: %s", result["action"], entry.called(wanted))
-        self.tell_outlets(context, **told_of(entry, result))
+        self.log.info("%s: %s", result["action"], entry.describe(reference))
+        self.tell_outlets(context, **event_extra(entry, result))
         return result

@@ -1,4 +1,4 @@
-"""What the generic operators share: which resource, which object, and parameters that came out of a template."""
+"""What the generic operators share: reading the resource, the object and the attributes that are meant."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, identifier, mapping
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.resources.entry import Entry, Which
+    from airflow_provider_retreaver.domain.resources.result import ObjectResult
+    from airflow_provider_retreaver.resources.entry import Entry, ObjectReference, Verb
 
 
-def entry_for(resource: Any, verb: str) -> Entry:
+def entry_with(verb: Verb, resource: object) -> Entry:
     """Return a resource that has a verb.
 
-    :raises InvalidArgument: when there is no such resource, or the vendor does not have that verb for it.
+    :param verb: e.g. `update`.
+    :param resource: name of the resource, e.g. `targets`.
+    :return: its entry in the registry.
+    :raises InvalidArgument: when there is no such resource, or Retreaver does not have that verb for it.
     """
     from airflow_provider_retreaver.resources.registry import entry_of
 
@@ -24,30 +28,43 @@ def entry_for(resource: Any, verb: str) -> Entry:
     return entry
 
 
-def which(resource_id: Any, customer_id: Any, owner: Any) -> Which:
+def read_reference(resource_id: object, customer_id: object, list_owner: object = None) -> ObjectReference:
     """Return which object is meant; blank texts, as templates may render, are refused.
 
+    :param resource_id: parameter of the operator.
+    :param customer_id: parameter of the operator.
+    :param list_owner: parameter of the operator.
+    :return: the reference, which may name no object.
     :raises InvalidArgument: naming the parameter.
     """
-    from airflow_provider_retreaver.resources.entry import Which
+    from airflow_provider_retreaver.resources.entry import ObjectReference
 
-    return Which(
-        identifier(resource_id, "resource_id"), identifier(customer_id, "customer_id"), mapping(owner, "list_owner")
+    return ObjectReference(
+        identifier(resource_id, "resource_id"),
+        identifier(customer_id, "customer_id"),
+        mapping(list_owner, "list_owner"),
     )
 
 
-def attributes_of(value: Any) -> dict[str, Any]:
+def read_attributes(value: object) -> dict[str, Any]:
     """Return attributes, and have the secrets among them masked in everything that is written from now on.
 
+    :param value: parameter of the operator: a mapping, or one as rendered text.
+    :return: the attributes by name.
     :raises InvalidArgument: when they are no mapping.
     """
     attributes = mapping(value, "attributes")
-    _hide(attributes)
+    _mask_passwords(attributes)
     return attributes
 
 
-def told_of(entry: Entry, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the events of the outlets say about a result: no values, and no phone number in an ID's place."""
+def event_extra(entry: Entry, result: ObjectResult) -> dict[str, Any]:
+    """Return what the events of the outlets hold: no values, and no phone number in place of an ID.
+
+    :param entry: the resource.
+    :param result: of the operator.
+    :return: `{"resource", "action", "id", "fields", "dry_run"}`.
+    """
     return {
         "resource": entry.name,
         "action": result["action"],
@@ -57,17 +74,18 @@ def told_of(entry: Entry, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def confirmed(warning: str | None, confirm: Any) -> None:
+def require_confirmation(warning: str | None, confirm: object) -> None:
     """Refuse what needs a confirmation and has none.
 
     :param warning: why it needs one, as a sentence; None when it does not.
+    :param confirm: parameter of the operator.
     :raises InvalidArgument: with the reason.
     """
     if warning is not None and not flag(confirm, "confirm"):
         raise InvalidArgument(f"{warning} Set confirm=True if that is meant; nothing was sent.")
 
 
-def _hide(attributes: Mapping[str, Any]) -> None:
+def _mask_passwords(attributes: Mapping[str, object]) -> None:
     from airflow.providers.common.compat.sdk import mask_secret
 
     from airflow_provider_retreaver.core.secrets import LEAST_LENGTH, Secret, remember

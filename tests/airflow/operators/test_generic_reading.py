@@ -249,7 +249,7 @@ def test_get_masks_secrets(account):
 def test_answer_without_the_promised_field(account):
     """A missing required key is named; a missing optional or an unknown key never breaks."""
     account.fault("/targets/7.json", status=200, body='{"target": {"name": "Acme"}}', times=1)
-    with pytest.raises(ProtocolError, match="lacks the field 'id'"):
+    with pytest.raises(ProtocolError, match="lacks the documented field 'id'"):
         execute("get", "targets", resource_id=7)
     account.fault("/targets/7.json", status=200, body='{"target": {"id": 7, "moon": {"phase": 1}}}', times=1)
     assert execute("get", "targets", resource_id=7) == {"id": 7, "moon": {"phase": 1}}

@@ -97,9 +97,9 @@ def test_upsert_after_a_cut_connection(account):
     [
         ("numbers", {"attributes": {"type": "Local", "afid": "1", "cid": "1"}}, "A number has no customer ID"),
         ("target_groups", {"attributes": {"name": "x"}}, "A target group has no customer ID"),
-        ("targets", {"attributes": {"number": PHONE}}, r"which target is meant by customer_id \(tid\)"),
+        ("targets", {"attributes": {"number": PHONE}}, r"Name the target by customer_id \(tid\)"),
         ("targets", {"resource_id": 3, "attributes": {"number": PHONE}}, "use the update operator"),
-        ("targets", {"customer_id": "A", "attributes": {"tid": "B"}}, "The tid in the attributes is another one"),
+        ("targets", {"customer_id": "A", "attributes": {"tid": "B"}}, "The tid in the attributes is not the one"),
         ("targets", {"customer_id": "A", "attributes": {"nam": "B"}}, "did you mean 'name'"),
         ("suppressed_numbers", {"customer_id": PHONE, "resource_id": PHONE}, "not both"),
         ("contacts", {"customer_id": PHONE, "attributes": {"contact_numbers_attributes": [{"number": OTHER}]}},

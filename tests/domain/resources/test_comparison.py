@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_retreaver.domain.resources.comparison import compare, shown
-from airflow_provider_retreaver.domain.resources.equality import same
-from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, match
+from airflow_provider_retreaver.domain.resources.comparison import compare_attributes, mask_secrets
+from airflow_provider_retreaver.domain.resources.equality import same_value
+from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, match_rows
 
 HOURS = NESTED["business_hours_attributes"]
 DAYS = st.fixed_dictionaries(
@@ -29,9 +29,9 @@ DAYS = st.fixed_dictionaries(
 @given(st.integers())
 def test_a_number_and_its_text_are_the_same(number):
     """What a template renders is what the vendor returns."""
-    assert same(number, str(number))
-    assert same(f" {number} ", number)
-    assert not same(number, str(number + 1))
+    assert same_value(number, str(number))
+    assert same_value(f" {number} ", number)
+    assert not same_value(number, str(number + 1))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_number_and_its_text_are_the_same(number):
 )
 def test_values(there, wanted, name, answer):
     """Truth values are told from numbers, customer IDs keep their zeros, phone numbers lose their dress."""
-    assert same(there, wanted, name) is answer
+    assert same_value(there, wanted, name) is answer
 
 
 # -- nested rows
@@ -84,8 +84,8 @@ def test_what_is_sent_makes_rows_as_wanted(present, wanted):
     """After the vendor took what was sent, nothing is left to send, and no day has two rows."""
     full = {"work_day": True, "time_open": 0, "time_close": 2400}
     there = [{**full, **row, "id": index} for index, row in enumerate(present, 1)]
-    after = applied(there, match(HOURS, wanted, there).send)
-    assert match(HOURS, wanted, after).send == []
+    after = applied(there, match_rows(HOURS, wanted, there).send)
+    assert match_rows(HOURS, wanted, after).send == []
     assert len({row["day_of_week"] for row in after}) == len(after)
 
 
@@ -96,9 +96,9 @@ def test_rows_that_are_right_already_are_taken_first():
         {"id": 2, "day_of_week": 1, "time_open": 1300, "time_close": 1700},
     ]
     wanted = [{"day_of_week": 1, "time_open": 1300}, {"day_of_week": 1, "time_open": 900}]
-    assert match(HOURS, wanted, there).send == []
-    found = match(HOURS, [{"day_of_week": 1, "time_open": 1400}], there)
-    assert found.unclear == [
+    assert match_rows(HOURS, wanted, there).send == []
+    found = match_rows(HOURS, [{"day_of_week": 1, "time_open": 1400}], there)
+    assert found.ambiguous == [
         "business_hours has 2 rows with day_of_week 1 (ids 1, 2): give the id of the one to change"
     ]
 
@@ -112,9 +112,9 @@ def test_rows_of_an_id():
         {"id": 9, "_destroy": True},
         {"id": 8, "url": "d"},
     ]
-    found = match(NESTED["timers_attributes"], wanted, there)
+    found = match_rows(NESTED["timers_attributes"], wanted, there)
     assert found.send == [{"id": 2, "url": "c"}, {"id": 1, "_destroy": True}, {"id": 8, "url": "d"}]
-    kept = match(NESTED["timers_attributes"], [{"id": 1, "_destroy": False, "url": "a"}], there)
+    kept = match_rows(NESTED["timers_attributes"], [{"id": 1, "_destroy": False, "url": "a"}], there)
     assert kept.send == []
 
 
@@ -122,7 +122,9 @@ def test_unclear_conversions_are_said():
     """What cannot be told apart inside a group is said as well."""
     group = {"id": 1, "name": "Sales", "conversions": [{"id": n, "seconds": 90, "revenue": n} for n in (1, 2)]}
     wanted = [{"name": "Sales", "conversions_attributes": [{"seconds": 90, "revenue": 9}]}]
-    assert "conversions has 2 rows" in match(NESTED["conversion_groups_attributes"], wanted, [group]).unclear[0]
+    assert (
+        "conversions has 2 rows" in match_rows(NESTED["conversion_groups_attributes"], wanted, [group]).ambiguous[0]
+    )
 
 
 # -- objects
@@ -145,7 +147,7 @@ def test_unclear_conversions_are_said():
 )
 def test_what_did_not_come_back_is_sent(attributes, row):
     """A row that lacks an attribute cannot be compared: it is sent, and named."""
-    found = compare(attributes, row, "target 1")
+    found = compare_attributes(attributes, row, "target 1")
     assert (found.send, found.changed, found.not_compared) == (attributes, {}, list(attributes))
 
 
@@ -176,15 +178,15 @@ def test_what_did_not_come_back_is_sent(attributes, row):
 )
 def test_attributes_are_found_where_they_come_back(attributes, row, same_as_wanted):
     """Each attribute is compared in the form in which the vendor returns it."""
-    assert (compare(attributes, row, "target 1").send == {}) is same_as_wanted
+    assert (compare_attributes(attributes, row, "target 1").send == {}) is same_as_wanted
 
 
 def test_shown_hides_secrets_at_any_depth():
     """Secrets are masked wherever they stand, files are cut, what is blank stays."""
     value = {"a": [{"sip_password": "x", "client_secret": "y", "sip_username": "u"}], "sip_password": None}
-    assert shown(value) == {
+    assert mask_secrets(value) == {
         "a": [{"sip_password": "***", "client_secret": "***", "sip_username": "u"}],
         "sip_password": None,
     }
-    assert shown("a" * 300, "message_file_b64_data") == f"{'a' * 20}… (300 characters)"
-    assert json.dumps(shown({"message": "m" * 300})) == json.dumps({"message": "m" * 300})
+    assert mask_secrets("a" * 300, "message_file_b64_data") == f"{'a' * 20}… (300 characters)"
+    assert json.dumps(mask_secrets({"message": "m" * 300})) == json.dumps({"message": "m" * 300})

@@ -9,7 +9,7 @@ from airflow_provider_retreaver.core.operations import Listing, Operation, Progr
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.resources.create_once import TRIES, Creation
 from airflow_provider_retreaver.domain.resources.procedures import delete, get, update
-from airflow_provider_retreaver.resources.entry import Which
+from airflow_provider_retreaver.resources.entry import ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
 
 LOST = OutcomeUnknown("The answer was lost.")
@@ -77,7 +77,7 @@ def test_answer_without_the_promised_field():
 def test_what_is_written_down_and_when():
     """The list before a purchase is written down before it, the result after; then nothing is asked any more."""
     notes = []
-    creation = Creation(entry_of("numbers"), NUMBER, remember=lambda record: notes.append(str(record.dump())))
+    creation = Creation(entry_of("numbers"), NUMBER, save=lambda record: notes.append(str(record.dump())))
     procedure = creation.procedure()
     step = next(procedure)
     assert isinstance(step, Listing)
@@ -112,15 +112,15 @@ def test_gone_is_missing_only_under_a_current_route():
     entry = entry_of("affiliates")
     now = Gone("410", method="GET", path="/api/v1/affiliates/afid/a.json")
     old = Gone("410", method="GET", path="/affiliates/afid/a.json")
-    assert play(get(entry, Which(customer_id="a"), missing_ok=True), now)[1] is None
-    assert play(get(entry, Which(customer_id="a"), missing_ok=True), old)[1] is old
-    assert play(delete(entry, Which(customer_id="a")), now)[1]["action"] == "missing"
-    assert play(delete(entry, Which(customer_id="a")), old)[1] is old
+    assert play(get(entry, ObjectReference(customer_id="a"), missing_ok=True), now)[1] is None
+    assert play(get(entry, ObjectReference(customer_id="a"), missing_ok=True), old)[1] is old
+    assert play(delete(entry, ObjectReference(customer_id="a")), now)[1]["action"] == "missing"
+    assert play(delete(entry, ObjectReference(customer_id="a")), old)[1] is old
 
 
 def test_contact_that_lacks_its_number():
     """A contact that is found by a number and does not hold it is an answer that makes no sense."""
-    which, changes = Which(id="+18668987878"), {"description": "Home"}
+    which, changes = ObjectReference(id="+18668987878"), {"description": "Home"}
     _, error = play(update(entry_of("contact_numbers"), which, changes), {"id": 1, "contact_numbers": []})
     assert isinstance(error, ProtocolError)
     assert "without that number" in str(error)
