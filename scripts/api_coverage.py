@@ -1,7 +1,7 @@
 """Write docs/api-coverage.md: every endpoint, its function, its generic operator, and whether the sandbox serves it.
 
-The requests are made by the package's own functions and sent to a sandbox in memory, so the table cannot say more
-than is there. `--check` changes nothing and fails when the file is not what would be written.
+The requests are made by the package's own functions and sent to a sandbox in memory, so the table always matches the
+code. `--check` changes nothing and fails when the file is out of date.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ MODULES = (
 )
 PHONE = "+15550001111"
 SPAN = {"created_at_start": "2026-01-01", "created_at_end": "2026-01-02"}
-# What functions are asked with; each name of an object shows as itself in the path.
-GIVEN: dict[str, Any] = {
+# Arguments of the functions; each name of an object appears as itself in the path.
+ARGUMENTS: dict[str, Any] = {
     "id": "{id}",
     "uuid": "{uuid}",
     "afid": "{afid}",
@@ -69,16 +69,17 @@ ATTRIBUTES = {
     "static_caller_numbers": {"number": PHONE},
 }
 CONTACT_NUMBER = {"description": "x"}
-INTRODUCTION = f"""# What of the vendor's API is covered
+INTRODUCTION = f"""# Coverage of Retreaver's API
 
-Made by `scripts/api_coverage.py` from the code; a test keeps it true. Every request here was made by the function
-beside it and asked of the sandbox, which has a route for it where it says yes (the number counts the routes asked:
-both editions, and every version of the call log). `{{calls_version}}` is {CALLS_VERSIONS[0]} to {CALLS_VERSIONS[-1]}.
+Written by `scripts/api_coverage.py` from the code; a test keeps it up to date. Every request here was made by the
+function beside it and sent to the sandbox; `yes` means that the sandbox has a route for it (the number counts the
+routes: current and legacy, and every version of the call log). `{{calls_version}}` is {CALLS_VERSIONS[0]} to
+{CALLS_VERSIONS[-1]}.
 
 The generic operators are `RetreaverListOperator`, `RetreaverGetOperator` and so on, with the resource in brackets;
 both clients run every function."""
 # Parameters of which one names the object.
-NAMES = ("id", "afid", "cid", "tid", "number")
+ID_PARAMETERS = ("id", "afid", "cid", "tid", "number")
 
 
 @dataclass(frozen=True)
@@ -106,38 +107,38 @@ def functions() -> Iterator[tuple[str, str, Callable[..., Any]]]:
                 yield module, name, value
 
 
-def ways(module: str, function: Callable[..., Any]) -> Iterator[dict[str, Any]]:
-    """Yield arguments for every way in which a function names its object."""
+def argument_sets(module: str, function: Callable[..., Any]) -> Iterator[dict[str, Any]]:
+    """Yield arguments for every parameter by which a function names its object."""
     parameters = inspect.signature(function).parameters
     fixed: dict[str, Any] = {}
     for name in parameters:
         if name == "attributes":
             fixed[name] = CONTACT_NUMBER if "contact_number" in function.__name__ else ATTRIBUTES[module]
-        elif name in GIVEN and (parameters[name].default is inspect.Parameter.empty or name == "can_resubscribe"):
-            fixed[name] = GIVEN[name]
+        elif name in ARGUMENTS and (parameters[name].default is inspect.Parameter.empty or name == "can_resubscribe"):
+            fixed[name] = ARGUMENTS[name]
     lists = function.__name__.startswith("list_")
-    either = [name for name in parameters if name in NAMES and name not in fixed and not lists]
+    either = [name for name in parameters if name in ID_PARAMETERS and name not in fixed and not lists]
     owners = [Owner(target_id="{target_id}"), Owner(campaign_id="{campaign_id}")] if "owner" in parameters else [None]
     for owner in owners:
         owned = {"owner": owner} if owner is not None else {}
         for name in either or [None]:
-            yield fixed | owned | ({name: GIVEN[name]} if name is not None else {})
+            yield fixed | owned | ({name: ARGUMENTS[name]} if name is not None else {})
 
 
 def operators() -> dict[Callable[..., Any], str]:
-    """Return the generic operators of functions, and those that stand behind others."""
+    """Return the generic operators of each function, also of functions that the registry calls through others."""
     found: dict[Callable[..., Any], str] = {}
     for entry in RESOURCES.values():
         for verb in VERBS:
             if entry.has(verb):
                 upsert = ", Upsert" if verb == "create" and entry.natural_key else ""
                 text = f"{verb.capitalize()}{upsert} (`{entry.name}`)"
-                for behind in _behind(entry.function(verb)):
-                    found[behind] = text
+                for called in _called_functions(entry.function(verb)):
+                    found[called] = text
     return found
 
 
-def _behind(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+def _called_functions(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """Yield a function, and the functions of resource modules that it calls."""
     yield function
     public = {value for _, _, value in functions()}
@@ -150,44 +151,44 @@ def _behind(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
 
 
 def served(sandbox: Sandbox, request: Request) -> bool:
-    """Ask the sandbox, without a key, whether it has the route."""
+    """Return whether the sandbox has the route; it is asked without a key."""
     body = sandbox.handle(request.method, request.path, [], {}, b"")
     return body.status != 405 and b"no such route" not in body.body
 
 
-def shown(request: Request) -> str:
-    """Return method and path with names in the place of values."""
+def display(request: Request) -> str:
+    """Return method and path with names in place of values."""
     path = unquote(request.path).replace(PHONE, "{number}")
     return f"`{request.method} {path}`"
 
 
-def other_edition(made: Operation[Any] | Listing) -> str:
-    """Return the request of the legacy edition."""
-    if isinstance(made.legacy, CurrentOnly):
+def legacy_request(work: Operation[Any] | Listing) -> str:
+    """Return the request under the legacy routes."""
+    if isinstance(work.legacy, CurrentOnly):
         return "–"
-    if made.legacy is None:
+    if work.legacy is None:
         return "the same"
-    return shown(made.legacy) + (" with other filters" if made.legacy.path == made.request.path else "")
+    return display(work.legacy) + (" with other filters" if work.legacy.path == work.request.path else "")
 
 
 def lines() -> Iterator[tuple[str, Line]]:
-    """Yield the rows with the module that they belong to."""
-    behind = operators()
+    """Yield the rows, each with its module."""
+    operator_names = operators()
     sandbox = Sandbox()
     for module, name, function in functions():
-        for arguments in ways(module, function):
-            made: Operation[Any] | Listing = function(**arguments)
+        for arguments in argument_sets(module, function):
+            work: Operation[Any] | Listing = function(**arguments)
             current = [
-                Request(made.request.method, made.request.path.replace("{calls_version}", version))
+                Request(work.request.method, work.request.path.replace("{calls_version}", version))
                 for version in CALLS_VERSIONS
             ]
-            current = current if "{calls_version}" in made.request.path else [made.request]
-            legacy = made.legacy if isinstance(made.legacy, Request) else None
-            asked = [*current, *([legacy] if legacy else [])]
-            there = [one for one in asked if served(sandbox, one)]
-            all_there = f"yes ({len(there)})" if len(there) == len(asked) else f"{len(there)} of {len(asked)}"
-            operator = behind.get(function, "–")
-            yield module, Line(shown(made.request), other_edition(made), f"`{module}.{name}`", operator, all_there)
+            current = current if "{calls_version}" in work.request.path else [work.request]
+            legacy = work.legacy if isinstance(work.legacy, Request) else None
+            requests = [*current, *([legacy] if legacy else [])]
+            found = [one for one in requests if served(sandbox, one)]
+            coverage = f"yes ({len(found)})" if len(found) == len(requests) else f"{len(found)} of {len(requests)}"
+            operator = operator_names.get(function, "–")
+            yield module, Line(display(work.request), legacy_request(work), f"`{module}.{name}`", operator, coverage)
     sandbox.close()
 
 
@@ -208,12 +209,12 @@ def main() -> int:
     """Write or check the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when the page is not up to date")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     text = document()
-    if given.check:
-        fresh = DESTINATION.exists() and DESTINATION.read_text(encoding="utf-8") == text
-        print(f"{DESTINATION.name} is {'up to date' if fresh else 'out of date: run scripts/api_coverage.py'}")
-        return 0 if fresh else 1
+    if arguments.check:
+        up_to_date = DESTINATION.exists() and DESTINATION.read_text(encoding="utf-8") == text
+        print(f"{DESTINATION.name} is {'up to date' if up_to_date else 'out of date: run scripts/api_coverage.py'}")
+        return 0 if up_to_date else 1
     DESTINATION.write_text(text, encoding="utf-8")
     print(f"wrote {DESTINATION.name}")
     return 0

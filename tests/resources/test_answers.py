@@ -1,4 +1,4 @@
-"""How odd answers are read: extra keys are welcome, missing ones are named, nothing is made up."""
+"""How unusual answers are read: extra keys are accepted, and missing ones are named in the error."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ def read(work, body, status=200):
     ],
 )
 def test_read(work, body, result):
-    """Wrapped and bare objects are read, and the URL of an uploaded list is not kept."""
+    """Wrapped and bare objects are read, and the URL of an uploaded list is left out."""
     assert read(work, body) == result
 
 
 def test_no_content():
-    """A change that is answered 204 without a body has no object."""
+    """A change that is answered 204 without a body returns no object."""
     assert read(targets.update_target({"weight": 1}, id=1), b"", 204) == {}
 
 
 @pytest.mark.parametrize(
-    ("work", "body", "says"),
+    ("work", "body", "message"),
     [
         (calls.get_call("u"), {"target": {"id": 1}, "name": "x"}, "holds no 'call' object"),
         (targets.get_target(id=1), [], "holds no 'target' object"),
@@ -76,8 +76,8 @@ def test_no_content():
         (reports.report_calls("daily", **SPAN), {"data": [5]}, "holds no 'data'"),
     ],
 )
-def test_not_what_is_promised(work, body, says):
-    """An answer of another form is a `ProtocolError` that says what it lacks, and where."""
-    with pytest.raises(ProtocolError, match=says) as caught:
+def test_answer_of_another_form(work, body, message):
+    """An answer of another form raises a `ProtocolError` that names what is missing, and the request."""
+    with pytest.raises(ProtocolError, match=message) as caught:
         read(work, body)
     assert (caught.value.status, caught.value.path) == (200, work.request.path)

@@ -110,15 +110,15 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("ask", "says"), REFUSALS, ids=[says for _, says in REFUSALS])
-def test_refused(ask, says):
-    """A parameter that cannot be right is refused by its name."""
-    with pytest.raises(InvalidArgument, match=says):
+@pytest.mark.parametrize(("ask", "message"), REFUSALS, ids=[message for _, message in REFUSALS])
+def test_refused(ask, message):
+    """An invalid parameter is refused by its name."""
+    with pytest.raises(InvalidArgument, match=message):
         ask()
 
 
 def test_accepted():
-    """What is right in another form is taken."""
+    """A valid value in another form is accepted."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     listing = calls.list_calls(created_at_start=start, created_at_end=start + timedelta(days=1))
     assert dict(listing.request.query)["created_at_start"] == "2026-01-01T00:00:00+00:00"

@@ -1,4 +1,4 @@
-"""The table of the API's coverage says what the code does."""
+"""The page of the API's coverage matches the code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_retreaver.sandbox.api.routes import ROUTES
 
-# Routes of the sandbox beyond the documents, or another way to the same (PATCH is PUT).
+# Routes of the sandbox that Retreaver does not document.
 MORE = {"POST targets/tid/{}/reset_cap"}
 
 
@@ -18,20 +18,20 @@ def coverage(script):
     return script("api_coverage")
 
 
-def test_page_is_what_the_code_says(coverage):
-    """The page was written from this code."""
+def test_page_is_up_to_date(coverage):
+    """The page equals what the script writes."""
     assert coverage.DESTINATION.read_text(encoding="utf-8") == coverage.document()
 
 
 def test_sandbox_serves_everything(coverage):
-    """Every request of every function has a route in the sandbox, in both editions."""
+    """Every request of every function has a route in the sandbox, current and legacy."""
     served = [line.served for _, line in coverage.lines()]
     assert len(served) > 80
     assert all(re.fullmatch(r"yes \(\d\)", text) for text in served)
 
 
-def test_a_route_that_is_not_there_is_noticed(coverage):
-    """The sandbox is really asked."""
+def test_missing_route_is_noticed(coverage):
+    """A route that the sandbox does not have counts as not served."""
     sandbox = coverage.Sandbox()
     asked = {path: coverage.served(sandbox, coverage.Request("PUT", path)) for path in ("/moons.json", "/calls.json")}
     assert asked == {"/moons.json": False, "/calls.json": False}
@@ -39,7 +39,7 @@ def test_a_route_that_is_not_there_is_noticed(coverage):
 
 
 def test_no_endpoint_is_left_out(coverage):
-    """Every endpoint that the sandbox serves has a function of ours."""
+    """Every endpoint that the sandbox serves has a function."""
     ours = set()
     for _, line in coverage.lines():
         for text in (line.current, line.legacy):
@@ -50,8 +50,8 @@ def test_no_endpoint_is_left_out(coverage):
     assert theirs - ours == MORE
 
 
-def test_every_function_with_a_generic_operator_is_said(coverage):
-    """Only what is none of the five verbs has no generic operator."""
+def test_functions_without_a_generic_operator(coverage):
+    """Only functions that are none of the five verbs have no generic operator."""
     without = {line.function for _, line in coverage.lines() if line.operators == "–"}
     assert without == {
         "`targets.reset_cap`",
@@ -63,7 +63,7 @@ def test_every_function_with_a_generic_operator_is_said(coverage):
 
 
 def test_check_fails_on_an_old_page(coverage, tmp_path, monkeypatch, capsys):
-    """`--check` tells an old page from a new one, and writing makes it new."""
+    """`--check` fails on an old page, and succeeds after the page was written."""
     page = tmp_path / "api-coverage.md"
     monkeypatch.setattr(coverage, "DESTINATION", page)
     answers = []

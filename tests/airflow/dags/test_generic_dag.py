@@ -73,7 +73,7 @@ with DAG(
 
 
 def test_all_six_in_one_dag(airflow_lab, account, tmp_path):
-    """A DAG of all six operators runs, maps over another task's rows, renders templates, and keeps secrets."""
+    """A DAG of all six operators runs, maps over rows of another task, renders templates, and masks secrets."""
     campaign(account)
     folder = f"file://{tmp_path}/storage"
     done = airflow_lab.run_dag(

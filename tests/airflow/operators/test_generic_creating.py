@@ -1,4 +1,4 @@
-"""`RetreaverCreateOperator`: once, also when answers are lost and tasks are killed."""
+"""`RetreaverCreateOperator` creates once, also when answers are lost and tasks are killed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def account(account):
     return account
 
 
-def memory():
+def run_context():
     """Return the context of every attempt of one run."""
     return context_of(task_state_store=StateStore())
 
@@ -56,7 +56,7 @@ def count(account, resource):
 
 @pytest.mark.parametrize("resource", CREATES)
 def test_create(account, resource):
-    """Every resource that the vendor can create is created, and the object is returned."""
+    """Every resource that Retreaver can create is created, and the object is returned."""
     result = execute("create", resource, attributes=CREATES[resource])
     assert result["action"] == "created"
     assert result["object"][RESOURCES[resource].row_key]
@@ -64,16 +64,16 @@ def test_create(account, resource):
     assert result["id"] == result["object"]["id"]
 
 
-def test_every_create_is_tried():
-    """The cases here leave out nothing but caller lists, which need a key of their own."""
+def test_all_creates_are_tested():
+    """The cases cover every resource but caller lists, which need another key."""
     owned = {"caller_lists", "caller_list_numbers"}
     assert set(CREATES) | owned == {name for name, entry in RESOURCES.items() if entry.has("create")}
 
 
 @pytest.mark.parametrize("resource", CREATES)
 @pytest.mark.parametrize("fault", [{"status": 500}, {"cut": True}])
-def test_lost_answer_of_a_create_that_happened(account, resource, fault):
-    """Where the create happened behind a lost answer, the object is found, and there is one more than before."""
+def test_create_whose_answer_is_lost(account, resource, fault):
+    """An object that was created although the answer was lost is found, and there is one more than before."""
     before = count(account, resource)
     account.fault(PATHS.get(resource, f"/{resource}.json"), method="POST", times=1, then="done", **fault)
     result = execute("create", resource, attributes=CREATES[resource])
@@ -83,8 +83,8 @@ def test_lost_answer_of_a_create_that_happened(account, resource, fault):
 
 
 @pytest.mark.parametrize("resource", ["affiliates", "campaigns", "contacts", "targets", "static_caller_numbers"])
-def test_create_of_what_is_there_is_refused(account, resource):
-    """One with that customer ID that was there before is not taken for a new one, and nothing is sent."""
+def test_create_of_an_existing_object_is_refused(account, resource):
+    """An object with that customer ID that existed before is not taken for the new one, and nothing is sent."""
     execute("create", resource, attributes=CREATES[resource])
     sent = account.sent("POST")
     with pytest.raises(ChangeRefused, match=r"already.*upsert"):
@@ -95,7 +95,7 @@ def test_create_of_what_is_there_is_refused(account, resource):
 # -- numbers, which cost money
 
 
-def test_number_that_was_there_before_is_not_taken_for_the_bought_one(account):
+def test_older_number_is_not_taken_for_the_bought_one(account):
     """A number with the same sid, afid and cid from before is another one, even when the answer is lost."""
     old = number(account, sid="mine")
     account.fault("/numbers.json", method="POST", status=500, times=1, then="done")
@@ -104,10 +104,10 @@ def test_number_that_was_there_before_is_not_taken_for_the_bought_one(account):
     assert numbers(account) == [old["id"], result["id"]]
 
 
-def test_number_whose_purchase_is_unknown_is_not_bought_again_at_once(account):
-    """Where looking does not tell, the task fails; its next attempt looks again before it buys one."""
+def test_number_of_unknown_outcome_is_not_bought_again_at_once(account):
+    """When the list does not show the number, the task fails; its next attempt checks again before it buys one."""
     number(account, sid="mine")
-    context = memory()
+    context = run_context()
     account.fault("/numbers.json", method="POST", status=500, times=1)
     with pytest.raises(OutcomeUnknown) as caught:
         execute("create", "numbers", context, attributes=NUMBER)
@@ -120,8 +120,8 @@ def test_number_whose_purchase_is_unknown_is_not_bought_again_at_once(account):
 
 
 def test_number_that_arrived_late_is_found_by_the_next_attempt(account):
-    """A purchase that the vendor finishes after its answer was lost is found, not repeated."""
-    context = memory()
+    """A purchase that Retreaver completes after its answer was lost is found, not repeated."""
+    context = run_context()
     account.fault("/numbers.json", method="POST", status=504, times=1)
     with pytest.raises(OutcomeUnknown):
         execute("create", "numbers", context, attributes=NUMBER)
@@ -132,7 +132,7 @@ def test_number_that_arrived_late_is_found_by_the_next_attempt(account):
 
 def test_one_of_several_new_numbers_is_not_guessed(account):
     """Where several alike have come, none is claimed."""
-    context = memory()
+    context = run_context()
     account.fault("/numbers.json", method="POST", status=504, times=1)
     with pytest.raises(OutcomeUnknown):
         execute("create", "numbers", context, attributes=NUMBER)
@@ -145,7 +145,7 @@ def test_one_of_several_new_numbers_is_not_guessed(account):
 
 def test_refused_purchase_can_be_tried_again(account):
     """A purchase that the vendor refuses leaves nothing behind that would stop the next."""
-    context = memory()
+    context = run_context()
     with pytest.raises(InvalidRequest, match="there is no campaign 9999"):
         execute("create", "numbers", context, attributes={**NUMBER, "cid": "9999"})
     assert execute("create", "numbers", context, attributes=NUMBER)["action"] == "created"
@@ -164,15 +164,15 @@ def test_retries_without_memory_do_not_buy(account, tmp_path):
     assert len(numbers(account)) == 1
 
 
-def test_unknown_outcome_without_memory_is_final(account):
-    """Where nothing would tell the next attempt, the task fails without trying again."""
+def test_unknown_outcome_without_state_is_final(account):
+    """Where no state is kept for the next attempt, the task fails without a retry."""
     account.fault("/numbers.json", method="POST", status=500, times=1)
     with pytest.raises(OutcomeUnknown) as caught:
         execute("create", "numbers", attributes=NUMBER)
     assert isinstance(caught.value, AirflowFailException)
 
 
-def test_group_with_retries_and_no_memory_is_warned_of(account, caplog, capsys):
+def test_group_with_retries_and_no_state_logs_a_warning(account, caplog, capsys):
     """A second group costs no money: it is created with a warning."""
     with caplog.at_level(logging.WARNING):
         execute("create", "target_groups", attributes={"name": "x"}, retries=1)
@@ -184,7 +184,7 @@ import sys
 from tests.airflow.support.account import context_of
 from tests.airflow.support.generic import execute
 attributes = {attributes!r}
-print("begun", flush=True)
+print("started", flush=True)
 print(execute("create", "numbers", context_of(), attributes=attributes, state_path=sys.argv[1])["id"])
 """
 
@@ -211,8 +211,8 @@ def test_killed_purchase_is_not_repeated(account, tmp_path):
 
 
 def test_killed_create_with_a_customer_id(account):
-    """An earlier attempt's object is taken for this run's own, once it was written down that it would be created."""
-    context = memory()
+    """An object that appears after this run saved its plan is taken for the one of the earlier attempt."""
+    context = run_context()
     account.fault("/targets.json", method="POST", status=500, times=3)
     with pytest.raises(OutcomeUnknown):
         execute("create", "targets", context, attributes=CREATES["targets"])
@@ -221,22 +221,22 @@ def test_killed_create_with_a_customer_id(account):
 
 
 def test_create_without_a_customer_id_is_never_sent_twice(account):
-    """A target without tid cannot be looked up: after a lost answer the next attempt refuses to guess."""
-    context = memory()
+    """A target without tid cannot be looked up: after a lost answer the next attempt fails instead of sending it."""
+    context = run_context()
     account.fault("/targets.json", method="POST", status=500, times=1, then="done")
     for _ in range(2):
         with pytest.raises(OutcomeUnknown):
             execute("create", "targets", context, attributes={"number": PHONE})
     assert len(account.sent("POST")) == 1
     assert execute("create", "targets", attributes={"number": PHONE}, dry_run=True)["action"] == "would_create"
-    other = memory()
+    other = run_context()
     with pytest.raises(InvalidRequest):
         execute("create", "targets", other, attributes={"number": PHONE, "time_zone": "Mars"})
     assert execute("create", "targets", other, attributes={"number": PHONE})["action"] == "created"
 
 
-def test_create_taken_in_the_meantime(account):
-    """What is refused after a lost answer because it is there is found; another refusal surfaces."""
+def test_refused_create_that_exists(account):
+    """After a lost answer, a refused object that exists is found; any other refusal is raised."""
     account.fault("/targets.json", method="POST", status=500, times=1)
     account.fault(
         "/targets.json", method="POST", status=422, times=1, then="done", body='{"errors": {"tid": ["taken"]}}'
@@ -296,7 +296,7 @@ def test_dry_run(account, resource):
 
 
 @pytest.mark.parametrize(
-    ("resource", "attributes", "says"),
+    ("resource", "attributes", "message"),
     [
         ("targets", {}, "number is required to create a target"),
         ("numbers", {"type": "Toll-free", "afid": "1"}, "cid is required to create a number"),
@@ -312,25 +312,25 @@ def test_dry_run(account, resource):
         ("contact_numbers", {"number": PHONE}, "has no create for contact_numbers; it has update, delete"),
     ],
 )
-def test_wrong_creates_are_refused(account, resource, attributes, says):
-    """An object that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says) as caught:
+def test_wrong_creates_are_refused(account, resource, attributes, message):
+    """An invalid object is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=message) as caught:
         execute("create", resource, attributes=attributes)
     assert isinstance(caught.value, AirflowFailException)
     assert account.sent() == []
 
 
-def test_damaged_memory_is_no_empty_memory(account):
-    """What cannot be read of an earlier attempt stops the task before it buys."""
-    context = memory()
+def test_damaged_state_is_an_error(account):
+    """State of an earlier attempt that cannot be read stops the task before it buys."""
+    context = run_context()
     context["task_state_store"].set("retreaver_create_numbers", "half a")
     with pytest.raises(InvalidArgument, match="cannot be read"):
         execute("create", "numbers", context, attributes=NUMBER)
     assert account.sent() == []
 
 
-def test_unknown_afid_makes_the_affiliate(account):
-    """The vendor creates the affiliate of a number that it does not know."""
+def test_unknown_afid_creates_the_affiliate(account):
+    """Retreaver creates an unknown affiliate of a number."""
     execute("create", "numbers", attributes=NUMBER)
     assert execute("get", "affiliates", customer_id="0002")["afid"] == "0002"
     assert add(account, "affiliates", "affiliate", afid="0003")["id"] == 2

@@ -1,4 +1,4 @@
-"""`RetreaverDeleteOperator`: gone already is success, what is gone for good takes a word."""
+"""`RetreaverDeleteOperator`: a missing object is success, and what cannot be bought again needs a confirmation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WRITES = ("POST", "PUT", "DELETE")
 
 
 def test_delete_of_every_resource(account):
-    """Every resource that the vendor can delete is deleted, and is gone already the second time."""
+    """Every resource that Retreaver can delete is deleted, and is missing the second time."""
     campaign(account)
     bought = number(account)
     contact = {"contact_numbers_attributes": [{"number": PHONE}, {"number": "+18005551234"}]}
@@ -49,8 +49,8 @@ def test_delete_of_every_resource(account):
 
 
 @pytest.mark.parametrize("resource", ["numbers", "number_pools", "companies"])
-def test_delete_for_good_needs_a_word(account, resource):
-    """What cannot be had again is not deleted without `confirm`, and nothing is sent."""
+def test_delete_that_needs_a_confirmation(account, resource):
+    """What cannot be bought again is not deleted without `confirm`, and nothing is sent."""
     for parameters in ({}, {"confirm": False}, {"confirm": "false"}, {"dry_run": True}):
         with pytest.raises(InvalidArgument, match="confirm=True") as caught:
             execute("delete", resource, resource_id=1, **parameters)
@@ -58,16 +58,16 @@ def test_delete_for_good_needs_a_word(account, resource):
     assert account.sent() == []
 
 
-def test_delete_in_the_vendors_order(account):
-    """What must go first is said by the vendor, and surfaces."""
+def test_delete_in_the_wrong_order(account):
+    """Retreaver refuses to delete an affiliate with numbers, and its message is raised."""
     campaign(account)
     number(account)
     with pytest.raises(InvalidRequest, match="still has Numbers"):
         execute("delete", "affiliates", customer_id="0002")
 
 
-def test_delete_whose_answer_was_lost(account):
-    """A delete that happened behind a 500 fails, and is success when the task is tried again."""
+def test_delete_whose_answer_is_lost(account):
+    """A delete that is answered 500 fails, and is success when the task is tried again."""
     id_ = account.target()
     account.fault("/targets/", method="DELETE", status=500, times=1, then="done")
     with pytest.raises(Unavailable):
@@ -77,7 +77,7 @@ def test_delete_whose_answer_was_lost(account):
 
 
 def test_dry_run_of_a_delete(account):
-    """A dry run looks whether it is there."""
+    """A dry run checks whether the object exists."""
     id_ = account.target()
     add(account, "contacts", "contact", contact_numbers_attributes=[{"number": PHONE}])
     there = execute("delete", "targets", resource_id=id_, dry_run=True)
@@ -94,7 +94,7 @@ def test_dry_run_of_a_delete(account):
 
 
 @pytest.mark.parametrize(
-    ("resource", "parameters", "says"),
+    ("resource", "parameters", "message"),
     [
         ("calls", {"resource_id": "x"}, "Retreaver has no delete for calls; it has list, get"),
         ("reports", {}, "has no delete for reports"),
@@ -102,8 +102,8 @@ def test_dry_run_of_a_delete(account):
         ("targets", {}, "Name the target by resource_id"),
     ],
 )
-def test_wrong_deletes_are_refused(account, resource, parameters, says):
-    """A delete that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
+def test_wrong_deletes_are_refused(account, resource, parameters, message):
+    """An invalid delete is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=message):
         execute("delete", resource, **parameters)
     assert account.sent() == []

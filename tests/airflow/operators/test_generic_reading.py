@@ -19,7 +19,7 @@ SPAN = {"created_at_start": "2026-01-01T00:00:00Z", "created_at_end": "2026-12-3
 
 
 def list_owner(account):
-    """Give a target a caller list with two numbers, and the connection a key for it."""
+    """Add a target with a caller list of two numbers."""
     target = account.target()
     owner = {"target_id": target}
     execute("create", "caller_lists", attributes={"name": "suppressed"}, list_owner=owner)
@@ -40,7 +40,7 @@ def with_list_key(account, monkeypatch):
 
 @pytest.mark.parametrize("resource", LISTED)
 def test_every_list_of_a_whole_account(with_list_key, resource):
-    """Every resource with a list can be listed, and its rows have the field by which they are known."""
+    """Every resource with a list can be listed, and its rows have their key field."""
     with_list_key.reset("demo")
     filters = {"facet": "buyer", **SPAN} if resource == "reports" else {}
     owner = list_owner(with_list_key) if resource == "caller_list_numbers" else None
@@ -49,8 +49,8 @@ def test_every_list_of_a_whole_account(with_list_key, resource):
     assert all(RESOURCES[resource].row_key in row for row in rows)
 
 
-def test_list_needs_a_choice(account):
-    """A list without limit and destination, or with both, is refused before anything is sent."""
+def test_list_needs_limit_or_destination(account):
+    """Neither limit nor destination, or both, is refused before anything is sent."""
     for parameters in ({}, {"limit": 5, "destination": "file:///tmp/x.jsonl"}, {"destination": " "}):
         with pytest.raises(InvalidArgument, match="big listing belongs in storage") as caught:
             execute("list", "targets", **parameters)
@@ -59,7 +59,7 @@ def test_list_needs_a_choice(account):
 
 
 @pytest.mark.parametrize("limit", [0, -1, "many", 1001, True])
-def test_list_refuses_a_limit_that_is_none(account, limit):
+def test_list_refuses_an_invalid_limit(account, limit):
     """A limit is a whole number from 1 to 1,000."""
     with pytest.raises(InvalidArgument, match="limit"):
         execute("list", "targets", limit=limit)
@@ -67,15 +67,15 @@ def test_list_refuses_a_limit_that_is_none(account, limit):
 
 
 def test_longer_list_than_its_limit_is_an_error(account):
-    """A part of a list is never passed off as the whole, and no more pages are read than needed to know."""
+    """A list is never cut silently, and no more pages are read than needed."""
     account.targets(30)
     with pytest.raises(InvalidArgument, match=r"targets has more than 3 rows.*destination.*truncate=True"):
         execute("list", "targets", limit=3)
     assert len(execute("list", "targets", limit="30")) == 30
 
 
-def test_truncated_list_says_so(account, caplog, capsys):
-    """The first rows of a longer list are returned on demand, and the log says that there are more."""
+def test_truncated_list_logs_a_warning(account, caplog, capsys):
+    """With `truncate`, the first rows of a longer list are returned, and a warning is logged."""
     ids = account.targets(5)
     with caplog.at_level(logging.INFO):
         rows = execute("list", "targets", limit=2, truncate=True)
@@ -84,8 +84,8 @@ def test_truncated_list_says_so(account, caplog, capsys):
     assert "more rows than the first 2" in caplog.text + capsys.readouterr().out
 
 
-def test_filters_reach_the_vendor(account):
-    """Filters narrow the list under the vendor's names."""
+def test_filters_are_sent(account):
+    """Filters narrow the list under the names that Retreaver documents."""
     campaign(account)
     wanted, _other = number(account, sid="mine"), number(account, sid="other")
     rows = execute("list", "numbers", limit=10, filters={"sid": "mine", "cid": "0044"})
@@ -94,7 +94,7 @@ def test_filters_reach_the_vendor(account):
 
 
 @pytest.mark.parametrize(
-    ("resource", "filters", "says"),
+    ("resource", "filters", "message"),
     [
         ("numbers", {"campaign": "1"}, "'campaign' is not a documented filter of numbers"),
         ("targets", {"cid": "1"}, "'cid' is not a documented filter of targets"),
@@ -110,9 +110,9 @@ def test_filters_reach_the_vendor(account):
         ("target", {}, "did you mean 'targets'"),
     ],
 )
-def test_wrong_filters_are_refused_by_name(account, resource, filters, says):
-    """A filter that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
+def test_wrong_filters_are_refused_by_name(account, resource, filters, message):
+    """An invalid filter is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=message):
         execute("list", resource, limit=5, filters=filters)
     assert account.sent() == []
 
@@ -135,8 +135,8 @@ def test_list_to_storage(account, tmp_path):
     assert [path.name for path in file.parent.iterdir()] == ["targets.jsonl"]
 
 
-def test_broken_list_leaves_the_old_file(account, tmp_path):
-    """A list that breaks off on its way leaves no half file, and what was there stays."""
+def test_failed_list_keeps_the_old_file(account, tmp_path):
+    """A list that fails halfway leaves no partial file, and the old file stays."""
     file = tmp_path / "targets.jsonl"
     file.write_text("old\n")
     page = json.dumps([{"target": {"id": n}} for n in range(1, 26)])
@@ -157,8 +157,8 @@ def test_list_to_a_folder_is_refused(account, tmp_path):
     assert account.sent() == []
 
 
-def test_get_by_every_name(with_list_key):
-    """Every resource with a get can be read by each of the names that it has."""
+def test_get_by_every_id(with_list_key):
+    """Every resource with a get can be read by each of its IDs."""
     account = with_list_key
     campaign(account)
     bought = number(account)
@@ -205,7 +205,7 @@ def test_get_by_every_name(with_list_key):
     ],
 )
 def test_missing_object(account, resource, parameters):
-    """An object that is not there is `NotFound`, or None where that is fine."""
+    """A missing object raises `NotFound`, or is None with `missing_ok`."""
     with pytest.raises(NotFound):
         execute("get", resource, **parameters)
     assert execute("get", resource, missing_ok=True, **parameters) is None
@@ -213,7 +213,7 @@ def test_missing_object(account, resource, parameters):
 
 
 @pytest.mark.parametrize(
-    ("resource", "parameters", "says"),
+    ("resource", "parameters", "message"),
     [
         ("targets", {}, r"Name the target by resource_id \(id\) or by customer_id \(tid\)"),
         ("targets", {"resource_id": 1, "customer_id": "A"}, "not both"),
@@ -232,22 +232,22 @@ def test_missing_object(account, resource, parameters):
         ("targets", {"resource_id": 1, "missing_ok": "perhaps"}, "missing_ok must be true or false"),
     ],
 )
-def test_wrong_names_are_refused(account, resource, parameters, says):
-    """An object that is not named rightly is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
+def test_wrong_references_are_refused(account, resource, parameters, message):
+    """An object that is not named correctly is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=message):
         execute("get", resource, **parameters)
     assert account.sent() == []
 
 
 def test_get_masks_secrets(account):
-    """A SIP password does not come into a result."""
+    """A SIP password is masked in a result."""
     id_ = account.target(sip_username="user", sip_password="geheim-wort")
     found = execute("get", "targets", resource_id=id_)
     assert (found["sip_username"], found["sip_password"]) == ("user", "***")
 
 
-def test_answer_without_the_promised_field(account):
-    """A missing required key is named; a missing optional or an unknown key never breaks."""
+def test_answer_without_a_required_field(account):
+    """A missing required key is named; a missing optional or an unknown key is no error."""
     account.fault("/targets/7.json", status=200, body='{"target": {"name": "Acme"}}', times=1)
     with pytest.raises(ProtocolError, match="lacks the documented field 'id'"):
         execute("get", "targets", resource_id=7)
@@ -255,8 +255,8 @@ def test_answer_without_the_promised_field(account):
     assert execute("get", "targets", resource_id=7) == {"id": 7, "moon": {"phase": 1}}
 
 
-def test_gone_route_is_no_missing_object(account, monkeypatch):
-    """410 for a route of the legacy edition means that it is no longer served, not that the object is gone."""
+def test_gone_route_is_not_a_missing_object(account, monkeypatch):
+    """Status 410 for a legacy route means that it is no longer served, not that the object is missing."""
     legacy = account.connection(extra={"max_wait": 0, "api_routes": "legacy"})
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(legacy))
     account.fault("/affiliates/", status=410, times=2, body="")
@@ -268,7 +268,7 @@ def test_gone_route_is_no_missing_object(account, monkeypatch):
 
 
 def test_two_companies_never_mix(account, monkeypatch):
-    """Two connections in one process reach two companies, turn by turn."""
+    """Two connections in one process reach two companies in turn."""
     other = execute("create", "companies", attributes={"name": "Second"})
     mine = account.connection(extra={"max_wait": 0})
     monkeypatch.setenv("AIRFLOW_CONN_ONE", json.dumps(mine))

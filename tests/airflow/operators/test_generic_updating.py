@@ -27,7 +27,7 @@ def hours(account, id_):
 
 
 def test_update_sends_only_what_differs(account):
-    """What is as wanted already is not sent, whatever its form; the result names what changed."""
+    """An attribute that is equal in another form is not sent; the result names what changed."""
     id_ = account.target("Acme", cap=10, tid="A1", tag_list="<<<geo:10001>>>,<<<kind:roof>>>", weight=3)
     result = execute(
         "update",
@@ -57,8 +57,8 @@ def test_update_sends_only_what_differs(account):
     assert len(account.sent("PUT")) == 1
 
 
-def test_update_of_hours_finds_the_row_of_the_day(account):
-    """A day's hours that are given without an id change the row of that day, never add one."""
+def test_update_of_hours_matches_the_row_of_the_day(account):
+    """Hours of a day without an id change the row of that day, and never add one."""
     id_ = account.target()
     before = hours(account, id_)
     result = execute("update", "targets", resource_id=id_, attributes={"business_hours_attributes": [HOURS]})
@@ -74,7 +74,7 @@ def test_update_of_hours_finds_the_row_of_the_day(account):
 
 
 def test_update_of_one_of_two_rows_of_a_day_needs_its_id(account):
-    """Where a day has several rows, the one to change is not guessed."""
+    """Where a day has several rows, a row without an id is refused."""
     id_ = account.target()
     second = {"day_of_week": 1, "time_open": 1800, "time_close": 2000}
     ask(account, "PUT", f"/targets/{id_}.json", {"target": {"business_hours_attributes": [second]}})
@@ -93,8 +93,8 @@ def test_update_of_one_of_two_rows_of_a_day_needs_its_id(account):
     )
 
 
-def test_update_never_turns_the_operator_of_a_tag(account):
-    """A tag list cannot say `!=`; a rewrite that would lose it is refused."""
+def test_update_never_loses_the_operator_of_a_tag(account):
+    """A tag list cannot express `!=`; a change that would lose it is refused."""
     id_ = account.target(tag_list="<<<kind:roof>>>")
     account._sandbox.world.store.run("UPDATE tag_values SET operator = '!='")
     assert execute("update", "targets", resource_id=id_, attributes={"tag_list": "<<<kind:roof>>>"})["action"] == (
@@ -122,7 +122,7 @@ def test_update_of_nested_rows_of_a_campaign(account):
 
 
 def test_update_with_destroy_nested_is_repeatable(account):
-    """`destroy_nested` replaces all timers and options, and does nothing where they are as wanted."""
+    """`destroy_nested` replaces all timers and options, and sends nothing where they are equal."""
     campaign(account, timers_attributes=TIMERS)
     options = [{"option": "1", "target_number": PHONE}]
     attributes = {"destroy_nested": True, "timers_attributes": TIMERS[:1], "menu_options_attributes": options}
@@ -149,8 +149,8 @@ def test_update_of_conversion_groups(account):
     assert execute("update", "targets", resource_id=id_, attributes=gone)["action"] == "unchanged"
 
 
-def test_update_says_what_it_could_not_compare(account):
-    """An uploaded file does not come back: it is sent every time, and the result says so."""
+def test_update_names_attributes_that_are_not_compared(account):
+    """An uploaded file is not returned: it is sent every time, and the result names it."""
     campaign(account)
     attributes = {"message_file_b64_data": "aGVsbG8=", "message_file_b64_filename": "memo.flac", "name": None}
     for _ in range(2):
@@ -160,8 +160,8 @@ def test_update_says_what_it_could_not_compare(account):
     assert "aGVsbG8" not in json.dumps(result)
 
 
-def test_update_reports_what_the_vendor_did_not_take(account):
-    """A change that the vendor accepts and does not make is named."""
+def test_update_names_attributes_that_are_not_taken(account):
+    """A change that Retreaver accepts and does not make is named."""
     group = account.group([])
     result = execute("update", "target_groups", resource_id=group, attributes={"priority": 5})
     assert (result["not_taken"], result["changed"]["priority"]) == (["priority"], {"before": None, "after": None})
@@ -206,8 +206,8 @@ def test_update_of_a_suppressed_number(account):
     assert results[0]["changed"]["can_resubscribe"] == {"before": True, "after": False}
 
 
-def test_numbers_own_timers_are_told_from_inherited_ones(account):
-    """A number that inherits its campaign's timers has none of its own to compare with."""
+def test_inherited_timers_are_not_compared(account):
+    """Timers that a number inherits from its campaign are not its own."""
     campaign(account, timers_attributes=TIMERS)
     bought = number(account)
     attributes = {"timers_attributes": TIMERS[:1], "type": "Toll-free"}
@@ -217,7 +217,7 @@ def test_numbers_own_timers_are_told_from_inherited_ones(account):
 
 
 @pytest.mark.parametrize(
-    ("resource", "parameters", "says"),
+    ("resource", "parameters", "message"),
     [
         ("targets", {"resource_id": 1, "attributes": {}}, "nothing to change on the target"),
         ("targets", {"resource_id": 1, "attributes": {"nam": "x"}}, "did you mean 'name'"),
@@ -234,15 +234,15 @@ def test_numbers_own_timers_are_told_from_inherited_ones(account):
         ("caller_lists", {"resource_id": "a", "attributes": {"name": "b"}}, "has no update for caller_lists"),
     ],
 )
-def test_wrong_updates_are_refused(account, resource, parameters, says):
-    """A change that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
+def test_wrong_updates_are_refused(account, resource, parameters, message):
+    """An invalid change is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=message):
         execute("update", resource, **parameters)
     assert account.sent() == []
 
 
 def test_dry_run_of_an_update(account):
-    """A dry run reads, says what would change, and sends nothing."""
+    """A dry run reads, returns what would change, and sends nothing."""
     id_ = account.target("Acme")
     result = execute("update", "targets", resource_id=id_, attributes={"name": "Other"}, dry_run=True)
     assert (result["action"], result["dry_run"]) == ("would_update", True)
@@ -250,8 +250,8 @@ def test_dry_run_of_an_update(account):
     assert account.sent(*WRITES) == []
 
 
-def test_vendors_messages_surface(account):
-    """The vendor's own field messages are in the error, and its password is not."""
+def test_field_messages_are_raised(account):
+    """The messages that Retreaver returns for fields are in the error, and the password is not."""
     id_ = account.target()
     with pytest.raises(InvalidRequest, match="time_zone is not a valid time zone"):
         execute("update", "targets", resource_id=id_, attributes={"time_zone": "Mars"})

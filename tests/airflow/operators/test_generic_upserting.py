@@ -1,4 +1,4 @@
-"""`RetreaverUpsertOperator`: created where there is none, changed where it differs."""
+"""`RetreaverUpsertOperator` creates a missing object and changes what differs in an existing one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ UPSERTS = {
 
 
 @pytest.mark.parametrize("resource", UPSERTS)
-def test_upsert_creates_then_leaves_alone_then_changes(account, resource):
-    """The first run creates, the second sends nothing, a changed wish changes that and nothing else."""
+def test_upsert_creates_then_keeps_then_changes(account, resource):
+    """The first run creates, the second sends nothing, a third with another value changes that alone."""
     named, attributes, other = UPSERTS[resource]
     first = execute("upsert", resource, attributes=attributes, **named)
     sent = account.sent(*WRITES)
@@ -39,8 +39,8 @@ def test_upsert_creates_then_leaves_alone_then_changes(account, resource):
     assert first["object"]["id"] == second["id"] == third["id"]
 
 
-def test_upsert_of_what_has_nothing_but_its_number(account):
-    """A static caller number is found by its number in the list, whatever its spelling."""
+def test_upsert_of_a_static_caller_number(account):
+    """A static caller number is found by its number in the list, in any spelling."""
     results = [
         execute("upsert", "static_caller_numbers", attributes={"number": one}) for one in (PHONE, "8668987878")
     ]
@@ -49,7 +49,7 @@ def test_upsert_of_what_has_nothing_but_its_number(account):
 
 
 def test_upsert_of_a_suppressed_number_for_a_campaign(account):
-    """What the create does not take is changed after it."""
+    """An attribute that the create does not take is changed after it."""
     campaign(account)
     wanted = {"can_resubscribe": False, "campaign_id": "0044"}
     results = [execute("upsert", "suppressed_numbers", resource_id=PHONE, attributes=wanted) for _ in range(2)]
@@ -58,14 +58,14 @@ def test_upsert_of_a_suppressed_number_for_a_campaign(account):
 
 
 def test_upsert_takes_the_customer_id_from_the_attributes(account):
-    """The customer ID may stand in the attributes, under either of its names."""
+    """The customer ID may be in the attributes, under either of its names."""
     created = execute("upsert", "targets", attributes={"number": PHONE, "client_tid": "A1"})
     found = execute("upsert", "targets", attributes={"number": PHONE, "tid": "A1"})
     assert (created["action"], found["action"], found["customer_id"]) == ("created", "unchanged", "A1")
 
 
 def test_upsert_of_a_contact_with_several_numbers(account):
-    """A contact is found by one of the numbers that it is to have; another that it lacks is added."""
+    """A contact is found by one of its requested numbers; a missing one is added."""
     home = {"contact_numbers_attributes": [{"number": PHONE}]}
     both = {"contact_numbers_attributes": [{"number": OTHER}, {"number": PHONE, "description": "Home"}]}
     actions = [execute("upsert", "contacts", customer_id=PHONE, attributes=wanted) for wanted in (home, both, both)]
@@ -76,7 +76,7 @@ def test_upsert_of_a_contact_with_several_numbers(account):
 
 @pytest.mark.parametrize("then", ["nothing", "done"])
 def test_upsert_after_a_lost_answer(account, then):
-    """A create whose answer is lost is looked up, and sent again only where it did not happen."""
+    """After a lost answer the object is looked up, and sent again only when it does not exist."""
     account.fault("/targets.json", method="POST", status=500, times=1, then=then)
     result = execute("upsert", "targets", customer_id="A1", attributes={"number": PHONE})
     assert result["action"] == "created"
@@ -84,7 +84,7 @@ def test_upsert_after_a_lost_answer(account, then):
     assert len(account.sent("POST")) == (2 if then == "nothing" else 1)
 
 
-def test_upsert_after_a_cut_connection(account):
+def test_upsert_after_a_dropped_connection(account):
     """A connection that drops after the create was sent ends in one object."""
     account.fault("/affiliates.json", method="POST", cut=True, times=1, then="done")
     result = execute("upsert", "affiliates", customer_id="0002", attributes={"first_name": "Nancy"})
@@ -93,7 +93,7 @@ def test_upsert_after_a_cut_connection(account):
 
 
 @pytest.mark.parametrize(
-    ("resource", "parameters", "says"),
+    ("resource", "parameters", "message"),
     [
         ("numbers", {"attributes": {"type": "Local", "afid": "1", "cid": "1"}}, "A number has no customer ID"),
         ("target_groups", {"attributes": {"name": "x"}}, "A target group has no customer ID"),
@@ -108,22 +108,22 @@ def test_upsert_after_a_cut_connection(account):
         ("caller_lists", {"resource_id": "accepted-leads", "list_owner": {"target_id": 1}}, "blocks every caller"),
     ],
 )  # fmt: skip
-def test_wrong_upserts_are_refused(account, resource, parameters, says):
-    """An upsert that cannot be right is refused before anything is sent."""
-    with pytest.raises(InvalidArgument, match=says):
+def test_wrong_upserts_are_refused(account, resource, parameters, message):
+    """An invalid upsert is refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=message):
         execute("upsert", resource, **parameters)
     assert account.sent() == []
 
 
-def test_upsert_of_a_new_one_without_what_it_needs(account):
-    """What a create requires must be given where there is none yet."""
+def test_upsert_without_a_required_attribute(account):
+    """An attribute that a create requires must be set when the object does not exist."""
     with pytest.raises(InvalidArgument, match="number is required to create a target"):
         execute("upsert", "targets", customer_id="A1", attributes={"name": "Acme"})
     assert account.sent(*WRITES) == []
 
 
 def test_dry_run_of_an_upsert(account):
-    """A dry run looks, and says whether it would create or change."""
+    """A dry run looks the object up, and returns whether it would create or change it."""
     named = {"customer_id": "A1", "dry_run": "true"}
     new = execute("upsert", "targets", attributes={"number": PHONE, "sip_password": "geheim"}, **named)
     account.target("Acme", tid="A1")

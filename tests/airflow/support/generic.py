@@ -1,4 +1,4 @@
-"""Helpers of the tests of the generic operators: executing them, and an account with some of everything."""
+"""Helpers of the tests of the generic operators: executing them, and adding objects to an account."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def execute(verb: str, resource: str, context: Mapping[str, Any] | None = None, 
 
 
 def ask(account: Account, method: str, path: str, body: Any = None) -> Any:
-    """Ask the vendor behind the client's back."""
+    """Send a request straight to the sandbox."""
     return account._handle(method, path, body)
 
 
 def add(account: Account, resource: str, envelope: str, **attributes: Any) -> dict[str, Any]:
-    """Add an object behind the client's back and return it."""
+    """Add an object straight to the sandbox and return it."""
     found: dict[str, Any] = ask(account, "POST", f"/{resource}.json", {envelope: attributes})[envelope]
     return found
 

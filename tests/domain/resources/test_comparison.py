@@ -1,4 +1,4 @@
-"""What an object is against what it should be: values, nested rows, attributes that come back under other names."""
+"""Comparing objects with requested attributes: values, nested rows, attributes that come back under other names."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ DAYS = st.fixed_dictionaries(
 
 
 @given(st.integers())
-def test_a_number_and_its_text_are_the_same(number):
-    """What a template renders is what the vendor returns."""
+def test_number_equals_its_text(number):
+    """The text that a template renders equals the number that Retreaver returns."""
     assert same_value(number, str(number))
     assert same_value(f" {number} ", number)
     assert not same_value(number, str(number + 1))
 
 
 @pytest.mark.parametrize(
-    ("there", "wanted", "name", "answer"),
+    ("actual", "expected", "name", "same"),
     [
         (None, None, "", True),
         (None, 0, "", False),
@@ -55,16 +55,16 @@ def test_a_number_and_its_text_are_the_same(number):
         ("sip:a@b.example", "sip:c@b.example", "number", False),
     ],
 )
-def test_values(there, wanted, name, answer):
-    """Truth values are told from numbers, customer IDs keep their zeros, phone numbers lose their dress."""
-    assert same_value(there, wanted, name) is answer
+def test_same_value(actual, expected, name, same):
+    """Booleans are no numbers, customer IDs keep their zeros, phone numbers may be written in several ways."""
+    assert same_value(actual, expected, name) is same
 
 
 # -- nested rows
 
 
 def applied(present, send):
-    """Return rows after the vendor has taken what was sent: by id, added without one."""
+    """Return rows after Retreaver took what was sent: changed by id, added without one."""
     rows = {row["id"]: dict(row) for row in present}
     for row in send:
         if row.get("id") is None:
@@ -80,50 +80,51 @@ def applied(present, send):
     st.lists(DAYS, max_size=8, unique_by=lambda row: row["day_of_week"]),
     st.lists(DAYS, max_size=8, unique_by=lambda row: row["day_of_week"]),
 )
-def test_what_is_sent_makes_rows_as_wanted(present, wanted):
-    """After the vendor took what was sent, nothing is left to send, and no day has two rows."""
+def test_sent_rows_lead_to_the_requested_rows(present, requested):
+    """After Retreaver took what was sent, nothing is left to send, and no day has two rows."""
     full = {"work_day": True, "time_open": 0, "time_close": 2400}
-    there = [{**full, **row, "id": index} for index, row in enumerate(present, 1)]
-    after = applied(there, match_rows(HOURS, wanted, there).send)
-    assert match_rows(HOURS, wanted, after).send == []
+    existing = [{**full, **row, "id": index} for index, row in enumerate(present, 1)]
+    after = applied(existing, match_rows(HOURS, requested, existing).send)
+    assert match_rows(HOURS, requested, after).send == []
     assert len({row["day_of_week"] for row in after}) == len(after)
 
 
-def test_rows_that_are_right_already_are_taken_first():
-    """Two rows of one day that are given in another order are as wanted."""
-    there = [
+def test_equal_rows_are_matched_first():
+    """Two rows of one day that are requested in another order are unchanged."""
+    existing = [
         {"id": 1, "day_of_week": 1, "time_open": 900, "time_close": 1200},
         {"id": 2, "day_of_week": 1, "time_open": 1300, "time_close": 1700},
     ]
-    wanted = [{"day_of_week": 1, "time_open": 1300}, {"day_of_week": 1, "time_open": 900}]
-    assert match_rows(HOURS, wanted, there).send == []
-    found = match_rows(HOURS, [{"day_of_week": 1, "time_open": 1400}], there)
-    assert found.ambiguous == [
+    requested = [{"day_of_week": 1, "time_open": 1300}, {"day_of_week": 1, "time_open": 900}]
+    assert match_rows(HOURS, requested, existing).send == []
+    difference = match_rows(HOURS, [{"day_of_week": 1, "time_open": 1400}], existing)
+    assert difference.ambiguous == [
         "business_hours has 2 rows with day_of_week 1 (ids 1, 2): give the id of the one to change"
     ]
 
 
-def test_rows_of_an_id():
-    """A row that is named is changed or taken away; one that is not there is left to the vendor to refuse."""
-    there = [{"id": 1, "seconds": 0, "url": "a"}, {"id": 2, "seconds": 90, "url": "b"}]
-    wanted = [
+def test_rows_with_an_id():
+    """A row with an id is changed or removed; an unknown id is sent, and Retreaver refuses it."""
+    existing = [{"id": 1, "seconds": 0, "url": "a"}, {"id": 2, "seconds": 90, "url": "b"}]
+    requested = [
         {"id": "2", "url": "c"},
         {"id": 1, "_destroy": True},
         {"id": 9, "_destroy": True},
         {"id": 8, "url": "d"},
     ]
-    found = match_rows(NESTED["timers_attributes"], wanted, there)
-    assert found.send == [{"id": 2, "url": "c"}, {"id": 1, "_destroy": True}, {"id": 8, "url": "d"}]
-    kept = match_rows(NESTED["timers_attributes"], [{"id": 1, "_destroy": False, "url": "a"}], there)
+    difference = match_rows(NESTED["timers_attributes"], requested, existing)
+    assert difference.send == [{"id": 2, "url": "c"}, {"id": 1, "_destroy": True}, {"id": 8, "url": "d"}]
+    kept = match_rows(NESTED["timers_attributes"], [{"id": 1, "_destroy": False, "url": "a"}], existing)
     assert kept.send == []
 
 
-def test_unclear_conversions_are_said():
-    """What cannot be told apart inside a group is said as well."""
+def test_ambiguous_conversions_are_refused():
+    """A conversion that fits several inside a group is ambiguous as well."""
     group = {"id": 1, "name": "Sales", "conversions": [{"id": n, "seconds": 90, "revenue": n} for n in (1, 2)]}
-    wanted = [{"name": "Sales", "conversions_attributes": [{"seconds": 90, "revenue": 9}]}]
+    requested = [{"name": "Sales", "conversions_attributes": [{"seconds": 90, "revenue": 9}]}]
     assert (
-        "conversions has 2 rows" in match_rows(NESTED["conversion_groups_attributes"], wanted, [group]).ambiguous[0]
+        "conversions has 2 rows"
+        in match_rows(NESTED["conversion_groups_attributes"], requested, [group]).ambiguous[0]
     )
 
 
@@ -145,14 +146,14 @@ def test_unclear_conversions_are_said():
         ({"type": "Local"}, {"id": 1}),
     ],
 )
-def test_what_did_not_come_back_is_sent(attributes, row):
+def test_attribute_that_is_not_returned_is_sent(attributes, row):
     """A row that lacks an attribute cannot be compared: it is sent, and named."""
-    found = compare_attributes(attributes, row, "target 1")
-    assert (found.send, found.changed, found.not_compared) == (attributes, {}, list(attributes))
+    difference = compare_attributes(attributes, row, "target 1")
+    assert (difference.send, difference.changed, difference.not_compared) == (attributes, {}, list(attributes))
 
 
 @pytest.mark.parametrize(
-    ("attributes", "row", "same_as_wanted"),
+    ("attributes", "row", "unchanged"),
     [
         ({"paused": True}, {"paused_at": "2026-01-01T00:00:00Z"}, True),
         ({"paused": False}, {"paused_at": "2026-01-01T00:00:00Z"}, False),
@@ -176,13 +177,13 @@ def test_what_did_not_come_back_is_sent(attributes, row):
         ({"destroy_nested": False}, {"destroy_nested": False}, True),
     ],
 )
-def test_attributes_are_found_where_they_come_back(attributes, row, same_as_wanted):
-    """Each attribute is compared in the form in which the vendor returns it."""
-    assert (compare_attributes(attributes, row, "target 1").send == {}) is same_as_wanted
+def test_attributes_are_compared_where_they_come_back(attributes, row, unchanged):
+    """Each attribute is compared in the form in which Retreaver returns it."""
+    assert (compare_attributes(attributes, row, "target 1").send == {}) is unchanged
 
 
-def test_shown_hides_secrets_at_any_depth():
-    """Secrets are masked wherever they stand, files are cut, what is blank stays."""
+def test_mask_secrets_at_any_depth():
+    """Secrets are masked at any depth, files are cut, and blank values stay."""
     value = {"a": [{"sip_password": "x", "client_secret": "y", "sip_username": "u"}], "sip_password": None}
     assert mask_secrets(value) == {
         "a": [{"sip_password": "***", "client_secret": "***", "sip_username": "u"}],

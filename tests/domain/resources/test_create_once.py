@@ -1,4 +1,4 @@
-"""Creating once, step by step: what is asked after each thing that can happen."""
+"""Creating once, step by step: which requests follow each kind of answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def missing(path: str) -> NotFound:
 
 
 def play(procedure, *answers):
-    """Drive a procedure with answers, errors among them; return the steps asked for, and its result or error."""
+    """Run a procedure with answers, errors among them; return its requests, and its result or error."""
     asked, given_ = [], list(answers)
     try:
         progress = Progress(procedure)
@@ -43,16 +43,16 @@ def play(procedure, *answers):
 LOOK, SEND = "GET /targets/tid/A1.json", "POST /targets.json"
 
 
-def test_lost_until_the_tries_are_used_up():
-    """Every lost answer is looked up; when it never is there, the last loss is the error."""
+def test_lost_until_all_tries_are_used():
+    """After every lost answer the object is looked up; when it never exists, the last error is raised."""
     creation = Creation(entry_of("targets"), TARGET)
     none = missing("/targets/tid/A1.json")
     asked, error = play(creation.procedure(), none, *[LOST, none] * TRIES)
     assert (asked, error) == ([LOOK, *[SEND, LOOK] * TRIES], LOST)
 
 
-def test_refused_after_a_loss():
-    """A refusal after a loss is looked up too; one without a loss is not."""
+def test_refused_after_a_lost_answer():
+    """After a lost answer, a refusal is looked up as well; without one, it is not."""
     none, refusal = missing("/targets/tid/A1.json"), InvalidRequest("tid has been taken.")
     first = play(Creation(entry_of("targets"), TARGET).procedure(), none, refusal)
     assert first == ([LOOK, SEND], refusal)
@@ -62,8 +62,8 @@ def test_refused_after_a_loss():
     assert (asked, result["id"]) == ([LOOK, SEND, LOOK, SEND, LOOK], 7)
 
 
-def test_answer_without_the_promised_field():
-    """A create that is answered without an ID is a `ProtocolError` that names it."""
+def test_answer_without_a_required_field():
+    """A create that is answered without an ID raises a `ProtocolError` that names the field."""
     none = missing("/targets/tid/A1.json")
     _, error = play(Creation(entry_of("targets"), TARGET).procedure(), none, {"name": "Acme"})
     assert isinstance(error, ProtocolError)
@@ -74,23 +74,23 @@ def test_answer_without_the_promised_field():
     assert "'id'" in str(error)
 
 
-def test_what_is_written_down_and_when():
-    """The list before a purchase is written down before it, the result after; then nothing is asked any more."""
-    notes = []
-    creation = Creation(entry_of("numbers"), NUMBER, save=lambda record: notes.append(str(record.dump())))
+def test_record_is_saved_before_and_after():
+    """The list is saved before a purchase, the result after it; a repeated run sends nothing."""
+    saved = []
+    creation = Creation(entry_of("numbers"), NUMBER, save=lambda record: saved.append(str(record.dump())))
     procedure = creation.procedure()
     step = next(procedure)
     assert isinstance(step, Listing)
     step = procedure.send([{"id": 4, **NUMBER}])
-    assert (step.request.label, notes) == ("POST /numbers.json", [str({"plan": {"before": [4]}, "done": {}})])
+    assert (step.request.label, saved) == ("POST /numbers.json", [str({"plan": {"before": [4]}, "done": {}})])
     with pytest.raises(StopIteration) as end:
         procedure.send({"id": 5, **NUMBER})
-    assert len(notes) == 2
+    assert len(saved) == 2
     assert play(Creation(entry_of("numbers"), NUMBER, record=creation.record).procedure()) == ([], end.value.value)
 
 
-def test_number_that_is_not_alike_is_not_ours():
-    """A new number with other attributes is somebody else's: ours is bought, after looking."""
+def test_new_number_with_other_attributes_is_ignored():
+    """A new number with other attributes is not the one of this run, which is bought after the check."""
     record = Record(plan={"before": [4]})
     creation = Creation(entry_of("numbers"), NUMBER, record=record)
     other = {"id": 5, "toll_free": False, "afid": "a", "cid": "other"}
@@ -98,8 +98,8 @@ def test_number_that_is_not_alike_is_not_ours():
     assert (asked, result["id"]) == (["GET /numbers.json", "POST /numbers.json"], 6)
 
 
-def test_harmless_creates_are_sent_again():
-    """Suppressing a number twice harms nobody: it is sent until it is answered, or the tries are used up."""
+def test_repeatable_creates_are_sent_again():
+    """A suppression may be sent twice: it is sent until it is answered, or all tries are used."""
     entry, attributes = entry_of("suppressed_numbers"), {"number": "+18668987878"}
     path = "POST /suppressed_numbers/%2B18668987878.json"
     asked, result = play(Creation(entry, attributes).procedure(), LOST, {"number": "+18668987878"})
@@ -108,7 +108,7 @@ def test_harmless_creates_are_sent_again():
 
 
 def test_gone_is_missing_only_under_a_current_route():
-    """410 says that an object is gone where the route is the current one."""
+    """Status 410 means that an object is missing where the route is the current one."""
     entry = entry_of("affiliates")
     now = Gone("410", method="GET", path="/api/v1/affiliates/afid/a.json")
     old = Gone("410", method="GET", path="/affiliates/afid/a.json")
@@ -119,8 +119,8 @@ def test_gone_is_missing_only_under_a_current_route():
 
 
 def test_contact_that_lacks_its_number():
-    """A contact that is found by a number and does not hold it is an answer that makes no sense."""
-    which, changes = ObjectReference(id="+18668987878"), {"description": "Home"}
-    _, error = play(update(entry_of("contact_numbers"), which, changes), {"id": 1, "contact_numbers": []})
+    """A contact that is found by a number and does not hold it is an invalid answer."""
+    reference, changes = ObjectReference(id="+18668987878"), {"description": "Home"}
+    _, error = play(update(entry_of("contact_numbers"), reference, changes), {"id": 1, "contact_numbers": []})
     assert isinstance(error, ProtocolError)
     assert "without that number" in str(error)
