@@ -79,11 +79,11 @@ def main(count: int) -> None:
                 lambda: collect(read_file(stream, str(file), "csv"), Normaliser(), print),
             )
         known = told("list taken in", lambda: read_known(wanted, rows(count, differing)))
-        plan = told("compared", lambda: compare(wanted, source.numbers, known, Ours(), legacy=False))
+        plan = told("compared", lambda: compare(wanted, source.numbers, known, Ours()))
         plan_file = Path(folder) / "plan.csv"
         told("plan written", lambda: plan_file.write_text("\n".join(plan.lines())))
         again = told("plan read", lambda: Plan.read(plan_file.open(), plan.unchanged, str(plan_file)))
-        told("fingerprint", lambda: wanted.fingerprint(source.numbers, legacy=False))
+        told("fingerprint", lambda: wanted.fingerprint(source.numbers))
     assert again == plan
     assert (source.rows, source.rejected, source.duplicates) == (count, 0, 0)
     assert (len(plan.add), len(plan.remove), plan.unchanged) == (differing, differing, count - differing)

@@ -121,6 +121,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             can_resubscribe=flag(self.can_resubscribe, "can_resubscribe"),
             campaign=campaign,
             only_ours=flag(self.only_ours, "only_ours"),
+            legacy=legacy,
         )
         if campaign == "":
             raise InvalidArgument("campaign_id is blank; leave it out for the whole company.")

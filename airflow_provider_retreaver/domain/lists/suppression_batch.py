@@ -52,10 +52,9 @@ class Batch:
     :param steps: action and number by the step's place in the plan.
     """
 
-    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: Wanted, *, legacy: bool) -> None:
+    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: Wanted) -> None:
         self._steps = steps
         self._wanted = wanted
-        self._legacy = legacy
         self._losses: Counter[int] = Counter()
         self._weather: list[RetreaverError] = []
         self.failures: dict[int, Failure] = {}
@@ -81,12 +80,12 @@ class Batch:
                     following |= self._next(place, verb, outcome.error)
                 else:
                     self._fail(place, outcome.error)
-            todo = following | (lost if self._legacy else (yield from self._look(lost)))
+            todo = following | (lost if self._wanted.legacy else (yield from self._look(lost)))
         if len(self._weather) == len(self._steps):
             self.stop = self.stop or self._weather[0]
 
     def _is_missing(self, error: RetreaverError) -> bool:
-        return isinstance(error, NotFound) or (isinstance(error, Gone) and not self._legacy)
+        return isinstance(error, NotFound) or (isinstance(error, Gone) and not self._wanted.legacy)
 
     def _next(self, place: int, verb: str, error: RetreaverError | None) -> dict[int, str]:
         """Return what follows an answer, by place: nothing when the step is done."""
@@ -143,7 +142,7 @@ class Batch:
         return suppression.unsuppress_number(number)
 
     def _fail(self, place: int, error: RetreaverError) -> None:
-        account = isinstance(error, ACCOUNT) or (isinstance(error, Gone) and self._legacy)
+        account = isinstance(error, ACCOUNT) or (isinstance(error, Gone) and self._wanted.legacy)
         final = not (account or isinstance(error, (*WEATHER, OutcomeUnknown, ProtocolError)))
         self.failures[place] = Failure(final, str(error))
         if isinstance(error, WEATHER):

@@ -40,16 +40,18 @@ class Wanted:
     :param can_resubscribe: whether callers may unblock themselves by pressing 7.
     :param campaign: customer's ID of the campaign (`cid`), None for the whole company.
     :param only_ours: leave numbers alone that others have put there.
+    :param legacy: whether the connection uses the legacy routes, which cannot list suppressed numbers.
     """
 
     mode: str
     can_resubscribe: bool
     campaign: str | None = None
     only_ours: bool = False
+    legacy: bool = False
 
-    def fingerprint(self, source: NumberSet, *, legacy: bool) -> str:
+    def fingerprint(self, source: NumberSet) -> str:
         """Return what is the same as long as the plan for a source would be meant the same."""
-        said = json.dumps([self.mode, self.can_resubscribe, self.campaign, self.only_ours, legacy])
+        said = json.dumps([self.mode, self.can_resubscribe, self.campaign, self.only_ours, self.legacy])
         return hashlib.sha256(said.encode() + source.to_bytes()).hexdigest()
 
 
@@ -214,14 +216,14 @@ def read_list(wanted: Wanted) -> Procedure[Known]:
     return Known(there, there, reading.differing.finish(), reading.covered.finish(), reading.conflicting.finish())
 
 
-def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours, *, legacy: bool) -> Plan:
+def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours) -> Plan:
     """Work out what has to be done.
 
     :param ours: what the sync has put there itself, for `only_ours`.
     """
     if wanted.mode == "remove":
         # Nothing tells what the legacy routes have, so every number of the source is taken off.
-        removable = source if legacy and not wanted.only_ours else known.removable
+        removable = source if wanted.legacy and not wanted.only_ours else known.removable
         gone = source.common(owned(removable, wanted, ours))
         return Plan(remove=gone, unchanged=len(source) - len(gone))
     missing = source.minus(known.there).minus(known.covered)

@@ -68,7 +68,6 @@ class SuppressionSync:
 
     :param plan: what is to be done.
     :param wanted: what it is done for.
-    :param legacy: whether the legacy routes are spoken.
     :param at_once: requests under way at once.
     :param max_failures: numbers that may fail before the rest is left undone.
     :param checkpoint: how far an earlier attempt came.
@@ -81,7 +80,6 @@ class SuppressionSync:
         plan: Plan,
         wanted: Wanted,
         *,
-        legacy: bool,
         at_once: int,
         max_failures: int,
         checkpoint: Checkpoint | None = None,
@@ -90,8 +88,7 @@ class SuppressionSync:
     ) -> None:
         self._plan = plan
         self._wanted = wanted
-        self._legacy = legacy
-        self._size = at_once if legacy else at_once * ROUNDS
+        self._size = at_once if wanted.legacy else at_once * ROUNDS
         self._max_failures = max_failures
         self.checkpoint = checkpoint or Checkpoint()
         self._note = note
@@ -181,8 +178,8 @@ class SuppressionSync:
         :return: the error for which it makes no sense to go on, if there was one.
         """
         steps = {place: self._plan.part(place, place + 1)[0] for place in places}
-        batch = Batch(steps, self._wanted, legacy=self._legacy)
-        yield from batch.procedure(maybe_sent=maybe_sent and not self._legacy)
+        batch = Batch(steps, self._wanted)
+        yield from batch.procedure(maybe_sent=maybe_sent and not self._wanted.legacy)
         for place in places:
             self.checkpoint.failures.pop(place, None)
         self.checkpoint.failures |= batch.failures

@@ -61,8 +61,7 @@ class SuppressionRun:
         self._max_failures = max_failures
         self._folder = folder
         self._state = state
-        self._legacy = hook.settings.routes.legacy
-        self._fingerprint = wanted.fingerprint(collected.numbers, legacy=self._legacy)
+        self._fingerprint = wanted.fingerprint(collected.numbers)
         self._sync: SuppressionSync | None = None
         self._unchanged = 0
 
@@ -155,7 +154,6 @@ class SuppressionRun:
         self._sync = SuppressionSync(
             plan,
             self._wanted,
-            legacy=self._legacy,
             at_once=self._hook.settings.max_concurrency,
             max_failures=self._max_failures,
             checkpoint=checkpoint,
@@ -165,13 +163,13 @@ class SuppressionRun:
 
     def _compare(self) -> tuple[Plan, Known, Ours]:
         ours = self._state.ours() if self._state is not None else Ours()
-        if self._legacy:
+        if self._wanted.legacy:
             known = Known.recorded(ours)
         else:
             known = self._hook.run(read_list(self._wanted))
             # Somebody else may have taken off what was ours.
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
-        return compare(self._wanted, self._collected.numbers, known, ours, legacy=self._legacy), known, ours
+        return compare(self._wanted, self._collected.numbers, known, ours), known, ours
 
     def _guard(self, plan: Plan, known: Known, ours: Ours) -> None:
         concerned = len(owned(known.removable, self._wanted, ours))

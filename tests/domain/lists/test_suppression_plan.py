@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,19 +28,17 @@ NUMBERS = st.sets(st.integers(1, 30)).map(NumberSet.of)
 @given(NUMBERS, NUMBERS)
 def test_a_mirror_makes_the_list_the_source(source, there):
     """After additions and removals the list is the source, whatever either was."""
-    plan = compare(MIRROR, source, Known(there, there), Ours(), legacy=False)
+    plan = compare(MIRROR, source, Known(there, there), Ours())
     assert there.plus(plan.add).minus(plan.remove) == source
     assert plan.unchanged == len(source.common(there))
-    assert compare(ADD, source, Known(there, there), Ours(), legacy=False) == Plan(
-        add=plan.add, unchanged=plan.unchanged
-    )
+    assert compare(ADD, source, Known(there, there), Ours()) == Plan(add=plan.add, unchanged=plan.unchanged)
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["mirror", "remove"]))
 def test_only_ours_removes_nobody_elses(source, there, ours, mode):
     """With `only_ours` a removal or a change concerns numbers of our own only."""
     wanted = Wanted(mode, can_resubscribe=False, only_ours=True)
-    plan = compare(wanted, source, Known(there, there, differing=there), Ours(ours), legacy=False)
+    plan = compare(wanted, source, Known(there, there, differing=there), Ours(ours))
     assert not plan.remove.minus(ours)
     assert not plan.change.minus(ours)
     assert not plan.remove.minus(there)
@@ -47,7 +47,8 @@ def test_only_ours_removes_nobody_elses(source, there, ours, mode):
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_what_is_unsure_is_sent_again(source, sure, unsure):
     """A number of which nothing is known is added when it is wanted, removed when it is not."""
-    plan = compare(MIRROR, source, Known.recorded(Ours(sure, unsure)), Ours(sure, unsure), legacy=True)
+    wanted, ours = replace(MIRROR, legacy=True), Ours(sure, unsure)
+    plan = compare(wanted, source, Known.recorded(ours), ours)
     assert plan.add == source.minus(sure.minus(unsure))
     assert plan.remove == sure.plus(unsure).minus(source)
 
@@ -55,12 +56,10 @@ def test_what_is_unsure_is_sent_again(source, sure, unsure):
 def test_a_legacy_removal_takes_the_source_at_its_word():
     """Nothing tells what the legacy routes have: all of the source is taken off, or with `only_ours` what is ours."""
     ours = Ours(some(3))
-    assert compare(REMOVE, some(5), Known.recorded(ours), ours, legacy=True).remove == some(5)
-    wanted = Wanted("remove", can_resubscribe=False, only_ours=True)
-    assert compare(wanted, some(5), Known.recorded(ours), ours, legacy=True).remove == some(3)
-    assert compare(REMOVE, some(5), Known(some(2), some(2)), Ours(), legacy=False) == Plan(
-        remove=some(2), unchanged=3
-    )
+    assert compare(replace(REMOVE, legacy=True), some(5), Known.recorded(ours), ours).remove == some(5)
+    wanted = Wanted("remove", can_resubscribe=False, only_ours=True, legacy=True)
+    assert compare(wanted, some(5), Known.recorded(ours), ours).remove == some(3)
+    assert compare(REMOVE, some(5), Known(some(2), some(2)), Ours()) == Plan(remove=some(2), unchanged=3)
 
 
 def test_the_list_is_read_in_its_scopes():
@@ -153,8 +152,8 @@ def test_a_limit_that_is_none_is_refused(given):
 def test_a_fingerprint_changes_with_what_is_meant():
     """The same numbers for the same purpose have one fingerprint; anything else has another."""
     prints = {
-        Wanted(mode, can_resubscribe=resubscribe, campaign=campaign, only_ours=ours).fingerprint(
-            source, legacy=legacy
+        Wanted(mode, can_resubscribe=resubscribe, campaign=campaign, only_ours=ours, legacy=legacy).fingerprint(
+            source
         )
         for mode in ("add", "mirror")
         for resubscribe in (True, False)
@@ -164,6 +163,4 @@ def test_a_fingerprint_changes_with_what_is_meant():
         for source in (some(3), some(4))
     }
     assert len(prints) == 64
-    assert MIRROR.fingerprint(NumberSet.of([2, 1, 2]), legacy=False) == MIRROR.fingerprint(
-        NumberSet.of([1, 2]), legacy=False
-    )
+    assert MIRROR.fingerprint(NumberSet.of([2, 1, 2])) == MIRROR.fingerprint(NumberSet.of([1, 2]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_retreaver.core.settings import Settings
@@ -79,12 +80,17 @@ class Blocked(Vendor):
         """Compare a source with what is known."""
         ours = ours or Ours()
         known = Known.recorded(ours) if self.legacy else self.client.run(read_list(wanted))
-        return compare(wanted, source, known, ours, legacy=self.legacy)
+        return compare(replace(wanted, legacy=self.legacy), source, known, ours)
 
     def sync(
         self, plan: Plan, wanted: Wanted, *, checkpoint: Checkpoint | None = None, max_failures: int = 100, **how: Any
     ) -> SuppressionSync:
         """Return a sync of a plan that is not yet begun."""
         return SuppressionSync(
-            plan, wanted, legacy=self.legacy, at_once=4, max_failures=max_failures, checkpoint=checkpoint, **how
+            plan,
+            replace(wanted, legacy=self.legacy),
+            at_once=4,
+            max_failures=max_failures,
+            checkpoint=checkpoint,
+            **how,
         )
