@@ -60,4 +60,4 @@ def project() -> Path:
 @pytest.fixture(autouse=True)
 def masks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test's secrets be forgotten after it: a process masks what it has once known for good."""
-    monkeypatch.setattr(secrets, "_remembered", copy(secrets._remembered))
+    monkeypatch.setattr(secrets, "_registered", copy(secrets._registered))

@@ -5,8 +5,8 @@
     RetreaverError
     ├── InvalidArgument        refused here, before anything was sent (also a ValueError)
     │   └── InvalidConnection  a field of the Airflow connection
-    ├── ChangeRefused          refused here by a guard or because it would lose something; it was not sent
-    ├── VendorError            the vendor answered, and not with success
+    ├── ChangeRefused          refused here, by a guard or because something would be lost; nothing was sent
+    ├── VendorError            the server answered with an error
     │   ├── AuthenticationError  401
     │   ├── PermissionDenied     403
     │   ├── NotFound             404
@@ -14,13 +14,13 @@
     │   ├── InvalidRequest       400, 405, 406, 418, 422 and other 4xx
     │   ├── RateLimited          429
     │   └── Unavailable          5xx
-    ├── ConnectionFailed       no answer: refused, timed out, broken off
-    ├── OutcomeUnknown         a write whose answer was lost: it may have happened
-    ├── ProtocolError          an answer that is not what the documents promise
-    ├── ListingIncomplete      a list that could not be read to its end
-    ├── TableNotWritten        a database that did not take calls
-    ├── StorageFailed          an object storage that did not take a file
-    └── PartialFailure         some of several were done, some not
+    ├── ConnectionFailed       no response: refused, timed out, broken off
+    ├── OutcomeUnknown         a write whose response was lost: it may have happened
+    ├── ProtocolError          a response that is not as documented
+    ├── ListingIncomplete      a list that could not be read completely
+    ├── TableNotWritten        a database that did not accept calls
+    ├── StorageFailed          an object storage that did not accept a file
+    └── PartialFailure         some of several changes were made, some not
 """
 
 from __future__ import annotations
@@ -50,23 +50,26 @@ class RetreaverError(Exception):
 
 
 class InvalidArgument(RetreaverError, ValueError):
-    """A parameter that cannot be right; nothing was sent."""
+    """A parameter that is invalid; nothing was sent."""
 
 
 class InvalidConnection(InvalidArgument):
-    """A field of the Airflow connection that cannot be right; nothing was sent."""
+    """A field of the Airflow connection that is invalid; nothing was sent."""
 
 
 class ChangeRefused(RetreaverError):
-    """A change that a guard stops, or that cannot be said to the vendor without losing something; it was not sent."""
+    """A change that a guard refuses, or that cannot be sent without losing something; nothing was sent."""
 
 
 class VendorError(RetreaverError):
-    """The vendor answered with an error.
+    """The server answered with an error.
 
+    :param message: see `RetreaverError`.
+    :param method: see `RetreaverError`.
+    :param path: see `RetreaverError`.
     :param status: HTTP status.
-    :param retry_after: seconds that the vendor asked to wait, when it did.
-    :param details: the vendor's own field messages, when the answer held some.
+    :param retry_after: seconds that the server asked to wait, if it did.
+    :param details: the server's own messages, if the response had some.
     """
 
     def __init__(
@@ -94,30 +97,33 @@ class PermissionDenied(VendorError):
 
 
 class NotFound(VendorError):
-    """404: there is no such object in this company."""
+    """404: the object does not exist in this company."""
 
 
 class Gone(VendorError):
-    """410: the object was deleted, or the route is no longer served."""
+    """410: the object was deleted, or the route no longer exists."""
 
 
 class InvalidRequest(VendorError):
-    """400, 405, 406, 422 …: the vendor refused the request as it was written."""
+    """400, 405, 406, 422 …: the server refused the request."""
 
 
 class RateLimited(VendorError):
-    """429: still told to slow down after all the waiting that the policy allows."""
+    """429: too many requests, even after all the waiting that the retry policy allows."""
 
 
 class Unavailable(VendorError):
-    """5xx: the vendor failed, for longer than the policy waits."""
+    """5xx: the server failed for longer than the retry policy waits."""
 
 
 class ConnectionFailed(RetreaverError):
-    """No answer came.
+    """No response was received.
 
+    :param message: see `RetreaverError`.
+    :param method: see `RetreaverError`.
+    :param path: see `RetreaverError`.
     :param sent: False when the connection was never made, so that nothing can have happened.
-    :param final: True when trying again cannot help (a certificate that is not accepted).
+    :param final: True when a retry cannot help (a certificate that is not accepted).
     """
 
     def __init__(
@@ -135,13 +141,16 @@ class ConnectionFailed(RetreaverError):
 
 
 class OutcomeUnknown(RetreaverError):
-    """A write whose answer was lost: look before it is repeated."""
+    """A write whose response was lost: read the object before sending it again."""
 
 
 class ProtocolError(RetreaverError):
-    """The answer is not JSON, or not in the documented envelope.
+    """The response is not JSON, or not in the documented envelope.
 
-    :param status: HTTP status of that answer.
+    :param message: see `RetreaverError`.
+    :param method: see `RetreaverError`.
+    :param path: see `RetreaverError`.
+    :param status: HTTP status of the response.
     """
 
     def __init__(
@@ -157,14 +166,15 @@ class ProtocolError(RetreaverError):
 
 
 class ListingIncomplete(RetreaverError):
-    """A list ended before its end: what was read so far must not be taken for the whole."""
+    """A list that could not be read completely: the rows read so far are not the whole list."""
 
 
 class TableNotWritten(RetreaverError):
-    """A database did not take a batch of calls, which was rolled back.
+    """A database that did not accept a batch of calls, which was rolled back.
 
-    :param uuid: of the call that it did not take, as far as that is known.
-    :param column: that cannot hold the call's value, as far as that is known.
+    :param message: see `RetreaverError`.
+    :param uuid: uuid of the call that was not accepted, if known.
+    :param column: column that cannot hold the call's value, if known.
     """
 
     def __init__(self, message: str, *, uuid: str | None = None, column: str | None = None) -> None:
@@ -174,12 +184,13 @@ class TableNotWritten(RetreaverError):
 
 
 class StorageFailed(RetreaverError):
-    """An object storage did not take what was to be written; nothing half-written was put in place."""
+    """An object storage that did not accept a file; no partial file was left in its place."""
 
 
 class PartialFailure(RetreaverError):
     """Some of several changes were made and some were not.
 
+    :param message: see `RetreaverError`.
     :param result: what was done and what was not, as the operator would have returned it.
     """
 

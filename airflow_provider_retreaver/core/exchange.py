@@ -1,4 +1,4 @@
-"""One request's whole life between asking and knowing, without I/O: what is sent, how an answer is judged."""
+"""One request from signing to its result, without I/O: what is sent, and how a response is judged."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def _now() -> datetime:
 
 
 class Exchange:
-    """A request on its way.
+    """One request that is being sent.
 
     :param settings: the connection's settings.
-    :param request: what is asked.
-    :param now: this machine's time, for `Retry-After` as a date.
+    :param request: the request.
+    :param now: returns this machine's time, for `Retry-After` as a date.
     """
 
     def __init__(self, settings: Settings, request: Request, now: Callable[[], datetime] = _now) -> None:
@@ -30,41 +30,60 @@ class Exchange:
         self.wire: HttpRequest = settings.sign(request)
         self._settings = settings
         self._now = now
-        self._maybe_done = False
-        self._patience = policy.Patience(settings.policy, request)
+        self._may_be_done = False
+        self._retries = policy.RetryState(settings.policy, request)
 
     def strategies(self) -> dict[str, Any]:
-        """Return tenacity's arguments for this request."""
-        return self._patience.strategies()
+        """Return tenacity's arguments for this request.
 
-    def hold_back(self, pause: float) -> float:
-        """Return the seconds to wait before an attempt while everybody pauses."""
-        return self._patience.hold_back(pause)
+        :return: strategies by name of the argument.
+        """
+        return self._retries.strategies()
+
+    def pause(self, seconds: float) -> float:
+        """Return the seconds to wait before an attempt while all requests of the account pause.
+
+        :param seconds: length of the pause.
+        :return: seconds within what is left of `max_wait`.
+        """
+        return self._retries.pause(seconds)
 
     def judge(self, response: Response) -> Response:
-        """Return a successful answer, raise the error of any other.
+        """Return a successful response; raise the error of any other.
 
-        A DELETE answered 404 or 410 after an attempt whose outcome is unknown is success: the earlier attempt
-        did it.
+        A DELETE answered 404 or 410 after an attempt with unknown outcome is a success: the earlier attempt did it.
+
+        :param response: the response.
+        :return: the response.
+        :raises VendorError: of the class for the status.
+        :raises OutcomeUnknown: when a write may have been done.
         """
         if response.status in range(200, 300):
             return response
-        if self.request.method == "DELETE" and response.status in {404, 410} and self._maybe_done:
+        if self.request.method == "DELETE" and response.status in {404, 410} and self._may_be_done:
             return Response(204, {}, b"")
-        wait = self.asked_to_wait(response)
-        raise self._noted(error_for(self.request, response, connection=self._settings.connection, retry_after=wait))
+        wait = self.retry_after(response)
+        raise self._record(error_for(self.request, response, connection=self._settings.connection, retry_after=wait))
 
-    def asked_to_wait(self, response: Response) -> float | None:
-        """Return the seconds that an answer asks to wait, None when it does not."""
+    def retry_after(self, response: Response) -> float | None:
+        """Return the seconds that a response asks to wait.
+
+        :param response: the response.
+        :return: seconds, None when it does not ask.
+        """
         return policy.retry_after(response.headers, self._now())
 
     def failed(self, failure: ConnectionFailed) -> RetreaverError:
-        """Return the error for an attempt that got no answer."""
-        return self._noted(failure)
+        """Return the error for an attempt without a response.
 
-    def _noted(self, error: RetreaverError) -> RetreaverError:
-        maybe_done = (isinstance(error, ConnectionFailed) and error.sent) or (
+        :param failure: why there is none.
+        :return: the error to raise.
+        """
+        return self._record(failure)
+
+    def _record(self, error: RetreaverError) -> RetreaverError:
+        may_be_done = (isinstance(error, ConnectionFailed) and error.sent) or (
             getattr(error, "status", 0) or 0
-        ) not in {0, 429, 503}
-        self._maybe_done = self._maybe_done or (maybe_done and not isinstance(error, NotFound))
+        ) not in {0, *policy.REFUSED}
+        self._may_be_done = self._may_be_done or (may_be_done and not isinstance(error, NotFound))
         return policy.outcome_unknown(self.request, error) or error

@@ -1,4 +1,4 @@
-"""Reading the extras of a connection: typed, each error naming its field, unknown names refused."""
+"""Readers of the extras of a connection: each returns a typed value, and each error names the field."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 
 
 class Fields:
-    """The extras of one connection; each reader takes a name and remembers that it is known.
+    """The extras of one connection; each reader takes a name, which is then known.
 
-    :param connection: connection id, for errors.
-    :param extra: mapping or JSON text.
+    :param connection: id of the connection, for errors.
+    :param extra: a mapping or JSON text.
     """
 
     def __init__(self, connection: str, extra: Mapping[str, Any] | str | None) -> None:
@@ -40,12 +40,20 @@ class Fields:
         raise self.error(name, "is not JSON")
 
     def error(self, name: str, what: str) -> InvalidConnection:
-        """Return the error for one field: `what` continues the sentence after the field's name."""
+        """Return the error for one field.
+
+        :param name: of the field or extra.
+        :param what: what is wrong, as the end of the sentence that begins with the name.
+        :return: the error.
+        """
         label = name if name in PARTS else f"extra {name!r}"
         return InvalidConnection(f"Connection {self._connection!r}: {label} {what}.")
 
     def refuse_unknown(self) -> None:
-        """Raise for the first extra that no reader has asked for."""
+        """Refuse extras that no reader knows.
+
+        :raises InvalidConnection: naming the first one, and a near known one.
+        """
         for name in self._values:
             if name not in self._known:
                 near = difflib.get_close_matches(str(name), sorted(self._known), n=1)
@@ -59,25 +67,50 @@ class Fields:
         return None if isinstance(value, str) and not value.strip() else value
 
     def text(self, name: str) -> str | None:
-        """Return a text, or None when absent."""
+        """Return a text.
+
+        :param name: of the extra.
+        :return: without surrounding spaces, None when absent.
+        :raises InvalidConnection: when it is not a text.
+        """
         value = self._value(name)
         if value is not None and not isinstance(value, str):
             raise self.error(name, f"must be a text, not {type(value).__name__}")
         return value.strip() if value else None
 
     def secret(self, name: str) -> Secret | None:
-        """Return a text as a secret."""
+        """Return a text as a secret.
+
+        :param name: of the extra.
+        :return: the secret, None when absent.
+        :raises InvalidConnection: when it cannot be a key.
+        """
         value = self.text(name)
         return self.as_secret(name, value) if value else None
 
     def as_secret(self, name: str, value: str) -> Secret:
-        """Return a field as a secret, which must be one word of ASCII, so that it can stand in a header or a URL."""
+        """Return the value of a field as a secret.
+
+        :param name: of the field, for the error.
+        :param value: printable ASCII without spaces, so that it can be sent in a header or a URL.
+        :return: the secret.
+        :raises InvalidConnection: when it contains another character.
+        """
         if not all("!" <= char <= "~" for char in value):
-            raise self.error(name, "holds a space, a line break or a letter that no key has; copy the key again")
+            raise self.error(
+                name, "contains a space, a line break or another character that no key has; copy it again"
+            )
         return Secret(value)
 
     def choice(self, name: str, allowed: Sequence[str], default: str) -> str:
-        """Return one of the allowed texts."""
+        """Return one of several texts.
+
+        :param name: of the extra.
+        :param allowed: the choices.
+        :param default: returned when absent.
+        :return: the text.
+        :raises InvalidConnection: listing the choices.
+        """
         value = self._value(name)
         if value is None:
             return default
@@ -86,7 +119,15 @@ class Fields:
         return str(value)
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
-        """Return a number within bounds, also from its text (the connection form stores texts)."""
+        """Return a number within bounds, also from its text (the connection form stores texts).
+
+        :param name: of the extra.
+        :param default: returned when absent.
+        :param least: the smallest number allowed.
+        :param most: the largest number allowed.
+        :return: the number.
+        :raises InvalidConnection: naming the bounds.
+        """
         value = self._value(name)
         if value is None:
             return default
@@ -99,14 +140,28 @@ class Fields:
         return number
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
-        """Return a whole number within bounds."""
+        """Return a whole number within bounds.
+
+        :param name: of the extra.
+        :param default: returned when absent.
+        :param least: the smallest number allowed.
+        :param most: the largest number allowed.
+        :return: the number.
+        :raises InvalidConnection: when it is not a whole number, or out of bounds.
+        """
         number = self.number(name, default, least, most)
         if number != int(number):
             raise self.error(name, f"must be a whole number, not {number!r}")
         return int(number)
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """Return a truth value, also from its text."""
+        """Return a truth value, also from its text.
+
+        :param name: of the extra.
+        :param default: returned when absent.
+        :return: the truth value.
+        :raises InvalidConnection: when it is something else.
+        """
         value = self._value(name)
         if value is None or isinstance(value, bool):
             return default if value is None else value
@@ -116,7 +171,12 @@ class Fields:
         return text in _TRUE
 
     def proxies(self, name: str) -> dict[str, str] | None:
-        """Return proxies by URL scheme, `{"https": "http://proxy:3128"}`."""
+        """Return proxies by URL scheme.
+
+        :param name: of the extra.
+        :return: e.g. `{"https": "http://proxy:3128"}`, None when absent.
+        :raises InvalidConnection: when it is not such a mapping.
+        """
         value = self._value(name)
         if isinstance(value, str):
             value = self._decoded(name, value)
@@ -129,7 +189,11 @@ class Fields:
         return dict(value)
 
     def verify(self, name: str) -> bool | str:
-        """Return whether certificates are checked, or the path of the CA bundle to check them with."""
+        """Return whether certificates are verified.
+
+        :param name: of the extra.
+        :return: True, False, or the path of a CA bundle.
+        """
         value = self._value(name)
         if value is None or isinstance(value, bool):
             return True if value is None else value
@@ -138,7 +202,11 @@ class Fields:
 
 
 def is_proxy(url: Any) -> bool:
-    """Return whether this is the URL of a proxy that both clients can use."""
+    """Return whether a value is the URL of a proxy that both clients can use.
+
+    :param url: the value.
+    :return: True for an http(s) URL with a host.
+    """
     if not isinstance(url, str):
         return False
     try:

@@ -1,7 +1,7 @@
-"""Reading paged lists: which page next, when it is over, which rows were seen already.
+"""Reading paged lists: which page is next, when the list ends, which rows were read before.
 
-A `Link` header is read for its page numbers only: the URLs in it carry the key and may name another host, so a
-page is always asked for at our own base URL.
+A `Link` header is read for its page numbers only: its URLs contain the key and may name another host, so pages are
+always requested from the connection's own base URL.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Listing, Row
 from airflow_provider_retreaver.core.settings import Settings
 
-# A row that moved to a later page while pages were read comes back within a few pages; remembering this many
-# keys catches it and keeps memory flat however long the list is.
-REMEMBERED_KEYS = 20_000
-# Rows that were added at the front while the list was read push whole pages that were read already before the rest;
-# beyond this many of them in a row it is a server that ignores `page`.
-MOST_REPEATS = 1_000
-# A list that never ends is a fault, not a list.
-LAST_POSSIBLE_PAGE = 1_000_000
+# A row that moved to a later page while pages were read comes again within a few pages: keeping this many keys finds
+# it, and memory does not grow with the list.
+KEPT_KEYS = 20_000
+# Rows that are added at the front of a list while it is read shift whole pages back; with more repeated pages than
+# this in a row, the server ignores `page`.
+MAX_REPEATED_PAGES = 1_000
+# No list has more pages: the server never ends it.
+MAX_PAGES = 1_000_000
 
 _LINK = re.compile(r"<(?P<url>[^>]*)>(?P<parameters>[^<]*)")
 _REL = re.compile(r"""(?:^|;)\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<token>[^\s;,"]+))""", re.IGNORECASE)
@@ -34,7 +34,8 @@ _REL = re.compile(r"""(?:^|;)\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<token>[^\s;
 def link_pages(header: str) -> dict[str, int]:
     """Return the page number of each relation (`next`, `prev`, `last`, `first`) of a `Link` header.
 
-    Relations may come in any order, on any host, with or without spaces; what cannot be read is left out.
+    :param header: the header's value; relations may come in any order, on any host, with or without spaces.
+    :return: page numbers by relation, without those that cannot be read.
     """
     return {name: page for name, page in _relations(header).items() if page is not None}
 
@@ -62,14 +63,14 @@ def _page_of(url: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page as it came.
+    """One page of a list.
 
     :param number: counted from 1.
     :param rows: its rows, unwrapped.
-    :param next: number of the page that follows, None when this is the last one.
-    :param last: number of the last page, as far as the answer says it.
-    :param total: number of rows of the whole list, as far as the answer says it.
-    :param linked: whether the answer's `Link` told about other pages.
+    :param next: number of the following page, None when this is the last one.
+    :param last: number of the last page, None when the response does not contain it.
+    :param total: number of rows of the whole list, None when the response does not contain it.
+    :param linked: whether the response has a `Link` to other pages.
     """
 
     number: int
@@ -89,10 +90,10 @@ def _identity(row: Row, key: str | tuple[str, ...]) -> Hashable:
 
 
 class Pages:
-    """The rules of reading one listing; carries no request itself.
+    """The rules of reading one listing; sends nothing itself.
 
-    :param listing: what is listed.
-    :param settings: the connection's settings (edition, page size).
+    :param listing: the listing.
+    :param settings: the connection's settings (routes, page size).
     """
 
     def __init__(self, listing: Listing, settings: Settings) -> None:
@@ -107,10 +108,15 @@ class Pages:
         self._received = self._repeats = self._last = 0
 
     def request(self, number: int) -> Request:
-        """Return the request for one page."""
-        if number > LAST_POSSIBLE_PAGE:
+        """Return the request for one page.
+
+        :param number: of the page, counted from 1.
+        :return: the request.
+        :raises ListingIncomplete: when the list has too many pages to be one.
+        """
+        if number > MAX_PAGES:
             raise ListingIncomplete(
-                f"{self._request.label} has more than {LAST_POSSIBLE_PAGE} pages, which cannot be right; narrow it.",
+                f"{self._request.label} has more than {MAX_PAGES} pages, which cannot be right; narrow the filters.",
                 method=self._request.method,
                 path=self._request.path,
             )
@@ -119,8 +125,11 @@ class Pages:
     def read(self, number: int, response: Response) -> Page:
         """Read one page.
 
-        :raises ProtocolError: when the answer is not a list of wrapped rows.
-        :raises ListingIncomplete: when its `Link` is another page's.
+        :param number: of the page, counted from 1.
+        :param response: the response to its request.
+        :return: the page.
+        :raises ProtocolError: when the response is not a list of wrapped rows.
+        :raises ListingIncomplete: when its `Link` is that of another page.
         """
         rows, total = self._listing.read(self._request, response, self._listing.envelope)
         total = total if total is not None else _whole(response.headers.get("total"))
@@ -128,48 +137,51 @@ class Pages:
         last = relations.get("last")
         following = relations.get("next")
         if following is not None and following <= number:
-            raise self._incomplete(f"was asked for page {number} and answered with the one before page {following}")
+            raise self._incomplete(f"answered the request for page {number} with the page before page {following}")
         if following is None and ("next" in relations or (last is not None and last > number)):
             following = number + 1
         return Page(number, rows, following, last, total, linked=bool(relations))
 
     def fresh(self, page: Page) -> Page | None:
-        """Return the page without the rows of earlier pages, and with what earlier pages say about the next one.
+        """Return a page without the rows of earlier pages, and with what earlier pages say about the next one.
 
-        Called for the pages in order. None when the page and all that follow hold nothing else: a server that
-        ignores `page` repeats its rows forever.
-
-        :raises ListingIncomplete: when the list does not end, or ends before its end.
+        :param page: the page that follows the one of the call before.
+        :return: the page; None when it and all that follow repeat earlier rows (a server that ignores `page`).
+        :raises ListingIncomplete: when the list does not end, or ends too early.
         """
         rows = [row for row in page.rows if self._is_new(_identity(row, self._listing.key))]
         repeated = bool(page.rows) and not rows
         self._received += len(page.rows)
         self._repeats = self._repeats + 1 if repeated else 0
-        if self._repeats > MOST_REPEATS:
-            raise self._incomplete(f"repeats its rows over {MOST_REPEATS} pages")
+        if self._repeats > MAX_REPEATED_PAGES:
+            raise self._incomplete(f"repeats its rows over {MAX_REPEATED_PAGES} pages")
         if page.linked:
             self._last = page.last or page.next or 0
         elif page.number < self._last:
-            # An answer that lost its Link, in the middle of a list whose end is known.
+            # A response without its Link, in the middle of a list whose last page is known.
             page = replace(page, next=page.number + 1, last=self._last)
         elif repeated:
             return None
-        elif self._unlinked_goes_on(page):
+        elif self._continues_without_link(page):
             page = replace(page, next=page.number + 1)
         return replace(page, rows=rows)
 
-    def _unlinked_goes_on(self, page: Page) -> bool:
+    def _continues_without_link(self, page: Page) -> bool:
         if page.total is None:
-            # A full page without any Link may be the only one, or a list that does not say: look.
+            # A full page without a Link may be the only one or not: request the next one.
             return len(page.rows) >= self.page_size
         if page.rows:
             return self._received < page.total
         if self._received < page.total:
-            raise self._incomplete(f"ended after {self._received} of the {page.total} rows that it says it has")
+            raise self._incomplete(f"ended after {self._received} of the {page.total} rows that the response reports")
         return False
 
     def must_be_read(self, first: Page) -> bool:
-        """Whether the list is counted only by reading it: there may be more, and page 1 does not say how much."""
+        """Return whether the rows can be counted only by reading the list.
+
+        :param first: its first page.
+        :return: True when there may be more pages and the first one does not say how many.
+        """
         if first.total is not None or first.last is not None:
             return False
         return first.next is not None or (not first.linked and len(first.rows) >= self.page_size)
@@ -187,29 +199,36 @@ class Pages:
         if identity in self._seen:
             return False
         self._seen[identity] = None
-        if len(self._seen) > REMEMBERED_KEYS:
+        if len(self._seen) > KEPT_KEYS:
             self._seen.popitem(last=False)
         return True
 
     @staticmethod
-    def ahead(page: Page, following: int, under_way: int, most: int) -> range:
-        """Return the numbers of the pages to ask for now.
+    def ahead(page: Page, following: int, pending: int, most: int) -> range:
+        """Return the numbers of the pages to request now.
 
         :param page: the page read last.
-        :param following: the first page that was not asked for yet.
-        :param under_way: how many were asked for and not read.
-        :param most: how many may be.
+        :param following: the first page that was not requested yet.
+        :param pending: number of pages that were requested and not read.
+        :param most: the largest number of pending pages.
+        :return: page numbers.
         """
         if page.next is None:
             return range(0)
-        end = following + most - under_way
+        end = following + most - pending
         last = page.last or page.next
         # Beyond what is known to exist, one page at a time.
-        stop = max(min(end, last + 1), following + 1 if under_way == 0 else following)
+        stop = max(min(end, last + 1), following + 1 if pending == 0 else following)
         return range(following, stop)
 
-    def broken_off(self, number: int, rows: int, error: RetreaverError) -> RetreaverError:
-        """Return the error of a page with the state of the list added: a part is never passed off as the whole."""
+    def incomplete(self, number: int, rows: int, error: RetreaverError) -> RetreaverError:
+        """Return the error of a page with the state of the list added to its message.
+
+        :param number: of the page that failed.
+        :param rows: number of rows read before it.
+        :param error: its error.
+        :return: the same error.
+        """
         error.message = (
             f"{error.message} This was page {number} of {self._request.path}: the {rows} rows read before it are not "
             f"the whole list."
@@ -218,15 +237,23 @@ class Pages:
 
 
 def last_to_count(first: Page) -> int | None:
-    """Return the number of the page that must be read to count a list, None when the first one is enough."""
+    """Return the number of the page that must be read to count a list.
+
+    :param first: the first page.
+    :return: number of the last page, None when the first one is enough.
+    """
     return first.last if first.total is None and first.last is not None and first.last > 1 else None
 
 
 def count_from(first: Page, last: Page | None) -> int:
     """Return the number of rows of a list from its first and its last page.
 
-    Page size × (last page − 1) + rows on the last page, or the vendor's own `Total`. The size is the first page's,
-    since the vendor may give fewer rows than were asked for.
+    The server's own `Total`, or page size × (last page − 1) + rows of the last page. The page size is that of the
+    first page, since the server may return fewer rows than requested.
+
+    :param first: the first page.
+    :param last: the last page, None when it was not needed.
+    :return: the number of rows.
     """
     if first.total is not None:
         return first.total

@@ -1,12 +1,13 @@
-"""The retry policy: what is tried again, when, and for how long.
+"""The retry policy: which requests are sent again, when, and how often.
 
 The decisions are tenacity strategies, shared by the blocking and the asynchronous client:
 
-* 429 and 503 refuse before doing anything, so they are always tried again;
-* 500, 502, 504 (and a proxy's other 5xx) and broken connections only when the request may be repeated (GET, PUT,
-  DELETE), since the vendor may have done it; a connection that was never made is tried again whatever the method;
-* `Retry-After` (seconds or an HTTP date) is honoured, up to what is left of `max_wait`; without it the waits
-  grow exponentially with full jitter;
+* 429 and 503 mean that nothing was done, so these requests are always sent again;
+* after 500, 502, 504 (and other 5xx of a proxy) and broken connections, a request is sent again only when it may be
+  repeated (GET, PUT, DELETE), since the server may have done it; a request whose connection was never made is sent
+  again whatever its method;
+* `Retry-After` (seconds or an HTTP date) is honored, up to what is left of `max_wait`; without it the waits grow
+  exponentially with full jitter;
 * it ends after `max_attempts` requests or `max_wait` seconds of waiting, whichever comes first.
 """
 
@@ -32,81 +33,98 @@ from airflow_provider_retreaver.core.messages import Request
 
 log = logging.getLogger(__name__)
 
-REFUSED_BEFORE_DOING = frozenset({429, 503})
-NEVER_BETTER = frozenset({501, 505})
+# Statuses of requests that were refused before anything was done.
+REFUSED = frozenset({429, 503})
+# Statuses that a retry cannot change.
+PERMANENT = frozenset({501, 505})
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 30.0
 
 
 def may_repeat(request: Request, error: BaseException) -> bool:
-    """Return whether this request may be sent again after this error."""
+    """Return whether a request may be sent again after an error.
+
+    :param request: the request.
+    :param error: its error.
+    :return: True when it may.
+    """
     if isinstance(error, ConnectionFailed):
         return not error.final and (request.repeatable or not error.sent)
     if isinstance(error, (RateLimited, Unavailable)):
-        return error.status in REFUSED_BEFORE_DOING or (request.repeatable and error.status not in NEVER_BETTER)
+        return error.status in REFUSED or (request.repeatable and error.status not in PERMANENT)
     return False
 
 
 def outcome_unknown(request: Request, error: RetreaverError) -> OutcomeUnknown | None:
-    """Return the `OutcomeUnknown` that this error means for a write that must not be repeated, if it does."""
+    """Return the error for a write that must not be repeated and whose response was lost.
+
+    :param request: the request.
+    :param error: its error.
+    :return: the error to raise instead, None when the outcome is known.
+    """
     lost = (isinstance(error, ConnectionFailed) and error.sent) or (
-        isinstance(error, Unavailable) and error.status not in REFUSED_BEFORE_DOING
+        isinstance(error, Unavailable) and error.status not in REFUSED
     )
     if request.repeatable or not lost:
         return None
     return OutcomeUnknown(
-        f"{request.label} may have been done or not, its answer was lost ({error.message.rstrip('.')}); "
-        f"look at the object before it is sent again.",
+        f"{request.label} may have been done or not: its response was lost ({error.message.rstrip('.')}); "
+        f"read the object before sending it again.",
         method=request.method,
         path=request.path,
     )
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an answer asks to wait, or None when it does not say, or says nonsense.
+    """Return the seconds that a response asks to wait.
 
-    :param headers: names in lower case.
-    :param now: this machine's time, used when a date is given and the answer has no `Date` of its own.
+    :param headers: header values by name in lower case.
+    :param now: this machine's time, used for a date when the response has no `Date` header.
+    :return: seconds, None when the response has no valid `Retry-After`.
     """
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
     if value.isdecimal() and value.isascii():
         return float(value.lstrip("0")[:10] or 0)
-    moment = http_date(value)
-    if moment is None:
+    date = http_date(value)
+    if date is None:
         return None
-    # The vendor's own clock, since the two may differ.
+    # The server's own clock, since the two may differ.
     reference = http_date(headers.get("date", "")) or now
-    return max(0.0, (moment - reference).total_seconds())
+    return max(0.0, (date - reference).total_seconds())
 
 
 def http_date(value: str) -> datetime | None:
-    """Return the moment that a header such as `Date` names, None when it names none."""
+    """Return the time of a header such as `Date`.
+
+    :param value: the header's value.
+    :return: an aware datetime, None when the value is not a date.
+    """
     try:
-        moment = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How long one request is tried.
 
-    :param max_attempts: requests sent at most, the first one included.
-    :param max_wait: seconds spent waiting at most, in all: between attempts, and held back with everybody else.
+    :param max_attempts: number of requests at most, including the first one.
+    :param max_wait: seconds of waiting at most, in total: between attempts, and in pauses that other requests cause.
     """
 
     max_attempts: int = 8
     max_wait: float = 120.0
 
 
-class Patience:
-    """The policy applied to one request, with the waiting that it has done.
+class RetryState:
+    """The retry policy applied to one request, with the time that it has waited.
 
     :param policy: of the connection.
-    :param request: what is tried.
+    :param request: the request.
     """
 
     def __init__(self, policy: Policy, request: Request) -> None:
@@ -115,7 +133,10 @@ class Patience:
         self.waited = 0.0
 
     def strategies(self) -> dict[str, Any]:
-        """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`, the same for both."""
+        """Return the arguments for tenacity's `Retrying` and `AsyncRetrying`, the same for both.
+
+        :return: strategies by name of the argument.
+        """
         return {
             "retry": retry_if_exception(lambda error: may_repeat(self._request, error)),
             "wait": self.wait,
@@ -125,16 +146,27 @@ class Patience:
         }
 
     def wait(self, state: RetryCallState) -> float:
-        """Seconds until the next attempt (a tenacity wait strategy)."""
-        asked = getattr(_error(state), "retry_after", None)
-        return self._within(asked if asked is not None else _backoff(state))
+        """Return the seconds until the next attempt (a tenacity wait strategy).
+
+        :param state: tenacity's state of the request.
+        :return: seconds.
+        """
+        seconds = getattr(_error(state), "retry_after", None)
+        return self._within(seconds if seconds is not None else _backoff(state))
 
     def stop(self, state: RetryCallState) -> bool:
-        """Whether it is enough (a tenacity stop strategy)."""
+        """Return whether to give up (a tenacity stop strategy).
+
+        :param state: tenacity's state of the request.
+        :return: True when all attempts or all the waiting time are used.
+        """
         return state.attempt_number >= self._policy.max_attempts or self.waited >= self._policy.max_wait
 
     def announce(self, state: RetryCallState) -> None:
-        """Log the wait before it begins (a tenacity before_sleep hook)."""
+        """Log the wait before it begins (a tenacity `before_sleep` callback).
+
+        :param state: tenacity's state of the request.
+        """
         self.waited += state.upcoming_sleep
         log.warning(
             "%s Waiting %.1f s before attempt %d of at most %d.",
@@ -144,19 +176,27 @@ class Patience:
             self._policy.max_attempts,
         )
 
-    def hold_back(self, asked: float) -> float:
-        """Seconds to wait, before an attempt, for a pause that the vendor asked of another request."""
-        seconds = self._within(asked)
-        if seconds:
-            self.waited += seconds
-            log.info("%s is held back for %.1f s: the vendor asked to slow down.", self._request.label, seconds)
-        return seconds
+    def pause(self, seconds: float) -> float:
+        """Return the seconds to wait before an attempt, for a pause that the server asked of another request.
+
+        :param seconds: length of the pause.
+        :return: seconds within what is left of `max_wait`.
+        """
+        allowed = self._within(seconds)
+        if allowed:
+            self.waited += allowed
+            log.info("%s waits %.1f s: the server asked to slow down.", self._request.label, allowed)
+        return allowed
 
     def _within(self, seconds: float) -> float:
         return float(min(seconds, max(0.0, self._policy.max_wait - self.waited)))
 
     def give_up(self, state: RetryCallState) -> NoReturn:
-        """Raise the last error with what was tried added to its sentence (a tenacity error callback)."""
+        """Raise the last error, with the number of attempts added to its message (a tenacity error callback).
+
+        :param state: tenacity's state of the request.
+        :raises RetreaverError: the last error.
+        """
         error = _error(state)
         if state.attempt_number > 1:
             error.message = (
@@ -171,5 +211,5 @@ _backoff = wait_random_exponential(multiplier=FIRST_BACKOFF, max=LONGEST_BACKOFF
 def _error(state: RetryCallState) -> RetreaverError:
     error = state.outcome.exception() if state.outcome else None
     if not isinstance(error, RetreaverError):
-        raise TypeError("the policy decides on errors of this package only")
+        raise TypeError("the policy handles errors of this package only")
     return error

@@ -1,7 +1,7 @@
-"""The vendor's two route sets.
+"""The two sets of routes that Retreaver has.
 
-`current` is what the vendor documents today, `legacy` what the older reference documents and the vendor calls
-"no longer supported"; a connection chooses one by its extra `api_routes`.
+`current` is what Retreaver documents today; `legacy` is what the older reference documents, which Retreaver calls "no
+longer supported". The connection's extra `api_routes` selects one.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ CALLS_VERSIONS = ("v1", "v2", "v3", "v4", "v5")
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Which edition of the routes a connection speaks.
+    """The routes that a connection uses.
 
     :param edition: `current` or `legacy`.
-    :param calls_version: version of the call log under the current routes, `v1` … `v5`.
+    :param calls_version: version of the call log under the current routes, `v1` to `v5`.
     """
 
     edition: str = CURRENT
@@ -25,5 +25,5 @@ class Routes:
 
     @property
     def legacy(self) -> bool:
-        """Whether the older routes are spoken."""
+        """Whether the legacy routes are used."""
         return self.edition == LEGACY

@@ -1,8 +1,8 @@
-"""Secrets, and how they are kept out of everything that is written down.
+"""Secrets, and how they are kept out of everything that is written.
 
-The API key travels in the query string, so it stands in every URL: in exceptions, in debug logs, in `Link`
-headers. Redaction works twice: by parameter name (whatever the value is) and by value (wherever it stands, and
-however it is encoded).
+The API key is sent in the query string, so every URL contains it: in exceptions, in debug logs, in `Link` headers.
+Redaction works twice: by parameter name (whatever the value) and by value (wherever it is, and however it is
+encoded).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from typing import NoReturn, Self
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
-# Airflow's own minimum too: to mask every "1" of every sentence would hide nothing but the sentence.
-LEAST_LENGTH = 5
+# Airflow's own minimum too: masking every "1" would make every message unreadable.
+MIN_LENGTH = 5
 
 # Parameters whose value is never shown, whoever wrote the text; `key` alone is a secret in a query only, since
-# it is also what the vendor calls the name of a tag. Who has the `upload_id` of Google Cloud Storage may write.
+# it is also Retreaver's name for the name of a tag. The `upload_id` of Google Cloud Storage gives write access.
 _NAMED = re.compile(
     r"""(?P<name>api_?key|postback_key|caller_list_(?:key|secret)|access_token|upload_id|[?&]key)
         (?P<sep>["']?\s*(?:=|%3D|:)\s*["']?)
@@ -39,7 +39,7 @@ _AUTHORIZATION = re.compile(
 )
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>]+@")
 _FILE_URL = re.compile(r"""(?P<name>csv_file_url["']?\s*[:=]\s*["']?)[^\s"',}]+""")
-# Callers in the paths of requests: no secret, and nobody's business in a log either.
+# Phone numbers in the paths of requests: personal data, which logs do not need.
 _CALLER = re.compile(
     r"(?P<place>/(?:suppressed_numbers|contact_numbers|caller_list_numbers)/(?:%2B|\+)?[0-9])[0-9]{4,12}(?=[0-9]{2})",
     re.IGNORECASE,
@@ -47,9 +47,9 @@ _CALLER = re.compile(
 
 
 class Secret:
-    """A value that does not show itself: not in `str`, `repr`, formats, pickles or JSON.
+    """A value that is not shown: not in `str`, `repr`, formats, pickles or JSON.
 
-    :param value: the secret text; `reveal()` is the only way to get it back.
+    :param value: the secret text; only `reveal()` returns it.
     """
 
     __slots__ = ("_value",)
@@ -58,7 +58,10 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the text; called only where a request is signed or a mask is registered."""
+        """Return the text; called only where a request is signed or a mask is registered.
+
+        :return: the secret text.
+        """
         return self._value
 
     def __repr__(self) -> str:
@@ -89,9 +92,12 @@ class Secret:
 
 
 def spellings(value: str) -> set[str]:
-    """Return the usual forms of a secret in a URL, a header, a form, a JSON text or a page.
+    """Return the usual forms of a secret in a URL, a header, a form, JSON and HTML.
 
-    For masks that take texts only; `redact` itself knows every mixture of spellings.
+    For masks that take texts only; `redact` finds every mixture of encodings by itself.
+
+    :param value: the secret text.
+    :return: its forms, the plain one included.
     """
     forms = {
         value,
@@ -134,13 +140,15 @@ _SHORT = {" ": r"\+", "\n": r"\\+n", "\r": r"\\+r", "\t": r"\\+t", "\b": r"\\+b"
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """Return the text without secrets.
+    """Return a text without secrets.
 
-    :param text: anything that may hold a URL, a header or an echoed request.
-    :param secrets: values to remove wherever they stand, in addition to those known by their parameter name
-        and to those of `remember`.
+    :param text: text that may contain a URL, a header or an echoed request.
+    :param secrets: values to remove wherever they are, in addition to those known by their parameter name and those
+        of
+        `register_secrets`.
+    :return: the text with `***` in their places.
     """
-    values = {secret.reveal() for secret in secrets if secret} | _remembered
+    values = {secret.reveal() for secret in secrets if secret} | _registered
     for value in sorted(values, key=len, reverse=True):
         text = _anywhere(value).sub(MASK, text)
     text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
@@ -150,29 +158,39 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
 
 
 def mask_callers(text: str) -> str:
-    """Return a text in which phone numbers in paths of requests are masked: `/suppressed_numbers/%2B1…34.json`."""
+    """Return a text in which phone numbers in paths of requests are masked.
+
+    :param text: e.g. `/suppressed_numbers/%2B18668987878.json`.
+    :return: e.g. `/suppressed_numbers/%2B1…78.json`.
+    """
     return _CALLER.sub(r"\g<place>…", text)
 
 
-_remembered: frozenset[str] = frozenset()
+_registered: frozenset[str] = frozenset()
 _guard = threading.Lock()
 
 
-def remember(secrets: Iterable[Secret]) -> None:
-    """Have these secrets removed from every later `redact` and from the log records of the HTTP libraries.
+def register_secrets(secrets: Iterable[Secret]) -> None:
+    """Remove these secrets from every later `redact` and from the log records of the HTTP libraries.
 
-    Those shorter than `LEAST_LENGTH` are no keys, and are removed only where a parameter's name stands before them.
+    Those shorter than `MIN_LENGTH` are not keys, and are removed only after the name of a parameter.
+
+    :param secrets: the secrets.
     """
-    global _remembered  # noqa: PLW0603 - replaced as a whole, since other threads read it meanwhile
+    global _registered  # noqa: PLW0603 - replaced as a whole, since other threads read it
     with _guard:
-        _remembered |= {value for value in map(Secret.reveal, secrets) if len(value) >= LEAST_LENGTH}
+        _registered |= {value for value in map(Secret.reveal, secrets) if len(value) >= MIN_LENGTH}
 
 
 class RedactingFilter(logging.Filter):
-    """Rewrites log records of HTTP libraries, which print whole URLs at DEBUG."""
+    """Removes secrets from log records of HTTP libraries, which log whole URLs at DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep every record, with its message and its exception redacted and its arguments folded in."""
+        """Remove secrets from the message and the exception of a record.
+
+        :param record: the record; its arguments become part of its message when that contains a secret.
+        :return: True, since every record is kept.
+        """
         message = record.getMessage()
         clean = redact(message)
         if clean != message:
@@ -187,7 +205,10 @@ _FILTER = RedactingFilter()
 
 
 def guard_library_logs(*loggers: str) -> None:
-    """Attach the redacting filter to the named loggers, once each."""
+    """Attach the redacting filter to loggers, once each.
+
+    :param loggers: names of the loggers.
+    """
     for name in loggers:
         logger = logging.getLogger(name)
         if _FILTER not in logger.filters:

@@ -1,7 +1,7 @@
-"""Settings of a connection, parsed once and purely.
+"""Settings of a connection, parsed and checked once.
 
-Every field is checked here, so that a connection that cannot work is refused in one sentence that names the
-field, before anything is sent.
+Every field is checked here, so that a connection that cannot work is refused in one sentence that names the field,
+before anything is sent.
 """
 
 from __future__ import annotations
@@ -32,7 +32,23 @@ DEFAULT_URLS = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a client needs to know, from the parts of an Airflow connection (see `parse`)."""
+    """What a client needs to know, from the parts of an Airflow connection (see `parse`).
+
+    :param connection: id of the Airflow connection.
+    :param api_key: the API key.
+    :param company_id: digits, None when the key has one company only.
+    :param urls: base URL of each host, without a slash at the end.
+    :param routes: which routes and which version of the call log.
+    :param policy: how long requests are retried.
+    :param timeout: seconds without a response.
+    :param max_concurrency: concurrent requests in this process, of all clients of the account together.
+    :param per_page: rows of a page, where Retreaver takes the parameter.
+    :param postback_key: key of the data and bidding hosts.
+    :param caller_list_key: key of the caller lists.
+    :param caller_list_secret: secret of that key.
+    :param proxies: proxy URL by scheme; they may contain a password.
+    :param verify: whether certificates are verified, or the path of a CA bundle.
+    """
 
     connection: str
     api_key: Secret
@@ -64,13 +80,14 @@ class Settings:
     ) -> Settings:
         """Build settings from the parts of an Airflow connection.
 
-        :param connection: the connection id, named in every error.
-        :param login: company ID (digits), or blank when the key reaches one company only.
+        :param connection: id of the connection, which every error names.
+        :param login: company ID (digits), or blank when the key has one company only.
         :param password: API key.
-        :param host: base URL or bare host name; blank means the vendor's own hosts.
+        :param host: base URL or host name; blank means Retreaver's own hosts.
         :param port: port of the host.
-        :param schema: `http` or `https`, where the host does not say it.
+        :param schema: `http` or `https`, where the host does not contain it.
         :param extra: the documented extras, as a mapping or as JSON text; unknown names are refused.
+        :return: the settings.
         :raises InvalidConnection: naming the field.
         """
         fields = Fields(connection, extra)
@@ -78,7 +95,7 @@ class Settings:
             raise fields.error("password", "is blank; it holds the API key")
         company = (login or "").strip() or None
         if company is not None and not (company.isascii() and company.isdecimal()):
-            # Not shown: it may be the key, in the wrong field.
+            # Not quoted: it may be the key, in the wrong field.
             raise fields.error("login", "must be the company ID in digits; the API key goes into the password")
         urls = _urls(fields, host, port, schema)
         policy = Policy()
@@ -116,14 +133,17 @@ class Settings:
 
     @property
     def account(self) -> tuple[str, str, int]:
-        """What identifies the vendor's side of this connection: connections that share it share a limiter."""
+        """What identifies the account: clients of the same account share a limiter."""
         digest = hashlib.sha256(self.api_key.reveal().encode()).hexdigest()
         return self.urls[Host.API], digest, self.max_concurrency
 
     def sign(self, request: Request) -> HttpRequest:
-        """Return the request as it goes on the wire, with host, key and company.
+        """Return a request with host, key and company, as it is sent.
 
-        :raises InvalidConnection: when the request needs credentials that the connection does not hold.
+        :param request: the request.
+        :return: the signed request.
+        :raises InvalidConnection: when the request needs credentials that the connection does not have.
+        :raises InvalidArgument: when the body or a parameter cannot be encoded.
         """
         query, headers = self._credentials(request)
         headers["Accept"] = "application/json"
@@ -161,7 +181,7 @@ def _encoded(request: Request) -> bytes:
     with suppress(TypeError, ValueError, RecursionError):
         return json.dumps(request.body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     raise InvalidArgument(
-        f"The body of {request.label} holds a value that JSON does not know; give texts, finite numbers, True, "
+        f"The body of {request.label} contains a value that JSON does not have; give texts, finite numbers, True, "
         f"False, None, lists and mappings.",
         method=request.method,
         path=request.path,
@@ -173,7 +193,7 @@ def _query(request: Request, credentials: list[tuple[str, str]]) -> str:
         text = urlencode([*credentials, *request.query])
         return f"?{text}" if text else ""
     raise InvalidArgument(
-        f"A parameter of {request.label} holds half a character (a lone surrogate); give whole texts.",
+        f"A parameter of {request.label} contains a lone surrogate, which is half a character; give valid text.",
         method=request.method,
         path=request.path,
     )
@@ -186,7 +206,7 @@ def _urls(fields: Fields, host: str | None, port: int | None, schema: str | None
         raise fields.error("schema", f"must be http or https, not {scheme!r}")
     base = _base_url(fields, "host", host, scheme)
     if base is None and (port or scheme == "http"):
-        raise fields.error("port" if port else "schema", "is given without a host; fill in the host too or clear it")
+        raise fields.error("port" if port else "schema", "is set without a host; set the host too, or clear it")
     if base is not None:
         base = _with_port(fields, base, port)
     urls = {Host.API: _text(fields, "host", base, allow_http=allow_http) or DEFAULT_URLS[Host.API]}
@@ -238,7 +258,7 @@ def _text(fields: Fields, name: str, url: SplitResult | None, *, allow_http: boo
     if url.scheme == "http" and not (allow_http or is_loopback(host)):
         raise fields.error(
             name,
-            "uses http://, which would send the key in the clear; use https://, or set extra allow_http to true "
+            "uses http://, which would send the key unencrypted; use https://, or set extra allow_http to true "
             "for a host that you trust",
         )
     bracketed = f"[{host}]" if ":" in host else host
@@ -256,7 +276,11 @@ def _address(text: str, version: int) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name means this machine."""
+    """Return whether a host is this machine.
+
+    :param host: a host name or an IP address.
+    :return: True for loopback.
+    """
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -54,9 +54,9 @@ def mask(settings: Settings) -> None:
     """Register the secrets of a connection in every mask; on Airflow 3 this waits for the supervisor."""
     from airflow.providers.common.compat.sdk import mask_secret
 
-    from airflow_provider_retreaver.core.secrets import remember, spellings
+    from airflow_provider_retreaver.core.secrets import register_secrets, spellings
 
-    remember(settings.secrets)
+    register_secrets(settings.secrets)
     for secret in settings.secrets:
         for form in spellings(secret.reveal()):
             mask_secret(form)

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import is_given
-from airflow_provider_retreaver.core.secrets import LEAST_LENGTH, Secret, remember
+from airflow_provider_retreaver.core.secrets import MIN_LENGTH, Secret, register_secrets
 from airflow_provider_retreaver.domain.calls.caller_privacy import Transform, phone_transform
 
 
@@ -27,7 +27,7 @@ def phone_hiding(mode: Any, conn_id: str | None) -> Transform | None:
 
     password = BaseHook.get_connection(str(conn_id)).password or ""
     secret = Secret(password)
-    if len(password) >= LEAST_LENGTH:
-        remember([secret])
+    if len(password) >= MIN_LENGTH:
+        register_secrets([secret])
         mask_secret(password)
     return phone_transform(mode, secret)

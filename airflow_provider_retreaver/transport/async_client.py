@@ -28,7 +28,7 @@ from airflow_provider_retreaver.core.operations import (
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
-from airflow_provider_retreaver.core.secrets import remember
+from airflow_provider_retreaver.core.secrets import register_secrets
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
 from airflow_provider_retreaver.transport.server_clock import clock_of
@@ -64,7 +64,7 @@ class AsyncRetreaverClient:
         self._transport = transport
         self._sleep = sleep
         self._limiter = limiter or limiter_for(settings)
-        remember(settings.secrets)
+        register_secrets(settings.secrets)
         self._vendor = clock_of(settings)
 
     async def __aenter__(self) -> Self:
@@ -113,7 +113,7 @@ class AsyncRetreaverClient:
                 try:
                     page = rules.fresh(await ahead.popleft())
                 except RetreaverError as error:
-                    raise rules.broken_off(following - 1 - len(ahead), rows, error) from None
+                    raise rules.incomplete(following - 1 - len(ahead), rows, error) from None
         finally:
             for task in ahead:
                 task.cancel()
@@ -148,13 +148,13 @@ class AsyncRetreaverClient:
     async def _attempt(self, exchange: Exchange) -> Response:
         await self._limiter.enter()
         try:
-            if pause := exchange.hold_back(self._limiter.pause()):
+            if pause := exchange.pause(self._limiter.pause()):
                 await self._sleep(pause)
             response = await self._transport.send(exchange.request, exchange.wire)
         except ConnectionFailed as error:
             raise exchange.failed(error) from None
         else:
-            self._limiter.learn(response.status, exchange.asked_to_wait(response))
+            self._limiter.learn(response.status, exchange.retry_after(response))
             self._vendor.learn(response.headers)
         finally:
             self._limiter.release()

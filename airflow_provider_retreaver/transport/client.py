@@ -28,7 +28,7 @@ from airflow_provider_retreaver.core.operations import (
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
-from airflow_provider_retreaver.core.secrets import remember
+from airflow_provider_retreaver.core.secrets import register_secrets
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
@@ -67,7 +67,7 @@ class RetreaverClient:
         self._transport = transport
         self._sleep = sleep
         self._limiter = limiter or limiter_for(settings)
-        remember(settings.secrets)
+        register_secrets(settings.secrets)
         self._vendor = clock_of(settings)
 
     def __enter__(self) -> Self:
@@ -116,7 +116,7 @@ class RetreaverClient:
                     try:
                         page = rules.fresh(ahead.popleft().result())
                     except RetreaverError as error:
-                        raise rules.broken_off(following - 1 - len(ahead), rows, error) from None
+                        raise rules.incomplete(following - 1 - len(ahead), rows, error) from None
             finally:
                 for future in ahead:
                     future.cancel()
@@ -147,13 +147,13 @@ class RetreaverClient:
 
     def _attempt(self, exchange: Exchange) -> Response:
         with self._limiter.place():
-            if pause := exchange.hold_back(self._limiter.pause()):
+            if pause := exchange.pause(self._limiter.pause()):
                 self._sleep(pause)
             try:
                 response = self._transport.send(exchange.request, exchange.wire)
             except ConnectionFailed as error:
                 raise exchange.failed(error) from None
-            self._limiter.learn(response.status, exchange.asked_to_wait(response))
+            self._limiter.learn(response.status, exchange.retry_after(response))
             self._vendor.learn(response.headers)
         return exchange.judge(response)
 

@@ -31,7 +31,7 @@ from airflow_provider_retreaver.core.errors import (
     VendorError,
 )
 from airflow_provider_retreaver.core.messages import Host, Request
-from airflow_provider_retreaver.core.policy import Patience, retry_after
+from airflow_provider_retreaver.core.policy import RetryState, retry_after
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
 from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, proxy_for
@@ -61,7 +61,7 @@ class _Download:
 class Downloads:
     """Fetches files without credentials.
 
-    :param settings: timeouts, proxies, certificates and patience of the connection; its key is only looked for, in
+    :param settings: timeouts, proxies, certificates and state of the connection; its key is only looked for, in
         order to refuse a URL that holds it.
     :param sleep: lets seconds pass (tests pass a fake).
     """
@@ -96,8 +96,8 @@ class Downloads:
         """
         request = Request("GET", what)
         download = _Download(request, self._without_key(url, request), sink)
-        patience = Patience(self._settings.policy, request)
-        Retrying(**patience.strategies(), sleep=self._sleep)(self._attempt, download)
+        state = RetryState(self._settings.policy, request)
+        Retrying(**state.strategies(), sleep=self._sleep)(self._attempt, download)
         return download.received
 
     def _without_key(self, url: str, request: Request) -> str:

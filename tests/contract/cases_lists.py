@@ -109,7 +109,7 @@ def a_repeated_page_is_an_incomplete_list(client: CaseClient) -> None:
     first = (list(range(1, 26)), {"Link": '<https://x/?page=2>; rel="next", <https://x/?page=3>; rel="last"'})
     client.connect(extra={"max_concurrency": 1})
     _pages(client, first, first)
-    with pytest.raises(ListingIncomplete, match="answered with the one before page 2"):
+    with pytest.raises(ListingIncomplete, match="with the page before page 2"):
         client.iterate(list_targets())
 
 

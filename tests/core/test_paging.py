@@ -94,7 +94,7 @@ def test_a_page_knows_the_next():
     assert read(1, response([1], '<x?page=3>; rel="last"')).next == 2
     assert read(1, response([1], '<x?cursor=abc>; rel="next"')).next == 2
     assert read(3, response([1], '<x?page=2>; rel="prev", <x?page=3>; rel="last"')).next is None
-    with pytest.raises(ListingIncomplete, match="asked for page 2"):
+    with pytest.raises(ListingIncomplete, match="the request for page 2"):
         read(2, response([1], '<x?page=2>; rel="next"'))
 
 
@@ -108,7 +108,7 @@ def test_rows_that_are_pushed_do_not_end_a_list():
 
 def test_a_list_that_only_repeats_is_incomplete(monkeypatch):
     """After so many pages it is the server that ignores `page`."""
-    monkeypatch.setattr(paging, "MOST_REPEATS", 5)
+    monkeypatch.setattr(paging, "MAX_REPEATED_PAGES", 5)
     pages = rules()
     for number in range(1, 7):
         pages.fresh(Page(number, [{"id": 1}], number + 1, None, None, linked=True))
@@ -137,15 +137,15 @@ def test_a_list_without_end_is_a_fault():
     st.integers(1, 8),
     st.one_of(st.none(), st.integers(1, 40)),
 )
-def test_pages_ahead(number, following, under_way, most, last):
+def test_pages_ahead(number, following, pending, most, last):
     """Never more under way than allowed, never a gap, and at least one where nothing is under way."""
-    under_way = min(under_way, most)
+    pending = min(pending, most)
     page = Page(number, [], number + 1, last, None)
-    wanted = list(Pages.ahead(page, following, under_way, most))
-    assert wanted == list(range(following, following + len(wanted)))
-    assert len(wanted) + under_way <= max(most, 1)
-    assert wanted or under_way
-    assert list(Pages.ahead(Page(number, [], None, last, None), following, under_way, most)) == []
+    numbers = list(Pages.ahead(page, following, pending, most))
+    assert numbers == list(range(following, following + len(numbers)))
+    assert len(numbers) + pending <= max(most, 1)
+    assert numbers or pending
+    assert list(Pages.ahead(Page(number, [], None, last, None), following, pending, most)) == []
 
 
 def test_memory_is_flat():
@@ -163,7 +163,7 @@ def test_memory_is_flat():
     read(301, 300)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(pages._seen) == paging.REMEMBERED_KEYS
+    assert len(pages._seen) == paging.KEPT_KEYS
     assert after - before < 4_000_000
 
 

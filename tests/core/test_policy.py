@@ -26,7 +26,7 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.core.messages import Auth, Request, Response
-from airflow_provider_retreaver.core.policy import Patience, Policy, may_repeat, outcome_unknown, retry_after
+from airflow_provider_retreaver.core.policy import Policy, RetryState, may_repeat, outcome_unknown, retry_after
 from tests.contract.harness import FakeTime
 
 NOW = datetime(2026, 1, 9, 12, tzinfo=UTC)
@@ -101,13 +101,13 @@ def test_when_an_outcome_is_unknown():
     assert outcome_unknown(POST, ConnectionFailed("x", sent=False)) is None
     found = outcome_unknown(POST, ConnectionFailed("POST /x.json broke off.", method="POST", path="/x.json"))
     assert isinstance(found, OutcomeUnknown)
-    assert "(POST /x.json broke off); look at the object" in str(found)
+    assert "(POST /x.json broke off); read the object" in str(found)
 
 
 def tried(policy, failures, request=GET, seed=1):
     """Try a request that fails so often with these errors; return waits and the last error."""
     random.seed(seed)
-    clock, patience = FakeTime(), Patience(policy, request)
+    clock, state = FakeTime(), RetryState(policy, request)
     left = list(failures)
 
     def attempt():
@@ -116,7 +116,7 @@ def tried(policy, failures, request=GET, seed=1):
         return "done"
 
     try:
-        result = Retrying(**patience.strategies(), sleep=clock.sleep)(attempt)
+        result = Retrying(**state.strategies(), sleep=clock.sleep)(attempt)
     except RetreaverError as error:
         return clock.waits, error
     return clock.waits, result
@@ -163,30 +163,30 @@ def test_an_error_that_is_not_tried_again_is_itself():
 
 
 def test_pauses_for_others_count():
-    """What a request is held back is taken from its own patience."""
-    patience = Patience(Policy(max_wait=10), GET)
-    assert patience.hold_back(4) == 4
-    assert patience.hold_back(40) == 6
-    assert patience.hold_back(40) == 0
-    assert patience.waited == 10
+    """What a request is held back is taken from its own state."""
+    state = RetryState(Policy(max_wait=10), GET)
+    assert state.pause(4) == 4
+    assert state.pause(40) == 6
+    assert state.pause(40) == 0
+    assert state.waited == 10
 
 
 def test_every_wait_is_logged_before_it_begins(caplog):
     """With the reason, the seconds and the attempts; so is a pause for others."""
     with caplog.at_level(logging.INFO):
         tried(Policy(max_attempts=4), [RateLimited("Slow.", status=429, retry_after=2.5)] * 2)
-        Patience(Policy(), GET).hold_back(3)
+        RetryState(Policy(), GET).pause(3)
     assert [record.getMessage() for record in caplog.records] == [
         "Slow. Waiting 2.5 s before attempt 2 of at most 4.",
         "Slow. Waiting 2.5 s before attempt 3 of at most 4.",
-        "GET /x.json is held back for 3.0 s: the vendor asked to slow down.",
+        "GET /x.json waits 3.0 s: the server asked to slow down.",
     ]
 
 
 def test_the_policy_judges_errors_of_this_package_only():
     """A bug is not retried, and is not hidden when it happens to be asked about."""
     clock = FakeTime()
-    strategies = Patience(Policy(), GET).strategies() | {"retry": lambda state: True}
+    strategies = RetryState(Policy(), GET).strategies() | {"retry": lambda state: True}
 
     def attempt():
         raise KeyError("bug")

@@ -23,7 +23,7 @@ from airflow_provider_retreaver.core.secrets import (
     Secret,
     guard_library_logs,
     redact,
-    remember,
+    register_secrets,
     spellings,
 )
 from airflow_provider_retreaver.core.settings import Settings
@@ -34,9 +34,9 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="*"),
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered(monkeypatch):
+def _nothing_registered(monkeypatch):
     """Keep what a test remembers out of the next."""
-    monkeypatch.setattr(secrets, "_remembered", frozenset())
+    monkeypatch.setattr(secrets, "_registered", frozenset())
 
 
 def ruby_json(text):
@@ -180,7 +180,7 @@ def test_secrets_are_compared_by_value():
 def test_what_is_remembered_is_redacted_from_then_on():
     """A blank secret is not: it stands everywhere."""
     assert redact("sesame-open") == "sesame-open"
-    remember([Secret("sesame-open"), Secret("")])
+    register_secrets([Secret("sesame-open"), Secret("")])
     assert redact("a sesame-open b") == "a *** b"
 
 
@@ -196,7 +196,7 @@ def test_spellings_for_other_masks():
 
 def test_log_records_of_libraries_are_redacted(caplog):
     """Their arguments and exceptions, too; records without a secret stay as they are."""
-    remember([Secret("sesame-open")])
+    register_secrets([Secret("sesame-open")])
     name = "tests.core.library"
     guard_library_logs(name, name)
     logger = logging.getLogger(name)
@@ -225,7 +225,7 @@ def test_an_excerpt_is_short_clean_and_redacted():
 @given(KEYS)
 def test_an_error_of_an_answer_holds_no_key(key):
     """Whatever the vendor echoes, in message and details."""
-    remember([Secret(key)])
+    register_secrets([Secret(key)])
     body = json.dumps({"errors": {key: [f"{key} is wrong"], "deep": {"er": [key, 3, None, {"x": key}]}}})
     error = error_for(Request("GET", "/x.json"), Response(422, {}, body.encode()), connection="c")
     shown = json.dumps([str(error), repr(error), error.args, error.details], ensure_ascii=False)

@@ -70,9 +70,9 @@ def test_hosts(parts, expected):
     [
         ({"password": None}, "password is blank"),
         ({"password": "  "}, "password is blank"),
-        ({"password": "two words"}, "password holds a space"),
-        ({"password": "line\nbreak"}, "password holds a space"),
-        ({"password": "schlüssel"}, "password holds a space"),
+        ({"password": "two words"}, "password contains a space"),
+        ({"password": "line\nbreak"}, "password contains a space"),
+        ({"password": "schlüssel"}, "password contains a space"),
         ({"login": "Acme"}, "login must be the company ID"),
         ({"login": "-1"}, "login must"),
         ({"login": "١٢"}, "login must"),
@@ -97,8 +97,8 @@ def test_hosts(parts, expected):
         ({"host": "x", "port": 70000}, "port must be"),
         ({"host": "x", "port": -1}, "port must be"),
         ({"host": "x:1", "port": 2}, "port is 2, but the host says 1"),
-        ({"port": 80}, "port is given without a host"),
-        ({"schema": "http"}, "schema is given without a host"),
+        ({"port": 80}, "port is set without a host"),
+        ({"schema": "http"}, "schema is set without a host"),
         ({"host": "x", "schema": "ftp"}, "schema must be"),
         ({"host": "https://x", "schema": "http"}, "schema is http, but the host says https"),
         ({"extra": "{"}, "extra is not JSON"),
@@ -124,7 +124,7 @@ def test_hosts(parts, expected):
         ({"extra": {"rtb_host": 3}}, "extra 'rtb_host' must be a text"),
         ({"extra": {"rtb_host": "a b"}}, "extra 'rtb_host' must be a host name"),
         ({"extra": {"postback_key": ["x"]}}, "extra 'postback_key' must be a text"),
-        ({"extra": {"caller_list_secret": "two\nlines"}}, "extra 'caller_list_secret' holds a space"),
+        ({"extra": {"caller_list_secret": "two\nlines"}}, "extra 'caller_list_secret' contains a space"),
         ({"extra": {"allow_http": "perhaps"}}, "extra 'allow_http' must be true or false"),
         ({"extra": {"proxies": "not JSON"}}, "extra 'proxies' is not JSON"),
         ({"extra": {"proxies": ["http://x"]}}, "extra 'proxies' must map"),
@@ -214,7 +214,7 @@ def test_missing_credentials_are_named(auth):
 @pytest.mark.parametrize("body", [{"x": float("nan")}, {"x": {1, 2}}, {"x": "\ud800"}, {(1, 2): 3}])
 def test_a_body_that_is_no_json_is_refused(body):
     """By the request it belongs to, and without its content."""
-    with pytest.raises(InvalidArgument, match="The body of PUT /x holds a value that JSON does not know") as caught:
+    with pytest.raises(InvalidArgument, match="body of PUT /x contains a value that JSON does not have") as caught:
         parse().sign(Request("PUT", "/x", body=body))
     assert caught.value.__context__ is None
 

@@ -438,4 +438,4 @@ def test_a_429_holds_back_the_clients_of_other_threads_and_loops(caplog):
             thread.join(10)
             asyncio.run(in_a_loop(server.port))
     assert waited == {"thread": [9.0], "loop": [9.0]}
-    assert caplog.text.count("is held back for 9.0 s") == 2
+    assert caplog.text.count("waits 9.0 s") == 2

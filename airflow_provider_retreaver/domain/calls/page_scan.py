@@ -21,7 +21,7 @@ from datetime import datetime
 from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
-from airflow_provider_retreaver.core.paging import LAST_POSSIBLE_PAGE
+from airflow_provider_retreaver.core.paging import MAX_PAGES
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
 from airflow_provider_retreaver.domain.calls.page import Answer, read_answer
 
@@ -42,9 +42,9 @@ class Moved(Exception):
 
 def page_operation(request: Request, number: int) -> Operation[Answer]:
     """Return the operation that reads one page."""
-    if number > LAST_POSSIBLE_PAGE:
+    if number > MAX_PAGES:
         raise ListingIncomplete(
-            f"{request.label} has more than {LAST_POSSIBLE_PAGE} pages, which cannot be right; narrow the window.",
+            f"{request.label} has more than {MAX_PAGES} pages, which cannot be right; narrow the window.",
             method=request.method,
             path=request.path,
         )

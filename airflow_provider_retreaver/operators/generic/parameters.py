@@ -88,9 +88,9 @@ def require_confirmation(warning: str | None, confirm: object) -> None:
 def _mask_passwords(attributes: Mapping[str, object]) -> None:
     from airflow.providers.common.compat.sdk import mask_secret
 
-    from airflow_provider_retreaver.core.secrets import LEAST_LENGTH, Secret, remember
+    from airflow_provider_retreaver.core.secrets import MIN_LENGTH, Secret, register_secrets
 
     for name, value in attributes.items():
-        if name.endswith("password") and isinstance(value, str) and len(value) >= LEAST_LENGTH:
-            remember([Secret(value)])
+        if name.endswith("password") and isinstance(value, str) and len(value) >= MIN_LENGTH:
+            register_secrets([Secret(value)])
             mask_secret(value)

@@ -153,7 +153,7 @@ def test_the_key_is_nowhere(airflow_lab, running_sandbox):
     for shown in (
         "api_key=***", "AuthenticationError", "PermissionDenied", "NotFound", "Gone", "InvalidRequest", "RateLimited",
         "Unavailable", "OutcomeUnknown", "ConnectionFailed", "ProtocolError", "PartialFailure", "InvalidConnection",
-        "/targets.json?", "redirect is not followed", "proxy could not be used", "POST /targets/16/reset_cap.json",
+        "/targets.json?", "redirects are not followed", "proxy could not be used", "POST /targets/16/reset_cap.json",
     ):  # fmt: skip
         assert shown in seen, f"the run did not show {shown}, so it proves nothing about it"
     files = [path for folder in (result.home, state) for path in folder.rglob("*") if path.is_file()]

@@ -154,11 +154,11 @@ def test_caps_that_cannot_be_understood(row):
 
 def test_names(monkeypatch):
     """Under either of the vendor's names, with pasted keys hidden."""
-    monkeypatch.setattr(secrets, "_remembered", frozenset())
+    monkeypatch.setattr(secrets, "_registered", frozenset())
     assert describe("target 3", {"tid": "A7", "name": "Acme"}) == 'target 3 (tid A7, "Acme")'
     assert describe("target 3", {}) == "target 3"
     assert customer_id({"client_tid": "B"}) == "B"
-    secrets.remember([Secret("pasted-key")])
+    secrets.register_secrets([Secret("pasted-key")])
     assert told({"name": "x pasted-key"}, "name") == "x ***"
     assert told({"name": 3}, "name") == 3
     assert names("group 5", {"name": "G"}) == {"target_group_id": 5, "name": "G"}
@@ -186,9 +186,9 @@ def driven(procedure, *answers):
 
 def test_rows_without_an_id_are_no_targets():
     """Nor is an answer without one."""
-    with pytest.raises(ProtocolError, match="lacks the field 'id'"):
+    with pytest.raises(ProtocolError, match="lacks the documented field 'id'"):
         driven(all_targets(), [{"name": "x"}])
-    with pytest.raises(ProtocolError, match="lacks the field 'id'"):
+    with pytest.raises(ProtocolError, match="lacks the documented field 'id'"):
         driven(read_by_tid(["a"]), [Outcome(value={"uuid": "x"})])
     assert driven(read_by_tid(["a"]), [Outcome()]) == ([], {})
 
