@@ -72,6 +72,11 @@ class Resource(Generic[ObjectT]):
         """What an object is called in a sentence, e.g. `target group`."""
         return self.envelope.replace("_", " ")
 
+    @property
+    def title_with_article(self) -> str:
+        """What an object is called in a sentence, e.g. `a target group` or `an affiliate`."""
+        return f"{'an' if self.title[0] in 'aeiou' else 'a'} {self.title}"
+
     def listing(self, filters: Mapping[str, object] | None = None) -> Listing:
         """Return the listing of all objects.
 
@@ -102,7 +107,9 @@ class Resource(Generic[ObjectT]):
         """
         for name in self.required:
             if attributes.get(name) in (None, "", [], ()):
-                raise InvalidArgument(f"{name} is required to create a {self.title}, and is missing or blank.")
+                raise InvalidArgument(
+                    f"{name} is required to create {self.title_with_article}, and is missing or blank."
+                )
         current, legacy = self._requests("POST", "", body=self._checked(attributes, undocumented))
         return self.returning_object(current, legacy)
 
@@ -186,7 +193,7 @@ class Resource(Generic[ObjectT]):
 
     def _checked(self, attributes: Attributes, undocumented: Attributes | None) -> Row:
         known = {*self.attributes, *self.renamed}
-        parameters.known(attributes, known, f"attribute of a {self.title} (pass others as undocumented)")
+        parameters.known(attributes, known, f"attribute of {self.title_with_article} (pass others as undocumented)")
         for name, value in attributes.items():
             alias = next(
                 (other for other in self.renamed if other != name and self.renamed[other] == self.renamed.get(name)),

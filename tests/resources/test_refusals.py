@@ -79,7 +79,7 @@ REFUSALS = [
         "country must be one",
     ),
     (lambda: contacts.get_contact(id=1, number=PHONE), "exactly one of the two"),
-    (lambda: affiliates.update_affiliate({"name": "x"}, afid="a"), "is not a documented attribute of a affiliate"),
+    (lambda: affiliates.update_affiliate({"name": "x"}, afid="a"), "is not a documented attribute of an affiliate"),
     (lambda: suppression.update_suppressed_number(PHONE), "there is nothing to change"),
     (lambda: suppression.suppress_number("+1555abc6789"), r"not \+1…89"),
     (lambda: suppression.suppress_number(5), "not '5'"),

@@ -177,7 +177,7 @@ class Creation:
             known = f" (id {found['id']})" if "id" in found else ""
             description = self.entry.describe(ObjectReference(customer_id=value))
             raise ChangeRefused(
-                f"There is a {description} already{known}; use the upsert to change it. Nothing was sent."
+                f"The {description} exists already{known}; use the upsert to change it. Nothing was sent."
             )
         if found is not None or self.dry_run:
             return found

@@ -229,8 +229,8 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
         resource_id = identifier(self.resource_id, "resource_id")
         if resource_id is not None and not entry.key_is_natural:
             raise InvalidArgument(
-                f"An upsert looks a {entry.title} up by customer_id, not by resource_id, under which none can be "
-                f"created; use the update operator for one that exists."
+                f"An upsert finds {entry.name} by customer_id, not by resource_id, under which none can be created; "
+                f"use the update operator for an object that exists."
             )
         if customer_id is not None and resource_id is not None:
             raise InvalidArgument("Set customer_id or resource_id, not both.")

@@ -261,7 +261,7 @@ def test_caller_lists(account, owner):
     """Caller lists are created, refused when they exist, confirmed when they block all others, and emptied."""
     created = execute("create", "caller_lists", attributes={"name": "suppressed"}, **owner)
     assert (created["action"], created["customer_id"]) == ("created", "suppressed")
-    with pytest.raises(ChangeRefused, match="There is a caller list with name suppressed already; use"):
+    with pytest.raises(ChangeRefused, match="The caller list with name suppressed exists already; use"):
         execute("create", "caller_lists", attributes={"name": "suppressed"}, **owner)
     with pytest.raises(InvalidArgument, match="blocks every caller"):
         execute("create", "caller_lists", attributes={"name": "Accepted-1"}, **owner)
