@@ -135,6 +135,7 @@ def test_ambiguous_conversions_are_refused():
     ("attributes", "row"),
     [
         ({"hard_cap_attributes": {"cap": 5}}, {"id": 1}),
+        ({"hard_cap_attributes": None}, {"id": 1, "caps": [{"type": "Hard", "cap": 5}]}),
         ({"tag_list": "<<<a:b>>>"}, {"id": 1}),
         ({"tag_list": "<<<a:b>>>"}, {"id": 1, "tag_values": [{"value": "b"}]}),
         ({"business_hours_attributes": [{"day_of_week": 1}]}, {"id": 1}),
