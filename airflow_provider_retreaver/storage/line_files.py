@@ -4,22 +4,56 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import logging
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.storage.run_state import replacing, run_place
+from airflow_provider_retreaver.storage.places import storage_place
+from airflow_provider_retreaver.storage.run_state import run_place
+from airflow_provider_retreaver.storage.whole_files import replacing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+
+class WrittenFile(TypedDict):
+    """A file that was written: its path, number of rows, size in bytes."""
+
+    path: str
+    rows: int
+    bytes: int
 
 
 def place_of(context: Context, name: str) -> str:
     """Return where below a state path the files of a run are; without a task instance below `manual`."""
     instance = context.get("ti")
     return f"manual/{name}" if instance is None else run_place(instance, name)
+
+
+def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> WrittenFile:
+    """Write one JSON object a line; a file that is there is replaced when all rows are written.
+
+    :param destination: object-storage path of a file, e.g. `s3://conn@bucket/targets.jsonl`.
+    :param rows: read one after the other, so that memory does not grow with them.
+    :return: path, number of rows and size in bytes.
+    :raises InvalidArgument: when the destination is a folder, or no installed provider knows the storage.
+    """
+    if destination.endswith("/"):
+        raise InvalidArgument(f"destination must be a file, like {destination}rows.jsonl, not a folder.")
+    count = size = 0
+    with replacing(storage_place(destination, "destination")) as draft, draft.fs.open(draft.path, "wb") as file:
+        for row in rows:
+            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            file.write(line)
+            count, size = count + 1, size + len(line)
+    log.info("Wrote %d rows (%d bytes) to %s", count, size, destination)
+    return {"path": destination, "rows": count, "bytes": size}
 
 
 class Folder:

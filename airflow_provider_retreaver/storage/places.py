@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import errno
-import json
-import logging
-import uuid
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, StorageFailed
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-log = logging.getLogger(__name__)
 
 # Storages without folders. Asked to make one, their libraries make the bucket that it names, if it is not there.
 BUCKETS = frozenset({"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "az", "wasb", "wasbs", "oss"})
@@ -139,34 +134,3 @@ def _told(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     # Long enough for a library that begins with a whole URL and says why after it.
     return f"{type(error).__name__}: {excerpt(said, 400).rstrip('.')}"
-
-
-def write_jsonl(destination: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Write one JSON object a line under a temporary name beside the destination, then move it into place.
-
-    A file that is there is replaced. When the rows end in an error, nothing is left behind and what was there stays.
-
-    :param destination: object-storage path of a file, e.g. `s3://conn@bucket/targets.jsonl`.
-    :return: `{"path", "rows", "bytes"}`.
-    :raises InvalidArgument: when the destination is a folder.
-    """
-    if destination.endswith("/"):
-        raise InvalidArgument(f"destination must be a file, like {destination}rows.jsonl, not a folder.")
-    path = storage_place(destination, "destination")
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    make_folder(path.parent)
-    count = size = 0
-    moved = False
-    try:
-        with draft.fs.open(draft.path, "wb") as file:
-            for row in rows:
-                line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-                file.write(line)
-                count, size = count + 1, size + len(line)
-        draft.fs.mv(draft.path, path.path)
-        moved = True
-    finally:
-        if not moved and draft.exists():
-            draft.unlink()
-    log.info("Wrote %d rows (%d bytes) to %s", count, size, destination)
-    return {"path": destination, "rows": count, "bytes": size}

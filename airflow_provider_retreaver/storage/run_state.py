@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.storage.places import make_folder, storage_place
+from airflow_provider_retreaver.storage.places import storage_place
+from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -57,21 +57,6 @@ class RunMemory:
             replace_text(self._file, text)
         elif self._store is not None:
             self._store.set(self._name, text)
-
-
-def replace_text(file: ObjectStoragePath, text: str) -> None:
-    """Write a file on object storage so that a reader sees the old text or the new one, never half of it."""
-    with replacing(file) as draft:
-        draft.write_text(text)
-
-
-@contextmanager
-def replacing(file: ObjectStoragePath) -> Generator[ObjectStoragePath]:
-    """Provide a draft that takes a file's place when the block ends without an error."""
-    draft = file.with_name(f"{file.name}.new")
-    make_folder(file.parent)
-    yield draft
-    draft.fs.mv(draft.path, file.path)
 
 
 def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | None:

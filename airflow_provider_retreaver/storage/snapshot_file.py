@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.domain.routing.snapshot import Snapshot
 from airflow_provider_retreaver.resources.companies import get_active_company
 from airflow_provider_retreaver.storage.places import storage_place
-from airflow_provider_retreaver.storage.run_state import replace_text
+from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath

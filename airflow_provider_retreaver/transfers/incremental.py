@@ -19,7 +19,7 @@ import msgspec
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_amount
 from airflow_provider_retreaver.storage.places import destination_errors, make_folder, storage_place
-from airflow_provider_retreaver.transfers.publication import TEMPORARY, remove_if_empty, write_whole
+from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -77,7 +77,7 @@ class Cursor:
     def save(self, cursor: datetime, export: str) -> None:
         """Replace the cursor."""
         value = {"cursor": cursor.astimezone(UTC).isoformat(), "export": export}
-        write_whole(self._file, self._file.with_name(".cursor.new"), json.dumps(value) + "\n")
+        replace_text(self._file, json.dumps(value) + "\n")
 
 
 @dataclass(slots=True)
@@ -115,12 +115,12 @@ class Ledger:
     def __init__(self, folder: ObjectStoragePath, export: str) -> None:
         self._folder = folder / "worth"
         self._export = export
-        self._drafts = folder / TEMPORARY / export
+        self._temporary = TemporaryFolder(folder, export)
         self._day: _Day | None = None
         self._waiting: list[tuple[ObjectStoragePath, ObjectStoragePath]] = []
         self.restated = Restated()
         self.changes: list[dict[str, Any]] = []
-        self._clean()  # what an attempt that was killed has left
+        self._temporary.remove_all_attempts()
 
     def add(self, page: CallPage) -> None:
         """Take in a page of raw calls; one that says so makes everything before it void."""
@@ -177,8 +177,7 @@ class Ledger:
         if self._day is None or not self._day.changed:
             return
         target = self._folder / f"{self._day.name}.json"
-        draft = self._drafts / f"{self._day.name}.json"
-        make_folder(draft.parent)
+        draft = self._temporary.new_file(f"{self._day.name}.json")
         draft.write_text(json.dumps(self._day.known, separators=(",", ":")))
         if (draft, target) not in self._waiting:
             self._waiting.append((draft, target))
@@ -199,9 +198,7 @@ class Ledger:
 
     def _clean(self) -> None:
         self._waiting = []
-        if self._drafts.exists():
-            self._drafts.fs.rm(self._drafts.path, recursive=True)
-        remove_if_empty(self._drafts.parent)
+        self._temporary.remove()
 
 
 def _amount(value: object) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -23,13 +22,13 @@ from airflow_provider_retreaver.storage.places import (
     storage_place,
     try_to_write,
 )
+from airflow_provider_retreaver.storage.whole_files import TEMPORARY, TemporaryFolder, replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 log = logging.getLogger(__name__)
 
-TEMPORARY = "_temporary"
 NOTHING_HALF = (
     "nothing of this export was put in place that its manifest does not name. Mend the storage and run the task "
     "again."
@@ -46,9 +45,8 @@ class Publication:
     def __init__(self, destination: str, key: str) -> None:
         self._root = storage_place(destination, "destination")
         self._key = key
-        self._drafts = self._root / TEMPORARY / key
-        self._own = self._drafts / uuid.uuid4().hex
-        self._pending = self._drafts.with_name(f"{key}.pending.json")
+        self._temporary = TemporaryFolder(self._root, key)
+        self._pending = self._root / TEMPORARY / f"{key}.pending.json"
         self._finished: list[tuple[ObjectStoragePath, str]] = []
         self.manifest = self._root / f"{key}.manifest.json"
 
@@ -66,9 +64,8 @@ class Publication:
                 if path not in former:
                     self._remove(self._root / path)
             self._remove(self._pending)
-            if self._drafts.exists():
-                self._drafts.fs.rm(self._drafts.path, recursive=True)
-            try_to_write(self._own)
+            self._temporary.remove_all_attempts()
+            try_to_write(self._temporary.path)
 
     def former(self) -> dict[str, Any] | None:
         """Return the manifest of the former export of this window, None when there is none or it is no manifest."""
@@ -83,7 +80,7 @@ class Publication:
 
     def draft(self) -> tuple[ObjectStoragePath, Any]:
         """Return a new temporary file and the file object to write it."""
-        path = self._own / uuid.uuid4().hex
+        path = self._temporary.new_file()
         return path, path.fs.open(path.path, "wb")
 
     def finished(self, draft: ObjectStoragePath, folder: str, name: str) -> str:
@@ -120,13 +117,11 @@ class Publication:
     def clean(self) -> None:
         """Remove what is temporary, as far as it can be."""
         with suppress(StorageFailed), storage_errors("Cleaning up", NOTHING_HALF):
-            if self._own.exists():
-                self._own.fs.rm(self._own.path, recursive=True)
-            remove_if_empty(self._drafts)
-            remove_if_empty(self._drafts.parent)
+            self._temporary.remove()
 
     def _write(self, path: ObjectStoragePath, value: Mapping[str, Any]) -> None:
-        write_whole(path, self._own / uuid.uuid4().hex, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        replace_text(path, text, self._temporary.new_file())
 
     def _listed(self, path: ObjectStoragePath) -> list[str]:
         with suppress(FileNotFoundError, ValueError):
@@ -137,17 +132,3 @@ class Publication:
     def _remove(path: ObjectStoragePath) -> None:
         with suppress(FileNotFoundError):
             path.unlink()
-
-
-def remove_if_empty(folder: ObjectStoragePath) -> None:
-    """Remove a folder that holds nothing, where the storage has such folders."""
-    if folder.exists() and not any(folder.iterdir()):
-        folder.fs.rm(folder.path, recursive=True)
-
-
-def write_whole(path: ObjectStoragePath, draft: ObjectStoragePath, text: str) -> None:
-    """Write a small file so that a reader never sees half of it."""
-    make_folder(path.parent)
-    make_folder(draft.parent)
-    draft.write_text(text)
-    draft.fs.mv(draft.path, path.path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,16 +13,15 @@ from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
 from airflow_provider_retreaver.storage.places import (
     destination_errors,
-    make_folder,
     storage_errors,
     storage_place,
     try_to_write,
 )
+from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, replacing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-TEMPORARY = "_temporary"
 NOT_STORED = "nothing is in its place, and a retry fetches it."
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -38,7 +36,7 @@ class RecordingFiles:
 
     def __init__(self, destination: str, key: str) -> None:
         self._root = storage_place(destination, "destination")
-        self._drafts = self._root / TEMPORARY / key
+        self._temporary = TemporaryFolder(self._root, key)
 
     def prepare(self) -> None:
         """Remove what a killed attempt has left, and see whether the destination can be written to.
@@ -48,17 +46,13 @@ class RecordingFiles:
         """
         with destination_errors(f"destination {self._root} cannot be written to"):
             self._root.fs.invalidate_cache()
-            self._remove_drafts()
-            try_to_write(self._drafts)
+            self._temporary.remove_all_attempts()
+            try_to_write(self._temporary.path)
 
     def clean(self) -> None:
         """Remove what was not finished, as far as it can be."""
         with suppress(StorageFailed), storage_errors("Cleaning up", NOT_STORED):
-            self._remove_drafts()
-
-    def _remove_drafts(self) -> None:
-        if self._drafts.exists():
-            self._drafts.fs.rm(self._drafts.path, recursive=True)
+            self._temporary.remove()
 
     def place(self, call: dict[str, Any]) -> ObjectStoragePath:
         """Return where a call's recording belongs: a folder for the day of its creation in UTC, its uuid as name.
@@ -84,18 +78,9 @@ class RecordingFiles:
         :return: their number.
         :raises StorageFailed: when the storage fails or holds another number of bytes; nothing is in place then.
         """
-        draft = self._drafts / uuid.uuid4().hex
         what = f"Writing the recording {place.name} to {self._root}"
-        with storage_errors(what, NOT_STORED):
-            try:
-                length = self._written(draft, fetch)
-                make_folder(place.parent)
-                draft.fs.mv(draft.path, place.path)
-            finally:
-                with suppress(StorageFailed), storage_errors("Cleaning up", NOT_STORED):
-                    if draft.exists():
-                        draft.unlink()
-        return length
+        with storage_errors(what, NOT_STORED), replacing(place, self._temporary.new_file()) as draft:
+            return self._written(draft, fetch)
 
     def _written(self, draft: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:
         with draft.fs.open(draft.path, "wb") as file:

@@ -78,7 +78,7 @@ class RetreaverListOperator(RetreaverOperator):
 
     def execute(self, context: Context) -> list[Row] | Row:
         """List the objects."""
-        from airflow_provider_retreaver.storage.places import write_jsonl
+        from airflow_provider_retreaver.storage.line_files import write_jsonl
 
         with self.connected() as hook:
             entry = entry_with("list", self.resource)

@@ -14,7 +14,8 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, fold
 from airflow_provider_retreaver.storage.line_files import Folder
 from airflow_provider_retreaver.storage.places import storage_place
-from airflow_provider_retreaver.storage.run_state import decoded, replace_text
+from airflow_provider_retreaver.storage.run_state import decoded
+from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -8,12 +8,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, Unavailable
+from airflow_provider_retreaver.storage.line_files import write_jsonl
 from airflow_provider_retreaver.storage.places import (
     destination_errors,
     make_folder,
     storage_errors,
     storage_place,
-    write_jsonl,
 )
 
 pytestmark = pytest.mark.airflow

@@ -1,0 +1,99 @@
+"""Files on object storage that a reader sees whole or not at all: written under a temporary name, then moved."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from airflow_provider_retreaver.core.errors import StorageFailed
+from airflow_provider_retreaver.storage.places import BUCKETS, make_folder, storage_errors
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+TEMPORARY = "_temporary"
+
+
+@contextmanager
+def replacing(file: ObjectStoragePath, temporary: ObjectStoragePath | None = None) -> Generator[ObjectStoragePath]:
+    """Write a file and move it into place when the block ends without an error.
+
+    When the block fails, the temporary file is removed and a file that is already there stays as it is. Two writers
+    of one file do not disturb each other: the last one to finish wins.
+
+    :param file: where the file belongs; its folder is made.
+    :param temporary: where to write it, on the same storage; None for a name of its own beside `file`.
+    :yield: the path of the temporary file, for the block to write.
+    """
+    draft = temporary or file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    make_folder(draft.parent)
+    moved = False
+    try:
+        yield draft
+        make_folder(file.parent)
+        draft.fs.mv(draft.path, file.path)
+        moved = True
+    finally:
+        if not moved:
+            # An error here must not hide the one that stopped the block.
+            with suppress(StorageFailed), storage_errors(f"Removing {draft}", "it may be deleted."):
+                if draft.exists():
+                    draft.unlink()
+
+
+def replace_text(file: ObjectStoragePath, text: str, temporary: ObjectStoragePath | None = None) -> None:
+    """Write a small file; a reader sees the old text or the new one.
+
+    :param file: where the file belongs; its folder is made.
+    :param text: the whole content.
+    :param temporary: see `replacing`.
+    """
+    with replacing(file, temporary) as draft:
+        draft.write_text(text)
+
+
+def remove_if_empty(folder: ObjectStoragePath) -> None:
+    """Remove a folder that holds nothing, where the storage has folders.
+
+    :param folder: it need not exist.
+    """
+    # rmdir refuses a folder that another attempt has just written to; buckets only seem to have folders.
+    if folder.protocol not in BUCKETS:
+        with suppress(OSError):
+            folder.fs.rmdir(folder.path)
+
+
+class TemporaryFolder:
+    """A folder below `_temporary/` for the files of one attempt, until they are moved into place.
+
+    :param root: folder on object storage where the files belong in the end.
+    :param owner: name of the piece of work, the same in each of its attempts, e.g. `calls-20260105T120000Z`.
+    """
+
+    def __init__(self, root: ObjectStoragePath, owner: str) -> None:
+        self._owned = root / TEMPORARY / owner
+        self.path = self._owned / uuid.uuid4().hex
+
+    def new_file(self, name: str | None = None) -> ObjectStoragePath:
+        """Return the path of a file in the folder, whose folder exists.
+
+        :param name: of the file; None for one that no other file has.
+        :return: the path; the caller writes it and moves it into place.
+        """
+        make_folder(self.path)
+        return self.path / (name or uuid.uuid4().hex)
+
+    def remove_all_attempts(self) -> None:
+        """Remove what this attempt and earlier attempts of the same owner have left."""
+        if self._owned.exists():
+            self._owned.fs.rm(self._owned.path, recursive=True)
+        remove_if_empty(self._owned.parent)
+
+    def remove(self) -> None:
+        """Remove what is left of this attempt, and the folders above it that are empty."""
+        if self.path.exists():
+            self.path.fs.rm(self.path.path, recursive=True)
+        remove_if_empty(self._owned)
+        remove_if_empty(self._owned.parent)

@@ -1,0 +1,82 @@
+"""Files that a reader sees whole or not at all, and the temporary places where they are written."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_retreaver.storage.whole_files import (
+    TemporaryFolder,
+    remove_if_empty,
+    replace_text,
+    replacing,
+)
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return a local folder as object storage."""
+    return ObjectStoragePath(f"file://{tmp_path}")
+
+
+def names(folder):
+    """Return the names of everything below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_two_writers_of_one_file_do_not_disturb_each_other(root, tmp_path):
+    """Each writes a temporary file of its own, and the last one to finish wins."""
+    file = root / "state.json"
+    with replacing(file) as first:
+        first.write_text("first")
+        with replacing(file) as second:
+            second.write_text("second")
+        assert file.read_text() == "second"
+    assert file.read_text() == "first"
+    assert names(tmp_path) == ["state.json"]
+
+
+def test_a_block_that_fails_leaves_the_file_as_it_was(root, tmp_path):
+    """The temporary file is removed and the error passes."""
+    file = root / "run" / "state.json"
+    replace_text(file, "old")
+    with pytest.raises(UnicodeEncodeError), replacing(file) as draft, draft.open("w", encoding="ascii") as out:
+        out.writelines(["half", "\u2026"])
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["run", "run/state.json"]
+
+
+def test_a_failed_block_makes_no_folder_for_a_file_that_is_written_elsewhere(root, tmp_path):
+    """The file's folder is made when the file is whole."""
+    temporary = TemporaryFolder(root, "export")
+    with pytest.raises(RuntimeError), replacing(root / "day" / "call.mp3", temporary.new_file()):
+        raise RuntimeError
+    temporary.remove()
+    assert names(tmp_path) == []
+
+
+def test_an_attempt_removes_its_own_temporary_files_only(root, tmp_path):
+    """Files of another attempt or another owner stay, and with them the folders above."""
+    mine, other = TemporaryFolder(root, "export"), TemporaryFolder(root, "export")
+    elsewhere = TemporaryFolder(root, "other-export")
+    for folder in (mine, other, elsewhere):
+        folder.new_file("part").write_text("half")
+    mine.remove()
+    assert not mine.path.exists()
+    assert (other.path / "part").read_text() == "half"
+    mine.remove_all_attempts()
+    assert not other.path.exists()
+    assert (elsewhere.path / "part").read_text() == "half"
+    elsewhere.remove()
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_holds_a_file_is_not_removed(root, tmp_path):
+    """Neither is a missing one an error."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "part").write_text("half")
+    remove_if_empty(root / "full")
+    remove_if_empty(root / "missing")
+    assert names(tmp_path) == ["full", "full/part"]
