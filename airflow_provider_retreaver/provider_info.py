@@ -1,4 +1,4 @@
-"""What Airflow is told about this package: the one list of class paths, and the connection form."""
+"""The provider's metadata: the one list of class paths, and the connection form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ASSETS = [
     }
 ]
 
-# The connection form. Airflow 3.2 and later read it from the provider's metadata, older ones ask the hook.
+# The connection form. Airflow 3.2 and later read it from the provider's metadata, older versions call the hook.
 HIDDEN_FIELDS = ["schema", "extra"]
 RELABELED = {"login": "Company ID", "password": "API key", "host": "Base URL", "port": "Port"}
 PLACEHOLDERS = {
@@ -27,20 +27,20 @@ PLACEHOLDERS = {
 CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "api_routes": ("API routes", "current (default) or legacy", {"type": ["string", "null"]}),
     "calls_version": ("Call log version", "v1 to v5; v2 by default", {"type": ["string", "null"]}),
-    "timeout": ("Timeout (s)", "Seconds without an answer; 30 by default", {"type": ["string", "null"]}),
+    "timeout": ("Timeout (s)", "Seconds without a response; 30 by default", {"type": ["string", "null"]}),
     "max_concurrency": (
-        "Requests at once",
-        "4 by default, which is what Retreaver advises",
+        "Concurrent requests",
+        "4 by default, as Retreaver recommends",
         {"type": ["string", "null"]},
     ),
     "max_attempts": (
         "Attempts",
-        "Requests sent at most for one that fails; 8 by default",
+        "Number of times that a request is sent at most; 8 by default",
         {"type": ["string", "null"]},
     ),
     "max_wait": (
         "Longest wait (s)",
-        "Seconds spent waiting between attempts at most; 120 by default",
+        "Seconds of waiting between attempts at most; 120 by default",
         {"type": ["string", "null"]},
     ),
     "per_page": ("Rows a page", "Of the versioned call log and reports; 1 to 100", {"type": ["string", "null"]}),
@@ -72,7 +72,10 @@ CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's metadata for Airflow 2.11 and 3."""
+    """Return the metadata for Airflow 3 and 2.11.
+
+    :return: Airflow's `provider_info`.
+    """
     from airflow_provider_retreaver import __version__
 
     return {

@@ -16,110 +16,23 @@ Steps of a procedure:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from airflow_provider_retreaver.core.answers import beginning, excerpt
-from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError, RetreaverError
+from airflow_provider_retreaver.core.envelopes import Row, read_array
+from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.routes import Routes
 
+__all__ = [
+    "ClockReading", "Count", "CurrentOnly", "Each", "Listing", "Operation", "Outcome", "Procedure", "Progress", "Row",
+    "ServerTime", "Step", "Together", "Wait", "in_edition",
+]  # fmt: skip
+
 T = TypeVar("T")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
-Row = dict[str, Any]
-
-
-def json_body(request: Request, response: Response) -> Any:
-    """Parse the body of a response.
-
-    :param request: the request that was sent.
-    :param response: its response.
-    :return: the JSON value.
-    :raises ProtocolError: with status, path and a short excerpt, when the body is not JSON.
-    """
-    # Raised outside the handler: the decoder's exception holds the whole body and would be kept as the context.
-    with suppress(ValueError):
-        return response.json()
-    kind = response.headers.get("content-type", "no content type").partition(";")[0]
-    text = excerpt(beginning(response.body))
-    raise protocol_error(
-        request, response, f"is not JSON ({kind}, {len(response.body)} bytes{f': {text}' if text else ''})"
-    )
-
-
-def protocol_error(request: Request, response: Response, what: str) -> ProtocolError:
-    """Return the error for a response that is not as documented.
-
-    :param request: the request that was sent.
-    :param response: its response.
-    :param what: what is wrong with it, as the end of a sentence, e.g. `is not JSON`.
-    :return: the error.
-    """
-    return ProtocolError(
-        f"The response ({response.status}) to {request.label} {what}; check that the connection's host is the "
-        f"API and not a proxy or login page.",
-        method=request.method,
-        path=request.path,
-        status=response.status,
-    )
-
-
-def unwrap(request: Request, response: Response, value: Any, envelope: str) -> Row:
-    """Return an object that comes as `{envelope: {...}}`, or bare where it has an `id` or `uuid` of its own.
-
-    :param request: the request that was sent.
-    :param response: its response.
-    :param value: the JSON value.
-    :param envelope: name that wraps the object, e.g. `target`.
-    :return: the object.
-    :raises ProtocolError: when the value is neither.
-    """
-    if isinstance(value, dict):
-        inner = value.get(envelope)
-        if isinstance(inner, dict):
-            return inner
-        if "id" in value or "uuid" in value:
-            return value
-    raise protocol_error(request, response, f"holds no {envelope!r} object")
-
-
-def read_item(envelope: str) -> Callable[[Request, Response], Row]:
-    """Return a reader of responses that hold one wrapped object.
-
-    :param envelope: name that wraps the object, e.g. `target`.
-    :return: a function for `Operation.read`.
-    """
-
-    def read(request: Request, response: Response) -> Row:
-        return unwrap(request, response, json_body(request, response), envelope)
-
-    return read
-
-
-def read_nothing(request: Request, response: Response) -> None:
-    """Ignore the body of a response that is not documented.
-
-    :param request: the request that was sent.
-    :param response: its response.
-    """
-
-
-def read_array(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
-    """Return the rows of one page of a list.
-
-    :param request: the request that was sent.
-    :param response: its response.
-    :param envelope: name that wraps each row, e.g. `target`.
-    :return: the rows, and None, since the response does not contain the number of rows of the whole list.
-    :raises ProtocolError: when the body is not an array of wrapped objects.
-    """
-    body = json_body(request, response)
-    if not isinstance(body, list):
-        raise protocol_error(request, response, f"is not an array of {envelope!r} objects")
-    return [unwrap(request, response, value, envelope) for value in body], None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,21 +247,3 @@ def in_edition(current: Request, legacy: Request | CurrentOnly | None, routes: R
         return request
     path = request.path.replace("{calls_version}", routes.calls_version)
     return Request(request.method, path, request.query, request.body, request.auth, request.host)
-
-
-def require(row: Mapping[str, Any], name: str, request: Request) -> Any:
-    """Return a field that the caller needs.
-
-    :param row: an object of a response.
-    :param name: name of the field.
-    :param request: the request that was sent, for the error.
-    :return: the value of the field.
-    :raises ProtocolError: when the field is missing.
-    """
-    if name not in row:
-        raise ProtocolError(
-            f"The response to {request.label} lacks the documented field {name!r}.",
-            method=request.method,
-            path=request.path,
-        )
-    return row[name]

@@ -1,4 +1,4 @@
-"""The hook: from an Airflow connection of type `retreaver` to a client."""
+"""The hooks: from an Airflow connection of type `retreaver` to a client."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ def settings_of(connection: Any) -> Settings:
     """Return the settings of an Airflow connection, with its secrets registered in every mask.
 
     :param connection: an Airflow `Connection`.
-    :raises InvalidConnection: naming the field that cannot be right.
+    :return: the settings.
+    :raises InvalidConnection: naming the field that is invalid.
     """
-    settings = parsed(connection)
-    mask(settings)
+    settings = parse_settings(connection)
+    mask_secrets(settings)
     return settings
 
 
-def parsed(connection: Any) -> Settings:
-    """Return the settings of an Airflow connection whose secrets are still to be registered with `mask`.
+def parse_settings(connection: Any) -> Settings:
+    """Return the settings of an Airflow connection; `mask_secrets` must be called for its secrets.
 
     :param connection: an Airflow `Connection`.
-    :raises InvalidConnection: naming the field that cannot be right.
+    :return: the settings.
+    :raises InvalidConnection: naming the field that is invalid.
     """
     from airflow_provider_retreaver.core.settings import Settings
 
@@ -50,8 +52,11 @@ def parsed(connection: Any) -> Settings:
     )
 
 
-def mask(settings: Settings) -> None:
-    """Register the secrets of a connection in every mask; on Airflow 3 this waits for the supervisor."""
+def mask_secrets(settings: Settings) -> None:
+    """Register the secrets of a connection in every mask; on Airflow 3 this waits for the supervisor.
+
+    :param settings: of the connection.
+    """
     from airflow.providers.common.compat.sdk import mask_secret
 
     from airflow_provider_retreaver.core.secrets import register_secrets, spellings
@@ -65,10 +70,14 @@ def mask(settings: Settings) -> None:
 async def async_client(settings: Settings) -> AsyncRetreaverClient:
     """Return an asynchronous client, with the secrets of its connection registered in every mask.
 
-    It is made in a thread: the client libraries are imported, certificates read and the supervisor waited for, all of
-    which would hold up the event loop. The thread is one that asgiref knows the loop of: what Airflow 3.1 and 3.2 say
-    to the supervisor from any other goes past the loop's own words, and the triggerer ends with "out of order".
+    It is made in a thread: importing the client libraries, reading certificates and waiting for the supervisor would
+    block
+    the event loop. The thread comes from asgiref, which knows its loop: on Airflow 3.1 and 3.2, messages to the
+    supervisor
+    from another thread overtake those of the loop, and the triggerer ends with "out of order".
 
+    :param settings: of the connection.
+    :return: the client.
     :raises InvalidConnection: when the extra `verify` names certificates that cannot be read.
     """
     from asgiref.sync import sync_to_async
@@ -79,15 +88,16 @@ async def async_client(settings: Settings) -> AsyncRetreaverClient:
 def _async_client(settings: Settings) -> AsyncRetreaverClient:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-    mask(settings)
+    mask_secrets(settings)
     return AsyncRetreaverClient(settings)
 
 
 class RetreaverHook(BaseHook):
     """Calls Retreaver through an Airflow connection.
 
-    :param retreaver_conn_id: id of a connection of type `retreaver`: password is the API key, login the Company ID,
-        host and port a base URL other than the vendor's; README lists the extras.
+    :param retreaver_conn_id: id of a connection of type `retreaver`: its password is the API key, its login the
+        Company ID,
+        its host and port a base URL other than Retreaver's; README lists the extras.
     """
 
     conn_name_attr = "retreaver_conn_id"
@@ -113,10 +123,11 @@ class RetreaverHook(BaseHook):
         return self._settings
 
     def get_conn(self) -> RetreaverClient:
-        """Return the client, made from the connection the first time.
+        """Return the client, made at the first use.
 
+        :return: the blocking client.
         :raises AirflowNotFoundException: when there is no such connection.
-        :raises InvalidConnection: naming the field that cannot be right; nothing was sent.
+        :raises InvalidConnection: naming the field that is invalid; nothing was sent.
         """
         if self._client is None:
             from airflow_provider_retreaver.transport.client import RetreaverClient
@@ -138,41 +149,56 @@ class RetreaverHook(BaseHook):
         self.close()
 
     def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation of `resources`, or a procedure of `domain`, and return its result.
+        """Run one operation of `resources`, or a procedure of `domain`.
 
-        :raises RetreaverError: the tree in `core.errors` says which.
+        :param work: the operation or procedure.
+        :return: its result.
+        :raises RetreaverError: of a class of `core.errors`.
         """
         return self.get_conn().run(work)
 
     def iterate(self, listing: Listing) -> Iterator[Row]:
-        """Yield the rows of a listing, each once, page by page as they are wanted.
+        """Yield the rows of a listing, each once, page by page.
 
-        :raises RetreaverError: when a page cannot be had: what came before is then not the whole list.
+        :param listing: e.g. `targets.list_targets()`.
+        :return: rows.
+        :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
         """
         return self.get_conn().iterate(listing)
 
     def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing in at most two requests."""
+        """Return the number of rows of a listing, in at most two requests.
+
+        :param listing: e.g. `targets.list_targets()`.
+        :return: the number of rows.
+        """
         return self.get_conn().count(listing)
 
     def reading(self) -> BackgroundClient:
-        """Return a client for reading much, which fetches ahead on a thread of its own; use it in a `with` block."""
+        """Return a client for reading long lists, which reads ahead on its own thread; use it in a `with` block.
+
+        :return: the client.
+        :raises InvalidConnection: naming the field that is invalid.
+        """
         from airflow_provider_retreaver.transport.background import BackgroundClient
         from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
         return BackgroundClient(AsyncRetreaverClient(self.settings))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for the active company; used by Airflow's Test button and `airflow connections test`."""
+        """Read the active company; called by Airflow's Test button and `airflow connections test`.
+
+        :return: whether it was read, and a message.
+        """
         from airflow_provider_retreaver.core.errors import RetreaverError
         from airflow_provider_retreaver.resources.companies import get_active_company
 
         try:
             with self:
-                said = _connected(self.run(get_active_company()))
+                message = _connected(self.run(get_active_company()))
         except RetreaverError as error:
             return False, str(error)
-        return True, said
+        return True, message
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -200,7 +226,7 @@ class RetreaverHook(BaseHook):
 class RetreaverAsyncHook(BaseHook):
     """Calls Retreaver from a coroutine, in a trigger or an async task; a client belongs to one event loop.
 
-    :param retreaver_conn_id: as for `RetreaverHook`.
+    :param retreaver_conn_id: see `RetreaverHook`.
     """
 
     conn_name_attr = RetreaverHook.conn_name_attr
@@ -214,20 +240,24 @@ class RetreaverAsyncHook(BaseHook):
         self._client: AsyncRetreaverClient | None = None
 
     async def get_conn(self) -> AsyncRetreaverClient:
-        """Return the client, made from the connection the first time; errors as `RetreaverHook.get_conn`."""
+        """Return the client, made at the first use; errors as for `RetreaverHook.get_conn`.
+
+        :return: the asynchronous client.
+        """
         if self._client is None:
             self._client = await async_client(await self.settings())
         return self._client
 
     async def settings(self) -> Settings:
-        """Return the connection's settings as they are now, with secrets that `async_client` is still to register.
+        """Return the current settings of the connection; `async_client` registers their secrets.
 
+        :return: the settings.
         :raises AirflowNotFoundException: when there is no such connection.
-        :raises InvalidConnection: naming the field that cannot be right.
+        :raises InvalidConnection: naming the field that is invalid.
         """
         from airflow.providers.common.compat.connection import get_async_connection
 
-        return parsed(await get_async_connection(self.retreaver_conn_id, hook=self))
+        return parse_settings(await get_async_connection(self.retreaver_conn_id, hook=self))
 
     async def close(self) -> None:
         """Close the client's connections; the next use opens them again."""
@@ -242,34 +272,51 @@ class RetreaverAsyncHook(BaseHook):
         await self.close()
 
     async def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation or a procedure; see `RetreaverHook.run`."""
+        """Run one operation of `resources`, or a procedure of `domain`.
+
+        :param work: the operation or procedure.
+        :return: its result.
+        :raises RetreaverError: of a class of `core.errors`.
+        """
         return await (await self.get_conn()).run(work)
 
     async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
-        """Yield the rows of a listing; see `RetreaverHook.iterate`."""
+        """Yield the rows of a listing, each once, page by page.
+
+        :param listing: e.g. `targets.list_targets()`.
+        :return: rows.
+        :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
+        """
         async with aclosing((await self.get_conn()).iterate(listing)) as rows:
             async for row in rows:
                 yield row
 
     async def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing in at most two requests."""
+        """Return the number of rows of a listing, in at most two requests.
+
+        :param listing: e.g. `targets.list_targets()`.
+        :return: the number of rows.
+        """
         return await (await self.get_conn()).count(listing)
 
     async def test_connection(self) -> tuple[bool, str]:
-        """Ask for the active company."""
+        """Read the active company; called by Airflow's Test button and `airflow connections test`.
+
+        :return: whether it was read, and a message.
+        """
         from airflow_provider_retreaver.core.errors import RetreaverError
         from airflow_provider_retreaver.resources.companies import get_active_company
 
         try:
             async with self:
-                said = _connected(await self.run(get_active_company()))
+                message = _connected(await self.run(get_active_company()))
         except RetreaverError as error:
             return False, str(error)
-        return True, said
+        return True, message
 
 
 def _connected(company: Company) -> str:
-    from airflow_provider_retreaver.core.operations import require
+    from airflow_provider_retreaver.core.envelopes import require
     from airflow_provider_retreaver.resources.companies import get_active_company
 
     number = require(company, "id", get_active_company().request)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 def sql_hook(conn_id: str) -> DbApiHook:
     """Return the hook of a connection to a SQL database.
 
+    :param conn_id: id of the Airflow connection.
+    :return: the database's hook.
     :raises AirflowNotFoundException: when there is no such connection.
-    :raises InvalidArgument: when it is no SQL database's, or the provider of its type is not installed.
+    :raises InvalidArgument: when it is not a SQL connection, or the provider of its type is not installed.
     """
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
@@ -28,7 +30,7 @@ def sql_hook(conn_id: str) -> DbApiHook:
         hook = connection.get_hook()
     if not isinstance(hook, DbApiHook):
         raise InvalidArgument(
-            f"sql_conn_id: connection {conn_id!r} of type {connection.conn_type!r} is no SQL connection, or the "
+            f"sql_conn_id: connection {conn_id!r} of type {connection.conn_type!r} is not a SQL connection, or the "
             f"provider of its type is not installed."
         )
     return hook

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
-from airflow_provider_retreaver.core.operations import require
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.operators.numbers.base import RetreaverNumbersOperator

@@ -12,16 +12,10 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict, TypeVar, cast, get_args
 
 from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.envelopes import json_body, protocol_error, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
-from airflow_provider_retreaver.core.operations import (
-    Listing,
-    Operation,
-    Row,
-    json_body,
-    protocol_error,
-    read_nothing,
-)
+from airflow_provider_retreaver.core.operations import Listing, Operation, Row
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Id
 

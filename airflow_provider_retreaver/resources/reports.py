@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Literal, get_args
 
 from airflow_provider_retreaver.core import parameters, time_parameters
+from airflow_provider_retreaver.core.envelopes import json_body, protocol_error
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.operations import Listing, Row, json_body, protocol_error
+from airflow_provider_retreaver.core.operations import Listing, Row
 from airflow_provider_retreaver.resources.calls import Timestamp
 
 Facet = Literal["publisher", "buyer", "campaign", "number", "daily", "tag_value", "state"]

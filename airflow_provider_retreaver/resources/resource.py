@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.envelopes import read_item, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
-from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row, read_item, read_nothing
+from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row
 from airflow_provider_retreaver.resources import checks
 
 Attributes = Mapping[str, object]

@@ -9,17 +9,10 @@ from __future__ import annotations
 from typing import TypedDict
 
 from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.envelopes import json_body, protocol_error, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
-from airflow_provider_retreaver.core.operations import (
-    CurrentOnly,
-    Listing,
-    Operation,
-    Row,
-    json_body,
-    protocol_error,
-    read_nothing,
-)
+from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Resource, anything
 

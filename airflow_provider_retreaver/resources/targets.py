@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.envelopes import read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
-from airflow_provider_retreaver.core.operations import Listing, Operation, read_nothing
+from airflow_provider_retreaver.core.operations import Listing, Operation
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Attributes, Check, Id, Resource, anything, at_least_0
 

@@ -1,4 +1,4 @@
-"""Doing many operations at once and handing out their results in order, in bounded memory."""
+"""Running many operations concurrently and returning their results in order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from airflow_provider_retreaver.core.operations import Operation, Procedure
 T = TypeVar("T")
 Work = Operation[T] | Procedure[T]
 
-# A result that waits to be handed out, because one before it is tried again, takes memory: so many may.
-MOST_WAITING = 16
+# Results that wait because an earlier request is retried take memory: this many may.
+MAX_WAITING = 16
 
 
 class Ahead(Generic[T]):
-    """Operations under way, in the order in which they were named.
+    """Operations that run concurrently, with their results in the order in which they were named.
 
-    What is to be done next is asked for whenever there is room: also when an operation has just ended and nobody has
-    taken its result yet, so that what its answer said can decide what is asked for next.
+    The next operation is requested whenever there is room, also when one has just ended whose result was not taken
+    yet, so
+    that its response can decide what is requested next.
 
     :param start: starts one operation or procedure; called from several threads, one at a time.
-    :param following: names the next operation, None while (or since) there is nothing to do.
-    :param most: operations at once.
+    :param following: returns the next operation or procedure, None when there is none at present.
+    :param most: number of concurrent operations.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Ahead(Generic[T]):
         self._start = start
         self._following = following
         self._most = most
-        self._room = most + min(most, MOST_WAITING)
+        self._room = most + min(most, MAX_WAITING)
         self._queue: deque[Future[T]] = deque()
         self._lock = threading.Lock()
         self._closed = False
@@ -42,7 +43,8 @@ class Ahead(Generic[T]):
     def results(self) -> Generator[T]:
         """Yield the results in order; the error of an operation is raised in its place.
 
-        :raises RetreaverError: the tree in `core.errors` says which.
+        :return: results.
+        :raises RetreaverError: of a class of `core.errors`.
         """
         try:
             self._fill()

@@ -1,4 +1,4 @@
-"""The asynchronous transport: `aiohttp` carries one signed request and brings back one answer."""
+"""The asynchronous transport: sends one signed request with `aiohttp` and returns its response."""
 
 from __future__ import annotations
 
@@ -16,17 +16,24 @@ from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certi
 
 
 class AsyncTransport(Protocol):
-    """Carries one request."""
+    """Sends single requests."""
 
     async def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Send a request and return its answer whatever its status; raises `ConnectionFailed` when none came."""
+        """Send a request and return its response, whatever its status.
+
+        :param request: the request, for errors.
+        :param wire: the signed request.
+        :return: the response.
+        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+            request.
+        """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 class AiohttpTransport:
-    """One `aiohttp` session, opened with the first request in the loop that runs it.
+    """One `aiohttp` session, opened with the first request on its event loop.
 
     :param settings: timeouts, proxies, certificates.
     """
@@ -56,9 +63,13 @@ class AiohttpTransport:
         return self._session
 
     async def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Send a request and return its answer whatever its status.
+        """Send a request and return its response, whatever its status.
 
-        :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
+        :param request: the request, for errors.
+        :param wire: the signed request.
+        :return: the response.
+        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+            request.
         """
         failure: ConnectionFailed
         proxy = self._proxy(request, wire.url)
@@ -67,7 +78,7 @@ class AiohttpTransport:
                 wire.method,
                 URL(wire.url, encoded=True),
                 headers=dict(wire.headers),
-                # A POST without a body would be called an octet stream.
+                # Otherwise a POST without a body has the type of an octet stream.
                 skip_auto_headers=("Content-Type",),
                 data=wire.body,
                 allow_redirects=False,
@@ -78,12 +89,12 @@ class AiohttpTransport:
                 headers = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
                 return Response(answer.status, headers, body)
         except (aiohttp.ClientError, TimeoutError) as error:
-            failure = _described(request, error)
+            failure = _connection_error(request, error)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
 
     def _proxy(self, request: Request, url: str) -> str | None:
-        # Going through the whole environment for each request would hold up the loop.
+        # Reading the environment for each request would block the loop.
         if request.host not in self._proxies:
             self._proxies[request.host] = proxy_for(request, self._settings, url)
         return self._proxies[request.host]
@@ -98,9 +109,9 @@ class AiohttpTransport:
 async def _once(
     request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 ) -> aiohttp.ClientResponse:
-    """Keep `aiohttp` from sending a request again by itself when a kept connection broke: the policy decides that.
+    """Keep `aiohttp` from repeating a request when a kept connection was closed: the retry policy decides that.
 
-    A DELETE that it repeats unseen is answered 404, as if there had never been anything to delete.
+    A DELETE that it repeats is answered 404, as if the object had never existed.
     """
     try:
         return await handler(request)
@@ -111,7 +122,7 @@ async def _once(
     raise broken
 
 
-def _described(request: Request, error: Exception) -> ConnectionFailed:
+def _connection_error(request: Request, error: Exception) -> ConnectionFailed:
     certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
     proxy = isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError))
     never_connected = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))

@@ -1,4 +1,4 @@
-"""The asynchronous client: line for line what `client` does, carried by an event loop."""
+"""The asynchronous client: the same as the blocking one, on an event loop."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ T = TypeVar("T")
 
 
 class AsyncRetreaverClient:
-    """The asynchronous client: the same work, carried by an event loop.
+    """The asynchronous client; it belongs to one event loop.
 
     :param settings: of the connection.
-    :param transport: carries requests; `aiohttp` by default.
-    :param sleep: lets seconds pass (tests pass a fake).
-    :param limiter: shared by all clients of the account in this process by default.
+    :param transport: sends requests; `aiohttp` by default.
+    :param sleep: waits for seconds (tests pass a fake).
+    :param limiter: limits concurrent requests; by default one for all clients of the account in this process.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class AsyncRetreaverClient:
         self._sleep = sleep
         self._limiter = limiter or limiter_for(settings)
         register_secrets(settings.secrets)
-        self._vendor = clock_of(settings)
+        self._clock = clock_of(settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,9 +78,11 @@ class AsyncRetreaverClient:
         await self._transport.close()
 
     async def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation, or a procedure to its end, and return its result.
+        """Run one operation or a procedure.
 
-        :raises RetreaverError: the tree in `core.errors` says which.
+        :param work: the operation or procedure.
+        :return: its result.
+        :raises RetreaverError: of a class of `core.errors`.
         """
         if isinstance(work, Operation):
             request = work.request_for(self.settings.routes)
@@ -88,16 +90,18 @@ class AsyncRetreaverClient:
         return await self._drive(work)
 
     async def pages(self, listing: Listing) -> AsyncGenerator[Page]:
-        """Yield the pages of a listing in order, each row once; up to `max_concurrency` are fetched ahead.
+        """Yield the pages of a listing in order, each row once; up to `max_concurrency` pages are requested ahead.
 
-        :raises RetreaverError: when a page cannot be had; what came before it is then not the whole list.
+        :param listing: the listing.
+        :return: pages, which hold their rows.
+        :raises RetreaverError: when a page cannot be read; the pages before it are then not the whole list.
         """
         rules = Pages(listing, self.settings)
-        async with aclosing(self._onward(rules, await self._page(rules, 1))) as pages:
+        async with aclosing(self._pages_after(rules, await self._page(rules, 1))) as pages:
             async for page in pages:
                 yield page
 
-    async def _onward(self, rules: Pages, first: Page) -> AsyncGenerator[Page]:
+    async def _pages_after(self, rules: Pages, first: Page) -> AsyncGenerator[Page]:
         ahead: deque[asyncio.Task[Page]] = deque()
         page = rules.fresh(first)
         following, rows = 2, 0
@@ -120,23 +124,31 @@ class AsyncRetreaverClient:
             await asyncio.gather(*ahead, return_exceptions=True)
 
     async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
-        """Yield the rows of a listing, each once, page by page as they are wanted."""
+        """Yield the rows of a listing, each once, page by page.
+
+        :param listing: the listing.
+        :return: rows.
+        :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
+        """
         async with aclosing(self.pages(listing)) as pages:
             async for page in pages:
                 for row in page.rows:
                     yield row
 
     async def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing in two requests at most, however long it is.
+        """Return the number of rows of a listing, in at most two requests.
 
-        A list that does not say how long it is, which the vendor's never do, is read.
+        A list whose responses do not show its length (Retreaver's always do) is read.
+
+        :param listing: the listing.
+        :return: the number of rows.
         """
         rules = Pages(listing, self.settings)
         first = await self._page(rules, 1)
         if rules.must_be_read(first):
-            return sum([len(page.rows) async for page in self._onward(rules, first)])
-        far = last_to_count(first)
-        return count_from(first, await self._page(rules, far) if far else None)
+            return sum([len(page.rows) async for page in self._pages_after(rules, first)])
+        last = last_to_count(first)
+        return count_from(first, await self._page(rules, last) if last else None)
 
     async def _page(self, rules: Pages, number: int) -> Page:
         return rules.read(number, await self._exchange(rules.request(number)))
@@ -155,7 +167,7 @@ class AsyncRetreaverClient:
             raise exchange.failed(error) from None
         else:
             self._limiter.learn(response.status, exchange.retry_after(response))
-            self._vendor.learn(response.headers)
+            self._clock.learn(response.headers)
         finally:
             self._limiter.release()
         return exchange.judge(response)
@@ -184,7 +196,7 @@ class AsyncRetreaverClient:
             case Count():
                 result = await self.count(step.listing)
             case ServerTime():
-                result = self._vendor.now()
+                result = self._clock.now()
             case Together():
                 result = list(await asyncio.gather(*map(self._outcome, step.operations)))
             case Wait():

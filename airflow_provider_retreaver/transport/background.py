@@ -1,7 +1,7 @@
-"""The asynchronous client on a thread of its own, for a blocking reader of long lists.
+"""The asynchronous client on its own thread, for a blocking reader of long lists.
 
-While the reader writes a page to a file or a database, the pages behind it come in. Carried by one event loop, many
-requests at once cost a third of the processor's time that as many threads do.
+While the reader writes a page to a file or a database, the next pages are read. One event loop needs a third of the
+processor time of as many threads.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ T = TypeVar("T")
 
 
 class BackgroundClient:
-    """Does operations on a thread of its own, which begins with the first one and ends with `close`.
+    """Runs operations on its own thread, which starts with the first one and ends with `close`.
 
-    :param client: used by nobody else; closed with this one.
+    :param client: used by this object only, and closed with it.
     """
 
     def __init__(self, client: AsyncRetreaverClient) -> None:
@@ -44,23 +44,27 @@ class BackgroundClient:
         self.close()
 
     def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation, or a procedure to its end, and return its result.
+        """Run one operation or a procedure.
 
-        :raises RetreaverError: the tree in `core.errors` says which.
+        :param work: the operation or procedure.
+        :return: its result.
+        :raises RetreaverError: of a class of `core.errors`.
         """
         return self._start(work).result()
 
     def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
-        """Do what is named as long as something is, `max_concurrency` at once, and yield the results in order.
+        """Run operations concurrently, up to `max_concurrency`, and yield their results in order.
 
-        :param following: names the next operation or procedure, None when there is nothing to do; it is asked again
+        :param following: returns the next operation or procedure, None when there is none at present; it is called
+            again
             whenever one has ended. Called from two threads, one at a time.
+        :return: results.
         :raises RetreaverError: in the place of the result that failed.
         """
         return Ahead(self._start, following, self.settings.max_concurrency).results()
 
     def close(self) -> None:
-        """Break off what is under way, close the connections and end the thread; the next use begins another."""
+        """Cancel what is running, close the connections and end the thread; the next use starts another."""
         if self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
             self._thread.join()
@@ -68,12 +72,12 @@ class BackgroundClient:
 
     def _start(self, work: Operation[T] | Procedure[T]) -> Future[T]:
         if self._loop is None:
-            self._loop = self._begun()
+            self._loop = self._start_thread()
         return asyncio.run_coroutine_threadsafe(self._client.run(work), self._loop)
 
-    def _begun(self) -> asyncio.AbstractEventLoop:
+    def _start_thread(self) -> asyncio.AbstractEventLoop:
         loop: Future[asyncio.AbstractEventLoop] = Future()
-        # A daemon, so that a reader that is never closed does not keep its process.
+        # A daemon, so that a client that is never closed does not keep the process running.
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(loop)), name="retreaver-background", daemon=True
         )

@@ -1,4 +1,4 @@
-"""The blocking transport: `requests` carries one signed request and brings back one answer."""
+"""The blocking transport: sends one signed request with `requests` and returns its response."""
 
 from __future__ import annotations
 
@@ -18,34 +18,42 @@ from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request,
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
 
-# A host that does not accept a connection in this time is not there.
+# Seconds after which a host that accepts no connection counts as unreachable.
 CONNECT_TIMEOUT = 10.0
-# Bytes of a body that are read at a time: the library's own 10 kB cost more than the reading.
+# Bytes of a body that are read at a time: the library's own 10 kB take more time than the reading itself.
 PIECE = 1 << 20
 
 
 class Transport(Protocol):
-    """Carries one request."""
+    """Sends single requests."""
 
     def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Send a request and return its answer whatever its status; raises `ConnectionFailed` when none came."""
+        """Send a request and return its response, whatever its status.
+
+        :param request: the request, for errors.
+        :param wire: the signed request.
+        :return: the response.
+        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+            request.
+        """
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""
 
 
 class _Session(requests.Session):
-    """Leaves a redirect's target alone: `requests` would prepare the next request, key and all."""
+    """Ignores the target of a redirect: `requests` would prepare the next request, with the key."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - the library's signature
         return None
 
 
 class RequestsTransport:
-    """One `requests` session with as many kept connections as there are requests at once.
+    """One `requests` session with as many kept connections as concurrent requests.
 
-    Redirects are not followed, since they would carry the key. Exceptions of the library hold the URL, and the
-    URL holds the key, so they are described anew and dropped.
+    Redirects are not followed, since they would pass on the key. Exceptions of the library contain the URL, and with
+    it the
+    key, so they are replaced.
 
     :param settings: timeouts, proxies, certificates.
     """
@@ -57,7 +65,7 @@ class RequestsTransport:
         self._settings = settings
         self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Where the connection leaves it to the environment, its bundle is looked up once.
+        # The bundle of the environment, if the connection names none, is looked up once.
         base = settings.urls[Host.API]
         found = self._session.merge_environment_settings(base, {}, stream=True, verify=settings.verify, cert=None)
         self._verify = found["verify"]
@@ -67,9 +75,13 @@ class RequestsTransport:
         self._session.mount("http://", adapter)
 
     def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Send a request and return its answer whatever its status.
+        """Send a request and return its response, whatever its status.
 
-        :raises ConnectionFailed: when there is no answer; `sent` says whether the vendor may have got it.
+        :param request: the request, for errors.
+        :param wire: the signed request.
+        :return: the response.
+        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+            request.
         """
         failure: ConnectionFailed
         proxy = self._proxy(request, wire.url)
@@ -89,7 +101,7 @@ class RequestsTransport:
             )
             body = b"".join(answer.iter_content(PIECE))
         except requests.exceptions.RequestException as error:
-            failure = _described(request, error)
+            failure = _connection_error(request, error)
         else:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status_code, headers, body)
@@ -107,7 +119,7 @@ class RequestsTransport:
         self._session.close()
 
 
-def _described(request: Request, error: requests.exceptions.RequestException) -> ConnectionFailed:
+def _connection_error(request: Request, error: requests.exceptions.RequestException) -> ConnectionFailed:
     reason = _reason(error)
     certificate = isinstance(reason, SSLError) and any(
         isinstance(cause, ssl.SSLCertVerificationError) for cause in reason.args
@@ -129,9 +141,13 @@ def _reason(error: requests.exceptions.RequestException) -> BaseException | None
 
 
 def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
-    """Return the URL of the proxy to use: the connection's, or where it says nothing the environment's.
+    """Return the proxy to use: the connection's, or else the environment's.
 
-    :raises ConnectionFailed: when it is one that the clients cannot use.
+    :param request: the request, for the error.
+    :param settings: of the connection.
+    :param url: complete URL of the request.
+    :return: URL of the proxy, None for none.
+    :raises ConnectionFailed: when the clients cannot use the proxy.
     """
     proxies = get_environ_proxies(url) if settings.proxies is None else dict(settings.proxies)
     found = select_proxy(url, proxies)
@@ -140,7 +156,7 @@ def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
     proxy = found if "://" in found else f"http://{found}"
     if not is_proxy(proxy):
         raise ConnectionFailed(
-            f"{request.label} was not sent: the environment's proxy is no http(s) URL; set the extra proxies.",
+            f"{request.label} was not sent: the environment's proxy is not an http(s) URL; set the extra proxies.",
             method=request.method,
             path=request.path,
             sent=False,
@@ -150,8 +166,10 @@ def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
 
 
 def certificates(settings: Settings) -> ssl.SSLContext | bool:
-    """Return how certificates are checked: with the extra `verify`'s bundle (a file or folder), as usual, or not.
+    """Return how certificates are verified.
 
+    :param settings: of the connection; its extra `verify` may be the path of a bundle (a file or folder).
+    :return: a context with that bundle, True for the default, False for no verification.
     :raises InvalidConnection: when the bundle cannot be read.
     """
     bundle = settings.verify
@@ -170,9 +188,17 @@ def certificates(settings: Settings) -> ssl.SSLContext | bool:
 def connection_failed(
     request: Request, *, timed_out: bool, certificate: bool, proxy: bool, sent: bool
 ) -> ConnectionFailed:
-    """Return the error for a request without answer, in the words that both transports use."""
+    """Return the error for a request without a response, the same for both transports.
+
+    :param request: the request.
+    :param timed_out: whether the time was up.
+    :param certificate: whether the host's certificate was not accepted.
+    :param proxy: whether the proxy failed.
+    :param sent: whether the server may have received the request.
+    :return: the error.
+    """
     return ConnectionFailed(
-        f"{request.label} {_words(timed_out, certificate, proxy, sent)}",
+        f"{request.label} {_reason_text(timed_out, certificate, proxy, sent)}",
         method=request.method,
         path=request.path,
         sent=sent,
@@ -180,15 +206,15 @@ def connection_failed(
     )
 
 
-def _words(timed_out: bool, certificate: bool, proxy: bool, sent: bool) -> str:  # noqa: FBT001
+def _reason_text(timed_out: bool, certificate: bool, proxy: bool, sent: bool) -> str:  # noqa: FBT001
     if certificate:
-        return "got no answer: the host's certificate was not accepted; check host and the extra verify."
+        return "got no response: the certificate of the host was not accepted; check host and the extra verify."
     if proxy:
-        return "got no answer: the proxy could not be used; check the extra proxies."
+        return "got no response: the proxy could not be used; check the extra proxies."
     if timed_out and not sent:
         return "could not connect in time; check host, port and network."
     if timed_out:
-        return "got no answer in time; check the network or raise the extra timeout."
+        return "got no response in time; check the network or raise the extra timeout."
     if not sent:
         return "could not connect; check host, port and network."
-    return "got no answer: the connection broke off."
+    return "got no response: the connection was closed."

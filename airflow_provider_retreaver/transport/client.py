@@ -1,4 +1,4 @@
-"""The clients: they carry requests and let time pass; every decision is made in `core`."""
+"""The blocking client: it sends requests and waits; every decision is made in `core`."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class RetreaverClient:
     """The blocking client.
 
     :param settings: of the connection.
-    :param transport: carries requests; `requests` by default.
-    :param sleep: lets seconds pass (tests pass a fake).
-    :param limiter: shared by all clients of the account in this process by default.
+    :param transport: sends requests; `requests` by default.
+    :param sleep: waits for seconds (tests pass a fake).
+    :param limiter: limits concurrent requests; by default one for all clients of the account in this process.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class RetreaverClient:
         self._sleep = sleep
         self._limiter = limiter or limiter_for(settings)
         register_secrets(settings.secrets)
-        self._vendor = clock_of(settings)
+        self._clock = clock_of(settings)
 
     def __enter__(self) -> Self:
         return self
@@ -81,9 +81,11 @@ class RetreaverClient:
         self._transport.close()
 
     def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation, or a procedure to its end, and return its result.
+        """Run one operation or a procedure.
 
-        :raises RetreaverError: the tree in `core.errors` says which.
+        :param work: the operation or procedure.
+        :return: its result.
+        :raises RetreaverError: of a class of `core.errors`.
         """
         if isinstance(work, Operation):
             request = work.request_for(self.settings.routes)
@@ -91,14 +93,16 @@ class RetreaverClient:
         return self._drive(work)
 
     def pages(self, listing: Listing) -> Iterator[Page]:
-        """Yield the pages of a listing in order, each row once; up to `max_concurrency` are fetched ahead.
+        """Yield the pages of a listing in order, each row once; up to `max_concurrency` pages are requested ahead.
 
-        :raises RetreaverError: when a page cannot be had; what came before it is then not the whole list.
+        :param listing: the listing.
+        :return: pages, which hold their rows.
+        :raises RetreaverError: when a page cannot be read; the pages before it are then not the whole list.
         """
         rules = Pages(listing, self.settings)
-        yield from self._onward(rules, self._page(rules, 1))
+        yield from self._pages_after(rules, self._page(rules, 1))
 
-    def _onward(self, rules: Pages, first: Page) -> Iterator[Page]:
+    def _pages_after(self, rules: Pages, first: Page) -> Iterator[Page]:
         most = self.settings.max_concurrency
         with ThreadPoolExecutor(most, thread_name_prefix="retreaver-pages") as pool:
             ahead: deque[Future[Page]] = deque()
@@ -122,21 +126,29 @@ class RetreaverClient:
                     future.cancel()
 
     def iterate(self, listing: Listing) -> Iterator[Row]:
-        """Yield the rows of a listing, each once, page by page as they are wanted."""
+        """Yield the rows of a listing, each once, page by page.
+
+        :param listing: the listing.
+        :return: rows.
+        :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
+        """
         for page in self.pages(listing):
             yield from page.rows
 
     def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing in two requests at most, however long it is.
+        """Return the number of rows of a listing, in at most two requests.
 
-        A list that does not say how long it is, which the vendor's never do, is read.
+        A list whose responses do not show its length (Retreaver's always do) is read.
+
+        :param listing: the listing.
+        :return: the number of rows.
         """
         rules = Pages(listing, self.settings)
         first = self._page(rules, 1)
         if rules.must_be_read(first):
-            return sum(len(page.rows) for page in self._onward(rules, first))
-        far = last_to_count(first)
-        return count_from(first, self._page(rules, far) if far else None)
+            return sum(len(page.rows) for page in self._pages_after(rules, first))
+        last = last_to_count(first)
+        return count_from(first, self._page(rules, last) if last else None)
 
     def _page(self, rules: Pages, number: int) -> Page:
         return rules.read(number, self._exchange(rules.request(number)))
@@ -154,7 +166,7 @@ class RetreaverClient:
             except ConnectionFailed as error:
                 raise exchange.failed(error) from None
             self._limiter.learn(response.status, exchange.retry_after(response))
-            self._vendor.learn(response.headers)
+            self._clock.learn(response.headers)
         return exchange.judge(response)
 
     def _drive(self, procedure: Procedure[T]) -> T:
@@ -181,7 +193,7 @@ class RetreaverClient:
             case Count():
                 result = self.count(step.listing)
             case ServerTime():
-                result = self._vendor.now()
+                result = self._clock.now()
             case Together():
                 with ThreadPoolExecutor(self.settings.max_concurrency, thread_name_prefix="retreaver") as pool:
                     result = list(pool.map(self._outcome, step.operations))

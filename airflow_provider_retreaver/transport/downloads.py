@@ -1,7 +1,8 @@
-"""Fetching recordings from the hosts where the vendor keeps them, which are not its API and never see its key.
+"""Downloading recordings from the hosts where Retreaver stores them, which are not its API and never get its key.
 
-A request of its own, without key, cookies or anybody's password. Redirects are followed by hand: to https from https,
-never to an address inside the network, five at most. What breaks off is continued where it ended.
+Requests have no key, no cookies and no password. Redirects are followed one by one: from https to https only, never
+to
+an address inside the network, at most five. A download that is cut off continues where it ended.
 """
 
 from __future__ import annotations
@@ -36,18 +37,18 @@ from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
 from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, proxy_for
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 PIECE = 1 << 18
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(slots=True)
 class _Download:
-    """One file on its way.
+    """One file that is being downloaded.
 
-    :param received: bytes that were handed on.
-    :param total: bytes of the whole file, as far as its host says.
-    :param version: what tells this version of the file from another.
+    :param received: bytes that were passed on.
+    :param total: bytes of the whole file, None while unknown.
+    :param version: `ETag` or `Last-Modified` of the file, None while unknown.
     """
 
     request: Request
@@ -59,11 +60,12 @@ class _Download:
 
 
 class Downloads:
-    """Fetches files without credentials.
+    """Downloads files without credentials.
 
-    :param settings: timeouts, proxies, certificates and state of the connection; its key is only looked for, in
-        order to refuse a URL that holds it.
-    :param sleep: lets seconds pass (tests pass a fake).
+    :param settings: timeouts, proxies, certificates and retry policy of the connection; its secrets are only compared
+        with
+        the URL, which must not contain them.
+    :param sleep: waits for seconds (tests pass a fake).
     """
 
     def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -72,7 +74,7 @@ class Downloads:
         self._settings = settings
         self._sleep = sleep
         self._session = requests.Session()
-        # Neither .netrc nor cookies; proxies are given with each request.
+        # No .netrc and no cookies; proxies are set for each request.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.verify = settings.verify
@@ -85,14 +87,14 @@ class Downloads:
         self._session.close()
 
     def fetch(self, url: str, what: str, sink: Callable[[bytes], object]) -> int:
-        """Fetch a file, piece by piece.
+        """Download a file, piece by piece.
 
-        :param url: where it is; shown nowhere.
-        :param what: what it is, for errors and logs, e.g. `recording of call …`.
+        :param url: address of the file; never logged.
+        :param what: name of the file for errors and logs, e.g. `recording of call …`.
         :param sink: takes the bytes in order, each once.
-        :return: their number, which is what the host said.
-        :raises NotFound: when it is not there.
-        :raises RetreaverError: when it cannot be had whole.
+        :return: number of bytes.
+        :raises NotFound: when the file does not exist.
+        :raises RetreaverError: when it cannot be downloaded completely.
         """
         request = Request("GET", what)
         download = _Download(request, self._without_key(url, request), sink)
@@ -103,32 +105,32 @@ class Downloads:
     def _without_key(self, url: str, request: Request) -> str:
         parts = urlsplit(url)
         kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0].lower() != "api_key"]
-        # What was signed is sent as it was written, unless something must go.
+        # A signed URL is sent unchanged, unless a parameter must be removed.
         query = parts.query if len(kept) == len(parse_qsl(parts.query, keep_blank_values=True)) else urlencode(kept)
         clean = parts._replace(query=query, fragment="").geturl()
         return self._allowed(clean, request)
 
     def _allowed(self, url: str, request: Request, before: str | None = None) -> str:
-        """Return a URL that may be asked, with nothing of the connection's secrets in it."""
+        """Return a URL that may be requested, without secrets of the connection."""
         parts = host = None
         with suppress(ValueError):
             parts = urlsplit(url)
             host = parts.hostname
         if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
-            raise _refused(request, "its address is no plain http(s) URL")
+            raise _refused(request, "its address is not a plain http(s) URL")
         if before is not None and urlsplit(before).scheme == "https" and parts.scheme != "https":
             raise _refused(request, "it is redirected from https to http")
         if _inside(host) and not self._inside:
-            raise _refused(request, "its address leads into a private network")
+            raise _refused(request, "its address is in a private network")
         plain = unquote(unquote(url))
         if any(secret.reveal() in plain or secret.reveal() in url for secret in self._settings.secrets):
-            raise _refused(request, "its address holds a secret of the connection")
+            raise _refused(request, "its address contains a secret of the connection")
         return url
 
     def _attempt(self, download: _Download) -> None:
         if download.total is not None and download.received == download.total:
             return
-        with closing(self._asked(download)) as answer:
+        with closing(self._follow(download)) as answer:
             pieces = self._pieces(download, answer)
             for piece in pieces:
                 download.sink(piece)
@@ -137,22 +139,22 @@ class Downloads:
             raise _broken(download)
         download.total = download.received
 
-    def _asked(self, download: _Download) -> requests.Response:
+    def _follow(self, download: _Download) -> requests.Response:
         url, request = download.url, download.request
         headers = {"Accept-Encoding": "identity", "Accept": "*/*"}
         if download.received:
             headers["Range"] = f"bytes={download.received}-"
             if download.version:
                 headers["If-Range"] = download.version
-        for _ in range(MOST_REDIRECTS + 1):
-            answer = self._sent(url, request, headers)
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._get(url, request, headers)
             if answer.status_code not in _REDIRECTS:
-                return self._judged(request, answer)
+                return self._judge(request, answer)
             answer.close()
             url = self._allowed(urljoin(url, answer.headers.get("location", "")), request, url)
-        raise _refused(request, f"it is redirected more than {MOST_REDIRECTS} times")
+        raise _refused(request, f"it is redirected more than {MAX_REDIRECTS} times")
 
-    def _sent(self, url: str, request: Request, headers: dict[str, str]) -> requests.Response:
+    def _get(self, url: str, request: Request, headers: dict[str, str]) -> requests.Response:
         proxy = proxy_for(request, self._settings, url)
         answer = None
         with suppress(requests.exceptions.RequestException):
@@ -167,11 +169,11 @@ class Downloads:
         if answer is None:
             # Outside, so that the library's exception, which holds the URL, is not kept as the context.
             raise ConnectionFailed(
-                f"The {request.path} was not fetched: its host gave no answer.", method="GET", path=request.path
+                f"The {request.path} was not downloaded: its host did not respond.", method="GET", path=request.path
             )
         return answer
 
-    def _judged(self, request: Request, answer: requests.Response) -> requests.Response:
+    def _judge(self, request: Request, answer: requests.Response) -> requests.Response:
         status = answer.status_code
         if status in (200, 206):
             return answer
@@ -179,7 +181,7 @@ class Downloads:
         headers = {name.lower(): value for name, value in answer.headers.items()}
         kind: type[VendorError] = {404: NotFound, 410: NotFound, 429: RateLimited}.get(status, InvalidRequest)
         raise (Unavailable if status >= 500 else kind)(
-            f"The {request.path} was not fetched: its host answered {status}.",
+            f"The {request.path} was not downloaded: its host answered {status}.",
             method="GET",
             path=request.path,
             status=status,
@@ -187,15 +189,15 @@ class Downloads:
         )
 
     def _pieces(self, download: _Download, answer: requests.Response) -> Iterator[bytes]:
-        """Yield what has not been handed on yet."""
+        """Yield what was not passed on yet."""
         total, start = _extent(download.request, answer)
         version = answer.headers.get("etag") or answer.headers.get("last-modified")
         if version is not None and version.startswith("W/"):
-            version = None  # it says nothing about single bytes
+            version = None  # a weak validator does not compare bytes
         if download.received and (
             start > download.received or total != download.total or version != download.version
         ):
-            raise _refused(download.request, "it was another file when its host was asked for the rest")
+            raise _refused(download.request, "the file changed while it was downloaded")
         download.total, download.version = total, version
         skip = download.received - start
         with suppress(urllib3.exceptions.HTTPError):
@@ -208,26 +210,26 @@ class Downloads:
 
 
 def _extent(request: Request, answer: requests.Response) -> tuple[int | None, int]:
-    """Return how long the whole file is, and where the answer begins in it."""
+    """Return the length of the whole file, and where the response begins in it."""
     if answer.headers.get("content-encoding", "identity").lower() != "identity":
-        raise _unreadable(request, "is compressed although that was not asked for")
+        raise _unreadable(request, "is compressed although this was not requested")
     if answer.status_code == 206:
         unit, _, extent = answer.headers.get("content-range", "").partition(" ")
         span, _, whole = extent.partition("/")
         first = span.partition("-")[0]
         if unit == "bytes" and first.isdecimal() and whole.isdecimal():
             return int(whole), int(first)
-        raise _unreadable(request, "does not say which part of the file it is")
+        raise _unreadable(request, "does not say which part of the file it contains")
     length = answer.headers.get("content-length", "")
     if length.isdecimal():
         return int(length), 0
     if "chunked" in answer.headers.get("transfer-encoding", "").lower():
         return None, 0
-    raise _unreadable(request, "does not say how long it is, so that a whole file cannot be told from half of one")
+    raise _unreadable(request, "does not contain its length, so that a partial file cannot be recognized")
 
 
 def _inside(host: str) -> bool:
-    """Whether a host's name is that of this machine, or an address that the internet does not have."""
+    """Return whether a host is this machine, or an address that is not on the internet."""
     if is_loopback(host):
         return True
     with suppress(ValueError):
@@ -237,15 +239,15 @@ def _inside(host: str) -> bool:
 
 def _broken(download: _Download) -> RetreaverError:
     return ConnectionFailed(
-        f"The {download.request.path} broke off after {download.received} bytes.",
+        f"The {download.request.path} was cut off after {download.received} bytes.",
         method="GET",
         path=download.request.path,
     )
 
 
 def _refused(request: Request, why: str) -> RetreaverError:
-    return InvalidRequest(f"The {request.path} is not fetched: {why}.", method="GET", path=request.path)
+    return InvalidRequest(f"The {request.path} is not downloaded: {why}.", method="GET", path=request.path)
 
 
 def _unreadable(request: Request, what: str) -> RetreaverError:
-    return ProtocolError(f"The answer for the {request.path} {what}.", method="GET", path=request.path)
+    return ProtocolError(f"The response for the {request.path} {what}.", method="GET", path=request.path)

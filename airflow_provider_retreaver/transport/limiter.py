@@ -1,10 +1,13 @@
-"""How many requests of one account are under way at once in this process, and when all of them slow down.
+"""How many requests of one account run concurrently in this process, and when all of them slow down.
 
-Additive increase, multiplicative decrease: a 429 halves the number of places and holds everybody back for as long as
-the vendor asks; every answer that is not a 429 gives a little of it back. How many requests were under way, and how
-many of them were refused, tells how many the vendor takes: up to there places come back quickly, and beyond it one is
-tried seldom, more seldom each time that it is refused. Threads and event loops share one limiter per account, so a
-sensor's poll and an export slow down together.
+Additive increase, multiplicative decrease: a 429 halves the number of places and pauses all requests for as long as
+the
+server asks; every other response gives a part of a place back. The number of pending requests at a refusal shows how
+many the server accepts: up to that number, places come back quickly; beyond it, one more is tried, and less often
+each
+time that it is refused. Threads and event loops share one limiter per account, so that a sensor and an export slow
+down
+together.
 """
 
 from __future__ import annotations
@@ -18,19 +21,19 @@ from contextlib import contextmanager
 
 from airflow_provider_retreaver.core.settings import Settings
 
-# Seconds for which a 429 without `Retry-After` holds back the others; the request itself backs off by policy.
-BRIEF_PAUSE = 1.0
-# The longest that one answer may hold back everybody else.
-LONGEST_PAUSE = 120.0
-# Good answers after which one place more than the vendor took is tried: at first, at least, at most.
-TRY_AFTER, TRY_SOONEST, TRY_LATEST = 64, 16, 4096
+# Seconds for which a 429 without `Retry-After` pauses the other requests; the request itself waits by the policy.
+SHORT_PAUSE = 1.0
+# The longest pause that one response may cause.
+MAX_PAUSE = 120.0
+# Number of accepted requests after which one more concurrent request is tried: at first, at least, at most.
+TRY_AFTER, MIN_TRY_AFTER, MAX_TRY_AFTER = 64, 16, 4096
 
 
 class Limiter:
-    """Places for requests, granted in the order in which they were asked for.
+    """Places for requests, granted in the order of the requests.
 
-    :param most: places when the vendor is content.
-    :param clock: monotonic seconds.
+    :param most: number of places while the server refuses none.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,30 +42,32 @@ class Limiter:
         self._lock = threading.Lock()
         self._places = float(most)
         self._taken = 0
-        # Ordered, and left from the middle in no time: a thousand who wait may be cancelled in one moment.
+        # Ordered, with fast removal from the middle: a thousand waiting requests may be cancelled at once.
         self._queue: OrderedDict[Callable[[], bool], None] = OrderedDict()
-        self._quiet_until = 0.0
-        # How many the vendor took when it refused some, None while that is not known.
+        self._paused_until = 0.0
+        # Concurrent requests that the server accepted when it refused some, None while unknown.
         self._ceiling: int | None = None
-        # Answers to come to requests that were under way at the last refusal: they tell of the same moment.
-        self._same_moment = 0
-        self._calm = 0
+        # Responses still to come to requests that were pending at the last refusal: they belong to the same refusal.
+        self._same_refusal = 0
+        self._accepted = 0
         self._try_after = TRY_AFTER
 
     @property
     def places(self) -> int:
-        """How many requests may be under way now."""
+        """How many requests may run concurrently now."""
         return max(1, int(self._places))
 
     @property
     def taken(self) -> int:
-        """How many are under way."""
+        """How many requests are running."""
         return self._taken
 
     def take(self, granted: Callable[[], bool]) -> bool:
-        """Take a place now (True), or queue for one.
+        """Take a place, or queue for one.
 
-        :param granted: called once, from any thread, when the place is there; returns whether it will be used.
+        :param granted: called once, from any thread, when a queued request gets its place; returns whether it is
+            still used.
+        :return: True when the place was taken, False when the request was queued.
         """
         with self._lock:
             if self._taken < self.places and not self._queue:
@@ -72,7 +77,10 @@ class Limiter:
             return False
 
     def withdraw(self, granted: Callable[[], bool]) -> None:
-        """Leave the queue; a place that was granted meanwhile is given back."""
+        """Leave the queue, or give back a place that was granted in the meantime.
+
+        :param granted: the callback that was queued.
+        """
         with self._lock:
             if granted in self._queue:
                 del self._queue[granted]
@@ -80,7 +88,7 @@ class Limiter:
         self.release()
 
     def release(self) -> None:
-        """Give a place back and grant the places that are free to those who wait."""
+        """Give a place back, and grant free places to queued requests."""
         with self._lock:
             self._taken -= 1
             calls = []
@@ -92,24 +100,27 @@ class Limiter:
                 self.release()
 
     def pause(self) -> float:
-        """Seconds to hold back before the next request."""
-        return max(0.0, self._quiet_until - self._clock())
+        """Return the length of the current pause.
+
+        :return: seconds to wait before the next request.
+        """
+        return max(0.0, self._paused_until - self._clock())
 
     def learn(self, status: int, retry_after: float | None) -> None:
-        """Take note of an answer.
+        """Adapt to a response.
 
         :param status: its HTTP status.
-        :param retry_after: seconds that it asked to wait, None when it did not say.
+        :param retry_after: seconds that it asks to wait, None when it does not.
         """
         with self._lock:
-            same_moment = self._same_moment > 0
-            self._same_moment = max(0, self._same_moment - 1)
+            same_refusal = self._same_refusal > 0
+            self._same_refusal = max(0, self._same_refusal - 1)
             if status != 429:
                 self._grow()
                 return
-            self._shrink(same_moment=same_moment)
-            wait = BRIEF_PAUSE if retry_after is None else min(retry_after, LONGEST_PAUSE)
-            self._quiet_until = max(self._quiet_until, self._clock() + wait)
+            self._shrink(same_refusal=same_refusal)
+            wait = SHORT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
+            self._paused_until = max(self._paused_until, self._clock() + wait)
 
     def _grow(self) -> None:
         if self._ceiling is None:
@@ -117,27 +128,27 @@ class Limiter:
         elif self._places < self._ceiling:
             self._places = min(float(self._ceiling), self._places + 1.0)
         else:
-            self._calm += 1
-            if self._calm >= self._try_after:
-                self._calm = 0
-                self._try_after = max(TRY_SOONEST, self._try_after // 2)
+            self._accepted += 1
+            if self._accepted >= self._try_after:
+                self._accepted = 0
+                self._try_after = max(MIN_TRY_AFTER, self._try_after // 2)
                 self._ceiling += 1
                 self._places = float(self._ceiling)
                 if self._ceiling >= self._most:
                     self._ceiling, self._places = None, float(self._most)
 
-    def _shrink(self, *, same_moment: bool) -> None:
-        self._calm = 0
-        if same_moment and self._ceiling is not None:
+    def _shrink(self, *, same_refusal: bool) -> None:
+        self._accepted = 0
+        if same_refusal and self._ceiling is not None:
             self._ceiling = max(1, self._ceiling - 1)
             self._places = min(self._places, float(self._ceiling))
             return
         self._places = max(1.0, self._places / 2.0)
-        # One alone that is refused says nothing about how many are taken at once.
+        # One refused request alone does not show how many concurrent ones are accepted.
         tried = self._ceiling is not None
         self._ceiling = self._taken - 1 if self._taken > 1 else None
-        self._same_moment = max(0, self._taken - 1)
-        self._try_after = min(TRY_LATEST, self._try_after * 4) if tried else TRY_AFTER
+        self._same_refusal = max(0, self._taken - 1)
+        self._try_after = min(MAX_TRY_AFTER, self._try_after * 4) if tried else TRY_AFTER
 
     @contextmanager
     def place(self) -> Generator[None]:
@@ -168,7 +179,7 @@ class Limiter:
             try:
                 loop.call_soon_threadsafe(_done, ready)
             except RuntimeError:
-                # The loop was closed under its tasks: nobody will use the place.
+                # The loop was closed: the place will not be used.
                 return False
             return True
 
@@ -190,6 +201,10 @@ _guard = threading.Lock()
 
 
 def limiter_for(settings: Settings) -> Limiter:
-    """Return the limiter that all clients of this account share in this process."""
+    """Return the limiter that all clients of an account share in this process.
+
+    :param settings: of the connection.
+    :return: the limiter.
+    """
     with _guard:
         return _limiters.setdefault(settings.account, Limiter(settings.max_concurrency))

@@ -1,6 +1,6 @@
-"""What time it is at the vendor's: this machine's time, corrected by the `Date` of the latest answer.
+"""The time on the server: this machine's time, corrected by the `Date` header of the latest response.
 
-A window such as "the last hour" means the vendor's hour, since the vendor stamps the calls.
+A window such as "the last hour" is measured by the server's clock, which sets the times of calls.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from airflow_provider_retreaver.core.operations import ClockReading
 from airflow_provider_retreaver.core.policy import http_date
 from airflow_provider_retreaver.core.settings import Settings
 
-# `Date` counts whole seconds, and an answer is under way for a while: less than this is no difference of clocks.
-INDISTINCT = timedelta(seconds=2)
+# `Date` has whole seconds, and a response takes time: a smaller difference than this counts as none.
+TOLERANCE = timedelta(seconds=2)
 HALF_A_SECOND = timedelta(seconds=0.5)
 
 
@@ -24,28 +24,31 @@ def _utc_now() -> datetime:
 
 
 class ServerClock:
-    """One vendor host's clock, as seen from here.
+    """The clock of one host.
 
-    :param here: this machine's time.
+    :param local_time: returns this machine's time, in UTC.
     """
 
-    def __init__(self, here: Callable[[], datetime] = _utc_now) -> None:
-        self._here = here
-        self._ahead = timedelta(0)
+    def __init__(self, local_time: Callable[[], datetime] = _utc_now) -> None:
+        self._local_time = local_time
+        self._offset = timedelta(0)
 
     def learn(self, headers: Mapping[str, str]) -> None:
-        """Take note of an answer that has just come.
+        """Use a response to correct the clock.
 
-        :param headers: names in lower case; an answer without a readable `Date` teaches nothing.
+        :param headers: header values by name in lower case; a response without a valid `Date` changes nothing.
         """
-        moment = http_date(headers.get("date", ""))
-        if moment is not None:
-            ahead = moment + HALF_A_SECOND - self._here()
-            self._ahead = timedelta(0) if abs(ahead) < INDISTINCT else ahead
+        date = http_date(headers.get("date", ""))
+        if date is not None:
+            offset = date + HALF_A_SECOND - self._local_time()
+            self._offset = timedelta(0) if abs(offset) < TOLERANCE else offset
 
     def now(self) -> ClockReading:
-        """Return the time here and there."""
-        return ClockReading(self._here(), self._ahead)
+        """Return the time of this machine and of the server.
+
+        :return: both times.
+        """
+        return ClockReading(self._local_time(), self._offset)
 
 
 _clocks: dict[str, ServerClock] = {}
@@ -53,6 +56,10 @@ _guard = threading.Lock()
 
 
 def clock_of(settings: Settings) -> ServerClock:
-    """Return the clock of the connection's API host, which all clients of this process share."""
+    """Return the clock of a connection's API host, which all clients of this process share.
+
+    :param settings: of the connection.
+    :return: the clock.
+    """
     with _guard:
         return _clocks.setdefault(settings.urls[Host.API], ServerClock())

@@ -187,7 +187,7 @@ def a_connection_dropped_after_a_post_is_outcome_unknown(client: CaseClient) -> 
     for then in ("nothing", "done"):
         client.fault(method="POST", cut=True, then=then)
         error = client.fails(OutcomeUnknown, reset_cap(id_))
-        assert "the connection broke off" in str(error)
+        assert "the connection was closed" in str(error)
     assert client.sent("POST") == [f"POST /targets/{id_}/reset_cap.json"] * 2
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_retreaver.core.envelopes import read_nothing
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
     Gone,
@@ -18,7 +19,7 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
     RetreaverError,
 )
-from airflow_provider_retreaver.core.operations import Listing, read_nothing
+from airflow_provider_retreaver.core.operations import Listing
 from airflow_provider_retreaver.domain.resources.create_once import Creation
 from airflow_provider_retreaver.domain.resources.procedures import delete, get, update, upsert
 from airflow_provider_retreaver.resources import calls, suppression

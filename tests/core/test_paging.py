@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core import paging
+from airflow_provider_retreaver.core.envelopes import read_nothing, require
 from airflow_provider_retreaver.core.errors import InvalidArgument, ListingIncomplete, ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, read_nothing, require
+from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation
 from airflow_provider_retreaver.core.paging import Page, Pages, link_pages
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.reports import report_calls

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.transport.limiter import BRIEF_PAUSE, LONGEST_PAUSE, Limiter, limiter_for
+from airflow_provider_retreaver.transport.limiter import MAX_PAUSE, SHORT_PAUSE, Limiter, limiter_for
 from tests.contract.harness import FakeTime
 
 
@@ -76,14 +76,14 @@ def test_the_pause_is_what_was_asked_for():
     limiter.learn(503, 50)
     assert limiter.pause() == 0
     limiter.learn(429, None)
-    assert limiter.pause() == BRIEF_PAUSE
+    assert limiter.pause() == SHORT_PAUSE
     limiter.learn(429, 5)
     limiter.learn(429, 2)
     clock.sleep(1)
     assert limiter.pause() == 4
     limiter.learn(429, 1e9)
-    assert limiter.pause() == LONGEST_PAUSE
-    clock.sleep(LONGEST_PAUSE)
+    assert limiter.pause() == MAX_PAUSE
+    clock.sleep(MAX_PAUSE)
     assert limiter.pause() == 0
 
 

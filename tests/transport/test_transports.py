@@ -118,7 +118,7 @@ def test_an_answer_that_does_not_come(kind):
             kind, server.port, get_target(id=1), reset_cap(1), extra={"timeout": 0.1, "max_attempts": 2}
         )
     assert type(got) is ConnectionFailed
-    assert "got no answer in time" in str(got)
+    assert "got no response in time" in str(got)
     assert type(posted) is OutcomeUnknown
     assert len(server.requests) == 3
     assert is_clean(got)
@@ -252,7 +252,7 @@ def test_a_proxy_of_an_unknown_kind(kind, monkeypatch):
     (error,) = ask(kind, 1, get_target(id=1))
     assert type(error) is ConnectionFailed
     assert error.final
-    assert "proxy is no http(s) URL" in str(error)
+    assert "proxy is not an http(s) URL" in str(error)
     assert "hidden" not in str(error)
 
 
@@ -379,15 +379,15 @@ def test_a_certificate_that_is_not_accepted_is_final(kind, monkeypatch):
     request = get_target(id=1).request
     if kind == "sync":
         reason = urllib3.exceptions.SSLError(wrong)
-        found = blocking._described(
+        found = blocking._connection_error(
             request, requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", reason))
         )
     else:
         key = aiohttp.client_reqrep.ConnectionKey("h", 443, True, True, None, None, None)
-        found = aio._described(request, aiohttp.ClientConnectorCertificateError(key, wrong))
+        found = aio._connection_error(request, aiohttp.ClientConnectorCertificateError(key, wrong))
     assert found.final
     assert not found.sent
-    assert "certificate was not accepted" in str(found)
+    assert "certificate of the host was not accepted" in str(found)
 
 
 def test_a_host_that_accepts_nothing_in_time(kind):
@@ -399,9 +399,9 @@ def test_a_host_that_accepts_nothing_in_time(kind):
 
     request = reset_cap(1).request
     if kind == "sync":
-        found = blocking._described(request, requests.exceptions.ConnectTimeout())
+        found = blocking._connection_error(request, requests.exceptions.ConnectTimeout())
     else:
-        found = aio._described(request, aiohttp.ConnectionTimeoutError())
+        found = aio._connection_error(request, aiohttp.ConnectionTimeoutError())
     assert not found.sent
     assert not found.final
     assert "could not connect in time" in str(found)

@@ -13,9 +13,10 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_retreaver.core.envelopes import protocol_error
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.operations import Row, protocol_error
+from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.paging import link_pages
 
 

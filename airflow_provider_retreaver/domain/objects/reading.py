@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import AuthenticationError, PermissionDenied, RetreaverError
-from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together, require
+from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.resources import targets
 
 # More targets than a page of the list are read by listing them.

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidRequest, OutcomeUnknown, RetreaverError
-from airflow_provider_retreaver.core.operations import Operation, Procedure, Row, require
+from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.resources.comparison import compare_attributes, mask_secrets
 from airflow_provider_retreaver.domain.resources.lookup import find_object, natural_key_value

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import Gone, InvalidArgument, NotFound, ProtocolError, RetreaverError
-from airflow_provider_retreaver.core.operations import Operation, Procedure, Row, require
+from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
 from airflow_provider_retreaver.domain.resources.equality import same_value
 from airflow_provider_retreaver.resources.contacts import get_contact
 from airflow_provider_retreaver.resources.entry import Entry, ObjectReference

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import ChangeRefused, ProtocolError
-from airflow_provider_retreaver.core.operations import Procedure, Row, require
+from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View
 from airflow_provider_retreaver.domain.changes.edit import Edit

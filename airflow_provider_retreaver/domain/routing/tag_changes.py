@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_retreaver.core.operations import Operation, Procedure, Row, require
+from airflow_provider_retreaver.core.envelopes import require
+from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
 from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View
 from airflow_provider_retreaver.domain.changes.edit import FoundObjects

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.operations import Procedure, Row, require
+from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.domain.watching.call_filters import statuses
 from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
 from airflow_provider_retreaver.resources import calls

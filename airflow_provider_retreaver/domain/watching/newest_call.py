@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_retreaver.core import time_parameters
+from airflow_provider_retreaver.core.envelopes import read_array, require
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.operations import CurrentOnly, Operation, Procedure, Row, read_array, require
+from airflow_provider_retreaver.core.operations import CurrentOnly, Operation, Procedure, Row
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.condition import Memory, Question
 from airflow_provider_retreaver.resources import calls

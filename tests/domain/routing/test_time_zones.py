@@ -19,7 +19,7 @@ from airflow_provider_retreaver.domain.routing.time_zones import (
     rails_name,
     same_zone,
 )
-from airflow_provider_retreaver.sandbox.state.time_zones import RAILS as VENDORS
+from airflow_provider_retreaver.sandbox.state.time_zones import TIME_ZONES as SANDBOX
 
 MOMENTS = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=6 * step) for step in range(4 * 366 * 4)]
 
@@ -32,7 +32,7 @@ def clocks(zone):
 
 def test_the_map_is_complete():
     """Every name that the vendor documents, all 146, has a zone, and there is no other name."""
-    assert set(RAILS) == set(VENDORS)
+    assert set(RAILS) == set(SANDBOX)
     assert len(RAILS) == 146 == sum(map(len, NAMES.values()))
 
 
@@ -40,7 +40,7 @@ def test_the_map_is_complete():
 def test_every_zone_is_in_the_tz_database_and_keeps_the_vendors_clock(name):
     """The zone exists, and its clock has agreed with the vendor's for years, whatever it is called there."""
     assert RAILS[name] in available_timezones()
-    assert clocks(RAILS[name]) == clocks(VENDORS[name])
+    assert clocks(RAILS[name]) == clocks(SANDBOX[name])
 
 
 def test_the_vendors_offsets_of_some_names():
