@@ -113,7 +113,7 @@ def test_a_url_that_holds_the_key_elsewhere_is_refused(calls, host, tmp_path):
 @pytest.mark.parametrize(
     ("headers", "said"),
     [
-        ({"Content-Length": None, "Connection": "close"}, "does not say how long it is"),
+        ({"Content-Length": None, "Connection": "close"}, "does not contain its length"),
         ({"Content-Encoding": "gzip"}, "is compressed although"),
         ({"Content-Length": "2000000", "Connection": "close"}, "was cut off after"),
     ],
