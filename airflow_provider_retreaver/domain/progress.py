@@ -1,54 +1,56 @@
-"""Saying every so often how far a long piece of work has come."""
+"""A line about the progress of long work every ten seconds."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-EVERY = 10.0
+INTERVAL = 10.0
 
 
-class Pace:
-    """Logs done, rate and time left, about every ten seconds.
+class ProgressLogger:
+    """Logs what is done, the rate and the time left, about every ten seconds.
 
-    :param say: logs a line.
-    :param total: units of work in all, None when not known.
-    :param began_with: units that were done before.
-    :param clock: monotonic seconds.
+    :param log_line: logs one line.
+    :param total: units of work in all, None while it is not known.
+    :param done_before: units that an earlier attempt did; they do not count for the rate.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(
         self,
-        say: Callable[[str], None],
+        log_line: Callable[[str], None],
         total: int | None = None,
-        began_with: int = 0,
+        done_before: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._say = say
+        self._log_line = log_line
         self._total = total
-        self._began_with = began_with
+        self._done_before = done_before
         self._clock = clock
-        self._began = self._told = clock()
+        self._started = self._last_line = clock()
 
-    def at(self, done: int, more: str = "") -> None:
-        """Report how much is done; logged when the last line is old enough.
+    def update(self, done: int, details: str = "", total: int | None = None) -> None:
+        """Log a line if the last one is at least ten seconds old.
 
-        :param more: what else the line should say.
+        :param done: units of work that are done, those of earlier attempts included.
+        :param details: end of the line.
+        :param total: units of work in all, where it has become known or has changed.
         """
         now = self._clock()
-        if now - self._told >= EVERY:
-            self._told = now
-            self._say(self._line(done, now - self._began) + more)
+        if now - self._last_line >= INTERVAL:
+            self._last_line = now
+            self._log_line(self._line(done, self._total if total is None else total, now - self._started) + details)
 
-    def _line(self, done: int, seconds: float) -> str:
-        rate = (done - self._began_with) / seconds if seconds else 0.0
-        if self._total is None:
+    def _line(self, done: int, total: int | None, seconds: float) -> str:
+        rate = (done - self._done_before) / seconds if seconds else 0.0
+        if total is None:
             return f"{done:,} so far, {rate:.1f} a second"
-        left = f"about {_length((self._total - done) / rate)} left" if rate else "time left unknown"
-        return f"{done:,} of {self._total:,} ({done / max(1, self._total):.0%}), {rate:.1f} a second, {left}"
+        left = f"about {_format_seconds(max(0, total - done) / rate)} left" if rate else "time left unknown"
+        return f"{done:,} of {total:,} ({done / max(1, total):.0%}), {rate:.1f} a second, {left}"
 
 
-def _length(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{seconds:.0f} s"

@@ -214,14 +214,13 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
     ) -> dict[str, Any]:
         from airflow_provider_retreaver.core.errors import ListingIncomplete
-        from airflow_provider_retreaver.domain.calls.export import export_calls
+        from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
         from airflow_provider_retreaver.transfers.file_parts import Parts
-        from airflow_provider_retreaver.transfers.progress import ProgressLog
 
         parts = Parts(publication, shape)
         window = plan.window.told()
         self.log.info("Exporting calls by %s, from %s to %s", window["by"], window["start"], window["end"] or "now")
-        export = export_calls(client, plan.window, raw=True, progress=ProgressLog())
+        export = export_calls(client, plan.window, raw=True, progress=export_progress_logger())
         try:
             for page in export:
                 parts.add(page)

@@ -91,9 +91,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.core.time_parameters import duration
-        from airflow_provider_retreaver.domain.calls.export import export_calls
+        from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
-        from airflow_provider_retreaver.transfers.progress import ProgressLog
 
         with self.connected() as hook, hook.reading() as client:
             window = self.window(context)
@@ -105,7 +104,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             create = flag(self.create_table, "create_table")
             with self._opened(columns) as table:
                 table.prepare(create=create)
-                export = export_calls(client, window, progress=ProgressLog())
+                export = export_calls(client, window, progress=export_progress_logger())
                 done = Loading(table, columns, hide, size).all_of(export)
             result = {"table": self.table, **done, **self._told(window, export)}
             told = {name: result[name] for name in ("table", "rows", "changed", "complete")}

@@ -76,8 +76,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.core.parameters import is_given
-        from airflow_provider_retreaver.domain.calls.export import export_calls
-        from airflow_provider_retreaver.transfers.progress import ProgressLog
+        from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
         from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
         from airflow_provider_retreaver.transport.downloads import Downloads
 
@@ -91,7 +90,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
                 )
             files = RecordingFiles(self.destination, _key(window))
             files.prepare()
-            export = export_calls(client, window, progress=ProgressLog())
+            export = export_calls(client, window, progress=export_progress_logger())
             try:
                 with closing(Downloads(client.settings)) as downloads:
                     result = Fetching(files, downloads, at_once).all_of(export)

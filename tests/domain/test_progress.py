@@ -1,12 +1,12 @@
-"""A line about every ten seconds, with figures that can be believed."""
+"""Long work logs a line about every ten seconds."""
 
 from __future__ import annotations
 
-from airflow_provider_retreaver.domain.progress import Pace
+from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """Seconds that pass only when a test changes `now`."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -17,12 +17,12 @@ class Clock:
 
 
 def test_a_line_every_ten_seconds():
-    """However often it is told, it speaks every ten seconds, of done, rate and time left."""
+    """However often it is updated, a line comes every ten seconds, with what is done, the rate and the time left."""
     lines, clock = [], Clock()
-    pace = Pace(lines.append, 1000, clock=clock)
+    progress = ProgressLogger(lines.append, 1000, clock=clock)
     for second in range(1, 31):
         clock.now = 100.0 + second
-        pace.at(second * 20, "; 1 failed")
+        progress.update(second * 20, "; 1 failed")
     assert lines == [
         "200 of 1,000 (20%), 20.0 a second, about 40 s left; 1 failed",
         "400 of 1,000 (40%), 20.0 a second, about 30 s left; 1 failed",
@@ -30,16 +30,16 @@ def test_a_line_every_ten_seconds():
     ]
 
 
-def test_what_was_done_before_is_not_our_speed():
-    """After a resumption the rate is that of this attempt; minutes and hours are said as such."""
+def test_the_rate_is_of_this_attempt():
+    """What an earlier attempt did does not count for the rate; long times are in minutes and hours."""
     lines, clock = [], Clock()
-    pace = Pace(lines.append, 1_000_000, began_with=500_000, clock=clock)
+    progress = ProgressLogger(lines.append, 1_000_000, done_before=500_000, clock=clock)
     clock.now += 10
-    pace.at(501_000)
+    progress.update(501_000)
     clock.now += 90
-    pace.at(505_000)
+    progress.update(505_000)
     clock.now += 900
-    pace.at(990_000)
+    progress.update(990_000)
     assert [line.rpartition(", ")[2] for line in lines] == [
         "about 83 min left",
         "about 2 h 45 min left",
@@ -48,12 +48,21 @@ def test_what_was_done_before_is_not_our_speed():
 
 
 def test_without_a_total_or_a_step():
-    """An unknown end and no progress are said as such."""
+    """Without a total, or before anything is done, the line has no time left."""
     lines, clock = [], Clock()
-    pace = Pace(lines.append, clock=clock)
+    progress = ProgressLogger(lines.append, clock=clock)
     clock.now += 10
-    pace.at(250)
-    pace = Pace(lines.append, 10, clock=clock)
+    progress.update(250)
+    progress = ProgressLogger(lines.append, 10, clock=clock)
     clock.now += 10
-    pace.at(0)
+    progress.update(0)
     assert lines == ["250 so far, 25.0 a second", "0 of 10 (0%), 0.0 a second, time left unknown"]
+
+
+def test_a_total_that_becomes_known():
+    """A total that is given with an update counts from then on for that update."""
+    lines, clock = [], Clock()
+    progress = ProgressLogger(lines.append, clock=clock)
+    clock.now += 10
+    progress.update(250, total=1_000)
+    assert lines == ["250 of 1,000 (25%), 25.0 a second, about 30 s left"]

@@ -9,12 +9,16 @@ from contextlib import closing
 import pytest
 
 from airflow_provider_retreaver.core.errors import TableNotWritten
-from airflow_provider_retreaver.domain.calls.export import CallPage, Completeness, ExportProgress
+from airflow_provider_retreaver.domain.calls.export import (
+    CallPage,
+    Completeness,
+    ExportProgress,
+    export_progress_logger,
+)
 from airflow_provider_retreaver.domain.calls.sql_columns import mapped
 from airflow_provider_retreaver.domain.calls.sql_dialects import SQLITE
 from airflow_provider_retreaver.transfers.call_table import CallTable
 from airflow_provider_retreaver.transfers.calls_sql import Loading
-from airflow_provider_retreaver.transfers.progress import ProgressLog
 
 COLUMNS = mapped({"id": "uuid", "changed": "updated_at", "seconds": "total_duration"})
 
@@ -84,10 +88,10 @@ def test_progress_is_said_about_every_ten_seconds(caplog):
     """Rows, pages, speed and time left; no line in between."""
     caplog.set_level(logging.INFO, "airflow_provider_retreaver")
     now = iter([0.0, 4.0, 10.0, 12.0, 19.0, 20.0])
-    progress = ProgressLog(clock=lambda: next(now))
+    progress = export_progress_logger(clock=lambda: next(now))
     for pages in range(1, 6):
         progress(ExportProgress(rows=100 * pages, pages=pages, of_pages=10 if pages > 2 else None))
     assert [record.getMessage() for record in caplog.records] == [
-        "200 calls, page 2 of ?, 20 calls a second",
-        "500 calls, page 5 of 10, 25 calls a second, about 20 s left",
+        "Calls: 200 so far, 20.0 a second; page 2 of ?",
+        "Calls: 500 of 1,000 (50%), 25.0 a second, about 20 s left; page 5 of 10",
     ]

@@ -20,6 +20,7 @@ completeness is not proved.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_ro
 from airflow_provider_retreaver.domain.calls.page_scan import Moved, PageOrder, StillScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
+from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 log = logging.getLogger(__name__)
 
@@ -256,6 +258,22 @@ def export_calls(
     :raises RetreaverError: when a page cannot be had.
     """
     return CallExport(client, window, raw=raw, progress=progress)
+
+
+def export_progress_logger(clock: Callable[[], float] = time.monotonic) -> Callable[[ExportProgress], None]:
+    """Return a function that logs the progress of an export about every ten seconds.
+
+    :param clock: returns monotonic seconds.
+    :return: for the parameter `progress` of `export_calls`.
+    """
+    logger = ProgressLogger(lambda line: log.info("Calls: %s", line), clock=clock)
+
+    def report(progress: ExportProgress) -> None:
+        # Pages hold equally many calls, but for the last one.
+        total = round(progress.rows / progress.pages * progress.of_pages) if progress.of_pages else None
+        logger.update(progress.rows, f"; page {progress.pages} of {progress.of_pages or '?'}", total)
+
+    return report
 
 
 def newest_update(client: Client, window: CallWindow) -> datetime | None:

@@ -20,7 +20,7 @@ from airflow_provider_retreaver.core.operations import Each, Procedure, Row
 from airflow_provider_retreaver.domain.changes.differences import MaxChanges
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
-from airflow_provider_retreaver.domain.progress import Pace
+from airflow_provider_retreaver.domain.progress import ProgressLogger
 from airflow_provider_retreaver.resources import suppression
 
 log = logging.getLogger(__name__)
@@ -171,13 +171,15 @@ class _Reading:
     covered: Collector = field(default_factory=Collector)
     conflicting: Collector = field(default_factory=Collector)
     unreadable: int = 0
-    pace: Pace = field(default_factory=lambda: Pace(lambda line: log.info("Suppressed numbers read: %s.", line)))
+    progress: ProgressLogger = field(
+        default_factory=lambda: ProgressLogger(lambda line: log.info("Suppressed numbers read: %s.", line))
+    )
     rows: int = 0
 
     def visit(self, row: Row) -> None:
         """Take one row."""
         self.rows += 1
-        self.pace.at(self.rows)
+        self.progress.update(self.rows)
         number = from_e164(str(row.get("number", "")).strip())
         if number is None:
             self.unreadable += 1

@@ -21,7 +21,7 @@ from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.domain.lists.phones import hide_numbers
 from airflow_provider_retreaver.domain.lists.suppression_batch import Batch, Failure
 from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Ours, Plan, Wanted
-from airflow_provider_retreaver.domain.progress import Pace
+from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,9 @@ class SuppressionSync:
         self._max_failures = max_failures
         self.checkpoint = checkpoint or Checkpoint()
         self._note = note
-        self._pace = Pace(lambda line: log.info("Suppression: %s", line), len(plan), self.checkpoint.done, clock)
+        self._progress = ProgressLogger(
+            lambda line: log.info("Suppression: %s", line), len(plan), self.checkpoint.done, clock
+        )
 
     def counts(self) -> dict[str, int]:
         """Return `{"added", "changed", "removed", "failed"}`; numbers that cannot be expressed count as failed."""
@@ -126,7 +128,7 @@ class SuppressionSync:
             stop = yield from self._do(range(self.checkpoint.done, self.checkpoint.announced))
             self.checkpoint.done = self.checkpoint.announced
             self._give_up(stop)
-            self._pace.at(self.checkpoint.done, self._detail())
+            self._progress.update(self.checkpoint.done, self._detail())
         self._stop_at_too_many()
         passing = [failure for failure in self.checkpoint.failures.values() if not failure.final]
         self._write()
