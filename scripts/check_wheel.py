@@ -1,4 +1,4 @@
-"""Check an installed wheel from outside the project: run by the Python of an environment that holds nothing else."""
+"""Checks an installed wheel; run by the Python of an environment that has only the wheel and its dependencies."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = "airflow_provider_retreaver"
-HEAVY = {"aiohttp", "requests", "starlette", "uvicorn"}  # what a DAG file must not load
+HEAVY = {"aiohttp", "requests", "starlette", "uvicorn"}  # must not be loaded by a DAG file
 
 
 def main() -> int:
-    """Run the checks; a failing one ends the program with its sentence."""
+    """Run the checks; exit with an error message at the first that fails."""
     package = import_module(PACKAGE)
     home = Path(str(package.__file__)).resolve()
     expect(PROJECT / PACKAGE not in home.parents, f"{home} is the source and not an installed copy")
@@ -33,16 +33,16 @@ def main() -> int:
     loaded = {name.split(".")[0] for name in sys.modules}
     expect(not loaded & HEAVY, f"importing {', '.join(modules)} loads {', '.join(sorted(loaded & HEAVY))}")
     command = Path(sys.executable).parent / "retreaver-sandbox"
-    told = subprocess.run([str(command), "--help"], capture_output=True, text=True, check=True).stdout
-    expect("--api-key" in told, "retreaver-sandbox --help does not tell its options")
-    print(f"the wheel is well: {len(modules)} modules of operators and hooks, in {home.parent}")
+    help_text = subprocess.run([str(command), "--help"], capture_output=True, text=True, check=True).stdout
+    expect("--api-key" in help_text, "retreaver-sandbox --help does not list its options")
+    print(f"the wheel is fine: {len(modules)} modules of operators and hooks, in {home.parent}")
     return 0
 
 
-def expect(true: bool, sentence: str) -> None:  # noqa: FBT001 - it reads as a sentence
-    """End the program with the sentence unless it is so."""
-    if not true:
-        sys.exit(f"error: {sentence}")
+def expect(condition: bool, message: str) -> None:  # noqa: FBT001 - like assert
+    """Exit with the message unless the condition is true."""
+    if not condition:
+        sys.exit(f"error: {message}")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,8 @@
 #
 #   scripts/environment.sh VENV CONSTRAINTS PYTHONS
 #
-# PYTHONS are the names to look for, best first; NEWEST_PYTHON is the newest minor version that will do. Everything is
-# kept inside the project, pip's cache included (unless PIP_CACHE_DIR says otherwise). VENV/.ready is the sign that all
-# went well.
+# PYTHONS are the names to look for, best first; NEWEST_PYTHON is the newest minor version that is supported. Everything
+# is inside the project, also pip's cache (unless PIP_CACHE_DIR is set). VENV/.ready exists if all steps succeeded.
 set -eu
 
 venv=$1
@@ -14,9 +13,9 @@ pythons=$3
 oldest=11
 newest=${NEWEST_PYTHON:-13}
 
-say() { printf '%s\n' "$*" >&2; }
+print_error() { printf '%s\n' "$*" >&2; }
 
-# A suitable Python runs, is of a supported version and can make environments (Debian has that in a package of its own).
+# A suitable Python has a supported version and can create environments (a separate package in Debian).
 suitable() {
     "$1" -c "
 import sys, venv, ensurepip
@@ -31,7 +30,7 @@ for candidate in $pythons; do
     fi
 done
 if [ -z "$python" ]; then
-    say "error: no suitable Python among: $pythons. Needed is 3.$oldest to 3.$newest with venv (Debian: apt-get install python3-venv); or name one: make PYTHON=/path/to/python3 (PYTHON_2= for Airflow 2.11)"
+    print_error "error: no suitable Python among: $pythons. Required is 3.$oldest to 3.$newest with venv (Debian: apt-get install python3-venv); or choose one: make PYTHON=/path/to/python3 (PYTHON_2= for Airflow 2.11)"
     exit 1
 fi
 
@@ -44,18 +43,18 @@ PYTHONNOUSERSITE=1
 export PIP_CACHE_DIR PIP_CONSTRAINT PIP_BUILD_CONSTRAINT PIP_DISABLE_PIP_VERSION_CHECK PIP_USER PYTHONNOUSERSITE
 unset PYTHONPATH PYTHONHOME VIRTUAL_ENV || true
 
-# What an interrupted or foreign attempt left is made anew; a ready one is only brought up to date.
+# An incomplete or unusable environment is created again; a complete one is only updated.
 if [ ! -e "$venv/.ready" ] || ! suitable "$venv/bin/python"; then
-    say "making $venv with $python ($("$python" -c 'import platform; print(platform.python_version())')); this takes a minute or two, once"
+    print_error "creating $venv with $python ($("$python" -c 'import platform; print(platform.python_version())')); this takes a minute or two, only once"
     "$python" -m venv --clear "$venv"
 fi
 rm -f "$venv/.ready"
 log=$venv/install.log
 if ! "$venv/bin/python" -m pip install --quiet -e '.[dev]' >"$log" 2>&1; then
     tail -n 20 "$log" >&2
-    say "error: installing into $venv failed; the whole log is $log"
+    print_error "error: installing into $venv failed; the whole log is $log"
     exit 1
 fi
-# Compiled beforehand, everything starts twice as fast. Some packages ship templates that are no Python: not an error.
+# With compiled files everything starts twice as fast. Errors are ignored: some packages have templates that are not Python.
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >/dev/null 2>&1 || true
 touch "$venv/.ready"

@@ -1,4 +1,4 @@
-"""Start Airflow's web interface with the example DAGs, the sandbox and a connection to it; Ctrl-C ends all of it."""
+"""Runs Airflow's web interface with the example DAGs, the sandbox and a connection to it, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,46 +14,55 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stage import PROJECT, Stage, StepFailed, child, connection_fields, get_json, reason, stop_on_signals
+from local_airflow import (
+    PROJECT,
+    LocalAirflow,
+    StepFailed,
+    child,
+    connection_fields,
+    get_json,
+    reason,
+    stop_on_signals,
+)
 
-USUAL_PORT = 8080
-STARTING = 120  # seconds Airflow may take to become healthy; it takes about fifteen
+DEFAULT_PORT = 8080
+START_TIMEOUT = 120  # seconds until Airflow must be healthy; it takes about fifteen
 
 
 def main() -> int:
-    """Start everything and wait until told to stop."""
+    """Start everything and wait for Ctrl-C."""
     stop_on_signals()
-    stage = Stage(PROJECT / ".ui")
-    stage.prepare()
+    local = LocalAirflow(PROJECT / ".ui")
+    local.prepare()
     try:
         with ExitStack() as stack:
-            say("starting the sandbox and Airflow …")
-            stage.migrate()
-            sandbox = stack.enter_context(stage.sandbox())
-            make_connection(stage, sandbox)
-            make_pool(stage)
-            port = free_port(USUAL_PORT)
-            log = stage.logs / "airflow.log"
+            write("starting the sandbox and Airflow …")
+            local.migrate()
+            sandbox = stack.enter_context(local.sandbox())
+            import_connection(local, sandbox)
+            create_pool(local)
+            port = free_port(DEFAULT_PORT)
+            log = local.logs / "airflow.log"
             output = stack.enter_context(log.open("w", encoding="utf-8"))
             command = [sys.executable, "-m", "airflow", "standalone"]
-            environment = stage.environment(settings(port))
-            airflow = stack.enter_context(child(command, environment, output, ending=signal.SIGINT))
+            environment = local.environment(settings(port))
+            airflow = stack.enter_context(child(command, environment, output, stop_signal=signal.SIGINT))
             wait_until_healthy(airflow, port, log)
-            say(f"\n  Airflow   http://127.0.0.1:{port}   (no login: everybody on this machine is an admin)")
-            say(f"  sandbox   {sandbox}   (connection retreaver_default; API key sandbox-key, company 1)")
-            say(f"  logs      {stage.logs}\n\nCtrl-C ends all of it.")
+            write(f"\n  Airflow   http://127.0.0.1:{port}   (no login: every user of this machine is an admin)")
+            write(f"  sandbox   {sandbox}   (connection retreaver_default; API key sandbox-key, company 1)")
+            write(f"  logs      {local.logs}\n\nCtrl-C stops everything.")
             code = airflow.wait()
-        print(f"failed: Airflow ended by itself with code {code}: {reason(log)}\n  log: {log}", file=sys.stderr)
+        print(f"failed: Airflow ended unexpectedly with code {code}: {reason(log)}\n  log: {log}", file=sys.stderr)
     except StepFailed as failure:
         print(f"failed: {failure}", file=sys.stderr)
     except KeyboardInterrupt:
-        say("\nstopped")
+        write("\nstopped")
         return 0
     return 1
 
 
 def settings(port: int) -> dict[str, str]:
-    """Give Airflow's settings: one port, this machine only, few processes, test buttons on."""
+    """Return Airflow's settings: one port, only from this machine, few processes, connection tests enabled."""
     url = f"http://127.0.0.1:{port}"
     return {
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -72,23 +81,23 @@ def settings(port: int) -> dict[str, str]:
     }
 
 
-def make_connection(stage: Stage, sandbox: str) -> None:
-    """Store the connection in Airflow's database, so that it is seen in the web interface."""
-    path = stage.home / "connections.json"
+def import_connection(local: LocalAirflow, sandbox: str) -> None:
+    """Store the connection in Airflow's database, so that the web interface shows it."""
+    path = local.home / "connections.json"
     path.write_text(json.dumps({"retreaver_default": connection_fields(sandbox)}), encoding="utf-8")
     command = [sys.executable, "-m", "airflow", "connections", "import", "--overwrite", str(path)]
-    stage.call(command, "connection", timeout=60)
+    local.call(command, "connection", timeout=60)
 
 
-def make_pool(stage: Stage) -> None:
-    """Make the pool that the backfill of a year asks for; without it its tasks would never start."""
+def create_pool(local: LocalAirflow) -> None:
+    """Create the pool of the DAG that backfills a year; without it the DAG's tasks would never start."""
     command = [sys.executable, "-m", "airflow", "pools", "set", "retreaver", "2", "requests to Retreaver"]
-    stage.call(command, "pool", timeout=60)
+    local.call(command, "pool", timeout=60)
 
 
 def wait_until_healthy(airflow: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the web server, the scheduler and the DAG processor say that they are well."""
-    deadline = time.monotonic() + STARTING
+    """Wait until the web server, the scheduler and the DAG processor are healthy."""
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if airflow.poll() is not None:
             raise StepFailed(f"Airflow ended with code {airflow.returncode}: {reason(log)}", log)
@@ -99,12 +108,12 @@ def wait_until_healthy(airflow: subprocess.Popen[bytes], port: int, log: Path) -
         if health and all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor")):
             return
         time.sleep(0.5)
-    raise StepFailed(f"Airflow was not healthy within {STARTING} s: {reason(log)}", log)
+    raise StepFailed(f"Airflow was not healthy within {START_TIMEOUT} s: {reason(log)}", log)
 
 
-def free_port(wanted: int = 0) -> int:
-    """Return the wanted port of this machine if it is free, else one that is."""
-    for port in (wanted, 0):
+def free_port(preferred: int = 0) -> int:
+    """Return the preferred port if it is free, otherwise another free port."""
+    for port in (preferred, 0):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -114,8 +123,8 @@ def free_port(wanted: int = 0) -> int:
     raise StepFailed("this machine has no free port")
 
 
-def say(line: str) -> None:
-    """Print at once, also into a pipe."""
+def write(line: str) -> None:
+    """Print a line and flush it, also into a pipe."""
     print(line, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The scripts are programs, not a package: load them as modules under names of their own."""
+"""Loads the scripts, which are not a package, as modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def script(project, monkeypatch):
-    """Give a function that loads a script by name."""
+    """Return a function that loads a script by name."""
     monkeypatch.syspath_prepend(str(project / "scripts"))
     loaded: list[str] = []
 
@@ -20,5 +20,5 @@ def script(project, monkeypatch):
         return import_module(name)
 
     yield load
-    for name in {*loaded, "stage"}:
+    for name in {*loaded, "local_airflow"}:
         sys.modules.pop(name, None)

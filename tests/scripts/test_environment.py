@@ -1,4 +1,4 @@
-"""Setting up the environment refuses in one line what cannot work."""
+"""The script that sets up an environment, and the constraints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 
 
 def test_no_suitable_python_is_one_line(project, tmp_path):
-    """Without a suitable Python nothing is made, and one line says what is needed."""
+    """Without a suitable Python nothing is created, and one line names what is required."""
     venv = tmp_path / "venv"
     command = [
         str(project / "scripts" / "environment.sh"),
@@ -14,16 +14,16 @@ def test_no_suitable_python_is_one_line(project, tmp_path):
         "constraints/airflow-3.3.txt",
         "no-such-python false",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=project)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: no suitable Python among: no-such-python false. Needed is 3.11 to 3.13")
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=project)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: no suitable Python among: no-such-python false. Required is 3.11 to 3.13")
     assert not venv.exists()
 
 
 def test_constraints_pin_every_line_once(project):
-    """Every line of the constraints is one distribution at one version, without host, path or hash."""
+    """Every line of the constraints has one package with one version, without host, path or hash."""
     for path in sorted((project / "constraints").glob("*.txt")):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         names = []

@@ -1,4 +1,4 @@
-"""What the demo and the web interface stand on: a folder of their own, an environment, the sandbox."""
+"""An Airflow home inside the project, and the sandbox, for the demo and the web interface."""
 
 from __future__ import annotations
 
@@ -22,39 +22,46 @@ PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
 API_KEY = "sandbox-key"
 COMPANY = "1"
-STARTING = 30  # seconds the sandbox may take to start; it takes about one
-STOPPING = 10  # seconds a child may take to end before it is killed
+START_TIMEOUT = 30  # seconds until the sandbox must have started; it takes about one
+STOP_TIMEOUT = 10  # seconds until a child that was asked to end is killed
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-ERROR = re.compile(r"[\w.]*(Error|Exception|Failure|Unavailable|error)\b.*: ")  # as a traceback's last line names it
+ERROR = re.compile(r"[\w.]*(Error|Exception|Failure|Unavailable|error)\b.*: ")  # the last line of a traceback
 LISTENING = re.compile(r"^listening on (http://\S+)$", re.MULTILINE)
 
 
 class StepFailed(Exception):
-    """A step that failed: why, and where the log is."""
+    """A step failed.
+
+    :param reason: Why.
+    :param log: Where its output is.
+    """
 
     def __init__(self, reason: str, log: Path | None = None) -> None:
         super().__init__(reason if log is None else f"{reason}\n  log: {log}")
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A folder inside the project that holds everything a run writes: database, logs, temporary files."""
+class LocalAirflow:
+    """An Airflow whose database, logs and temporary files are all in one folder of the project.
+
+    :param home: The folder.
+    """
 
     home: Path
 
     @property
     def logs(self) -> Path:
-        """The folder of the steps' logs."""
+        """Folder of the logs of the steps."""
         return self.home / "logs"
 
     def prepare(self) -> None:
-        """Make the folders; temporary files of an earlier run are removed."""
+        """Create the folders; temporary files of an earlier run are removed."""
         shutil.rmtree(self.home / "tmp", ignore_errors=True)
         for name in ("tmp", "logs", "home"):
             (self.home / name).mkdir(parents=True, exist_ok=True)
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return a child's whole environment: nothing of the caller's Airflow, proxies or home takes part."""
+        """Return the environment of a child process, without the caller's Airflow settings, proxies and home."""
         return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "HOME": str(self.home / "home"),
@@ -70,22 +77,22 @@ class Stage:
         }
 
     def migrate(self) -> None:
-        """Make the metadata database, once for each version of Airflow."""
+        """Create the metadata database, once for each version of Airflow."""
         from importlib.metadata import version
 
-        mark = self.home / "migrated"
+        marker = self.home / "migrated"
         current = version("apache-airflow")
-        if mark.exists() and mark.read_text(encoding="utf-8") == current and (self.home / "airflow.db").exists():
+        if marker.exists() and marker.read_text(encoding="utf-8") == current and (self.home / "airflow.db").exists():
             return
-        mark.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
         (self.home / "airflow.db").unlink(missing_ok=True)
         self.call([sys.executable, "-m", "airflow", "db", "migrate"], "migrate", timeout=180)
-        mark.write_text(current, encoding="utf-8")
+        marker.write_text(current, encoding="utf-8")
 
     def call(
         self, command: Sequence[str], name: str, *, timeout: float, extra: Mapping[str, str] | None = None
     ) -> None:
-        """Run a command to its end with its output in a log; raise `StepFailed` unless it ends with 0."""
+        """Run a command and write its output to a log; raise `StepFailed` unless its exit code is 0."""
         log = self.logs / f"{name}.log"
         with log.open("w", encoding="utf-8") as output, child(command, self.environment(extra), output) as process:
             try:
@@ -97,7 +104,7 @@ class Stage:
 
     @contextmanager
     def sandbox(self) -> Iterator[str]:
-        """Run the sandbox with its demo data on a free port and give its URL."""
+        """Run the sandbox with its demo data on a free port and return its URL."""
         log = self.logs / "sandbox.log"
         command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", "0", "--load", "demo"]
         command += ["--api-key", API_KEY, "--company-id", COMPANY]
@@ -106,30 +113,30 @@ class Stage:
 
 
 def reason(log: Path) -> str:
-    """Return the line of a log that most probably tells why: the last error, else the last line."""
+    """Return the line of a log with the probable reason: the last error, otherwise the last line."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     errors = [line for line in lines if ERROR.match(line)]
     return (errors or lines or ["no output"])[-1]
 
 
 def _listening(process: subprocess.Popen[bytes], log: Path) -> str:
-    deadline = time.monotonic() + STARTING
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
-        if found := LISTENING.search(log.read_text(encoding="utf-8", errors="replace")):
-            return found[1]
+        if match := LISTENING.search(log.read_text(encoding="utf-8", errors="replace")):
+            return match[1]
         if process.poll() is not None:
             raise StepFailed(f"the sandbox ended with code {process.returncode}: {reason(log)}", log)
         time.sleep(0.05)
-    raise StepFailed(f"the sandbox was not ready within {STARTING} s", log)
+    raise StepFailed(f"the sandbox was not ready within {START_TIMEOUT} s", log)
 
 
 @contextmanager
 def child(
-    command: Sequence[str], environment: Mapping[str, str], output: Any, ending: signal.Signals = signal.SIGTERM
+    command: Sequence[str], environment: Mapping[str, str], output: Any, stop_signal: signal.Signals = signal.SIGTERM
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process in a group of its own; whatever happens, the whole group is gone afterwards.
+    """Run a process in its own process group; the whole group has ended after the block.
 
-    `ending` is the signal that the process understands as a polite request to end.
+    `stop_signal` asks the process to end; the rest of the group is killed.
     """
     process = subprocess.Popen(
         command,
@@ -143,17 +150,17 @@ def child(
     try:
         yield process
     finally:
-        stop(process, ending)
+        stop(process, stop_signal)
 
 
-def stop(process: subprocess.Popen[bytes], ending: signal.Signals) -> None:
-    """End a process politely and the rest of its group by force; a second Ctrl-C does not interrupt this."""
+def stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
+    """Ask a process to end and kill the rest of its group; a second Ctrl-C does not interrupt this."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
     if process.poll() is None:
-        process.send_signal(ending)
+        process.send_signal(stop_signal)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOPPING)
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says so in the second way
+            process.wait(STOP_TIMEOUT)
+    with suppress(ProcessLookupError, PermissionError):  # no process is left; macOS raises the second error
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for number, handler in before.items():
@@ -161,7 +168,7 @@ def stop(process: subprocess.Popen[bytes], ending: signal.Signals) -> None:
 
 
 def stop_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that its children are ended too."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that the children are ended too."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -171,11 +178,11 @@ def stop_on_signals() -> None:
 
 
 def connection_fields(url: str) -> dict[str, str]:
-    """Give the fields of the Airflow connection to the sandbox."""
+    """Return the fields of the Airflow connection to the sandbox."""
     return {"conn_type": "retreaver", "login": COMPANY, "password": API_KEY, "host": url}
 
 
 def get_json(url: str) -> Any:
-    """Ask this machine, past any proxy, and read the answer."""
+    """Send a GET request to this machine without a proxy and return the JSON of the answer."""
     with build_opener(ProxyHandler({})).open(url, timeout=30) as answer:
         return json.load(answer)
