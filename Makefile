@@ -1,14 +1,14 @@
-# Everything starts here: `make help`. Works with GNU make 3.81 (macOS) and newer, and a POSIX shell.
+# Start with `make help`. Works with GNU make 3.81 (macOS) and newer, and a POSIX shell.
 
 SHELL := /bin/sh
-# `make PYTHON=…` and `make PYTHON_2=…` choose the Pythons of the two environments.
+# `make PYTHON=…` and `make PYTHON_2=…` choose the Python of each environment.
 PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 TRIGGERER := $(addprefix tests/airflow/runs/triggerer_,run.py watchers_run.py manual_run.py)
-LEAST_COVERAGE := 97
-# Processes that share the suite's files of tests; `make WORKERS=8 test` where there are more processors.
+MIN_COVERAGE := 97
+# Number of processes that run the test files; for example `make WORKERS=8 test` on a machine with more processors.
 WORKERS := 2
-SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 VENV_2 := .venv-airflow2
 VENV_31 := .venv-airflow31
@@ -20,7 +20,7 @@ RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning'
 
-# An environment whose Python is gone, broken or not the one that is asked for is made again.
+# An environment whose Python is missing, broken or not the requested one is created again.
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
 $(shell rm -f $(VENV)/.ready)
 endif
@@ -35,53 +35,53 @@ endif
 .PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-wheel bench bench-sensors bench-million clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name what; do \
-		printf 'make %-15s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf 'make %-15s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.ready ## reset the filled caps of a local account in a real Airflow, and show it
+demo: $(VENV)/.ready ## reset the filled caps of a local account in a real Airflow, and print the result
 	@$(RUN) scripts/demo.py
 
-ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and the sandbox; Ctrl-C ends it
+ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and the sandbox; Ctrl-C stops it
 	@$(RUN) scripts/ui.py
 
 test: $(VENV)/.ready ## run the whole test suite with coverage
 	@$(RUN) -m coverage erase
-	$(RUN) -m pytest $(SHARED) --cov --cov-report=term --cov-fail-under=$(LEAST_COVERAGE)
+	$(RUN) -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=$(MIN_COVERAGE)
 
-test-airflow2: $(VENV_2)/.ready ## run the tests that face Airflow on the 2.11 line (needs python3.11)
-	$(RUN_2) -m pytest $(SHARED) -m airflow
+test-airflow2: $(VENV_2)/.ready ## run the tests that use Airflow on Airflow 2.11 (needs python3.11)
+	$(RUN_2) -m pytest $(PARALLEL) -m airflow
 
-# Airflow 3.1 warns of an import of its own; everything else is an error there too.
-test-airflow31: $(VENV_31)/.ready ## the same on 3.1, and its triggerer (needs python3.11; about half an hour)
-	$(RUN_31) $(SHARED) -m airflow
+# Airflow 3.1 warns about one of its own imports; other warnings are errors there too.
+test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer (needs python3.11; about half an hour)
+	$(RUN_31) $(PARALLEL) -m airflow
 	$(RUN_31) -s $(TRIGGERER)
 
-test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of both lines (a quarter of an hour)
+test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of Airflow 3.3 and 2.11 (a quarter of an hour)
 	$(RUN) -m pytest -s $(TRIGGERER)
 	$(RUN_2) -m pytest -s $(TRIGGERER) -k 'not watcher'
 
 test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
 	$(RUN) -m pytest tests/airflow/runs/scheduler_run.py
 
-test-transfers: $(VENV)/.ready ## the example DAGs of exports under a real scheduler; EVERY=1d makes 365 tasks of the year (minutes)
+test-transfers: $(VENV)/.ready ## run the example DAGs of exports under a real scheduler; EVERY=1d splits the year into 365 tasks (minutes)
 	EVERY=$(or $(EVERY),7d) $(RUN) -m pytest -s tests/airflow/runs/transfers_run.py
 
-test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers in bad weather, killed twice (about five minutes)
+test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers with API failures, killed twice (about five minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/suppression_run.py
 
-test-postgres: $(VENV)/.ready ## load calls into a real PostgreSQL of the tests' own (needs its programs)
+test-postgres: $(VENV)/.ready ## load calls into a temporary PostgreSQL server (needs its programs)
 	$(RUN) -m pytest tests/airflow/runs/postgres_run.py
 
-test-postgres-airflow2: $(VENV_2)/.ready ## the same on the 2.11 line, with the older driver of PostgreSQL
+test-postgres-airflow2: $(VENV_2)/.ready ## the same on Airflow 2.11, with its older PostgreSQL driver
 	$(RUN_2) -m pytest tests/airflow/runs/postgres_run.py
 
-test-storage: $(VENV_STORAGE)/.ready ## export to servers of S3 and GCS of the tests' own, through their providers (minutes)
+test-storage: $(VENV_STORAGE)/.ready ## export to temporary S3 and GCS servers, with their providers (minutes)
 	$(VENV_STORAGE)/bin/python -m pytest tests/airflow/runs/storage_run.py
 
-test-mysql: $(VENV_MYSQL)/.ready ## load calls into a real MariaDB of the tests' own, with both drivers (needs its programs)
+test-mysql: $(VENV_MYSQL)/.ready ## load calls into a temporary MariaDB server, with both drivers (needs its programs)
 	$(VENV_MYSQL)/bin/python -m pytest tests/airflow/runs/mysql_run.py
 
-load-million: $(VENV)/.ready ## load 1,000,000 calls into PostgreSQL and tell time and memory (a few minutes)
+load-million: $(VENV)/.ready ## load 1,000,000 calls into PostgreSQL and print time and memory (a few minutes)
 	$(RUN) -m benchmarks.load_postgres
 
 lint: $(VENV)/.ready ## check the code with ruff
@@ -98,7 +98,7 @@ build: $(VENV)/.ready ## build the wheel and the source distribution into dist/
 	@rm -rf dist
 	$(RUN) -m build --no-isolation
 
-check-wheel: build ## install the built wheel in an environment of its own and check it there
+check-wheel: build ## install the built wheel in a new environment and check it there
 	rm -rf $(VENV_WHEEL)
 	$(RUN) -m venv $(VENV_WHEEL)
 	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WHEEL)/bin/python -m pip install --quiet \
@@ -107,17 +107,17 @@ check-wheel: build ## install the built wheel in an environment of its own and c
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
 	rm -rf $(VENV_WHEEL) dist/airflow-home
 
-bench: $(VENV_BENCH)/.ready ## measure exports of calls beside other ways to do it (about 20 minutes)
+bench: $(VENV_BENCH)/.ready ## compare exports of calls with other ways to read them (about 20 minutes)
 	$(VENV_BENCH)/bin/python benchmarks/export.py $(SCENARIO)
 
-bench-sensors: $(VENV)/.ready ## measure 1,000 deferred sensors, in a loop and in real triggerers (about 15 minutes)
+bench-sensors: $(VENV)/.ready ## measure 1,000 deferred sensors, in an event loop and in real triggerers (about 15 minutes)
 	$(RUN) benchmarks/sensors.py
 	$(RUN) -m pytest -s tests/airflow/runs/triggerer_load_run.py
 
-bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parquet, with time and memory
+bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parquet, and print time and memory
 	$(RUN) benchmarks/million.py
 
-clean: ## remove what the commands above made
+clean: ## remove the files of the commands above
 	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -138,8 +138,8 @@ $(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(
 	$(VENV_BENCH)/bin/python -m compileall -q -j 0 $(VENV_BENCH)/lib >/dev/null 2>&1 || true
 	touch $@
 
-# Constraints of their own: Amazon's libraries take an older python-dateutil, MySQL's provider has drivers to pin.
-# Google's provider requires the clients of all of Google's services: here it has only those that its storage imports.
+# Separate constraints: Amazon's libraries require an older python-dateutil, MySQL's provider needs pinned drivers.
+# Google's provider requires the clients of all of Google's services: only those that its storage imports are installed.
 $(VENV_STORAGE)/.ready: constraints/storage.txt $(VENV)/.ready
 	$(RUN) -m venv $(VENV_STORAGE)
 	PIP_CONSTRAINT=constraints/storage.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \

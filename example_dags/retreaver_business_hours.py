@@ -1,4 +1,4 @@
-"""Keep the opening hours of buyers as a list says: every Monday morning, whatever was changed by hand meanwhile."""
+"""Set the business hours of buyers every Monday morning, also if they were changed by hand during the week."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_retreaver.operators.targets import RetreaverUpdateBusinessHoursOperator
 
-# Buyers by their tid. Hours are on each buyer's own clock.
+# Buyers by their tid. Hours are in each buyer's time zone.
 OFFICE = ["buyer-001", "buyer-002"]
 NIGHT_SHIFT = ["buyer-003"]
 
@@ -28,7 +28,7 @@ with DAG(
         tids=OFFICE,
         hours={"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"},
     )
-    # Open from the evening of each working day until the next morning, Saturday's included.
+    # Open from the evening of each working day until the next morning, including Saturday morning.
     RetreaverUpdateBusinessHoursOperator(
         task_id="night_shift",
         tids=NIGHT_SHIFT,

@@ -1,14 +1,13 @@
-"""Export the calls of a whole year, a week a task, as many tasks at once as the pool `retreaver` lets through.
+"""Export the calls of a whole year with one task a week; the pool `retreaver` limits how many run at the same time.
 
-Start it by hand with the year wanted. Every week is a mapped task of its own: one that fails is retried alone, and
-one that is run again replaces its own files and nothing else. Of a year that is not over, the weeks that are over are
-exported.
+Trigger it with the year as a parameter. Each week is a mapped task: it is retried separately, and running it again
+replaces only its own files. For the current year, only the weeks that have ended are exported.
 
-The pool holds the tasks back on all machines together. Create it first, under Admin → Pools or with
-`airflow pools set retreaver 4 "requests to Retreaver"`. While there is no such pool the tasks stay "scheduled", and
-only the scheduler's log says why; they go on by themselves once it is there.
+The pool limits the tasks on all machines together. Create it first, under Admin → Pools or with
+`airflow pools set retreaver 4 "requests to Retreaver"`. Without the pool the tasks stay "scheduled", and only the
+scheduler's log has the reason; they start when the pool exists.
 
-The destination is a parameter of the run; one on S3 needs `apache-airflow-providers-amazon[s3fs]`.
+The destination is a parameter of the run; S3 requires `apache-airflow-providers-amazon[s3fs]`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectSto
 
 @task
 def weeks(params: dict) -> list[dict[str, str]]:
-    """Divide what is over of the year: a start and an end for every mapped task."""
+    """Split the part of the year that has ended: a start and an end for every mapped task."""
     from airflow_provider_retreaver.windows import split_window
 
     year = int(params["year"])

@@ -1,10 +1,10 @@
-"""Export every ten minutes the calls that were updated since, late revenue included, and tell what was restated.
+"""Export updated calls every ten minutes, including late revenue, and report which calls were restated.
 
-The newest `updated_at` of each export is kept beside the files; the next run begins ten minutes before it. A call
-that was updated again stands in a later file as well: take the row with the newest `updated_at` of each `uuid`. One
-run at a time, so that every run finds the cursor of the one before; a run that is skipped loses nothing.
+The newest `updated_at` of each export is stored with the files; the next run starts ten minutes before it. A call
+that was updated again is also in a later file: use the row with the newest `updated_at` of each `uuid`. Only one
+run is active at a time, so that each run uses the cursor of the previous one; no calls are lost if a run is skipped.
 
-The destination is a parameter of the run; one on S3 needs `apache-airflow-providers-amazon[s3fs]`.
+The destination is a parameter of the run; S3 requires `apache-airflow-providers-amazon[s3fs]`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectSto
 
 @task
 def report(result: dict) -> str:
-    """Say in one line what came."""
+    """Summarize the export in one line."""
     if result["manifest"] is None:
         return "No call was updated."
     restated = result["restated"]
@@ -27,7 +27,7 @@ def report(result: dict) -> str:
         f"{result['calls']} calls in {result['files']} files; {restated['calls']} were restated: "
         f"revenue {restated['revenue_change']}, payout {restated['payout_change']}."
     )
-    print(summary)  # noqa: T201 - the task's log is where this report belongs
+    print(summary)  # noqa: T201 - for the task's log
     return summary
 
 

@@ -1,8 +1,8 @@
-"""Keep a table of calls in a warehouse: every night the calls that were made or changed during the day.
+"""Load the calls that were created or updated during the day into a warehouse table every night.
 
-Conversions, revenue and payout are often settled hours after a call, so the calls of a day are those that were
-updated in it. Rows are put under their call's uuid, the newest version wins: a repeated run, a retry, and hours that
-are read again by the lookback leave the same table.
+Conversions, revenue and payout are often final only hours after a call, so the window is by `updated_at`. Rows are
+upserted by the call's uuid and the newest version is kept: a repeated run, a retry and the hours that `lookback`
+reads again result in the same table.
 """
 
 from __future__ import annotations

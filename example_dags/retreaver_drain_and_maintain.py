@@ -1,6 +1,6 @@
-"""Take a buyer off the line without cutting a caller off: pause it, wait for its calls to end, maintain, resume.
+"""Maintain a buyer without interrupting calls: pause it, wait until its calls have ended, maintain, resume.
 
-The buyer is resumed whatever becomes of the rest; a run whose maintenance failed has failed all the same.
+The buyer is resumed even if another task fails; a run whose maintenance failed is still a failed run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_provider_retreaver.sensors.targets import RetreaverTargetIdleSensor
 
 @task
 def maintain(idle: list[dict]) -> str:
-    """Do what cannot be done while calls are under way."""
+    """Replace this by work that requires that no calls are in progress."""
     return f"Maintained {', '.join(str(row['id']) for row in idle)}."
 
 

@@ -1,8 +1,8 @@
 """Pause buyers whose caps are full in the evening, and resume the same ones in the morning.
 
-A buyer that was paused by hand is none of this DAG's business: only those that the evening has paused are resumed,
-and none that somebody has changed since. Which half a run is shows on its clock: the other one has nothing to map
-over and is skipped.
+Only buyers that the evening run has paused are resumed, and only if they have not been changed since; buyers that
+were paused by hand stay paused. The hour of a run determines whether it is the evening or the morning run: the other
+task has nothing to map over and is skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ZONE = "America/New_York"
 
 @task
 def snapshots(half: str, params: dict | None = None, data_interval_end=None) -> list[str]:
-    """Return where the evening keeps whom it has paused, or nothing when this run is the other half."""
+    """Return the file of the buyers paused in the evening, or no file if this run is the other half of the day."""
     now = pendulum.instance(data_interval_end or pendulum.now()).in_timezone(ZONE)
     if half != ("evening" if now.hour >= 12 else "morning"):
         return []
@@ -38,7 +38,7 @@ with DAG(
     doc_md=__doc__,
     tags=["retreaver"],
 ):
-    # Nobody pauses half of the account by mistake: above 20 buyers somebody has to look.
+    # Pausing more than 20 buyers is an error, so that a mistake does not pause half of the account.
     RetreaverSetPausedOperator.partial(task_id="pause", paused=True, only_filled=True, max_changes=20).expand(
         snapshot_path=snapshots.override(task_id="is_it_evening")("evening")
     )

@@ -1,10 +1,10 @@
-"""Export calls soon after they were made or updated: whenever there are new ones, they start this DAG (Airflow 3).
+"""Export calls soon after they were created or updated: new calls trigger this DAG (Airflow 3).
 
-A watcher in the triggerer asks for the newest call once a minute and tells the window in which new ones are found.
-Airflow joins events that come while a run is busy: the next run then exports one window that covers them all. Windows
-overlap, so take the row with the newest `updated_at` of each `uuid`. What is downstream is scheduled on the asset
-`exported`, whose events tell the manifest, the window and the counts. A run that is started by hand exports what was
-updated in the 24 hours before it.
+A watcher in the triggerer requests the newest call once a minute, and its event has the window of the new calls.
+Airflow combines events that occur during a run: the next run exports one window that covers all of them. Windows
+overlap, so use the row with the newest `updated_at` of each `uuid`. Downstream DAGs are scheduled on the asset
+`exported`, whose events have the manifest, the window and the counts. A run that is triggered by hand exports the
+calls that were updated in the 24 hours before it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Close buyers on the days of a calendar of holidays, and reopen them the day after exactly as they were.
+"""Close buyers on holidays, and restore their business hours on the day after.
 
-The vendor knows no holidays: what the buyers' hours were is kept in a file, the day is closed, and the next day puts
-back what the file says. On all other days there is nothing to map over, and both tasks are skipped.
+Retreaver has no holidays: the buyers' hours are saved in a file, the buyers are closed, and the run of the next day
+restores the hours from the file. On all other days there is nothing to map over, and both tasks are skipped.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ZONE = "America/New_York"
 
 @task
 def snapshots(days_ago: int, params: dict | None = None, data_interval_end=None) -> list[str]:
-    """Return where the hours of a holiday are kept, or nothing when that day is none."""
-    moment = pendulum.instance(data_interval_end or pendulum.now()).in_timezone(ZONE)
-    day = moment.subtract(days=days_ago).to_date_string()
+    """Return the file of the hours saved on a holiday, or no file if that day is no holiday."""
+    today = pendulum.instance(data_interval_end or pendulum.now()).in_timezone(ZONE)
+    day = today.subtract(days=days_ago).to_date_string()
     return [f"{params['snapshots']}/holiday-{day}.json"] if day in HOLIDAYS else []
 
 
@@ -46,7 +46,7 @@ with DAG(
         task_id="close",
         target_group_ids="{{ params.target_group_id }}",
         hours="closed",
-        # After the day before was put back, and also when there was nothing to put back.
+        # After the hours of the previous day were restored, and also if there was nothing to restore.
         trigger_rule="none_failed",
     ).expand(snapshot_path=snapshots.override(task_id="is_today_a_holiday")(days_ago=0))
     reopen >> close

@@ -1,4 +1,4 @@
-"""Reset full hard caps every night at the business's own midnight, and say what was done."""
+"""Reset full hard caps every night at midnight in the business's time zone, and report the result."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 
 @task
 def report(result: dict | None) -> str:
-    """Say in one line what the night's run did."""
+    """Summarize the run in one line."""
     if result is None:
-        return "No caps were reset: the run was skipped or failed before it began, see its log."
-    names = ", ".join(row["name"] or f"target {row['id']}" for row in result["reset"]) or "nobody"
+        return "No caps were reset: the run was skipped or failed before it started, see its log."
+    names = ", ".join(row["name"] or f"target {row['id']}" for row in result["reset"]) or "none"
     summary = f"Reset {len(result['reset'])} hard caps ({names}); {len(result['failed'])} failed."
-    print(summary)  # noqa: T201 - the task's log is where this report belongs
+    print(summary)  # noqa: T201 - for the task's log
     return summary
 
 
@@ -32,5 +32,5 @@ with DAG(
     tags=["retreaver"],
 ):
     reset = RetreaverResetCapOperator(task_id="reset_full_caps", only_filled=True)
-    # A teardown runs whatever became of the reset, and its success does not hide a failure of the reset.
+    # A teardown also runs after a failed reset, and the run is then still a failed one.
     report(reset.output).as_teardown()

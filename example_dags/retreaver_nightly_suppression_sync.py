@@ -1,7 +1,7 @@
-"""Mirror the warehouse's do-not-call list to Retreaver every night; a list that shrinks too much is not believed.
+"""Mirror the warehouse's do-not-call list to Retreaver every night; a list that shrinks too much is refused.
 
-To let a large removal through once, look at it with `{"dry_run": true}` as the run's configuration, then trigger the
-DAG with `{"max_removals": "40%"}`.
+To allow a large removal once, check it with `{"dry_run": true}` as the run's configuration, then trigger the DAG with
+`{"max_removals": "40%"}`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from airflow_provider_retreaver.operators.suppression import RetreaverSuppressio
 
 @task(trigger_rule="all_done")
 def report(result: dict | None) -> str:
-    """Say in one line what the night's run did."""
+    """Summarize the run in one line."""
     if result is None:
-        summary = "The do-not-call list was not synchronised: a guard refused, or nothing could be sent; see the log."
+        summary = "The do-not-call list was not synchronized: too many removals, or a failure; see the log."
     else:
         summary = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.items())
-    print(summary)  # noqa: T201 - the task's log is where this report belongs
+    print(summary)  # noqa: T201 - for the task's log
     return summary
 
 
@@ -30,10 +30,10 @@ with DAG(
     schedule="30 2 * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     catchup=False,
-    # Two runs at once would work on one list from two comparisons.
+    # Two runs at the same time would change the same list.
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
-    # On workers that share no disk: s3://connection@bucket/retreaver/do-not-call or the like.
+    # If workers do not share a disk, use for example s3://connection@bucket/retreaver/do-not-call.
     params={"state_path": "file:///tmp/retreaver/do-not-call", "max_removals": "5%", "dry_run": False},
     doc_md=__doc__,
     tags=["retreaver"],

@@ -1,7 +1,7 @@
-"""Watch the daily caps of some buyers, and pause each of them when it has 90 % of its calls.
+"""Watch the daily caps of some buyers, and pause each buyer when its cap is 90 % filled.
 
-A buyer that never comes near its cap is skipped in the evening. Each buyer is watched by a deferred sensor of its
-own, which takes no worker's place; name the buyers in the run's parameters.
+If a buyer does not reach 90 % during the day, its tasks are skipped. Each buyer has a deferred sensor, which occupies
+no worker slot; the run's parameters have the buyers' IDs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def buyers(params: dict | None = None) -> list[int]:
 
 @task_group
 def watch(target_id: int) -> None:
-    """Wait until one buyer has nearly enough, then pause it."""
+    """Wait until the cap of one buyer is nearly full, then pause the buyer."""
     near = RetreaverCapFilledSensor(
         task_id="cap_at_90_percent",
         target_id=target_id,

@@ -1,6 +1,6 @@
-"""Raise an alarm when a campaign's line goes quiet on a working day: no call within half an hour.
+"""Send an alert if a campaign gets no call within half an hour on a working day.
 
-The sensor waits from nine to five. A day on which the line is never quiet ends with both tasks skipped.
+The sensor waits from nine to five. If there are always calls, both tasks are skipped at the end of the day.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 
 @task
 def alarm(calls: int, params: dict | None = None) -> str:
-    """Say that the line is quiet; put a pager or a chat message here."""
-    told = f"Campaign {params['cid']} had {calls} calls in the last {params['window']}."
-    print(told)  # noqa: T201 - the task's log is where this alarm ends
-    return told
+    """Report that there are no calls; replace the print by a pager or a chat message."""
+    message = f"Campaign {params['cid']} had {calls} calls in the last {params['window']}."
+    print(message)  # noqa: T201 - for the task's log
+    return message
 
 
 with DAG(

@@ -58,7 +58,7 @@ def test_night_after_night(night, account):
     assert "42 of 102 suppressed numbers would be removed, and max_removals allows 0.05 of 102" in told
     assert "60 numbers, 102 are known to be on the list; 0 would be added, 42 removed, 60 stay" in told
     assert "UP_FOR_RETRY" not in refused.output
-    assert "was not synchronised" in refused.xcoms["report"]["return_value"]
+    assert "was not synchronized" in refused.xcoms["report"]["return_value"]
     assert len(account.sent("DELETE", "POST")) == sent
     meant = night(some(60, 2), max_removals="50%")
     assert meant.xcoms[TASK]["return_value"]["removed"] == 42
