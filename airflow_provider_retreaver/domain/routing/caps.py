@@ -1,7 +1,8 @@
-"""What caps mean (vendor's reference: "Changing a Target's Caps").
+"""Caps of targets and groups (Retreaver's reference: "Changing a Target's Caps").
 
-A hard cap counts until it is reset by hand; hourly, daily and monthly caps are reset by the vendor. `cap` null is no
-cap, `filled` is the count.
+A hard cap counts until it is reset; Retreaver resets hourly, daily and monthly caps. `cap` null means no cap,
+`filled` is
+the count.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from airflow_provider_retreaver.core.errors import ProtocolError
 
 HARD = "Hard"
-# As operators name them, with the vendor's names for their types.
+# Names of the operators' parameters, with Retreaver's names of the types.
 TYPES = {"hard": HARD, "hourly": "Hourly", "daily": "Daily", "monthly": "Monthly"}
 
 
@@ -30,43 +31,51 @@ class Cap:
 
     @property
     def full(self) -> bool:
-        """Whether it stops calls."""
+        """Whether the cap stops calls."""
         return self.cap is not None and self.filled >= self.cap
 
 
 def hard_cap(row: Mapping[str, Any]) -> Cap:
-    """Return the hard cap of a target or group; one that has none counts as having no cap.
+    """Return the hard cap of a target or group.
 
-    :raises ProtocolError: when the row has no `caps` at all, or a hard cap whose numbers are none.
+    :param row: the target or group; without a hard cap it counts as having no cap.
+    :return: the cap.
+    :raises ProtocolError: when the row has no `caps`, or invalid ones.
     """
     return cap_of(row, "hard")
 
 
 def limits(row: Mapping[str, Any]) -> dict[str, int | None]:
-    """Return the limits of a target or group by name (`hard`, `hourly`, `daily`, `monthly`), None for no cap.
+    """Return the limits of a target or group.
 
-    :raises ProtocolError: as `cap_of` does.
+    :param row: the target or group.
+    :return: limits by name (`hard`, `hourly`, `daily`, `monthly`), None for no cap.
+    :raises ProtocolError: when the row has no `caps`, or invalid ones.
     """
     return {name: cap_of(row, name).cap for name in TYPES}
 
 
 def any_full(row: Mapping[str, Any]) -> bool:
-    """Whether one of the four caps of a target or group stops calls.
+    """Return whether one of the four caps of a target or group stops calls.
 
-    :raises ProtocolError: as `cap_of` does.
+    :param row: the target or group.
+    :return: True when one is full.
+    :raises ProtocolError: when the row has no `caps`, or invalid ones.
     """
     return any(cap_of(row, name).full for name in TYPES)
 
 
 def cap_of(row: Mapping[str, Any], name: str) -> Cap:
-    """Return one of the four caps of a target or group; one that it does not have counts as having no cap.
+    """Return one of the four caps of a target or group.
 
+    :param row: the target or group; without this cap it counts as having no cap.
     :param name: `hard`, `hourly`, `daily` or `monthly`.
-    :raises ProtocolError: when the row has no `caps` at all, or this cap's numbers are none.
+    :return: the cap.
+    :raises ProtocolError: when the row has no `caps`, or invalid ones.
     """
     caps = row.get("caps")
     if not isinstance(caps, list) or not all(isinstance(cap, Mapping) for cap in caps):
-        raise ProtocolError(f"Object {row.get('id')} came without 'caps', which the vendor documents for it.")
+        raise ProtocolError(f"Object {row.get('id')} came without 'caps', which Retreaver documents for it.")
     for cap in caps:
         if cap.get("type") == TYPES[name]:
             filled, most = cap.get("filled"), cap.get("cap")

@@ -1,11 +1,14 @@
-"""What business hours mean (vendor's reference: "Nested Attribute: Business Hours"; "Target API").
+"""Rows of business hours (Retreaver's reference: "Nested Attribute: Business Hours"; "Target API").
 
 A target has rows, one or several for a day of the week (0 is Sunday), in its own time zone. A row is open from
-`time_open` to `time_close` (HHMM, 0 to 2400); with `invert` it is closed there and open for the rest of that day;
-without `work_day` it is closed. So a row never reaches into the next day: a shift from Monday 22:00 to Tuesday 06:00
-is the end of Monday and the beginning of Tuesday, and a day with a beginning and an end of one row is inverted.
+`time_open`
+to `time_close` (HHMM, 0 to 2400); with `invert` it is closed then and open for the rest of that day; without
+`work_day` it
+is closed. So a row never continues on the next day: a shift from Monday 22:00 to Tuesday 06:00 is the end of Monday
+and the
+beginning of Tuesday, and a day that is open at its beginning and its end has one inverted row.
 
-Everything here is wall-clock time: a change to or from daylight saving moves nothing.
+All times are local times: daylight saving time changes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +29,11 @@ Spans = tuple[Span, ...]
 
 
 def merged(spans: Iterable[Span]) -> Spans:
-    """Return spans in order, with those that overlap or touch made one."""
+    """Return spans in order, with overlapping and adjacent ones merged.
+
+    :param spans: pairs of minutes.
+    :return: merged spans.
+    """
     found: list[Span] = []
     for start, end in sorted(span for span in spans if span[0] < span[1]):
         if found and start <= found[-1][1]:
@@ -37,7 +44,12 @@ def merged(spans: Iterable[Span]) -> Spans:
 
 
 def without(spans: Iterable[Span], taken: Iterable[Span]) -> Spans:
-    """Return what is left of spans when others are taken out of them."""
+    """Return spans without other spans.
+
+    :param spans: pairs of minutes.
+    :param taken: spans to remove from them.
+    :return: what is left, merged.
+    """
     left = list(spans)
     for start, end in taken:
         left = [part for span in left for part in ((span[0], min(span[1], start)), (max(span[0], end), span[1]))]
@@ -46,14 +58,19 @@ def without(spans: Iterable[Span], taken: Iterable[Span]) -> Spans:
 
 
 def of_day(week: Iterable[Span], day: int) -> Spans:
-    """Return the part of a week's spans that lies in a day, in minutes of that day."""
+    """Return the part of a week's spans that is in one day.
+
+    :param week: spans in minutes of the week.
+    :param day: of the week, 0 is Sunday.
+    :return: spans in minutes of the day.
+    """
     start = day * DAY
     return merged((max(one, start) - start, min(other, start + DAY) - start) for one, other in week)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """What one row says.
+    """The hours of one row.
 
     :param work_day: False closes it.
     :param time_open: minutes from the day's beginning.
@@ -67,7 +84,10 @@ class Hours:
     invert: bool
 
     def wire(self) -> dict[str, Any]:
-        """Return the attributes that the vendor takes."""
+        """Return the attributes that Retreaver takes.
+
+        :return: `work_day`, `time_open`, `time_close` (HHMM) and `invert`.
+        """
         return {
             "work_day": self.work_day,
             "time_open": _hhmm(self.time_open),
@@ -78,8 +98,8 @@ class Hours:
     def __str__(self) -> str:
         """Write it as `09:00-17:30`, `all but 06:00-22:00`, or `off (09:00-17:30)`."""
         span = span_text((self.time_open, self.time_close))
-        said = f"all but {span}" if self.invert else span
-        return said if self.work_day else f"off ({said})"
+        text = f"all but {span}" if self.invert else span
+        return text if self.work_day else f"off ({text})"
 
 
 ALL_DAY = Hours(work_day=True, time_open=0, time_close=DAY, invert=False)
@@ -89,8 +109,9 @@ ALL_DAY = Hours(work_day=True, time_open=0, time_close=DAY, invert=False)
 class Row:
     """A row of a target.
 
-    :param id: by which the vendor changes it.
+    :param id: Retreaver's ID of the row.
     :param day: of the week, 0 is Sunday.
+    :param hours: of the row.
     """
 
     id: int
@@ -99,10 +120,12 @@ class Row:
 
     @classmethod
     def read(cls, value: Any, owner: str) -> Row:
-        """Read a row as the vendor sends it.
+        """Read a row from a response.
 
-        :param owner: whose row it is, for the error.
-        :raises ProtocolError: when it is no row, naming the day as far as it is known.
+        :param value: the row.
+        :param owner: name of the target, for the error.
+        :return: the row.
+        :raises ProtocolError: when it is invalid, naming the day if it is known.
         """
         row = value if isinstance(value, Mapping) else {}
         id_, day = row.get("id"), row.get("day_of_week")
@@ -112,27 +135,34 @@ class Row:
         flags = [row.get(name, default) for name, default in (("work_day", True), ("invert", False))]
         first, last = times
         if first is None or last is None or not all(isinstance(flag, bool) for flag in flags):
-            raise ProtocolError(f"{owner} came with business hours on {DAYS[day]} that are none: {value!r}.")
+            raise ProtocolError(f"{owner} came with business hours on {DAYS[day]} that are invalid: {value!r}.")
         return cls(id_, day, Hours(flags[0], first, last, flags[1]))
 
 
 def rows_of(target: Mapping[str, Any], owner: str) -> dict[int, list[Row]]:
-    """Return the rows of a target by day of the week, each day's in the order of their IDs.
+    """Return the rows of a target by day of the week.
 
-    :raises ProtocolError: when the target came without business hours, or with odd ones.
+    :param target: the target.
+    :param owner: name of the target, for the error.
+    :return: rows by day, each day's in the order of their IDs.
+    :raises ProtocolError: when the target has no business hours, or invalid ones.
     """
     found = target.get("business_hours")
     if not isinstance(found, list):
-        raise ProtocolError(f"{owner} came without 'business_hours', which the vendor documents for it.")
+        raise ProtocolError(f"{owner} came without 'business_hours', which Retreaver documents for it.")
     rows = sorted((Row.read(value, owner) for value in found), key=lambda row: row.id)
     return {day: [row for row in rows if row.day == day] for day in range(7)}
 
 
 def open_spans(rows: Sequence[Hours]) -> Spans | None:
-    """Return when the rows of one day are open, None where the vendor does not say what they mean.
+    """Return when the rows of one day are open.
 
-    Open where any row is open, less what an inverted row closes. A row that closes before it opens means nothing
-    that is documented.
+    Open where any row is open, without what an inverted row closes. The documents do not define a row that closes
+    before it
+    opens.
+
+    :param rows: hours of the rows.
+    :return: spans in minutes of the day, None when the documents do not define them.
     """
     working = [row for row in rows if row.work_day]
     if any(row.time_open > row.time_close for row in working):
@@ -145,49 +175,64 @@ def open_spans(rows: Sequence[Hours]) -> Spans | None:
 
 
 def day_text(rows: Sequence[Hours]) -> str:
-    """Return when the rows of one day are open, as people write it: `09:00-12:00, 13:00-17:00`, `closed`, `24h`."""
+    """Return when the rows of one day are open, as text.
+
+    :param rows: hours of the rows.
+    :return: e.g. `09:00-12:00, 13:00-17:00`, `closed`, `24h`.
+    """
     spans = open_spans(rows)
     return f"unclear ({'; '.join(map(str, rows))})" if spans is None else spans_text(spans)
 
 
 def spans_text(spans: Spans) -> str:
-    """Write the open spans of a day."""
+    """Return open spans of a day as text.
+
+    :param spans: in minutes of the day.
+    :return: e.g. `09:00-12:00, 13:00-17:00`, `closed`, `24h`.
+    """
     if spans == ((0, DAY),):
         return "24h"
     return ", ".join(map(span_text, spans)) or "closed"
 
 
 def span_text(span: Span) -> str:
-    """Write a span of a day as `09:00-17:30`."""
+    """Return a span of a day as text.
+
+    :param span: in minutes of the day.
+    :return: e.g. `09:00-17:30`.
+    """
     return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in span)
 
 
-def rows_for(wanted: Spans, present: Sequence[Hours]) -> list[Hours] | str:
-    """Return what the rows of a day have to say for it to be open as wanted, or why no such rows exist.
+def rows_for(spans: Spans, present: Sequence[Hours]) -> list[Hours] | str:
+    """Return the hours that the rows of a day need for given open spans, or why there are none.
 
-    A row that can stay as it is stays. Rows that are not needed repeat another one of the day, which means the same
-    however rows are combined; a plain and an inverted row, or two different inverted ones, are never put beside
-    each other, since the vendor does not say what they mean together.
+    A row that can stay unchanged stays. Rows that are not needed repeat another row of the day, which means the same
+    however
+    rows are combined; a plain and an inverted row, or two different inverted ones, are never combined, since the
+    documents do
+    not define them together.
 
-    :param wanted: open spans of the day.
-    :param present: what the rows say now; their number is the number of rows there are.
+    :param spans: open spans of the day.
+    :param present: hours of the rows now; rows are neither added nor removed.
+    :return: hours for each row, or the reason as a clause.
     """
-    if open_spans(present) == wanted:
+    if open_spans(present) == spans:
         return list(present)
     if not present:
-        return "the target has no row for that day, and a row that is added cannot be taken away again"
-    if not wanted:
+        return "the target has no row for that day, and a row that is added cannot be removed again"
+    if not spans:
         return [replace(row, work_day=False) for row in present]
-    if len(wanted) <= len(present):
-        return _placed([replace(ALL_DAY, time_open=start, time_close=end) for start, end in wanted], present)
-    if len(wanted) == 2 and wanted[0][0] == 0 and wanted[1][1] == DAY:
-        return [replace(ALL_DAY, time_open=wanted[0][1], time_close=wanted[1][0], invert=True)]
-    held = "one row, which holds one span (or all but one)" if len(present) == 1 else f"{len(present)} rows"
-    return f"{spans_text(wanted)} takes {len(wanted)} rows, and the target has {held} for that day"
+    if len(spans) <= len(present):
+        return _placed([replace(ALL_DAY, time_open=start, time_close=end) for start, end in spans], present)
+    if len(spans) == 2 and spans[0][0] == 0 and spans[1][1] == DAY:
+        return [replace(ALL_DAY, time_open=spans[0][1], time_close=spans[1][0], invert=True)]
+    there = "one row, which holds one span (or all but one)" if len(present) == 1 else f"{len(present)} rows"
+    return f"{spans_text(spans)} takes {len(spans)} rows, and the target has {there} for that day"
 
 
 def _placed(needed: list[Hours], present: Sequence[Hours]) -> list[Hours]:
-    """Give every row something to say, leaving alone those that already say it."""
+    """Return hours for every row, leaving rows unchanged that already have needed hours."""
     missing = [hours for hours in needed if hours not in present]
     placed: list[Hours] = []
     for row in present:

@@ -1,9 +1,12 @@
-"""The vendor's time zone names and the tz database's (vendor's reference: "Valid Time Zones").
+"""Retreaver's time zone names and those of the tz database (Retreaver's reference: "Valid Time Zones").
 
-The vendor names zones as Rails does ("Eastern Time (US & Canada)"), users as the tz database does
-("America/New_York"). Several of the vendor's names may stand for one zone. The way back is then the first name of
-its row below: the zone's own city where it is among the names (London, not Edinburgh), otherwise the largest one. A
-target that already carries another name of the same zone keeps it.
+Retreaver uses Rails' names ("Eastern Time (US & Canada)"), users those of the tz database ("America/New_York").
+Several of
+Retreaver's names may be the same zone. The name to write is then the first one in the table below: the zone's own
+city where
+it is among the names (London, not Edinburgh), otherwise the largest one. A target with another name of the same zone
+keeps
+it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 
-# Zone of the tz database: the vendor's names for it, the one to write first.
+# Zone of the tz database: Retreaver's names for it, the one to use first.
 NAMES: dict[str, tuple[str, ...]] = {
     # Pacific
     "Etc/GMT+12": ("International Date Line West",),
@@ -157,10 +160,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "Australia/Hobart": ("Hobart",),
 }
 
-# The vendor's name to the zone of the tz database.
+# Retreaver's name to the zone of the tz database.
 RAILS: dict[str, str] = {name: zone for zone, names in NAMES.items() for name in names}
 
-# Other names of the tz database whose clocks agree with a zone above all year.
+# Other names of the tz database for zones with the same clock as one of those above.
 ALIKE: dict[str, str] = {
     "UTC": "Etc/UTC",
     "Etc/GMT": "Etc/UTC",
@@ -209,11 +212,12 @@ ALIKE: dict[str, str] = {
 
 
 def iana_name(name: Any, parameter: str = "time_zone") -> str:
-    """Return the zone of the tz database that a name of either kind stands for, as `NAMES` spells it.
+    """Return the zone of the tz database for a name of either kind.
 
-    :param name: one of the vendor's names, or one of the tz database that has a counterpart there.
-    :param parameter: what the name is, for the error.
-    :raises InvalidArgument: for a name that is neither, or that the vendor has no name for.
+    :param name: one of Retreaver's names, or one of the tz database that Retreaver has a name for.
+    :param parameter: name of the parameter, for the error.
+    :return: a key of `NAMES`.
+    :raises InvalidArgument: for another name.
     """
     text = name.strip() if isinstance(name, str) else ""
     for candidate in (RAILS.get(text), text if text in NAMES else None, ALIKE.get(text)):
@@ -221,21 +225,29 @@ def iana_name(name: Any, parameter: str = "time_zone") -> str:
             return candidate
     near = difflib.get_close_matches(text, [*RAILS, *NAMES, *ALIKE], n=1)
     hint = f"did you mean {near[0]!r}?" if near else "give 'America/New_York' or 'Eastern Time (US & Canada)'."
-    known = "has no name with the vendor" if _exists(text) else "is no time zone"
-    raise InvalidArgument(f"{parameter} {name!r} {known}; {hint}")
+    problem = "has no name in Retreaver" if _exists(text) else "is not a time zone"
+    raise InvalidArgument(f"{parameter} {name!r} {problem}; {hint}")
 
 
 def rails_name(name: Any, parameter: str = "time_zone") -> str:
-    """Return the vendor's name for a zone given by a name of either kind; one of the vendor's own stays as it is.
+    """Return Retreaver's name for a zone.
 
-    :raises InvalidArgument: as `iana_name` does.
+    :param name: a name of either kind; one of Retreaver's is returned as it is.
+    :param parameter: name of the parameter, for the error.
+    :return: Retreaver's name.
+    :raises InvalidArgument: for a name that is neither.
     """
     zone = iana_name(name, parameter)
     return str(name).strip() if str(name).strip() in RAILS else NAMES[zone][0]
 
 
 def same_zone(one: Any, other: Any) -> bool:
-    """Whether two names of either kind stand for the same zone; an unknown one stands for none."""
+    """Return whether two names of either kind are the same zone.
+
+    :param one: a name.
+    :param other: a name.
+    :return: True when they are; False also for unknown names.
+    """
     try:
         return iana_name(one) == iana_name(other)
     except InvalidArgument:
@@ -243,22 +255,24 @@ def same_zone(one: Any, other: Any) -> bool:
 
 
 @lru_cache(maxsize=256)
-def minutes_ahead(said: str, kept: str, since: date) -> int | None:
-    """Return by how many minutes the clocks of one zone are ahead of another's, None when that changes in a year.
+def minutes_ahead(zone: str, other: str, since: date) -> int | None:
+    """Return by how many minutes the clocks of one zone are ahead of another's.
 
-    Judged at noon UTC of every day: by then both of two zones that change their clocks on the same night have.
+    Compared at noon UTC of every day: by then both of two zones that change their clocks in the same night have done
+    so.
 
-    :param said: zone of the tz database.
-    :param kept: zone of the tz database.
-    :param since: first of the days looked at.
+    :param zone: zone of the tz database.
+    :param other: zone of the tz database.
+    :param since: first day of the year that is compared.
+    :return: minutes, None when they change within the year.
     """
-    one, other = ZoneInfo(said), ZoneInfo(kept)
+    first, second = ZoneInfo(zone), ZoneInfo(other)
     noon = datetime(since.year, since.month, since.day, 12, tzinfo=UTC)
     found: set[int] = set()
     for days in range(366):
-        moment = noon + timedelta(days=days)
-        local = moment.astimezone(one).replace(tzinfo=None) - moment.astimezone(other).replace(tzinfo=None)
-        found.add(round(local.total_seconds() / 60))
+        time = noon + timedelta(days=days)
+        ahead = time.astimezone(first).replace(tzinfo=None) - time.astimezone(second).replace(tzinfo=None)
+        found.add(round(ahead.total_seconds() / 60))
     return found.pop() if len(found) == 1 else None
 
 

@@ -1,8 +1,10 @@
-"""Business hours the way people say them, as open minutes of a week.
+"""Business hours as DAG authors write them, as open minutes of a week.
 
-`{"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"}`. A day that is named is described completely: it
-is open in its own spans and in what a span of a named day before it carries over midnight, and at no other time. A
-day that is not named stays as it is, except that such a span opens its small hours.
+`{"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"}`. A listed day is replaced completely: it is open
+in its
+own spans and in what continues from a listed day before it across midnight, and closed at all other times. A day that
+is not
+listed keeps its hours, with a span that continues from the day before added.
 """
 
 from __future__ import annotations
@@ -45,10 +47,10 @@ _DASHES = re.compile(r"\s*[-–—]\s*")
 
 @dataclass(frozen=True, slots=True)
 class SaidHours:
-    """Hours that were asked for, in minutes of a week that begins on Sunday 00:00.
+    """Hours of a week, in minutes from Sunday 00:00.
 
     :param spans: open.
-    :param concerned: what was said anything about; the rest stays as it is.
+    :param concerned: minutes that the hours define; all others keep their state.
     """
 
     spans: Spans
@@ -58,9 +60,13 @@ class SaidHours:
     def parse(cls, given: Any, name: str = "hours") -> SaidHours:
         """Read hours.
 
-        :param given: a mapping of days (`mon`, `mon-fri`, `sat, sun`, `weekdays`, `daily`) to hours
-            (`09:00-17:30`, several with commas or as a list, `closed`, `24h`, `22:00-06:00` over midnight); the same
-            as JSON in a text; or hours alone, which then hold for every day.
+        :param given: a mapping of days (`mon`, `mon-fri`, `sat, sun`, `weekdays`, `daily`) to hours (`09:00-17:30`,
+            several with
+            commas or as a list, `closed`, `24h`, `22:00-06:00` across midnight); the same as rendered text; or hours
+            alone, for
+            every day.
+        :param name: name of the parameter, for the error.
+        :return: the hours.
         :raises InvalidArgument: naming the day and what is wrong with it.
         """
         by_day: dict[int, tuple[str, list[Span]]] = {}
@@ -69,44 +75,53 @@ class SaidHours:
             for day in _days(days, name):
                 if day in by_day:
                     raise InvalidArgument(
-                        f"{name} says {DAYS[day]} twice, in {by_day[day][0]!r} and in {days!r}; say it once."
+                        f"{name} has {DAYS[day]} twice, in {by_day[day][0]!r} and in {days!r}; give it once."
                     )
                 by_day[day] = (str(days), spans)
         if not by_day:
-            raise InvalidArgument(f"{name} names no day; give e.g. {{'mon-fri': '09:00-17:30'}}.")
+            raise InvalidArgument(f"{name} has no day; give e.g. {{'mon-fri': '09:00-17:30'}}.")
         opened = sorted(
             (day * DAY + start, day * DAY + end) for day, (_, spans) in by_day.items() for start, end in spans
         )
         _refuse_overlaps(opened, name)
-        wanted = _wrapped(opened)
-        named = [(day * DAY, day * DAY + DAY) for day in by_day]
-        return cls(wanted, merged([*named, *wanted]))
+        week = _wrapped(opened)
+        listed = [(day * DAY, day * DAY + DAY) for day in by_day]
+        return cls(week, merged([*listed, *week]))
 
     def shifted(self, minutes: int) -> SaidHours:
-        """Return the same moments on clocks that are so many minutes behind."""
+        """Return the same times on clocks that are behind.
+
+        :param minutes: by how many minutes.
+        :return: the hours on those clocks.
+        """
         return SaidHours(
             *(_wrapped((a - minutes, b - minutes) for a, b in spans) for spans in (self.spans, self.concerned))
         )
 
-    def in_zone(self, said: str, kept: str, today: date) -> SaidHours:
-        """Return the hours on the clocks of another zone.
+    def in_zone(self, zone: str, target_zone: str, today: date) -> SaidHours:
+        """Return the hours in another time zone.
 
-        :param said: zone in which they were said; this and the other by either kind of name.
-        :param kept: zone in which they are wanted.
-        :param today: from which on the two zones must keep the same distance for a year.
-        :raises InvalidArgument: when they do not: no row could then mean these hours all year.
+        :param zone: zone of these hours, by either kind of name.
+        :param target_zone: zone of the result, by either kind of name.
+        :param today: first day of the year in which the two zones must keep their difference.
+        :return: the hours in the other zone.
+        :raises InvalidArgument: when they do not: no row can then express these hours all year.
         """
-        ahead = minutes_ahead(iana_name(said), iana_name(kept), today)
+        ahead = minutes_ahead(iana_name(zone), iana_name(target_zone), today)
         if ahead is None:
             raise InvalidArgument(
-                f"Hours in {said} cannot be kept in {kept}: the two change their clocks on different days, so that "
-                f"the distance between them changes within a year; say the hours in {kept}, or set "
-                f"change_time_zone=True to move the target to {said}."
+                f"Hours in {zone} cannot be converted to {target_zone}: the two change their clocks on different "
+                f"days, so that the difference between them changes within a year; give the hours in {target_zone}, or "
+                f"set change_time_zone=True to move the target to {zone}."
             )
         return self.shifted(ahead)
 
     def applied(self, week: Spans) -> Spans:
-        """Return when a week is open once these hours are applied to it."""
+        """Return a week with these hours applied.
+
+        :param week: when the week is open before.
+        :return: when it is open after.
+        """
         return merged([*without(week, self.concerned), *self.spans])
 
 
@@ -148,34 +163,34 @@ def _day(text: str, given: str, name: str) -> tuple[int, ...]:
 
 
 def _spans(hours: Any, where: str) -> list[Span]:
-    """Return the spans of one day; one over midnight ends after its 24th hour."""
+    """Return the spans of one day; one across midnight ends after its 24th hour."""
     items = [hours] if isinstance(hours, str) else hours
     if not isinstance(items, Sequence) or not items or not all(isinstance(item, str) for item in items):
         raise InvalidArgument(f"{where} must be hours like '09:00-17:30', 'closed' or '24h', not {hours!r}.")
-    said = [part.strip().lower() for item in items for part in item.split(",")]
-    if said == ["closed"]:
+    texts = [part.strip().lower() for item in items for part in item.split(",")]
+    if texts == ["closed"]:
         return []
-    if len(said) == 1 and said[0] in _ALL_DAY:
+    if len(texts) == 1 and texts[0] in _ALL_DAY:
         return [(0, DAY)]
-    return [_span(text, where) for text in said]
+    return [_span(text, where) for text in texts]
 
 
 def _span(text: str, where: str) -> Span:
     ends = _DASHES.split(text)
     if len(ends) != 2:
-        raise InvalidArgument(f"{where} holds {text!r}, which is no span; write '09:00-17:30', 'closed' or '24h'.")
+        raise InvalidArgument(f"{where} holds {text!r}, which is not a span; write '09:00-17:30', 'closed' or '24h'.")
     start, end = (_minutes(end, where) for end in ends)
     if start == DAY:
-        raise InvalidArgument(f"{where} begins at 24:00, which is the next day's 00:00; say it there.")
+        raise InvalidArgument(f"{where} begins at 24:00, which is 00:00 of the next day; give it there.")
     if start == end:
-        raise InvalidArgument(f"{where} holds {text!r}, which is no time or all day; say 'closed' or '24h'.")
+        raise InvalidArgument(f"{where} holds {text!r}, which is no time or all day; give 'closed' or '24h'.")
     return (start, end) if start < end else (start, end + DAY)
 
 
 def _minutes(text: str, where: str) -> int:
     found = _TIME.fullmatch(text)
     if found is None:
-        raise InvalidArgument(f"{where} holds {text!r}, which is no time; times are like 09:00 or 17:30.")
+        raise InvalidArgument(f"{where} holds {text!r}, which is not a time; times are like 09:00 or 17:30.")
     hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half == "pm" else 0)
@@ -187,16 +202,16 @@ def _minutes(text: str, where: str) -> int:
 
 
 def _refuse_overlaps(spans: list[Span], name: str) -> None:
-    """Refuse spans that overlap, also over the end of the week; such that touch are fine."""
+    """Refuse spans that overlap, also across the end of the week; adjacent ones are fine."""
     if not spans:
         return
     first = spans[0]
     for one, other in zip(spans, [*spans[1:], (first[0] + WEEK, first[1] + WEEK)], strict=True):
         if other[0] < one[1]:
-            raise InvalidArgument(f"{name} overlaps: {_told(one)} reaches into {_told(other)}; say every time once.")
+            raise InvalidArgument(f"{name} overlaps: {_text(one)} reaches into {_text(other)}; give every time once.")
 
 
-def _told(span: Span) -> str:
+def _text(span: Span) -> str:
     day = span[0] // DAY
     start, end = span[0] - day * DAY, span[1] - day * DAY
     return f"{DAYS[day % 7]} {span_text((start, end if end <= DAY else end - DAY))}"

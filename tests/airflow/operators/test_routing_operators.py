@@ -129,7 +129,7 @@ BAD = {
     ),
     "hours: zone": (
         RetreaverUpdateBusinessHoursOperator,
-        {"hours": "24h", "target_ids": 1, "time_zone": "Mars"}, "time_zone 'Mars' is no time zone",
+        {"hours": "24h", "target_ids": 1, "time_zone": "Mars"}, "time_zone 'Mars' is not a time zone",
     ),
     "hours: move without zone": (
         RetreaverUpdateBusinessHoursOperator,

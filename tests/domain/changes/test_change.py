@@ -301,7 +301,7 @@ def test_what_cannot_be_judged_is_not_left_out(vendor):
     )
     result = run(vendor, task)
     assert {key: error[:40] for key, error in errors(result).items()} == {
-        1: "Object 1 came without 'caps', which the ", 9: "GET /target_groups/9.json was answered 4",
+        1: "Object 1 came without 'caps', which Retr", 9: "GET /target_groups/9.json was answered 4",
     }  # fmt: skip
     assert result["changed"] == []
 
