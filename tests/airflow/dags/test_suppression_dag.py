@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.airflow.support.blocking import some, suppress, suppressed, warehouse
+from tests.airflow.support.suppression import create_warehouse, phone_numbers, suppress, suppressed
 from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
@@ -23,7 +23,7 @@ def night(airflow_lab, account, tmp_path):
     def run(numbers, **conf):
         connections = {
             "retreaver_default": account.connection(extra={"max_wait": 5}),
-            "warehouse": warehouse(tmp_path, numbers),
+            "warehouse": create_warehouse(tmp_path, numbers),
         }
         conf = {"state_path": f"file://{tmp_path}/state", **conf}
         return airflow_lab.run_dag(
@@ -40,18 +40,18 @@ def everything(found):
 
 def test_night_after_night(night, account):
     """The list follows the warehouse, others' numbers stay; one that shrinks is not believed until it is meant."""
-    suppress(account, some(1, 500))
-    first = night(some(100))
+    suppress(account, phone_numbers(1, 500))
+    first = night(phone_numbers(100))
     assert first.exit_code == 0, first.output
     assert first.states == {TASK: "success", "report": "success"}
     assert first.xcoms[TASK]["return_value"]["added"] == 100
-    second = night([*some(98, 2), "junk", *some(4, 100)])
+    second = night([*phone_numbers(98, 2), "junk", *phone_numbers(4, 100)])
     result = second.xcoms[TASK]["return_value"]
     assert (result["added"], result["removed"], result["unchanged"], result["rejected"]) == (4, 2, 98, 1)
     assert "added 4, changed 0, removed 2" in second.xcoms["report"]["return_value"]
-    assert suppressed(account) == dict.fromkeys([*some(102, 2), *some(1, 500)], (False, None))
+    assert suppressed(account) == dict.fromkeys([*phone_numbers(102, 2), *phone_numbers(1, 500)], (False, None))
     sent = len(account.sent("DELETE", "POST"))
-    refused = night(some(60, 2))
+    refused = night(phone_numbers(60, 2))
     assert refused.exit_code != 0
     assert refused.states[TASK] == "failed"
     told = everything(refused)
@@ -60,9 +60,9 @@ def test_night_after_night(night, account):
     assert "UP_FOR_RETRY" not in refused.output
     assert "was not synchronized" in refused.xcoms["report"]["return_value"]
     assert len(account.sent("DELETE", "POST")) == sent
-    meant = night(some(60, 2), max_removals="50%")
+    meant = night(phone_numbers(60, 2), max_removals="50%")
     assert meant.xcoms[TASK]["return_value"]["removed"] == 42
-    assert set(suppressed(account)) == {*some(60, 2), *some(1, 500)}
+    assert set(suppressed(account)) == {*phone_numbers(60, 2), *phone_numbers(1, 500)}
     for found in (first, second, refused, meant):
         assert not re.search(r"91920000\d\d", everything(found))
 
@@ -102,17 +102,17 @@ def test_parameters_of_all_kinds(airflow_lab, account, tmp_path):
 
     target = account.target()
     account._control("POST", "upload_delay", {"seconds": 0})
-    account.fault(some(40)[20].replace("+", "%2B"), method="POST", status=500, times=1)
-    account.fault(some(40)[20].replace("+", "%2B"), method="GET", status=500, times=1)
+    account.fault(phone_numbers(40)[20].replace("+", "%2B"), method="POST", status=500, times=1)
+    account.fault(phone_numbers(40)[20].replace("+", "%2B"), method="GET", status=500, times=1)
     extra = {"max_wait": 0, "caller_list_key": POSTBACK_KEY, "caller_list_secret": POSTBACK_SECRET}
     result = airflow_lab.run_dag(
-        SOURCE.replace("NUMBERS", repr(some(40))),
+        SOURCE.replace("NUMBERS", repr(phone_numbers(40))),
         connections={"retreaver_default": account.connection(extra=extra)},
         conf={"folder": str(tmp_path), "target": target},
     )
     assert result.exit_code == 0, result.output
     assert result.xcoms["from_xcom"]["return_value"]["added"] == 40
-    assert set(suppressed(account)) == set(some(40))
+    assert set(suppressed(account)) == set(phone_numbers(40))
     assert result.xcoms["mapped[1]"]["return_value"]["unchanged"] == 2
     posts = [one for one in account.sent("POST") if "/suppressed_numbers/" in one]
     assert len(posts) == 41

@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.sandbox.api.postback_keys import PERMISSIONS
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
-from tests.airflow.support.blocking import counts, run_of, some
+from tests.airflow.support.suppression import attempt_context, nonzero_counts, phone_numbers
 
 pytestmark = pytest.mark.airflow
 
@@ -45,45 +45,60 @@ def sync(context=None, **parameters):
 
 def test_a_list_is_kept_in_step(account, target, tmp_path):
     """Created, mirrored, added to and taken from; rejects are written down."""
-    result = sync(run_of(), target_id=target, numbers=[*some(50), "x"], state_path=f"file://{tmp_path}")
-    assert counts(result) == {"added": 50, "rejected": 1}
+    result = sync(
+        attempt_context(), target_id=target, numbers=[*phone_numbers(50), "x"], state_path=f"file://{tmp_path}"
+    )
+    assert nonzero_counts(result) == {"added": 50, "rejected": 1}
     assert result["created"] is True
     assert result["verified"] == "total and sample"
     assert Path(result["rejects"].removeprefix("file://")).read_text().splitlines()[1] == "51,x,not a phone number"
-    assert counts(sync(target_id=str(target), numbers=some(50, 5))) == {"added": 5, "removed": 5, "unchanged": 45}
-    assert counts(sync(target_id=target, mode="add", numbers=some(3))) == {"added": 3}
-    assert counts(sync(target_id=target, mode="remove", numbers=some(3))) == {"removed": 3}
+    assert nonzero_counts(sync(target_id=str(target), numbers=phone_numbers(50, 5))) == {
+        "added": 5,
+        "removed": 5,
+        "unchanged": 45,
+    }
+    assert nonzero_counts(sync(target_id=target, mode="add", numbers=phone_numbers(3))) == {"added": 3}
+    assert nonzero_counts(sync(target_id=target, mode="remove", numbers=phone_numbers(3))) == {"removed": 3}
 
 
 def test_a_campaigns_list_is_another(account, target):
     """Lists of one name on a target and a campaign are independent."""
     account._handle("POST", "/campaigns.json", {"campaign": {"cid": "roof", "name": "Roofs"}})
-    sync(target_id=target, numbers=some(3))
-    assert sync(campaign_id=1, numbers=some(2))["created"] is True
+    sync(target_id=target, numbers=phone_numbers(3))
+    assert sync(campaign_id=1, numbers=phone_numbers(2))["created"] is True
 
 
 def test_a_dry_run_uploads_nothing(account, target, tmp_path):
     """What would be added and removed is counted, and written down where there is a folder."""
-    sync(target_id=target, numbers=some(20))
+    sync(target_id=target, numbers=phone_numbers(20))
     before = account.sent("POST")
-    result = sync(run_of(), target_id=target, numbers=some(20, 1), dry_run=True, state_path=f"file://{tmp_path}")
-    assert counts(result) == {"would_add": 1, "would_remove": 1}
+    result = sync(
+        attempt_context(),
+        target_id=target,
+        numbers=phone_numbers(20, 1),
+        dry_run=True,
+        state_path=f"file://{tmp_path}",
+    )
+    assert nonzero_counts(result) == {"would_add": 1, "would_remove": 1}
     lines = gzip.decompress(Path(result["plan"].removeprefix("file://")).read_bytes()).decode().splitlines()
-    assert lines == ["action,number", f"add,{some(21)[20]}", f"remove,{some(1)[0]}"]
+    assert lines == ["action,number", f"add,{phone_numbers(21)[20]}", f"remove,{phone_numbers(1)[0]}"]
     assert account.sent("POST") == before
-    assert sync(target_id=target, list_name="suppressed-2", numbers=some(2), dry_run=True)["would_create"] is True
+    assert (
+        sync(target_id=target, list_name="suppressed-2", numbers=phone_numbers(2), dry_run=True)["would_create"]
+        is True
+    )
 
 
 def test_guards_hold(account, target):
     """A source that shrinks, is empty, or would shut everybody out changes nothing."""
-    sync(target_id=target, numbers=some(20))
+    sync(target_id=target, numbers=phone_numbers(20))
     before = account.sent("POST")
     with pytest.raises(ChangeRefused, match="17 of 20 numbers on the caller list would be removed"):
-        sync(target_id=target, numbers=some(3))
+        sync(target_id=target, numbers=phone_numbers(3))
     with pytest.raises(ChangeRefused, match="allow_empty"):
         sync(target_id=target, numbers=[])
     with pytest.raises(ChangeRefused, match="allow_accept_list"):
-        sync(target_id=target, list_name="accepted", numbers=some(3))
+        sync(target_id=target, list_name="accepted", numbers=phone_numbers(3))
     assert account.sent("POST") == before
 
 
@@ -95,7 +110,7 @@ def test_a_missing_permission_fails_at_once_and_is_named(account, target):
     given = {"key": POSTBACK_KEY, "secret": POSTBACK_SECRET, "permissions": permissions}
     account._control("POST", "postback_keys", given)
     with pytest.raises(PermissionDenied, match="caller_list_upload__create") as error:
-        sync(target_id=target, numbers=some(3))
+        sync(target_id=target, numbers=phone_numbers(3))
     assert isinstance(error.value, AirflowFailException)
 
 
@@ -118,12 +133,12 @@ def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, target, pa
     """One sentence that names the parameter; nothing is sent."""
     before = account.sent()
     with pytest.raises(InvalidArgument, match=told):
-        sync(**{"numbers": some(1), **parameters})
+        sync(**{"numbers": phone_numbers(1), **parameters})
     assert account.sent() == before
 
 
 def test_a_connection_without_the_key_is_refused(account):
     """The API key does not open caller lists."""
     with pytest.raises(InvalidConnection, match="caller_list_key"):
-        sync(target_id=1, numbers=some(1))
+        sync(target_id=1, numbers=phone_numbers(1))
     assert account.sent() == []

@@ -11,7 +11,14 @@ import logging
 import pytest
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
-from tests.airflow.support.blocking import counts, run_of, some, suppressed, sync, warehouse
+from tests.airflow.support.suppression import (
+    attempt_context,
+    create_warehouse,
+    nonzero_counts,
+    phone_numbers,
+    suppressed,
+    sync,
+)
 
 pytestmark = pytest.mark.airflow
 
@@ -23,7 +30,7 @@ def file_of(folder, name, content):
     return f"file://{path}"
 
 
-CSV = "name,phone\n" + "".join(f"Caller,{number}\n" for number in some(60))
+CSV = "name,phone\n" + "".join(f"Caller,{number}\n" for number in phone_numbers(60))
 
 
 @pytest.mark.parametrize(
@@ -33,42 +40,57 @@ CSV = "name,phone\n" + "".join(f"Caller,{number}\n" for number in some(60))
         ("dnc.csv.gz", gzip.compress(CSV.encode()), {"column": "phone"}),
         ("dnc.csv", CSV.encode("utf-8-sig"), {"column": "phone"}),
         ("dnc.csv", CSV.encode("utf-16"), {"column": "phone", "encoding": "utf-16"}),
-        ("dnc.jsonl", "".join(json.dumps({"phone": number}) + "\n" for number in some(60)), {"column": "phone"}),
-        ("dnc.txt.gz", gzip.compress("\n".join(some(60)).encode()), {}),
-        ("dnc.dat", "\n".join(some(60)), {"source_format": "txt"}),
+        (
+            "dnc.jsonl",
+            "".join(json.dumps({"phone": number}) + "\n" for number in phone_numbers(60)),
+            {"column": "phone"},
+        ),
+        ("dnc.txt.gz", gzip.compress("\n".join(phone_numbers(60)).encode()), {}),
+        ("dnc.dat", "\n".join(phone_numbers(60)), {"source_format": "txt"}),
     ],
 )
 def test_files_of_all_kinds(account, tmp_path, name, content, how):
     """A file on object storage is read whatever it is, packed or not."""
     result = sync(source=file_of(tmp_path, name, content), **how)
-    assert counts(result) == {"added": 60}
-    assert suppressed(account) == dict.fromkeys(some(60), (False, None))
+    assert nonzero_counts(result) == {"added": 60}
+    assert suppressed(account) == dict.fromkeys(phone_numbers(60), (False, None))
 
 
-@pytest.mark.parametrize("numbers", [some(3), tuple(some(3)), ", ".join(some(3)), repr(some(3)), json.dumps(some(3))])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        phone_numbers(3),
+        tuple(phone_numbers(3)),
+        ", ".join(phone_numbers(3)),
+        repr(phone_numbers(3)),
+        json.dumps(phone_numbers(3)),
+    ],
+)
 def test_lists_of_all_kinds(account, numbers):
     """A list, a text with commas and a list that a template has rendered mean the same."""
-    assert counts(sync(numbers=numbers)) == {"added": 3}
-    assert set(suppressed(account)) == set(some(3))
+    assert nonzero_counts(sync(numbers=numbers)) == {"added": 3}
+    assert set(suppressed(account)) == set(phone_numbers(3))
 
 
 def test_a_query_is_read_in_chunks(account, tmp_path, monkeypatch):
     """A query on any SQL connection; a column is named where there are several."""
-    connection = warehouse(tmp_path, ["(919) 200-0000", "9192000001", None, "9192000001", *some(40, 2)])
+    connection = create_warehouse(
+        tmp_path, ["(919) 200-0000", "9192000001", None, "9192000001", *phone_numbers(40, 2)]
+    )
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
     query = {"sql_conn_id": "warehouse", "sql": "SELECT phone FROM do_not_call"}
     result = sync(**query)
-    assert counts(result) == {"added": 42, "rejected": 1, "duplicates": 1}
-    assert set(suppressed(account)) == set(some(42))
+    assert nonzero_counts(result) == {"added": 42, "rejected": 1, "duplicates": 1}
+    assert set(suppressed(account)) == set(phone_numbers(42))
     named = sync(sql_conn_id="warehouse", sql="SELECT id, phone FROM do_not_call", column="phone")
-    assert counts(named) == {"unchanged": 42, "rejected": 1, "duplicates": 1}
+    assert nonzero_counts(named) == {"unchanged": 42, "rejected": 1, "duplicates": 1}
     with pytest.raises(InvalidArgument, match=r"several columns.*id, phone"):
         sync(sql_conn_id="warehouse", sql="SELECT id, phone FROM do_not_call")
 
 
 def test_a_query_that_fails_after_half_the_rows_sends_nothing(account, tmp_path, monkeypatch):
     """A source is read to its end before anything is sent."""
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse(tmp_path, some(25_000))))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(create_warehouse(tmp_path, phone_numbers(25_000))))
     broken = "SELECT CASE WHEN id > 15000 THEN abs(-9223372036854775808) ELSE phone END AS phone FROM do_not_call"
     with pytest.raises(Exception, match="integer overflow"):
         sync(sql_conn_id="warehouse", sql=broken)
@@ -85,7 +107,7 @@ TRUNCATED = gzip.compress(CSV.encode())[:-20]
         ("dnc.csv", CSV, {"column": "telephone"}, "name, phone"),
         ("dnc.csv", CSV.encode("utf-16"), {"column": "phone"}, "encoding"),
         ("dnc.csv", "name\nM\u00fcller\n".encode("cp1252"), {}, "encoding"),
-        ("dnc.csv", "\n".join(some(60)), {}, "header"),
+        ("dnc.csv", "\n".join(phone_numbers(60)), {}, "header"),
         ("dnc.jsonl", '{"phone": "1', {}, "cut off"),
         ("dnc.xlsx", b"PK", {}, "source_format"),
     ],
@@ -103,7 +125,7 @@ def test_a_file_that_is_not_what_it_should_be_sends_nothing(account, tmp_path, n
 @pytest.mark.parametrize("content", ["", "phone\n", "\ufeffphone\n"])
 def test_an_empty_file_unblocks_nobody(account, tmp_path, content):
     """An empty file and one with a header only are refused; `allow_empty` does not lift the guard of removals."""
-    sync(numbers=some(30))
+    sync(numbers=phone_numbers(30))
     before = len(account.sent())
     source = file_of(tmp_path, "dnc.csv", content)
     for mode in ("mirror", "add", "remove"):
@@ -113,7 +135,7 @@ def test_an_empty_file_unblocks_nobody(account, tmp_path, content):
     with pytest.raises(ChangeRefused, match="30 of 30 suppressed numbers would be removed"):
         sync(source=source, allow_empty=True)
     assert len(suppressed(account)) == 30
-    assert counts(sync(source=source, allow_empty=True, max_removals=None)) == {"removed": 30}
+    assert nonzero_counts(sync(source=source, allow_empty=True, max_removals=None)) == {"removed": 30}
     assert suppressed(account) == {}
 
 
@@ -121,10 +143,10 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
     """The rejects file has line, value and reason; the log shows some of them, masked."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    values = [*some(60), "+191920000001234", "nobody", "919200"]
+    values = [*phone_numbers(60), "+191920000001234", "nobody", "919200"]
     with caplog.at_level(logging.DEBUG):
-        result = sync(run_of(), numbers=values, state_path=str(tmp_path), max_rejects="5%")
-    assert counts(result) == {"added": 60, "rejected": 3}
+        result = sync(attempt_context(), numbers=values, state_path=str(tmp_path), max_rejects="5%")
+    assert nonzero_counts(result) == {"added": 60, "rejected": 3}
     rows = list(csv.reader(io.StringIO(ObjectStoragePath(result["rejects"]).read_text())))
     assert rows == [
         ["line", "value", "reason"],
@@ -145,24 +167,24 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
     ("parameters", "told"),
     [
         ({}, "exactly one of source, sql and numbers"),
-        ({"numbers": some(1), "source": "file:///x.csv"}, "exactly one of"),
+        ({"numbers": phone_numbers(1), "source": "file:///x.csv"}, "exactly one of"),
         ({"sql": "SELECT 1"}, "sql_conn_id"),
-        ({"numbers": some(1), "sql_conn_id": "warehouse"}, "sql_conn_id"),
-        ({"numbers": some(1), "column": "phone"}, "column"),
-        ({"numbers": some(1), "source_format": "csv"}, "source_format"),
+        ({"numbers": phone_numbers(1), "sql_conn_id": "warehouse"}, "sql_conn_id"),
+        ({"numbers": phone_numbers(1), "column": "phone"}, "column"),
+        ({"numbers": phone_numbers(1), "source_format": "csv"}, "source_format"),
         ({"numbers": 5}, "numbers"),
-        ({"numbers": some(1), "mode": "replace"}, "mode"),
-        ({"numbers": some(1), "can_resubscribe": None}, "can_resubscribe"),
-        ({"numbers": some(1), "can_resubscribe": "perhaps"}, "can_resubscribe"),
-        ({"numbers": some(1), "campaign_id": " "}, "campaign_id"),
-        ({"numbers": some(1), "only_ours": True}, "state_path"),
-        ({"numbers": some(1), "default_region": "ZZ"}, "default_region"),
-        ({"numbers": some(1), "max_removals": "few"}, "max_removals"),
-        ({"numbers": some(1), "max_rejects": "few"}, "max_rejects"),
-        ({"numbers": some(1), "max_failures": -1}, "max_failures"),
-        ({"numbers": some(1), "max_failures": 10_001}, "max_failures"),
-        ({"numbers": some(1), "allow_empty": "maybe"}, "allow_empty"),
-        ({"numbers": some(1), "dry_run": "maybe"}, "dry_run"),
+        ({"numbers": phone_numbers(1), "mode": "replace"}, "mode"),
+        ({"numbers": phone_numbers(1), "can_resubscribe": None}, "can_resubscribe"),
+        ({"numbers": phone_numbers(1), "can_resubscribe": "perhaps"}, "can_resubscribe"),
+        ({"numbers": phone_numbers(1), "campaign_id": " "}, "campaign_id"),
+        ({"numbers": phone_numbers(1), "only_ours": True}, "state_path"),
+        ({"numbers": phone_numbers(1), "default_region": "ZZ"}, "default_region"),
+        ({"numbers": phone_numbers(1), "max_removals": "few"}, "max_removals"),
+        ({"numbers": phone_numbers(1), "max_rejects": "few"}, "max_rejects"),
+        ({"numbers": phone_numbers(1), "max_failures": -1}, "max_failures"),
+        ({"numbers": phone_numbers(1), "max_failures": 10_001}, "max_failures"),
+        ({"numbers": phone_numbers(1), "allow_empty": "maybe"}, "allow_empty"),
+        ({"numbers": phone_numbers(1), "dry_run": "maybe"}, "dry_run"),
         ({"source": "file:///nowhere/dnc.csv"}, "no file"),
         ({"sql": "SELECT 1", "sql_conn_id": "web"}, "no SQL connection"),
     ],
@@ -183,7 +205,7 @@ def test_what_the_legacy_routes_cannot_do_is_refused(account, monkeypatch, param
     connection = account.connection(extra={"api_routes": "legacy"})
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
     with pytest.raises(InvalidArgument, match=told):
-        sync(numbers=some(1), **parameters)
+        sync(numbers=phone_numbers(1), **parameters)
     assert account.sent() == []
 
 
@@ -192,4 +214,4 @@ def test_can_resubscribe_has_no_default():
     from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
 
     with pytest.raises(Exception, match="can_resubscribe"):
-        RetreaverSuppressionSyncOperator(task_id="sync", mode="add", numbers=some(1))
+        RetreaverSuppressionSyncOperator(task_id="sync", mode="add", numbers=phone_numbers(1))

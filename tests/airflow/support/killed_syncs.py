@@ -1,4 +1,4 @@
-"""A suppression sync over TCP, killed at random and resumed, with every request counted at the vendor's."""
+"""A suppression sync over TCP that is killed at random and resumed, with every request logged by the sandbox."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.http.server import RunningSandbox
 from tests.paths import PROJECT
 
-PATIENCE = 900
+TIMEOUT = 900
 
 ATTEMPT = """
 import json, sys
-from tests.airflow.support.blocking import run_of, sync
-print("RESULT " + json.dumps(sync(run_of(), **json.loads(sys.argv[1]))))
+from tests.airflow.support.suppression import attempt_context, sync
+print("RESULT " + json.dumps(sync(attempt_context(), **json.loads(sys.argv[1]))))
 """
 
 
 @dataclass
-class Siege:
-    """Attempts at one sync of a run, each in a process of its own.
+class KilledSync:
+    """The attempts of one task, each in a separate process.
 
-    `entries` holds every request that the vendor got.
+    `entries` has every request that the sandbox got.
     """
 
     running: RunningSandbox
@@ -39,7 +39,7 @@ class Siege:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
     def attempt(self, kill_after: int | None = None) -> dict[str, Any] | None:
-        """Run an attempt to its end and return its result, or kill it after so many additions and removals."""
+        """Run an attempt and return its result, or kill it after `kill_after` changes and return None."""
         connection = {
             "conn_type": "retreaver",
             "login": "1",
@@ -53,31 +53,31 @@ class Siege:
             "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(connection),
         }
         log = self.folder / "attempts.log"
-        ends = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         with log.open("ab") as output:
             arguments = [sys.executable, "-c", ATTEMPT, json.dumps(self.parameters)]
             with subprocess.Popen(arguments, env=env, stdout=output, stderr=subprocess.STDOUT) as process:
                 try:
                     while process.poll() is None:
-                        assert time.monotonic() < ends, "the attempt takes too long"
-                        self.gather()
+                        assert time.monotonic() < deadline, "the attempt takes too long"
+                        self.fetch_entries()
                         if kill_after is not None and self.writes() >= kill_after:
                             break
                         time.sleep(0.02)
                 finally:
                     process.kill()
-        self.gather()
+        self.fetch_entries()
         lines = [line for line in log.read_text().splitlines() if line.startswith("RESULT ")]
         return json.loads(lines[-1].removeprefix("RESULT ")) if lines else None
 
-    def gather(self) -> None:
-        """Fetch what the vendor has logged since."""
+    def fetch_entries(self) -> None:
+        """Fetch the new entries of the sandbox's log."""
         since = str(self.entries[-1]["n"]) if self.entries else "0"
         answer = self.running.sandbox.handle("GET", "/__sandbox__/requests", [("since", since)], {}, b"")
         self.entries += json.loads(answer.body)
 
-    def ask(self, method: str, path: str, page: int = 1) -> Any:
-        """Ask the vendor behind the client's back, in good weather."""
+    def send(self, method: str, path: str, page: int = 1) -> Any:
+        """Send a request to the sandbox directly, without random faults."""
         sandbox = self.running.sandbox
         query = [("api_key", sandbox.options.api_key), ("company_id", "1"), ("page", str(page))]
         headers = {"content-type": "application/json"}
@@ -88,42 +88,44 @@ class Siege:
         return json.loads(answer.body)
 
     def suppress(self, numbers: list[str]) -> None:
-        """Suppress numbers as somebody else would, before the first attempt."""
+        """Suppress numbers as another client, before the first attempt."""
         for number in numbers:
-            self.ask("POST", f"/suppressed_numbers/{number}.json")
+            self.send("POST", f"/suppressed_numbers/{number}.json")
         self.running.sandbox.handle("DELETE", "/__sandbox__/requests", [], {}, b"")
 
     def suppressed(self) -> dict[str, bool]:
         """Return every suppressed number with its `can_resubscribe`."""
-        found: dict[str, bool] = {}
+        numbers: dict[str, bool] = {}
         page = 1
-        while rows := self.ask("GET", "/suppressed_numbers.json", page):
-            found |= {row["suppressed_number"]["number"]: row["suppressed_number"]["can_resubscribe"] for row in rows}
+        while rows := self.send("GET", "/suppressed_numbers.json", page):
+            numbers |= {
+                row["suppressed_number"]["number"]: row["suppressed_number"]["can_resubscribe"] for row in rows
+            }
             page += 1
-        return found
+        return numbers
 
     def writes(self) -> int:
-        """Return how many additions and removals the vendor was asked for."""
+        """Return how many additions and removals were requested."""
         return sum(entry["method"] in {"POST", "DELETE"} for entry in self.entries)
 
-    def done_twice(self) -> list[str]:
-        """Return the requests for one number that were answered with success more than once."""
-        done = Counter(
+    def repeated_changes(self) -> list[str]:
+        """Return the additions and removals of a number that succeeded more than once."""
+        successes = Counter(
             f"{entry['method']} {entry['path']}"
             for entry in self.entries
             if entry["method"] in {"POST", "DELETE"} and 200 <= entry["status"] < 300
         )
-        return sorted(request for request, times in done.items() if times > 1)
+        return sorted(request for request, times in successes.items() if times > 1)
 
 
-def besiege(siege: Siege, count: int, seed: int) -> dict[str, Any]:
-    """Kill two attempts at random places, let the third finish, and return its result."""
-    chance = random.Random(seed)  # noqa: S311 - the same places every time
-    for share in (chance.uniform(0.15, 0.35), chance.uniform(0.5, 0.8)):
-        assert siege.attempt(kill_after=round(share * count)) is None
-    # A number whose every attempt met bad weather is left to a retry, as in Airflow.
+def kill_and_resume(sync: KilledSync, count: int, seed: int) -> dict[str, Any]:
+    """Kill two attempts at random points, let the third finish, and return its result."""
+    rng = random.Random(seed)  # noqa: S311 - the same points every time
+    for share in (rng.uniform(0.15, 0.35), rng.uniform(0.5, 0.8)):
+        assert sync.attempt(kill_after=round(share * count)) is None
+    # A number whose every request failed is left to a retry, as in Airflow.
     for _ in range(3):
-        result = siege.attempt()
+        result = sync.attempt()
         if result is not None:
             return result
-    raise AssertionError((siege.folder / "attempts.log").read_text()[-3000:])
+    raise AssertionError((sync.folder / "attempts.log").read_text()[-3000:])

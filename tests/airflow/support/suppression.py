@@ -1,4 +1,4 @@
-"""What the tests of suppression and caller lists share: sources, attempts, and the list behind the client's back."""
+"""Helpers of the tests of suppression and caller lists: numbers, sources, attempts, and reading the list."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from tests.airflow.support.account import Account, TaskInstance
 FIRST = 9192000000
 
 
-def some(count: int, start: int = 0) -> list[str]:
-    """Return so many phone numbers in a row, as the vendor has them."""
-    return [f"+1{FIRST + start + place}" for place in range(count)]
+def phone_numbers(count: int, start: int = 0) -> list[str]:
+    """Return consecutive phone numbers in E.164, as Retreaver stores them."""
+    return [f"+1{FIRST + start + index}" for index in range(count)]
 
 
 def suppressed(account: Account) -> dict[str, tuple[bool, str | None]]:
     """Return every suppressed number with its `can_resubscribe` and its campaign."""
-    found: dict[str, tuple[bool, str | None]] = {}
+    numbers: dict[str, tuple[bool, str | None]] = {}
     page = 1
     while rows := account._handle("GET", "/suppressed_numbers.json", page=page):
         for row in (row["suppressed_number"] for row in rows):
-            found[row["number"]] = (row["can_resubscribe"], row["cid"])
+            numbers[row["number"]] = (row["can_resubscribe"], row["cid"])
         page += 1
-    return found
+    return numbers
 
 
 def suppress(account: Account, numbers: Iterable[str], **attributes: Any) -> None:
-    """Suppress numbers as somebody else would."""
+    """Suppress numbers as another client."""
     for number in numbers:
         body = {"suppressed_number": {"can_resubscribe": False, **attributes}}
         account._handle("POST", f"/suppressed_numbers/{number}.json", body)
 
 
-def warehouse(folder: Path, numbers: Iterable[str]) -> dict[str, str]:
-    """Fill a table `do_not_call` with numbers and return the connection to its database."""
+def create_warehouse(folder: Path, numbers: Iterable[str]) -> dict[str, str]:
+    """Create a database with numbers in a table `do_not_call` and return the connection to it."""
     file = folder / "warehouse.db"
     with closing(sqlite3.connect(file)) as database, database:
         database.execute("CREATE TABLE IF NOT EXISTS do_not_call (id INTEGER PRIMARY KEY, phone TEXT)")
@@ -47,8 +47,8 @@ def warehouse(folder: Path, numbers: Iterable[str]) -> dict[str, str]:
     return {"conn_type": "sqlite", "host": str(file)}
 
 
-def run_of(run: str = "first", task: str = "sync", **parts: Any) -> Mapping[str, Any]:
-    """Return the context of an attempt of a run."""
+def attempt_context(run: str = "first", task: str = "sync", **parts: Any) -> Mapping[str, Any]:
+    """Return the context of an attempt of a task of a run."""
     return {"ti": TaskInstance(run_id=run, task_id=task), **parts}
 
 
@@ -63,8 +63,8 @@ def sync(context: Mapping[str, Any] | None = None, **parameters: Any) -> dict[st
     return result
 
 
-def counts(result: Mapping[str, Any]) -> dict[str, int]:
-    """Return the figures of a result that are not nothing."""
+def nonzero_counts(result: Mapping[str, Any]) -> dict[str, int]:
+    """Return the counts of a result that are not 0."""
     return {
         name: value
         for name, value in result.items()
