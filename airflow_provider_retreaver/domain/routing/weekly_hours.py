@@ -111,8 +111,8 @@ class SaidHours:
         if ahead is None:
             raise InvalidArgument(
                 f"Hours in {zone} cannot be converted to {target_zone}: the two change their clocks on different "
-                f"days, so that the difference between them changes within a year; give the hours in {target_zone}, or "
-                f"set change_time_zone=True to move the target to {zone}."
+                f"days, so that the difference between them changes within a year; give the hours in {target_zone}, "
+                f"or set change_time_zone=True to move the target to {zone}."
             )
         return self.shifted(ahead)
 
