@@ -1,4 +1,4 @@
-"""Number pools: numbers that are bought as visitors need them."""
+"""Number pools: numbers that are bought when visitors need them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
-# The vendor buys a new pool's reserve after answering; this is how long the sandbox takes.
+# Retreaver buys the reserve of a new pool after its response; in the sandbox it takes this many milliseconds.
 PROVISIONING = 30_000
 
 
@@ -31,14 +31,19 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
         errors["google_analytics"] = ["cannot be used with an affiliate"]
 
 
-def provision(world: World, pool: Row, wanted: int) -> None:
-    """Buy numbers until the pool has ``wanted``, or give some back."""
+def provision(world: World, pool: Row, count: int) -> None:
+    """Buy or release numbers of a pool.
+
+    :param world: the state of the sandbox.
+    :param pool: row of the pool.
+    :param count: how many numbers it has afterwards.
+    """
     store, now = world.store, world.clock.now()
     sql = "SELECT id FROM numbers WHERE pool_id = ? AND deleted = 0 ORDER BY id"
-    held = [row["id"] for row in store.rows(sql, (pool["id"],))]
-    for number_id in held[wanted:]:
+    owned = [row["id"] for row in store.rows(sql, (pool["id"],))]
+    for number_id in owned[count:]:
         store.update("numbers", number_id, {"deleted": 1})
-    for _ in range(wanted - len(held)):
+    for _ in range(count - len(owned)):
         store.insert(
             "numbers",
             {
@@ -61,13 +66,13 @@ def _count(world: World, pool_id: int) -> int:
 
 def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     store, pool_id = exchange.store, row["id"]
-    held, reserve = _count(exchange.world, pool_id), min(row["reserve_size"], row["max_pool_size"])
-    if held < reserve and exchange.now >= row["created_at"] + PROVISIONING:
+    owned, reserve = _count(exchange.world, pool_id), min(row["reserve_size"], row["max_pool_size"])
+    if owned < reserve and exchange.now >= row["created_at"] + PROVISIONING:
         provision(exchange.world, row, reserve)
-        held = reserve
-    shown = {
+        owned = reserve
+    result = {
         "id": pool_id,
-        "numbers_count": held,
+        "numbers_count": owned,
         "type": row["type"],
         "country": row["country"],
         "max_pool_size": row["max_pool_size"],
@@ -81,14 +86,14 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "reserve_size": row["reserve_size"],
     }
     if row["google_analytics"]:
-        shown["google_analytics_paths"] = [
+        result["google_analytics_paths"] = [
             {
                 "name": f"Network timer ({kind})",
                 "path": f"/callpixels/{uuid.uuid5(uuid.NAMESPACE_OID, f'{pool_id}{kind}')}",
             }
             for kind in ("always", "connect")
         ]
-    return shown
+    return result
 
 
 def _cleanup(exchange: Exchange, row: Row) -> None:

@@ -1,4 +1,4 @@
-"""Numbers: what callers dial. Making one spends money at the vendor; deleting one is for good."""
+"""Numbers that callers dial. In Retreaver, creating one costs money, and deleting one cannot be undone."""
 
 from __future__ import annotations
 
@@ -46,14 +46,22 @@ _KEYPAD = {
 
 
 def draw(store: Store, random: Random, kind: str, country: str, wish: str = "") -> str:
-    """Find a number that nobody has, with the wished word in it where there is one."""
+    """Return a number that is not in use.
+
+    :param store: the database.
+    :param random: source of random numbers.
+    :param kind: `Toll-free` or `Local`.
+    :param country: code of the country of a local number.
+    :param wish: text that the number contains if possible, e.g. `ROOF`.
+    :return: a number in E.164.
+    """
     word = "".join(_KEYPAD.get(letter, letter) for letter in wish.upper() if letter.isalnum())[:7]
     while True:
         prefix = f"+1{random.choice(_TOLL_FREE)}" if kind == "Toll-free" else PREFIXES[country]
         number = prefix + word + "".join(str(random.randint(2, 9)) for _ in range(7 - len(word)))
         if not store.value("SELECT count(*) FROM numbers WHERE number = ? AND deleted = 0", (number,)):
             return number
-        # A word of seven letters is one number a prefix: give up the wish when those are gone.
+        # A word of seven letters allows one number for each prefix: drop letters when those are in use.
         word = word[:-1]
 
 
@@ -64,7 +72,7 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
         errors["afid"] = ["can't be blank"]
     values |= ivr.audio(given, exchange.now, errors)
     if row is not None:
-        # A number stays what it was bought as.
+        # Type and country of a number cannot change.
         for name in ("type", "country"):
             values.pop(name, None)
     if errors:
@@ -113,7 +121,12 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
 
 
 def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
-    """Read filters on campaign, affiliate and sub ID; ``names`` maps cid, afid, sid to the parameters read."""
+    """Return the SQL filter on campaign, affiliate and sub ID.
+
+    :param exchange: the request that is being handled.
+    :param names: names of the query parameters for `cid`, `afid` and `sid`.
+    :return: SQL that begins with ` AND`, or nothing, and its values.
+    """
     where, values = "", []
     sources = {
         "cid": "campaign_id IN (SELECT id FROM campaigns WHERE cid = ?)",
@@ -129,7 +142,7 @@ def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str,
 
 
 def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
-    """Take the current names, and the older ones while the legacy routes are on."""
+    """Read the current names, and the legacy ones while legacy routes are enabled."""
     current = {"cid": "client_cid", "afid": "client_afid", "sid": "sub_id"}
     older = exchange.world.options.legacy_routes
     return filters(exchange, {own: (name, own) if older else (name,) for own, name in current.items()})

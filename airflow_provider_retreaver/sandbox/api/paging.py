@@ -1,4 +1,4 @@
-"""Pages, the vendor's Link header, and deep pages without counting from the start each time."""
+"""Pages, Retreaver's `Link` header, and deep pages of calls without counting from the start each time."""
 
 from __future__ import annotations
 
@@ -14,28 +14,37 @@ from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 PAGE = 25
 LARGEST = 100
-# The seeds show links on this host although api.retreaver.com was called.
+# The documented links are on this host although the request went to api.retreaver.com.
 LINK_BASE = "https://retreaver.com"
-_REMEMBERED = 64
-# No account has so many pages; SQLite counts no further than a few digits more.
-_FURTHEST = 10**12
+_MAX_KEPT = 64
+# No account has so many pages, and SQLite takes only a few more digits.
+_MAX_NUMBER = 10**12
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which page, and how many rows a page has."""
+    """One page of a list.
+
+    :param page: number of the page, counted from 1.
+    :param size: number of rows of a page.
+    """
 
     page: int
     size: int
 
     @property
     def offset(self) -> int:
-        """How many rows come before this page."""
+        """Number of rows before this page."""
         return (self.page - 1) * self.size
 
 
 def window(request: Request, *, sizable: bool) -> Window:
-    """Read ``page`` and, where the vendor takes it, ``per_page``; nonsense means the default."""
+    """Read `page`, and `per_page` where Retreaver takes it; invalid values mean the default.
+
+    :param request: the request.
+    :param sizable: whether `per_page` is taken.
+    :return: the page.
+    """
     size = _positive(request.param("per_page"), PAGE) if sizable else PAGE
     return Window(_positive(request.param("page"), 1), min(size, LARGEST))
 
@@ -43,11 +52,17 @@ def window(request: Request, *, sizable: bool) -> Window:
 def _positive(text: str | None, default: int) -> int:
     if text is None or not text.isascii() or not text.isdigit() or int(text) < 1:
         return default
-    return min(int(text), _FURTHEST)
+    return min(int(text), _MAX_NUMBER)
 
 
 def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, str]]:
-    """Write ``Link`` as the vendor does: last, next, prev, on its own host, the key repeated."""
+    """Return a `Link` header as Retreaver writes it: last, next and prev, on its own host, with the key repeated.
+
+    :param request: the request.
+    :param at: the page.
+    :param total: number of rows of the list.
+    :return: the header, or none.
+    """
     last = max(1, -(-total // at.size))
     relations = []
     if at.page < last:
@@ -69,7 +84,14 @@ _Key = tuple[Any, int]
 
 @dataclass(frozen=True, slots=True)
 class CallQuery:
-    """Which calls, in which order: equalities in ``where``, and bounds as column, comparison, milliseconds."""
+    """Which calls, in which order.
+
+    :param where: SQL condition of equalities.
+    :param values: its values.
+    :param bounds: limits as column, comparison and milliseconds.
+    :param sort: column of the order.
+    :param descending: whether the order is descending.
+    """
 
     where: str
     values: tuple[Any, ...]
@@ -78,10 +100,14 @@ class CallQuery:
     descending: bool = True
 
     def sql(self, start: _Key | None = None) -> tuple[str, tuple[Any, ...]]:
-        """Write the condition, from ``start`` (included) on where that is known.
+        """Return the SQL condition.
 
-        A plus before a column keeps SQLite from entering the index at a bound that ``start`` has
-        left behind, and from stepping all the way from there.
+        A plus before a column keeps SQLite from using the index for a limit that lies before `start`, and from
+        reading all
+        entries from there.
+
+        :param start: sort key of the first row to read, None for the beginning.
+        :return: the condition and its values.
         """
         parts, values = [self.where], [*self.values]
         for column, comparison, moment in self.bounds:
@@ -94,24 +120,27 @@ class CallQuery:
         return " AND ".join(parts), tuple(values)
 
     def reversed(self) -> CallQuery:
-        """Read the same calls from the other end."""
+        """Return the query for the same calls in the opposite order.
+
+        :return: the query.
+        """
         return replace(self, descending=not self.descending)
 
 
 @dataclass(slots=True)
 class _Track:
-    """Where some pages of a query begin: offsets, and the sort keys found there."""
+    """Where some pages of a query begin: offsets and their sort keys."""
 
     offsets: list[int] = field(default_factory=list)
     keys: list[_Key] = field(default_factory=list)
 
     def before(self, offset: int) -> tuple[int, _Key | None]:
-        """Give the nearest known place at or before ``offset``."""
+        """Return the nearest known place at or before an offset."""
         index = bisect_right(self.offsets, offset) - 1
         return (self.offsets[index], self.keys[index]) if index >= 0 else (0, None)
 
-    def remember(self, offset: int, key: _Key) -> None:
-        """Note where a page begins."""
+    def add(self, offset: int, key: _Key) -> None:
+        """Add where a page begins."""
         place = bisect_right(self.offsets, offset)
         if place == 0 or self.offsets[place - 1] != offset:
             self.offsets.insert(place, offset)
@@ -119,21 +148,28 @@ class _Track:
 
 
 class Anchors:
-    """Pages of ``calls`` in key order, remembering where pages begin until the calls change.
+    """Pages of calls in the order of their keys; where pages begin is kept until the calls change.
 
-    A page next to one that was read starts from that one's key; any other starts from the nearest
-    known place or from the nearer end, stepping over index entries only.
+    A page next to one that was read starts from its key; any other starts from the nearest known place or from the
+    nearer end,
+    reading only index entries.
+
+    :param store: the database.
     """
 
     def __init__(self, store: Store) -> None:
-        """Begin with nothing known."""
         self._store = store
         self._version = store.calls_version
         self._totals: OrderedDict[tuple[Any, ...], int] = OrderedDict()
         self._tracks: OrderedDict[CallQuery, _Track] = OrderedDict()
 
     def page(self, query: CallQuery, at: Window) -> tuple[int, list[Row]]:
-        """Give the count of all rows and the rows of one page."""
+        """Return one page of a query.
+
+        :param query: the query.
+        :param at: the page.
+        :return: number of all rows, and the rows of the page.
+        """
         if self._version != self._store.calls_version:
             self._totals.clear()
             self._tracks.clear()
@@ -149,7 +185,7 @@ class Anchors:
             found = self._keys(query.reversed(), None, behind - length, length)[::-1]
         else:
             found = self._keys(query, start, at.offset - known, at.size)
-        track.remember(at.offset, found[0])
+        track.add(at.offset, found[0])
         return total, self._rows([row_id for _, row_id in found])
 
     def _count(self, query: CallQuery) -> int:
@@ -157,7 +193,7 @@ class Anchors:
         return int(self._store.value(f"SELECT count(*) FROM calls WHERE {where}", values))
 
     def _keys(self, query: CallQuery, start: _Key | None, skip: int, count: int) -> list[_Key]:
-        """Read sort keys from ``start`` (included) on, after ``skip`` of them."""
+        """Return sort keys from `start` (included), after `skip` of them."""
         direction = "DESC" if query.descending else "ASC"
         where, values = query.sql(start)
         rows = self._store.rows(
@@ -178,10 +214,10 @@ _V = TypeVar("_V")
 
 
 def _kept(kept: OrderedDict[_K, _V], key: _K, make: Callable[[], _V]) -> _V:
-    """Give what is kept under ``key``, making it when it is not; the least used is let go."""
+    """Return what is kept for a key, made if necessary; the least used value is dropped."""
     if key not in kept:
         kept[key] = make()
     kept.move_to_end(key)
-    while len(kept) > _REMEMBERED:
+    while len(kept) > _MAX_KEPT:
         kept.popitem(last=False)
     return kept[key]

@@ -1,4 +1,4 @@
-"""Postback keys of the type "Caller List Management": whose they are and what they may do."""
+"""Postback keys of the type "Caller List Management": their owners and permissions."""
 
 from __future__ import annotations
 
@@ -33,13 +33,30 @@ def issue(
     owner_id: int = 0,
     permissions: Iterable[str] = PERMISSIONS,
 ) -> None:
-    """Issue a key, or change what it may do."""
+    """Create a key, or replace its permissions.
+
+    :param store: the database.
+    :param key: the key.
+    :param secret: its secret.
+    :param company_id: the company.
+    :param owner: `company`, `target` or `campaign`.
+    :param owner_id: ID of the target or campaign.
+    :param permissions: names from `PERMISSIONS`.
+    """
     values = (key, secret, company_id, owner, owner_id, ",".join(permissions))
     store.run("INSERT OR REPLACE INTO postback_keys VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 def authorize(exchange: Exchange, owner: str, owner_id: str, permission: str) -> Row:
-    """Find who asks and give the target or campaign: 401 for the key, 403 for what it may not do, 404."""
+    """Check the key of a request, and return the target or campaign of the list.
+
+    :param exchange: the request that is being handled.
+    :param owner: `target` or `campaign`.
+    :param owner_id: its ID, from the path.
+    :param permission: the permission that the action needs.
+    :return: row of the target or campaign.
+    :raises Refusal: 401 for a wrong key, 403 for a missing permission, 404 for an unknown owner.
+    """
     store, request = exchange.store, exchange.request
     held = store.row("SELECT * FROM postback_keys WHERE key = ?", (request.param("key") or "",))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")

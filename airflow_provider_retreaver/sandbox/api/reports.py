@@ -1,4 +1,4 @@
-"""Reports: calls added up by who, what, where or when."""
+"""Reports: sums of calls by publisher, buyer, campaign, number, day, state or tag."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from airflow_provider_retreaver.sandbox.state.clock import parse_time, to_dateti
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _MONTHS = 24
-# A quarter of an hour fits every time zone's days.
+# Days of every time zone begin at a multiple of a quarter of an hour.
 _SLOT = 900_000
-# What makes up a row's identity and its name, and the table the name comes from.
+# SQL of a row's ID and name, and the join for the name.
 _FACETS = {
     "publisher": (
         "c.affiliate_id",
@@ -46,7 +46,7 @@ _SHARES = ("in_progress_count", "repeat_count", "duplicate_count", "connected_co
 
 
 def _span(exchange: Exchange, errors: Errors) -> tuple[int, int]:
-    """Read the span: start before end, less than two years apart."""
+    """Read the span of time: start before end, less than two years apart."""
     found = []
     for name in ("created_at_start", "created_at_end"):
         try:
@@ -71,7 +71,7 @@ def _two_years_apart(start: int, end: int) -> bool:
 
 
 def _sums(exchange: Exchange, facet: str, span: tuple[int, int], tag_key: str) -> list[Row]:
-    """Add up the calls of a span in SQL, one row an identity."""
+    """Return sums of the calls of a span, one row for each ID."""
     identity, name, join = _FACETS[facet]
     sums = ", ".join(f"{sql} AS {title}" for title, sql in _SUMS.items())
     quoted = '$."' + tag_key.replace('"', "") + '"'
@@ -84,7 +84,7 @@ def _sums(exchange: Exchange, facet: str, span: tuple[int, int], tag_key: str) -
 
 
 def _by_day(exchange: Exchange, slots: list[Row]) -> list[Row]:
-    """Gather quarters of an hour into the company's days."""
+    """Combine quarters of an hour into days of the company."""
     zone = exchange.zone()
     days: dict[str, Row] = {}
     for slot in slots:
@@ -95,8 +95,8 @@ def _by_day(exchange: Exchange, slots: list[Row]) -> list[Row]:
     return list(days.values())
 
 
-def _shown(row: Row) -> dict[str, Any]:
-    """Write one row: money in units, shares in percent, earnings and cost a call."""
+def _as_json(row: Row) -> dict[str, Any]:
+    """Return one row as JSON: money in currency units, shares in percent, earnings and cost for each call."""
     calls = row["total_calls"]
     money = {title: (row[title] or 0) / 100 for title in ("revenue", "payout", "cost")}
     shares = {
@@ -116,7 +116,12 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def report(exchange: Exchange) -> Reply:
-    """Answer a page of a report, the busiest row first."""
+    """Return a page of a report, ordered by the number of calls.
+
+    :param exchange: the request that is being handled.
+    :return: the page.
+    :raises Refusal: 422 for invalid parameters.
+    """
     request, errors = exchange.request, Errors()
     facet, tag_key = request.param("facet") or "", request.param("tag_value_key") or ""
     if request.param("domain") != "calls":
@@ -134,7 +139,7 @@ def report(exchange: Exchange) -> Reply:
     else:
         rows = sorted(rows, key=lambda row: (-row["total_calls"], str(row["id"])))
     at_page = window(request, sizable=True)
-    page = [_shown(row) for row in rows[at_page.offset : at_page.offset + at_page.size]]
+    page = [_as_json(row) for row in rows[at_page.offset : at_page.offset + at_page.size]]
     headers = link_headers(request, at_page, len(rows))
     return Reply({"count": len(page), "count_total": len(rows), "data": page}, headers=headers)
 

@@ -1,4 +1,4 @@
-"""Every route of the sandbox, and finding the one a request means."""
+"""All routes of the sandbox, and the one for a request."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _Compiled = tuple[list[re.Pattern[str]], Route]
 
 
 def _compile(path: str) -> list[re.Pattern[str]]:
-    """Make one pattern a segment; a variable part takes any text but none at all."""
+    """Return one pattern for each segment; a variable part matches any text except an empty one."""
     return [
         re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(segment)), re.DOTALL)
         for segment in path.split("/")
@@ -62,7 +62,12 @@ _COMPILED = _by_length()
 
 
 def match(request: Request) -> tuple[Route, dict[str, str]]:
-    """Find the route and its variable parts; 404 for an unknown path, 405 for another verb."""
+    """Return the route of a request.
+
+    :param request: the request.
+    :return: the route, and the variable parts of the path by name.
+    :raises Refusal: 404 for an unknown path, 405 for another method.
+    """
     allowed = set()
     for patterns, route in _COMPILED.get(len(request.segments), []):
         matches = [pattern.fullmatch(segment) for pattern, segment in zip(patterns, request.segments, strict=True)]
@@ -79,9 +84,12 @@ def match(request: Request) -> tuple[Route, dict[str, str]]:
 
 
 def index() -> Reply:
-    """List the routes, for a reader who comes to ``/``."""
-    shown = [
+    """Return the list of routes, for a request to `/`.
+
+    :return: the list as JSON.
+    """
+    listed = [
         {"method": route.method, "path": f"/{route.path}.json", "legacy": route.legacy, "needs": route.access}
         for route in ROUTES
     ]
-    return Reply({"sandbox": "Retreaver's API on this machine", "control": "/__sandbox__/", "routes": shown})
+    return Reply({"sandbox": "Retreaver's API on this machine", "control": "/__sandbox__/", "routes": listed})

@@ -1,4 +1,4 @@
-"""Would a call reach this target now? The sandbox's own reading of hours, pauses and caps."""
+"""Whether a call can reach a target: the sandbox's own reading of hours, pauses and caps."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from airflow_provider_retreaver.sandbox.state.time_zones import get_zone
 
 
 def verdict(store: Store, target: Row, moment: int, caller: str | None = None) -> tuple[bool, str]:
-    """Say whether a target takes a call at ``moment`` (milliseconds), and why or why not."""
+    """Return whether a target takes a call.
+
+    :param store: the database.
+    :param target: row of the target.
+    :param moment: the time, in milliseconds.
+    :param caller: phone number of the caller, None to ignore caller lists.
+    :return: whether it takes the call, and the reason.
+    """
     full_groups = (_full(store, "target_group", group, moment) for group in _groups(store, target))
     reason = (
         _closed(store, target, moment)
         or _full(store, "target", target, moment)
         or next(filter(None, full_groups), None)
-        or (None if caller is None else _barred(store, target, caller))
+        or (None if caller is None else _blocked(store, target, caller))
     )
     return reason is None, reason or "open"
 
@@ -32,7 +39,7 @@ def _closed(store: Store, target: Row, moment: int) -> str | None:
 
 
 def _groups(store: Store, target: Row) -> list[Row]:
-    """Give a target's groups with the calls under way in each."""
+    """Return the groups of a target with the calls in progress in each."""
     return store.rows(
         "SELECT g.*, (SELECT sum(t.calls_in_progress) FROM targets t JOIN group_members n ON n.target_id = t.id "
         "WHERE n.group_id = g.id) AS calls_in_progress FROM target_groups g "
@@ -42,7 +49,7 @@ def _groups(store: Store, target: Row) -> list[Row]:
 
 
 def _full(store: Store, owner: str, row: Row, moment: int) -> str | None:
-    """Name the cap of a target or group that is reached."""
+    """Return the name of a full cap of a target or group."""
     whose = f" of group {row['name']}" if owner == "target_group" else ""
     if row["concurrency_cap"] is not None and row["calls_in_progress"] >= row["concurrency_cap"]:
         return f"concurrency cap{whose} reached"
@@ -50,8 +57,8 @@ def _full(store: Store, owner: str, row: Row, moment: int) -> str | None:
     return f"{full[0]} cap{whose} reached" if full else None
 
 
-def _barred(store: Store, target: Row, caller: str) -> str | None:
-    """Apply the target's caller lists: ``suppressed…`` shuts callers out, ``accepted…`` all others."""
+def _blocked(store: Store, target: Row, caller: str) -> str | None:
+    """Apply the target's caller lists: `suppressed…` blocks its callers, `accepted…` all others."""
     lists = store.rows(
         "SELECT l.name, EXISTS (SELECT 1 FROM caller_list_numbers n "
         "WHERE n.list_id = l.id AND n.number = ?) AS listed FROM caller_lists l "
@@ -68,10 +75,15 @@ def _barred(store: Store, target: Row, caller: str) -> str | None:
 
 
 def in_hours(rows: list[Row], local: datetime) -> bool:
-    """Say whether any row of the day opens this minute; an inverted row closes its span on that day.
+    """Return whether any row of the day opens this minute; an inverted row closes its span on that day.
 
-    Inverted rows win: a span that one of them closes is closed. A day with inverted rows alone is
-    open outside their spans, and a day without working rows is closed.
+    Inverted rows have precedence: a span that one of them closes is closed. A day with only inverted rows is open
+    outside
+    their spans, and a day without working rows is closed.
+
+    :param rows: rows of business hours.
+    :param local: local time of the target.
+    :return: True when it is open.
     """
     day = (local.weekday() + 1) % 7
     minute = local.hour * 100 + local.minute

@@ -1,4 +1,4 @@
-"""Static caller numbers: a call center's caller IDs."""
+"""Static caller numbers: caller IDs of a call center."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Suppressed numbers, by the current routes and the older ones."""
+"""Suppressed numbers, by the current and the legacy routes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _find(exchange: Exchange) -> Row:
 
 
 def _given(exchange: Exchange) -> Given:
-    """Read the body: wrapped, bare, or none at all."""
+    """Return the attributes of the body: wrapped, bare or empty."""
     content = exchange.request.content
     inner = content.get("suppressed_number", content)
     if not isinstance(inner, dict):
@@ -63,7 +63,7 @@ def _values(exchange: Exchange) -> dict[str, Any]:
 
 
 def _suppress(exchange: Exchange) -> Row:
-    """Suppress the number in the path; one that is suppressed already stays so."""
+    """Suppress the number in the path; it may be suppressed already."""
     try:
         number = phone(exchange.args["number"])
     except Wrong as wrong:
@@ -79,7 +79,7 @@ def _suppress(exchange: Exchange) -> Row:
 
 
 def _add(exchange: Exchange) -> Reply:
-    """Answer without an envelope, as documented."""
+    """Return the number without an envelope, as documented."""
     row = _suppress(exchange)
     names = ("id", "company_id", "affiliate_id", "campaign_id", "number")
     times = {name: format_milliseconds(row[name], exchange.zone()) for name in ("created_at", "updated_at")}
@@ -101,17 +101,17 @@ def _remove(exchange: Exchange) -> Reply:
     return Reply(status=204)
 
 
-def _any(exchange: Exchange) -> bool:
+def _has_numbers(exchange: Exchange) -> bool:
     sql = "SELECT EXISTS (SELECT 1 FROM suppressed_numbers WHERE company_id = ?)"
     return bool(exchange.store.value(sql, (exchange.company_id,)))
 
 
 def _check(exchange: Exchange) -> Reply:
-    return Reply({"suppressed_numbers_exist": _any(exchange)})
+    return Reply({"suppressed_numbers_exist": _has_numbers(exchange)})
 
 
 def _legacy_check(exchange: Exchange) -> Reply:
-    return Reply({"suppression_list": _any(exchange)})
+    return Reply({"suppression_list": _has_numbers(exchange)})
 
 
 def _legacy_add(exchange: Exchange) -> Reply:

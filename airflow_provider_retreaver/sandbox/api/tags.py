@@ -1,4 +1,4 @@
-"""Tags of targets and contacts, from a list such as ``<<<key:value>>>,<<<key:value>>>``."""
+"""Tags of targets and contacts, from a list such as `<<<key:value>>>,<<<key:value>>>`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ _ZIP = re.compile(r"\d{5}(,\d{5})*")
 
 
 def parse(text: Any) -> list[tuple[str, str]]:
-    """Read a tag list; Refusal 422 when it is not one or is too long."""
+    """Read a tag list.
+
+    :param text: the list, or None.
+    :return: pairs of key and value.
+    :raises Refusal: 422 when it is invalid or too long.
+    """
     if text is None or (isinstance(text, str) and not text.strip()):
         return []
     if not isinstance(text, str):
@@ -36,7 +41,7 @@ def parse(text: Any) -> list[tuple[str, str]]:
 
 
 def _join_zips(tags: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Join US zip ``geo`` tags into one, as the vendor does, so that they count once."""
+    """Join `geo` tags of US zip codes into one, as Retreaver does, so that they count once."""
     zips = [value for key, value in tags if key == "geo" and _ZIP.fullmatch(value)]
     if len(zips) < 2:
         return tags
@@ -45,10 +50,16 @@ def _join_zips(tags: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
-    """Replace the whole list when ``tag_list`` was passed in.
+    """Replace the whole list if `tag_list` is among the attributes.
 
-    A tag list says only "equals", so whatever operator a tag had before, it is ``==`` afterwards; a tag
-    that was "equals" already keeps its id.
+    A tag list has only the operator "equals": whatever operator a tag had before, it is `==` afterwards; a tag that
+    had this
+    operator before keeps its ID.
+
+    :param exchange: the request that is being handled.
+    :param owner: `target` or `contact`.
+    :param owner_id: its ID.
+    :param given: attributes of the request.
     """
     if "tag_list" not in given:
         return
@@ -67,12 +78,26 @@ def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any])
 
 
 def add(exchange: Exchange, owner: str, owner_id: int, key: str, value: str, operator: str = "==") -> None:
-    """Add one tag."""
+    """Add one tag.
+
+    :param exchange: the request that is being handled.
+    :param owner: `target` or `contact`.
+    :param owner_id: its ID.
+    :param key: of the tag.
+    :param value: of the tag.
+    :param operator: of the tag.
+    """
     row = {"owner": owner, "owner_id": owner_id, "key": key, "value": value, "operator": operator}
     exchange.store.insert("tag_values", row)
 
 
 def of(exchange: Exchange, owner: str, owner_id: int) -> list[Row]:
-    """Give the tags of an object as the vendor writes them."""
+    """Return the tags of an object.
+
+    :param exchange: the request that is being handled.
+    :param owner: `target` or `contact`.
+    :param owner_id: its ID.
+    :return: rows with `key`, `value`, `operator` and `id`.
+    """
     sql = "SELECT key, value, operator, id FROM tag_values WHERE owner = ? AND owner_id = ? ORDER BY id"
     return exchange.store.rows(sql, (owner, owner_id))

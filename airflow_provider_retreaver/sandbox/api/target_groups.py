@@ -1,4 +1,4 @@
-"""Target groups: which targets belong together, with caps of their own."""
+"""Target groups: targets that belong together, with caps for the group."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _ids(given: Given, name: str) -> list[int]:
 
 
 def _target_ids(exchange: Exchange, given: Given, name: str) -> list[int]:
-    """Read a list of this company's targets; Refusal 422 names those that are not."""
+    """Return a list of IDs of the company's targets; Refusal 422 names others."""
     wanted = _ids(given, name)
     sql = "SELECT id FROM targets WHERE company_id = ? AND deleted = 0"
     known = {row["id"] for row in exchange.store.rows(sql, (exchange.company_id,))}
@@ -83,13 +83,23 @@ def _join(exchange: Exchange, group_id: int, target_ids: list[int]) -> None:
 
 
 def members(exchange: Exchange, group_id: int) -> list[int]:
-    """Give the ids of a group's targets."""
+    """Return the IDs of a group's targets.
+
+    :param exchange: the request that is being handled.
+    :param group_id: ID of the group.
+    :return: IDs in order.
+    """
     sql = "SELECT target_id FROM group_members WHERE group_id = ? ORDER BY target_id"
     return [row["target_id"] for row in exchange.store.rows(sql, (group_id,))]
 
 
 def render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    """Write a group with its targets and caps."""
+    """Return a group as JSON, with its targets and caps.
+
+    :param exchange: the request that is being handled.
+    :param row: row of the group.
+    :return: the group.
+    """
     ids = members(exchange, row["id"])
     marks = ",".join("?" * len(ids))
     busy = exchange.store.value(f"SELECT sum(calls_in_progress) FROM targets WHERE id IN ({marks})", ids)
@@ -123,7 +133,11 @@ TARGET_GROUPS = Resource(
 
 
 def reset_cap(exchange: Exchange) -> Reply:
-    """Forget the calls on the group's hard cap and on those of all its targets."""
+    """Reset the hard caps of a group and of all its targets.
+
+    :param exchange: the request that is being handled.
+    :return: an empty response.
+    """
     group = TARGET_GROUPS.find(exchange)
     caps.reset_hard(exchange.store, "target_group", group["id"])
     for target_id in members(exchange, group["id"]):

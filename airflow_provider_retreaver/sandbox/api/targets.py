@@ -1,4 +1,4 @@
-"""Targets: where calls are routed to."""
+"""Targets that calls are routed to."""
 
 from __future__ import annotations
 
@@ -67,7 +67,12 @@ def _nested(exchange: Exchange, target_id: int, given: Given) -> None:
 
 
 def render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    """Write a target with everything that hangs on it."""
+    """Return a target as JSON, with everything that belongs to it.
+
+    :param exchange: the request that is being handled.
+    :param row: row of the target.
+    :return: the target.
+    """
     groups = exchange.store.rows(
         "SELECT g.id, g.name FROM target_groups g JOIN group_members m ON m.group_id = g.id "
         "WHERE m.target_id = ? AND g.deleted = 0 ORDER BY g.id",
@@ -123,7 +128,11 @@ TARGETS = Resource(
 
 
 def reset_cap(exchange: Exchange) -> Reply:
-    """Forget the calls on a target's hard cap; 200 and nothing more is promised."""
+    """Reset the hard cap of a target; only the status 200 is documented.
+
+    :param exchange: the request that is being handled.
+    :return: an empty response.
+    """
     caps.reset_hard(exchange.store, "target", TARGETS.find(exchange)["id"])
     return Reply()
 

@@ -1,4 +1,4 @@
-"""Uploads to caller lists: accepted at once, done a little later."""
+"""Uploads to caller lists: accepted at once, processed later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 
 def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any]:
-    """Take an upload; its numbers count after the sandbox's upload delay."""
+    """Accept an upload; its numbers are on the list after the sandbox's upload delay.
+
+    :param exchange: the request that is being handled.
+    :param row: row of the caller list.
+    :param given: attributes of the upload.
+    :return: the upload as JSON.
+    :raises Refusal: 422 for invalid attributes.
+    """
     errors = {}
     numbers, action = given.get("numbers"), given.get("action", "create")
     if not isinstance(numbers, str) or not numbers.strip():
@@ -51,11 +58,15 @@ def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any
 
 
 def finish(store: Store, now: int) -> None:
-    """Do what is due, in the order it came."""
+    """Process the uploads that are due, in their order.
+
+    :param store: the database.
+    :param now: the time, in milliseconds.
+    """
     for upload in store.rows("SELECT * FROM caller_list_uploads WHERE done = 0 AND due_at <= ? ORDER BY id", (now,)):
         if upload["clear_before_upload"]:
             store.run("DELETE FROM caller_list_numbers WHERE list_id = ?", (upload["list_id"],))
-        numbers = _readable(upload["numbers"].split())
+        numbers = _valid_numbers(upload["numbers"].split())
         if upload["action"] == "create":
             put(store, upload["list_id"], numbers, upload["due_at"])
         else:
@@ -65,13 +76,19 @@ def finish(store: Store, now: int) -> None:
 
 
 def put(store: Store, list_id: int, numbers: Iterable[str], now: int) -> None:
-    """Put numbers on a list; those on it stay as they are."""
+    """Add numbers to a list; those on it are unchanged.
+
+    :param store: the database.
+    :param list_id: ID of the caller list.
+    :param numbers: phone numbers.
+    :param now: the time, in milliseconds.
+    """
     sql = "INSERT OR IGNORE INTO caller_list_numbers (list_id, number, created_at) VALUES (?, ?, ?)"
     store.run_many(sql, [(list_id, number, now) for number in numbers])
 
 
-def _readable(texts: Iterable[str]) -> list[str]:
-    """Keep what reads as a phone number; the rest of an upload is left out."""
+def _valid_numbers(texts: Iterable[str]) -> list[str]:
+    """Return the valid phone numbers; others in an upload are ignored."""
     numbers = []
     for text in texts:
         try:
