@@ -107,7 +107,7 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
         """Reset the caps and return what was done."""
         from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
-        from airflow_provider_retreaver.storage.run_state import RunMemory
+        from airflow_provider_retreaver.storage.run_state import RunState
 
         with self.connected() as hook:
             chosen = chosen_targets(
@@ -120,7 +120,7 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
             dry_run = flag(self.dry_run_only, "dry_run")
             if not (flag(self.force, "force") or dry_run):
                 skip_if_stale(context, self.max_staleness)
-            memory = RunMemory(context, "reset_caps", self.state_path)
+            memory = RunState(context, "reset_caps", self.state_path)
             if self.retries and not (memory.lasting or chosen.only_filled or dry_run):
                 self.log.warning(
                     "This Airflow keeps nothing between attempts: a retry after a lost worker could reset a target "

@@ -83,12 +83,12 @@ class RetreaverChangeOperator(RetreaverWriteOperator):
         from airflow_provider_retreaver.domain.changes.change import ChangeObjects
         from airflow_provider_retreaver.domain.changes.differences import MaxChanges
         from airflow_provider_retreaver.domain.changes.record import Record
-        from airflow_provider_retreaver.storage.run_state import RunMemory
+        from airflow_provider_retreaver.storage.run_state import RunState
 
         limit = MaxChanges.parse(self.max_changes)
         dry_run = flag(self.dry_run_only, "dry_run")
         task = self.change_task(context)
-        memory = RunMemory(context, "changes", self.state_path)
+        memory = RunState(context, "changes", self.state_path)
         if task.relative and self.retries and not (memory.lasting or dry_run):
             self.log.warning(
                 "This Airflow keeps nothing between attempts: a retry would apply a relative change twice; set "

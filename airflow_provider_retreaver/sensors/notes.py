@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.storage.run_state import RunMemory
+from airflow_provider_retreaver.storage.run_state import RunState
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -35,7 +35,7 @@ class Notes:
     def __init__(self, context: Context, question: Question, *, lasting: bool, state_path: str | None = None) -> None:
         self._question = repr(question)
         self._owner = {"asked": self._question, "attempt": getattr(context.get("ti"), "try_number", None)}
-        self._store = RunMemory(context, "sensor", state_path) if lasting else None
+        self._store = RunState(context, "sensor", state_path) if lasting else None
         self.memory: Memory = {}
         self.failing_since: datetime | None = None
         kept: dict[str, Any] = (self._store.load() if self._store else None) or {}

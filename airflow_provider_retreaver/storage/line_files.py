@@ -1,4 +1,4 @@
-"""Files of a run on object storage: lines that people read, packed or not, whole or not there."""
+"""Text files of a run on object storage, with or without gzip, that a reader sees whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import json
 import logging
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict
+from contextlib import contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING, TypedDict, cast
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.storage.places import storage_place
-from airflow_provider_retreaver.storage.run_state import run_place
+from airflow_provider_retreaver.storage.paths import storage_path
+from airflow_provider_retreaver.storage.run_state import run_path
 from airflow_provider_retreaver.storage.whole_files import replacing
 
 if TYPE_CHECKING:
@@ -23,17 +23,27 @@ log = logging.getLogger(__name__)
 
 
 class WrittenFile(TypedDict):
-    """A file that was written: its path, number of rows, size in bytes."""
+    """A file that was written.
+
+    :param path: of the file on object storage.
+    :param rows: number of rows in it.
+    :param bytes: its size.
+    """
 
     path: str
     rows: int
     bytes: int
 
 
-def place_of(context: Context, name: str) -> str:
-    """Return where below a state path the files of a run are; without a task instance below `manual`."""
+def run_folder(context: Context, name: str) -> str:
+    """Return the folder of a run's files below a state path.
+
+    :param context: the task's context.
+    :param name: what the files are, e.g. `suppression`.
+    :return: see `run_path`; without a task instance `manual/<name>`.
+    """
     instance = context.get("ti")
-    return f"manual/{name}" if instance is None else run_place(instance, name)
+    return f"manual/{name}" if instance is None else run_path(instance, name)
 
 
 def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> WrittenFile:
@@ -47,7 +57,7 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> Writt
     if destination.endswith("/"):
         raise InvalidArgument(f"destination must be a file, like {destination}rows.jsonl, not a folder.")
     count = size = 0
-    with replacing(storage_place(destination, "destination")) as draft, draft.fs.open(draft.path, "wb") as file:
+    with replacing(storage_path(destination, "destination")) as draft, draft.fs.open(draft.path, "wb") as file:
         for row in rows:
             line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
             file.write(line)
@@ -57,9 +67,9 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> Writt
 
 
 class Folder:
-    """A folder of files of lines.
+    """A folder of text files.
 
-    :param path: on object storage.
+    :param path: of the folder on object storage.
     """
 
     def __init__(self, path: ObjectStoragePath) -> None:
@@ -67,27 +77,38 @@ class Folder:
 
     @contextmanager
     def writing(self, name: str) -> Generator[io.TextIOWrapper]:
-        """Write a text file, packed when its name says so; it is there when the block ends without an error."""
+        """Write a text file; it is in place when the block ends without an error.
+
+        :param name: of the file; one that ends with `.gz` is compressed.
+        :yield: the open file, UTF-8; lines are written with their ends.
+        """
         with replacing(self.path / name) as draft, draft.open("wb") as raw, _text(raw, name) as file:
             yield file
 
     def write(self, name: str, lines: Iterable[str]) -> str:
-        """Write a file of lines and return where it is."""
+        """Write a file of lines.
+
+        :param name: see `writing`.
+        :param lines: without their ends.
+        :return: path of the file.
+        """
         with self.writing(name) as file:
             file.writelines(f"{line}\n" for line in lines)
         return str(self.path / name)
 
     @contextmanager
     def reading(self, name: str) -> Generator[Iterator[str]]:
-        """Provide the lines of a packed file, lazily.
+        """Read the lines of a gzip file lazily.
 
-        :raises InvalidArgument: when the file is not there, or damaged.
+        :param name: of the file.
+        :yield: the lines with their ends.
+        :raises InvalidArgument: when the file is missing or damaged.
         """
         file = self.path / name
         damaged = not file.is_file()
         if not damaged:
-            with file.open("rb") as raw, gzip.GzipFile(fileobj=raw) as packed:
-                lines = io.TextIOWrapper(packed, encoding="utf-8")
+            with file.open("rb") as raw, gzip.GzipFile(fileobj=raw) as unpacked:
+                lines = io.TextIOWrapper(unpacked, encoding="utf-8")
                 try:
                     yield lines
                 except (OSError, EOFError, UnicodeError, zlib.error):
@@ -96,21 +117,17 @@ class Folder:
                     lines.detach()
         if damaged:
             raise InvalidArgument(
-                f"{file} is missing or damaged, so what was sent is not known; look at the vendor's list, then "
-                f"remove its folder to start over."
+                f"{file} is missing or damaged, so which numbers were sent is not known; check Retreaver's "
+                f"list, then remove the file's folder to start over."
             )
 
 
 @contextmanager
-def _text(raw: Any, name: str) -> Generator[io.TextIOWrapper]:
-    if not name.endswith(".gz"):
-        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
-        yield file
-        file.flush()
-        file.detach()
-        return
-    with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=4) as packed:
-        file = io.TextIOWrapper(packed, encoding="utf-8", newline="")
+def _text(raw: IO[bytes], name: str) -> Generator[io.TextIOWrapper]:
+    packed = gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=4) if name.endswith(".gz") else None
+    # The files below are closed by their own context managers.
+    with packed or nullcontext():
+        file = io.TextIOWrapper(cast("IO[bytes]", packed or raw), encoding="utf-8", newline="")
         yield file
         file.flush()
         file.detach()

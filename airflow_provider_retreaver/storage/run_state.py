@@ -1,7 +1,7 @@
-"""Where a run keeps what it has done, so that its next attempt finds it.
+"""State of a run, which its next attempt reads.
 
-Airflow clears a task's XComs before every attempt. Airflow 3.3 has a task state store that survives; on older ones,
-or when a state path is given, a small JSON file per task of a run does the same on any object storage.
+Airflow clears a task's XComs before every attempt. Airflow 3.3 has a task state store that survives; on older
+versions, or when a state path is given, a small JSON file per task of a run does the same on any object storage.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.storage.places import storage_place
+from airflow_provider_retreaver.storage.paths import storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class RunMemory:
-    """A JSON value that belongs to one task of one run, and outlives its attempts.
+class RunState:
+    """A JSON value that belongs to one task of one run and survives its attempts.
 
-    :param context: the task's context; without a task instance nothing is kept.
+    :param context: the task's context; without a task instance no file is written.
     :param name: what the value is, e.g. `reset_caps`.
-    :param state_path: folder on object storage, e.g. `s3://conn@bucket/airflow-state`; None for Airflow's own store.
+    :param state_path: folder on object storage, e.g. `s3://conn@bucket/airflow-state`; None for Airflow's task state
+        store.
     """
 
     def __init__(self, context: Context, name: str, state_path: str | None = None) -> None:
@@ -41,17 +42,21 @@ class RunMemory:
         return self._file is not None or self._store is not None
 
     def load(self) -> dict[str, Any] | None:
-        """Return what an earlier attempt of this run saved, None when there is nothing.
+        """Read what an earlier attempt of this run saved.
 
-        :raises InvalidArgument: when there is something that cannot be read.
+        :return: the value; None when nothing was saved.
+        :raises InvalidArgument: when the value is damaged.
         """
         if self._file is not None:
-            return decoded(self._file.read_text(), f"{self._file} (state_path)") if self._file.exists() else None
-        kept = self._store.get(self._name) if self._store is not None else None
-        return None if kept is None else decoded(kept, f"{self._name} of Airflow's task state store")
+            return read_state(self._file.read_text(), f"{self._file} (state_path)") if self._file.exists() else None
+        text = self._store.get(self._name) if self._store is not None else None
+        return None if text is None else read_state(text, f"{self._name} of Airflow's task state store")
 
-    def save(self, value: Mapping[str, Any]) -> None:
-        """Replace the value; a reader never sees half of it."""
+    def save(self, value: Mapping[str, object]) -> None:
+        """Replace the value; a reader never sees half of it.
+
+        :param value: JSON values; those at the top level are mappings, as `read_state` requires.
+        """
         text = json.dumps(value, separators=(",", ":"))
         if self._file is not None:
             replace_text(self._file, text)
@@ -63,33 +68,36 @@ def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | N
     instance = context.get("ti")
     if instance is None:
         return None
-    return storage_place(state_path, "state_path") / f"{run_place(instance, name)}.json"
+    return storage_path(state_path, "state_path") / f"{run_path(instance, name)}.json"
 
 
-def run_place(instance: Any, name: str) -> str:
-    """Return where below a state path a thing is that belongs to one task of one run.
+def run_path(instance: Any, name: str) -> str:
+    """Return the path, below a state path, of a file or folder that belongs to one task of one run.
 
     :param instance: Airflow's task instance.
+    :param name: of the file or folder, without an ending.
+    :return: `<dag_id>/<run_id>/<task_id>/<name>.<map_index>`, each part percent-encoded.
     """
     parts = (instance.dag_id, instance.run_id, instance.task_id, f"{name}.{instance.map_index}")
     return "/".join(quote(str(part), safe=" +-_.") for part in parts)
 
 
-def decoded(text: Any, where: str, look: str = "the targets") -> dict[str, Any]:
-    """Read a memory that was kept as JSON.
+def read_state(text: Any, where: str, check: str = "the targets") -> dict[str, Any]:
+    """Read state that was saved as JSON.
 
-    :param where: names it.
-    :param look: where to look before it is thrown away.
-    :raises InvalidArgument: when it is damaged.
+    :param text: the JSON text.
+    :param where: where it is stored, for the error.
+    :param check: what to check before the state is deleted, for the error.
+    :return: an object whose values are objects.
+    :raises InvalidArgument: when it is damaged; it is not taken for empty, since changes would then be made again.
     """
-    # A damaged memory is not an empty one: what was done would be done again.
     try:
         value = json.loads(text)
     except (TypeError, ValueError):
         value = None
     if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
         raise InvalidArgument(
-            f"What earlier attempts of this run have done cannot be read from {where}; look at {look}, then "
+            f"The state that earlier attempts of this run saved in {where} cannot be read; check {check}, then "
             f"delete it to start over."
         )
     return value

@@ -11,7 +11,7 @@ from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgumen
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.domain.routing.snapshot import Snapshot
 from airflow_provider_retreaver.resources.companies import get_active_company
-from airflow_provider_retreaver.storage.places import storage_place
+from airflow_provider_retreaver.storage.paths import storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -23,40 +23,49 @@ if TYPE_CHECKING:
 class SnapshotFile:
     """A snapshot that a run takes.
 
-    :param path: of the file.
-    :param run: names the task of a run.
-    :param taken: what an earlier attempt of the same run took.
+    :param path: of the file on object storage.
+    :param run: `dag_id`, `run_id`, `task_id` and `map_index` of the task that takes it; empty without a task
+        instance.
+    :param snapshot: what an earlier attempt of the same run saved, None for nothing.
     """
 
-    def __init__(self, path: ObjectStoragePath, run: Mapping[str, Any], taken: Snapshot | None) -> None:
+    def __init__(self, path: ObjectStoragePath, run: Mapping[str, Any], snapshot: Snapshot | None) -> None:
         self._path = path
         self._run = run
-        self._taken = taken
+        self._snapshot = snapshot
 
     @classmethod
     def claim(cls, path: str, context: Context, *, overwrite: bool) -> SnapshotFile:
-        """Return the file of a run.
+        """Return the file for the snapshot of a run.
 
-        :raises ChangeRefused: when another run's snapshot is there and may not be overwritten.
-        :raises InvalidArgument: when something else than a snapshot is there.
+        :param path: of the file on object storage.
+        :param context: the task's context.
+        :param overwrite: whether a snapshot of another run may be replaced.
+        :return: the file; nothing is written yet.
+        :raises ChangeRefused: when another run's snapshot exists and may not be overwritten.
+        :raises InvalidArgument: when the file exists and is no snapshot.
         """
-        file, run = storage_place(path, "snapshot_path"), _run_of(context)
-        taken = read_snapshot(path) if file.is_file() else None
-        if taken is not None and (taken.run != run or not run):
+        file, run = storage_path(path, "snapshot_path"), _run(context)
+        snapshot = read_snapshot(path) if file.is_file() else None
+        if snapshot is not None and (snapshot.run != run or not run):
             if not overwrite:
                 raise ChangeRefused(
-                    f"{path} already holds the snapshot of another run ({_told(taken.run)}, taken {taken.taken_at}), "
-                    f"which may still be needed to restore it; put a date into snapshot_path (and the map index of a "
-                    f"mapped task), or set overwrite_snapshot=True. Nothing was sent."
+                    f"{path} already holds the snapshot of another run ({_run_label(snapshot.run)}, taken "
+                    f"{snapshot.taken_at}), which may still be needed to restore it; put a date into snapshot_path "
+                    f"(and the map index of a mapped task), or set overwrite_snapshot=True. Nothing was sent."
                 )
-            taken = None
-        return cls(file, run, taken)
+            snapshot = None
+        return cls(file, run, snapshot)
 
     def take(self, edits: Sequence[Edit]) -> Procedure[None]:
-        """Remember what edits are about to change."""
+        """Save the state of the targets that edits are about to change.
+
+        :param edits: before they are sent.
+        :raises InvalidArgument: when an earlier attempt's snapshot is of another company.
+        """
         company = yield get_active_company()
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        snapshot = self._taken or Snapshot(company["id"], self._run, now)
+        snapshot = self._snapshot or Snapshot(company["id"], self._run, now)
         snapshot.check_company(company, str(self._path))
         snapshot.add(edits)
         replace_text(self._path, json.dumps(snapshot.dump(), indent=1))
@@ -66,9 +75,10 @@ def read_snapshot(path: str) -> Snapshot:
     """Read a snapshot.
 
     :param path: of the file on object storage.
-    :raises InvalidArgument: when there is none.
+    :return: the snapshot.
+    :raises InvalidArgument: when the file does not exist or is no snapshot.
     """
-    file = storage_place(path, "snapshot_path")
+    file = storage_path(path, "snapshot_path")
     if not file.is_file():
         raise InvalidArgument(
             f"There is no snapshot at {path}: the change was never made with this snapshot_path, or the path differs."
@@ -80,12 +90,12 @@ def read_snapshot(path: str) -> Snapshot:
     return Snapshot.load(value, path)
 
 
-def _run_of(context: Context) -> dict[str, Any]:
+def _run(context: Context) -> dict[str, Any]:
     instance = context.get("ti")
     if instance is None:
         return {}
     return {name: getattr(instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
 
 
-def _told(run: Mapping[str, Any]) -> str:
+def _run_label(run: Mapping[str, Any]) -> str:
     return f"task {run.get('task_id')} of {run.get('dag_id')}, run {run.get('run_id')}" if run else "run unknown"

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import StorageFailed
-from airflow_provider_retreaver.storage.places import BUCKETS, make_folder, storage_errors
+from airflow_provider_retreaver.storage.paths import BUCKETS, make_folder, storage_errors
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -66,7 +66,7 @@ def remove_if_empty(folder: ObjectStoragePath) -> None:
 
 
 class TemporaryFolder:
-    """A folder below `_temporary/` for the files of one attempt, until they are moved into place.
+    """Folder below `_temporary/` for the files of one attempt, until they are moved into place.
 
     :param root: folder on object storage where the files belong in the end.
     :param owner: name of the piece of work, the same in each of its attempts, e.g. `calls-20260105T120000Z`.

@@ -116,7 +116,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the calls."""
-        from airflow_provider_retreaver.storage.places import storage_errors
+        from airflow_provider_retreaver.storage.paths import storage_errors
         from airflow_provider_retreaver.transfers.incremental import Ledger
         from airflow_provider_retreaver.transfers.publication import NOTHING_HALF, Publication
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.lists.phones import hide_numbers
+from airflow_provider_retreaver.domain.lists.phones import mask_numbers
 
 # What a driver raises for a value that is too large for it, or that holds half a character.
 NOT_THE_DRIVERS_OWN = (OverflowError, UnicodeError)
@@ -39,7 +39,7 @@ class Failure:
 def said_by(error: BaseException) -> str:
     """Return what a driver's error says, fit for a log."""
     # The first line: what follows quotes the row. What the row's values may be is masked.
-    return excerpt(hide_numbers(next(iter(str(error).strip().splitlines()), type(error).__name__))).rstrip(".")
+    return excerpt(mask_numbers(next(iter(str(error).strip().splitlines()), type(error).__name__))).rstrip(".")
 
 
 def driver_error(connection: Any) -> type[BaseException]:

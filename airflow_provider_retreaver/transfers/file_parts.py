@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
 from airflow_provider_retreaver.domain.calls.fields import TagLayout, call_time
-from airflow_provider_retreaver.storage.places import storage_errors
+from airflow_provider_retreaver.storage.paths import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
 from airflow_provider_retreaver.transfers.publication import NOTHING_HALF
 

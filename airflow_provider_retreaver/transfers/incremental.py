@@ -18,7 +18,7 @@ import msgspec
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_amount
-from airflow_provider_retreaver.storage.places import destination_errors, make_folder, storage_place
+from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_path
 from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, replace_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Cursor:
     """
 
     def __init__(self, folder: str, parameter: str = "state_path") -> None:
-        self.folder = storage_place(folder, parameter)
+        self.folder = storage_path(folder, parameter)
         self._parameter = parameter
         self._file = self.folder / "cursor.json"
 

@@ -15,12 +15,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
-from airflow_provider_retreaver.storage.places import (
+from airflow_provider_retreaver.storage.paths import (
+    check_writable,
     destination_errors,
     make_folder,
     storage_errors,
-    storage_place,
-    try_to_write,
+    storage_path,
 )
 from airflow_provider_retreaver.storage.whole_files import TEMPORARY, TemporaryFolder, replace_text
 
@@ -43,7 +43,7 @@ class Publication:
     """
 
     def __init__(self, destination: str, key: str) -> None:
-        self._root = storage_place(destination, "destination")
+        self._root = storage_path(destination, "destination")
         self._key = key
         self._temporary = TemporaryFolder(self._root, key)
         self._pending = self._root / TEMPORARY / f"{key}.pending.json"
@@ -65,7 +65,7 @@ class Publication:
                     self._remove(self._root / path)
             self._remove(self._pending)
             self._temporary.remove_all_attempts()
-            try_to_write(self._temporary.path)
+            check_writable(self._temporary.path)
 
     def former(self) -> dict[str, Any] | None:
         """Return the manifest of the former export of this window, None when there is none or it is no manifest."""

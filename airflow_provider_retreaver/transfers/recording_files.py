@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
-from airflow_provider_retreaver.storage.places import (
+from airflow_provider_retreaver.storage.paths import (
+    check_writable,
     destination_errors,
     storage_errors,
-    storage_place,
-    try_to_write,
+    storage_path,
 )
 from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, replacing
 
@@ -35,7 +35,7 @@ class RecordingFiles:
     """
 
     def __init__(self, destination: str, key: str) -> None:
-        self._root = storage_place(destination, "destination")
+        self._root = storage_path(destination, "destination")
         self._temporary = TemporaryFolder(self._root, key)
 
     def prepare(self) -> None:
@@ -47,7 +47,7 @@ class RecordingFiles:
         with destination_errors(f"destination {self._root} cannot be written to"):
             self._root.fs.invalidate_cache()
             self._temporary.remove_all_attempts()
-            try_to_write(self._temporary.path)
+            check_writable(self._temporary.path)
 
     def clean(self) -> None:
         """Remove what was not finished, as far as it can be."""

@@ -18,7 +18,7 @@ from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls.fields import FIELDS, READERS, NotOfKind
-from airflow_provider_retreaver.domain.lists.phones import hide_numbers
+from airflow_provider_retreaver.domain.lists.phones import mask_numbers
 
 SqlKind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json"]
 SqlValue: TypeAlias = str | int | Decimal | bool | datetime | None
@@ -156,5 +156,5 @@ def _column_value(column: Column, value: object) -> SqlValue:
         return cast("SqlValue", READERS[column.kind](value))
     except NotOfKind:
         pass
-    quoted = excerpt(hide_numbers(str(value)), 40)
+    quoted = excerpt(mask_numbers(str(value)), 40)
     raise Clash(column.name, f"({column.kind}) cannot hold {quoted!r}, a {type(value).__name__}")

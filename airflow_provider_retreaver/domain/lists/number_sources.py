@@ -18,7 +18,7 @@ from airflow_provider_retreaver.core.parameters import items
 from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.changes.differences import MaxChanges
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
-from airflow_provider_retreaver.domain.lists.phones import Normaliser
+from airflow_provider_retreaver.domain.lists.phones import Normalizer
 
 FORMATS = ("csv", "jsonl", "txt")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
@@ -63,14 +63,14 @@ class Collected:
         return self.rows - self.rejected - len(self.numbers)
 
 
-def collect(values: Iterable[Numbered], normaliser: Normaliser, reject: Callable[[Rejected], None]) -> Collected:
+def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable[[Rejected], None]) -> Collected:
     """Read a source to its end.
 
     :param reject: called for every value that is no phone number.
     """
     collector, rejected = Collector(), 0
     for line, value in values:
-        found = normaliser.read(value)
+        found = normalizer.read(value)
         if isinstance(found, int):
             collector.add(found)
         else:

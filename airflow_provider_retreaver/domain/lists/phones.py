@@ -34,12 +34,12 @@ def from_e164(text: str) -> int | None:
     return int(text[1:]) if _E164.fullmatch(text) else None
 
 
-def hide_numbers(text: str) -> str:
+def mask_numbers(text: str) -> str:
     """Return a text in which whatever may be a phone number is masked."""
     return _NUMBERS.sub(r"\1…\2", text)
 
 
-class Normaliser:
+class Normalizer:
     """Reads phone numbers with libphonenumber's rules, quickly where they are plain North American ones.
 
     :param region: two letters of the country that numbers without a country code belong to.

@@ -18,7 +18,7 @@ from airflow_provider_retreaver.core.errors import PartialFailure, RetreaverErro
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
-from airflow_provider_retreaver.domain.lists.phones import hide_numbers
+from airflow_provider_retreaver.domain.lists.phones import mask_numbers
 from airflow_provider_retreaver.domain.lists.suppression_batch import Batch, Failure
 from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Ours, Plan, Wanted
 from airflow_provider_retreaver.domain.progress import ProgressLogger
@@ -135,7 +135,7 @@ class SuppressionSync:
         if passing:
             raise PartialFailure(
                 f"{len(passing)} of {len(self._plan)} suppressed numbers could not be sent, the first because: "
-                f"{hide_numbers(passing[0].reason)} The others were; a retry sends these only."
+                f"{mask_numbers(passing[0].reason)} The others were; a retry sends these only."
             )
 
     def _detail(self) -> str:
@@ -159,7 +159,7 @@ class SuppressionSync:
             raise PartialFailure(
                 f"{failed} suppressed numbers failed, which is more than max_failures ({self._max_failures}), so the "
                 f"other {len(self._plan) - self.checkpoint.done} were not sent; the first because: "
-                f"{hide_numbers(first.reason)} A retry goes on from here."
+                f"{mask_numbers(first.reason)} A retry goes on from here."
             )
 
     # -- one batch

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.resources.entry import Entry
     from airflow_provider_retreaver.resources.resource import Id
     from airflow_provider_retreaver.resources.resource_names import ResourceToCreate, ResourceToUpsert
-    from airflow_provider_retreaver.storage.run_state import RunMemory
+    from airflow_provider_retreaver.storage.run_state import RunState
 
 
 class FinalOutcomeUnknown(OutcomeUnknown, AirflowFailException):
@@ -96,14 +96,14 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
         """Create the object."""
         from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.resources.create_once import Creation
-        from airflow_provider_retreaver.storage.run_state import RunMemory
+        from airflow_provider_retreaver.storage.run_state import RunState
 
         with self.connected() as hook:
             entry = entry_with("create", self.resource)
             attributes, owner = read_attributes(self.attributes), mapping(self.list_owner, "list_owner")
             dry_run = flag(self.dry_run_only, "dry_run")
             require_confirmation(entry.warning_before_create(attributes), self.confirm)
-            state = RunMemory(context, f"create_{entry.name}", self.state_path)
+            state = RunState(context, f"create_{entry.name}", self.state_path)
             if not dry_run:
                 self._check_retries(entry, state)
             creation = Creation(
@@ -127,7 +127,7 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
         self.tell_outlets(context, **event_extra(entry, result))
         return result
 
-    def _check_retries(self, entry: Entry, state: RunMemory) -> None:
+    def _check_retries(self, entry: Entry, state: RunState) -> None:
         """Refuse to buy, and warn of creating, what a retry after a lost worker would create again."""
         if state.lasting or not self.retries or entry.natural_key is not None:
             return

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
-from airflow_provider_retreaver.storage.line_files import Folder, place_of
-from airflow_provider_retreaver.storage.places import storage_place
+from airflow_provider_retreaver.storage.line_files import Folder, run_folder
+from airflow_provider_retreaver.storage.paths import storage_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -111,11 +111,11 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         """
         from airflow_provider_retreaver.domain.changes.differences import MaxChanges
         from airflow_provider_retreaver.domain.lists.number_sources import check_source, collect
-        from airflow_provider_retreaver.domain.lists.phones import Normaliser
+        from airflow_provider_retreaver.domain.lists.phones import Normalizer
 
         MaxChanges.parse(self.max_rejects, "max_rejects")
         allow_empty = flag(self.allow_empty, "allow_empty")
-        normaliser = Normaliser(self.default_region)
+        normalizer = Normalizer(self.default_region)
         where, values = self._values()
         first: list[str] = []
         with _rejects(folder) as write:
@@ -125,7 +125,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
                     first.append(str(rejected))
                 write(rejected)
 
-            found = collect(values, normaliser, reject)
+            found = collect(values, normalizer, reject)
         self.log.info(
             "%s: %d values, %d phone numbers, %d duplicates, %d rejected.",
             where, found.rows, len(found.numbers), found.duplicates, found.rejected,
@@ -147,8 +147,8 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         """Return the folder of this run and its place below `state_path`; None without one."""
         if not self.state_path:
             return None
-        place = place_of(context, name)
-        return Folder(storage_place(self.state_path, "state_path") / place), place
+        place = run_folder(context, name)
+        return Folder(storage_path(self.state_path, "state_path") / place), place
 
     def _values(self) -> tuple[str, Iterator[Numbered]]:
         """Return the source's name and its values, lazily."""
@@ -177,7 +177,7 @@ def _file_values(path: str, source_format: str | None, column: str | None, encod
     from airflow_provider_retreaver.domain.lists.number_sources import format_of, read_file
 
     kind = format_of(path, source_format)
-    file = storage_place(path, "source")
+    file = storage_path(path, "source")
     if not file.is_file():
         raise InvalidArgument(f"There is no file {path} (source); nothing was sent.")
     with file.open("rb") as stream:

@@ -13,8 +13,8 @@ from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
 from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, fold
 from airflow_provider_retreaver.storage.line_files import Folder
-from airflow_provider_retreaver.storage.places import storage_place
-from airflow_provider_retreaver.storage.run_state import decoded
+from airflow_provider_retreaver.storage.paths import storage_path
+from airflow_provider_retreaver.storage.run_state import read_state
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class SyncState:
     """
 
     def __init__(self, context: Context, state_path: str, place: str, scope: str) -> None:
-        root = storage_place(state_path, "state_path")
+        root = storage_path(state_path, "state_path")
         name = quote(scope, safe="-_.")
         self._root, self._place = root, place
         self._folder = Folder(root)
@@ -53,7 +53,7 @@ class SyncState:
     def _read_head(self) -> str | None:
         if not self._head.is_file():
             return None
-        head = decoded(self._head.read_text(), f"{self._head} (state_path)", LOOK)
+        head = read_state(self._head.read_text(), f"{self._head} (state_path)", LOOK)
         owner = head.get("owner", {})
         if owner and self._owner and owner != self._owner:
             raise ChangeRefused(
@@ -112,7 +112,7 @@ class SyncState:
                 f"{file} is missing, so what the plan that {self._head} calls open has sent is not known; restore "
                 f"it, or look at {LOOK} and set open to {{}} there."
             )
-        value = decoded(file.read_text(), str(file), LOOK)
+        value = read_state(file.read_text(), str(file), LOOK)
         return value["plan"], Checkpoint.load(value)
 
     def _read_plan(self, place: str, head: dict[str, Any]) -> Plan:

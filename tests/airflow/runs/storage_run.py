@@ -183,7 +183,7 @@ def test_a_storage_that_refuses_is_found_first(account, bucket, code, parameters
     """Who may not write there, or has a wrong key, is told so before the vendor is asked; no retry is spent."""
     bucket.refuse = lambda _: (403, code)
     with pytest.raises(
-        InvalidArgument, match=rf"cannot be (read|written to) \({bucket.says['AccessDenied']}: .*nothing was asked"
+        InvalidArgument, match=rf"cannot be (read|written to) \({bucket.says['AccessDenied']}: .*no request was sent"
     ):
         export(destination=f"{bucket.root}/calls", **parameters)
     assert account.sent() == []
@@ -192,7 +192,7 @@ def test_a_storage_that_refuses_is_found_first(account, bucket, code, parameters
 def test_a_storage_that_is_down_is_found_first(account, bucket, monkeypatch):
     """Its library's own error becomes one sentence; a retry may find it up again."""
     monkeypatch.setenv("AIRFLOW_CONN_DOWN", json.dumps(bucket.connection("http://127.0.0.1:9")))
-    with pytest.raises(StorageFailed, match=rf"cannot be written to \({bucket.says['down']}: .*nothing was asked"):
+    with pytest.raises(StorageFailed, match=rf"cannot be written to \({bucket.says['down']}: .*no request was sent"):
         export(destination=f"{bucket.scheme}://down@{NAME}/calls", **WINDOW)
     assert account.sent() == []
 

@@ -1,4 +1,4 @@
-"""What storages raise, told in one sentence; what is a mistake of a program or says enough itself, passed on."""
+"""Errors of storages become one sentence; mistakes in a program and errors of this package pass."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from airflow.providers.common.compat.sdk import AirflowException, ObjectStorageP
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, Unavailable
 from airflow_provider_retreaver.storage.line_files import write_jsonl
-from airflow_provider_retreaver.storage.places import (
+from airflow_provider_retreaver.storage.paths import (
     destination_errors,
     make_folder,
     storage_errors,
-    storage_place,
+    storage_path,
 )
 
 pytestmark = pytest.mark.airflow
@@ -23,12 +23,12 @@ class LibraryError(Exception):
     """Stands for the base of the errors of a storage's library, which is no `OSError`."""
 
 
-class Misfit(LibraryError, ValueError):
-    """Stands for a library's complaint about what it was given."""
+class LibraryValueError(LibraryError, ValueError):
+    """Stands for a library's error about a wrong value."""
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (LibraryError("no route\nto the store"), r"LibraryError: no route to the store\)"),
         (OSError(errno.ENOSPC, "No space left on device"), r"OSError: No space left on device\)"),
@@ -36,14 +36,14 @@ class Misfit(LibraryError, ValueError):
         (TimeoutError("too slow"), r"TimeoutError: too slow\)"),
     ],
 )
-def test_what_a_storage_raises_is_one_sentence(error, said):
-    """With the storage's own words in it and its error as the cause; before the first request as well."""
-    with pytest.raises(StorageFailed, match=f"^Writing failed .{said}; run it again") as failed, storage_errors(
+def test_an_error_of_a_storage_is_one_sentence(error, message):
+    """It contains the storage's message and has its error as the cause; before the first request as well."""
+    with pytest.raises(StorageFailed, match=f"^Writing failed .{message}; run it again") as failed, storage_errors(
         "Writing", "run it again."
     ):  # fmt: skip
         raise error
     assert failed.value.__cause__ is error
-    with pytest.raises(StorageFailed, match=f"^destination x .{said}; nothing was asked"), destination_errors(
+    with pytest.raises(StorageFailed, match=f"^destination x .{message}; no request was sent"), destination_errors(
         "destination x"
     ):  # fmt: skip
         raise error
@@ -57,12 +57,12 @@ def test_what_a_storage_raises_is_one_sentence(error, said):
         OSError("Forbidden: b/warehouse/o\nno such right"),
         OSError(errno.EROFS, "Read-only file system"),
         ImportError("s3fs is not installed"),
-        Misfit("no name of a bucket"),
+        LibraryValueError("no name of a bucket"),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_no_retry_mends_is_an_argument(error):
-    """Before the first request a place that cannot be right is a parameter that cannot."""
+def test_an_error_that_no_retry_fixes_is_an_invalid_argument(error):
+    """Before the first request, a path that cannot be used is a wrong parameter."""
     with pytest.raises(InvalidArgument, match=f"destination x .{type(error).__name__}: "), destination_errors(
         "destination x"
     ):  # fmt: skip
@@ -71,19 +71,19 @@ def test_what_no_retry_mends_is_an_argument(error):
 
 @pytest.mark.parametrize(
     "error",
-    [KeyError("no such field"), TypeError("a mistake"), Misfit("a mistake"), Unavailable("The vendor fails."),
+    [KeyError("no such field"), TypeError("a mistake"), LibraryValueError("a mistake"), Unavailable("It fails."),
      AirflowException("no such connection"), InvalidArgument("window: no.")],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
-def test_what_is_not_the_storages_passes(error):
-    """Neither a mistake in a program nor an error that says enough is taken for the storage's."""
+def test_other_errors_pass(error):
+    """A mistake in a program, or an error of this package or Airflow, is not taken for the storage's."""
     with pytest.raises(type(error)) as raised, storage_errors("Writing", "run it again."):
         raise error
     assert raised.value is error
 
 
 def test_a_folder_of_a_bucket_is_not_made(tmp_path):
-    """Local folders are; where names only look like folders nothing is asked for."""
+    """A local folder is made; where names only look like folders no request is sent."""
     make_folder(ObjectStoragePath(f"file://{tmp_path}/a/b"))
     assert (tmp_path / "a" / "b").is_dir()
     make_folder(ObjectStoragePath("s3://store@bucket/a/b"))
@@ -96,17 +96,19 @@ def test_a_folder_of_a_bucket_is_not_made(tmp_path):
         ("abfs://container/calls", "apache-airflow-providers-microsoft-azure"),
     ],
 )
-def test_a_storage_that_nothing_installed_knows_names_its_provider(url, provider):
-    """Before the first request the sentence says which parameter it is and what to install."""
+def test_the_error_for_an_unsupported_storage_names_the_provider(url, provider):
+    """Before the first request, the error names the parameter and the package to install."""
     kind = url.partition(":")[0]
-    said = rf"^state_path {url} cannot be used: nothing installed here knows {kind}:// storage; install {provider}\."
-    with pytest.raises(InvalidArgument, match=said):
-        storage_place(url, "state_path")
+    message = (
+        rf"^state_path {url} cannot be used: no installed package supports {kind}:// storage; install {provider}\."
+    )
+    with pytest.raises(InvalidArgument, match=message):
+        storage_path(url, "state_path")
     with pytest.raises(InvalidArgument, match=f"^destination {url} cannot be used"):
         write_jsonl(url, [{"id": 1}])
 
 
-def test_a_storage_that_nobody_knows_is_an_argument():
-    """Whether the path or the storage behind it is refused, the parameter is named."""
+def test_an_unknown_storage_is_an_invalid_argument():
+    """The error names the parameter."""
     with pytest.raises(InvalidArgument, match=r"^source tape://drive/calls cannot be used \(ValueError: .*tape"):
-        storage_place("tape://drive/calls", "source")
+        storage_path("tape://drive/calls", "source")

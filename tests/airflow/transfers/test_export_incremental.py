@@ -110,11 +110,9 @@ def test_the_state_can_live_elsewhere(calls, folder, tmp_path):
 
 def test_an_unknown_storage_is_told_under_the_name_that_was_given(account):
     """Without a state path the destination is blamed, with one that is, and nothing is asked of the vendor."""
-    with pytest.raises(
-        InvalidArgument, match=r"^destination gs://bucket/calls/_state cannot be used: nothing installed"
-    ):
+    with pytest.raises(InvalidArgument, match=r"^destination gs://bucket/calls/_state cannot be used: no installed"):
         export(destination="gs://bucket/calls", **SINCE)
-    with pytest.raises(InvalidArgument, match=r"^state_path gs://bucket/state cannot be used: nothing installed"):
+    with pytest.raises(InvalidArgument, match=r"^state_path gs://bucket/state cannot be used: no installed"):
         export(destination="file:///tmp/calls", state_path="gs://bucket/state", **SINCE)
     assert account.sent() == []
 

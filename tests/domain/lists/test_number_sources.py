@@ -16,7 +16,7 @@ from airflow_provider_retreaver.domain.lists.number_sources import (
     listed,
     read_file,
 )
-from airflow_provider_retreaver.domain.lists.phones import Normaliser
+from airflow_provider_retreaver.domain.lists.phones import Normalizer
 
 CSV = "name,phone\nAcme,+19195551234\n,919 555 9999\nBlank,\nShort\n"
 
@@ -137,7 +137,7 @@ def test_duplicates_are_folded_and_rejects_told():
     """Every value is a number, a duplicate or rejected with its line, which the log shows masked."""
     rejects = []
     values = enumerate(["+19195551234", "919-555-1234", None, "+19195551299", "+191955512345678"], 1)
-    found = collect(values, Normaliser(), rejects.append)
+    found = collect(values, Normalizer(), rejects.append)
     assert list(found.numbers) == [19195551234, 19195551299]
     assert (found.rows, found.rejected, found.duplicates) == (5, 2, 1)
     assert [str(one) for one in rejects] == ["line 3 (…): blank", "line 5 (+1…78): too long"]
@@ -147,7 +147,7 @@ def test_duplicates_are_folded_and_rejects_told():
 def collected(good: int, bad: int):
     """Return a source with so many numbers and so many that are none."""
     values = [f"+1919{2000000 + number}" for number in range(good)] + ["x"] * bad
-    return collect(enumerate(values, 1), Normaliser(), lambda _: None)
+    return collect(enumerate(values, 1), Normalizer(), lambda _: None)
 
 
 @pytest.mark.parametrize(("bad", "limit"), [(6, "5%"), (1, 0), (11, 10), (100, "0.4")])

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.secrets import mask_number
-from airflow_provider_retreaver.domain.lists.phones import Normaliser, e164, from_e164, hide_numbers
+from airflow_provider_retreaver.domain.lists.phones import Normalizer, e164, from_e164, mask_numbers
 
-US = Normaliser("US")
+US = Normalizer("US")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_no_number_is_rejected_with_a_reason(written, reason):
 
 def test_the_default_region_reads_local_numbers():
     """A number without a country code belongs to the default region; one with a code does not care."""
-    london = Normaliser("gb")
+    london = Normalizer("gb")
     assert london.read("020 7946 0958") == US.read("+44 20 7946 0958") == 442079460958
     assert london.read("+19195551234") == 19195551234
 
@@ -56,7 +56,7 @@ def test_the_default_region_reads_local_numbers():
 def test_a_region_that_is_none_is_refused(region):
     """A default region is a country's two letters."""
     with pytest.raises(InvalidArgument, match="default_region"):
-        Normaliser(region)
+        Normalizer(region)
 
 
 def library_says(text: str, region: str) -> int | None:
@@ -83,7 +83,7 @@ PLAIN = st.builds(
 @settings(max_examples=2000)
 def test_the_quick_way_says_what_the_library_says(text, region):
     """Plain North American numbers get the library's verdict, from whatever country they are read."""
-    found = Normaliser(region).read(text)
+    found = Normalizer(region).read(text)
     assert (found if isinstance(found, int) else None) == library_says(text, region)
 
 
@@ -112,6 +112,6 @@ def test_a_log_shows_the_ends_only():
     """A masked number keeps its country and its last two digits; a short text keeps nothing."""
     assert mask_number(19195551234) == mask_number("+19195551234") == "+1…34"
     assert mask_number("12345") == "…"
-    assert hide_numbers("number +19195551234 is invalid, so is 9195551234; id 502 stays") == (
+    assert mask_numbers("number +19195551234 is invalid, so is 9195551234; id 502 stays") == (
         "number +1…34 is invalid, so is 9…34; id 502 stays"
     )
