@@ -24,6 +24,8 @@ KEPT_KEYS = 20_000
 # Rows that are added at the front of a list while it is read shift whole pages back; with more repeated pages than
 # this in a row, the server ignores `page`.
 MAX_REPEATED_PAGES = 1_000
+# Rows of a page where the route takes no `per_page`.
+DEFAULT_PAGE_SIZE = 25
 # No list has more pages: the server never ends it.
 MAX_PAGES = 1_000_000
 
@@ -89,6 +91,19 @@ def _identity(row: Row, key: str | tuple[str, ...]) -> Hashable:
     return parts if any(part is not None for part in parts) else None
 
 
+def paged_request(listing: Listing, settings: Settings) -> tuple[Request, int]:
+    """Return the request for the pages of a list, without a page number.
+
+    :param listing: the listing.
+    :param settings: the connection's settings (routes, page size).
+    :return: the request, with `per_page` where its route takes it, and the rows of a full page.
+    """
+    request = listing.request_for(settings.routes)
+    if listing.page_size is None and not (settings.routes.legacy and isinstance(listing.legacy, Request)):
+        return request.with_query(per_page=str(settings.per_page)), settings.per_page
+    return request, listing.page_size or DEFAULT_PAGE_SIZE
+
+
 class Pages:
     """The rules of reading one listing; sends nothing itself.
 
@@ -97,13 +112,8 @@ class Pages:
     """
 
     def __init__(self, listing: Listing, settings: Settings) -> None:
-        request = listing.request_for(settings.routes)
-        sizable = listing.page_size is None and not (settings.routes.legacy and isinstance(listing.legacy, Request))
-        self.page_size = settings.per_page if sizable else listing.page_size or 25
-        if sizable:
-            request = request.with_query(per_page=str(settings.per_page))
+        self._request, self.page_size = paged_request(listing, settings)
         self._listing = listing
-        self._request = request
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
         self._received = self._repeats = self._last = 0
 
@@ -259,7 +269,18 @@ def count_from(first: Page, last: Page | None) -> int:
         return first.total
     if last is None:
         return len(first.rows)
-    return len(first.rows) * (last.number - 1) + len(last.rows)
+    return rows_of_pages(len(first.rows), last.number, len(last.rows))
+
+
+def rows_of_pages(size: int, pages: int, on_last: int) -> int:
+    """Return the number of rows of a list all of whose pages but the last are full.
+
+    :param size: rows of its first page.
+    :param pages: number of its pages.
+    :param on_last: rows of its last page.
+    :return: the number of rows.
+    """
+    return size * (pages - 1) + on_last
 
 
 def _whole(text: Any) -> int | None:

@@ -30,6 +30,7 @@ from typing import Any, Protocol, TypeVar
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
+from airflow_provider_retreaver.core.paging import rows_of_pages
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_rows
@@ -301,4 +302,4 @@ def _count(settings: Settings, window: CallWindow) -> Procedure[int]:
     if number == 1:
         return len(first.keys)
     last: Answer = yield page_operation(request, number)
-    return len(first.keys) * (number - 1) + len(last.keys)
+    return rows_of_pages(len(first.keys), number, len(last.keys))

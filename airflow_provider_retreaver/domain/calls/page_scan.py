@@ -21,7 +21,7 @@ from datetime import datetime
 from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
-from airflow_provider_retreaver.core.paging import MAX_PAGES
+from airflow_provider_retreaver.core.paging import MAX_PAGES, rows_of_pages
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
 from airflow_provider_retreaver.domain.calls.page import Answer, read_answer
 
@@ -234,7 +234,7 @@ class StillScan:
         """
         if last.next is not None or (last.last or 0) > last.number:
             raise Moved(f"page {last.number} was the last one and is not any more")
-        return self._order.size * (last.number - 1) + len(last.keys)
+        return rows_of_pages(self._order.size, last.number, len(last.keys))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -12,6 +12,7 @@ from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Listing, Procedure, ServerTime, Wait
+from airflow_provider_retreaver.core.paging import paged_request
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.time_window import SETTLE_TIME, is_settled
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 # "Calls": what the versioned call log filters by, and what it adds on request.
 FILTERS = ("caller", "client_afid", "client_cid", "client_tid", "sub_id", "call_flow_events")
 BY = ("created_at", "updated_at")
-# "Pagination": rows of a page where the route takes no `per_page`.
-LEGACY_PAGE = 25
 # The longest wait for a window to settle.
 LONGEST_WAIT = SETTLE_TIME + timedelta(seconds=30)
 # Seconds: `Date` says to about two of them what time it is at Retreaver.
@@ -97,12 +96,7 @@ class CallWindow:
         self, settings: Settings, created: tuple[datetime | None, datetime | None] = (None, None)
     ) -> tuple[Request, int]:
         """Return the request for its pages, in the edition of a connection, and the calls of a full page."""
-        listing = self.listing(created)
-        request = listing.request_for(settings.routes)
-        sizable = not (settings.routes.legacy and isinstance(listing.legacy, Request))
-        if sizable:
-            return request.with_query(per_page=str(settings.per_page)), settings.per_page
-        return request, LEGACY_PAGE
+        return paged_request(self.listing(created), settings)
 
     def newest_change(self, settings: Settings) -> Request | None:
         """Return the request for the call that was updated last, where calls can both come into the window and leave.
