@@ -240,7 +240,7 @@ def test_a_strange_answer_names_status_and_path(account, fault):
     account.fault(f"/targets/{id_}.json", times=None, **fault)
     with pytest.raises(errors.PartialFailure) as caught:
         reset_caps(target_ids=[id_, other])
-    assert f"The answer (200) to GET /targets/{id_}.json is not JSON" in str(caught.value)
+    assert f"The response (200) to GET /targets/{id_}.json is not JSON" in str(caught.value)
     assert account.filled(other) == 0
 
 
@@ -252,7 +252,7 @@ def test_a_redirect_is_not_followed(requests_mock, account, monkeypatch):
         f"{API}/targets/1.json", status_code=302,
         headers={"Location": f"https://evil.example/targets/1.json?api_key={KEY}"},
     )  # fmt: skip
-    with pytest.raises(errors.PartialFailure, match="redirect is not followed") as caught:
+    with pytest.raises(errors.PartialFailure, match="redirects are not followed") as caught:
         reset_caps(target_ids=1)
     assert not elsewhere.called
     assert SECRET not in said(caught.value)

@@ -172,7 +172,7 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
         ({"numbers": phone_numbers(1), "sql_conn_id": "warehouse"}, "sql_conn_id"),
         ({"numbers": phone_numbers(1), "column": "phone"}, "column"),
         ({"numbers": phone_numbers(1), "source_format": "csv"}, "source_format"),
-        ({"numbers": 5}, "numbers"),
+        ({"numbers": {"a": 1}}, "numbers"),
         ({"numbers": phone_numbers(1), "mode": "replace"}, "mode"),
         ({"numbers": phone_numbers(1), "can_resubscribe": None}, "can_resubscribe"),
         ({"numbers": phone_numbers(1), "can_resubscribe": "perhaps"}, "can_resubscribe"),
@@ -186,7 +186,7 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
         ({"numbers": phone_numbers(1), "allow_empty": "maybe"}, "allow_empty"),
         ({"numbers": phone_numbers(1), "dry_run": "maybe"}, "dry_run"),
         ({"source": "file:///nowhere/dnc.csv"}, "no file"),
-        ({"sql": "SELECT 1", "sql_conn_id": "web"}, "no SQL connection"),
+        ({"sql": "SELECT 1", "sql_conn_id": "web"}, "not a SQL connection"),
     ],
 )
 def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatch, parameters, told):

@@ -206,7 +206,7 @@ def test_what_the_database_refuses_is_named_too(account, warehouse):
         ({"phone_numbers": "hash"}, "needs phone_numbers_conn_id"),
         ({"create_table": "perhaps"}, "create_table must be true or false"),
         ({"create_table": False}, "Table calls is not there or cannot be read .*no such table"),
-        ({"sql_conn_id": "web"}, "is no SQL connection"),
+        ({"sql_conn_id": "web"}, "is not a SQL connection"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_request(account, warehouse, monkeypatch, parameters, named):
