@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.airflow.support.account import KEY
-from tests.airflow.support.generic import PHONE, ask, campaign, numbers
+from tests.airflow.support.generic import PHONE, campaign, numbers, send
 
 pytestmark = pytest.mark.airflow
 
@@ -97,7 +97,7 @@ def test_all_six_in_one_dag(airflow_lab, account, tmp_path):
     assert {row["tid"] for row in rows} == {"A1", "B2"}
     assert returned["delete"]["action"] == "deleted"
     assert numbers(account) == []
-    target = ask(account, "GET", "/targets/tid/A1.json")["target"]
+    target = send(account, "GET", "/targets/tid/A1.json")["target"]
     assert (target["number"], target["sip_password"]) == (PHONE, "geheim-wort")
     for secret in (KEY, "geheim-wort"):
         assert secret not in done.output + json.dumps(done.xcoms)

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, InvalidRequest, OutcomeUnknown
 from airflow_provider_retreaver.resources.registry import RESOURCES
 from tests.airflow.support.account import StateStore, context_of
-from tests.airflow.support.generic import PHONE, add, ask, campaign, execute, number, numbers
+from tests.airflow.support.generic import PHONE, add, campaign, execute, number, numbers, send
 from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
@@ -334,4 +334,4 @@ def test_unknown_afid_creates_the_affiliate(account):
     execute("create", "numbers", attributes=NUMBER)
     assert execute("get", "affiliates", customer_id="0002")["afid"] == "0002"
     assert add(account, "affiliates", "affiliate", afid="0003")["id"] == 2
-    assert ask(account, "GET", "/numbers.json")[0]["number"]["sid"] == "mine"
+    assert send(account, "GET", "/numbers.json")[0]["number"]["sid"] == "mine"

@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.resources.registry import RESOURCES
-from tests.airflow.support.generic import PHONE, add, ask, campaign, execute, number
+from tests.airflow.support.generic import PHONE, add, campaign, execute, number, send
 
 pytestmark = pytest.mark.airflow
 
@@ -35,7 +35,7 @@ def test_delete_of_every_resource(account):
         "suppressed_numbers": PHONE,
     }
     add(account, "contacts", "contact", **contact)
-    ask(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
+    send(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
     named = {name: {"resource_id": id_} for name, id_ in ids.items()}
     named |= {"contacts": {"customer_id": PHONE}, "campaigns": {"customer_id": "0044"}}
     named |= {"affiliates": {"customer_id": "0002"}}

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError, RetreaverError
 from airflow_provider_retreaver.resources.registry import RESOURCES
-from tests.airflow.support.generic import PHONE, add, ask, campaign, execute, number
+from tests.airflow.support.generic import PHONE, add, campaign, execute, number, send
 
 pytestmark = pytest.mark.airflow
 
@@ -164,7 +164,7 @@ def test_get_by_every_id(with_list_key):
     bought = number(account)
     pool = add(account, "number_pools", "number_pool", cid="0044")
     contact = add(account, "contacts", "contact", contact_numbers_attributes=[{"number": PHONE}])
-    ask(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
+    send(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
     owner = list_owner(account)
     account.target(tid="A1")
     group = account.group([])
@@ -182,7 +182,7 @@ def test_get_by_every_id(with_list_key):
         "caller_lists": [{"resource_id": "suppressed", "list_owner": {"target_id": owner["target_id"]}}],
         "caller_list_numbers": [{"resource_id": PHONE, "list_owner": owner}],
     }
-    ask(account, "POST", "/__sandbox__/calls", {"count": 1, "fields": {}})
+    send(account, "POST", "/__sandbox__/calls", {"count": 1, "fields": {}})
     (call,) = execute("list", "calls", limit=1)
     cases["calls"] = [{"resource_id": call["uuid"]}]
     assert set(cases) == {name for name, entry in RESOURCES.items() if entry.has("get")}

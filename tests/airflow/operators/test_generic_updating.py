@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.errors import (
     InvalidRequest,
     NotFound,
 )
-from tests.airflow.support.generic import PHONE, add, ask, campaign, execute, number
+from tests.airflow.support.generic import PHONE, add, campaign, execute, number, send
 
 pytestmark = pytest.mark.airflow
 
@@ -23,7 +23,7 @@ TIMERS = [{"seconds": 0, "url": "https://t.example/click"}, {"seconds": 90, "url
 
 def hours(account, id_):
     """Return a target's rows of business hours."""
-    return ask(account, "GET", f"/targets/{id_}.json")["target"]["business_hours"]
+    return send(account, "GET", f"/targets/{id_}.json")["target"]["business_hours"]
 
 
 def test_update_sends_only_what_differs(account):
@@ -77,7 +77,7 @@ def test_update_of_one_of_two_rows_of_a_day_needs_its_id(account):
     """Where a day has several rows, a row without an id is refused."""
     id_ = account.target()
     second = {"day_of_week": 1, "time_open": 1800, "time_close": 2000}
-    ask(account, "PUT", f"/targets/{id_}.json", {"target": {"business_hours_attributes": [second]}})
+    send(account, "PUT", f"/targets/{id_}.json", {"target": {"business_hours_attributes": [second]}})
     with pytest.raises(ChangeRefused, match=r"2 rows with day_of_week 1.*give the id"):
         execute("update", "targets", resource_id=id_, attributes={"business_hours_attributes": [HOURS]})
     assert account.sent("PUT") == []
@@ -115,7 +115,7 @@ def test_update_of_nested_rows_of_a_campaign(account):
     }
     result = execute("update", "campaigns", customer_id="0044", attributes=attributes)
     assert set(result["changed"]) == {"timers_attributes", "menu_options_attributes", "message"}
-    now = ask(account, "GET", f"/campaigns/{made['id']}.json")["campaign"]
+    now = send(account, "GET", f"/campaigns/{made['id']}.json")["campaign"]
     assert [row["timer"]["url"] for row in now["timers"]] == ["https://t.example/click", "https://t.example/other"]
     assert [row["menu_option"]["option"] for row in now["menu_options"]] == ["1", "2"]
     assert execute("update", "campaigns", customer_id="0044", attributes=attributes)["action"] == "unchanged"
@@ -129,7 +129,7 @@ def test_update_with_destroy_nested_is_repeatable(account):
     first = execute("update", "campaigns", customer_id="0044", attributes=attributes)
     assert (first["action"], len(first["changed"]["timers_attributes"]["before"])) == ("updated", 2)
     assert execute("update", "campaigns", customer_id="0044", attributes=attributes)["action"] == "unchanged"
-    assert len(ask(account, "GET", "/campaigns/cid/0044.json")["campaign"]["timers"]) == 1
+    assert len(send(account, "GET", "/campaigns/cid/0044.json")["campaign"]["timers"]) == 1
 
 
 def test_update_of_conversion_groups(account):
@@ -142,7 +142,7 @@ def test_update_of_conversion_groups(account):
     assert execute("update", "targets", resource_id=id_, attributes=same)["action"] == "unchanged"
     other = {"conversion_groups_attributes": [{**group, "conversions_attributes": [{"seconds": 90, "revenue": 20}]}]}
     assert execute("update", "targets", resource_id=id_, attributes=other)["action"] == "updated"
-    (now,) = ask(account, "GET", f"/targets/{id_}.json")["target"]["conversion_groups"]
+    (now,) = send(account, "GET", f"/targets/{id_}.json")["target"]["conversion_groups"]
     assert [(row["seconds"], row["revenue"]) for row in now["conversions"]] == [(90, 20)]
     gone = {"conversion_groups_attributes": [{"id": now["id"], "_destroy": True}]}
     assert execute("update", "targets", resource_id=id_, attributes=gone)["action"] == "updated"
@@ -199,7 +199,7 @@ def test_update_of_a_contact_number(account):
 def test_update_of_a_suppressed_number(account):
     """`can_resubscribe` and the campaign are compared, the latter by its cid."""
     campaign(account)
-    ask(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
+    send(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
     wanted = {"can_resubscribe": False, "campaign_id": "0044"}
     results = [execute("update", "suppressed_numbers", resource_id=PHONE, attributes=wanted) for _ in range(2)]
     assert [one["action"] for one in results] == ["updated", "unchanged"]

@@ -18,11 +18,11 @@ import pytest
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
 from tests.airflow.support.call_tables import (
     END,
-    KILLED,
+    LOAD,
     MAPPING,
     START,
     add_calls,
-    add_calls_with_one_odd,
+    add_calls_with_one_too_large,
     change_call,
     to_sql,
 )
@@ -127,7 +127,7 @@ def test_the_newest_version_wins(account, warehouse):
 )
 def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wrong, said):
     """What a table cannot hold is not bent, as the server would: call and column are found, the batch rolled back."""
-    odd, mapping = add_calls_with_one_odd(account, wrong)
+    odd, mapping = add_calls_with_one_too_large(account, wrong)
     types = {
         "id": "VARCHAR(64) PRIMARY KEY", "changed": "DATETIME(6)", "caller": "TEXT", "seconds": "BIGINT",
         "revenue": "DECIMAL(10,2)", "converted": "BOOLEAN", "tags": "TEXT",
@@ -192,7 +192,7 @@ def test_killed_at_any_moment_and_retried(account, warehouse, project):
     for batches in (1, 7, 15):
         environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", KILLED], env=environment, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-W", "ignore", "-c", LOAD], env=environment, stdout=subprocess.PIPE, text=True,
             stderr=subprocess.DEVNULL, cwd=project,
         ) as process:  # fmt: skip
             written = (line for line in process.stdout if line.startswith("WRITTEN"))

@@ -133,13 +133,13 @@ def test_the_cursor_and_the_ledger(calls, bucket):
 
 def killed(bucket, program, kill_at, folder, **parameters):
     """Run an attempt that is killed before a request of its own to S3, or never; return its status and requests."""
-    bucket.forget(kill_at)
+    bucket.clear_requests(kill_at)
     order = {
         "folder": "/nowhere",
         "kill_at": 0,
         "parameters": {"destination": f"{bucket.root}/{folder}", **parameters},
     }
-    status = program().run(order, bucket.victim)["status"]
+    status = program().run(order, bucket.set_pid)["status"]
     return status, len(bucket.requests)
 
 
@@ -183,7 +183,8 @@ def test_a_storage_that_refuses_is_found_first(account, bucket, code, parameters
     """Who may not write there, or has a wrong key, is told so before the vendor is asked; no retry is spent."""
     bucket.refuse = lambda _: (403, code)
     with pytest.raises(
-        InvalidArgument, match=rf"cannot be (read|written to) \({bucket.says['AccessDenied']}: .*no request was sent"
+        InvalidArgument,
+        match=rf"cannot be (read|written to) \({bucket.library_errors['AccessDenied']}: .*no request was sent",
     ):
         export(destination=f"{bucket.root}/calls", **parameters)
     assert account.sent() == []
@@ -192,7 +193,9 @@ def test_a_storage_that_refuses_is_found_first(account, bucket, code, parameters
 def test_a_storage_that_is_down_is_found_first(account, bucket, monkeypatch):
     """Its library's own error becomes one sentence; a retry may find it up again."""
     monkeypatch.setenv("AIRFLOW_CONN_DOWN", json.dumps(bucket.connection("http://127.0.0.1:9")))
-    with pytest.raises(StorageFailed, match=rf"cannot be written to \({bucket.says['down']}: .*no request was sent"):
+    with pytest.raises(
+        StorageFailed, match=rf"cannot be written to \({bucket.library_errors['down']}: .*no request was sent"
+    ):
         export(destination=f"{bucket.scheme}://down@{NAME}/calls", **WINDOW)
     assert account.sent() == []
 
@@ -214,7 +217,7 @@ def of_export(bucket, asked):
 def test_a_storage_that_fails_later_leaves_the_former_export(calls, bucket, share, refusal):
     """Whichever write fails, from the first to the last, the former export is what a reader of its manifest finds."""
     there = calls.add(120)
-    bucket.forget()
+    bucket.clear_requests()
     first = export(destination=f"{bucket.root}/calls", max_file_bytes=40_000, **WINDOW)
     last = len([asked for asked in bucket.requests if of_export(bucket, asked)]) - 1
     kept = bucket.published(first)
@@ -227,7 +230,7 @@ def test_a_storage_that_fails_later_leaves_the_former_export(calls, bucket, shar
         return refusal if of_export(bucket, asked) and writes > last * share else None
 
     bucket.refuse = refuse
-    with pytest.raises(StorageFailed, match=bucket.says[refusal[1]]):
+    with pytest.raises(StorageFailed, match=bucket.library_errors[refusal[1]]):
         export(destination=f"{bucket.root}/calls", max_file_bytes=40_000, **WINDOW)
     bucket.refuse = lambda _: None
     assert bucket.published(first) == kept

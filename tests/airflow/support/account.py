@@ -1,4 +1,4 @@
-"""An account of the vendor for tests of Airflow's side: a sandbox that serves over TCP, and contexts for tasks."""
+"""The account of a sandbox that serves over TCP, and contexts of tasks, for tests with Airflow."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ KEY = "s3cr3t+key/with=signs&more"
 
 
 class Account:
-    """A running sandbox, filled and read behind the client's back.
+    """Prepares and inspects the account of a running sandbox.
 
-    What this class asks of the sandbox itself is left out of `sent`.
+    The requests of this class are not in `sent`.
     """
 
     def __init__(self, running: RunningSandbox) -> None:
@@ -40,7 +40,7 @@ class Account:
         return log
 
     def reset(self, load: str = "empty") -> None:
-        """Start anew: no faults, no log, the data asked for."""
+        """Reset the account: no faults, no log, and the given data."""
         self._own.clear()
         self._control("POST", "reset", {"load": load})
 
@@ -52,7 +52,7 @@ class Account:
         return id_
 
     def targets(self, count: int, *, cap: int = 10, filled: int = 10) -> list[int]:
-        """Add so many targets alike and return their IDs."""
+        """Add equal targets and return their IDs."""
         return [self.target(f"Target {index}", cap=cap, filled=filled) for index in range(count)]
 
     def group(self, members: list[int], *, cap: int | None = None, filled: int = 0) -> int:
@@ -63,19 +63,19 @@ class Account:
         return id_
 
     def fill(self, id_: int, filled: int) -> None:
-        """Let a target's hard cap have counted so many calls."""
+        """Set how many calls a target's hard cap has counted."""
         self._control("POST", f"targets/{id_}/fill", {"filled": filled})
 
     def fault(self, path: str, **fault: Any) -> None:
-        """Script what the next matching request gets; see the sandbox's control surface."""
+        """Script a fault for the next matching request; see the sandbox's control surface."""
         self._control("POST", "faults", {"path": path, **fault})
 
     def clear_faults(self) -> None:
-        """Let everything be answered truly again."""
+        """Remove all scripted faults."""
         self._control("DELETE", "faults")
 
     def filled(self, id_: int, kind: str = "target") -> int:
-        """Return what the hard cap of a target or group counts now."""
+        """Return how many calls the hard cap of a target or group has counted."""
         row = self._handle("GET", f"/{kind}s/{id_}.json")[kind]
         return int(next(cap["filled"] for cap in row["caps"] if cap["type"] == "Hard"))
 
@@ -84,40 +84,39 @@ class Account:
         return [row["target"] for row in self._handle("GET", "/targets.json", page=page)]
 
     def entries(self) -> list[dict[str, Any]]:
-        """Return the log of the requests that came from outside this class."""
+        """Return the log of requests that were not sent by this class."""
         return [entry for entry in self._log() if entry["n"] not in self._own]
 
     def sent(self, *methods: str) -> list[str]:
-        """Return `"METHOD /path"` of the requests that came, only of these methods where some are named."""
-        came = self.entries()
-        return [f"{one['method']} {one['path']}" for one in came if not methods or one["method"] in methods]
+        """Return `"METHOD /path"` of the requests, or of those with the given methods."""
+        return [f"{e['method']} {e['path']}" for e in self.entries() if not methods or e["method"] in methods]
 
     def connection(self, **changes: Any) -> dict[str, Any]:
-        """Return an Airflow connection to this account; extras go into `extra`."""
+        """Return an Airflow connection to this account, with some fields changed."""
         parts = {"conn_type": "retreaver", "login": "1", "password": KEY, "host": self.url}
         return {**parts, **changes}
 
 
 class StateStore:
-    """Stands in for Airflow's task state store: what is set survives, as JSON."""
+    """A replacement of Airflow's task state store: values are stored as JSON."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.writes = 0
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a value as it was set."""
+        """Return a stored value."""
         return json.loads(self.values[key]) if key in self.values else default
 
     def set(self, key: str, value: Any) -> None:
-        """Replace a value."""
+        """Store a value."""
         self.values[key] = json.dumps(value)
         self.writes += 1
 
 
 @dataclass
 class TaskInstance:
-    """Stands in for a task instance: names the task of a run, and keeps what is pushed."""
+    """A replacement of a task instance: identifies the task of a run, and stores pushed XComs."""
 
     dag_id: str = "nightly"
     run_id: str = "scheduled__2026-11-20T05:00:00+00:00"
@@ -127,12 +126,12 @@ class TaskInstance:
     pushed: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Keep a pushed value, as the JSON that Airflow would store."""
+        """Store a pushed value, as the JSON that Airflow would store."""
         self.pushed[key] = json.loads(json.dumps(value))
 
 
 def context_of(**parts: Any) -> Mapping[str, Any]:
-    """Return the context of an attempt: a task instance, and whatever else is given."""
+    """Return the context of an attempt: a task instance and the given entries."""
     return {"ti": TaskInstance(), **parts}
 
 

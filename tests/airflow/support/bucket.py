@@ -1,4 +1,4 @@
-"""A bucket of the tests' own: a server on this machine, whose every request can be counted, refused or deadly."""
+"""A storage server on this machine whose requests can be counted and refused, and can kill the client's process."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ NAME = "warehouse"
 class Bucket(ABC):
     """A bucket of any kind of storage.
 
-    `requests` holds method and path of everything that was asked since `forget`; `refuse` may answer instead, with a
-    status and a code, or break the connection off with None for a code.
+    `requests` has method and path of all requests since `clear_requests`; `refuse` returns a status and a code to
+    answer a request with an error, or a status and None to drop the connection.
     """
 
     scheme: str
-    # What would show in a log that a credential got there.
+    # Parts of the credentials, which no log may have.
     secrets: tuple[str, ...]
-    # Media type and form of a refusal.
-    refused: tuple[str, str]
-    # What its library makes of refusals and broken connections by their code, and of nobody there ("down").
-    says: ClassVar[dict[str | None, str]]
+    # Media type and template of an error.
+    error_format: tuple[str, str]
+    # Errors of the client library by code; None is a dropped connection, "down" a server that does not run.
+    library_errors: ClassVar[dict[str | None, str]]
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._victim = threading.Event()
+        self._pid_known = threading.Event()
         self._pid = 0
         self._kill_at = 0
         self.requests: list[str] = []
@@ -44,13 +44,13 @@ class Bucket(ABC):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request (WSGI)."""
-        asked = self.asked(environ)
+        request = self.describe(environ)
         with self._lock:
-            self.requests.append(asked)
-            deadly = self._kill_at and len(self.requests) == self._kill_at
-        if deadly and self._victim.wait(30):
+            self.requests.append(request)
+            kill = self._kill_at and len(self.requests) == self._kill_at
+        if kill and self._pid_known.wait(30):
             os.kill(self._pid, signal.SIGKILL)
-        refusal = self.refuse(asked)
+        refusal = self.refuse(request)
         if refusal is None:
             return self.app(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -58,35 +58,39 @@ class Bucket(ABC):
         if code is None:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             return []
-        kind, form = self.refused
-        body = b"" if asked.startswith("HEAD") else form.replace("CODE", code).replace("STATUS", str(status)).encode()
+        kind, template = self.error_format
+        body = (
+            b""
+            if request.startswith("HEAD")
+            else template.replace("CODE", code).replace("STATUS", str(status)).encode()
+        )
         start_response(f"{status} Refused", [("Content-Type", kind), ("Content-Length", str(len(body)))])
         return [body]
 
     @property
     def root(self) -> str:
-        """Return its URL, with the connection `store`."""
+        """URL of the bucket, with the connection `store`."""
         return f"{self.scheme}://store@{NAME}"
 
-    def asked(self, environ: dict[str, Any]) -> str:
+    def describe(self, environ: dict[str, Any]) -> str:
         """Return method and path of a request (WSGI)."""
         return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
 
     @abstractmethod
     def app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Do what is asked (WSGI)."""
+        """Execute a request (WSGI)."""
 
     @abstractmethod
-    def is_write(self, asked: str) -> bool:
+    def is_write(self, request: str) -> bool:
         """Return whether a request writes, copies or moves an object."""
 
     @abstractmethod
     def connection(self, url: str) -> dict[str, Any]:
-        """Return an Airflow connection to such a storage at a URL."""
+        """Return an Airflow connection to a storage of this kind at a URL."""
 
     @abstractmethod
-    def make(self) -> None:
-        """Make the bucket."""
+    def create(self) -> None:
+        """Create the bucket."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -94,7 +98,7 @@ class Bucket(ABC):
 
     @abstractmethod
     def put(self, key: str, data: bytes) -> None:
-        """Put an object there."""
+        """Write an object."""
 
     @abstractmethod
     def remove(self, key: str) -> None:
@@ -102,21 +106,21 @@ class Bucket(ABC):
 
     @abstractmethod
     def objects(self, prefix: str = "") -> dict[str, bytes]:
-        """Return every object below a prefix, by the rest of its key."""
+        """Return the objects under a prefix by the rest of their keys."""
 
-    def forget(self, kill_at: int = 0) -> None:
-        """Begin to count anew; before request number `kill_at` the process that `victim` names is killed."""
+    def clear_requests(self, kill_at: int = 0) -> None:
+        """Clear `requests`; before request number `kill_at` the process given to `set_pid` is killed."""
         self.requests.clear()
-        self._victim.clear()
+        self._pid_known.clear()
         self._kill_at = kill_at
 
-    def victim(self, pid: int) -> None:
-        """Say which process is to be killed."""
+    def set_pid(self, pid: int) -> None:
+        """Set which process is killed."""
         self._pid = pid
-        self._victim.set()
+        self._pid_known.set()
 
     def published(self, result: dict[str, Any], prefix: str = "calls/") -> dict[str, bytes]:
-        """Return the files of a result's manifest, each found to be whole."""
+        """Return the files of a result's manifest; size and digest of each are checked."""
         objects = self.objects(prefix)
         manifest = json.loads(objects[result["manifest"].rpartition("/")[2]])
         for file in manifest["files"]:
@@ -125,13 +129,13 @@ class Bucket(ABC):
         return {file["path"]: objects[file["path"]] for file in manifest["files"]}
 
     def tree(self, prefix: str = "") -> dict[str, str]:
-        """Return every object below a prefix with its digest."""
+        """Return the digests of the objects under a prefix by key."""
         return {key: hashlib.sha256(data).hexdigest() for key, data in self.objects(prefix).items()}
 
     def empty(self) -> None:
-        """Start anew: the bucket with nothing in it, and nobody refused."""
+        """Delete all objects and answer all requests."""
         self.refuse = lambda _: None
-        self.forget()
+        self.clear_requests()
         for key in self.tree():
             self.remove(key)
 
@@ -140,7 +144,7 @@ class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: Any, **__: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -152,7 +156,7 @@ def served(bucket: Bucket) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        bucket.make()
+        bucket.create()
         yield
     finally:
         server.shutdown()

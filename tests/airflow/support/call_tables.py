@@ -1,4 +1,4 @@
-"""What the tests of calls in tables share: calls in the sandbox, the operator's run, rows as they are in a table."""
+"""Helpers of the tests of loads into tables: adding calls and executing the operator."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ MAPPING = {
     "converted": "converted",
     "tags": "tags",
 }
-# A load that tells of every batch, for those who kill it; run as a program.
-KILLED = """
+# A load that prints a line for every batch, so that a test can kill it; run as a program.
+LOAD = """
 import sys
 from tests.airflow.support.call_tables import to_sql
 from airflow_provider_retreaver.transfers.call_table import CallTable
 write = CallTable.write
-def told(self, rows):
-    done = write(self, rows)
+def write_and_report(self, rows):
+    result = write(self, rows)
     print("WRITTEN", flush=True)
-    return done
-CallTable.write = told
+    return result
+CallTable.write = write_and_report
 to_sql(batch_size=50)
 """
 
 
 def add_calls(account: Account, count: int = 1, **fields: Any) -> list[str]:
-    """Add calls on 5 January 2026, and let the vendor's clock stand on the 7th; return their uuids."""
+    """Add calls on 5 January 2026, set the sandbox's clock to the 7th, and return the calls' UUIDs."""
     account._control("POST", "clock", {"now": "2026-01-07T00:00:00Z"})
     spread = (
         {"created_at_start": START, "created_at_end": END} if count > 1 else {"created_at": "2026-01-05T12:00:00Z"}
@@ -45,16 +45,21 @@ def add_calls(account: Account, count: int = 1, **fields: Any) -> list[str]:
 
 
 def change_call(account: Account, uuid: str, **fields: Any) -> None:
-    """Change a call at the vendor's."""
+    """Change a call."""
     account._control("POST", f"calls/{uuid}", {"fields": fields})
 
 
-def add_calls_with_one_odd(account: Account, column: str) -> tuple[str, dict[str, Any]]:
-    """Add 300 calls that fit any column, but for number 250; return its uuid and a mapping with the column."""
+def add_calls_with_one_too_large(account: Account, column: str) -> tuple[str, dict[str, Any]]:
+    """Add 300 calls that fit any column except number 250; return its UUID and a mapping with the column."""
     uuids = add_calls(account, 300, caller="123", total_duration=7, tags={}, revenue=1)
-    odd = {"caller": "+17195220377", "total_duration": 99_999, "tags": {"day": "call +17195220377"}, "revenue": 60}
+    too_large = {
+        "caller": "+17195220377",
+        "total_duration": 99_999,
+        "tags": {"day": "call +17195220377"},
+        "revenue": 60,
+    }
     field = {"seconds": "total_duration"}.get(column, column)
-    change_call(account, uuids[250], **{field: odd[field]})
+    change_call(account, uuids[250], **{field: too_large[field]})
     return uuids[250], {**MAPPING, "tags": {"field": "tags.day", "type": "text"}}
 
 
@@ -62,7 +67,7 @@ def to_sql(context: Mapping[str, Any] | None = None, **parameters: Any) -> dict[
     """Execute a `RetreaverCallsToSqlOperator` as a worker would after rendering, and return its result as JSON."""
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
 
-    given = {"sql_conn_id": "warehouse", "table": "calls", "start": START, "end": END, **parameters}
-    operator = RetreaverCallsToSqlOperator(task_id="load", **given)
+    arguments = {"sql_conn_id": "warehouse", "table": "calls", "start": START, "end": END, **parameters}
+    operator = RetreaverCallsToSqlOperator(task_id="load", **arguments)
     result: dict[str, Any] = json.loads(json.dumps(operator.execute(context_of() if context is None else context)))
     return result

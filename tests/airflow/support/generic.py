@@ -1,4 +1,4 @@
-"""Helpers of the tests of the generic operators: executing them, and adding objects to an account."""
+"""Helpers of the tests of generic operators: executing them and adding objects."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def execute(verb: str, resource: str, context: Mapping[str, Any] | None = None, 
     return json.loads(json.dumps(operator.execute({} if context is None else context)))
 
 
-def ask(account: Account, method: str, path: str, body: Any = None) -> Any:
-    """Send a request straight to the sandbox."""
+def send(account: Account, method: str, path: str, body: Any = None) -> Any:
+    """Send a request to the sandbox directly."""
     return account._handle(method, path, body)
 
 
 def add(account: Account, resource: str, envelope: str, **attributes: Any) -> dict[str, Any]:
-    """Add an object straight to the sandbox and return it."""
-    found: dict[str, Any] = ask(account, "POST", f"/{resource}.json", {envelope: attributes})[envelope]
-    return found
+    """Add an object to the sandbox directly and return it."""
+    added: dict[str, Any] = send(account, "POST", f"/{resource}.json", {envelope: attributes})[envelope]
+    return added
 
 
 def campaign(account: Account, cid: str = "0044", **attributes: Any) -> dict[str, Any]:
@@ -43,4 +43,4 @@ def number(account: Account, cid: str = "0044", afid: str = "0002", **attributes
 
 def numbers(account: Account) -> list[int]:
     """Return the IDs of all numbers."""
-    return [row["number"]["id"] for row in ask(account, "GET", "/numbers.json")]
+    return [row["number"]["id"] for row in send(account, "GET", "/numbers.json")]

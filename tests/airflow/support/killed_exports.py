@@ -1,8 +1,8 @@
-"""Exports that are killed at every moment at which they touch their destination; run as a program of its own.
+"""Exports that are killed at each access to their destination; run as a program.
 
-Reads a list of attempts from standard input: each runs the operator in a process that is killed with SIGKILL just
-before its n-th event on the destination, or never (n is 0). Prints for each its process, then whether it ended and
-how many events there were, as JSON lines. `Killer` is for the tests: it starts the program and gives it attempts.
+The program reads attempts from standard input. Each runs the operator in a process that is killed with SIGKILL just
+before its n-th event on the destination, or never if n is 0. For each it prints the process ID, and at its end the
+status and the number of events, as JSON lines. Tests use `KilledExports`, which starts the program.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.paths import PROJECT
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.listdir", "os.scandir", "shutil.rmtree"}
 
 
-class Killer:
+class KilledExports:
     """Runs attempts of an export in processes that can be killed at any event."""
 
     def __init__(self) -> None:
@@ -32,25 +32,25 @@ class Killer:
         )
 
     def attempt(self, folder: Path, kill_at: int = 0, **parameters: object) -> dict[str, int]:
-        """Run one attempt on a local folder; return its status and number of events."""
-        order = {"folder": str(folder), "kill_at": kill_at}
-        return self.run(order | {"parameters": {"destination": f"file://{folder}", **parameters}})
+        """Run an attempt with a local folder and return its status and number of events."""
+        attempt = {"folder": str(folder), "kill_at": kill_at}
+        return self.run(attempt | {"parameters": {"destination": f"file://{folder}", **parameters}})
 
-    def run(self, order: dict[str, Any], began: Callable[[int], object] = int) -> dict[str, int]:
-        """Run one attempt; return its status and number of events.
+    def run(self, attempt: dict[str, Any], on_start: Callable[[int], object] = int) -> dict[str, int]:
+        """Run an attempt and return its status and number of events.
 
-        :param began: is told the attempt's process.
+        :param on_start: Called with the process ID of the attempt.
         """
-        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.write(json.dumps(attempt) + "\n")
         self._process.stdin.flush()
         while True:
             line = self._process.stdout.readline()
             assert line, "the program of the attempts ended"
-            told: dict[str, int] = json.loads(line) if line.startswith(('{"pid"', '{"status"')) else {}
-            if "pid" in told:
-                began(told["pid"])
-            if "status" in told:
-                return told
+            message: dict[str, int] = json.loads(line) if line.startswith(('{"pid"', '{"status"')) else {}
+            if "pid" in message:
+                on_start(message["pid"])
+            if "status" in message:
+                return message
 
     def close(self) -> None:
         """End the program."""
@@ -60,22 +60,22 @@ class Killer:
 
 
 @contextmanager
-def on_demand() -> Iterator[Callable[[], Killer]]:
-    """Give what gives the program, which begins when it is first asked for and ends with the block."""
-    started: list[Killer] = []
+def on_demand() -> Iterator[Callable[[], KilledExports]]:
+    """Return a function that returns the program, which is started by the first call and ends with the block."""
+    started: list[KilledExports] = []
 
-    def get() -> Killer:
+    def get() -> KilledExports:
         if not started:
-            started.append(Killer())
+            started.append(KilledExports())
         return started[0]
 
     yield get
-    for one in started:
-        one.close()
+    for program in started:
+        program.close()
 
 
-def attempt(parameters: dict[str, Any], folder: str, kill_at: int, told: int) -> None:
-    """Run the operator in this process; end it at an event."""
+def attempt(parameters: dict[str, Any], folder: str, kill_at: int, output: int) -> None:
+    """Run the operator in this process, and kill the process at an event."""
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 
     count = 0
@@ -89,21 +89,21 @@ def attempt(parameters: dict[str, Any], folder: str, kill_at: int, told: int) ->
 
     sys.addaudithook(watch)
     RetreaverCallsToObjectStorageOperator(task_id="export", **parameters).execute({})
-    os.write(told, str(count).encode())
+    os.write(output, str(count).encode())
 
 
 def main() -> None:
-    """Run the attempts."""
+    """Run attempts from standard input."""
     import airflow_provider_retreaver.hooks.retreaver
     import airflow_provider_retreaver.transfers.calls
-    import airflow_provider_retreaver.transport.client  # noqa: F401 - imported once, before the processes part
+    import airflow_provider_retreaver.transport.client  # noqa: F401 - imported once, before the forks
 
     for line in sys.stdin:
         order = json.loads(line)
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            os.dup2(2, 1)  # what it logs must not get between our lines
+            os.dup2(2, 1)  # its log must not be mixed with the JSON lines
             status = 1
             try:
                 attempt(order["parameters"], order["folder"], order["kill_at"], writing)

@@ -1,4 +1,4 @@
-"""A MariaDB of the tests' own: a server in a temporary folder, on this machine only, gone afterwards."""
+"""A temporary MariaDB server in a temporary folder, for connections from this machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MISSING = (
     "No MariaDB server was found on this machine (mariadbd and mariadb-install-db, on the path or where Debian puts "
     "them); install one, e.g. apt-get install mariadb-server"
 )
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Server:
         }  # fmt: skip
 
     def query(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Execute SQL behind everybody's back; return the rows of the last statement."""
+        """Execute SQL directly and return the rows of the last statement."""
         opened = MySQLdb.connect(
             host="127.0.0.1", port=self.port, user="tests", password="tests", database="warehouse",
             charset="utf8mb4", init_command="SET time_zone = '+03:00'",
@@ -52,13 +52,13 @@ class Server:
 
 
 def program(name: str) -> str | None:
-    """Return where one of the server's programs is, None when it is not there."""
-    return next((found for folder in FOLDERS if (found := shutil.which(name, path=folder or None))), None)
+    """Return the path of one of the server's programs, or None."""
+    return next((path for folder in FOLDERS if (path := shutil.which(name, path=folder or None))), None)
 
 
 @contextmanager
 def private_server() -> Iterator[Server]:
-    """Start a server in a temporary folder and a process of its own, and end it with everything it wrote."""
+    """Start a server in a temporary folder; stop it and delete the folder after the block."""
     server, install = program("mariadbd"), program("mariadb-install-db")
     if server is None or install is None:
         raise RuntimeError(MISSING)
@@ -72,7 +72,7 @@ def private_server() -> Iterator[Server]:
         port = free.getsockname()[1]
     common = ["--no-defaults", f"--datadir={folder}/data"]
     setup = folder / "setup.sql"
-    # Another clock and another way with bad values than we would wish for: a server that nobody tuned for us.
+    # The time zone, character set and SQL mode are those of a server that is not configured for this package.
     setup.write_text(
         "CREATE DATABASE warehouse CHARACTER SET latin1;\n"
         "CREATE USER tests@'127.0.0.1' IDENTIFIED BY 'tests';\n"
@@ -102,16 +102,16 @@ def private_server() -> Iterator[Server]:
 
 
 def _install(command: list[str], user: str | None) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         command, user=user, cwd="/", env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert result.returncode == 0, result.stdout
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
-    ends = time.monotonic() + PATIENCE
-    while time.monotonic() < ends and process.poll() is None:
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
         with suppress(MySQLdb.OperationalError):
             server.query("SELECT 1")
             return

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: a cluster in a temporary folder, on this machine only, gone afterwards."""
+"""A temporary PostgreSQL server in a temporary folder, for connections from this machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# Where Debian and others put what is not on the path.
+# Folders of the programs that are not on the path.
 FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -27,7 +27,7 @@ MISSING = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running server; everybody on this machine is let in."""
+    """A running server without passwords."""
 
     port: int
     binaries: Path
@@ -39,30 +39,32 @@ class Cluster:
         }  # fmt: skip
 
     def query(self, sql: str) -> list[list[str]]:
-        """Execute SQL behind everybody's back; return the rows as texts."""
-        done = subprocess.run(
+        """Execute SQL directly and return the rows as texts."""
+        result = subprocess.run(
             [
                 self.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
                 "-p", str(self.port), "-U", "tests", "-d", "postgres", "-F", "\x1f", "-c", sql,
             ],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return [line.split("\x1f") for line in done.stdout.splitlines()]
+        assert result.returncode == 0, result.stderr
+        return [line.split("\x1f") for line in result.stdout.splitlines()]
 
 
 def binaries() -> Path | None:
-    """Return the folder of the newest server's programs, None when there is none."""
+    """Return the folder of the newest server's programs, or None."""
     on_path = shutil.which("initdb")
-    found = [Path(on_path).resolve().parent] if on_path else []
+    folders = [Path(on_path).resolve().parent] if on_path else []
     for pattern in FOLDERS:
-        found += sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
-    return next((folder for folder in found if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
+        folders += sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
+    return next(
+        (folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None
+    )
 
 
 @contextmanager
 def private_cluster() -> Iterator[Cluster]:
-    """Start a server in a temporary folder and a process of its own, and end it with everything it wrote."""
+    """Start a server in a temporary folder; stop it and delete the folder after the block."""
     programs = binaries()
     if programs is None:
         raise RuntimeError(MISSING)
@@ -91,9 +93,9 @@ def private_cluster() -> Iterator[Cluster]:
 
 
 def _run(command: list[object], user: str | None) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [str(part) for part in command], user=user, cwd="/", env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
         check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    assert result.returncode == 0, result.stdout

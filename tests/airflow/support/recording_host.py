@@ -1,4 +1,4 @@
-"""A host of recordings: on this machine, with ranges, redirects and faults, noting what it is sent."""
+"""A server of recordings on this machine, with ranges, redirects and faults, that records its requests."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 
 class RecordingHost:
-    """What it serves and how; `sent` holds path and headers of every request."""
+    """Files and how they are served; `sent` has path and headers of every request."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.redirects: dict[str, str] = {}
         self.statuses: dict[str, list[int]] = {}
-        # After how many bytes the next answers for a path break off.
+        # After how many bytes the next answers for a path end.
         self.cuts: dict[str, list[int]] = {}
         # Headers that replace those of a path; None leaves one out.
         self.headers: dict[str, dict[str, str | None]] = {}
@@ -25,7 +25,7 @@ class RecordingHost:
         self.url = ""
 
     def paths(self) -> list[str]:
-        """Return what was asked for, in order."""
+        """Return the paths of the requests, in order."""
         return [path for path, _ in self.sent]
 
 
@@ -48,10 +48,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, host: RecordingHost, path: str, data: bytes) -> None:
         headers: dict[str, str | None] = {"ETag": f'"{len(data)}-{data[:4].hex()}"'}
-        wanted = self.headers.get("Range")
+        requested = self.headers.get("Range")
         status = 200
-        if wanted and host.ranges and self.headers.get("If-Range") in (None, headers["ETag"]):
-            first = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if requested and host.ranges and self.headers.get("If-Range") in (None, headers["ETag"]):
+            first = int(requested.removeprefix("bytes=").removesuffix("-"))
             headers["Content-Range"] = f"bytes {first}-{len(data) - 1}/{len(data)}"
             status, data = 206, data[first:]
         self._answer(status, headers | host.headers.get(path, {}), data, host.cuts.get(path, []))
@@ -68,14 +68,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing of clients that went away in the middle."""
+        """Ignore clients that close the connection early."""
 
 
 @contextmanager

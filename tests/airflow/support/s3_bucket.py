@@ -1,4 +1,4 @@
-"""An S3 of the tests' own."""
+"""An S3 server for tests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class S3Bucket(Bucket):
 
     scheme = "s3"
     secrets = (PASSWORD,)
-    refused = (
+    error_format = (
         "application/xml",
-        '<?xml version="1.0"?><Error><Code>CODE</Code><Message>CODE, told by the tests</Message></Error>',
+        '<?xml version="1.0"?><Error><Code>CODE</Code><Message>CODE, from the tests</Message></Error>',
     )
 
-    says: ClassVar[dict[str | None, str]] = {
+    library_errors: ClassVar[dict[str | None, str]] = {
         "AccessDenied": "PermissionError", "EntityTooLarge": "OSError", None: "ConnectionClosedError",
         "down": "EndpointConnectionError",
     }  # fmt: skip
@@ -33,15 +33,15 @@ class S3Bucket(Bucket):
         self._app = DomainDispatcherApplication(create_backend_app)
 
     def app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Do what is asked (WSGI)."""
+        """Execute a request (WSGI)."""
         return self._app(environ, start_response)  # type: ignore[no-any-return]
 
-    def is_write(self, asked: str) -> bool:
+    def is_write(self, request: str) -> bool:
         """Return whether a request writes, copies or moves an object."""
-        return asked.startswith("PUT")
+        return request.startswith("PUT")
 
     def connection(self, url: str) -> dict[str, Any]:
-        """Return an Airflow connection to such a storage at a URL."""
+        """Return an Airflow connection to a storage of this kind at a URL."""
         extra = {"endpoint_url": url, "region_name": "us-east-1"}
         return {"conn_type": "aws", "login": LOGIN, "password": PASSWORD, "extra": extra}
 
@@ -51,8 +51,8 @@ class S3Bucket(Bucket):
             region_name="us-east-1",
         )  # fmt: skip
 
-    def make(self) -> None:
-        """Make the bucket."""
+    def create(self) -> None:
+        """Create the bucket."""
         self._client().create_bucket(Bucket=NAME)
 
     def names(self) -> list[str]:
@@ -60,7 +60,7 @@ class S3Bucket(Bucket):
         return [bucket["Name"] for bucket in self._client().list_buckets()["Buckets"]]
 
     def put(self, key: str, data: bytes) -> None:
-        """Put an object there."""
+        """Write an object."""
         self._client().put_object(Bucket=NAME, Key=key, Body=data)
 
     def remove(self, key: str) -> None:
@@ -68,10 +68,10 @@ class S3Bucket(Bucket):
         self._client().delete_object(Bucket=NAME, Key=key)
 
     def objects(self, prefix: str = "") -> dict[str, bytes]:
-        """Return every object below a prefix, by the rest of its key."""
+        """Return the objects under a prefix by the rest of their keys."""
         client = self._client()
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=NAME, Prefix=prefix)
-        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return {
             key.removeprefix(prefix): client.get_object(Bucket=NAME, Key=key)["Body"].read() for key in sorted(keys)
         }

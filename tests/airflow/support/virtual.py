@@ -1,4 +1,4 @@
-"""A triggerer in miniature: an event loop whose waits take no time, and the vendor served from inside it."""
+"""An event loop whose waits take no time, for tests of triggers, and a sandbox that it serves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-# Airflow 2.11 keeps what guards operators in the thread that imports them first: not in one that a trigger starts.
+# Airflow 2.11 stores a check of operators in the thread that imports them first; import them in the main thread.
 from airflow.providers.common.compat.sdk import BaseOperator  # noqa: F401
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
@@ -21,9 +21,9 @@ KEY = "sandbox-key"
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer whenever nothing else is to be done.
+    """A loop whose clock jumps to the next timer when there is nothing else to do.
 
-    What is on its way over loopback to a peer in the same loop is there in a moment; work in threads is waited for.
+    Before a jump it waits a millisecond for data on loopback, and for work in threads.
     """
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector.select = jump
 
     def time(self) -> float:
-        """Return seconds, those that were jumped over included."""
+        """Return monotonic seconds, including those skipped by jumps."""
         return super().time() + self._jumped
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        """Run in a thread, and note that one is at work."""
+        """Run a function in a thread, and count the running threads."""
         self._threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._ended)
@@ -58,16 +58,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._threads -= 1
 
     def shutdown_default_executor(self, timeout: float | None = None) -> Coroutine[Any, Any, None]:
-        """Wait for the threads to end: in real time, of which a limit in virtual time says nothing."""
+        """Wait in real time for the threads to end; a limit in virtual time is ignored."""
         self._threads += 1
         return super().shutdown_default_executor()
 
 
-def in_virtual_time(work: Callable[[World], Coroutine[Any, Any, Any]], monkeypatch: Any) -> Any:
-    """Run a scenario: a coroutine function that takes a `World`."""
+def in_virtual_time(work: Callable[[ServedAccount], Coroutine[Any, Any, Any]], monkeypatch: Any) -> Any:
+    """Run a coroutine function that takes a `ServedAccount`, in virtual time."""
 
     async def scenario() -> Any:
-        async with World.served() as world:
+        async with ServedAccount.served() as world:
             connection = {"conn_type": "retreaver", "login": "1", "password": KEY, "host": world.url}
             monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
             return await work(world)
@@ -76,11 +76,11 @@ def in_virtual_time(work: Callable[[World], Coroutine[Any, Any, Any]], monkeypat
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
             return runner.run(scenario())
     finally:
-        gc.unfreeze()  # a triggerer's process stays as it is, the suite's has other tests to run
+        gc.unfreeze()  # the process of the test suite runs other tests afterwards
 
 
-class World:
-    """The vendor as a scenario sees it."""
+class ServedAccount:
+    """The account of a sandbox that the running loop serves."""
 
     def __init__(self, url: str, sandbox: Sandbox) -> None:
         self.url = url
@@ -88,16 +88,16 @@ class World:
 
     @classmethod
     @asynccontextmanager
-    async def served(cls) -> AsyncIterator[World]:
+    async def served(cls) -> AsyncIterator[ServedAccount]:
         """Serve an empty account from the running loop."""
         sandbox = Sandbox(SandboxOptions(api_key=KEY))
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             path, _, query = request.raw_path.partition("?")
             pairs = parse_qsl(query, keep_blank_values=True)
-            given = sandbox.handle(request.method, path, pairs, dict(request.headers), await request.read())
-            await asyncio.sleep(given.delay)
-            return web.Response(status=given.status, headers=given.headers, body=given.body)
+            answered = sandbox.handle(request.method, path, pairs, dict(request.headers), await request.read())
+            await asyncio.sleep(answered.delay)
+            return web.Response(status=answered.status, headers=answered.headers, body=answered.body)
 
         runner = web.ServerRunner(web.Server(answer))
         await runner.setup()
@@ -109,17 +109,17 @@ class World:
             await runner.cleanup()
             sandbox.close()
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Do something behind the client's back; not in `sent`."""
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to the sandbox directly; it is not in `sent`."""
         raw = b"" if body is None else json.dumps(body).encode()
         pairs = [("api_key", KEY), ("company_id", "1")]
-        given = self.sandbox.handle(method, path, pairs, {"content-type": "application/json", "x-own": "1"}, raw)
-        assert given.status < 300, (method, path, given)
-        return json.loads(given.body) if given.body.strip() else None
+        answer = self.sandbox.handle(method, path, pairs, {"content-type": "application/json", "x-own": "1"}, raw)
+        assert answer.status < 300, (method, path, answer)
+        return json.loads(answer.body) if answer.body.strip() else None
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Use the control surface."""
-        return self.ask(method, f"/__sandbox__/{path}", body)
+        """Send a request to the control surface."""
+        return self.send(method, f"/__sandbox__/{path}", body)
 
     def calls(self, count: int = 1, **fields: Any) -> list[str]:
         """Add calls and return their UUIDs."""
@@ -129,16 +129,16 @@ class World:
     def target(self, cap: int | None = 10, filled: int = 0, **attributes: Any) -> int:
         """Add a target and return its ID."""
         body = {"number": "+19195550000", "name": "Acme", "hard_cap_attributes": {"cap": cap}, **attributes}
-        id_ = int(self.ask("POST", "/targets.json", {"target": body})["target"]["id"])
+        id_ = int(self.send("POST", "/targets.json", {"target": body})["target"]["id"])
         self.fill(id_, filled)
         return id_
 
     def fill(self, id_: int, filled: int) -> None:
-        """Let a hard cap have counted so many calls."""
+        """Set how many calls a target's hard cap has counted."""
         self.control("POST", f"targets/{id_}/fill", {"filled": filled})
 
-    def weather(self, status: int | None = None, **fault: Any) -> None:
-        """Let everything be answered with a status from now on; None ends that."""
+    def answer_all(self, status: int | None = None, **fault: Any) -> None:
+        """Answer all requests with a status from now on; None ends that."""
         self.control("DELETE", "faults")
         if status is not None:
             self.control(
@@ -146,13 +146,13 @@ class World:
             )
 
     def sent(self) -> list[str]:
-        """Return `"METHOD /path"` of the requests that came from outside."""
+        """Return `"METHOD /path"` of the requests by the client under test."""
         log = self.control("GET", "requests")
-        return [f"{one['method']} {one['path']}" for one in log if "x-own" not in one["headers"]]
+        return [f"{entry['method']} {entry['path']}" for entry in log if "x-own" not in entry["headers"]]
 
 
 async def first_event(trigger: Any) -> Any:
-    """Run a trigger and return the payload of its one event; it ends after it."""
+    """Run a trigger and return the payload of its only event."""
     events = [event.payload async for event in trigger.run()]
     assert len(events) == 1
     return events[0]

@@ -179,7 +179,7 @@ def covered(windows, moment):
 
 def updates(world):
     """Return when each call was updated."""
-    rows = world.ask("GET", "/api/v2/calls.json")
+    rows = world.send("GET", "/api/v2/calls.json")
     return [datetime.fromisoformat(row["call"]["updated_at"]) for row in rows]
 
 
@@ -256,12 +256,12 @@ def test_an_event_trigger_never_ends(world_run):
         watch = Watch(RetreaverCapFilledEventTrigger(target_id=id_))
         await minutes(3)
         for status in (503, 401, 404):
-            world.weather(status)
+            world.answer_all(status)
             before = len(world.sent())
             await minutes(60)
             slow = len(world.sent()) - before
             assert status == 503 or slow <= 13, f"{slow} requests in an hour of {status}"
-        world.weather()
+        world.answer_all()
         world.fill(id_, 10)
         await minutes(10)
         await watch.stop()

@@ -99,8 +99,8 @@ def test_a_trigger_that_looks_often_says_little(world_run, caplog, capsys, weath
 
     async def work(world):
         if weather:
-            world.weather(weather)
-            asyncio.get_running_loop().call_later(3600, world.weather)
+            world.answer_all(weather)
+            asyncio.get_running_loop().call_later(3600, world.answer_all)
         helper = asyncio.create_task(after(1, lambda: world.calls(1)))
         event = await first_event(trigger(interval=10.0, failure_budget=7200.0))
         await helper
@@ -121,9 +121,9 @@ def test_ten_minutes_of_5xx_in_the_middle(world_run):
         async def weather():
             for begin, status in ((1, 503), (2, 500), (3, 429), (3.5, 200)):
                 await asyncio.sleep((began + begin) * 3600 - now() * 3600)
-                world.weather(status, body="<html>" if status == 200 else "")
+                world.answer_all(status, body="<html>" if status == 200 else "")
                 await asyncio.sleep(600)
-                world.weather()
+                world.answer_all()
             await asyncio.sleep(600)
             world.calls(1)
 
@@ -140,7 +140,7 @@ def test_weather_that_lasts_too_long(world_run):
     """When the budget is spent, the event says what failed and for how long."""
 
     async def work(world):
-        world.weather(503)
+        world.answer_all(503)
         began = now()
         event = await first_event(trigger())
         return event, now() - began
@@ -155,7 +155,7 @@ def test_failures_before_the_deferral_count(world_run):
     """The budget goes on from where the sensor's first look began to fail."""
 
     async def work(world):
-        world.weather(503)
+        world.answer_all(503)
         began = now()
         since = datetime.now(UTC) - timedelta(minutes=29)
         await first_event(trigger(failing_since=since.isoformat()))
@@ -168,7 +168,7 @@ def test_no_budget_means_until_the_deadline(world_run):
     """Without a budget, bad weather lasts until the sensor's timeout."""
 
     async def work(world):
-        world.weather(500)
+        world.answer_all(500)
         return await first_event(trigger(failure_budget=None, timeout=3 * 3600))
 
     event = world_run(work)
@@ -183,7 +183,7 @@ def test_a_refused_key_ends_the_wait_at_once(world_run, status, kind, said):
     """401 and 403 in the middle of a wait end it with the next look, also where all is forgiven."""
 
     async def work(world):
-        helper = asyncio.create_task(after(1, lambda: world.weather(status)))
+        helper = asyncio.create_task(after(1, lambda: world.answer_all(status)))
         began = now()
         event = await first_event(trigger(silent_fail=True))
         await helper
@@ -200,7 +200,7 @@ def test_a_deleted_target_is_named(world_run):
 
     async def work(world):
         id_ = world.target()
-        helper = asyncio.create_task(after(1, lambda: world.ask("DELETE", f"/targets/{id_}.json")))
+        helper = asyncio.create_task(after(1, lambda: world.send("DELETE", f"/targets/{id_}.json")))
         event = await first_event(trigger("cap_filled", options={"target_id": id_}))
         await helper
         return id_, event
@@ -276,7 +276,7 @@ def test_a_last_look_that_is_not_answered(world_run):
     """A vendor that does not answer holds nobody long beyond the deadline."""
 
     async def work(world):
-        world.weather(200, delay=29.0)
+        world.answer_all(200, delay=29.0)
         began = now()
         event = await first_event(trigger(timeout=60, begin=60))
         return event, (now() - began) * 3600
