@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
@@ -56,23 +56,27 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     Retreaver's reference: "Enumerate through all calls in a specific date/time range".
 
     :param destination: folder URL, e.g. `s3://conn@bucket/calls`.
-    :param start: of the window, aware or with an offset; by default the run's data interval. An incremental export
-        needs it for the first time only.
-    :param end: of the window; calls before it.
-    :param by: `created_at` or `updated_at`.
-    :param lookback: a length of time that is read again before the window, e.g. `1h`.
-    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
-    :param version: `v1` … `v5` of the call log instead of the connection's.
-    :param format: `jsonl` (calls as the vendor sends them), `csv` or `parquet` (typed columns; needs pyarrow).
+    :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
+        left out too, the run's data interval. An incremental export
+        needs `start` for its first run only.
+    :param end: end of the window, as `start`; calls before it.
+    :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
+    :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta. An
+        incremental export reads 10 minutes again by default.
+    :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
+        `call_flow_events`.
+    :param version: version of the call log, `v1` … `v5`; by default the connection's.
+    :param format: `jsonl` (calls as Retreaver sends them), `csv` or `parquet` (typed columns; needs pyarrow).
     :param compression: `none`, `gzip` or `zstd` (needs pyarrow).
     :param tags: `map` for all tags of a call together, `rows` for one row a tag.
-    :param partition_by: `day` or `hour` of creation in UTC: folders like `day=2026-01-31/hour=07`.
-    :param max_file_bytes: a file that has become as large is followed by another.
+    :param partition_by: `day` or `hour` of creation in UTC for folders like `day=2026-01-31/hour=07`; None for none.
+    :param max_file_bytes: size in bytes from which on the next call goes to another file; None for no limit.
     :param incremental: export what was updated since the last export that succeeded, and report calls whose revenue
         or payout was restated; needs `by="updated_at"`.
-    :param state_path: folder for what an incremental export remembers; `_state` in the destination by default.
-    :param phone_numbers: callers' numbers: `keep`, `hash` or `mask`.
-    :param phone_numbers_conn_id: for `hash`, a connection whose password is the secret.
+    :param state_path: folder URL for the state of an incremental export; `_state` in the destination by default.
+    :param phone_numbers: the callers' numbers: `keep` them, `hash` them (HMAC-SHA256) or `mask` them (`+1…77`).
+    :param phone_numbers_conn_id: for `hash`, id of a connection whose password is the secret.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
     :return: `{"manifest", "files", "rows", "calls", "bytes", "complete", "restated"}`; an incremental export that
         finds nothing new has `manifest` None.
     :raises InvalidArgument: for a parameter or a destination that cannot be right; nothing was asked for.
@@ -89,7 +93,12 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         self,
         *,
         destination: str,
-        lookback: Any = None,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        by: Literal["created_at", "updated_at"] = "created_at",
+        lookback: timedelta | float | str | None = None,
+        filters: Mapping[str, object] | str | None = None,
+        version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         format: Literal["jsonl", "csv", "parquet"] = "jsonl",  # noqa: A002 - the usual name
         compression: Literal["none", "gzip", "zstd"] = "none",
         tags: Literal["map", "rows"] = "map",
@@ -99,9 +108,18 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         state_path: str | None = None,
         phone_numbers: Literal["keep", "hash", "mask"] = "keep",
         phone_numbers_conn_id: str | None = None,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            start=start,
+            end=end,
+            by=by,
+            filters=filters,
+            version=version,
+            retreaver_conn_id=retreaver_conn_id,
+            **kwargs,
+        )
         self.destination = destination
         self.lookback = lookback
         self.format = format
@@ -182,7 +200,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             return self._since_last(window, OVERLAP if back is None else back)
         if is_given(self.state_path):
             raise InvalidArgument("state_path belongs to incremental exports; set incremental=True, or leave it out.")
-        return _Plan(_key(window, self._settings_told()), window.before(back) if back else window)
+        return _Plan(_key(window), window.before(back) if back else window)
 
     def _since_last(self, window: CallWindow, overlap: timedelta) -> _Plan:
         from airflow_provider_retreaver.core.parameters import is_given
@@ -194,7 +212,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             cursor = Cursor(f"{self.destination.rstrip('/')}/_state", "destination")
         known = cursor.load()
         since = replace(window, start=window.start if known is None else known - overlap, end=None)
-        return _Plan(_key(since, self._settings_told()), since, cursor, known)
+        return _Plan(_key(since), since, cursor, known)
 
     def _up_to_newest(self, client: Client, plan: _Plan) -> _Plan | None:
         """Close the window of an incremental export; None when nothing was updated since the last one."""
@@ -205,10 +223,6 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         if newest is None or (plan.known is not None and newest <= plan.known):
             return None
         return replace(plan, window=replace(plan.window, end=newest + NEXT), newest=newest)
-
-    def _settings_told(self) -> dict[str, Any]:
-        filters = {name: value for name, value in sorted((self.filters or {}).items()) if value is not None}
-        return {"filters": filters, "version": self.version or None}
 
     def _written(
         self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
@@ -242,7 +256,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         return {
             "export": plan.key,
             "window": plan.window.told(),
-            **self._settings_told(),
+            **_selection(plan.window),
             "format": shape.format,
             "compression": shape.compression,
             "tags": shape.tags,
@@ -283,12 +297,18 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         }
 
 
-def _key(window: CallWindow, told: Mapping[str, Any]) -> str:
+def _selection(window: CallWindow) -> dict[str, Any]:
+    filters = {name: value for name, value in sorted(window.filters.items()) if value is not None}
+    return {"filters": filters, "version": window.version}
+
+
+def _key(window: CallWindow) -> str:
     """Name an export: the same whenever the same window is exported with the same filters."""
     from airflow_provider_retreaver.transfers.file_parts import utc_name
 
     end = f"-{utc_name(window.end)}" if window.end else ""
     name = f"calls-{window.by.removesuffix('_at')}-{utc_name(window.start)}{end}"
-    if not any(told.values()):
+    selection = _selection(window)
+    if not any(selection.values()):
         return name
-    return f"{name}-{hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]}"
+    return f"{name}-{hashlib.sha256(json.dumps(selection, sort_keys=True, default=str).encode()).hexdigest()[:8]}"

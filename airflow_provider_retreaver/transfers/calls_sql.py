@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
@@ -39,19 +39,23 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     fails; the task waits at most 90 seconds for one that has just ended. See docs/sql.md and Retreaver's reference:
     "Enumerate through all calls in a specific date/time range".
 
-    :param start: of the window, aware; by default the run's data interval.
-    :param end: of the window; calls before it.
-    :param sql_conn_id: an Airflow connection of a SQL database.
+    :param sql_conn_id: id of an Airflow connection of a SQL database.
     :param table: `calls` or `schema.calls`.
-    :param by: `created_at` or `updated_at`.
-    :param lookback: a length of time that is read again before the window, e.g. `1h`.
-    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
-    :param version: `v1` … `v5` of the call log instead of the connection's.
-    :param mapping: columns to fields of a call; the integration guide's warehouse schema by default. See docs/sql.md.
-    :param create_table: whether the table may be created.
+    :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
+        left out too, the run's data interval.
+    :param end: end of the window, as `start`; calls before it.
+    :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
+    :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta.
+    :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
+        `call_flow_events`.
+    :param version: version of the call log, `v1` … `v5`; by default the connection's.
+    :param mapping: column names to fields of a call, e.g. `{"id": "uuid", "changed": "updated_at"}`; the warehouse
+        schema of Retreaver's integration guide by default. See docs/sql.md.
+    :param create_table: whether a table that does not exist is created.
     :param batch_size: calls a transaction.
-    :param phone_numbers: callers' numbers: `keep`, `hash` or `mask`.
-    :param phone_numbers_conn_id: for `hash`, a connection whose password is the secret.
+    :param phone_numbers: the callers' numbers: `keep` them, `hash` them (HMAC-SHA256) or `mask` them (`+1…77`).
+    :param phone_numbers_conn_id: for `hash`, id of a connection whose password is the secret.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
     :return: `{"table", "rows", "changed", "batches", "complete", "counted", "reason", "start", "end", "by"}`.
     :raises InvalidArgument: for a parameter or a table that cannot be right; nothing was asked for.
     :raises TableNotWritten: naming call and column; the batch was rolled back.
@@ -68,15 +72,29 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         *,
         sql_conn_id: str,
         table: str,
-        lookback: Any = None,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        by: Literal["created_at", "updated_at"] = "created_at",
+        lookback: timedelta | float | str | None = None,
+        filters: Mapping[str, object] | str | None = None,
+        version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         mapping: Mapping[str, Any] | None = None,
         create_table: bool | str = True,
         batch_size: int | str = 5_000,
-        phone_numbers: str = "keep",
+        phone_numbers: Literal["keep", "hash", "mask"] = "keep",
         phone_numbers_conn_id: str | None = None,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            start=start,
+            end=end,
+            by=by,
+            filters=filters,
+            version=version,
+            retreaver_conn_id=retreaver_conn_id,
+            **kwargs,
+        )
         self.sql_conn_id = sql_conn_id
         self.table = table
         self.lookback = lookback

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.operators.base import RetreaverOperator
@@ -26,11 +26,14 @@ class RetreaverExportOperator(RetreaverOperator):
     The events of the assets among the outlets get the counts and the window as their `extra`. OpenLineage is told
     `retreaver://host` with `company/calls` as what was read, where the connection names the company.
 
-    :param start: of the window, aware; by default the run's data interval.
-    :param end: of the window; calls before it.
-    :param by: `created_at` or `updated_at`.
-    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
-    :param version: `v1` … `v5` of the call log instead of the connection's.
+    :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
+        left out too, the run's data interval.
+    :param end: end of the window, as `start`; calls before it.
+    :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
+    :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
+        `call_flow_events`.
+    :param version: version of the call log, `v1` … `v5`; by default the connection's.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
     """
 
     template_fields = (*RetreaverOperator.template_fields, "start", "end", "by", "filters", "version")
@@ -41,14 +44,15 @@ class RetreaverExportOperator(RetreaverOperator):
     def __init__(
         self,
         *,
-        start: Any = None,
-        end: Any = None,
-        by: str = "created_at",
-        filters: Mapping[str, Any] | None = None,
-        version: str | None = None,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        by: Literal["created_at", "updated_at"] = "created_at",
+        filters: Mapping[str, object] | str | None = None,
+        version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.start = start
         self.end = end
         self.by = by

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, RetreaverError
 from airflow_provider_retreaver.core.parameters import flag
@@ -43,13 +44,16 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     moved into place when it has the length that its host said. The API key is never sent to the recording's host.
 
     :param destination: folder URL, e.g. `s3://conn@bucket/recordings`.
-    :param start: of the window, aware; by default the run's data interval.
-    :param end: of the window; calls before it.
-    :param by: `created_at` or `updated_at`.
-    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`, `call_flow_events`.
-    :param version: `v1` … `v5` of the call log instead of the connection's.
-    :param downloads: recordings that are fetched at once.
-    :param missing_ok: whether a recording that its host does not have any more (404, 410) is no failure.
+    :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
+        left out too, the run's data interval.
+    :param end: end of the window, as `start`; calls before it.
+    :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
+    :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
+        `call_flow_events`.
+    :param version: version of the call log, `v1` … `v5`; by default the connection's.
+    :param downloads: recordings that are downloaded concurrently.
+    :param missing_ok: whether a recording that its host no longer has (404, 410) is no failure.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
     :return: `{"destination", "calls", "recordings", "stored", "skipped", "bytes", "missing", "failed", "complete"}`;
         the last but one and two are lists of `{"uuid", "error"}`, a hundred each at most.
     :raises InvalidArgument: for a parameter or a destination that cannot be right; nothing was asked for.
@@ -62,11 +66,25 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         self,
         *,
         destination: str,
+        start: datetime | date | str | None = None,
+        end: datetime | date | str | None = None,
+        by: Literal["created_at", "updated_at"] = "created_at",
+        filters: Mapping[str, object] | str | None = None,
+        version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         downloads: int | str = 4,
         missing_ok: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            start=start,
+            end=end,
+            by=by,
+            filters=filters,
+            version=version,
+            retreaver_conn_id=retreaver_conn_id,
+            **kwargs,
+        )
         self.destination = destination
         self.downloads = downloads
         self.missing_ok = missing_ok

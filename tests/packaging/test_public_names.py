@@ -57,13 +57,15 @@ PARAMETERS = {
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
     },
     ("transfers.calls", "RetreaverCallsToSqlOperator"): {
-        "sql_conn_id", "table", "lookback", "mapping", "create_table", "batch_size", "phone_numbers",
-        "phone_numbers_conn_id",
+        "sql_conn_id", "table", "start", "end", "by", "lookback", "filters", "version", "mapping", "create_table",
+        "batch_size", "phone_numbers", "phone_numbers_conn_id", "retreaver_conn_id",
     },
     ("transfers.recordings", "RetreaverRecordingsToObjectStorageOperator"): {
-        "destination", "downloads", "missing_ok",
+        "destination", "start", "end", "by", "filters", "version", "downloads", "missing_ok", "retreaver_conn_id",
     },
-    ("transfers.exports", "RetreaverExportOperator"): {"start", "end", "by", "filters", "version"},
+    ("transfers.exports", "RetreaverExportOperator"): {
+        "start", "end", "by", "filters", "version", "retreaver_conn_id",
+    },
     ("sensors.calls", "RetreaverCallVolumeSensor"): {"start", "end", "window", "at_least", "at_most", "filters"},
     ("sensors.calls", "RetreaverCallSensor"): {"uuid", "status"},
     ("sensors.caps", "RetreaverCapFilledSensor"): {

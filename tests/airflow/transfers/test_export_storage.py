@@ -138,6 +138,17 @@ def test_one_row_a_tag(calls, folder, format_):
     assert (result["rows"], result["calls"]) == (3, 2)
 
 
+def test_filters_may_come_as_a_rendered_text(calls, folder):
+    """Filters that a template has rendered as text are read, and name the export as a mapping does."""
+    there = calls.add(2, caller="+14155550123")
+    calls.add(3)
+    as_text = export(destination=folder, filters="{'caller': '+14155550123'}", **WINDOW)
+    assert [row["uuid"] for row in rows_of(as_text)] == there
+    assert manifest_of(as_text)["filters"] == {"caller": "+14155550123"}
+    as_mapping = export(destination=folder, filters={"caller": "+14155550123"}, **WINDOW)
+    assert as_mapping["manifest"] == as_text["manifest"]
+
+
 @pytest.mark.parametrize(("partition_by", "folders"), [("day", 2), ("hour", 24)])
 def test_partitions_by_creation_in_utc(calls, folder, partition_by, folders):
     """Calls lie in folders of their day or hour in UTC, whatever the company's time zone."""
