@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_retreaver.sandbox import SandboxOptions
-from airflow_provider_retreaver.sandbox.http.server import running
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 
 QUERY = "api_key=sandbox-key&company_id=1&per_page=100"
 LIMIT_MB = 1024
@@ -77,7 +77,7 @@ def measure(reader: Reader, title: str, listing: str, last: int) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Add the calls, measure, and judge the memory."""
     count = int(arguments[0]) if arguments else 1_000_000
-    with running(SandboxOptions()) as served:
+    with run_sandbox(SandboxOptions()) as served:
         reader = Reader(served.port)
         span = {"created_at_start": "2025-01-01T00:00:00Z", "created_at_end": "2026-01-01T00:00:00Z"}
         seconds, _ = reader.send("POST", "/__sandbox__/calls", {"count": count, "fields": span})

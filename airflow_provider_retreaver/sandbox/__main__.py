@@ -93,8 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     sandbox = Sandbox(options)
+    application = Application(
+        sandbox, max_concurrency=options.max_concurrency, write_line=lambda line: _write(line, sys.stderr)
+    )
     try:
-        with serving(Application(sandbox, lambda line: _write(line, sys.stderr)), listener):
+        with serving(application, listener):
             host = f"[{given.host}]" if ":" in given.host else given.host
             _write(f"listening on http://{host}:{listener.getsockname()[1]}", sys.stdout)
             stop.wait()

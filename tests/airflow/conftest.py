@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.http.server import RunningSandbox, running
+from airflow_provider_retreaver.sandbox.local_server import RunningSandbox, run_sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from tests.airflow.support.account import KEY, Account
 from tests.paths import PROJECT
@@ -178,7 +178,7 @@ def airflow_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[RunningSandbox]:
     """Serve one sandbox for all tests; its key is full of characters that URLs encode."""
-    with running(SandboxOptions(api_key=KEY)) as served:
+    with run_sandbox(SandboxOptions(api_key=KEY)) as served:
         yield served
 
 

@@ -22,7 +22,7 @@ from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
-from airflow_provider_retreaver.sandbox.http.server import running
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.transport.blocking import connection_failed
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
@@ -353,7 +353,7 @@ def open_sandboxes() -> Iterator[Sandboxes]:
     """Start one sandbox in memory and one that serves over TCP."""
     memory = Sandbox(options())
     try:
-        with running(options()) as served:
+        with run_sandbox(options()) as served:
             yield Sandboxes(memory, served.sandbox, served.url)
     finally:
         memory.close()

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.sandbox.__main__ import build_parser
-from airflow_provider_retreaver.sandbox.http.server import running
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from tests.paths import PROJECT
 
@@ -103,7 +103,7 @@ def test_sandbox_commands_are_understood(command, capsys):
 @pytest.fixture(scope="module")
 def sandbox_url():
     """Serve the sandbox with its demo data."""
-    with running(SandboxOptions(load="demo")) as served:
+    with run_sandbox(SandboxOptions(load="demo")) as served:
         yield served.url
 
 

@@ -17,7 +17,8 @@ import pytest
 
 from airflow_provider_retreaver.sandbox import SandboxOptions
 from airflow_provider_retreaver.sandbox.__main__ import main
-from airflow_provider_retreaver.sandbox.http.server import RunningSandbox, masked, running
+from airflow_provider_retreaver.sandbox.http.server import mask_keys
+from airflow_provider_retreaver.sandbox.local_server import RunningSandbox, run_sandbox
 
 QUERY = "?api_key=sandbox-key&company_id=1"
 
@@ -25,7 +26,7 @@ QUERY = "?api_key=sandbox-key&company_id=1"
 @pytest.fixture(scope="module")
 def served() -> Iterator[RunningSandbox]:
     """Serve the demo account on a free port."""
-    with running(SandboxOptions(load="demo", max_concurrency=2)) as server:
+    with run_sandbox(SandboxOptions(load="demo", max_concurrency=2)) as server:
         yield server
 
 
@@ -80,7 +81,7 @@ def test_more_than_max_concurrency_are_429(served: RunningSandbox) -> None:
 def test_the_server_cleans_up() -> None:
     """Its thread ends with the block, and the port is closed."""
     before = set(threading.enumerate())
-    with running() as server:
+    with run_sandbox() as server:
         assert send(server.port, "GET", "/")[0] == 200
         port = server.port
     assert set(threading.enumerate()) == before
@@ -90,7 +91,7 @@ def test_the_server_cleans_up() -> None:
 
 def test_keys_are_masked_in_log_lines() -> None:
     """API keys and postback keys, anywhere in the query."""
-    assert masked("/a.json?api_key=one&x=1&key=two&monkey=3") == "/a.json?api_key=***&x=1&key=***&monkey=3"
+    assert mask_keys("/a.json?api_key=one&x=1&key=two&monkey=3") == "/a.json?api_key=***&x=1&key=***&monkey=3"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

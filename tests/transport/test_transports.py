@@ -22,7 +22,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.targets import delete_target, get_target, list_targets, reset_cap
-from airflow_provider_retreaver.sandbox.http.server import running
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
 from tests.contract.harness import KEY, FakeTime, options
@@ -314,7 +314,7 @@ def test_debug_logs_hold_no_key(kind, caplog):
 
 def test_debug_logs_against_the_sandbox_hold_no_key(kind, caplog):
     """A whole list with the vendor's `Link`, which repeats the key."""
-    with running(options(load="demo")) as served, caplog.at_level(logging.DEBUG):
+    with run_sandbox(options(load="demo")) as served, caplog.at_level(logging.DEBUG):
         (rows,) = ask(kind, served.port, whole_list())
     assert len(rows) > 25
     assert "/targets.json" in caplog.text or kind == "async"
@@ -333,7 +333,7 @@ def test_nothing_is_left_behind(kind):
             await rows.aclose()
             return len(asyncio.all_tasks())
 
-    with running(options(load="demo", latency_ms=5)) as served:
+    with run_sandbox(options(load="demo", latency_ms=5)) as served:
         settings = Settings.parse("odd", password=KEY, login="1", host=served.url)
         limiter = Limiter(4)
         if kind == "sync":
@@ -350,7 +350,7 @@ def test_nothing_is_left_behind(kind):
 
 def test_pages_are_fetched_ahead_within_the_limit(kind):
     """Never more than `max_concurrency` at once, several at once, and in order."""
-    with running(options(latency_ms=10, max_concurrency=3)) as served:
+    with run_sandbox(options(latency_ms=10, max_concurrency=3)) as served:
         served.sandbox.handle("POST", "/__sandbox__/calls", [], {}, b'{"count": 300}')
         (rows,) = ask(kind, served.port, calls_by_twenty(), extra={"max_concurrency": 3, "per_page": 20})
         log = json.loads(served.sandbox.handle("GET", "/__sandbox__/requests", [], {}, b"").body)

@@ -5,21 +5,44 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing
-from airflow_provider_retreaver.sandbox.api.exchange import UPLOAD_DELAY
+from airflow_provider_retreaver.sandbox.api.exchange import UPLOAD_DELAY, World
 from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
 from airflow_provider_retreaver.sandbox.demo import account as demo
-from airflow_provider_retreaver.sandbox.faults import read_fault
+from airflow_provider_retreaver.sandbox.faults import FaultInjector, read_fault
 from airflow_provider_retreaver.sandbox.http.wire import Refusal, Reply, Request, refused
+from airflow_provider_retreaver.sandbox.log import RequestLog
+from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds, parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
-if TYPE_CHECKING:
-    from airflow_provider_retreaver.sandbox.handle import Sandbox
-
 PREFIX = "/__sandbox__"
+
+
+class ControlledSandbox(Protocol):
+    """The parts of a sandbox that the control surface reads and changes."""
+
+    @property
+    def options(self) -> SandboxOptions:
+        """The options it was created with."""
+        ...
+
+    @property
+    def world(self) -> World:
+        """The account, the clock and the source of randomness."""
+        ...
+
+    @property
+    def faults(self) -> FaultInjector:
+        """The failures to simulate."""
+        ...
+
+    @property
+    def log(self) -> RequestLog:
+        """The requests that were received."""
+        ...
 
 
 def _object(request: Request) -> dict[str, Any]:
@@ -46,14 +69,14 @@ def _time(text: object) -> int:
         raise refused(400, f"{text!r} is not an RFC 3339 time") from error
 
 
-def _target(sandbox: Sandbox, target_id: str) -> Row:
+def _target(sandbox: ControlledSandbox, target_id: str) -> Row:
     row = sandbox.world.store.row("SELECT * FROM targets WHERE id = ? AND deleted = 0", (target_id,))
     if row is None:
         raise refused(404, f"there is no target {target_id}")
     return row
 
 
-def _reset(sandbox: Sandbox, request: Request) -> Reply:
+def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
     load = _object(request).get("load", sandbox.options.load)
     if load not in ("demo", "empty"):
         raise refused(400, f"load must be demo or empty, not {load!r}")
@@ -67,38 +90,38 @@ def _reset(sandbox: Sandbox, request: Request) -> Reply:
     return Reply({"load": load})
 
 
-def _add_calls(sandbox: Sandbox, request: Request) -> Reply:
+def _add_calls(sandbox: ControlledSandbox, request: Request) -> Reply:
     return Reply(add_calls(sandbox.world, _object(request)))
 
 
-def _change_call(sandbox: Sandbox, request: Request, uuid: str) -> Reply:
+def _change_call(sandbox: ControlledSandbox, request: Request, uuid: str) -> Reply:
     return Reply(change_call(sandbox.world, uuid, _object(request)))
 
 
-def _add_faults(sandbox: Sandbox, request: Request) -> Reply:
+def _add_faults(sandbox: ControlledSandbox, request: Request) -> Reply:
     value = _body(request)
     sandbox.faults.scripted += [read_fault(fault) for fault in (value if isinstance(value, list) else [value])]
     return Reply({"faults": len(sandbox.faults.scripted)})
 
 
-def _clear_faults(sandbox: Sandbox, _request: Request) -> Reply:
+def _clear_faults(sandbox: ControlledSandbox, _request: Request) -> Reply:
     sandbox.faults.scripted.clear()
     return Reply(status=204)
 
 
-def _requests(sandbox: Sandbox, request: Request) -> Reply:
+def _requests(sandbox: ControlledSandbox, request: Request) -> Reply:
     since = request.param("since") or "0"
     if not since.isdigit():
         raise refused(400, f"since is the number of a request, not {since!r}")
     return Reply(sandbox.log.since(int(since)))
 
 
-def _clear_requests(sandbox: Sandbox, _request: Request) -> Reply:
+def _clear_requests(sandbox: ControlledSandbox, _request: Request) -> Reply:
     sandbox.log.clear()
     return Reply(status=204)
 
 
-def _clock(sandbox: Sandbox, request: Request) -> Reply:
+def _clock(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     clock = sandbox.world.clock
     if not given or not given.keys() <= {"now", "advance", "hold"}:
@@ -112,16 +135,16 @@ def _clock(sandbox: Sandbox, request: Request) -> Reply:
     return _now(sandbox, request)
 
 
-def _now(sandbox: Sandbox, _request: Request) -> Reply:
+def _now(sandbox: ControlledSandbox, _request: Request) -> Reply:
     return Reply({"now": format_milliseconds(sandbox.world.clock.now())})
 
 
-def _requested_time(sandbox: Sandbox, request: Request) -> int:
+def _requested_time(sandbox: ControlledSandbox, request: Request) -> int:
     text = request.param("at")
     return sandbox.world.clock.now() if text is None else _time(text)
 
 
-def _routing(sandbox: Sandbox, request: Request) -> Reply:
+def _routing(sandbox: ControlledSandbox, request: Request) -> Reply:
     time = _requested_time(sandbox, request)
     store = sandbox.world.store
     targets = []
@@ -131,14 +154,14 @@ def _routing(sandbox: Sandbox, request: Request) -> Reply:
     return Reply({"at": format_milliseconds(time), "targets": targets})
 
 
-def _open(sandbox: Sandbox, request: Request, target_id: str) -> Reply:
+def _open(sandbox: ControlledSandbox, request: Request, target_id: str) -> Reply:
     time = _requested_time(sandbox, request)
     target, caller = _target(sandbox, target_id), request.param("caller")
     is_open, reason = routing.verdict(sandbox.world.store, target, time, caller)
     return Reply({"open": is_open, "reason": reason})
 
 
-def _fill(sandbox: Sandbox, request: Request, owner: str, owner_id: str) -> Reply:
+def _fill(sandbox: ControlledSandbox, request: Request, owner: str, owner_id: str) -> Reply:
     given = _object(request)
     kind = str(given.get("type", "hard")).capitalize()
     filled = given.get("filled")
@@ -151,7 +174,7 @@ def _fill(sandbox: Sandbox, request: Request, owner: str, owner_id: str) -> Repl
     return Reply({"type": kind, "filled": filled})
 
 
-def _in_progress(sandbox: Sandbox, request: Request) -> Reply:
+def _in_progress(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     calls = given.get("calls_in_progress")
     if given.keys() != {"target_id", "calls_in_progress"} or not isinstance(calls, int) or calls < 0:
@@ -161,7 +184,7 @@ def _in_progress(sandbox: Sandbox, request: Request) -> Reply:
     return Reply(given)
 
 
-def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
+def _postback_key(sandbox: ControlledSandbox, request: Request) -> Reply:
     """Issue a key for the caller lists of a company, a target or a campaign, with given permissions."""
     given = {
         "company_id": sandbox.options.company_id,
@@ -180,7 +203,7 @@ def _postback_key(sandbox: Sandbox, request: Request) -> Reply:
     return Reply(given)
 
 
-def _provision(sandbox: Sandbox, request: Request, pool_id: str) -> Reply:
+def _provision(sandbox: ControlledSandbox, request: Request, pool_id: str) -> Reply:
     """Set how many numbers a pool has."""
     given, store = _object(request), sandbox.world.store
     count = given.get("numbers")
@@ -193,7 +216,7 @@ def _provision(sandbox: Sandbox, request: Request, pool_id: str) -> Reply:
     return Reply(given)
 
 
-def _upload_delay(sandbox: Sandbox, request: Request) -> Reply:
+def _upload_delay(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     seconds = given.get("seconds")
     if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or seconds < 0:
@@ -225,7 +248,7 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
 )
 
 
-def handle(sandbox: Sandbox, request: Request) -> Reply:
+def handle(sandbox: ControlledSandbox, request: Request) -> Reply:
     """Answer a request to the control surface.
 
     :param sandbox: The sandbox to inspect or to change.

@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: uvicorn carries requests to ``Sandbox.handle`` and nothing more."""
+"""Serves a request handler over HTTP with uvicorn."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import uvicorn
 
-from airflow_provider_retreaver.sandbox.handle import Sandbox
 from airflow_provider_retreaver.sandbox.http.wire import Answer
-from airflow_provider_retreaver.sandbox.options import SandboxOptions
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,35 +22,88 @@ Send = Callable[[Message], Awaitable[None]]
 _KEY = re.compile(r"((?:^|[?&])(?:api_key|key)=)[^&]*", re.IGNORECASE)
 
 
-def masked(target: str) -> str:
-    """Hide the keys in a path and query."""
+class RequestHandler(Protocol):
+    """Answers requests, from several threads at the same time."""
+
+    def handle(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        """Answer one request.
+
+        :param method: HTTP method.
+        :param path: Path, percent-encoded as it was sent.
+        :param query: Decoded query parameters in their order.
+        :param headers: Headers by name.
+        :param body: Body as it was sent.
+        :return: The answer.
+        """
+        ...
+
+    def reject(
+        self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        """Answer a request that exceeds the number of requests that are answered at the same time.
+
+        :param method: HTTP method.
+        :param path: Path, percent-encoded as it was sent.
+        :param query: Decoded query parameters in their order.
+        :param headers: Headers by name.
+        :param body: Body as it was sent.
+        :return: The answer, such as a 429.
+        """
+        ...
+
+
+def mask_keys(target: str) -> str:
+    """Replace the values of ``api_key`` and ``key`` in a path with query by ``***``.
+
+    :param target: For example ``/targets.json?api_key=secret&company_id=1``.
+    :return: The same text without keys.
+    """
     return _KEY.sub(r"\1***", target)
 
 
 class Application:
-    """An ASGI application around one sandbox; ``write_line`` gets one line a request."""
+    """An ASGI application around one request handler.
 
-    def __init__(self, sandbox: Sandbox, write_line: Callable[[str], None] | None = None) -> None:
-        """Serve ``sandbox``."""
-        self._sandbox = sandbox
+    :param handler: Answers the requests.
+    :param max_concurrency: How many requests are answered at the same time; more are rejected. None is no limit.
+    :param write_line: Is called with one log line for each request, without its end of line.
+    """
+
+    def __init__(
+        self,
+        handler: RequestHandler,
+        *,
+        max_concurrency: int | None = None,
+        write_line: Callable[[str], None] | None = None,
+    ) -> None:
+        self._handler = handler
+        self._max_concurrency = max_concurrency
         self._write_line = write_line
-        self._under_way = 0
+        self._active = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request.
+
+        :param scope: ASGI's description of the request.
+        :param receive: Returns the next message of the request.
+        :param send: Sends a message of the response.
+        :raises ValueError: If the connection is not HTTP.
+        """
         if scope["type"] != "http":
-            raise ValueError(f"the sandbox speaks HTTP only, not {scope['type']}")
-        began = time.monotonic()
-        self._under_way += 1
+            raise ValueError(f"the sandbox serves HTTP only, not {scope['type']}")
+        started = time.monotonic()
+        self._active += 1
         try:
-            most = self._sandbox.options.max_concurrency
-            answer = await self._answer(scope, receive, too_many=most is not None and self._under_way > most)
+            too_many = self._max_concurrency is not None and self._active > self._max_concurrency
+            answer = await self._answer(scope, receive, too_many=too_many)
             if answer.delay:
                 await asyncio.sleep(answer.delay)
         finally:
-            self._under_way -= 1
+            self._active -= 1
         if self._write_line is not None:
-            self._write_line(_line(scope, answer, time.monotonic() - began))
+            self._write_line(_line(scope, answer, time.monotonic() - started))
         if answer.cut:
             await _cut(receive, send)
         else:
@@ -64,7 +114,7 @@ class Application:
         query = parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         body = await _body(receive)
-        handler = self._sandbox.reject if too_many else self._sandbox.handle
+        handler = self._handler.reject if too_many else self._handler.handle
         return await asyncio.to_thread(handler, scope["method"], path, query, headers, body)
 
 
@@ -100,13 +150,18 @@ def _line(scope: Message, answer: Answer, seconds: float) -> str:
     query = scope["query_string"].decode("ascii", "replace")
     target = scope["raw_path"].split(b"?")[0].decode("ascii", "replace") + (f"?{query}" if query else "")
     outcome = "cut" if answer.cut else str(answer.status)
-    return f"{scope['method']} {masked(target)} {outcome} {seconds * 1000:.0f}ms"
+    return f"{scope['method']} {mask_keys(target)} {outcome} {seconds * 1000:.0f}ms"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind a socket; port 0 takes a free one."""
+    """Bind a TCP socket.
+
+    :param host: Address to listen on, IPv4 or IPv6, for example ``127.0.0.1``.
+    :param port: Port to listen on; 0 takes a free one.
+    :return: The socket, bound and not yet listening.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Said, not left to be guessed: asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
+    # IPPROTO_TCP is named because asyncio sets TCP_NODELAY only on sockets whose protocol is named.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -119,7 +174,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def serving(application: Application, listener: socket.socket) -> Iterator[None]:
-    """Serve from a thread until the block ends; the block begins when the first request can come."""
+    """Serve from a thread until the block ends; the block starts when the server accepts requests.
+
+    :param application: Answers the requests.
+    :param listener: A bound socket; it is closed at the end.
+    :raises RuntimeError: If the server ends before it accepts requests.
+    """
     config = uvicorn.Config(
         application,
         loop="asyncio",
@@ -140,32 +200,10 @@ def serving(application: Application, listener: socket.socket) -> Iterator[None]
     try:
         while not server.started:
             if not thread.is_alive():
-                raise RuntimeError("the sandbox's server ended before it was ready")
+                raise RuntimeError("the sandbox's server ended before it accepted requests")
             thread.join(0.01)
         yield
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
-
-
-@dataclass(frozen=True, slots=True)
-class RunningSandbox:
-    """A sandbox that serves."""
-
-    url: str
-    port: int
-    sandbox: Sandbox
-
-
-@contextmanager
-def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
-    """Serve a sandbox on a free port of 127.0.0.1 from a thread until the block ends."""
-    sandbox = Sandbox(options)
-    listener = listen("127.0.0.1", 0)
-    port = int(listener.getsockname()[1])
-    try:
-        with serving(Application(sandbox), listener):
-            yield RunningSandbox(f"http://127.0.0.1:{port}", port, sandbox)
-    finally:
-        sandbox.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.http.server import running
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from tests.airflow.support.killed_syncs import KilledSync, kill_and_resume
 from tests.airflow.support.suppression import nonzero_counts, phone_numbers
@@ -18,7 +18,7 @@ CONCURRENCY = 8
 @pytest.mark.parametrize("routes", ["current", "legacy"])
 def test_killed_twice_and_resumed(tmp_path, routes):
     """A thousand numbers over TCP, with latency and faults, killed twice with SIGKILL."""
-    with running(SandboxOptions(latency_ms=1, jitter_ms=2, fault_rate=0.01, seed=7)) as served:
+    with run_sandbox(SandboxOptions(latency_ms=1, jitter_ms=2, fault_rate=0.01, seed=7)) as served:
         others = phone_numbers(20, COUNT)
         source = tmp_path / "dnc.txt"
         source.write_text("\n".join(phone_numbers(COUNT)))

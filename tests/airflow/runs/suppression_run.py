@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.http.server import running
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from tests.airflow.support.killed_syncs import KilledSync, kill_and_resume
 from tests.airflow.support.suppression import nonzero_counts, phone_numbers
@@ -19,7 +19,7 @@ REMOVED = 200
 
 def test_twenty_thousand_numbers_killed_twice(tmp_path):
     """The list equals the source at the end, and no number was added or removed twice."""
-    with running(SandboxOptions(latency_ms=5, jitter_ms=5, fault_rate=0.02, seed=3)) as served:
+    with run_sandbox(SandboxOptions(latency_ms=5, jitter_ms=5, fault_rate=0.02, seed=3)) as served:
         source = tmp_path / "dnc.txt"
         source.write_text("\n".join(phone_numbers(COUNT)))
         parameters = {"source": f"file://{source}", "state_path": f"file://{tmp_path}/state", "max_removals": "100%"}

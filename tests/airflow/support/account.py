@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.http.server import RunningSandbox
+from airflow_provider_retreaver.sandbox.local_server import RunningSandbox
 
 KEY = "s3cr3t+key/with=signs&more"
 

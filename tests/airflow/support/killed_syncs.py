@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.http.server import RunningSandbox
+from airflow_provider_retreaver.sandbox.local_server import RunningSandbox
 from tests.paths import PROJECT
 
 TIMEOUT = 900
