@@ -113,8 +113,6 @@ class RetreaverOperator(BaseOperator):
 
         Without it OpenLineage would take the files in which an operator remembers things for the task's data.
         """
-        from airflow_provider_retreaver.operators.lineage import lineage_of
-
         return lineage_of(self)
 
 
@@ -168,3 +166,29 @@ def _called(row: dict[str, Any]) -> str:
     if row.get("target_group_id") is not None and "id" not in row:
         return f"group {row['target_group_id']}"
     return f"target {row['id']}" if row.get("id") is not None else f"target with tid {row.get('tid')}"
+
+
+def lineage_of(operator: RetreaverOperator) -> OperatorLineage[Any, Any]:
+    """Return what an operator itself has read and written, with the inlets and outlets that OpenLineage knows.
+
+    Called by OpenLineage, so it is there.
+
+    :param operator: after its `execute`.
+    """
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.providers.openlineage.extractors.manager import ExtractorManager
+
+    read, wrote = operator.lineage_datasets()
+    convert = ExtractorManager.convert_to_ol_dataset
+    return OperatorLineage(
+        inputs=_each_once([*read, *map(convert, operator.inlets)]),
+        outputs=_each_once([*wrote, *map(convert, operator.outlets)]),
+    )
+
+
+def _each_once(datasets: Iterable[Dataset | None]) -> list[Dataset]:
+    found: dict[tuple[str, str], Dataset] = {}
+    for dataset in datasets:
+        if dataset is not None:
+            found.setdefault((dataset.namespace, dataset.name), dataset)
+    return list(found.values())

@@ -81,11 +81,11 @@ class RetreaverChangeOperator(RetreaverWriteOperator):
 
     def _work(self, context: Context) -> ChangeObjects:
         from airflow_provider_retreaver.domain.changes.change import ChangeObjects
-        from airflow_provider_retreaver.domain.changes.differences import MaxChanges
         from airflow_provider_retreaver.domain.changes.record import Record
+        from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
         from airflow_provider_retreaver.storage.run_state import RunState
 
-        limit = MaxChanges.parse(self.max_changes)
+        limit = ChangeLimit.parse(self.max_changes)
         dry_run = flag(self.dry_run_only, "dry_run")
         task = self.change_task(context)
         memory = RunState(context, "changes", self.state_path)

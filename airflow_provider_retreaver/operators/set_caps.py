@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.changes.edit import FoundObjects, Task
+    from airflow_provider_retreaver.domain.changes.edit import Task
+    from airflow_provider_retreaver.domain.objects.reading import FoundObjects
     from airflow_provider_retreaver.domain.objects.selection import Chosen
     from airflow_provider_retreaver.domain.routing.cap_change import NewCaps
 
@@ -162,7 +163,7 @@ def _find(chosen: Chosen, needed: Sequence[str]) -> Procedure[FoundObjects]:
     """Read targets and groups, where a group stands for itself."""
     from dataclasses import replace
 
-    from airflow_provider_retreaver.domain.objects.find_targets import find_groups, find_targets
+    from airflow_provider_retreaver.domain.objects.reading import find_groups, find_targets
 
     found = yield from find_targets(replace(chosen, groups=None), needed)
     groups = yield from find_groups(chosen.groups or ())

@@ -78,9 +78,8 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
         """Return what is meant."""
         from airflow_provider_retreaver.core.parameters import ids, phone, texts
         from airflow_provider_retreaver.domain.changes.edit import Task
-        from airflow_provider_retreaver.domain.objects.find_targets import find_targets
-        from airflow_provider_retreaver.domain.routing.tag_changes import TagsAim, find_contacts
-        from airflow_provider_retreaver.domain.routing.tags import TagEdit
+        from airflow_provider_retreaver.domain.objects.reading import find_contacts, find_targets
+        from airflow_provider_retreaver.domain.routing.tag_change import TagEdit, TagsAim
 
         edit = TagEdit.parse(self.add, self.remove, self.replace)
         contacts = ids(self.contact_ids, "contact_ids")

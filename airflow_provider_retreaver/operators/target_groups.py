@@ -11,8 +11,7 @@ from airflow_provider_retreaver.operators.target_choice import Ids
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.changes.aims import Aim
-    from airflow_provider_retreaver.domain.changes.edit import Task
+    from airflow_provider_retreaver.domain.changes.edit import Aim, Task
 
 
 class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
@@ -55,7 +54,7 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
         """Return what is meant."""
         from airflow_provider_retreaver.core.parameters import ids
         from airflow_provider_retreaver.domain.changes.edit import Task
-        from airflow_provider_retreaver.domain.objects.find_targets import find_groups
+        from airflow_provider_retreaver.domain.objects.reading import find_groups
 
         groups = ids(self.target_group_id, "target_group_id") or []
         if len(groups) != 1:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.changes.edit import FoundObjects, Task
+    from airflow_provider_retreaver.domain.changes.edit import Task
+    from airflow_provider_retreaver.domain.objects.reading import FoundObjects
     from airflow_provider_retreaver.domain.routing.snapshot import Snapshot
 
 SaidDay = str | Iterable[str]
@@ -70,7 +71,7 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         """Return what is meant."""
         from airflow_provider_retreaver.core.parameters import whole
         from airflow_provider_retreaver.domain.changes.edit import Task
-        from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+        from airflow_provider_retreaver.domain.objects.reading import find_targets
         from airflow_provider_retreaver.domain.routing.caps import any_full
         from airflow_provider_retreaver.domain.routing.pause import PAUSED, PausedAim, keep_open
         from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
@@ -147,7 +148,7 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
     def change_task(self, context: Context) -> Task:
         """Return what is meant."""
         from airflow_provider_retreaver.domain.changes.edit import Task
-        from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+        from airflow_provider_retreaver.domain.objects.reading import find_targets
         from airflow_provider_retreaver.domain.routing.hours_change import HoursAim
         from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
         from airflow_provider_retreaver.domain.routing.time_zones import rails_name
@@ -220,7 +221,7 @@ class RetreaverRestoreOperator(RetreaverChangeOperator):
 
 
 def _find(snapshot: Snapshot, path: str) -> Procedure[FoundObjects]:
-    from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+    from airflow_provider_retreaver.domain.objects.reading import find_targets
     from airflow_provider_retreaver.domain.objects.selection import Chosen
     from airflow_provider_retreaver.domain.routing.snapshot import NEEDED
     from airflow_provider_retreaver.resources.companies import get_active_company

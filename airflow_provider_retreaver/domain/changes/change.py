@@ -20,11 +20,12 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
-from airflow_provider_retreaver.domain.changes.differences import Change, MaxChanges, View, differences, shown
-from airflow_provider_retreaver.domain.changes.edit import Edit, Task, get_object, update_object
+from airflow_provider_retreaver.domain.changes.differences import Change, View, differences, shown
+from airflow_provider_retreaver.domain.changes.edit import Edit, Task
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.changes.report import ChangeReport
-from airflow_provider_retreaver.domain.objects.reading import together
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.objects.reading import get_object, together, update_object
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,13 @@ class ChangeObjects:
         self,
         task: Task,
         *,
-        limit: MaxChanges | None = None,
+        limit: ChangeLimit | None = None,
         record: Record | None = None,
         remember: Callable[[Record], None] | None = None,
         dry_run: bool = False,
     ) -> None:
         self._task = task
-        self._limit = limit or MaxChanges()
+        self._limit = limit or ChangeLimit()
         self._record = record or Record()
         self._remember = remember
         self._dry_run = dry_run

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_retreaver.core.errors import RetreaverError
-from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
-from airflow_provider_retreaver.domain.changes.aims import Aim
+from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.domain.changes.differences import Change, View
-from airflow_provider_retreaver.resources import contacts, target_groups, targets
+from airflow_provider_retreaver.domain.objects.reading import FoundObjects
 
 
-@dataclass(slots=True)
-class FoundObjects:
-    """What is to be looked at.
+class Aim(ABC):
+    """Which fields of an object are looked at, what they should be, and how that is said to the vendor."""
 
-    :param rows: objects by key (`target 3`, `group 5`, `contact 7`).
-    :param errors: of those that could not be read, by key.
-    """
+    # Whether what is wanted depends on what is: such a change must not be worked out twice.
+    relative = False
+    # Whether sending it over somebody else's change would lose that change unnoticed.
+    replaces = False
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    errors: dict[str, RetreaverError] = field(default_factory=dict)
+    @abstractmethod
+    def view(self, row: Row) -> View:
+        """Return the fields concerned as comparable JSON values."""
+
+    @abstractmethod
+    def want(self, row: Row) -> View:
+        """Return what fields should be.
+
+        :raises ChangeRefused: when that cannot be, with the reason.
+        """
+
+    @abstractmethod
+    def body(self, row: Row, wanted: View) -> dict[str, Any]:
+        """Return the attributes that make fields so.
+
+        :param wanted: those fields that differ.
+        :raises ChangeRefused: when the vendor cannot be told.
+        """
+
+    def explain(self, _before: Row, _after: Row, /) -> str:
+        """Return a sentence about why a change may have failed, or nothing."""
+        return ""
+
+    def weight(self, _row: Row, changes: Sequence[Change], /) -> tuple[int, int]:
+        """Return how much `max_changes` counts: of the changes to be made, and of all that could be."""
+        return (1 if changes else 0), 1
+
+
+def owner(row: Row, kind: str = "target") -> str:
+    """Return how an object is called in an error about its contents."""
+    return f"{kind} {row.get('id')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +83,3 @@ class Task:
     guard: Callable[[Sequence[Edit]], Procedure[None]] | None = None
     prepare: Callable[[Sequence[Edit]], Procedure[None]] | None = None
     relative: bool = False
-
-
-def get_object(key: str) -> Operation[Mapping[str, object]]:
-    """Return the operation that reads an object by its key."""
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return target_groups.get_target_group(id_)
-    return contacts.get_contact(id=id_) if kind == "contact" else targets.get_target(id=id_)
-
-
-def update_object(key: str, body: Mapping[str, Any]) -> Operation[Mapping[str, object]]:
-    """Return the operation that changes an object by its key."""
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return target_groups.update_target_group(body, id=id_)
-    return contacts.update_contact(body, id=id_) if kind == "contact" else targets.update_target(body, id=id_)

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import items
 from airflow_provider_retreaver.core.secrets import mask_number
-from airflow_provider_retreaver.domain.changes.differences import MaxChanges
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import Normalizer
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 FORMATS = ("csv", "jsonl", "txt")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
@@ -82,12 +82,12 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
 def check_source(collected: Collected, max_rejects: Any, *, allow_empty: bool, where: str, first: list[str]) -> None:
     """Refuse a source that cannot be what was meant.
 
-    :param max_rejects: how many values may be no numbers, as `MaxChanges.parse` takes it.
+    :param max_rejects: how many values may be no numbers, as `ChangeLimit.parse` takes it.
     :param where: names the source.
     :param first: some of the rejected values, as a log may show them.
     :raises ChangeRefused: when it is empty, or too much of it is no phone number.
     """
-    limit = MaxChanges.parse(max_rejects, "max_rejects")
+    limit = ChangeLimit.parse(max_rejects, "max_rejects")
     if limit.exceeded(collected.rejected, collected.rows):
         raise ChangeRefused(
             f"{collected.rejected} of {collected.rows} values of {where} are no phone numbers, and max_rejects "

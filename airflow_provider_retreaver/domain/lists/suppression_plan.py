@@ -17,9 +17,9 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Each, Procedure, Row
-from airflow_provider_retreaver.domain.changes.differences import MaxChanges
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.progress import ProgressLogger
 from airflow_provider_retreaver.resources import suppression
 
@@ -241,13 +241,13 @@ def owned(numbers: NumberSet, wanted: Wanted, ours: Ours) -> NumberSet:
     return numbers.common(ours.both) if wanted.only_ours else numbers
 
 
-def limits(given: Any) -> list[MaxChanges]:
+def limits(given: Any) -> list[ChangeLimit]:
     """Read `max_removals`: a number, a share, several of them (the lowest counts), or None for no limit.
 
     :raises InvalidArgument: when it is none of these.
     """
     several = given if isinstance(given, (list, tuple)) else [given]
-    return [MaxChanges.parse(one, "max_removals") for one in several]
+    return [ChangeLimit.parse(one, "max_removals") for one in several]
 
 
 def check_removals(plan: Plan, known: int, source: int, given: Any) -> None:

@@ -17,7 +17,8 @@ from airflow_provider_retreaver.core.secrets import MASK
 from airflow_provider_retreaver.domain.resources.equality import same_value
 from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, RequestedRow, match_rows
 from airflow_provider_retreaver.domain.resources.result import AttributeChange
-from airflow_provider_retreaver.domain.routing import tags
+from airflow_provider_retreaver.domain.routing.tag_change import TagEdit
+from airflow_provider_retreaver.domain.routing.tags import read_tags, tag_list, tag_text
 
 CAPS = {f"{kind.lower()}_cap_attributes": kind for kind in ("Hard", "Hourly", "Daily", "Monthly")}
 # Names under which one attribute may come back.
@@ -131,18 +132,18 @@ def _compare_tags(expected: object, row: ReturnedObject, description: str, diffe
         difference.add_not_compared("tag_list", expected)
         return
     try:
-        before = tags.read(row, description)
+        before = read_tags(row, description)
     except ProtocolError:
         difference.add_not_compared("tag_list", expected)
         return
-    after = list(tags.TagEdit.parse(replace=expected).replace or ())
+    after = list(TagEdit.parse(replace=expected).replace or ())
     if sorted(before) == sorted(set(after)):
         return
     try:
-        tags.tag_list(row, after, description)
+        tag_list(row, after, description)
     except ChangeRefused as refusal:
         difference.refusals.append(refusal.message)
-    texts_before, texts_after = (sorted(map(tags.text_of, pairs)) for pairs in (before, set(after)))
+    texts_before, texts_after = (sorted(map(tag_text, pairs)) for pairs in (before, set(after)))
     difference.add_change("tag_list", texts_before, texts_after, expected)
 
 

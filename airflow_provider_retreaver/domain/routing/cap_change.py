@@ -12,8 +12,8 @@ from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgumen
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.parameters import ids, plain, texts
 from airflow_provider_retreaver.core.rendered import read_rendered
-from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View
+from airflow_provider_retreaver.domain.changes.edit import Aim, owner
 from airflow_provider_retreaver.domain.routing.caps import TYPES, limits
 
 KEEP = "keep"

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import Change, View
+from airflow_provider_retreaver.domain.changes.edit import Aim, owner
 
 MEMBERS = "target_ids"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused
 from airflow_provider_retreaver.core.operations import Row as Target
-from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View
+from airflow_provider_retreaver.domain.changes.edit import Aim, owner
 from airflow_provider_retreaver.domain.routing.hours_rows import (
     DAY,
     DAYS,

@@ -8,9 +8,8 @@ from typing import Any
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import ChangeRefused, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View
-from airflow_provider_retreaver.domain.changes.edit import Edit
+from airflow_provider_retreaver.domain.changes.edit import Aim, Edit, owner
 from airflow_provider_retreaver.domain.objects.reading import read_targets
 from airflow_provider_retreaver.domain.routing.caps import any_full
 from airflow_provider_retreaver.resources import target_groups

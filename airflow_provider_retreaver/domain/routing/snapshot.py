@@ -19,9 +19,8 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.domain.changes.aims import Aim, owner
 from airflow_provider_retreaver.domain.changes.differences import View, changed_by_others
-from airflow_provider_retreaver.domain.changes.edit import Edit
+from airflow_provider_retreaver.domain.changes.edit import Aim, Edit, owner
 from airflow_provider_retreaver.domain.objects.naming import told
 from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, caps_body
 from airflow_provider_retreaver.domain.routing.caps import TYPES

@@ -109,11 +109,11 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         :raises InvalidArgument: when it cannot be read; nothing was sent.
         :raises ChangeRefused: when it is empty, or holds too much that is no phone number; nothing was sent.
         """
-        from airflow_provider_retreaver.domain.changes.differences import MaxChanges
         from airflow_provider_retreaver.domain.lists.number_sources import check_source, collect
         from airflow_provider_retreaver.domain.lists.phones import Normalizer
+        from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
-        MaxChanges.parse(self.max_rejects, "max_rejects")
+        ChangeLimit.parse(self.max_rejects, "max_rejects")
         allow_empty = flag(self.allow_empty, "allow_empty")
         normalizer = Normalizer(self.default_region)
         where, values = self._values()

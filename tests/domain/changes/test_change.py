@@ -17,18 +17,17 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
 )
 from airflow_provider_retreaver.domain.changes.change import ChangeObjects
-from airflow_provider_retreaver.domain.changes.differences import MaxChanges
 from airflow_provider_retreaver.domain.changes.edit import Task
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.objects.find_targets import find_groups, find_targets
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.objects.reading import find_contacts, find_groups, find_targets
 from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
 from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, NewCap, parse_caps, parse_rows
 from airflow_provider_retreaver.domain.routing.caps import any_full
 from airflow_provider_retreaver.domain.routing.group_members import AllMembersAim, MembersAim
 from airflow_provider_retreaver.domain.routing.hours_change import HoursAim
 from airflow_provider_retreaver.domain.routing.pause import PausedAim, is_paused, keep_open
-from airflow_provider_retreaver.domain.routing.tag_changes import TagsAim, find_contacts
-from airflow_provider_retreaver.domain.routing.tags import TagEdit
+from airflow_provider_retreaver.domain.routing.tag_change import TagEdit, TagsAim
 from airflow_provider_retreaver.domain.routing.weekly_hours import SaidHours
 from tests.domain.support.vendor import Vendor
 
@@ -366,16 +365,16 @@ def test_max_changes(vendor, limit, stops):
     ids = [vendor.target() for _ in range(4)]
     if stops:
         with pytest.raises(ChangeRefused, match="4 of 4 targets would be changed"):
-            run(vendor, caps_task(ids, hard=7), limit=MaxChanges.parse(limit))
+            run(vendor, caps_task(ids, hard=7), limit=ChangeLimit.parse(limit))
     else:
-        run(vendor, caps_task(ids, hard=7), limit=MaxChanges.parse(limit))
+        run(vendor, caps_task(ids, hard=7), limit=ChangeLimit.parse(limit))
     assert len(vendor.writes()) == (0 if stops else 4)
 
 
 def test_a_dry_run_sends_nothing_and_says_what_a_guard_would(vendor):
     """A dry run reads, shows the difference, and tells a refusal instead of raising it."""
     ids = [vendor.target(), vendor.target()]
-    result = run(vendor, caps_task(ids, hard=7), dry_run=True, limit=MaxChanges.parse(1))
+    result = run(vendor, caps_task(ids, hard=7), dry_run=True, limit=ChangeLimit.parse(1))
     assert told(result, "would_change") == [(1, "hard_cap", 100, 7), (2, "hard_cap", 100, 7)]
     assert result["dry_run"] is True
     assert "max_changes allows 1" in result["refused"]
@@ -603,7 +602,7 @@ def test_groups_replaced(vendor):
     ids = [vendor.target() for _ in range(4)]
     group = vendor.group(ids[:3])
     with pytest.raises(ChangeRefused, match=r"3 of 3 memberships would be changed, and max_changes allows 0\.5 of 3"):
-        run(vendor, group_task(group, AllMembersAim([3, 4, 2][:0])), limit=MaxChanges.parse("50%"))
+        run(vendor, group_task(group, AllMembersAim([3, 4, 2][:0])), limit=ChangeLimit.parse("50%"))
     run(vendor, group_task(group, AllMembersAim([4, 3])))
     assert vendor.read(group, "target_group")["target_ids"] == [3, 4]
     run(vendor, group_task(group, AllMembersAim([])))

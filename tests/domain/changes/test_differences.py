@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
-from airflow_provider_retreaver.domain.changes.differences import Change, MaxChanges, changed_by_others, differences
+from airflow_provider_retreaver.domain.changes.differences import Change, changed_by_others, differences
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 views = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=3)
 
@@ -15,27 +16,27 @@ views = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=3)
 @pytest.mark.parametrize(
     ("given_", "limit"),
     [
-        (3, MaxChanges(3)), ("3", MaxChanges(3)), (0, MaxChanges(0)), (0.1, MaxChanges(share=0.1)),
-        ("0.1", MaxChanges(share=0.1)), ("10%", MaxChanges(share=0.1)), ("12.5 %", MaxChanges(share=0.125)),
-        (1.0, MaxChanges(share=1.0)), (None, MaxChanges()), ("None", MaxChanges()),
+        (3, ChangeLimit(3)), ("3", ChangeLimit(3)), (0, ChangeLimit(0)), (0.1, ChangeLimit(share=0.1)),
+        ("0.1", ChangeLimit(share=0.1)), ("10%", ChangeLimit(share=0.1)), ("12.5 %", ChangeLimit(share=0.125)),
+        (1.0, ChangeLimit(share=1.0)), (None, ChangeLimit()), ("None", ChangeLimit()),
     ],
 )  # fmt: skip
 def test_limits(given_, limit):
     """A limit is a number, a share, a percentage, or none."""
-    assert MaxChanges.parse(given_) == limit
+    assert ChangeLimit.parse(given_) == limit
 
 
 @pytest.mark.parametrize("given_", [-1, True, "many", "110%", 1.5, [], "-5%", "nan"])
 def test_limits_that_are_none(given_):
     """Anything else is refused by name."""
     with pytest.raises(InvalidArgument, match="max_changes must be"):
-        MaxChanges.parse(given_)
+        ChangeLimit.parse(given_)
 
 
 @given(st.integers(1, 500), st.integers(0, 99))
 def test_shares(of, percent):
     """A share allows that share, rounded down, and not one change more."""
-    limit = MaxChanges.parse(f"{percent}%")
+    limit = ChangeLimit.parse(f"{percent}%")
     most = of * percent // 100
     limit.check(most, of, "targets")
     with pytest.raises(ChangeRefused, match=f"{most + 1} of {of} targets"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.changes.change import ChangeObjects
 from airflow_provider_retreaver.domain.changes.edit import Task
-from airflow_provider_retreaver.domain.objects.find_targets import find_targets
+from airflow_provider_retreaver.domain.objects.reading import find_targets
 from airflow_provider_retreaver.domain.objects.selection import Chosen
 from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, parse_caps
 from airflow_provider_retreaver.domain.routing.hours_change import HoursAim

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.domain.routing import tags
-from airflow_provider_retreaver.domain.routing.tags import TagEdit
+from airflow_provider_retreaver.domain.routing.tag_change import TagEdit
 from airflow_provider_retreaver.sandbox.api.tags import parse as vendors_reading
 
 words = st.text(
@@ -29,7 +29,7 @@ def row(*found, operator="=="):
 def test_what_is_written_is_what_the_vendor_reads(wanted):
     """Any tags that can be carried are read by the vendor as they were meant, and read back so."""
     text = tags.tag_list(row(), wanted, "target 3")
-    assert sorted(tags.read(row(*vendors_reading(text)), "target 3")) == sorted(wanted)
+    assert sorted(tags.read_tags(row(*vendors_reading(text)), "target 3")) == sorted(wanted)
 
 
 @given(pairs, pairs, pairs)
@@ -111,12 +111,12 @@ def test_a_hundred_and_one():
 
 def test_zip_codes_that_the_vendor_joins_come_apart():
     """US zip codes of the key geo come joined and go back one by one; another comma does not."""
-    assert tags.read(row(("geo", "10001,10002")), "target 3") == [("geo", "10001"), ("geo", "10002")]
-    assert tags.read(row(("geo", "NY,NJ")), "target 3") == [("geo", "NY,NJ")]
+    assert tags.read_tags(row(("geo", "10001,10002")), "target 3") == [("geo", "10001"), ("geo", "10002")]
+    assert tags.read_tags(row(("geo", "NY,NJ")), "target 3") == [("geo", "NY,NJ")]
 
 
 @pytest.mark.parametrize("values", [None, [None], [{"value": "1"}]])
 def test_odd_objects(values):
     """An object whose tags cannot be understood is an error with its name."""
     with pytest.raises(ProtocolError, match="target 3 came with"):
-        tags.read({"tag_values": values}, "target 3")
+        tags.read_tags({"tag_values": values}, "target 3")
