@@ -122,13 +122,13 @@ def window_of_events(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> di
 
 
 def _window(event: Any) -> tuple[datetime, datetime] | None:
-    from airflow_provider_retreaver.domain.calls.time_window import moment_of
+    from airflow_provider_retreaver.domain.calls.time_window import aware_time
 
     extra = event.extra or {}
     for key, start, end in (("payload", "updated_at_start", "updated_at_end"), ("window", "start", "end")):
         told = extra.get(key)
         if isinstance(told, Mapping) and told.get(end):
             # Before any call was seen a watched window has no start: it is about all calls there are.
-            first = moment_of(told.get(start) or BEGINNING, f"{start} of an event")
-            return first.astimezone(UTC), moment_of(told[end], f"{end} of an event").astimezone(UTC)
+            first = aware_time(told.get(start) or BEGINNING, f"{start} of an event")
+            return first.astimezone(UTC), aware_time(told[end], f"{end} of an event").astimezone(UTC)
     return None

@@ -12,7 +12,12 @@ from typing import Any
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL_UNIQUE, STAGE, Dialect, copy_line
-from airflow_provider_retreaver.transfers.database_errors import NOT_THE_DRIVERS_OWN, Failure, driver_error, said_by
+from airflow_provider_retreaver.transfers.database_errors import (
+    NOT_THE_DRIVERS_OWN,
+    Failure,
+    driver_error,
+    error_text,
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +89,7 @@ class CallTable:
                 found: list[str] | None = [str(described[0]) for described in cursor.description]
                 cursor.fetchall()  # one of MySQL's drivers does nothing more while an answer is not read
             except self._errors as error:
-                found, said = None, said_by(error)
+                found, said = None, error_text(error)
         self._connection.rollback()
         return found, said
 
@@ -96,7 +101,7 @@ class CallTable:
                 cursor.execute(statement, parameters) if parameters else cursor.execute(statement)
                 self._connection.commit()
             except self._errors as error:
-                said = said_by(error) or type(error).__name__
+                said = error_text(error) or type(error).__name__
         if said:
             self._connection.rollback()
         return said

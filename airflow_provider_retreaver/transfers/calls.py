@@ -36,7 +36,7 @@ class _Plan:
     :param key: name of its files and its manifest, the same whenever it is repeated.
     :param cursor: of an incremental export.
     :param known: the newest `updated_at` as the last incremental export began.
-    :param newest: the newest `updated_at` as this one begins.
+    :param newest: the newest `updated_at` as this one starts.
     """
 
     key: str
@@ -174,7 +174,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.transfers.file_formats import check_format
         from airflow_provider_retreaver.transfers.file_parts import PARTITIONS, Shape
-        from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
+        from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
 
         check_format(self.format, self.compression, self.tags)
         partition = self.partition_by if is_given(self.partition_by) else None
@@ -183,7 +183,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         if not is_given(self.destination):
             raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/calls, not blank.")
         most = parameters.whole(self.max_file_bytes, "max_file_bytes", 1) if is_given(self.max_file_bytes) else None
-        change = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
+        change = phone_hider(self.phone_numbers, self.phone_numbers_conn_id)
         return Shape(self.format, self.compression, self.tags, partition, most, change)
 
     def _plan(self, context: Context) -> _Plan:
@@ -232,7 +232,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.file_parts import Parts
 
         parts = Parts(publication, shape)
-        window = plan.window.told()
+        window = plan.window.as_dict()
         self.log.info("Exporting calls by %s, from %s to %s", window["by"], window["start"], window["end"] or "now")
         export = export_calls(client, plan.window, raw=True, progress=export_progress_logger())
         try:
@@ -255,7 +255,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     ) -> dict[str, Any]:
         return {
             "export": plan.key,
-            "window": plan.window.told(),
+            "window": plan.window.as_dict(),
             **_selection(plan.window),
             "format": shape.format,
             "compression": shape.compression,
@@ -268,9 +268,9 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             "rows": sum(file["rows"] for file in parts.files),
             "calls": known.rows,
             "bytes": sum(file["bytes"] for file in parts.files),
-            **parts.extent.told(),
+            **parts.extent.as_dict(),
             "cursor": plan.newest.isoformat() if plan.newest else None,
-            "restated": None if ledger is None else {**ledger.restated.told(), "changes": ledger.changes},
+            "restated": None if ledger is None else {**ledger.restated.as_dict(), "changes": ledger.changes},
             "files": parts.files,
         }
 

@@ -110,14 +110,14 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.core.time_parameters import duration
         from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
-        from airflow_provider_retreaver.transfers.phone_secrets import phone_hiding
+        from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
 
         with self.connected() as hook, hook.reading() as client:
             window = self.window(context)
             if is_given(self.lookback):
                 window = window.before(timedelta(seconds=duration(self.lookback, "lookback")))
             size = parameters.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
-            hide = phone_hiding(self.phone_numbers, self.phone_numbers_conn_id)
+            hide = phone_hider(self.phone_numbers, self.phone_numbers_conn_id)
             columns = self._columns(hook)
             create = flag(self.create_table, "create_table")
             with self._opened(columns) as table:
@@ -233,12 +233,12 @@ class Loading:
 
     def _values(self, call: Row) -> tuple[Any, ...]:
         from airflow_provider_retreaver.core.errors import TableNotWritten
-        from airflow_provider_retreaver.domain.calls.sql_columns import Clash
+        from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit
 
         uuid = call.get("uuid")
         try:
             return self._columns.values(call if self._hide is None else self._hide(call))
-        except Clash as clash:
+        except ColumnMisfit as clash:
             column, what = clash.column, clash.what
         raise TableNotWritten(
             f"Call {uuid}: column {column} {what}. The batch that it belongs to was not written; map the column to "

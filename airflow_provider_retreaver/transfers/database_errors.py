@@ -26,7 +26,7 @@ class Failure:
 
     def __init__(self, error: BaseException) -> None:
         kind = type(error)
-        self.said = said_by(error)
+        self.said = error_text(error)
         # PEP 249: these are about what was to be stored; the others about the database's own state.
         about = {"DataError", "IntegrityError", "ProgrammingError", "InterfaceError", "NotSupportedError"}
         self.about_data = (
@@ -36,7 +36,7 @@ class Failure:
         )
 
 
-def said_by(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return what a driver's error says, fit for a log."""
     # The first line: what follows quotes the row. What the row's values may be is masked.
     return excerpt(mask_numbers(next(iter(str(error).strip().splitlines()), type(error).__name__))).rstrip(".")

@@ -66,14 +66,14 @@ class RetreaverExportOperator(RetreaverOperator):
         :raises InvalidArgument: for what cannot be a window.
         """
         from airflow_provider_retreaver.core.parameters import is_given, mapping
-        from airflow_provider_retreaver.domain.calls.time_window import moment_of, window_of_run
+        from airflow_provider_retreaver.domain.calls.time_window import aware_time, window_of_run
         from airflow_provider_retreaver.domain.calls.window import CallWindow
 
         now = datetime.now(UTC)
         start: datetime
         end: datetime | None
         if until_now and is_given(self.start) and not is_given(self.end):
-            start, end = moment_of(self.start, "start"), None
+            start, end = aware_time(self.start, "start"), None
         else:
             start, end = window_of_run(self.start, self.end, context, now)
         version = self.version if is_given(self.version) else None
@@ -92,7 +92,7 @@ class RetreaverExportOperator(RetreaverOperator):
         settings = hook.settings
         self._read_from = urlsplit(settings.urls[Host.API]).netloc, settings.company_id
         self._counts = counts
-        self.tell_outlets(context, window=None if window is None else window.told(), **counts)
+        self.tell_outlets(context, window=None if window is None else window.as_dict(), **counts)
 
     def lineage_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return the company's calls, and what they were written to; nothing where nothing was exported."""

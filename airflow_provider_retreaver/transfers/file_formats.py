@@ -197,13 +197,13 @@ def _converted(pa: Any, field: Any, kind: fields.Kind, values: list[Any], rows: 
         try:
             found = None if value is None else read(value)
         except fields.NotOfKind:
-            raise _misfit(row, field.name, kind, value) from None
+            raise _not_of_kind(row, field.name, kind, value) from None
         made.append(list(found.items()) if isinstance(found, dict) else found)
     try:
         return pa.array(made, field.type)
     except (pa.ArrowInvalid, OverflowError):
         bad = next(place for place, value in enumerate(made) if not _fits(pa, value, field.type))
-        raise _misfit(rows[bad], field.name, kind, values[bad]) from None
+        raise _not_of_kind(rows[bad], field.name, kind, values[bad]) from None
 
 
 def _fits(pa: Any, value: Any, kind: Any) -> bool:
@@ -214,7 +214,7 @@ def _fits(pa: Any, value: Any, kind: Any) -> bool:
     return True
 
 
-def _misfit(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
+def _not_of_kind(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
     shown = "" if name.startswith("caller") else f" ({str(value)[:40]!r})"
     return ProtocolError(
         f"Call {row.get('uuid')} has a {name}{shown} that is no {kind}, which the column of the Parquet file is; "

@@ -65,7 +65,7 @@ class Extent:
         self.created = _widest(self.created, other.created)
         self.updated = _widest(self.updated, other.updated)
 
-    def told(self) -> dict[str, str | None]:
+    def as_dict(self) -> dict[str, str | None]:
         """Return it as the manifest shows it."""
         created, updated = self.created or (None, None), self.updated or (None, None)
         return {
@@ -217,7 +217,7 @@ class Parts:
                 "calls": part.calls,
                 "bytes": part.sink.length,
                 "sha256": digest,
-                **part.extent.told(),
+                **part.extent.as_dict(),
             }
         )
 

@@ -93,7 +93,7 @@ class Restated:
     revenue: Decimal = Decimal(0)
     payout: Decimal = Decimal(0)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return it as the manifest and the result show it."""
         return {"calls": self.calls, "revenue_change": _plain(self.revenue), "payout_change": _plain(self.payout)}
 

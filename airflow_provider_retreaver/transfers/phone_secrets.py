@@ -10,7 +10,7 @@ from airflow_provider_retreaver.core.secrets import MIN_LENGTH, Secret, register
 from airflow_provider_retreaver.domain.calls.caller_privacy import Transform, phone_transform
 
 
-def phone_hiding(mode: Any, conn_id: str | None) -> Transform | None:
+def phone_hider(mode: Any, conn_id: str | None) -> Transform | None:
     """Return what hides callers' numbers in a call, None when they are kept.
 
     :param mode: `keep`, `hash` or `mask`; see `domain.privacy`.

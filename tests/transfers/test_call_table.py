@@ -153,7 +153,7 @@ class MySqlTalk:
         self.said.append((statement, rows))
 
     def fetchall(self):
-        """Answer how many unique keys there are."""
+        """RawPage how many unique keys there are."""
         return [(self._unique,)]
 
     def commit(self):

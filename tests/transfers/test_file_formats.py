@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_retreaver.core.errors import ProtocolError
-from airflow_provider_retreaver.domain.calls.sql_columns import Clash, mapped
+from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, mapped
 from airflow_provider_retreaver.transfers.file_formats import CommaSeparated, Parquet
 
 REFUSED = "refused"
@@ -39,7 +39,7 @@ def in_sql(field, value):
     columns = mapped({"id": "uuid", "changed": "updated_at", "x": field})
     try:
         return columns.values({**CALL, field: value})[2]
-    except Clash as clash:
+    except ColumnMisfit as clash:
         return REFUSED if clash.column == "x" else clash
 
 

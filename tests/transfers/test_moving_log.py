@@ -74,7 +74,7 @@ class MovingLog(Sandbox):
         self.control(f"calls/{uuid}", {"fields": fields})
 
     def storm(self, *, ends=False):
-        """Answer every request for calls with 429 from now on, or no longer."""
+        """RawPage every request for calls with 429 from now on, or no longer."""
         fault = {"path": "calls.json", "status": 429, "times": None, "headers": {"Retry-After": "20"}}
         if ends:
             super().handle("DELETE", "/__sandbox__/faults", [], {}, b"")

@@ -54,10 +54,10 @@ def phone_transform(mode: Any, secret: Secret | None = None) -> Transform | None
             f"connection that phone_numbers_conn_id names."
         )
     key = secret.reveal().encode()
-    return _Hidden(lambda number: hmac.new(key, canonical(number).encode(), hashlib.sha256).hexdigest())
+    return _Hidden(lambda number: hmac.new(key, e164(number).encode(), hashlib.sha256).hexdigest())
 
 
-def canonical(number: str) -> str:
+def e164(number: str) -> str:
     """Return a number in E.164, so that it is hashed alike however it is written; other texts in lower case."""
     digits = re.sub(r"\D", "", number)
     if len(digits) < _LEAST_DIGITS or re.search(r"[A-Za-z@]", number):
@@ -86,7 +86,7 @@ class _Hidden:
 
 
 def _digits(number: str) -> str:
-    digits = re.sub(r"\D", "", canonical(number))
+    digits = re.sub(r"\D", "", e164(number))
     return digits if len(digits) >= _LEAST_DIGITS else ""
 
 

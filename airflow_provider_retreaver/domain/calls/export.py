@@ -33,8 +33,8 @@ from airflow_provider_retreaver.core.operations import ClockReading, Operation, 
 from airflow_provider_retreaver.core.paging import rows_of_pages
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.fields import call_time
-from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys, as_rows
-from airflow_provider_retreaver.domain.calls.page_scan import Moved, PageOrder, StillScan, page_operation
+from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage, as_rows
+from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
 from airflow_provider_retreaver.domain.progress import ProgressLogger
@@ -137,10 +137,10 @@ class CallExport:
         settled = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
         order = PageOrder(request, self._guess(moment), full, settled=settled)
-        scan = StillScan(order, settled=settled)
+        scan = PageScan(order, settled=settled)
         try:
             yield from self._still(order, scan, settled=settled)
-        except Moved as moved:
+        except LogChanged as moved:
             log.warning("The call log moved while it was read (%s); it is read anew by spans of time.", moved.what)
             reason = moved.what
         else:
@@ -151,7 +151,7 @@ class CallExport:
         length = min(self._window.end or moment.server_time, moment.server_time) - self._window.start
         return self._client.settings.max_concurrency if length >= LONG else 1
 
-    def _still(self, order: PageOrder, scan: StillScan, *, settled: bool) -> Iterator[CallPage]:
+    def _still(self, order: PageOrder, scan: PageScan, *, settled: bool) -> Iterator[CallPage]:
         newest = self._newest_change() if settled else None
         with closing(self._client.ahead(order.following)) as answers:
             for answer in scan.pages(answers, self._client.settings.max_concurrency):
@@ -163,9 +163,9 @@ class CallExport:
             return
         counted = self._compared(order, scan)
         if newest != self._newest_change():
-            raise Moved("a call was updated meanwhile, and may have come under the filters or left them")
+            raise LogChanged("a call was updated meanwhile, and may have come under the filters or left them")
         if counted != scan.rows:
-            raise Moved(f"{scan.rows} calls were read and the vendor counts {counted}")
+            raise LogChanged(f"{scan.rows} calls were read and the vendor counts {counted}")
         self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)
 
     def _is_settled(self) -> bool:
@@ -179,12 +179,12 @@ class CallExport:
         answer = self._client.run(page_operation(request, 1))
         return [(key.uuid, key.updated_at) for key in answer.keys]
 
-    def _compared(self, order: PageOrder, scan: StillScan) -> int:
-        before = iter(looks := scan.looks())
+    def _compared(self, order: PageOrder, scan: PageScan) -> int:
+        before = iter(looks := scan.pages_to_verify())
         request, _ = self._window.request(self._client.settings)
         counted = scan.rows
 
-        def following() -> Operation[Answer] | None:
+        def following() -> Operation[RawPage] | None:
             look = next(before, None)
             return None if look is None else page_operation(request, look.number)
 
@@ -195,8 +195,8 @@ class CallExport:
                     counted = scan.counted(now)
         return counted
 
-    def _moving(self, scan: StillScan, pages: int, reason: str) -> Iterator[CallPage]:
-        parts = spans(self._window, scan.begins, pages)
+    def _moving(self, scan: PageScan, pages: int, reason: str) -> Iterator[CallPage]:
+        parts = spans(self._window, scan.page_starts, pages)
         for reading in range(2, MOST_READINGS + 2):
             self._pages = self._rows = 0
             left = iter(parts)
@@ -227,11 +227,11 @@ class CallExport:
             path=request.path,
         )
 
-    def _next_span(self, left: Iterator[Any]) -> Procedure[list[Answer]] | None:
+    def _next_span(self, left: Iterator[Any]) -> Procedure[list[RawPage]] | None:
         span = next(left, None)
         return None if span is None else read_span(self._client.settings, self._window, span)
 
-    def _page(self, answer: Answer, of_pages: int | None, *, restart: bool = False) -> CallPage:
+    def _page(self, answer: RawPage, of_pages: int | None, *, restart: bool = False) -> CallPage:
         self._pages += 1
         self._rows += len(answer.keys)
         if self._progress is not None:
@@ -297,9 +297,9 @@ def _time() -> Procedure[ClockReading]:
 def _count(settings: Settings, window: CallWindow) -> Procedure[int]:
     """Count a window in two requests: its first page and its last one."""
     request, _ = window.request(settings)
-    first: Answer = yield page_operation(request, 1)
+    first: RawPage = yield page_operation(request, 1)
     number = max(first.last or 1, first.next or 1)
     if number == 1:
         return len(first.keys)
-    last: Answer = yield page_operation(request, number)
+    last: RawPage = yield page_operation(request, number)
     return rows_of_pages(len(first.keys), number, len(last.keys))

@@ -40,7 +40,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawPage:
     """One page of calls as it came.
 
     :param number: of the page, counted from 1.
@@ -64,7 +64,7 @@ class Answer:
         return [key.uuid for key in self.keys]
 
 
-def read_answer(number: int, request: Request, response: Response) -> Answer:
+def read_page(number: int, request: Request, response: Response) -> RawPage:
     """Read one page of calls, wrapped (`{"call": {…}}`) or bare.
 
     :raises ProtocolError: when it is not JSON, not a list of calls, or a call has no `uuid`.
@@ -76,7 +76,7 @@ def read_answer(number: int, request: Request, response: Response) -> Answer:
     if keys is None:
         raise protocol_error(request, response, "holds a call without a 'uuid', or one that is no call")
     relations = link_pages(response.headers.get("link", ""))
-    return Answer(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations))
+    return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations))
 
 
 def _raws(request: Request, response: Response) -> Sequence[msgspec.Raw | bytes]:

@@ -23,13 +23,13 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.core.paging import MAX_PAGES, rows_of_pages
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
-from airflow_provider_retreaver.domain.calls.page import Answer, read_answer
+from airflow_provider_retreaver.domain.calls.page import RawPage, read_page
 
 # A call that moved shows within as many pages as are under way; so many identities at least are remembered for it.
 REMEMBERED = 10_000
 
 
-class Moved(Exception):
+class LogChanged(Exception):
     """The list did not stand still.
 
     :param what: the sign of it, as the end of a sentence.
@@ -40,7 +40,7 @@ class Moved(Exception):
         self.what = what
 
 
-def page_operation(request: Request, number: int) -> Operation[Answer]:
+def page_operation(request: Request, number: int) -> Operation[RawPage]:
     """Return the operation that reads one page."""
     if number > MAX_PAGES:
         raise ListingIncomplete(
@@ -49,8 +49,8 @@ def page_operation(request: Request, number: int) -> Operation[Answer]:
             path=request.path,
         )
 
-    def read(sent: Request, response: Response) -> Answer:
-        return read_answer(number, sent, response)
+    def read(sent: Request, response: Response) -> RawPage:
+        return read_page(number, sent, response)
 
     return Operation(request.with_query(page=str(number)), read)
 
@@ -81,7 +81,7 @@ class PageOrder:
         """Number of the page that was asked for out of its turn."""
         return self._early
 
-    def following(self) -> Operation[Answer] | None:
+    def following(self) -> Operation[RawPage] | None:
         """Return what to ask for next, None when nothing is known to be left."""
         with self._lock:
             number = self._chosen()
@@ -89,7 +89,7 @@ class PageOrder:
             return None
         operation = page_operation(self._request, number)
 
-        def read(request: Request, response: Response) -> Answer:
+        def read(request: Request, response: Response) -> RawPage:
             answer = operation.read(request, response)
             self._learn(answer)
             return answer
@@ -111,7 +111,7 @@ class PageOrder:
         self._next += 1
         return self._next - 1
 
-    def _learn(self, answer: Answer) -> None:
+    def _learn(self, answer: RawPage) -> None:
         with self._lock:
             if answer.number == 1:
                 self.size = len(answer.keys)
@@ -128,7 +128,7 @@ class PageOrder:
                 self.last = max(known, 1)
 
 
-class StillScan:
+class PageScan:
     """One reading of a window by page numbers: hands out its pages and says at the end whether it stood still.
 
     :param order: which pages are asked for.
@@ -141,19 +141,19 @@ class StillScan:
         self._seen: set[str] = set()
         self._earlier: set[str] = set()
         self._until: datetime | None = None
-        self._held: Answer | None = None
-        self._at_guess: Answer | None = None
-        self._final: Answer | None = None
+        self._held: RawPage | None = None
+        self._at_guess: RawPage | None = None
+        self._final: RawPage | None = None
         self.rows = 0
         self.dropped = 0
         # Where pages begin, for reading the window in another way.
-        self.begins: list[str] = []
+        self.page_starts: list[str] = []
 
-    def pages(self, answers: Iterable[Answer], guess: int) -> Generator[Answer]:
+    def pages(self, answers: Iterable[RawPage], guess: int) -> Generator[RawPage]:
         """Yield the pages in order, as they are to be passed on.
 
         :param answers: in the order in which they were asked for.
-        :raises Moved: at the first sign that the window did not stand still.
+        :raises LogChanged: at the first sign that the window did not stand still.
         """
         for answer in answers:
             if answer.number == self._order.early and answer.number > 1 and self._held is None:
@@ -166,7 +166,7 @@ class StillScan:
             if self._held is not None and following == self._held.number:
                 yield from self._passed_on(self._held)
 
-    def _passed_on(self, answer: Answer) -> Generator[Answer]:
+    def _passed_on(self, answer: RawPage) -> Generator[RawPage]:
         last = self._order.last or 1
         if answer.number > last and not answer.keys:
             return  # asked for before it was known where the list ends
@@ -180,15 +180,15 @@ class StillScan:
                 self._moved(f"page {last} was the last one and held no call")
         answer = self._fresh(answer)
         if answer.keys and answer.keys[0].created_at:
-            self.begins.append(answer.keys[0].created_at)
+            self.page_starts.append(answer.keys[0].created_at)
         self.rows += len(answer.keys)
         yield answer
 
     def _moved(self, what: str) -> None:
         if self._settled:
-            raise Moved(what)
+            raise LogChanged(what)
 
-    def _fresh(self, answer: Answer) -> Answer:
+    def _fresh(self, answer: RawPage) -> RawPage:
         uuids = answer.uuids
         if len(set(uuids)) != len(uuids) or not (self._seen.isdisjoint(uuids) and self._earlier.isdisjoint(uuids)):
             self._moved(f"page {answer.number} repeated a call of an earlier page")
@@ -202,7 +202,7 @@ class StillScan:
         self._until = last or self._until
         return answer
 
-    def _without(self, answer: Answer) -> Answer:
+    def _without(self, answer: RawPage) -> RawPage:
         kept: dict[str, int] = {}
         for place, key in enumerate(answer.keys):
             if key.uuid not in self._seen and key.uuid not in self._earlier:
@@ -210,30 +210,30 @@ class StillScan:
         self.dropped += len(answer.keys) - len(kept)
         places = list(kept.values())
         raws, keys = [answer.raws[place] for place in places], [answer.keys[place] for place in places]
-        return Answer(answer.number, raws, keys, answer.next, answer.last, answer.linked)
+        return RawPage(answer.number, raws, keys, answer.next, answer.last, answer.linked)
 
-    def looks(self) -> list[Answer]:
+    def pages_to_verify(self) -> list[RawPage]:
         """Return the pages, as they were, that must be found unchanged at the end."""
         if (self._order.last or 1) <= 1:
             return []  # one answer holds everything: nothing can have happened between its calls
         found = {page.number: page for page in (self._at_guess, self._held, self._final) if page is not None}
         return list(found.values())
 
-    def compare(self, before: Answer, now: Answer) -> None:
+    def compare(self, before: RawPage, now: RawPage) -> None:
         """Compare a page with what it was.
 
-        :raises Moved: when it is not the same.
+        :raises LogChanged: when it is not the same.
         """
         if before.uuids != now.uuids:
-            raise Moved(f"page {before.number} held other calls at the end than before")
+            raise LogChanged(f"page {before.number} held other calls at the end than before")
 
-    def counted(self, last: Answer) -> int:
+    def counted(self, last: RawPage) -> int:
         """Return how many calls the window has according to its last page.
 
-        :raises Moved: when it is not the last page any more.
+        :raises LogChanged: when it is not the last page any more.
         """
         if last.next is not None or (last.last or 0) > last.number:
-            raise Moved(f"page {last.number} was the last one and is not any more")
+            raise LogChanged(f"page {last.number} was the last one and is not any more")
         return rows_of_pages(self._order.size, last.number, len(last.keys))
 
 

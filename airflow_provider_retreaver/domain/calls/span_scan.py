@@ -17,7 +17,7 @@ from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.fields import call_time
-from airflow_provider_retreaver.domain.calls.page import Answer, CallKeys
+from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.window import CallWindow
 
@@ -39,15 +39,15 @@ class Span:
     slack: timedelta
 
 
-def spans(window: CallWindow, begins: Sequence[str], pages: int) -> list[Span]:
+def spans(window: CallWindow, page_starts: Sequence[str], pages: int) -> list[Span]:
     """Divide a window into spans of about a page each.
 
-    :param begins: when the first call of each page that was read was created.
+    :param page_starts: when the first call of each page that was read was created.
     :param pages: how many pages there are about in all; what was not read is divided evenly.
     """
-    slack = FINE if any("." in text for text in begins) else COARSE
-    known = [call_time(text, "created_at") for text in begins]
-    rest = max(0, pages - len(begins))
+    slack = FINE if any("." in text for text in page_starts) else COARSE
+    known = [call_time(text, "created_at") for text in page_starts]
+    rest = max(0, pages - len(page_starts))
     if known and rest and window.end is not None and window.end > known[-1]:
         step = (window.end - known[-1]) / (rest + 1)
         known += [known[-1] + step * place for place in range(1, rest + 1)]
@@ -58,16 +58,16 @@ def spans(window: CallWindow, begins: Sequence[str], pages: int) -> list[Span]:
     return [Span(first, last, slack) for first, last in pairwise([None, *cuts, None])]
 
 
-def read_span(settings: Settings, window: CallWindow, span: Span) -> Procedure[list[Answer]]:
+def read_span(settings: Settings, window: CallWindow, span: Span) -> Procedure[list[RawPage]]:
     """Read a span: a procedure that returns its calls, in answers that do not overlap.
 
     :raises ListingIncomplete: when more calls than fit on a page were created at one moment.
     :raises ProtocolError: when a call does not say when it was created.
     """
-    found: list[Answer] = []
+    found: list[RawPage] = []
     start = span.start
     while True:
-        answer: Answer = yield page_operation(_request(settings, window, start, span), 1)
+        answer: RawPage = yield page_operation(_request(settings, window, start, span), 1)
         whole = answer.next is None and (answer.last or 1) <= 1
         moments = [_created(key) for key in answer.keys]
         if not whole and not moments:
@@ -92,14 +92,14 @@ def _request(settings: Settings, window: CallWindow, start: datetime | None, spa
     return request
 
 
-def _part(answer: Answer, moments: list[datetime], start: datetime | None, until: datetime | None) -> Answer:
+def _part(answer: RawPage, moments: list[datetime], start: datetime | None, until: datetime | None) -> RawPage:
     places = [
         place
         for place, moment in enumerate(moments)
         if (start is None or moment >= start) and (until is None or moment < until)
     ]
     raws, keys = [answer.raws[place] for place in places], [answer.keys[place] for place in places]
-    return Answer(answer.number, raws, keys, None, None, linked=False)
+    return RawPage(answer.number, raws, keys, None, None, linked=False)
 
 
 def _created(key: CallKeys) -> datetime:

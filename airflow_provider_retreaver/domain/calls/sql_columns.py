@@ -29,7 +29,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 WHOLE = "*"
 
 
-class Clash(ValueError):
+class ColumnMisfit(ValueError):
     """A value that its column cannot hold.
 
     :param column: name of the column.
@@ -76,7 +76,7 @@ class Columns:
     def values(self, call: Row) -> tuple[SqlValue, ...]:
         """Return what a call's row holds: texts, integers, decimals, truth values, times in UTC, JSON as texts.
 
-        :raises Clash: naming the column.
+        :raises ColumnMisfit: naming the column.
         """
         return tuple(_column_value(column, column.read(call)) for column in self.columns)
 
@@ -157,4 +157,4 @@ def _column_value(column: Column, value: object) -> SqlValue:
     except NotOfKind:
         pass
     quoted = excerpt(mask_numbers(str(value)), 40)
-    raise Clash(column.name, f"({column.kind}) cannot hold {quoted!r}, a {type(value).__name__}")
+    raise ColumnMisfit(column.name, f"({column.kind}) cannot hold {quoted!r}, a {type(value).__name__}")

@@ -33,7 +33,7 @@ class Dialect:
     :param differs: compares two values, one of which may be NULL.
     :param comparable: follows a column of JSON that is compared, where not every kind of JSON can be.
     :param options: end the statement that creates a table.
-    :param session: statements that a connection begins with.
+    :param session: statements that a connection starts with.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Windows of time: in which calls are counted, and for which they are exported.
+"""Windows of time, for sensors that count calls and for exports.
 
-Times are aware. A date without a time means its midnight in UTC; a time without an offset is refused, since every
-guess at it would be wrong somewhere.
+Times are aware. A date without a time means its midnight in UTC; a time without an offset is refused, since it could
+be any of 24.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from airflow_provider_retreaver.core.time_parameters import duration, format_dur
 
 # Retreaver may list a call a little after it was created; until then a window that has ended can still get calls.
 SETTLE_TIME = timedelta(seconds=60)
-# A difference of clocks that was learnt late and moves a window by more than this is put right.
+# A window is counted again when a difference of clocks that was learned late moves it by more than this.
 NOTABLE = timedelta(seconds=2)
 DAY = timedelta(days=1)
-# What a run without a data interval is taken to be about: this much before it.
+# The window of a run without a data interval: this much before it.
 WITHOUT_INTERVAL = DAY
-# More parts than any scheduler would run.
-MOST_PARTS = 100_000
+# A scheduler runs fewer mapped tasks.
+MAX_PARTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window; exactly one of `seconds` and `start` is set.
+    """A window of a sensor; exactly one of `seconds` and `start` is set.
 
-    :param seconds: length of a window that ends now and slides along.
+    :param seconds: length of a window that always ends now.
     :param start: RFC 3339.
     :param end: RFC 3339; None for a window that stays open.
     """
@@ -43,13 +43,17 @@ class Window:
     end: str | None = None
 
     @classmethod
-    def of(cls, window: Any, start: Any, end: Any) -> Window:
-        """Build it from a sensor's parameters.
+    def of(cls, window: object, start: object, end: object) -> Window:
+        """Return the window of a sensor's parameters.
 
-        :raises InvalidArgument: naming the parameter that cannot be right.
+        :param window: length of time before now, e.g. `1h`.
+        :param start: time as RFC 3339 or aware datetime; exactly one of `window` and `start` is given.
+        :param end: time, only with `start`.
+        :return: the window.
+        :raises InvalidArgument: naming the parameter that is wrong.
         """
         if is_given(window) == is_given(start):
-            raise InvalidArgument("Give either window, like '1h', or start: one of them says which calls are meant.")
+            raise InvalidArgument("Give either window, like '1h', or start.")
         if is_given(window):
             if is_given(end):
                 raise InvalidArgument("end goes with start; a window ends now.")
@@ -59,26 +63,31 @@ class Window:
 
     @property
     def sliding(self) -> bool:
-        """Whether it moves with time."""
+        """Whether it always ends now."""
         return self.seconds is not None
 
     @property
-    def told(self) -> str:
-        """How it is called in logs."""
+    def label(self) -> str:
+        """Its name in logs."""
         if self.seconds is not None:
             return f"the last {format_duration(self.seconds)}"
         return f"{self.start} to {self.end or 'now'}"
 
     def bounds(self, moment: ClockReading) -> tuple[str, str | None]:
-        """Return where it begins and ends at a moment, as RFC 3339."""
+        """Return its start and end at a given time.
+
+        :param moment: the time, here and at Retreaver.
+        :return: start and end as RFC 3339; the end is None for a window without one.
+        """
         if self.seconds is not None:
             return (moment.server_time - timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds"), None
         return self.start or "", self.end
 
     def is_settled(self, now: datetime) -> bool:
-        """Whether no further call can enter it; see the function of the same name.
+        """Whether no further call can enter it.
 
         :param now: the time by Retreaver's clock.
+        :return: what the function `is_settled` decides.
         """
         return is_settled(None if self.end is None else time_parameters.instant(self.end), now)
 
@@ -90,11 +99,12 @@ def is_settled(end: datetime | None, now: datetime) -> bool:
 
     :param end: of the window, aware; None for a window without an end, which is never settled.
     :param now: the time by Retreaver's clock, aware.
+    :return: whether the window is settled.
     """
     return end is not None and now >= end + SETTLE_TIME
 
 
-def split_window(start: Any, end: Any, every: Any) -> list[dict[str, str]]:
+def split_window(start: object, end: object, every: object) -> list[dict[str, str]]:
     """Divide a span of time into parts that touch and do not overlap, for `expand_kwargs`.
 
     Whole days are days of the calendar in the time zone of `start`, 23 or 25 hours long where clocks change; any
@@ -104,85 +114,92 @@ def split_window(start: Any, end: Any, every: Any) -> list[dict[str, str]]:
     :param end: the same; not part of the last part.
     :param every: length of a part: a timedelta, seconds, or a text such as `1d` or `6h`.
     :return: `[{"start": RFC 3339, "end": RFC 3339}, …]`, each part's end being the next one's start.
-    :raises InvalidArgument: naming the parameter that cannot be right.
+    :raises InvalidArgument: naming the parameter that is wrong.
     """
-    first, last = window_of(start, end)
+    first, last = window_between(start, end)
     step = timedelta(seconds=duration(every, "every"))
     begin, finish = first.astimezone(UTC), last.astimezone(UTC)
-    if (finish - begin) / step > MOST_PARTS:
+    if (finish - begin) / step > MAX_PARTS:
         raise InvalidArgument(
-            f"every ({every}) divides the window into more than {MOST_PARTS} parts; make the parts longer."
+            f"every ({every}) divides the window into more than {MAX_PARTS} parts; make the parts longer."
         )
-    # In UTC, since times of one zone are compared by their faces, which clocks show twice in autumn.
+    # In UTC: Python compares times of one zone by their wall clock, which has an hour twice in autumn.
     cuts = [begin]
-    for moment in takewhile(lambda moment: moment < finish, _steps(first, step)):
-        # A day that a time zone has skipped would be empty.
-        if moment > cuts[-1]:
-            cuts.append(moment)
-    faces = [first, *(cut.astimezone(first.tzinfo) for cut in cuts[1:]), last.astimezone(first.tzinfo)]
-    return [{"start": one.isoformat(), "end": other.isoformat()} for one, other in pairwise(faces)]
+    for cut in takewhile(lambda cut: cut < finish, _steps(first, step)):
+        # A day that a time zone skips would be empty.
+        if cut > cuts[-1]:
+            cuts.append(cut)
+    ends = [first, *(cut.astimezone(first.tzinfo) for cut in cuts[1:]), last.astimezone(first.tzinfo)]
+    return [{"start": one.isoformat(), "end": other.isoformat()} for one, other in pairwise(ends)]
 
 
 def _steps(first: datetime, step: timedelta) -> Iterator[datetime]:
     whole_days = step % DAY == timedelta(0)
     for number in count(1):
         if whole_days:
-            # Within one zone this is the wall clock's; a time that it skips becomes the one it shows then.
+            # Within one zone Python adds wall-clock days; a time that the clock skips becomes the following one.
             yield (first + number * step).replace(fold=0).astimezone(UTC)
         else:
             yield first.astimezone(UTC) + number * step
 
 
-def window_of(start: Any, end: Any) -> tuple[datetime, datetime]:
-    """Return both ends of a span of time.
+def window_between(start: object, end: object) -> tuple[datetime, datetime]:
+    """Return both ends of a window.
 
-    :raises InvalidArgument: when one is no time, or has no offset, or the end is not after the start.
+    :param start: see `aware_time`.
+    :param end: the same.
+    :return: start and end.
+    :raises InvalidArgument: when one is not a time or has no offset, or the end is not after the start.
     """
-    first, last = moment_of(start, "start"), moment_of(end, "end")
+    first, last = aware_time(start, "start"), aware_time(end, "end")
     if last.astimezone(UTC) <= first.astimezone(UTC):
         raise InvalidArgument(f"end ({last.isoformat()}) must be after start ({first.isoformat()}).")
     return first, last
 
 
-def moment_of(value: Any, name: str) -> datetime:
-    """Return an aware datetime; see the module's text for what is taken.
+def aware_time(value: object, name: str) -> datetime:
+    """Return the time that a parameter stands for.
 
-    :param value: an aware datetime, a date, or the text of one of both.
-    :raises InvalidArgument: naming the parameter.
+    :param value: an aware datetime, a date (midnight UTC), or the RFC 3339 text of one of them.
+    :param name: name of the parameter, for the error.
+    :return: an aware datetime.
+    :raises InvalidArgument: when it is not a time, or has no offset.
     """
     if isinstance(value, datetime) and value.tzinfo is not None:
-        # Not pendulum's own class, whose days are not the wall clock's.
+        # A plain datetime: pendulum's class does not add wall-clock days.
         return datetime.combine(value.date(), value.time().replace(fold=value.fold), value.tzinfo)
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(), UTC)
     return time_parameters.instant(time_parameters.timestamp(value, name))
 
 
-def window_of_run(start: Any, end: Any, context: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
-    """Return the window that a task is about: its parameters, or else its run's data interval.
+def window_of_run(start: object, end: object, context: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
+    """Return the window of a task: its parameters, or else its run's data interval.
 
-    A run without a data interval, or with an empty one (asset-triggered, manual), is about the day that ends with it.
+    The window of a run without a data interval, or with an empty one (asset-triggered, manual), is the 24 hours
+    before the run.
 
-    :param start: parameter, None or a blank text when not given.
-    :param end: parameter, the same.
+    :param start: the parameter; None or a blank text means that it was left out.
+    :param end: the parameter, the same.
     :param context: the task's context.
-    :param now: for a context that tells no time at all.
-    :raises InvalidArgument: naming the parameter.
+    :param now: for a context without any time.
+    :return: start and end, the same in every attempt of the run.
+    :raises InvalidArgument: naming the parameter that is wrong.
     """
     if not is_given(start) and not is_given(end):
         return _of_run(context, now)
     if is_given(start) and is_given(end):
-        return window_of(start, end)
-    missing, there = ("end", "start") if is_given(start) else ("start", "end")
-    raise InvalidArgument(f"{there} was given without {missing}; give both, or none for the run's data interval.")
+        return window_between(start, end)
+    missing, given = ("end", "start") if is_given(start) else ("start", "end")
+    raise InvalidArgument(f"{given} was given without {missing}; give both, or neither for the run's data interval.")
 
 
 def _of_run(context: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime]:
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is not None and end is not None and start < end:
-        return moment_of(start, "data_interval_start"), moment_of(end, "data_interval_end")
+        return aware_time(start, "data_interval_start"), aware_time(end, "data_interval_end")
     run = context.get("dag_run")
-    # The same in every attempt of the run, so that a retry is about the same window.
-    known = (end, context.get("logical_date"), getattr(run, "run_after", None), getattr(run, "start_date", None), now)
-    last = moment_of(next(moment for moment in known if moment is not None), "the run's time").astimezone(UTC)
+    # The same in every attempt of the run, so that a retry has the same window.
+    times = (end, context.get("logical_date"), getattr(run, "run_after", None), getattr(run, "start_date", None), now)
+    last = aware_time(next(time for time in times if time is not None), "the run's time").astimezone(UTC)
     return last - WITHOUT_INTERVAL, last

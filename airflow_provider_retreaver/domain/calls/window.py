@@ -1,4 +1,4 @@
-"""Which calls are exported: a window of time by creation or by update, and the vendor's own filters."""
+"""The calls to export: a window of time by creation or by update, and Retreaver's own filters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -20,9 +20,10 @@ from airflow_provider_retreaver.resources.calls import list_calls
 
 log = logging.getLogger(__name__)
 
-# "Calls": what the versioned call log filters by, and what it adds on request.
+# What the versioned call log filters by, and what it adds on request. Retreaver's reference: "Calls".
 FILTERS = ("caller", "client_afid", "client_cid", "client_tid", "sub_id", "call_flow_events")
-BY = ("created_at", "updated_at")
+CallTime: TypeAlias = Literal["created_at", "updated_at"]
+BY: tuple[CallTime, ...] = get_args(CallTime)
 # The longest wait for a window to settle.
 LONGEST_WAIT = SETTLE_TIME + timedelta(seconds=30)
 # Seconds: `Date` says to about two of them what time it is at Retreaver.
@@ -43,30 +44,31 @@ class CallWindow:
 
     start: datetime
     end: datetime | None = None
-    by: str = "created_at"
-    filters: Mapping[str, Any] = field(default_factory=dict)
+    by: CallTime = "created_at"
+    filters: Mapping[str, object] = field(default_factory=dict)
     version: str | None = None
 
     def check(self, now: datetime) -> None:
-        """Refuse what cannot be right, before anything is sent.
+        """Check the parameters before anything is sent.
 
-        :param now: the vendor's time.
-        :raises InvalidArgument: naming the parameter.
+        :param now: the time by Retreaver's clock.
+        :raises InvalidArgument: naming the parameter that is wrong.
         """
         parameters.one_of(self.by, BY, "by")
-        parameters.known(self.filters, FILTERS, "filter of calls that the vendor applies")
+        parameters.known(self.filters, FILTERS, "filter of calls by Retreaver")
         for name in ("start", "end"):
             value = getattr(self, name)
             if not isinstance(value, datetime) and not (name == "end" and value is None):
                 raise InvalidArgument(f"{name} must be an aware datetime, not {value!r}.")
         time_parameters.time_span(self.start, self.end, ("start", "end"))
         if self.start >= now:
-            raise InvalidArgument(
-                f"start ({self.start.isoformat()}) has not come yet; a window of calls begins in the past."
-            )
+            raise InvalidArgument(f"start ({self.start.isoformat()}) is in the future; give a start in the past.")
 
-    def told(self) -> dict[str, str | None]:
-        """Return `{"by", "start", "end"}` as plain JSON, times in UTC."""
+    def as_dict(self) -> dict[str, str | None]:
+        """Return the window as plain JSON.
+
+        :return: `{"by", "start", "end"}`, times as RFC 3339 in UTC; `end` is None for a window without one.
+        """
         return {
             "by": self.by,
             "start": self.start.astimezone(UTC).isoformat(),
@@ -77,32 +79,42 @@ class CallWindow:
         """Whether no further call can enter it.
 
         :param now: the time by Retreaver's clock.
+        :return: what the function `is_settled` decides.
         """
         return is_settled(self.end, now)
 
     def listing(self, created: tuple[datetime | None, datetime | None] = (None, None)) -> Listing:
-        """Return its calls, oldest first.
+        """Return the listing of its calls, oldest first.
 
-        :param created: narrows it further to calls created in this span.
+        :param created: start and end of a span of creation time that narrows it further; None for no limit.
+        :return: the listing.
         """
-        bounds = _sooner(self.start, self.end, created) if self.by == "created_at" else created
-        times: dict[str, Any] = {"created_at_start": _written(bounds[0]), "created_at_end": _written(bounds[1])}
+        bounds = _intersection(self.start, self.end, created) if self.by == "created_at" else created
+        times: dict[str, Any] = {"created_at_start": _rfc3339(bounds[0]), "created_at_end": _rfc3339(bounds[1])}
         if self.by == "updated_at":
-            times |= {"updated_at_start": _written(self.start), "updated_at_end": _written(self.end)}
-        filters = {name: value for name, value in self.filters.items() if value is not None}
+            times |= {"updated_at_start": _rfc3339(self.start), "updated_at_end": _rfc3339(self.end)}
+        filters: dict[str, Any] = {name: value for name, value in self.filters.items() if value is not None}
         return list_calls(order="asc", version=self.version, **times, **filters)
 
     def request(
         self, settings: Settings, created: tuple[datetime | None, datetime | None] = (None, None)
     ) -> tuple[Request, int]:
-        """Return the request for its pages, in the edition of a connection, and the calls of a full page."""
+        """Return the request for its pages.
+
+        :param settings: of the connection, whose routes and page size are used.
+        :param created: start and end of a span of creation time that narrows it further; None for no limit.
+        :return: the request without a page number, and the calls of a full page.
+        """
         return paged_request(self.listing(created), settings)
 
     def newest_change(self, settings: Settings) -> Request | None:
-        """Return the request for the call that was updated last, where calls can both come into the window and leave.
+        """Return the request for the call that was updated last, where calls can both enter the window and leave it.
 
-        A call that is created late comes in, one that is updated leaves a window by update; only with filters by
-        creation can both happen, since what is filtered by may change.
+        A call that is listed late enters, and a call that is updated leaves a window by update. Only in a window by
+        creation with filters both can happen, since the fields that are filtered by can change.
+
+        :param settings: of the connection.
+        :return: the request, None where calls can only enter or only leave.
         """
         if self.by == "updated_at" or not any(self.filters.get(name) for name in FILTERS[:-1]):
             return None
@@ -110,7 +122,11 @@ class CallWindow:
         return everything.with_query(sort_by="updated_at", order=None, per_page="1")
 
     def before(self, lookback: timedelta) -> CallWindow:
-        """Return the window with a start that lies so much earlier."""
+        """Return the window with an earlier start.
+
+        :param lookback: by how much.
+        :return: another window with the same end.
+        """
         return replace(self, start=self.start - lookback)
 
 
@@ -142,13 +158,13 @@ def _waiting_time(end: datetime, now: ClockReading) -> float:
     return left.total_seconds() if timedelta(0) < left <= LONGEST_WAIT else 0.0
 
 
-def _sooner(
+def _intersection(
     start: datetime, end: datetime | None, created: tuple[datetime | None, datetime | None]
 ) -> tuple[datetime, datetime | None]:
     first = max(start, created[0]) if created[0] else start
-    ends = [moment for moment in (end, created[1]) if moment is not None]
+    ends = [time for time in (end, created[1]) if time is not None]
     return first, min(ends) if ends else None
 
 
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _rfc3339(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -161,7 +161,7 @@ class CallVolume(Condition):
         enough = self.at_least is None or count >= self.at_least
         few = self.at_most is None or count <= self.at_most
         final = self._window.sliding or closed or self.at_most is None
-        told = f"{count} calls in {self._window.told}, {self._wanted}"
+        told = f"{count} calls in {self._window.label}, {self._wanted}"
         hopeless = None
         if not self._window.sliding and not few:
             hopeless = f"There are {told}: more than at_most already, and a count of a fixed window never falls."

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.secrets import Secret
-from airflow_provider_retreaver.domain.calls.caller_privacy import canonical, phone_transform
+from airflow_provider_retreaver.domain.calls.caller_privacy import e164, phone_transform
 
 SECRET = Secret("a pepper of sufficient length")
 NUMBER = "+17195220377"
@@ -78,7 +78,7 @@ def test_no_spelling_of_a_number_survives(digits, between, code):
 )
 def test_one_number_has_one_hash(written):
     """A number hashes alike however it is written."""
-    assert canonical(written) == NUMBER
+    assert e164(written) == NUMBER
 
 
 def test_callers_without_a_number_are_hashed_too():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.calls.sql_columns import Clash, mapped
+from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, mapped
 from airflow_provider_retreaver.domain.calls.sql_dialects import POSTGRESQL, copy_line, dialect_of, table_name
 from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
 
@@ -127,14 +127,14 @@ def test_what_a_column_holds(kind, value, held):
 def test_what_a_column_cannot_hold(kind, value):
     """The column is named, and the value shown without phone numbers; a time without an offset is no time."""
     columns = mapped({**NEEDED, "x": {"field": "postback_value", "type": kind}})
-    with pytest.raises(Clash, match=rf"column x \({kind}\) cannot hold") as clash:
+    with pytest.raises(ColumnMisfit, match=rf"column x \({kind}\) cannot hold") as clash:
         columns.values({"postback_value": value})
     assert clash.value.column == "x"
 
 
 def test_a_clash_does_not_show_a_number():
     """A caller's number in the wrong column is masked."""
-    with pytest.raises(Clash, match="…77"):
+    with pytest.raises(ColumnMisfit, match="…77"):
         mapped({**NEEDED, "x": {"field": "caller", "type": "timestamp"}}).values({"caller": "+17195220377"})
 
 
