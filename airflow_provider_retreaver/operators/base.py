@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_retreaver.assets import tell_outlets
 from airflow_provider_retreaver.core.errors import (
@@ -18,6 +19,7 @@ from airflow_provider_retreaver.core.errors import (
     PermissionDenied,
     RetreaverError,
 )
+from airflow_provider_retreaver.core.parameters import flag
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
+# Operators of Airflow 2.11 have a method `dry_run`, which `airflow tasks test --dry-run` calls. Airflow 3 still has
+# the method, but nothing calls it.
+DRY_RUN_FIELD = "dry_run" if AIRFLOW_V_3_0_PLUS else "dry_run_only"
 
 # The extra of an event is kept for ever and read with every run that it starts.
 MOST_IDS = 1000
@@ -119,15 +124,27 @@ class RetreaverOperator(BaseOperator):
 class RetreaverWriteOperator(RetreaverOperator):
     """Base of the operators that change something.
 
-    :param dry_run: log and return the change, send nothing.
+    :param dry_run: log and return the change, send nothing. The attribute and the template field have the same name,
+        except on Airflow 2.11 (`dry_run_only`).
+    :param retreaver_conn_id: ID of a connection of type `retreaver`.
     """
 
-    # Not `dry_run`: that is a method of Airflow's operators, which `airflow tasks test --dry-run` calls.
-    template_fields: tuple[str, ...] = (*RetreaverOperator.template_fields, "dry_run_only")
+    template_fields: tuple[str, ...] = (*RetreaverOperator.template_fields, DRY_RUN_FIELD)
 
-    def __init__(self, *, dry_run: bool | str = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dry_run_only = dry_run
+    def __init__(
+        self, *, dry_run: bool | str = False, retreaver_conn_id: str = "retreaver_default", **kwargs: Any
+    ) -> None:
+        super().__init__(retreaver_conn_id=retreaver_conn_id, **kwargs)
+        # By name: the attribute takes the place of Airflow's method.
+        setattr(self, DRY_RUN_FIELD, dry_run)
+
+    def is_dry_run(self) -> bool:
+        """Return whether the task may only read.
+
+        :return: the parameter `dry_run`, rendered.
+        :raises InvalidArgument: when it is not a truth value.
+        """
+        return flag(getattr(self, DRY_RUN_FIELD), "dry_run")
 
 
 def publish_partial(context: Context, result: dict[str, Any]) -> None:

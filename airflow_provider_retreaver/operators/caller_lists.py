@@ -76,7 +76,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
 
         with self.connected() as hook:
             aim = self._aim()
-            dry_run = flag(self.dry_run_only, "dry_run")
+            dry_run = self.is_dry_run()
             files = self.files_of(context, "caller_list")
             folder = files[0] if files else None
             collected = self.collect_numbers(folder)

@@ -117,7 +117,7 @@ class RetreaverResetCapOperator(RetreaverWriteOperator):
                 self.tag,
                 only_filled=flag(self.only_filled, "only_filled"),
             )
-            dry_run = flag(self.dry_run_only, "dry_run")
+            dry_run = self.is_dry_run()
             if not (flag(self.force, "force") or dry_run):
                 skip_if_stale(context, self.max_staleness)
             memory = RunState(context, "reset_caps", self.state_path)

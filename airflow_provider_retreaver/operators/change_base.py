@@ -76,7 +76,7 @@ class RetreaverChangeOperator(RetreaverWriteOperator):
             publish_partial(context, result)
             done = len({(row["kind"], row["id"]) for row in (*result["changed"], *result["unchanged"])})
             raise partial_failure("changed as wanted", result, done, result["failed"])
-        self.tell_outlets(context, **_told(result), dry_run=flag(self.dry_run_only, "dry_run"))
+        self.tell_outlets(context, **_told(result), dry_run=self.is_dry_run())
         return result
 
     def _work(self, context: Context) -> ChangeObjects:
@@ -86,7 +86,7 @@ class RetreaverChangeOperator(RetreaverWriteOperator):
         from airflow_provider_retreaver.storage.run_state import RunState
 
         limit = ChangeLimit.parse(self.max_changes)
-        dry_run = flag(self.dry_run_only, "dry_run")
+        dry_run = self.is_dry_run()
         task = self.change_task(context)
         memory = RunState(context, "changes", self.state_path)
         if task.relative and self.retries and not (memory.lasting or dry_run):

@@ -84,7 +84,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         with self.connected() as hook:
             wanted = self._wanted(legacy=hook.settings.routes.legacy)
             max_failures = parameters.whole(self.max_failures, "max_failures", 0, MOST_FAILURES)
-            dry_run = flag(self.dry_run_only, "dry_run")
+            dry_run = self.is_dry_run()
             limits(self.max_removals)
             files = self.files_of(context, "suppression")
             collected = self.collect_numbers(files[0] if files else None)

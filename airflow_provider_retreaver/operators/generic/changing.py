@@ -83,7 +83,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
             entry = entry_with("update", self.resource)
             reference = read_reference(self.resource_id, self.customer_id)
             attributes = read_attributes(self.attributes)
-            dry_run = flag(self.dry_run_only, "dry_run")
+            dry_run = self.is_dry_run()
             result = hook.run(procedures.update(entry, reference, attributes, dry_run=dry_run))
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.describe(reference), changed)
@@ -159,7 +159,7 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
                 entry,
                 reference,
                 missing_ok=flag(self.missing_ok, "missing_ok"),
-                dry_run=flag(self.dry_run_only, "dry_run"),
+                dry_run=self.is_dry_run(),
             )
             result = hook.run(procedure)
         self.log.info("%s: %s", result["action"], entry.describe(reference))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, OutcomeUnknown
-from airflow_provider_retreaver.core.parameters import flag, identifier, mapping
+from airflow_provider_retreaver.core.parameters import identifier, mapping
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
@@ -101,7 +101,7 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
         with self.connected() as hook:
             entry = entry_with("create", self.resource)
             attributes, owner = read_attributes(self.attributes), mapping(self.list_owner, "list_owner")
-            dry_run = flag(self.dry_run_only, "dry_run")
+            dry_run = self.is_dry_run()
             require_confirmation(entry.warning_before_create(attributes), self.confirm)
             state = RunState(context, f"create_{entry.name}", self.state_path)
             if not dry_run:
@@ -210,7 +210,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
             value = self._key_value(entry, attributes)
             warning = entry.warning_before_create(with_natural_key(entry, attributes, value))
             require_confirmation(warning, self.confirm)
-            dry_run = flag(self.dry_run_only, "dry_run")
+            dry_run = self.is_dry_run()
             result = hook.run(procedures.upsert(entry, value, attributes, owner, dry_run=dry_run))
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.describe(ObjectReference(customer_id=value)), changed)

@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
@@ -15,6 +16,7 @@ from airflow_provider_retreaver.core.errors import (
     PartialFailure,
     PermissionDenied,
 )
+from airflow_provider_retreaver.operators.base import DRY_RUN_FIELD
 from airflow_provider_retreaver.operators.caps import RetreaverSetCapsOperator
 from airflow_provider_retreaver.operators.tags import RetreaverUpdateTagsOperator
 from airflow_provider_retreaver.operators.target_groups import RetreaverUpdateTargetGroupOperator
@@ -179,9 +181,29 @@ def test_templates():
     }
     for operator in ALL:
         fields = set(operator.template_fields)
-        assert {"retreaver_conn_id", "dry_run_only", "max_changes", "state_path"} <= fields
+        assert {"retreaver_conn_id", DRY_RUN_FIELD, "max_changes", "state_path"} <= fields
         made = operator(task_id="t", **required.get(operator, {}))
         assert all(hasattr(made, name) for name in fields), operator
+
+
+def test_dry_run_is_a_template_field_of_its_own_name():
+    """The parameter is rendered as `dry_run`; Airflow 2.11 needs that name for its method, which still works."""
+    operator = RetreaverSetPausedOperator(task_id="t", paused=True, target_ids=1, dry_run="{{ 1 == 1 }}")
+    assert DRY_RUN_FIELD in operator.template_fields
+    operator.render_template_fields({})
+    if AIRFLOW_V_3_0_PLUS:
+        assert operator.dry_run == "True"
+    else:
+        operator.dry_run()
+        assert operator.dry_run_only == "True"
+    assert operator.is_dry_run() is True
+
+
+def test_dry_run_that_is_no_truth_value_is_refused():
+    """A misspelled value is an error, and neither yes nor no."""
+    operator = RetreaverSetPausedOperator(task_id="t", paused=True, target_ids=1, dry_run="perhaps")
+    with pytest.raises(InvalidArgument, match="dry_run"):
+        operator.is_dry_run()
 
 
 # -- caps
