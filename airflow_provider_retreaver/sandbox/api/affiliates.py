@@ -37,7 +37,12 @@ AFFILIATES = Resource(
 
 
 def found_or_made(exchange: Exchange, afid: str) -> int:
-    """Give the id of an affiliate, making it when the afid is unknown."""
+    """Look up an affiliate by its ``afid``, and create it if there is none.
+
+    :param exchange: The request and the sandbox's state.
+    :param afid: The customer's own ID.
+    :return: ID of the affiliate.
+    """
     row = AFFILIATES.lookup(exchange, "afid", afid) or AFFILIATES.make(exchange, {"afid": afid})
     return int(row["id"])
 

@@ -1,4 +1,4 @@
-"""How a call looks on the wire, edition by edition."""
+"""How a call is written in each version of the call log."""
 
 from __future__ import annotations
 
@@ -29,17 +29,30 @@ _NOBODY: Row = {"own": None, "name": None}
 
 @dataclass(slots=True)
 class Names:
-    """The customer IDs and names that a page of calls refers to, deleted objects included."""
+    """The customer IDs and names that a page of calls refers to, deleted objects included.
+
+    :param known: By table and ID, rows with ``own`` (the customer's ID) and ``name``.
+    """
 
     known: dict[str, dict[int, Row]]
 
     def of(self, table: str, call: Row) -> Row:
-        """Give what a call refers to."""
+        """Return the customer ID and the name of the object that a call refers to.
+
+        :param table: Table of the object, for example ``targets``.
+        :param call: The call.
+        :return: A row with ``own`` and ``name``, both None if the call refers to no such object.
+        """
         return self.known[table].get(call[_COLUMN[table]], _NOBODY)
 
 
 def names(store: Store, calls: list[Row]) -> Names:
-    """Look up everything a page of calls refers to, one query a table."""
+    """Look up everything that a page of calls refers to, with one query for each table.
+
+    :param store: The sandbox's database.
+    :param calls: Rows of calls.
+    :return: Their names.
+    """
     known = {}
     for table, sql in _NAMES.items():
         ids = sorted({call[_COLUMN[table]] for call in calls} - {None})
@@ -48,7 +61,14 @@ def names(store: Store, calls: list[Row]) -> Names:
 
 
 def render(call: Row, edition: int, about: Names, zone: ZoneInfo) -> dict[str, Any]:
-    """Write a call as legacy (0) or edition 1 to 5; the newer ones carry the company's offset in times."""
+    """Write a call. Retreaver's reference: "Get recent Calls" (v1 to v5).
+
+    :param call: Row of the call.
+    :param edition: Version of the call log, 1 to 5; 0 is the legacy route, whose times are in UTC.
+    :param about: Names that the call refers to.
+    :param zone: The company's time zone, in which the versions 1 to 5 write times.
+    :return: Fields of the call by name.
+    """
     shown = _first(call, about, None if edition == 0 else zone)
     if edition >= 2:
         shown |= _durations(call) | _money(call) | _flags(call) | _relations(call, about, zone)
@@ -167,7 +187,12 @@ def _relations(call: Row, about: Names, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def flow_events(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Tell a call's flow: it came in, was forwarded, ended."""
+    """Return the events of a call: started, forwarded, ended.
+
+    :param call: Row of the call.
+    :param zone: The company's time zone.
+    :return: Objects with ``event`` and ``created_at``, in the order of their times.
+    """
     moments = (("call_started", "start_time"), ("call_forwarded", "forwarded_time"), ("call_ended", "end_time"))
     known = [(event, call[name]) for event, name in moments if call[name] is not None]
     return [{"event": event, "created_at": format_milliseconds(moment, zone)} for event, moment in known]

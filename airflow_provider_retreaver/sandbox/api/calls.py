@@ -89,7 +89,11 @@ def _render(exchange: Exchange, calls: list[Row], edition: int) -> list[dict[str
 
 
 def list_calls(exchange: Exchange) -> Reply:
-    """Answer a page of calls."""
+    """Answer a page of calls. Retreaver's reference: "Get recent Calls".
+
+    :param exchange: The request and the sandbox's state.
+    :return: Calls in their envelopes, with the ``Link`` header.
+    """
     edition = _edition(exchange)
     where, values = _filters(exchange) if edition else ("", [])
     where, values = f"company_id = ?{where}", [exchange.company_id, *values]
@@ -100,7 +104,12 @@ def list_calls(exchange: Exchange) -> Reply:
 
 
 def get_call(exchange: Exchange) -> Reply:
-    """Answer one call by its uuid."""
+    """Answer one call. Retreaver's reference: "Get a specific Call".
+
+    :param exchange: The request and the sandbox's state.
+    :return: The call in its envelope.
+    :raises Refusal: With status 404, if there is no such call.
+    """
     edition = _edition(exchange)
     sql = "SELECT * FROM calls WHERE uuid = ? AND company_id = ?"
     call = exchange.store.row(sql, (exchange.args["uuid"].lower(), exchange.company_id))

@@ -85,7 +85,14 @@ CAMPAIGNS = Resource(
 
 
 def check(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
-    """Read the ``cid`` of something that belongs to a campaign; it must exist."""
+    """Read the ``cid`` of an object that belongs to a campaign.
+
+    :param exchange: The request and the sandbox's state.
+    :param given: Attributes from the request.
+    :param values: Columns to save; ``campaign_id`` is added.
+    :param errors: Errors by attribute; is added to if the ``cid`` is blank or unknown.
+    :param row: The existing object, which may leave the ``cid`` out; None for a new one.
+    """
     if row is not None and "cid" not in given:
         return
     cid = given.get("cid")

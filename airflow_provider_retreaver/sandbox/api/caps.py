@@ -17,13 +17,27 @@ _PERIODS = {"Hard": "", "Hourly": "%Y-%m-%dT%H", "Daily": "%Y-%m-%d", "Monthly":
 
 
 def create(store: Store, owner: str, owner_id: int) -> None:
-    """Give a new target or group its four caps, none of them set."""
+    """Add the four caps of a new target or group, without limits.
+
+    :param store: The sandbox's database.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    """
     for kind in KINDS:
         store.insert("caps", {"owner": owner, "owner_id": owner_id, "type": kind})
 
 
 def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
-    """Set caps from ``hard_cap_attributes`` and its three siblings; Refusal 422 names a bad one."""
+    """Set caps from ``hard_cap_attributes`` and its three siblings.
+
+    Retreaver's reference: "Changing a Target's Caps".
+
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    :param given: Attributes from the request.
+    :raises Refusal: With status 422, if a cap is missing or not a number.
+    """
     for kind in KINDS:
         name = f"{kind.lower()}_cap_attributes"
         if name not in given:
@@ -42,12 +56,24 @@ def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any])
 
 
 def period(kind: str, milliseconds: int, zone: ZoneInfo) -> str:
-    """Name the span in which a cap counts: an hour, a day, a month; a hard cap has one for ever."""
+    """Name the period in which a cap counts: an hour, a day or a month; a hard cap has one without end.
+
+    :param kind: One of ``KINDS``.
+    :param milliseconds: A time in milliseconds since the epoch.
+    :param zone: The time zone of the target or company.
+    :return: For example ``2026-05-01`` for a daily cap; empty for a hard cap.
+    """
     return to_datetime(milliseconds, zone).strftime(_PERIODS[kind])
 
 
 def owner_zone(store: Store, owner: str, owner_id: int) -> ZoneInfo:
-    """Give the zone caps roll over in: the target's own, the company's for a group."""
+    """Return the time zone in which caps start again: the target's own; for a group, the company's.
+
+    :param store: The sandbox's database.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    :return: The time zone.
+    """
     if owner == "target":
         return get_zone(store.value("SELECT time_zone FROM targets WHERE id = ?", (owner_id,)))
     sql = "SELECT zone FROM companies JOIN target_groups g ON g.company_id = companies.id WHERE g.id = ?"
@@ -55,7 +81,14 @@ def owner_zone(store: Store, owner: str, owner_id: int) -> ZoneInfo:
 
 
 def current(store: Store, owner: str, owner_id: int, now: int) -> list[Row]:
-    """Give the caps by name, those of a past hour, day or month as empty."""
+    """Return the caps of a target or group; those of a past hour, day or month are empty.
+
+    :param store: The sandbox's database.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    :param now: The sandbox's time in milliseconds since the epoch.
+    :return: Rows of caps by type.
+    """
     zone = owner_zone(store, owner, owner_id)
     rows = store.rows("SELECT * FROM caps WHERE owner = ? AND owner_id = ? ORDER BY type", (owner, owner_id))
     for row in rows:
@@ -65,18 +98,36 @@ def current(store: Store, owner: str, owner_id: int, now: int) -> list[Row]:
 
 
 def render(exchange: Exchange, owner: str, owner_id: int) -> list[Row]:
-    """Write the caps as the vendor does."""
+    """Write the caps of a target or group.
+
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    :return: Objects with ``id``, ``filled``, ``cap`` and ``type``.
+    """
     names = ("id", "filled", "cap", "type")
     return [{name: row[name] for name in names} for row in current(exchange.store, owner, owner_id, exchange.now)]
 
 
 def is_full(row: Row) -> bool:
-    """Say whether a cap is set and reached."""
+    """Return whether a cap is set and reached.
+
+    :param row: Row of the cap.
+    :return: Whether it is full.
+    """
     return row["cap"] is not None and row["filled"] >= row["cap"]
 
 
 def count(store: Store, owner: str, owner_id: int, moment: int, calls: int, now: int) -> None:
-    """Count calls made at ``moment`` on every cap whose span that moment shares with now."""
+    """Count calls on every cap whose current period contains them.
+
+    :param store: The sandbox's database.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    :param moment: When the calls were made, in milliseconds since the epoch.
+    :param calls: How many calls.
+    :param now: The sandbox's time in milliseconds since the epoch.
+    """
     zone = owner_zone(store, owner, owner_id)
     for kind in KINDS:
         span = period(kind, now, zone)
@@ -90,14 +141,29 @@ def count(store: Store, owner: str, owner_id: int, moment: int, calls: int, now:
 
 
 def count_call(store: Store, target_id: int, moment: int, calls: int, now: int) -> None:
-    """Count calls on a target and on every group it belongs to."""
+    """Count calls on a target and on every group that contains it.
+
+    :param store: The sandbox's database.
+    :param target_id: ID of the target.
+    :param moment: When the calls were made, in milliseconds since the epoch.
+    :param calls: How many calls.
+    :param now: The sandbox's time in milliseconds since the epoch.
+    """
     count(store, "target", target_id, moment, calls, now)
     for row in store.rows("SELECT group_id FROM group_members WHERE target_id = ?", (target_id,)):
         count(store, "target_group", row["group_id"], moment, calls, now)
 
 
 def fill(store: Store, owner: str, owner_id: int, kind: str, filled: int, now: int) -> None:
-    """Set how far a cap is filled."""
+    """Set how many calls a cap has counted.
+
+    :param store: The sandbox's database.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    :param kind: One of ``KINDS``.
+    :param filled: The new count.
+    :param now: The sandbox's time in milliseconds since the epoch.
+    """
     span = period(kind, now, owner_zone(store, owner, owner_id))
     store.run(
         "UPDATE caps SET filled = ?, period = ? WHERE owner = ? AND owner_id = ? AND type = ?",
@@ -106,5 +172,10 @@ def fill(store: Store, owner: str, owner_id: int, kind: str, filled: int, now: i
 
 
 def reset_hard(store: Store, owner: str, owner_id: int) -> None:
-    """Forget the calls that count on a hard cap."""
+    """Set the count of a hard cap to 0.
+
+    :param store: The sandbox's database.
+    :param owner: ``target`` or ``target_group``.
+    :param owner_id: ID of the target or group.
+    """
     store.run("UPDATE caps SET filled = 0 WHERE owner = ? AND owner_id = ? AND type = 'Hard'", (owner, owner_id))

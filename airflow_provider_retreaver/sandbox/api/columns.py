@@ -1,4 +1,4 @@
-"""Attributes of the vendor's objects: how a given value is read, and what is refused."""
+"""Attributes of Retreaver's objects: how a value is read, and which values are refused."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ _FALSE = (False, 0, "0", "f", "false", "off", "")
 
 
 class Wrong(ValueError):
-    """A value the vendor refuses, with its message."""
+    """A value that Retreaver refuses, with its message."""
 
 
 def text(value: Any) -> str | None:
-    """Read a string; numbers become strings, blank stays blank."""
+    """Read a string; numbers and truth values become strings.
+
+    :param value: Value from the request.
+    :return: The string; None for null.
+    :raises Wrong: If it is a list or an object.
+    """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
@@ -26,7 +31,12 @@ def text(value: Any) -> str | None:
 
 
 def integer(value: Any) -> int | None:
-    """Read a whole number, as a number or as digits; blank is none."""
+    """Read a whole number, given as a number or as digits.
+
+    :param value: Value from the request.
+    :return: The number; None for null and for an empty string.
+    :raises Wrong: If it is anything else.
+    """
     if value is None or value == "":
         return None
     digits = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
@@ -36,7 +46,12 @@ def integer(value: Any) -> int | None:
 
 
 def identity(value: Any) -> int | None:
-    """Read the id of a nested object; None is a new one."""
+    """Read the ``id`` of a nested object.
+
+    :param value: Value from the request.
+    :return: The ID; None for a new object.
+    :raises Wrong: If it is not a number.
+    """
     try:
         return integer(value)
     except Wrong as wrong:
@@ -44,7 +59,12 @@ def identity(value: Any) -> int | None:
 
 
 def natural(value: Any) -> int | None:
-    """Read a whole number that is not negative."""
+    """Read a whole number of at least 0.
+
+    :param value: Value from the request.
+    :return: The number; None for null and for an empty string.
+    :raises Wrong: If it is negative or not a number.
+    """
     number = integer(value)
     if number is not None and number < 0:
         raise Wrong("must be greater than or equal to 0")
@@ -52,7 +72,12 @@ def natural(value: Any) -> int | None:
 
 
 def truth(value: Any) -> int | None:
-    """Read a truth value as Rails does."""
+    """Read a truth value as Rails does.
+
+    :param value: Value from the request, for example ``true``, ``"1"`` or ``"off"``.
+    :return: 1 or 0; None for null.
+    :raises Wrong: If it is anything else.
+    """
     if value is None:
         return None
     if isinstance(value, bool | int | str):
@@ -64,7 +89,12 @@ def truth(value: Any) -> int | None:
 
 
 def phone(value: Any) -> str:
-    """Read a phone number as E.164; ten digits, or eleven with a leading 1, are North American."""
+    """Read a phone number; ten digits, or eleven with a leading 1, are North American.
+
+    :param value: Value from the request, for example ``(866) 898-7878``.
+    :return: The number in E.164, for example ``+18668987878``.
+    :raises Wrong: If it is not a phone number.
+    """
     given = text(value) or ""
     digits = re.sub(r"[\s().\-]", "", given)
     if re.fullmatch(r"\+[1-9]\d{6,14}", digits):
@@ -77,13 +107,22 @@ def phone(value: Any) -> str:
 
 
 def phone_or_sip(value: Any) -> str:
-    """Read a phone number or a SIP address."""
+    """Read a phone number or a SIP address.
+
+    :param value: Value from the request.
+    :return: The number in E.164, or the SIP address as it is.
+    :raises Wrong: If it is neither.
+    """
     given = (text(value) or "").strip()
     return given if _SIP.fullmatch(given) else phone(given)
 
 
 def one_of(*choices: Any) -> Callable[[Any], Any]:
-    """Make a reader that takes these values only."""
+    """Make a reader that accepts these values only.
+
+    :param choices: The values.
+    :return: A function that returns its argument, or raises :class:`Wrong`.
+    """
 
     def read(value: Any) -> Any:
         if value not in choices:
@@ -95,9 +134,13 @@ def one_of(*choices: Any) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One attribute: its name on the wire, how it is read, whether it must be there.
+    """One attribute that a request can set.
 
-    ``optional`` says whether null is kept as null; otherwise null means the column's default.
+    :param name: Its name in requests and in the table.
+    :param read: Reads a value from the request, or raises :class:`Wrong`.
+    :param required: Whether a new object needs it.
+    :param optional: Whether null is stored as null; otherwise null leaves the column's default.
+    :param aliases: Other names that requests may use.
     """
 
     name: str
@@ -110,9 +153,15 @@ class Column:
 def read_columns(
     columns: Sequence[Column], given: Mapping[str, Any], *, creating: bool, errors: dict[str, list[str]]
 ) -> dict[str, Any]:
-    """Read what was given into column values, collecting the vendor's messages in ``errors``.
+    """Read the attributes of a request into column values.
 
-    Unknown attributes are ignored, as Rails' strong parameters ignore them.
+    Unknown ones are ignored, as Rails' strong parameters ignore them.
+
+    :param columns: The attributes that can be set.
+    :param given: Attributes from the request.
+    :param creating: Whether the object is new, so that required attributes must be present.
+    :param errors: Errors by attribute; is added to.
+    :return: Values by column, of the attributes that are present and valid.
     """
     values: dict[str, Any] = {}
     for column in columns:

@@ -1,4 +1,4 @@
-"""Companies, and the keys that reach them."""
+"""Companies, and the API keys that have access to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ _COLUMNS = (Column("name", required=True), Column("default_click_url"), Column("
 
 
 def reachable(store: Store, key: str) -> list[Row]:
-    """Give the companies a key reaches, the active one first."""
+    """Return the companies that an API key has access to.
+
+    :param store: The sandbox's database.
+    :param key: The API key.
+    :return: Rows of companies, the active one first.
+    """
     return store.rows(
         "SELECT c.* FROM companies c JOIN api_keys k ON k.company_id = c.id WHERE k.key = ? AND c.deleted = 0 "
         "ORDER BY k.active DESC, c.id",
@@ -25,7 +30,12 @@ def reachable(store: Store, key: str) -> list[Row]:
 
 
 def authorize(exchange: Exchange, *, needs_company: bool) -> None:
-    """Find out who asks: 401 for a wrong key, 403 for a company that is missing or not this key's."""
+    """Check the API key and set the company of the request. Retreaver's reference: "Authentication".
+
+    :param exchange: The request and the sandbox's state.
+    :param needs_company: Whether a key with several companies must name one.
+    :raises Refusal: With status 401 for a wrong key, or 403 for a company that is missing or not one of the key's.
+    """
     key = exchange.request.param("api_key") or ""
     store = exchange.store
     if not store.value("SELECT count(*) FROM api_keys WHERE key = ?", (key,)):
@@ -45,7 +55,11 @@ def authorize(exchange: Exchange, *, needs_company: bool) -> None:
 
 
 def render(row: Row) -> dict[str, Any]:
-    """Write a company."""
+    """Write a company in its envelope.
+
+    :param row: Row of the company.
+    :return: The company.
+    """
     names = ("id", "name", "default_click_url", "default_sale_url")
     times = {name: format_seconds(row[name]) for name in ("created_at", "updated_at")}
     return {"company": {name: row[name] for name in names} | times}
@@ -82,7 +96,14 @@ def _values(exchange: Exchange, *, creating: bool) -> dict[str, Any]:
 
 
 def add(store: Store, values: dict[str, Any], now: int, keys: dict[str, bool]) -> int:
-    """Make a company that ``keys`` reach (True where it is the active one)."""
+    """Add a company.
+
+    :param store: The sandbox's database.
+    :param values: Values by column.
+    :param now: The sandbox's time in milliseconds since the epoch.
+    :param keys: API keys that have access to it; True where it is the key's active company.
+    :return: ID of the company.
+    """
     company_id = store.insert("companies", {**values, "created_at": now, "updated_at": now})
     for key, active in keys.items():
         store.insert("api_keys", {"key": key, "company_id": company_id, "active": int(active)})

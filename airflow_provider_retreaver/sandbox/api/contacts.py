@@ -91,7 +91,12 @@ CONTACTS = Resource(
 
 
 def path_number(exchange: Exchange) -> str:
-    """Read the phone number in the path; one that is none is not found."""
+    """Read the phone number in the path.
+
+    :param exchange: The request and the sandbox's state.
+    :return: The number in E.164, or a SIP address.
+    :raises Refusal: With status 404, if it is not a phone number.
+    """
     try:
         return phone_or_sip(exchange.args["number"])
     except Wrong as wrong:

@@ -1,4 +1,4 @@
-"""Conversion groups of a target: whole groups come and go, their parts change by id."""
+"""Conversion groups of a target: whole groups can be added and deleted, their parts are changed by ID."""
 
 from __future__ import annotations
 
@@ -73,7 +73,13 @@ _PART = (Column("seconds", natural, required=True), Column("revenue", _money, re
 
 
 def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
-    """Apply ``conversion_groups_attributes``; a group without its id is a new one."""
+    """Save ``conversion_groups_attributes``; a group without an ``id`` is a new one.
+
+    :param exchange: The request and the sandbox's state.
+    :param target_id: ID of the target.
+    :param given: Attributes from the request.
+    :raises Refusal: With status 422, if a part is to be deleted or an attribute is invalid.
+    """
     for row in nested_rows(given, "conversion_groups_attributes"):
         group_id = _save(exchange, "conversion_groups", _GROUP, row, ("target_id", target_id))
         if group_id is None:
@@ -110,7 +116,12 @@ def _save(
 
 
 def of(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
-    """Give the groups of a target as the vendor writes them."""
+    """Return the conversion groups of a target as Retreaver writes them.
+
+    :param exchange: The request and the sandbox's state.
+    :param target_id: ID of the target.
+    :return: Groups, each with its ``conversions``.
+    """
     store = exchange.store
     names = "id, name, conversion_type, dedupe_seconds"
     groups = store.rows(f"SELECT {names} FROM conversion_groups WHERE target_id = ? ORDER BY id", (target_id,))

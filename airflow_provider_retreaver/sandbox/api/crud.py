@@ -1,4 +1,4 @@
-"""List, get, create, update and delete for the resources that are alike."""
+"""List, get, create, update and delete, for resources that follow the same rules."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ Given = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A verb and a path (``{name}`` for a variable part) and what answers it.
+    """A method and a path, and the function that answers it.
 
-    ``access`` is ``company`` (key and company), ``key`` (key alone) or ``open`` (the handler's own check).
+    :param method: HTTP method.
+    :param path: Path without its format; ``{name}`` is a variable segment.
+    :param handler: Answers the request.
+    :param legacy: Whether the route belongs to the older ones, which can be switched off.
+    :param access: ``company`` (needs an API key and a company), ``key`` (needs an API key) or ``open`` (the handler
+        checks access itself).
     """
 
     method: str
@@ -42,12 +47,12 @@ def _no_values(
 
 
 def _no_objection(_exchange: Exchange, _row: Row) -> str | None:
-    """Let everything be deleted."""
+    """Allow every row to be deleted."""
     return None
 
 
 def _no_cleanup(_exchange: Exchange, _row: Row) -> None:
-    """Leave nothing behind."""
+    """Delete nothing else."""
 
 
 def _no_filters(_exchange: Exchange) -> tuple[str, list[Any]]:
@@ -57,12 +62,21 @@ def _no_filters(_exchange: Exchange) -> tuple[str, list[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A table, how its rows look on the wire, and the vendor's rules about it.
+    """A table, how its rows are written, and Retreaver's rules for them.
 
-    ``customer_id`` is also a path (``/targets/tid/{tid}``) and unique within a company; ``unique`` is just that.
-    ``prepare`` adds or checks column values before saving; ``born`` gives a new row what every one has;
-    ``nested`` saves what was passed in and hangs on the row;
-    ``objection`` says why a row cannot be deleted; ``cleanup`` removes what goes with it.
+    :param table: Name of the table.
+    :param envelope: Name of the object around each row, for example ``target``.
+    :param columns: Attributes that requests can set.
+    :param render: Writes a row.
+    :param customer_id: Column of the customer's own ID, which is unique in a company and has paths of its own, such
+        as ``/targets/tid/{tid}``.
+    :param unique: Another column that is unique in a company.
+    :param prepare: Adds to or checks the column values before they are saved.
+    :param born: Adds to a new row what every new row has.
+    :param nested: Saves the nested objects of a request.
+    :param objection: Returns why a row cannot be deleted, or None.
+    :param cleanup: Deletes what belongs to a deleted row.
+    :param filters: Returns SQL and values that a list is filtered by.
     """
 
     table: str
@@ -79,7 +93,12 @@ class Resource:
     filters: Callable[[Exchange], tuple[str, list[Any]]] = _no_filters
 
     def find(self, exchange: Exchange) -> Row:
-        """Find the row that the path names, or refuse with 404."""
+        """Return the row that the path names.
+
+        :param exchange: The request and the sandbox's state.
+        :return: The row.
+        :raises Refusal: With status 404, if there is none.
+        """
         name = next(iter(exchange.args))
         row = self.lookup(exchange, name, exchange.args[name])
         if row is None:
@@ -87,7 +106,13 @@ class Resource:
         return row
 
     def lookup(self, exchange: Exchange, column: str, value: Any) -> Row | None:
-        """Find a row of this company by a column."""
+        """Look up a row of the company.
+
+        :param exchange: The request and the sandbox's state.
+        :param column: Column to search by.
+        :param value: Its value.
+        :return: The row, or None.
+        """
         if column == "id" and not re.fullmatch(r"[0-9]{1,18}", str(value)):
             return None
         return exchange.store.row(
@@ -96,15 +121,28 @@ class Resource:
         )
 
     def wrap(self, exchange: Exchange, row: Row) -> dict[str, Any]:
-        """Render a row in its envelope."""
+        """Write a row in its envelope.
+
+        :param exchange: The request and the sandbox's state.
+        :param row: The row.
+        :return: For example ``{"target": {...}}``.
+        """
         return {self.envelope: dict(self.render(exchange, row))}
 
     def get(self, exchange: Exchange) -> Reply:
-        """Answer one object."""
+        """Answer one object.
+
+        :param exchange: The request and the sandbox's state.
+        :return: The reply.
+        """
         return Reply(self.wrap(exchange, self.find(exchange)))
 
     def list(self, exchange: Exchange) -> Reply:
-        """Answer a page of 25; versioned routes take ``per_page``."""
+        """Answer a page of 25 objects; versioned routes accept ``per_page``.
+
+        :param exchange: The request and the sandbox's state.
+        :return: Objects in their envelopes, with the ``Link`` header.
+        """
         extra, values = self.filters(exchange)
         where = f"company_id = ? AND deleted = 0{extra}"
         total = exchange.store.value(
@@ -118,11 +156,21 @@ class Resource:
         return Reply([self.wrap(exchange, row) for row in rows], headers=link_headers(exchange.request, at, total))
 
     def create(self, exchange: Exchange) -> Reply:
-        """Make an object from the request's body."""
+        """Create an object from the request's body.
+
+        :param exchange: The request and the sandbox's state.
+        :return: The new object in its envelope.
+        """
         return Reply(self.wrap(exchange, self.make(exchange, exchange.request.envelope(self.envelope))))
 
     def make(self, exchange: Exchange, given: Given) -> Row:
-        """Make an object, or refuse with 422."""
+        """Create an object.
+
+        :param exchange: The request and the sandbox's state.
+        :param given: Attributes from the request.
+        :return: The new row.
+        :raises Refusal: With status 422, if an attribute is invalid.
+        """
         values = self._values(exchange, given, None)
         stamp = {"company_id": exchange.company_id, "created_at": exchange.now, "updated_at": exchange.now}
         row_id = exchange.store.insert(self.table, {**stamp, **values})
@@ -131,19 +179,35 @@ class Resource:
         return self._reload(exchange, row_id)
 
     def update(self, exchange: Exchange) -> Reply:
-        """Change what was passed in and nothing else."""
+        """Change the attributes that the request's body contains.
+
+        :param exchange: The request and the sandbox's state.
+        :return: The changed object in its envelope.
+        """
         row = self.find(exchange)
         return Reply(self.wrap(exchange, self.change(exchange, row, exchange.request.envelope(self.envelope))))
 
     def change(self, exchange: Exchange, row: Row, given: Given) -> Row:
-        """Change an object, or refuse with 422."""
+        """Change an object.
+
+        :param exchange: The request and the sandbox's state.
+        :param row: The existing row.
+        :param given: Attributes from the request.
+        :return: The changed row.
+        :raises Refusal: With status 422, if an attribute is invalid.
+        """
         values = self._values(exchange, given, row)
         exchange.store.update(self.table, row["id"], {**values, "updated_at": exchange.now})
         self.nested(exchange, row["id"], given)
         return self._reload(exchange, row["id"])
 
     def delete(self, exchange: Exchange) -> Reply:
-        """Delete an object unless something must go first."""
+        """Delete an object.
+
+        :param exchange: The request and the sandbox's state.
+        :return: A reply with status 204.
+        :raises Refusal: With status 422, if other objects must be deleted first.
+        """
         row = self.find(exchange)
         reason = self.objection(exchange, row)
         if reason is not None:
@@ -170,7 +234,14 @@ class Resource:
 
 
 def routes(resource: Resource, path: str, verbs: str = "lgcud", *, legacy: bool = False) -> list[Route]:
-    """Make the routes of a resource: by id, and by customer ID where it has one."""
+    """Return the routes of a resource: by ID, and by the customer's own ID if there is one.
+
+    :param resource: The resource.
+    :param path: Path of its list.
+    :param verbs: The first letters of the routes to make: list, get, create, update, delete.
+    :param legacy: Whether the routes belong to the older ones.
+    :return: The routes.
+    """
     made = []
     if "l" in verbs:
         made.append(Route("GET", path, resource.list, legacy))

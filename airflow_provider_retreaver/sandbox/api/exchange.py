@@ -1,4 +1,4 @@
-"""What a handler is given: the request, who asks, and the sandbox's state."""
+"""What a handler receives: the request, whose company it is for, and the sandbox's state."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ UPLOAD_DELAY = 2.0
 
 @dataclass(slots=True)
 class World:
-    """What outlives a request."""
+    """The state that lasts longer than a request.
+
+    :param options: Options of the sandbox.
+    :param store: The database.
+    :param clock: The sandbox's clock.
+    :param anchors: Pages of calls.
+    :param random: Source of randomness.
+    :param upload_delay: How long an upload to a caller list takes, in seconds of the sandbox's clock.
+    """
 
     options: SandboxOptions
     store: Store
@@ -31,7 +39,14 @@ class World:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way to a handler; ``args`` are the path's variable parts, decoded."""
+    """One request and what its handler needs.
+
+    :param world: The sandbox's state.
+    :param request: The request.
+    :param args: Variable segments of the path by name, decoded.
+    :param key: The API key, after authorization.
+    :param company_id: ID of the company, after authorization.
+    """
 
     world: World
     request: Request
@@ -50,7 +65,10 @@ class Exchange:
         return self.world.clock.now()
 
     def zone(self) -> ZoneInfo:
-        """Give the company's own time zone, which the vendor's offsets follow."""
+        """Return the company's time zone, in which Retreaver writes times with an offset.
+
+        :return: The time zone.
+        """
         return ZoneInfo(self.store.value("SELECT zone FROM companies WHERE id = ?", (self.company_id,)) or "UTC")
 
 

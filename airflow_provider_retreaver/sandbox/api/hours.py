@@ -1,4 +1,4 @@
-"""Business hours of a target: seven rows by default, changed by id, added without one."""
+"""Business hours of a target: seven rows by default; a row with an ``id`` is changed, one without is added."""
 
 from __future__ import annotations
 
@@ -38,20 +38,37 @@ _DEFAULT = {"work_day": 1, "time_open": 0, "time_close": 2400, "invert": 0}
 
 
 def open_always(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
-    """Give a new target that brings no hours of its own seven open days."""
+    """Add seven open days to a new target, unless the request has business hours.
+
+    :param exchange: The request and the sandbox's state.
+    :param target_id: ID of the target.
+    :param given: Attributes from the request.
+    """
     if not nested_rows(given, "business_hours_attributes"):
         for day in range(7):
             _change_one(exchange, target_id, {"day_of_week": day})
 
 
 def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
-    """Apply ``business_hours_attributes``."""
+    """Save ``business_hours_attributes``. Retreaver's reference: "Creating a target with business hours".
+
+    :param exchange: The request and the sandbox's state.
+    :param target_id: ID of the target.
+    :param given: Attributes from the request.
+    :raises Refusal: With status 422, if a row is invalid.
+    """
     for row in nested_rows(given, "business_hours_attributes"):
         _change_one(exchange, target_id, row)
 
 
 def nested_rows(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Read a nested list; Rails' form of an object with numbered keys is a list too."""
+    """Read a list of nested objects; Rails' form of it, an object with numbered keys, is accepted too.
+
+    :param given: Attributes from the request.
+    :param name: Name of the list, for example ``timers_attributes``.
+    :return: The objects; empty if there is no such list.
+    :raises Refusal: With status 422, if it is not a list of objects.
+    """
     rows = given.get(name)
     if rows is None:
         return []
@@ -84,12 +101,22 @@ def _change_one(exchange: Exchange, target_id: int, given: dict[str, Any]) -> No
 
 
 def of(store: Store, target_id: int) -> list[Row]:
-    """Give the rows of a target, in the order of the days."""
+    """Return the rows of business hours of a target.
+
+    :param store: The sandbox's database.
+    :param target_id: ID of the target.
+    :return: Rows in the order of their days.
+    """
     return store.rows("SELECT * FROM business_hours WHERE target_id = ? ORDER BY day_of_week, id", (target_id,))
 
 
 def render(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
-    """Write the rows as the vendor does."""
+    """Write the business hours of a target.
+
+    :param exchange: The request and the sandbox's state.
+    :param target_id: ID of the target.
+    :return: Objects in the order of their days.
+    """
     return [
         {
             "id": row["id"],

@@ -56,7 +56,13 @@ _NESTED: dict[str, tuple[Column, ...]] = {
 
 
 def audio(given: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict[str, Any]:
-    """Read an uploaded greeting; only its name and size are kept."""
+    """Read an uploaded greeting; only its name and its size are stored.
+
+    :param given: Attributes from the request.
+    :param now: The sandbox's time in milliseconds since the epoch.
+    :param errors: Errors by attribute; is added to if the file is not Base64.
+    :return: Values by column; empty without a file.
+    """
     data = given.get("message_file_b64_data")
     if data is None:
         return {}
@@ -70,7 +76,14 @@ def audio(given: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict
 
 
 def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
-    """Apply ``timers_attributes``, ``menu_options_attributes`` and ``destroy_nested``."""
+    """Save ``timers_attributes``, ``menu_options_attributes`` and ``destroy_nested``.
+
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``campaign`` or ``number``.
+    :param owner_id: ID of the campaign or number.
+    :param given: Attributes from the request.
+    :raises Refusal: With status 422, if menu options lack the option 1 or have an option twice.
+    """
     if truth(given.get("destroy_nested")):
         for table in _NESTED:
             exchange.store.run(f"DELETE FROM {table} WHERE owner = ? AND owner_id = ?", (owner, owner_id))
@@ -108,7 +121,14 @@ def _change_one(exchange: Exchange, table: str, owner: str, owner_id: int, given
 
 
 def add_timer(store: Store, owner: str, owner_id: int, seconds: int, url: str) -> None:
-    """Add one timer."""
+    """Add one timer.
+
+    :param store: The sandbox's database.
+    :param owner: ``campaign`` or ``number``.
+    :param owner_id: ID of the campaign or number.
+    :param seconds: Seconds of the call after which the URL is requested.
+    :param url: The URL.
+    """
     store.insert("timers", {"owner": owner, "owner_id": owner_id, "seconds": seconds, "url": url})
 
 
@@ -119,12 +139,22 @@ def _of(store: Store, table: str, owner: str, owner_id: int) -> list[Row]:
 
 
 def nested(store: Store, owner: str, owner_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Give timers and menu options, each in its envelope."""
+    """Return timers and menu options, each in its envelope.
+
+    :param store: The sandbox's database.
+    :param owner: ``campaign`` or ``number``.
+    :param owner_id: ID of the campaign or number.
+    :return: Lists by ``timers`` and ``menu_options``.
+    """
     return {table: [{table[:-1]: row} for row in _of(store, table, owner, owner_id)] for table in _NESTED}
 
 
 def greeting(row: Row) -> dict[str, Any]:
-    """Write a greeting: the uploaded file, or the text."""
+    """Write a greeting: the uploaded file, or the text.
+
+    :param row: Row of a campaign or number.
+    :return: The fields of the greeting.
+    """
     if row["audio_name"] is not None:
         return {
             "audio_file_name": row["audio_name"],

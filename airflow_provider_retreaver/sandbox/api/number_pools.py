@@ -32,11 +32,11 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
 
 
 def provision(world: World, pool: Row, count: int) -> None:
-    """Buy or release numbers of a pool.
+    """Buy or release numbers until a pool has a given count of them.
 
-    :param world: the state of the sandbox.
-    :param pool: row of the pool.
-    :param count: how many numbers it has afterwards.
+    :param world: The sandbox's state.
+    :param pool: Row of the pool.
+    :param count: How many numbers the pool has afterwards.
     """
     store, now = world.store, world.clock.now()
     sql = "SELECT id FROM numbers WHERE pool_id = ? AND deleted = 0 ORDER BY id"

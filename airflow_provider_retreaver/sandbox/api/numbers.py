@@ -1,4 +1,4 @@
-"""Numbers that callers dial. In Retreaver, creating one costs money, and deleting one cannot be undone."""
+"""Numbers: what callers dial. At Retreaver, creating a number costs money and deleting it cannot be undone."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ _KEYPAD = {
 
 
 def draw(store: Store, random: Random, kind: str, country: str, wish: str = "") -> str:
-    """Return a number that is not in use.
+    """Return an unused number, with the desired text in it if one is free.
 
-    :param store: the database.
-    :param random: source of random numbers.
-    :param kind: `Toll-free` or `Local`.
-    :param country: code of the country of a local number.
-    :param wish: text that the number contains if possible, e.g. `ROOF`.
-    :return: a number in E.164.
+    :param store: The sandbox's database.
+    :param random: Source of randomness.
+    :param kind: One of ``TYPES``.
+    :param country: A key of ``PREFIXES``; of local numbers only.
+    :param wish: The desired text, letters and digits.
+    :return: The number in E.164.
     """
     word = "".join(_KEYPAD.get(letter, letter) for letter in wish.upper() if letter.isalnum())[:7]
     while True:
@@ -121,11 +121,11 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
 
 
 def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
-    """Return the SQL filter on campaign, affiliate and sub ID.
+    """Read filters by campaign, affiliate and sub ID.
 
-    :param exchange: the request that is being handled.
-    :param names: names of the query parameters for `cid`, `afid` and `sid`.
-    :return: SQL that begins with ` AND`, or nothing, and its values.
+    :param exchange: The request and the sandbox's state.
+    :param names: For ``cid``, ``afid`` and ``sid``, the query parameters that are read, the first that is present.
+    :return: SQL to append to a condition, and its values.
     """
     where, values = "", []
     sources = {

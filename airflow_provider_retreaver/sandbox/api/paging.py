@@ -1,4 +1,4 @@
-"""Pages, Retreaver's `Link` header, and deep pages of calls without counting from the start each time."""
+"""Pages, Retreaver's ``Link`` header, and fast access to pages far from the first."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _MAX_NUMBER = 10**12
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One page of a list.
+    """Which page, and how many rows a page has.
 
-    :param page: number of the page, counted from 1.
-    :param size: number of rows of a page.
+    :param page: Number of the page, from 1.
+    :param size: Rows a page.
     """
 
     page: int
@@ -34,16 +34,16 @@ class Window:
 
     @property
     def offset(self) -> int:
-        """Number of rows before this page."""
+        """How many rows come before the page."""
         return (self.page - 1) * self.size
 
 
 def window(request: Request, *, sizable: bool) -> Window:
-    """Read `page`, and `per_page` where Retreaver takes it; invalid values mean the default.
+    """Read ``page`` and, where Retreaver accepts it, ``per_page``; an invalid value is the default.
 
-    :param request: the request.
-    :param sizable: whether `per_page` is taken.
-    :return: the page.
+    :param request: The request.
+    :param sizable: Whether the route accepts ``per_page``.
+    :return: The requested page.
     """
     size = _positive(request.param("per_page"), PAGE) if sizable else PAGE
     return Window(_positive(request.param("page"), 1), min(size, LARGEST))
@@ -56,12 +56,12 @@ def _positive(text: str | None, default: int) -> int:
 
 
 def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, str]]:
-    """Return a `Link` header as Retreaver writes it: last, next and prev, on its own host, with the key repeated.
+    """Write the ``Link`` header as Retreaver does: last, next and prev, on its own host, with the API key.
 
-    :param request: the request.
-    :param at: the page.
-    :param total: number of rows of the list.
-    :return: the header, or none.
+    :param request: The request.
+    :param at: The requested page.
+    :param total: How many rows all pages have.
+    :return: The header; empty if there is a single page.
     """
     last = max(1, -(-total // at.size))
     relations = []
@@ -87,10 +87,10 @@ class CallQuery:
     """Which calls, in which order.
 
     :param where: SQL condition of equalities.
-    :param values: its values.
-    :param bounds: limits as column, comparison and milliseconds.
-    :param sort: column of the order.
-    :param descending: whether the order is descending.
+    :param values: Values of its placeholders.
+    :param bounds: Bounds of times: column, comparison, milliseconds since the epoch.
+    :param sort: Column of the order; the ID decides between equal values.
+    :param descending: Whether the newest calls come first.
     """
 
     where: str
@@ -100,14 +100,13 @@ class CallQuery:
     descending: bool = True
 
     def sql(self, start: _Key | None = None) -> tuple[str, tuple[Any, ...]]:
-        """Return the SQL condition.
+        """Return the condition as SQL, optionally from a known row on.
 
-        A plus before a column keeps SQLite from using the index for a limit that lies before `start`, and from
-        reading all
-        entries from there.
+        A plus before a column keeps SQLite from starting at a bound of the index that lies before ``start``, and from
+        stepping through all entries between them.
 
-        :param start: sort key of the first row to read, None for the beginning.
-        :return: the condition and its values.
+        :param start: Sort key of the first row to include; None includes all rows.
+        :return: SQL and the values of its placeholders.
         """
         parts, values = [self.where], [*self.values]
         for column, comparison, moment in self.bounds:
@@ -120,22 +119,22 @@ class CallQuery:
         return " AND ".join(parts), tuple(values)
 
     def reversed(self) -> CallQuery:
-        """Return the query for the same calls in the opposite order.
+        """Return the query of the same calls in the opposite order.
 
-        :return: the query.
+        :return: The query.
         """
         return replace(self, descending=not self.descending)
 
 
 @dataclass(slots=True)
 class _Track:
-    """Where some pages of a query begin: offsets and their sort keys."""
+    """Where some pages of a query start: their offsets, and the sort keys there."""
 
     offsets: list[int] = field(default_factory=list)
     keys: list[_Key] = field(default_factory=list)
 
     def before(self, offset: int) -> tuple[int, _Key | None]:
-        """Return the nearest known place at or before an offset."""
+        """Return the nearest known offset at or before ``offset``, and its key."""
         index = bisect_right(self.offsets, offset) - 1
         return (self.offsets[index], self.keys[index]) if index >= 0 else (0, None)
 
@@ -148,13 +147,12 @@ class _Track:
 
 
 class Anchors:
-    """Pages of calls in the order of their keys; where pages begin is kept until the calls change.
+    """Pages of calls. It keeps the sort keys at which pages start until the calls change.
 
-    A page next to one that was read starts from its key; any other starts from the nearest known place or from the
-    nearer end,
-    reading only index entries.
+    A page next to one that was read starts from that one's key; any other starts from the nearest known key or from
+    the nearer end, and steps over index entries only.
 
-    :param store: the database.
+    :param store: The sandbox's database.
     """
 
     def __init__(self, store: Store) -> None:
@@ -164,11 +162,11 @@ class Anchors:
         self._tracks: OrderedDict[CallQuery, _Track] = OrderedDict()
 
     def page(self, query: CallQuery, at: Window) -> tuple[int, list[Row]]:
-        """Return one page of a query.
+        """Return one page.
 
-        :param query: the query.
-        :param at: the page.
-        :return: number of all rows, and the rows of the page.
+        :param query: Which calls.
+        :param at: Which page.
+        :return: How many calls all pages have, and the rows of the page.
         """
         if self._version != self._store.calls_version:
             self._totals.clear()
@@ -214,7 +212,7 @@ _V = TypeVar("_V")
 
 
 def _kept(kept: OrderedDict[_K, _V], key: _K, make: Callable[[], _V]) -> _V:
-    """Return what is kept for a key, made if necessary; the least used value is dropped."""
+    """Return the cached value of ``key``, or create it; the least recently used one is dropped."""
     if key not in kept:
         kept[key] = make()
     kept.move_to_end(key)

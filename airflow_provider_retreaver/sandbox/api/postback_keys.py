@@ -1,4 +1,4 @@
-"""Postback keys of the type "Caller List Management": their owners and permissions."""
+"""Postback keys of the type "Caller List Management": which object they are for, and their permissions."""
 
 from __future__ import annotations
 
@@ -33,29 +33,32 @@ def issue(
     owner_id: int = 0,
     permissions: Iterable[str] = PERMISSIONS,
 ) -> None:
-    """Create a key, or replace its permissions.
+    """Add a key, or replace it.
 
-    :param store: the database.
-    :param key: the key.
-    :param secret: its secret.
-    :param company_id: the company.
-    :param owner: `company`, `target` or `campaign`.
+    :param store: The sandbox's database.
+    :param key: The key.
+    :param secret: Its secret.
+    :param company_id: ID of its company.
+    :param owner: One of ``OWNERS``: a key of the company works for all its targets and campaigns.
     :param owner_id: ID of the target or campaign.
-    :param permissions: names from `PERMISSIONS`.
+    :param permissions: Permissions out of ``PERMISSIONS``.
     """
     values = (key, secret, company_id, owner, owner_id, ",".join(permissions))
     store.run("INSERT OR REPLACE INTO postback_keys VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 def authorize(exchange: Exchange, owner: str, owner_id: str, permission: str) -> Row:
-    """Check the key of a request, and return the target or campaign of the list.
+    """Check a postback key, its secret and its permissions, and return the target or campaign.
 
-    :param exchange: the request that is being handled.
-    :param owner: `target` or `campaign`.
-    :param owner_id: its ID, from the path.
-    :param permission: the permission that the action needs.
-    :return: row of the target or campaign.
-    :raises Refusal: 401 for a wrong key, 403 for a missing permission, 404 for an unknown owner.
+    Retreaver's reference: "Caller Lists".
+
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``target`` or ``campaign``.
+    :param owner_id: ID in the path.
+    :param permission: The permission that is needed, besides ``SHOW``.
+    :return: Row of the target or campaign.
+    :raises Refusal: With status 401 for a wrong key or secret, 403 for a missing permission, 404 for an unknown
+        object.
     """
     store, request = exchange.store, exchange.request
     held = store.row("SELECT * FROM postback_keys WHERE key = ?", (request.param("key") or "",))

@@ -1,4 +1,4 @@
-"""Reports: sums of calls by publisher, buyer, campaign, number, day, state or tag."""
+"""Reports: sums of calls by affiliate, target, campaign, number, day, state or tag."""
 
 from __future__ import annotations
 
@@ -116,11 +116,11 @@ def _as_json(row: Row) -> dict[str, Any]:
 
 
 def report(exchange: Exchange) -> Reply:
-    """Return a page of a report, ordered by the number of calls.
+    """Answer a page of a report, with most calls first, or by day. Retreaver's reference: "Reports".
 
-    :param exchange: the request that is being handled.
-    :return: the page.
-    :raises Refusal: 422 for invalid parameters.
+    :param exchange: The request and the sandbox's state.
+    :return: The rows as ``data``, with ``count`` and ``count_total``.
+    :raises Refusal: With status 422, if a parameter is missing or invalid.
     """
     request, errors = exchange.request, Errors()
     facet, tag_key = request.param("facet") or "", request.param("tag_value_key") or ""

@@ -1,4 +1,4 @@
-"""All routes of the sandbox, and the one for a request."""
+"""Every route of the sandbox, and the search for the route of a request."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ _COMPILED = _by_length()
 
 
 def match(request: Request) -> tuple[Route, dict[str, str]]:
-    """Return the route of a request.
+    """Find the route of a request.
 
-    :param request: the request.
-    :return: the route, and the variable parts of the path by name.
-    :raises Refusal: 404 for an unknown path, 405 for another method.
+    :param request: The request.
+    :return: The route, and the variable segments of the path by name.
+    :raises Refusal: With status 404 for an unknown path, or 405 for a method that it does not have.
     """
     allowed = set()
     for patterns, route in _COMPILED.get(len(request.segments), []):
@@ -84,9 +84,9 @@ def match(request: Request) -> tuple[Route, dict[str, str]]:
 
 
 def index() -> Reply:
-    """Return the list of routes, for a request to `/`.
+    """List the routes, as the answer to ``GET /``.
 
-    :return: the list as JSON.
+    :return: The reply.
     """
     listed = [
         {"method": route.method, "path": f"/{route.path}.json", "legacy": route.legacy, "needs": route.access}

@@ -1,4 +1,4 @@
-"""Whether a call can reach a target: the sandbox's own reading of hours, pauses and caps."""
+"""Whether a call would be routed to a target: business hours, pauses, caps and caller lists."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_retreaver.sandbox.state.time_zones import get_zone
 
 
 def verdict(store: Store, target: Row, moment: int, caller: str | None = None) -> tuple[bool, str]:
-    """Return whether a target takes a call.
+    """Return whether a target accepts a call, and why or why not.
 
-    :param store: the database.
-    :param target: row of the target.
-    :param moment: the time, in milliseconds.
-    :param caller: phone number of the caller, None to ignore caller lists.
-    :return: whether it takes the call, and the reason.
+    :param store: The sandbox's database.
+    :param target: Row of the target.
+    :param moment: Time of the call in milliseconds since the epoch.
+    :param caller: Phone number of the caller, to check caller lists; None skips them.
+    :return: Whether it is accepted, and the reason, which is ``open`` if it is.
     """
     full_groups = (_full(store, "target_group", group, moment) for group in _groups(store, target))
     reason = (
@@ -75,15 +75,14 @@ def _blocked(store: Store, target: Row, caller: str) -> str | None:
 
 
 def in_hours(rows: list[Row], local: datetime) -> bool:
-    """Return whether any row of the day opens this minute; an inverted row closes its span on that day.
+    """Return whether business hours are open in a minute; a row with ``invert`` closes its hours on its day.
 
-    Inverted rows have precedence: a span that one of them closes is closed. A day with only inverted rows is open
-    outside
-    their spans, and a day without working rows is closed.
+    Inverted rows take precedence: hours that one of them covers are closed. A day with inverted rows alone is open
+    outside their hours, and a day without working rows is closed.
 
-    :param rows: rows of business hours.
-    :param local: local time of the target.
-    :return: True when it is open.
+    :param rows: Rows of business hours.
+    :param local: Local time of the target.
+    :return: Whether they are open.
     """
     day = (local.weekday() + 1) % 7
     minute = local.hour * 100 + local.minute

@@ -15,11 +15,11 @@ _ZIP = re.compile(r"\d{5}(,\d{5})*")
 
 
 def parse(text: Any) -> list[tuple[str, str]]:
-    """Read a tag list.
+    """Parse a tag list. Retreaver's reference: "Tagging a Target".
 
-    :param text: the list, or None.
-    :return: pairs of key and value.
-    :raises Refusal: 422 when it is invalid or too long.
+    :param text: For example ``<<<geo:NY>>>,<<<vertical:roofing>>>``; blank or None is an empty list.
+    :return: Pairs of key and value, each once.
+    :raises Refusal: With status 422, if it is not a tag list or has too many tags.
     """
     if text is None or (isinstance(text, str) and not text.strip()):
         return []
@@ -50,16 +50,15 @@ def _join_zips(tags: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
-    """Replace the whole list if `tag_list` is among the attributes.
+    """Replace all tags of an object if ``tag_list`` is given.
 
-    A tag list has only the operator "equals": whatever operator a tag had before, it is `==` afterwards; a tag that
-    had this
-    operator before keeps its ID.
+    A tag list expresses "equals" only: whatever operator a tag had before, it is ``==`` afterwards. A tag that was
+    "equals" before keeps its ID.
 
-    :param exchange: the request that is being handled.
-    :param owner: `target` or `contact`.
-    :param owner_id: its ID.
-    :param given: attributes of the request.
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``target`` or ``contact``.
+    :param owner_id: ID of the target or contact.
+    :param given: Attributes from the request.
     """
     if "tag_list" not in given:
         return
@@ -80,24 +79,24 @@ def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any])
 def add(exchange: Exchange, owner: str, owner_id: int, key: str, value: str, operator: str = "==") -> None:
     """Add one tag.
 
-    :param exchange: the request that is being handled.
-    :param owner: `target` or `contact`.
-    :param owner_id: its ID.
-    :param key: of the tag.
-    :param value: of the tag.
-    :param operator: of the tag.
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``target`` or ``contact``.
+    :param owner_id: ID of the target or contact.
+    :param key: Key of the tag.
+    :param value: Its value.
+    :param operator: How calls are compared with it, for example ``==`` or ``!=``.
     """
     row = {"owner": owner, "owner_id": owner_id, "key": key, "value": value, "operator": operator}
     exchange.store.insert("tag_values", row)
 
 
 def of(exchange: Exchange, owner: str, owner_id: int) -> list[Row]:
-    """Return the tags of an object.
+    """Return the tags of an object as Retreaver writes them.
 
-    :param exchange: the request that is being handled.
-    :param owner: `target` or `contact`.
-    :param owner_id: its ID.
-    :return: rows with `key`, `value`, `operator` and `id`.
+    :param exchange: The request and the sandbox's state.
+    :param owner: ``target`` or ``contact``.
+    :param owner_id: ID of the target or contact.
+    :return: Objects with ``key``, ``value``, ``operator`` and ``id``.
     """
     sql = "SELECT key, value, operator, id FROM tag_values WHERE owner = ? AND owner_id = ? ORDER BY id"
     return exchange.store.rows(sql, (owner, owner_id))

@@ -1,4 +1,4 @@
-"""Target groups: targets that belong together, with caps for the group."""
+"""Target groups: targets that belong together, with caps of the group."""
 
 from __future__ import annotations
 
@@ -83,22 +83,22 @@ def _join(exchange: Exchange, group_id: int, target_ids: list[int]) -> None:
 
 
 def members(exchange: Exchange, group_id: int) -> list[int]:
-    """Return the IDs of a group's targets.
+    """Return the targets of a group.
 
-    :param exchange: the request that is being handled.
+    :param exchange: The request and the sandbox's state.
     :param group_id: ID of the group.
-    :return: IDs in order.
+    :return: IDs of the targets.
     """
     sql = "SELECT target_id FROM group_members WHERE group_id = ? ORDER BY target_id"
     return [row["target_id"] for row in exchange.store.rows(sql, (group_id,))]
 
 
 def render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    """Return a group as JSON, with its targets and caps.
+    """Write a group with its targets and caps.
 
-    :param exchange: the request that is being handled.
-    :param row: row of the group.
-    :return: the group.
+    :param exchange: The request and the sandbox's state.
+    :param row: Row of the group.
+    :return: Fields of the group by name.
     """
     ids = members(exchange, row["id"])
     marks = ",".join("?" * len(ids))
@@ -135,8 +135,10 @@ TARGET_GROUPS = Resource(
 def reset_cap(exchange: Exchange) -> Reply:
     """Reset the hard caps of a group and of all its targets.
 
-    :param exchange: the request that is being handled.
-    :return: an empty response.
+    Retreaver's reference: "Resetting all Hard Caps on Targets in a Target Group".
+
+    :param exchange: The request and the sandbox's state.
+    :return: A reply without a body.
     """
     group = TARGET_GROUPS.find(exchange)
     caps.reset_hard(exchange.store, "target_group", group["id"])

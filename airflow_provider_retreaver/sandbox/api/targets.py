@@ -67,11 +67,11 @@ def _nested(exchange: Exchange, target_id: int, given: Given) -> None:
 
 
 def render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    """Return a target as JSON, with everything that belongs to it.
+    """Write a target with its caps, business hours, tags, conversion groups and groups.
 
-    :param exchange: the request that is being handled.
-    :param row: row of the target.
-    :return: the target.
+    :param exchange: The request and the sandbox's state.
+    :param row: Row of the target.
+    :return: Fields of the target by name.
     """
     groups = exchange.store.rows(
         "SELECT g.id, g.name FROM target_groups g JOIN group_members m ON m.group_id = g.id "
@@ -128,10 +128,10 @@ TARGETS = Resource(
 
 
 def reset_cap(exchange: Exchange) -> Reply:
-    """Reset the hard cap of a target; only the status 200 is documented.
+    """Reset a target's hard cap. Retreaver's reference: "Resetting a Hard Cap".
 
-    :param exchange: the request that is being handled.
-    :return: an empty response.
+    :param exchange: The request and the sandbox's state.
+    :return: A reply with status 200 and no body, since the reference documents none.
     """
     caps.reset_hard(exchange.store, "target", TARGETS.find(exchange)["id"])
     return Reply()

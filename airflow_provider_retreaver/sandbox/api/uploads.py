@@ -1,4 +1,4 @@
-"""Uploads to caller lists: accepted at once, processed later."""
+"""Uploads to caller lists: accepted at once, executed after a delay."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 
 def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any]:
-    """Accept an upload; its numbers are on the list after the sandbox's upload delay.
+    """Accept an upload; its numbers take effect after the sandbox's upload delay.
 
-    :param exchange: the request that is being handled.
-    :param row: row of the caller list.
-    :param given: attributes of the upload.
-    :return: the upload as JSON.
-    :raises Refusal: 422 for invalid attributes.
+    :param exchange: The request and the sandbox's state.
+    :param row: Row of the caller list.
+    :param given: Attributes from the request.
+    :return: The upload in its envelope.
+    :raises Refusal: With status 422, if numbers are missing or the action is unknown.
     """
     errors = {}
     numbers, action = given.get("numbers"), given.get("action", "create")
@@ -58,10 +58,10 @@ def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any
 
 
 def finish(store: Store, now: int) -> None:
-    """Process the uploads that are due, in their order.
+    """Execute the uploads that are due, in their order.
 
-    :param store: the database.
-    :param now: the time, in milliseconds.
+    :param store: The sandbox's database.
+    :param now: The sandbox's time in milliseconds since the epoch.
     """
     for upload in store.rows("SELECT * FROM caller_list_uploads WHERE done = 0 AND due_at <= ? ORDER BY id", (now,)):
         if upload["clear_before_upload"]:
@@ -76,12 +76,12 @@ def finish(store: Store, now: int) -> None:
 
 
 def put(store: Store, list_id: int, numbers: Iterable[str], now: int) -> None:
-    """Add numbers to a list; those on it are unchanged.
+    """Add numbers to a list; those that are on it stay unchanged.
 
-    :param store: the database.
+    :param store: The sandbox's database.
     :param list_id: ID of the caller list.
-    :param numbers: phone numbers.
-    :param now: the time, in milliseconds.
+    :param numbers: Phone numbers in E.164.
+    :param now: Time of their addition in milliseconds since the epoch.
     """
     sql = "INSERT OR IGNORE INTO caller_list_numbers (list_id, number, created_at) VALUES (?, ?, ?)"
     store.run_many(sql, [(list_id, number, now) for number in numbers])

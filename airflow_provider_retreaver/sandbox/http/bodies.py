@@ -20,7 +20,13 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 def read(content_type: str, body: bytes) -> dict[str, Any]:
-    """Read a body as an object; ValueError says what is wrong with it."""
+    """Read a body as an object.
+
+    :param content_type: Value of the ``Content-Type`` header.
+    :param body: The body as it was sent.
+    :return: The object; empty for an empty body.
+    :raises ValueError: If it is neither JSON nor a form, or invalid.
+    """
     if not body.strip():
         return {}
     if content_type.startswith(FORM):
@@ -33,12 +39,17 @@ def read(content_type: str, body: bytes) -> dict[str, Any]:
 
 
 def _no_number(text: str) -> None:
-    """Refuse NaN and Infinity, which Python would read and JSON does not have."""
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
     raise ValueError(f"{text} is not JSON")
 
 
 def read_json(body: bytes) -> dict[str, Any]:
-    """Read a JSON object."""
+    """Read a JSON object.
+
+    :param body: The body as it was sent.
+    :return: The object.
+    :raises ValueError: If it is not a JSON object.
+    """
     text = body.decode("utf-8")
     try:
         value = json.loads(text, parse_constant=_no_number)
@@ -70,7 +81,12 @@ def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Read the names ``a[b]``, ``a[c][]``, ``a[d][][e]`` as nested objects and arrays."""
+    """Read the names ``a[b]``, ``a[c][]`` and ``a[d][][e]`` of a form as nested objects and arrays.
+
+    :param pairs: Names and values of the form in their order.
+    :return: The nested object.
+    :raises ValueError: If a name is used in two ways.
+    """
     result: dict[str, Any] = {}
     for name, value in pairs:
         head, _, rest = name.partition("[")
@@ -79,7 +95,7 @@ def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _place(into: dict[str, Any], keys: list[str], value: str) -> None:
-    """Put one pair where its name says."""
+    """Set the value of one pair in the nested object."""
     key, *rest = keys
     if not rest:
         into[key] = value
@@ -96,7 +112,7 @@ def _place(into: dict[str, Any], keys: list[str], value: str) -> None:
 
 
 def _append(items: list[Any], keys: list[str], value: str) -> None:
-    """Add to a list; a field that the last object already has begins the next object, as in Rails."""
+    """Add to a list; a field that the last object has already starts a new object, as in Rails."""
     if not keys:
         items.append(value)
         return

@@ -1,4 +1,4 @@
-"""Answers as XML, the way Rails writes them."""
+"""Answers as XML, as Rails writes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 def document(value: Any) -> bytes:
-    """Write a wrapped item or a list of wrapped items."""
+    """Write an object in its envelope, or a list of them, as XML.
+
+    :param value: For example ``{"affiliate": {...}}``, or a list of such objects.
+    :return: The document in UTF-8.
+    """
     if isinstance(value, list):
         name = next(iter(value[0])) if value else "object"
         root = ET.Element("nil-classes" if not value else name.replace("_", "-") + "s", type="array")

@@ -1,4 +1,4 @@
-"""Requests as they came, answers as they go, and refusals with the vendor's status codes."""
+"""Requests and answers, and errors with Retreaver's status codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from airflow_provider_retreaver.sandbox.http import bodies, markup
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: with ``delay`` seconds first, or (``cut``) a dropped connection."""
+    """An HTTP response.
+
+    :param status: Its status code.
+    :param headers: Names and values in their order.
+    :param body: Its body.
+    :param delay: How many seconds pass before it is sent.
+    :param cut: Whether the connection is dropped instead of sending it.
+    """
 
     status: int
     headers: list[tuple[str, str]]
@@ -23,10 +30,14 @@ class Answer:
 
 
 class Refusal(Exception):
-    """The vendor says no: a status and a JSON body."""
+    """An error that is answered to the client.
+
+    :param status: Status code of the answer.
+    :param body: Its JSON body.
+    :param headers: Headers of the answer.
+    """
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Sequence[tuple[str, str]] = ()) -> None:
-        """Keep what the answer will be made of."""
         super().__init__(status)
         self.status = status
         self.body = body
@@ -34,18 +45,32 @@ class Refusal(Exception):
 
 
 def refused(status: int, message: str) -> Refusal:
-    """Make a refusal with one sentence."""
+    """Make an error with a message.
+
+    :param status: Status code of the answer.
+    :param message: The message.
+    :return: The error, to be raised.
+    """
     return Refusal(status, {"error": message})
 
 
 def invalid(errors: Mapping[str, Sequence[str]]) -> Refusal:
-    """Make the 422 that names fields and what is wrong with them."""
+    """Make an error 422 that names attributes and what is wrong with them.
+
+    :param errors: Messages by attribute.
+    :return: The error, to be raised.
+    """
     return Refusal(422, {"errors": {name: list(texts) for name, texts in errors.items()}})
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A handler's result before it is written as JSON or XML; ``value`` None is an empty body."""
+    """A handler's result, before it is written as JSON or XML.
+
+    :param value: The body as plain Python values; None is an empty body.
+    :param status: Status code of the answer.
+    :param headers: Headers of the answer.
+    """
 
     value: Any = None
     status: int = 200
@@ -53,12 +78,18 @@ class Reply:
 
 
 class Request:
-    """One request, with the path split, the format taken off, and the body read on demand."""
+    """One request: its path is split, its format is separated, and its body is parsed when it is first read.
+
+    :param method: HTTP method.
+    :param path: Path, percent-encoded as it was sent.
+    :param query: Decoded query parameters in their order.
+    :param headers: Headers by name.
+    :param body: Body as it was sent.
+    """
 
     def __init__(
         self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
     ) -> None:
-        """Split a path that is still percent-encoded; nothing is judged yet."""
         self.method = method.upper()
         self.path = path
         self.query = list(query)
@@ -76,7 +107,7 @@ class Request:
     def content(self) -> dict[str, Any]:
         """The body as an object; an empty body is an empty object.
 
-        Raises Refusal 400 when the body cannot be read.
+        :raises Refusal: With status 400, if the body cannot be parsed.
         """
         if self._content is None:
             try:
@@ -86,7 +117,11 @@ class Request:
         return self._content
 
     def param(self, name: str) -> str | None:
-        """Give a query parameter (the last one wins), or the same from a form body, as Rails merges them."""
+        """Return a query parameter, or a field of a form body, as Rails merges them.
+
+        :param name: Name of the parameter.
+        :return: Its value, the last one if there are several; None if there is none.
+        """
         for key, value in reversed(self.query):
             if key == name:
                 return value
@@ -96,14 +131,23 @@ class Request:
         return None
 
     def envelope(self, name: str) -> dict[str, Any]:
-        """Give the object wrapped in ``name``; Refusal 400 when the body has none."""
+        """Return the object that the body wraps.
+
+        :param name: Name of the envelope, for example ``target``.
+        :return: The object.
+        :raises Refusal: With status 400, if the body has no such object.
+        """
         inner = self.content.get(name)
         if not isinstance(inner, dict):
             raise refused(400, f"param is missing or the value is empty: {name}")
         return inner
 
     def answer_format(self) -> str:
-        """Choose json or xml from the extension, or the Accept header without one; Refusal 406 else."""
+        """Choose the format of the answer by the path's extension, or by the ``Accept`` header without one.
+
+        :return: ``json`` or ``xml``.
+        :raises Refusal: With status 406 for any other format.
+        """
         if self.format in ("json", "xml"):
             return self.format
         accept = self.headers.get("accept", "")
@@ -115,7 +159,12 @@ class Request:
 
 
 def write(reply: Reply, form: str = "json") -> Answer:
-    """Turn a handler's result into bytes."""
+    """Write a handler's result as an HTTP response.
+
+    :param reply: The result.
+    :param form: ``json`` or ``xml``.
+    :return: The response.
+    """
     headers = list(reply.headers)
     if reply.value is None:
         return Answer(reply.status, headers, b"")
