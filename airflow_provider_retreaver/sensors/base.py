@@ -1,4 +1,4 @@
-"""What all sensors of this package share: looking, forgiving bad weather, deferring, and judging what comes back."""
+"""The base class of the sensors: polling, failures, deferral, and the event that ends it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.watching.condition import Condition
-    from airflow_provider_retreaver.sensors.notes import Notes
+    from airflow_provider_retreaver.sensors.state import SensorState
 
 DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
-# Maintenance of the vendor, or a bad half hour of the network, does not end a wait of hours.
+# Maintenance of Retreaver, or half an hour of network problems, does not end a wait of hours.
 FAILURE_BUDGET = timedelta(minutes=30)
-# After the deadline, before Airflow ends the wait in place of the trigger: the last look, and a busy triggerer.
-GRACE = timedelta(seconds=90)
+# After the deadline, before Airflow ends the wait instead of the trigger: the last poll, and a busy triggerer.
+TIMEOUT_MARGIN = timedelta(seconds=90)
 
 
 class ConditionCannotComeTrue(errors.RetreaverError, AirflowFailException):
-    """What is waited for can no longer happen; neither waiting nor a retry changes that."""
+    """The condition can no longer be met; neither waiting nor a retry changes that."""
 
 
 class UnexpectedEvent(errors.RetreaverError):
@@ -43,22 +43,22 @@ class UnexpectedEvent(errors.RetreaverError):
 
 
 class RetreaverSensor(BaseSensorOperator):
-    """Base of the sensors, in poke, reschedule and deferrable mode alike.
+    """Base of the sensors; poke, reschedule and deferrable mode behave alike.
 
     :param retreaver_conn_id: id of a connection of type `retreaver`.
-    :param deferrable: wait in the triggerer, where all sensors of a connection that ask the same share one poll;
-        default is Airflow's setting `[operators] default_deferrable`. `mode` then means nothing.
-    :param failure_budget: for how long failures in a row (5xx, 429, no answer) are put up with, a timedelta or
+    :param deferrable: wait in the triggerer, where all sensors of a connection with the same query share its
+        requests; default is Airflow's setting `[operators] default_deferrable`. `mode` then has no effect.
+    :param failure_budget: for how long consecutive failures (5xx, 429, no response) are tolerated, a timedelta or
         seconds; None until `timeout`. A refused key or a missing object ends the wait at once.
-    :param state_path: folder on object storage for what a rescheduled sensor keeps between two looks, where Airflow
-        has no task state store (before 3.3); the other modes keep it in memory.
+    :param state_path: folder on object storage where a rescheduled sensor keeps its state between two polls if
+        Airflow has no task state store (before 3.3); the other modes keep it in memory.
     """
 
     template_fields: tuple[str, ...] = ("retreaver_conn_id", "state_path")
     ui_color = "#e8f4ea"
     kind: ClassVar[str]
 
-    _notes: Notes | None = None
+    _sensor_state: SensorState | None = None
 
     def __init__(
         self,
@@ -75,61 +75,74 @@ class RetreaverSensor(BaseSensorOperator):
         self.failure_budget = failure_budget
         self.state_path = state_path
 
-    def condition(self) -> Condition:
-        """Return what is waited for.
+    def condition(self) -> Condition[Any]:
+        """Return the condition that the sensor waits for.
 
-        :raises InvalidArgument: naming the parameter that cannot be right.
+        :return: the condition.
+        :raises InvalidArgument: naming the parameter that is not valid.
         """
-        from airflow_provider_retreaver.domain.watching.condition import condition_of, parameters_of
+        from airflow_provider_retreaver.domain.watching.condition import build_condition, parameter_names
 
-        return condition_of(self.kind, {name: getattr(self, name) for name in parameters_of(self.kind)})
+        return build_condition(self.kind, {name: getattr(self, name) for name in parameter_names(self.kind)})
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once.
+        """Poll once.
 
-        :raises RetreaverError: when the failure will not pass, or has lasted for too long.
-        :raises ConditionCannotComeTrue: when what is waited for can no longer happen.
+        :param context: the task's context.
+        :return: whether the condition is met, with the sensor's result.
+        :raises RetreaverError: when the failure is not temporary, or the failure budget is spent.
+        :raises ConditionCannotComeTrue: when the condition can no longer be met.
         """
         from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
-        from airflow_provider_retreaver.sensors.notes import Notes
 
         with final_errors():
             condition = self.condition()
-            notes = self._notes
-            if notes is None or not notes.about(condition.question):
-                lasting = self.reschedule and not self.deferrable
-                notes = self._notes = Notes(context, condition.question, lasting=lasting, state_path=self.state_path)
-            budget = FailureBudget(self._budget(), notes.failing_since)
+            state = self._state_of(condition, context)
+            budget = FailureBudget(self._budget(), state.failing_since)
             try:
                 with RetreaverHook(self.retreaver_conn_id) as hook:
-                    found = hook.run(condition.question.ask(notes.memory))
+                    result = hook.run(condition.query.run(state.query_state))
             except errors.RetreaverError as error:
-                notes.failed(budget, error, datetime.now(UTC))
-                self.log.warning("%s The wait goes on.", error)
+                state.record_failure(budget, error, datetime.now(UTC))
+                self.log.warning("%s The sensor keeps waiting.", error)
                 return PokeReturnValue(is_done=False)
             except AirflowNotFoundException as error:
                 raise FinalInvalidConnection(str(error)) from None
-            notes.answered()
-        verdict = condition.judge(found)
-        self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)
-        if verdict.hopeless is not None and not verdict.met:
-            raise ConditionCannotComeTrue(verdict.hopeless)
-        return PokeReturnValue(verdict.met, verdict.value)
+            state.record_success()
+        evaluation = condition.evaluate(result)
+        self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", evaluation.message)
+        if evaluation.impossible is not None and not evaluation.met:
+            raise ConditionCannotComeTrue(evaluation.impossible)
+        return PokeReturnValue(evaluation.met, evaluation.value)
+
+    def _state_of(self, condition: Condition[Any], context: Context) -> SensorState:
+        from airflow_provider_retreaver.sensors.state import SensorState
+
+        state = self._sensor_state
+        if state is None or not state.belongs_to(condition.query):
+            persistent = self.reschedule and not self.deferrable
+            state = SensorState(context, condition.query, persistent=persistent, state_path=self.state_path)
+            self._sensor_state = state
+        return state
 
     def execute(self, context: Context) -> Any:
-        """Wait until the condition is met and return what was found; deferrable sensors look once, then defer."""
+        """Wait until the condition is met; a deferrable sensor polls once, then defers.
+
+        :param context: the task's context.
+        :return: the sensor's result.
+        """
         if not self.deferrable:
             return super().execute(context)
-        began = datetime.now(UTC)
-        with self._as_sensors_do():
-            seen = self._first_look(context)
-        if seen:
-            return seen.xcom_value
-        self._defer(began)
+        started = datetime.now(UTC)
+        with self._skip_instead_of_failing():
+            first = self._first_poll(context)
+        if first:
+            return first.xcom_value
+        self._defer(started)
         return None
 
-    def _first_look(self, context: Context) -> PokeReturnValue:
+    def _first_poll(self, context: Context) -> PokeReturnValue:
         try:
             return self.poke(context)
         except AirflowFailException:
@@ -137,15 +150,15 @@ class RetreaverSensor(BaseSensorOperator):
         except (errors.RetreaverError, AirflowException) as error:
             if not self.silent_fail:
                 raise
-            self.log.warning("%s The wait goes on, since silent_fail is set.", error)
+            self.log.warning("%s The sensor keeps waiting, since silent_fail is set.", error)
             return PokeReturnValue(is_done=False)
 
-    def _defer(self, began: datetime) -> None:
+    def _defer(self, started: datetime) -> None:
         from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 
         condition, now = self.condition(), datetime.now(UTC)
-        deadline = began + timedelta(seconds=self.timeout)
-        budget, since = self._budget(), self._notes.failing_since if self._notes else None
+        deadline = started + timedelta(seconds=self.timeout)
+        budget, failing_since = self._budget(), self._sensor_state.failing_since if self._sensor_state else None
         self.defer(
             trigger=RetreaverConditionTrigger(
                 retreaver_conn_id=self.retreaver_conn_id,
@@ -157,20 +170,24 @@ class RetreaverSensor(BaseSensorOperator):
                 exponential_backoff=self.exponential_backoff,
                 max_wait=self.max_wait.total_seconds() if isinstance(self.max_wait, timedelta) else self.max_wait,
                 failure_budget=None if budget is None else budget.total_seconds(),
-                failing_since=None if since is None else since.isoformat(),
+                failing_since=None if failing_since is None else failing_since.isoformat(),
                 silent_fail=self.silent_fail,
             ),
             method_name="execute_complete",
-            timeout=max(timedelta(0), deadline - now) + GRACE,
+            timeout=max(timedelta(0), deadline - now) + TIMEOUT_MARGIN,
         )
 
     def execute_complete(self, context: Context, event: Any = None) -> Any:  # noqa: ARG002 - Airflow's signature
-        """Return what the trigger found; whatever is not a success that it told is a failure.
+        """Return the result that the trigger's event holds, or raise its error.
 
-        :raises AirflowSensorTimeout: when the time is over.
-        :raises UnexpectedEvent: when there is no event, or one that this sensor does not know.
+        :param context: the task's context.
+        :param event: the event, see `RetreaverConditionTrigger`.
+        :return: the sensor's result.
+        :raises AirflowSensorTimeout: when the sensor's timeout is over.
+        :raises RetreaverError: the error that ended the wait.
+        :raises UnexpectedEvent: when there is no event, or one of another shape.
         """
-        with self._as_sensors_do(), final_errors():
+        with self._skip_instead_of_failing(), final_errors():
             status = event.get("status") if isinstance(event, dict) else None
             if status == "met" and "value" in event:
                 return event["value"]
@@ -179,22 +196,20 @@ class RetreaverSensor(BaseSensorOperator):
             if status == "error":
                 raise _error_of(event)
             raise UnexpectedEvent(
-                f"The wait ended without an event that says how ({event!r:.200}), so it is not taken for a success; "
-                f"clear the task to wait again."
+                f"The trigger's event does not say how the wait ended ({event!r:.200}), so the sensor fails; clear "
+                f"the task to wait again."
             )
 
     def _budget(self) -> timedelta | None:
         from airflow_provider_retreaver.core.time_parameters import duration
 
-        return (
-            None
-            if self.failure_budget is None
-            else timedelta(seconds=duration(self.failure_budget, "failure_budget"))
-        )
+        if self.failure_budget is None:
+            return None
+        return timedelta(seconds=duration(self.failure_budget, "failure_budget"))
 
     @contextmanager
-    def _as_sensors_do(self) -> Generator[None]:
-        """Treat errors outside the loop of the base class as that loop does."""
+    def _skip_instead_of_failing(self) -> Generator[None]:
+        """Apply `soft_fail` and `never_fail` to errors outside the loop of Airflow's base class, as it does."""
         try:
             yield
         except AirflowSkipException:
@@ -207,7 +222,7 @@ class RetreaverSensor(BaseSensorOperator):
 
 
 def _error_of(event: dict[str, Any]) -> Exception:
-    """Return the error that a trigger told of, by the name of its class."""
+    """Return the error of a trigger's event, by the name of its class."""
     kind, message = str(event.get("kind")), str(event.get("message"))
     if kind == ConditionCannotComeTrue.__name__:
         return ConditionCannotComeTrue(message)

@@ -6,30 +6,35 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_retreaver.sensors.base import RetreaverSensor
+from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
 
 class RetreaverCallVolumeSensor(RetreaverSensor):
-    """Wait until there are at least, or at most, so many calls in a window; returns the count.
+    """Wait until a window holds at least, or at most, a number of calls; returns the count.
 
-    The window is `start` to `end`, or slides: `window="1h"` is the vendor's last hour, whatever this machine's clock
-    says. In a fixed window `at_most` is known to hold only when the window has ended (and calls have settled for a
-    minute); once there are more, the sensor fails at once, since a count never falls there. In a sliding window
-    `at_most` is an alert for a quiet line. Vendor's reference: "Calls".
+    The window is fixed, from `start` to `end`, or it slides: `window="1h"` is the last hour by Retreaver's clock,
+    whatever this machine's clock says. In a fixed window `at_most` is met only when the window has ended and is
+    settled, 60 seconds later; once there are more calls, the sensor fails at once, since a count never falls there.
+    In a sliding window `at_most` is an alert for missing calls. Retreaver's reference: "Calls".
 
-    A look costs two requests however many calls there are. With filters that the vendor does not have (`status`,
+    A poll costs two requests however many calls there are. With filters that Retreaver does not have (`status`,
     `state`, `converted`, `min_duration`, `max_duration`) the window is read once, and then only what was updated
     since; that needs the current routes.
 
     :param start: RFC 3339 with an offset, or an aware datetime; calls created from then on.
-    :param end: the same; calls created before. Without it the window stays open.
+    :param end: the same; calls created before it. Without it the window stays open.
     :param window: length of a window that ends now, as text (`90m`, `1h`, `2d`; a day is 24 hours), seconds or
         timedelta; instead of `start`.
-    :param at_least: calls that there must be.
-    :param at_most: calls that there may be.
+    :param at_least: fewest calls.
+    :param at_most: most calls.
     :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`; `status` and `state` (one or
-        several), `converted`, `min_duration` and `max_duration` (seconds in all). All must hold.
-    :raises InvalidArgument: when a parameter cannot be right; nothing was sent.
+        several), `converted`, `min_duration` and `max_duration` (total seconds). All must match.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :param deferrable: wait in the triggerer; see `RetreaverSensor`.
+    :param failure_budget: for how long consecutive failures are tolerated, a timedelta or seconds; None until
+        `timeout`.
+    :param state_path: folder on object storage for the state of a rescheduled sensor; see `RetreaverSensor`.
+    :raises InvalidArgument: when a parameter is not valid; nothing was sent.
     :raises ConditionCannotComeTrue: when a fixed window holds too many calls, or has ended with too few.
     """
 
@@ -52,10 +57,20 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
         window: str | float | timedelta | None = None,
         at_least: int | str | None = None,
         at_most: int | str | None = None,
-        filters: Mapping[str, Any] | None = None,
+        filters: Mapping[str, object] | None = None,
+        retreaver_conn_id: str = "retreaver_default",
+        deferrable: bool = DEFERRABLE,
+        failure_budget: timedelta | float | None = FAILURE_BUDGET,
+        state_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            retreaver_conn_id=retreaver_conn_id,
+            deferrable=deferrable,
+            failure_budget=failure_budget,
+            state_path=state_path,
+            **kwargs,
+        )
         self.start = start
         self.end = end
         self.window = window
@@ -65,20 +80,42 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
 
 
 class RetreaverCallSensor(RetreaverSensor):
-    """Wait until a call has one of some statuses; returns `{"uuid", "status", "updated_at"}`.
+    """Wait until a call has one of several statuses; returns `{"uuid", "status", "updated_at"}`.
 
-    The vendor lists no statuses, so any text is taken; case does not matter. Vendor's reference: "Get a specific
-    Call".
+    Retreaver documents no list of statuses, so any text is accepted, in any case. Retreaver's reference: "Get a
+    specific Call".
 
     :param uuid: of the call.
     :param status: one status, or several.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :param deferrable: wait in the triggerer; see `RetreaverSensor`.
+    :param failure_budget: for how long consecutive failures are tolerated, a timedelta or seconds; None until
+        `timeout`.
+    :param state_path: folder on object storage for the state of a rescheduled sensor; see `RetreaverSensor`.
+    :raises InvalidArgument: when a parameter is not valid; nothing was sent.
     :raises NotFound: when there is no such call.
     """
 
     kind = "call_status"
     template_fields = (*RetreaverSensor.template_fields, "uuid", "status")
 
-    def __init__(self, *, uuid: str, status: str | Iterable[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        uuid: str,
+        status: str | Iterable[str],
+        retreaver_conn_id: str = "retreaver_default",
+        deferrable: bool = DEFERRABLE,
+        failure_budget: timedelta | float | None = FAILURE_BUDGET,
+        state_path: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            retreaver_conn_id=retreaver_conn_id,
+            deferrable=deferrable,
+            failure_budget=failure_budget,
+            state_path=state_path,
+            **kwargs,
+        )
         self.uuid = uuid
         self.status = status

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 
-from airflow_provider_retreaver.sensors.base import RetreaverSensor
-
-Ids = str | int | Iterable[str | int]
+from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
 
 class RetreaverCapFilledSensor(RetreaverSensor):
-    """Wait until caps have counted a share of what they allow, or leave only so many calls.
+    """Wait until caps are filled to a share of their limit, or leave only a few calls.
 
-    Returns those that have, as rows `{"kind", "id", "tid", "name", "cap", "filled", "limit"}`, where `kind` is target
-    or group. An object without this cap never fulfils the condition; a cap of 0 is full. Vendor's reference:
-    "Changing a Target's Caps", "Target Groups".
+    Returns the matching objects as rows `{"kind", "id", "tid", "name", "cap", "filled", "limit"}`, where `kind` is
+    target or group. An object without this cap never matches; a cap of 0 is full. Retreaver's reference: "Changing a
+    Target's Caps", "Target Groups".
 
     :param target_id: Retreaver's ID of a target, or several.
     :param tid: the customer's ID of a target, or several.
-    :param target_group_id: a target group, or several: the group's own cap is meant.
+    :param target_group_id: Retreaver's ID of a target group, or several, whose own caps are checked.
     :param cap: `hard`, `hourly`, `daily`, `monthly`, or `concurrency` (calls in progress; targets only).
     :param at_least: share of the cap from 0 to 1; 1.0 when neither this nor `remaining` is given.
-    :param remaining: instead of a share: at most so many calls are left.
-    :param match: `any` of them, or `all`.
-    :raises InvalidArgument: when a parameter cannot be right; nothing was sent.
+    :param remaining: instead of a share: most calls that are left.
+    :param match: whether `any` object must match or `all`.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :param deferrable: wait in the triggerer; see `RetreaverSensor`.
+    :param failure_budget: for how long consecutive failures are tolerated, a timedelta or seconds; None until
+        `timeout`.
+    :param state_path: folder on object storage for the state of a rescheduled sensor; this sensor keeps only since
+        when polls have failed.
+    :raises InvalidArgument: when a parameter is not valid; nothing was sent.
     :raises NotFound: naming the target or group that does not exist.
     """
 
@@ -43,16 +48,26 @@ class RetreaverCapFilledSensor(RetreaverSensor):
     def __init__(
         self,
         *,
-        target_id: Ids | None = None,
-        tid: Ids | None = None,
-        target_group_id: Ids | None = None,
-        cap: str = "hard",
+        target_id: str | int | Iterable[str | int] | None = None,
+        tid: str | int | Iterable[str | int] | None = None,
+        target_group_id: str | int | Iterable[str | int] | None = None,
+        cap: Literal["hard", "hourly", "daily", "monthly", "concurrency"] = "hard",
         at_least: float | str | None = None,
         remaining: int | str | None = None,
-        match: str = "any",
+        match: Literal["any", "all"] = "any",
+        retreaver_conn_id: str = "retreaver_default",
+        deferrable: bool = DEFERRABLE,
+        failure_budget: timedelta | float | None = FAILURE_BUDGET,
+        state_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            retreaver_conn_id=retreaver_conn_id,
+            deferrable=deferrable,
+            failure_budget=failure_budget,
+            state_path=state_path,
+            **kwargs,
+        )
         self.target_id = target_id
         self.tid = tid
         self.target_group_id = target_group_id

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 
-from airflow_provider_retreaver.sensors.base import RetreaverSensor
-
-Ids = str | int | Iterable[str | int]
+from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
 
 class RetreaverNumberPoolSensor(RetreaverSensor):
-    """Wait until number pools have little headroom: provisioned numbers come near to `max_pool_size`.
+    """Wait until number pools have little headroom: their provisioned numbers approach `max_pool_size`.
 
-    The vendor tells how many numbers are provisioned, not how many are in use. Returns the pools that have little
-    headroom, as rows `{"id", "cid", "numbers_count", "max_pool_size", "headroom"}`. Vendor's reference: "Number
-    Pools".
+    Retreaver reports how many numbers are provisioned, not how many are in use. Returns the matching pools as rows
+    `{"id", "cid", "numbers_count", "max_pool_size", "headroom"}`. Retreaver's reference: "Number Pools".
 
     :param number_pool_id: Retreaver's ID of a pool, or several; all pools when neither this, `cid` nor `afid` is
         given.
     :param cid: only pools of this campaign (customer's ID).
     :param afid: only pools of this affiliate (customer's ID).
-    :param below: share of `max_pool_size` that is not provisioned yet; the condition holds below it.
-    :param match: `any` of them, or `all`.
-    :raises InvalidArgument: when a parameter cannot be right; nothing was sent.
+    :param below: share of `max_pool_size`, from 0 to 1; a pool matches when the share of numbers that are not
+        provisioned yet is less.
+    :param match: whether `any` pool must match or `all`.
+    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :param deferrable: wait in the triggerer; see `RetreaverSensor`.
+    :param failure_budget: for how long consecutive failures are tolerated, a timedelta or seconds; None until
+        `timeout`.
+    :param state_path: folder on object storage for the state of a rescheduled sensor; this sensor keeps only since
+        when polls have failed.
+    :raises InvalidArgument: when a parameter is not valid; nothing was sent.
     :raises NotFound: naming the pool that does not exist.
     """
 
@@ -33,14 +38,24 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
     def __init__(
         self,
         *,
-        number_pool_id: Ids | None = None,
+        number_pool_id: str | int | Iterable[str | int] | None = None,
         cid: str | None = None,
         afid: str | None = None,
         below: float | str = 0.1,
-        match: str = "any",
+        match: Literal["any", "all"] = "any",
+        retreaver_conn_id: str = "retreaver_default",
+        deferrable: bool = DEFERRABLE,
+        failure_budget: timedelta | float | None = FAILURE_BUDGET,
+        state_path: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            retreaver_conn_id=retreaver_conn_id,
+            deferrable=deferrable,
+            failure_budget=failure_budget,
+            state_path=state_path,
+            **kwargs,
+        )
         self.number_pool_id = number_pool_id
         self.cid = cid
         self.afid = afid

@@ -1,1 +1,1 @@
-"""Triggers: the conditions of the sensors, and events for asset watchers, carried by a triggerer's event loop."""
+"""Triggers: the conditions of the sensors, and events for asset watchers, run by a triggerer's event loop."""

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.triggers.event_base import RetreaverEventTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.domain.watching.target_counts import Watched
-
-Ids = str | int | Iterable[str | int]
+    from airflow_provider_retreaver.domain.watching.target_counts import ObjectCounts, TargetCountsQuery
 
 
 class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
-    """Announce that caps have reached a share of what they allow: each once, and again after it fell below.
+    """Send an event when caps are filled to a share of their limit.
 
-    The payload is `{"reached": [{"kind", "id", "tid", "name", "cap", "filled", "limit"}, …]}` with those that have
-    reached it since the last look. What has reached it already at the first look, when nothing is remembered, is
-    announced too: without Airflow's state store (before 3.3) a restart of the triggerer announces once more.
+    Each object is announced once, and again after it fell below the share. The payload is
+    `{"reached": [{"kind", "id", "tid", "name", "cap", "filled", "limit"}, …]}` with the objects that have reached the
+    share since the last poll. Those that have reached it already at the first poll without state are announced as
+    well: without Airflow's state store (before 3.3) a restart of the triggerer announces them once more.
 
-    :param target_id: as for `RetreaverCapFilledSensor`, and so on.
+    :param target_id: Retreaver's ID of a target, or several.
     :param tid: the customer's ID of a target, or several.
-    :param target_group_id: a target group, or several: the group's own cap is meant.
-    :param cap: `hard`, `hourly`, `daily`, `monthly` or `concurrency`.
+    :param target_group_id: Retreaver's ID of a target group, or several, whose own caps are checked.
+    :param cap: `hard`, `hourly`, `daily`, `monthly`, or `concurrency` (calls in progress; targets only).
     :param at_least: share of the cap from 0 to 1; 1.0 when neither this nor `remaining` is given.
-    :param remaining: instead of a share: at most so many calls are left.
-    :param retreaver_conn_id: the connection.
-    :param poll_interval: seconds between looks.
-    :raises InvalidArgument: when the DAG is parsed, naming the parameter that cannot be right.
+    :param remaining: instead of a share: most calls that are left.
+    :param retreaver_conn_id: id of the connection.
+    :param poll_interval: seconds between polls.
+    :raises InvalidArgument: when the DAG is parsed, naming the parameter that is not valid.
     """
 
     def __init__(
         self,
         *,
-        target_id: Ids | None = None,
-        tid: Ids | None = None,
-        target_group_id: Ids | None = None,
-        cap: str = "hard",
+        target_id: str | int | Iterable[str | int] | None = None,
+        tid: str | int | Iterable[str | int] | None = None,
+        target_group_id: str | int | Iterable[str | int] | None = None,
+        cap: Literal["hard", "hourly", "daily", "monthly", "concurrency"] = "hard",
         at_least: float | None = None,
         remaining: int | None = None,
         retreaver_conn_id: str = "retreaver_default",
@@ -46,7 +45,7 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
         from airflow_provider_retreaver.domain.watching.cap_filled import CapFilled
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
-        self.condition = CapFilled.of(
+        self.condition = CapFilled.from_parameters(
             target_id=target_id,
             tid=tid,
             target_group_id=target_group_id,
@@ -57,16 +56,16 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
         )
 
     @property
-    def question(self) -> Watched:
-        """Counts of the targets and groups."""
-        return self.condition.question
+    def query(self) -> TargetCountsQuery:
+        """The counts of the targets and groups."""
+        return self.condition.query
 
-    def react(self, kept: Any, found: Any) -> tuple[Any, dict[str, Any] | None]:
-        """Announce who has newly reached it; what is kept is who has."""
-        verdict = self.condition.judge(found)
-        before = set(kept or ())
-        reached = [row for key, row in zip(verdict.holding, verdict.value, strict=True) if key not in before]
-        return sorted(verdict.holding), {"reached": reached} if reached else None
+    def detect(self, state: list[str] | None, result: list[ObjectCounts]) -> tuple[list[str], dict[str, Any] | None]:
+        """Detect objects that have newly reached the share; the state is the labels of all that have reached it."""
+        matches = self.condition.evaluate(result).matches
+        announced = set(state or ())
+        reached = [row for label, row in matches.items() if label not in announced]
+        return sorted(matches), {"reached": reached} if reached else None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters."""

@@ -12,41 +12,43 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
-from airflow_provider_retreaver.triggers.loading import EVERY_RUN, loaded
+from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Outcome
-    from airflow_provider_retreaver.domain.watching.condition import Condition, Verdict
+    from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation
     from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
     from airflow_provider_retreaver.triggers.polls import Poll
 
-# How long an answer to the last look, begun at the deadline, is waited for: at least, and a chance more, so that a
-# thousand sensors with one deadline do not give up in one moment.
-LAST_LOOK = 30.0
-CHANCE = 10.0
-# Seconds in which a trigger logs one look at most: a thousand that are answered at one moment would hold the loop up
-# until the triggerer's other process, which may be busy with its database, has taken their lines.
-A_LINE = 45.0
+# Seconds that the last poll, started at the deadline, may take: a fixed part and a random one, so that a thousand
+# sensors with one deadline do not end at the same time.
+LAST_POLL = 30.0
+LAST_POLL_JITTER = 10.0
+# Fewest seconds between two log lines of a trigger: a thousand lines at once would block the event loop until the
+# triggerer's other process, which may be busy with its database, has read them.
+LOG_INTERVAL = 45.0
 
 
 class RetreaverConditionTrigger(BaseTrigger):
-    """Looks until a sensor's condition is met, then sends its one event.
+    """Polls until a sensor's condition is met, then sends one event.
 
     Events are `{"status": "met", "value"}`, `{"status": "timeout", "message"}` and
-    `{"status": "error", "kind", "message"}`, where `kind` names a class of `core.errors`, `ConditionCannotComeTrue`,
-    or another exception. Cancelling it needs nothing of the vendor: it only reads.
+    `{"status": "error", "kind", "message"}`, where `kind` is the name of a class of `core.errors`,
+    `ConditionCannotComeTrue`, or another exception. Cancelling it leaves nothing behind at Retreaver: it only reads.
 
-    :param retreaver_conn_id: the connection.
-    :param kind: name of the condition, see `domain.conditions.KINDS`.
+    Airflow's database stores the parameters under their names, so these must not change.
+
+    :param retreaver_conn_id: id of the connection.
+    :param kind: kind of the condition, see `domain.watching.condition.KINDS`.
     :param options: the condition's parameters, plain JSON.
-    :param deadline: when to give up, RFC 3339; whatever happens to the triggerer meanwhile.
-    :param next_look: when to look first, RFC 3339; at once when it has passed.
-    :param poke_interval: seconds between looks.
-    :param exponential_backoff: double the wait with every look.
-    :param max_wait: the longest wait in seconds.
-    :param failure_budget: seconds of failures in a row that are put up with, None for no limit.
-    :param failing_since: when failures began, RFC 3339.
-    :param silent_fail: put up with failures that do not pass by themselves as well.
+    :param deadline: when the sensor's timeout is over, RFC 3339; a restart of the triggerer does not move it.
+    :param next_look: time of the first poll, RFC 3339; the trigger polls at once when it has passed.
+    :param poke_interval: seconds between polls.
+    :param exponential_backoff: double the wait with every poll.
+    :param max_wait: the longest wait in seconds, None for no limit.
+    :param failure_budget: seconds of consecutive failures that are tolerated, None for no limit.
+    :param failing_since: when the failures began, RFC 3339; None when the last poll succeeded.
+    :param silent_fail: also tolerate failures that are not temporary.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         self.failure_budget = failure_budget
         self.failing_since = failing_since
         self.silent_fail = silent_fail
-        self._quiet_until = 0.0
+        self._next_log = 0.0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and every parameter."""
@@ -96,97 +98,96 @@ class RetreaverConditionTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
-        yield TriggerEvent(await self._outcome())
+        yield TriggerEvent(await self._event())
 
-    async def _outcome(self) -> dict[str, Any]:
-        await loaded(*EVERY_RUN)
-        from airflow_provider_retreaver.domain.watching.condition import KINDS, condition_of
-        from airflow_provider_retreaver.triggers.polls import joined
+    async def _event(self) -> dict[str, Any]:
+        await import_in_threads(*TRIGGER_MODULES)
+        from airflow_provider_retreaver.domain.watching.condition import KINDS, build_condition
+        from airflow_provider_retreaver.triggers.polls import join_poll
 
-        await loaded(KINDS[self.kind].rpartition(".")[0])
+        await import_in_threads(KINDS[self.kind].rpartition(".")[0])
         try:
-            condition = condition_of(self.kind, self.options)
-            async with joined(self.retreaver_conn_id, condition.question) as poll:
-                return await self._watch(condition, poll)
+            condition = build_condition(self.kind, self.options)
+            async with join_poll(self.retreaver_conn_id, condition.query) as poll:
+                return await self._wait_until_met(condition, poll)
         except AirflowNotFoundException as error:
             return {"status": "error", "kind": InvalidConnection.__name__, "message": str(error)}
         except (RetreaverError, AirflowException) as error:
             return {"status": "error", "kind": type(error).__name__, "message": str(error)}
 
-    async def _watch(self, condition: Condition, poll: Poll) -> dict[str, Any]:
+    async def _wait_until_met(self, condition: Condition[Any], poll: Poll) -> dict[str, Any]:
         from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
-        from airflow_provider_retreaver.domain.watching.poll_interval import Cadence
+        from airflow_provider_retreaver.domain.watching.poll_interval import PollInterval
 
-        now = _WallClock()
-        self._quiet_until = asyncio.get_running_loop().time() + A_LINE * random()  # noqa: S311 - no secret
-        cadence = Cadence(self.poke_interval, self.exponential_backoff, self.max_wait, looks=1)
+        now = _LoopClock()
+        self._next_log = asyncio.get_running_loop().time() + LOG_INTERVAL * random()  # noqa: S311 - no secret
+        interval = PollInterval(self.poke_interval, self.exponential_backoff, self.max_wait, polls=1)
         budget = FailureBudget(
             None if self.failure_budget is None else timedelta(seconds=self.failure_budget),
             None if self.failing_since is None else datetime.fromisoformat(self.failing_since),
-            forgive_all=self.silent_fail,
+            tolerate_all=self.silent_fail,
         )
-        deadline, told = datetime.fromisoformat(self.deadline), "nothing was learnt since it was deferred"
+        deadline, message = datetime.fromisoformat(self.deadline), "no result since the sensor was deferred"
         wait = (datetime.fromisoformat(self.next_look) - now()).total_seconds()
         left = max(0.0, (deadline - now()).total_seconds())
         try:
-            # Once for all looks: a timer a look of each sensor is much for the garbage collector.
-            async with asyncio.timeout(left + LAST_LOOK + CHANCE * random()):  # noqa: S311 - no secret
+            # One timer for all polls: a timer per poll and sensor is expensive for the garbage collector.
+            async with asyncio.timeout(left + LAST_POLL + LAST_POLL_JITTER * random()):  # noqa: S311 - no secret
                 while True:
                     within = max(0.0, min(wait, (deadline - now()).total_seconds()))
-                    told, event = self._judged(await poll.answer(within), condition, budget, now())
+                    message, event = self._check(await poll.result(within), condition, budget, now())
                     if event is not None:
                         return event
                     if now() >= deadline:
-                        return _timed_out(told)
-                    wait = cadence.next()
+                        return _timeout_event(message)
+                    wait = interval.next_wait()
         except TimeoutError:
-            return _timed_out(f"{told}; the last look was not answered in time")
+            return _timeout_event(f"{message}; the last poll got no response in time")
 
-    def _judged(
-        self, outcome: Outcome[Any], condition: Condition, budget: FailureBudget, moment: datetime
+    def _check(
+        self, outcome: Outcome[Any], condition: Condition[Any], budget: FailureBudget, now: datetime
     ) -> tuple[str, dict[str, Any] | None]:
-        """Return what is learnt from an answer, and the event when it is the last one."""
+        """Return a message about the outcome of a poll, and the event when the wait is over."""
         if outcome.error is not None:
-            budget.failed(outcome.error, moment)
-            if self._may_speak():
-                self.log.warning("%s The wait goes on.", outcome.error)
+            budget.record_failure(outcome.error, now)
+            if self._may_log():
+                self.log.warning("%s The sensor keeps waiting.", outcome.error)
             return str(outcome.error), None
-        budget.answered()
-        verdict = condition.judge(outcome.value)
-        event = _end(verdict)
-        if event is not None or self._may_speak():
-            self.log.info("%s: %s", "Met" if verdict.met else "Not yet", verdict.told)
-        return verdict.told, event
+        budget.record_success()
+        evaluation = condition.evaluate(outcome.value)
+        event = _final_event(evaluation)
+        if event is not None or self._may_log():
+            self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", evaluation.message)
+        return evaluation.message, event
 
-    def _may_speak(self) -> bool:
+    def _may_log(self) -> bool:
         now = asyncio.get_running_loop().time()
-        if now < self._quiet_until:
+        if now < self._next_log:
             return False
-        self._quiet_until = now + A_LINE
+        self._next_log = now + LOG_INTERVAL
         return True
 
 
-def _end(verdict: Verdict) -> dict[str, Any] | None:
-    if verdict.met:
-        return {"status": "met", "value": verdict.value}
-    if verdict.hopeless is not None:
-        return {"status": "error", "kind": "ConditionCannotComeTrue", "message": verdict.hopeless}
+def _final_event(evaluation: Evaluation) -> dict[str, Any] | None:
+    if evaluation.met:
+        return {"status": "met", "value": evaluation.value}
+    if evaluation.impossible is not None:
+        return {"status": "error", "kind": "ConditionCannotComeTrue", "message": evaluation.impossible}
     return None
 
 
-def _timed_out(told: str) -> dict[str, Any]:
-    return {"status": "timeout", "message": f"The sensor's timeout is over; last seen: {told}."}
+def _timeout_event(message: str) -> dict[str, Any]:
+    return {"status": "timeout", "message": f"The sensor's timeout is over; last result: {message}."}
 
 
-class _WallClock:
-    """Tells the time, aware, at the pace of the running loop's clock: the machine's clock may be set meanwhile."""
+class _LoopClock:
+    """Returns the time in UTC, measured by the running loop's clock: the machine's clock may be changed."""
 
-    __slots__ = ("_began", "_loop", "_start")
+    __slots__ = ("_loop", "_loop_start", "_start")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._began, self._start = datetime.now(UTC), self._loop.time()
+        self._start, self._loop_start = datetime.now(UTC), self._loop.time()
 
     def __call__(self) -> datetime:
-        """Return the time in UTC."""
-        return self._began + timedelta(seconds=self._loop.time() - self._start)
+        return self._start + timedelta(seconds=self._loop.time() - self._loop_start)

@@ -1,4 +1,4 @@
-"""What the event triggers share: looking for ever, whatever the weather, and remembering what was announced."""
+"""The base class of the event triggers: they poll without an end, and keep what was announced."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_retreaver.core.errors import RetreaverError
-from airflow_provider_retreaver.triggers.loading import EVERY_RUN, loaded
+from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.domain.watching.condition import Question
+    from airflow_provider_retreaver.domain.watching.condition import Query
 
-# Nobody is told when an event trigger ends, so it does not: after an error that waiting does not mend (a refused key,
-# a target that is gone) it says so in the log, waits, and starts over with the connection as it is then.
-AFTER_AN_ERROR = 300.0
+# Airflow reports the end of an event trigger to no one, so it never ends: after an error that is not temporary (a
+# refused key, a deleted target) it logs the error, waits this many seconds, and starts over with the connection as it
+# is then.
+RESTART_WAIT = 300.0
 
 
 class RetreaverEventTrigger(BaseEventTrigger):
-    """Base of the event triggers; their parameters are checked when they are made, which is when a DAG is parsed.
+    """Base of the event triggers; their parameters are checked when they are created, which is when a DAG is parsed.
 
-    On Airflow 3.3 what was announced is kept in the state store of the watched asset, so that a restart of the
-    triggerer announces nothing twice and misses nothing. On 3.1 and 3.2 each start begins without a memory; every
-    class says what follows. Events are sent before they are noted: a crash between the two announces again.
+    On Airflow 3.3 the state (what was announced) is stored with the watched asset, so that a restart of the triggerer
+    announces nothing twice and misses nothing. On 3.1 and 3.2 each start begins without state; every class documents
+    the consequences. Events are sent before the state is stored: a crash between the two announces again.
 
-    :param retreaver_conn_id: the connection.
-    :param poll_interval: seconds between looks; triggers of one connection that ask the same share their looks.
+    :param retreaver_conn_id: id of the connection.
+    :param poll_interval: seconds between polls; triggers of one connection with the same query share their polls.
     """
 
     def __init__(self, *, retreaver_conn_id: str, poll_interval: float) -> None:
@@ -44,85 +45,89 @@ class RetreaverEventTrigger(BaseEventTrigger):
 
     @property
     @abstractmethod
-    def question(self) -> Question:
-        """What is looked at."""
+    def query(self) -> Query[Any]:
+        """What is polled."""
 
     @abstractmethod
-    def react(self, kept: Any, found: Any) -> tuple[Any, dict[str, Any] | None]:
-        """Return what is to be remembered from now on, and an event's payload when something has happened.
+    def detect(self, state: Any, result: Any) -> tuple[Any, dict[str, Any] | None]:
+        """Compare a result with the state, and detect what is to be announced.
 
-        :param kept: what was remembered, None when nothing is.
-        :param found: what the question found.
+        :param state: what was kept; plain JSON, None when nothing was.
+        :param result: of the query.
+        :return: the new state, and the payload of an event or None.
         """
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters of the class, plain JSON."""
+        """Return the parameters of the class, without those of this base class.
+
+        :return: plain JSON by name.
+        """
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and every parameter."""
-        own = {"retreaver_conn_id": self.retreaver_conn_id, "poll_interval": self.poll_interval}
-        return f"{type(self).__module__}.{type(self).__qualname__}", own | self.parameters()
+        shared = {"retreaver_conn_id": self.retreaver_conn_id, "poll_interval": self.poll_interval}
+        return f"{type(self).__module__}.{type(self).__qualname__}", shared | self.parameters()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for everything that happens, for as long as the asset is watched."""
-        await loaded(*EVERY_RUN)
-        from airflow_provider_retreaver.domain.watching.poll_interval import Cadence
-        from airflow_provider_retreaver.triggers.polls import joined
+        """Yield an event for everything that is detected, for as long as the asset is watched."""
+        await import_in_threads(*TRIGGER_MODULES)
+        from airflow_provider_retreaver.domain.watching.poll_interval import PollInterval
+        from airflow_provider_retreaver.triggers.polls import join_poll
 
-        self._kept = await self._load()
-        cadence = Cadence(self.poll_interval)
+        self._state = await self._load_state()
+        interval = PollInterval(self.poll_interval)
         while True:
             try:
-                async with joined(self.retreaver_conn_id, self.question) as poll:
+                async with join_poll(self.retreaver_conn_id, self.query) as poll:
                     wait = 0.0
                     while True:
-                        outcome = await poll.answer(within=wait)
+                        outcome = await poll.result(within=wait)
                         if outcome.error is not None:
-                            self._endure(outcome.error)
+                            self._log_or_raise(outcome.error)
                         else:
                             async for event in self._events(outcome.value):
                                 yield event
-                        wait = cadence.next()
+                        wait = interval.next_wait()
             except (RetreaverError, AirflowException) as error:
-                self.log.error("%s Nothing is watched for %.0f s, then it is tried again.", error, AFTER_AN_ERROR)  # noqa: TRY400
-            await asyncio.sleep(AFTER_AN_ERROR)
+                self.log.error("%s Polling stops for %.0f s, then it starts again.", error, RESTART_WAIT)  # noqa: TRY400
+            await asyncio.sleep(RESTART_WAIT)
 
-    async def _events(self, found: Any) -> AsyncIterator[TriggerEvent]:
-        kept, payload = self.react(self._kept, found)
+    async def _events(self, result: Any) -> AsyncIterator[TriggerEvent]:
+        state, payload = self.detect(self._state, result)
         if payload is not None:
-            self.log.info("Announcing %s", payload)
+            self.log.info("Sending an event with payload %s", payload)
             yield TriggerEvent(payload)
-        if kept != self._kept:
-            await self._save(kept)
-            self._kept = kept
+        if state != self._state:
+            await self._save_state(state)
+            self._state = state
 
-    def _endure(self, error: RetreaverError) -> None:
-        from airflow_provider_retreaver.domain.watching.failure_budget import may_pass
+    def _log_or_raise(self, error: RetreaverError) -> None:
+        from airflow_provider_retreaver.domain.watching.failure_budget import is_temporary
 
-        if not may_pass(error):
+        if not is_temporary(error):
             raise error
-        self.log.warning("%s The watch goes on.", error)
+        self.log.warning("%s The trigger keeps polling.", error)
 
     @property
-    def _name(self) -> str:
-        """The key of this trigger's memory: an asset may have several watchers."""
+    def _state_key(self) -> str:
+        """The key of this trigger's state: an asset may have several watchers."""
         text = json.dumps([type(self).__name__, self.parameters()], sort_keys=True)
         return f"retreaver_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
-    async def _load(self) -> Any:
+    async def _load_state(self) -> Any:
         store = getattr(self, "asset_state_store", None)
         if store is None:
             return None
         try:
-            return await store.aget(self._name)
+            return await store.aget(self._state_key)
         except ValueError as error:
-            # Two assets share this trigger, so there is no one place for its memory.
-            self.log.warning("Nothing is remembered over restarts: %s", error)
+            # Two assets share this trigger, so there is no one store for its state.
+            self.log.warning("The trigger's state is lost when the triggerer restarts: %s", error)
             self.asset_state_store = None
             return None
 
-    async def _save(self, kept: Any) -> None:
+    async def _save_state(self, state: Any) -> None:
         store = getattr(self, "asset_state_store", None)
         if store is not None:
-            await store.aset(self._name, kept)
+            await store.aset(self._state_key, state)

@@ -1,4 +1,4 @@
-"""Imports of what triggers need when they run: the triggerer's event loop is everybody's, nothing may hold it."""
+"""Imports and garbage collection in a triggerer: neither may block the event loop, which all triggers share."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ import gc
 from importlib import import_module
 
 # What every trigger of this package needs to run; the client libraries come with the client.
-EVERY_RUN = (
+TRIGGER_MODULES = (
     "airflow.providers.common.compat.connection",
     "airflow_provider_retreaver.domain.watching.poll_interval",
     "airflow_provider_retreaver.domain.watching.failure_budget",
     "airflow_provider_retreaver.triggers.polls",
 )
-# Names of modules that are wholly imported: `sys.modules` has those that a thread is still busy with as well.
-_loaded: set[str] = set()
+# Modules that are completely imported; `sys.modules` also has those that a thread is still importing.
+_imported: set[str] = set()
 
 
-async def loaded(*modules: str) -> None:
-    """Import modules in a thread, those excepted for which that was done; imports after it take no time.
+async def import_in_threads(*modules: str) -> None:
+    """Import modules in a thread, so that a later import on the event loop takes no time.
 
-    :param modules: their full names.
+    :param modules: their full names; those that were imported this way before are skipped.
     :raises ImportError: when one cannot be imported.
     """
-    if not _loaded:
-        _loaded.add(__name__)
-        spare_what_is_there()
+    if not _imported:
+        _imported.add(__name__)
+        freeze_objects()
     for module in modules:
-        if module not in _loaded:
+        if module not in _imported:
             await asyncio.to_thread(import_module, module)
-            _loaded.add(module)
+            _imported.add(module)
 
 
-def spare_what_is_there() -> None:
-    """Let Python's garbage collector pass over all that the process holds by now (`gc.freeze`).
+def freeze_objects() -> None:
+    """Exclude all objects that the process has now from Python's garbage collections (`gc.freeze`).
 
-    A full collection goes through everything that Airflow has imported, which holds the loop for some 0.2 s, and a
-    thousand sensors that start are enough to bring one about. What is spared still goes when its last reference
-    does; garbage in a cycle stays. So this is done before the first import, and when the number of sensors has grown
-    by half: a few dozen times in the life of a triggerer.
+    A full collection visits everything that Airflow has imported, which blocks the event loop for about 0.2 s, and a
+    thousand sensors that start are enough to cause one. Frozen objects are still freed with their last reference;
+    only those in a reference cycle stay. So this is called before the first import, and when the number of sensors
+    has grown by half: a few dozen times in the life of a triggerer.
     """
     gc.freeze()

@@ -1,8 +1,8 @@
-"""One poll for all triggers of a process that ask the same question.
+"""One poll for all triggers of a process that run the same query.
 
-Triggers join a poll with their connection and their question, say how soon they want an answer, and share every
-answer that comes. A poll belongs to one event loop; the connection's client is shared by all polls of equal settings.
-Both are counted: the last one out closes them.
+Triggers join a poll by their connection and their query, say how soon they need a result, and share every result that
+arrives. A poll belongs to one event loop; all polls with equal settings share a client. The users of both are
+counted: a poll ends with its last user, a client is closed with its last poll.
 """
 
 from __future__ import annotations
@@ -19,137 +19,144 @@ from weakref import WeakKeyDictionary
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.operations import Outcome
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.domain.watching.condition import Memory, Question
+from airflow_provider_retreaver.domain.watching.condition import Query, QueryState
 from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, async_client
-from airflow_provider_retreaver.triggers.loading import spare_what_is_there
+from airflow_provider_retreaver.triggers.loading import freeze_objects
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-# Polls that begin, or waiters that are woken, before the loop is given to others: at most.
-AT_ONCE = 20
-# Seconds that a turn of the loop may take before fewer of them are let go at once.
-LONG = 0.01
-# Seconds between two requests for the same: sensors that a triggerer starts in a row are due in a row.
-LEAST = 1.0
-# How many times as many sensors must wait as when the garbage collector was last told to spare what there is.
-GROWN = 1.5
+# Most callbacks (polls that start, or triggers that wake up) in one turn of the event loop.
+MAX_CALLBACKS = 20
+# Seconds that a turn of the event loop may take before the next one runs fewer callbacks.
+LONG_TURN = 0.01
+# Fewest seconds between two runs of a query: sensors that a triggerer starts one after another are due one by one.
+MIN_POLL_INTERVAL = 1.0
+# Objects are frozen again when this many times as many triggers wait as the last time.
+FREEZE_GROWTH = 1.5
 
 
-class Turns:
-    """Does what is due a little at a time: a thousand sensors that end at the same moment hold nobody up.
+class CallbackQueue:
+    """Runs callbacks a few per turn of the event loop, so that a thousand sensors that end together do not block it.
 
-    How much a little is depends on what comes of it: what is woken in one turn works in the next, and when that took
-    long, half as many are woken.
+    How many a turn runs depends on their work: a trigger that wakes up in one turn works in the next. When that took
+    long, half as many wake up.
     """
 
     def __init__(self) -> None:
-        self._due: deque[Callable[[], None]] = deque()
-        self._at_once = 1
-        self._began: float | None = None
+        self._callbacks: deque[Callable[[], None]] = deque()
+        self._batch_size = 1
+        self._turn_started: float | None = None
 
-    def take(self, act: Callable[[], None]) -> None:
-        """Do something in one of the loop's next turns."""
-        self._due.append(act)
-        if self._began is None:
+    def add(self, callback: Callable[[], None]) -> None:
+        """Run a callback in one of the loop's next turns.
+
+        :param callback: a function without arguments.
+        """
+        self._callbacks.append(callback)
+        if self._turn_started is None:
             loop = asyncio.get_running_loop()
-            self._began = loop.time()
-            loop.call_soon(self._go_on)
+            self._turn_started = loop.time()
+            loop.call_soon(self._run_batch)
 
-    def _go_on(self) -> None:
+    def _run_batch(self) -> None:
         loop = asyncio.get_running_loop()
-        began, self._began = self._began or 0.0, loop.time()
-        took = self._began - began
-        self._at_once = max(1, self._at_once // 2) if took > LONG else min(AT_ONCE, self._at_once * 2)
-        acts = [self._due.popleft() for _ in range(min(self._at_once, len(self._due)))]
-        if acts:
-            loop.call_soon(self._go_on)
+        started, self._turn_started = self._turn_started or 0.0, loop.time()
+        took = self._turn_started - started
+        self._batch_size = (
+            max(1, self._batch_size // 2) if took > LONG_TURN else min(MAX_CALLBACKS, self._batch_size * 2)
+        )
+        batch = [self._callbacks.popleft() for _ in range(min(self._batch_size, len(self._callbacks)))]
+        if batch:
+            loop.call_soon(self._run_batch)
         else:
-            self._began = None
-        for act in acts:
-            act()
+            self._turn_started = None
+        for callback in batch:
+            callback()
 
 
 class Poll:
-    """One question, asked for everybody who waits for an answer.
+    """One query, run for all triggers that wait for its result.
 
-    :param client: that carries the requests.
-    :param question: what is asked.
-    :param turns: of the loop.
+    :param client: sends the requests.
+    :param query: what is read.
+    :param callbacks: of the event loop.
     """
 
-    def __init__(self, client: AsyncRetreaverClient, question: Question, turns: Turns) -> None:
+    def __init__(self, client: AsyncRetreaverClient, query: Query[Any], callbacks: CallbackQueue) -> None:
         self._client = client
-        self._turns = turns
-        self.question = question
-        self._memory: Memory = {}
+        self._callbacks = callbacks
+        self.query = query
+        self._state: QueryState = {}
         self._waiting: set[asyncio.Future[Outcome[Any]]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._asking: asyncio.Task[None] | None = None
-        self._asked = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+        self._last_started = float("-inf")
         self.users = 0
 
-    async def answer(self, within: float) -> Outcome[Any]:
-        """Return the next answer, or the error in its place.
+    async def result(self, within: float) -> Outcome[Any]:
+        """Wait for the next result.
 
-        It is asked for in so many seconds at the latest, unless the same was asked less than a second before that.
+        :param within: the query is run in this many seconds at the latest, but not less than a second after its last
+            run.
+        :return: the result, or the error.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome[Any]] = loop.create_future()
         self._waiting.add(future)
-        self._due(loop.time() + within)
+        self._schedule(loop.time() + within)
         try:
             return await future
         finally:
             self._waiting.discard(future)
 
-    def _due(self, when: float) -> None:
-        when = max(when, self._asked + LEAST)
+    def _schedule(self, when: float) -> None:
+        when = max(when, self._last_started + MIN_POLL_INTERVAL)
         if self._timer is not None:
             if self._timer.when() <= when:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._turns.take, self._begin)
+        self._timer = asyncio.get_running_loop().call_at(when, self._callbacks.add, self._start)
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        # An answer on its way is good for all who wait when it comes.
-        if self._waiting and (self._asking is None or self._asking.done()):
-            self._asked = asyncio.get_running_loop().time()
-            self._asking = asyncio.create_task(self._ask())
-            self._asking.add_done_callback(self._broken)
+        # The result of a query that is running goes to all who wait when it arrives.
+        if self._waiting and (self._task is None or self._task.done()):
+            self._last_started = asyncio.get_running_loop().time()
+            self._task = asyncio.create_task(self._run_query())
+            self._task.add_done_callback(self._fail_all)
 
-    async def _ask(self) -> None:
+    async def _run_query(self) -> None:
         outcome: Outcome[Any]
         try:
-            outcome = Outcome(value=await self._client.run(self.question.ask(self._memory)))
+            outcome = Outcome(value=await self._client.run(self.query.run(self._state)))
         except RetreaverError as error:
             outcome = Outcome(error=error)
         for future in self._waiting:
-            self._turns.take(partial(_resolve, future, outcome))
+            self._callbacks.add(partial(_resolve, future, outcome))
         self._waiting.clear()
 
-    def _broken(self, task: asyncio.Task[None]) -> None:
-        """Wake everybody when asking ended with an error that is none of ours: a fault is not waited out."""
+    def _fail_all(self, task: asyncio.Task[None]) -> None:
+        """Fail all waiting triggers after an error in our own code: waiting does not fix it."""
         if task.cancelled():
             return
-        fault = task.exception()
-        if fault is None:
+        error = task.exception()
+        if error is None:
             return
         for future in self._waiting:
             if not future.done():
-                future.set_exception(RuntimeError(f"Asking for {self.question} broke: {fault!r}"))
+                future.set_exception(RuntimeError(f"The query {self.query} failed: {error!r}"))
 
     async def stop(self) -> None:
-        """Ask no more."""
+        """Cancel the query if it is running, and run it no more."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._asking is not None:
-            self._asking.cancel()
+        if self._task is not None:
+            self._task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._asking
+                await self._task
 
 
 def _resolve(future: asyncio.Future[Outcome[Any]], outcome: Outcome[Any]) -> None:
@@ -158,86 +165,109 @@ def _resolve(future: asyncio.Future[Outcome[Any]], outcome: Outcome[Any]) -> Non
 
 
 @dataclass(eq=False, slots=True)
-class Line:
-    """A client with the polls that use it."""
+class SharedClient:
+    """A client and the polls that use it.
+
+    :param client: the client.
+    :param callbacks: of the event loop.
+    :param polls: the polls, by query.
+    """
 
     client: AsyncRetreaverClient
-    turns: Turns
-    polls: dict[Question, Poll] = field(default_factory=dict)
+    callbacks: CallbackQueue
+    polls: dict[Query[Any], Poll] = field(default_factory=dict)
 
-    def join(self, question: Question) -> Poll:
-        """Return the poll of a question, counted once more."""
-        poll = self.polls.get(question)
+    def join(self, query: Query[Any]) -> Poll:
+        """Return the poll of a query, and count one more user of it.
+
+        :param query: what is read.
+        :return: the poll.
+        """
+        poll = self.polls.get(query)
         if poll is None:
-            poll = self.polls[question] = Poll(self.client, question, self.turns)
+            poll = self.polls[query] = Poll(self.client, query, self.callbacks)
         poll.users += 1
         return poll
 
 
 @dataclass(eq=False, slots=True)
-class Board:
-    """What one event loop has: its lines, who may add one, its turns, and how many wait (also when last spared)."""
+class LoopState:
+    """What the triggers of one event loop share.
 
-    lines: list[Line] = field(default_factory=list)
-    door: asyncio.Lock = field(default_factory=asyncio.Lock)
-    turns: Turns = field(default_factory=Turns)
+    :param clients: the open clients.
+    :param lock: held while a client is opened.
+    :param callbacks: of the event loop.
+    :param waiting: number of triggers that wait.
+    :param frozen_at: `waiting` when objects were last frozen.
+    """
+
+    clients: list[SharedClient] = field(default_factory=list)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    callbacks: CallbackQueue = field(default_factory=CallbackQueue)
     waiting: int = 0
-    spared: int = 0
+    frozen_at: int = 0
 
-    def enter(self) -> None:
-        """Count one more who waits."""
+    def add_waiting(self) -> None:
+        """Count one more trigger, and freeze objects when there are many more than the last time."""
         self.waiting += 1
-        if self.waiting > GROWN * self.spared:
-            self.spared = self.waiting
-            spare_what_is_there()
+        if self.waiting > FREEZE_GROWTH * self.frozen_at:
+            self.frozen_at = self.waiting
+            freeze_objects()
 
-    async def line(self, settings: Settings) -> Line:
-        """Return the line of these settings, opened by the first who asks."""
-        line = self._open(settings)
-        if line is None:
-            async with self.door:
-                line = self._open(settings)
-                if line is None:
-                    line = Line(await async_client(settings), self.turns)
-                    self.lines.append(line)
-        return line
+    async def shared_client(self, settings: Settings) -> SharedClient:
+        """Return the client of these settings, opened by the first trigger that needs it.
 
-    def _open(self, settings: Settings) -> Line | None:
-        return next((line for line in self.lines if line.client.settings == settings), None)
+        :param settings: of the connection.
+        :return: the client.
+        """
+        found = self._find(settings)
+        if found is None:
+            async with self.lock:
+                found = self._find(settings)
+                if found is None:
+                    found = SharedClient(await async_client(settings), self.callbacks)
+                    self.clients.append(found)
+        return found
+
+    def _find(self, settings: Settings) -> SharedClient | None:
+        return next((one for one in self.clients if one.client.settings == settings), None)
 
 
-_boards: WeakKeyDictionary[asyncio.AbstractEventLoop, Board] = WeakKeyDictionary()
+_states: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def joined(retreaver_conn_id: str, question: Question) -> AsyncGenerator[Poll]:
-    """Join the poll of a question on a connection, for as long as the block lasts.
+async def join_poll(retreaver_conn_id: str, query: Query[Any]) -> AsyncGenerator[Poll]:
+    """Join the poll of a query on a connection, for as long as the block runs.
 
-    The connection is looked up here, in the trigger's own task: on Airflow 3 a child task cannot. While a trigger
-    waits it holds on to its poll only: what a thousand of them hold, the garbage collector goes through.
+    The connection is read here, in the trigger's own task: on Airflow 3 a child task cannot read it. A trigger that
+    waits refers to its poll only, since the garbage collector visits what a thousand of them refer to.
 
-    :raises InvalidConnection: naming the field that cannot be right.
+    :param retreaver_conn_id: id of the connection.
+    :param query: what is read.
+    :return: a context manager that provides the poll.
+    :raises InvalidConnection: naming the field that is not valid.
     """
-    board = _boards.setdefault(asyncio.get_running_loop(), Board())
-    line = await board.line(await RetreaverAsyncHook(retreaver_conn_id).settings())
-    poll = line.join(question)
-    del question  # the poll has an equal one
-    board.enter()
+    state = _states.setdefault(asyncio.get_running_loop(), LoopState())
+    shared = await state.shared_client(await RetreaverAsyncHook(retreaver_conn_id).settings())
+    poll = shared.join(query)
+    del query  # the poll has an equal one
+    state.add_waiting()
     try:
         yield poll
     finally:
-        board.waiting -= 1
-        await _leave(board.lines, line, poll)
+        state.waiting -= 1
+        await _leave(state.clients, shared, poll)
 
 
-async def _leave(lines: list[Line], line: Line, poll: Poll) -> None:
+async def _leave(clients: list[SharedClient], shared: SharedClient, poll: Poll) -> None:
     poll.users -= 1
     if poll.users:
         return
-    del line.polls[poll.question]
-    last = not line.polls
+    del shared.polls[poll.query]
+    last = not shared.polls
     if last:
-        lines.remove(line)
+        clients.remove(shared)
     await poll.stop()
     if last:
-        await line.client.close()
+        await shared.client.close()

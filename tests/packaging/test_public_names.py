@@ -42,6 +42,7 @@ NAMES = {
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
 
+SENSOR = {"retreaver_conn_id", "deferrable", "failure_budget", "state_path"}
 PARAMETERS = {
     ("operators.numbers.base", "RetreaverNumbersOperator"): {
         "mode", "source", "source_format", "column", "encoding", "sql", "sql_conn_id", "numbers", "default_region",
@@ -66,13 +67,19 @@ PARAMETERS = {
     ("transfers.exports", "RetreaverExportOperator"): {
         "start", "end", "by", "filters", "version", "retreaver_conn_id",
     },
-    ("sensors.calls", "RetreaverCallVolumeSensor"): {"start", "end", "window", "at_least", "at_most", "filters"},
-    ("sensors.calls", "RetreaverCallSensor"): {"uuid", "status"},
-    ("sensors.caps", "RetreaverCapFilledSensor"): {
+    ("sensors.calls", "RetreaverCallVolumeSensor"): SENSOR | {
+        "start", "end", "window", "at_least", "at_most", "filters",
+    },
+    ("sensors.calls", "RetreaverCallSensor"): SENSOR | {"uuid", "status"},
+    ("sensors.caps", "RetreaverCapFilledSensor"): SENSOR | {
         "target_id", "tid", "target_group_id", "cap", "at_least", "remaining", "match",
     },
-    ("sensors.targets", "RetreaverTargetIdleSensor"): {"target_id", "tid", "target_group_id", "at_most", "match"},
-    ("sensors.number_pools", "RetreaverNumberPoolSensor"): {"number_pool_id", "cid", "afid", "below", "match"},
+    ("sensors.targets", "RetreaverTargetIdleSensor"): SENSOR | {
+        "target_id", "tid", "target_group_id", "at_most", "match",
+    },
+    ("sensors.number_pools", "RetreaverNumberPoolSensor"): SENSOR | {
+        "number_pool_id", "cid", "afid", "below", "match",
+    },
     ("triggers.calls", "RetreaverNewCallsEventTrigger"): {
         "since", "filters", "overlap", "retreaver_conn_id", "poll_interval",
     },

@@ -1,18 +1,28 @@
-"""Which calls are meant: conditions that the vendor filters by, and conditions that are looked at here."""
+"""Filters of calls: some are sent to Retreaver, the others are applied to the calls that it returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
 
-# "Calls": what the versioned call log filters by.
-BY_THE_VENDOR = ("caller", "client_afid", "client_cid", "client_tid", "sub_id")
-# What is looked at here, with the field of a call that it is about.
-BY_US = {
+
+class ApiFilters(TypedDict, total=False):
+    """Filters that Retreaver applies, as parameters of `list_calls` (Retreaver's reference: "Calls")."""
+
+    caller: str
+    client_afid: str
+    client_cid: str
+    client_tid: str
+    sub_id: str
+
+
+API_FILTERS = tuple(ApiFilters.__annotations__)
+# Filters that Retreaver does not have, with the field of a call that each of them reads.
+LOCAL_FILTERS = {
     "status": "status",
     "converted": "converted",
     "state": "caller_state",
@@ -20,94 +30,104 @@ BY_US = {
     "max_duration": "total_duration",
 }
 
-Value = str | int | bool | tuple[str, ...]
+FilterValue = str | int | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CallFilters:
-    """Conditions that all must hold; sorted pairs of name and value."""
+    """Filters that all must match a call.
 
-    pairs: tuple[tuple[str, Value], ...] = ()
+    :param pairs: name and value of each filter, sorted by name.
+    """
+
+    pairs: tuple[tuple[str, FilterValue], ...] = ()
 
     @classmethod
-    def of(cls, filters: Any) -> CallFilters:
-        """Read a mapping: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id` (texts), which the vendor
-        filters by; `status`, `state` (one or several texts, in any case), `converted` (truth value),
-        `min_duration`, `max_duration` (seconds in all), which are looked at here.
+    def from_mapping(cls, filters: object) -> CallFilters:
+        """Read the parameter `filters` of a sensor or trigger.
 
-        :raises InvalidArgument: naming the filter.
-        """  # noqa: D205 - the list is the sentence
-        filters = parameters.mapping(filters, "filters")
-        parameters.known(filters, (*BY_THE_VENDOR, *BY_US), "filter of calls")
-        wanted = {name: value for name, value in filters.items() if value is not None}
-        return cls(tuple(sorted((name, _value(name, value)) for name, value in wanted.items())))
+        :param filters: a mapping, or one as rendered text; None for no filters. Retreaver applies `caller`,
+            `client_afid`, `client_cid`, `client_tid` and `sub_id` (texts). `status`, `state` (one or several texts,
+            in any case), `converted` (boolean), `min_duration` and `max_duration` (total seconds) are applied here.
+        :return: the filters.
+        :raises InvalidArgument: naming the filter that is not valid.
+        """
+        values = parameters.mapping(filters, "filters")
+        parameters.known(values, (*API_FILTERS, *LOCAL_FILTERS), "filter of calls")
+        given = {name: value for name, value in values.items() if value is not None}
+        return cls(tuple(sorted((name, _read_filter(name, value)) for name, value in given.items())))
 
-    def as_mapping(self) -> dict[str, Any]:
-        """Return the conditions as they were given."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the filters as plain JSON, from which `from_mapping` builds equal ones.
+
+        :return: values by name; several texts are a list.
+        """
         return {name: list(value) if isinstance(value, tuple) else value for name, value in self.pairs}
 
     @property
-    def sent(self) -> dict[str, Any]:
-        """The conditions that the vendor filters by, as parameters of `list_calls`."""
-        return {name: value for name, value in self.pairs if name in BY_THE_VENDOR}
+    def sent(self) -> ApiFilters:
+        """The filters that Retreaver applies."""
+        return cast("ApiFilters", {name: value for name, value in self.pairs if name in API_FILTERS})
 
     @property
-    def own(self) -> dict[str, Value]:
-        """The conditions that are looked at here."""
-        return {name: value for name, value in self.pairs if name in BY_US}
+    def local(self) -> dict[str, FilterValue]:
+        """The filters that are applied here, by name."""
+        return {name: value for name, value in self.pairs if name in LOCAL_FILTERS}
 
-    def hold(self, call: Row) -> bool:
-        """Whether the conditions that are looked at here hold for a call.
+    def match(self, call: Row) -> bool:
+        """Return whether the filters that are applied here match a call.
 
+        :param call: a call as Retreaver returns it.
+        :return: True when all of them match.
         :raises ProtocolError: when the call lacks a field, as calls of old versions of the call log do.
         """
-        return all(_holds(name, wanted, call) for name, wanted in self.own.items())
+        return all(_matches(name, value, call) for name, value in self.local.items())
 
 
-def _value(name: str, value: Any) -> Value:
-    where = f"filters: {name}"
+def _read_filter(name: str, value: object) -> FilterValue:
+    label = f"filters: {name}"
     if name in ("min_duration", "max_duration"):
-        return parameters.whole(value, where)
+        return parameters.whole(value, label)
     if name == "converted":
-        return parameters.flag(_text(str(value), where), where)
+        return parameters.flag(_text(str(value), label), label)
     if name in ("status", "state"):
-        return statuses(value, where)
-    return _text(value, where)
+        return lower_case_texts(value, label)
+    return _text(value, label)
 
 
-def statuses(value: object, where: str) -> tuple[str, ...]:
+def lower_case_texts(value: object, name: str) -> tuple[str, ...]:
     """Return one or several texts in lower case, such as statuses of a call.
 
     :param value: see `items` of `core/parameters.py`.
-    :param where: name of the parameter, for the error.
+    :param name: name of the parameter, for the error.
     :return: the distinct texts, sorted.
     :raises InvalidArgument: when one is blank, or there is none.
     """
-    found = tuple(sorted({text.lower() for text in parameters.texts(value, where) or ()}))
+    found = tuple(sorted({text.lower() for text in parameters.texts(value, name) or ()}))
     if not found:
-        raise InvalidArgument(f"{where} must be one or several texts, not {value!r}.")
+        raise InvalidArgument(f"{name} must be one or several texts, not {value!r}.")
     return found
 
 
-def _text(value: Any, where: str) -> str:
-    value = parameters.plain(value, where)
+def _text(value: object, name: str) -> str:
+    value = parameters.plain(value, name)
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not text:
-        raise InvalidArgument(f"{where} must be a text, not {value!r}.")
+        raise InvalidArgument(f"{name} must be a text, not {value!r}.")
     return text
 
 
-def _holds(name: str, wanted: Value, call: Row) -> bool:
-    field = BY_US[name]
+def _matches(name: str, expected: FilterValue, call: Row) -> bool:
+    field = LOCAL_FILTERS[name]
     if field not in call:
         raise ProtocolError(
-            f"Call {call.get('uuid')} came without {field!r}, so the filter {name!r} cannot be judged; set the "
-            f"connection's extra calls_version to v2 or later."
+            f"Call {call.get('uuid')} has no field {field!r}, which the filter {name!r} needs; set the connection's "
+            f"extra calls_version to v2 or later."
         )
     value = call[field]
     if name == "converted":
-        return bool(value) is wanted
-    if isinstance(wanted, tuple):
-        return str(value).lower() in wanted
+        return bool(value) is expected
+    if isinstance(expected, tuple):
+        return str(value).lower() in expected
     seconds = float(value or 0)
-    return seconds >= float(wanted) if name == "min_duration" else seconds <= float(wanted)
+    return seconds >= float(expected) if name == "min_duration" else seconds <= float(expected)

@@ -1,26 +1,42 @@
-"""What has become of one call (vendor's reference: "Get a specific Call")."""
+"""The status of one call (Retreaver's reference: "Get a specific Call")."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self, TypedDict
 
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.watching.call_filters import statuses
-from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
+from airflow_provider_retreaver.domain.watching.call_filters import lower_case_texts
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.resources import calls
 
 
+class CallStatusRow(TypedDict):
+    """A call's status, as the sensor returns it.
+
+    :param uuid: the call.
+    :param status: its status, as Retreaver spells it.
+    :param updated_at: when the call was last updated, RFC 3339; None when Retreaver does not say.
+    """
+
+    uuid: str
+    status: str
+    updated_at: str | None
+
+
 @dataclass(frozen=True, slots=True)
-class CallState(Question):
-    """A call's status: `{"uuid", "status", "updated_at"}`."""
+class CallStatusQuery(Query[CallStatusRow]):
+    """The status of a call.
+
+    :param uuid: the call.
+    """
 
     uuid: str
 
-    def ask(self, _memory: Memory, /) -> Procedure[Any]:
-        """Read the call; nothing is kept."""
+    def run(self, _state: QueryState, /) -> Procedure[CallStatusRow]:
+        """Read the call; no state is kept."""
         operation = calls.get_call(self.uuid)
         row: Row = yield operation
         return {
@@ -31,8 +47,12 @@ class CallState(Question):
 
 
 @dataclass(frozen=True, slots=True)
-class CallStatus(Condition):
-    """A call has one of some statuses; see `RetreaverCallSensor` for the parameters."""
+class CallStatus(Condition[CallStatusRow]):
+    """A call has one of several statuses; the condition of `RetreaverCallSensor`.
+
+    :param uuid: the call.
+    :param status: the statuses, in lower case.
+    """
 
     kind: ClassVar[str] = "call_status"
 
@@ -40,20 +60,20 @@ class CallStatus(Condition):
     status: tuple[str, ...]
 
     @classmethod
-    def of(cls, **options: Any) -> Self:
-        """Build it from a sensor's parameters."""
-        uuid = str(options["uuid"] or "").strip()
-        if not uuid or any(char in uuid for char in "/?# "):
-            raise InvalidArgument(f"uuid must be the UUID of a call, not {options['uuid']!r}.")
-        return cls(uuid, statuses(options["status"], "status"))
+    def from_parameters(cls, *, uuid: object, status: object) -> Self:
+        """Build the condition from the sensor's parameters."""
+        text = str(uuid or "").strip()
+        if not text or any(char in text for char in "/?# "):
+            raise InvalidArgument(f"uuid must be the UUID of a call, not {uuid!r}.")
+        return cls(text, lower_case_texts(status, "status"))
 
     @property
-    def question(self) -> CallState:
+    def query(self) -> CallStatusQuery:
         """The call's status."""
-        return CallState(self.uuid)
+        return CallStatusQuery(self.uuid)
 
-    def judge(self, found: Any) -> Verdict:
-        """Compare the statuses, whatever their case."""
-        met = found["status"].lower() in self.status
-        told = f"call {self.uuid} has status {found['status']!r}, {' or '.join(self.status)} wanted"
-        return Verdict(met, found, told, holding=(f"call {self.uuid}",) if met else ())
+    def evaluate(self, result: CallStatusRow) -> Evaluation:
+        """Compare the statuses, ignoring case."""
+        expected = " or ".join(self.status)
+        message = f"call {self.uuid} has status {result['status']!r}, expected {expected}"
+        return Evaluation(result["status"].lower() in self.status, result, message)

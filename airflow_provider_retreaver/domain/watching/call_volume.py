@@ -1,8 +1,8 @@
-"""How many calls there are in a window (vendor's reference: "Calls").
+"""The number of calls in a window (Retreaver's reference: "Calls").
 
-Conditions that the vendor filters by cost two requests however many calls there are: the first page and the last.
-With conditions that it cannot filter by, the window is read once; after that only calls that were updated since, by
-the vendor's own times, with an overlap for calls that moved while pages were read.
+With filters that Retreaver has, a count costs two requests however many calls there are: the first page and the last.
+With filters that it does not have, the window is read once, and after that only calls that were updated since, by
+Retreaver's own times, with an overlap for calls that moved while pages were read.
 """
 
 from __future__ import annotations
@@ -10,118 +10,145 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Procedure, Row, ServerTime, Wait
 from airflow_provider_retreaver.core.parameters import number
+from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.calls.time_window import NOTABLE, Window
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
-from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.resources import calls
 
-# Read again at the next round: a call that is updated while pages are read can jump to a page already read.
+# Read again in the next run: a call that is updated while pages are read can move to a page that was read before.
 OVERLAP = timedelta(seconds=60)
-# Remembered calls that are looked at before others get a turn.
-AT_ONCE = 2_000
+# Calls of the state that are checked before other tasks of the event loop run.
+CALLS_PER_TURN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class CallCount(Question):
-    """How many calls are in the window now, and whether more can come: `{"count", "closed"}`."""
+class WindowCount:
+    """The calls in a window.
+
+    :param count: number of calls.
+    :param settled: whether no further call can enter the window.
+    """
+
+    count: int
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallCountQuery(Query[WindowCount]):
+    """The number of calls in a window now.
+
+    :param window: the window.
+    :param filters: only calls that match.
+    """
 
     window: Window
     filters: CallFilters
 
-    def ask(self, memory: Memory, /) -> Procedure[Any]:
-        """Count; see `Question.ask`."""
+    def run(self, state: QueryState, /) -> Procedure[WindowCount]:
+        """Count the calls; see `Query.run`."""
         before: ClockReading = yield ServerTime()
-        count = yield from self._count(memory, before)
+        count = yield from self._count(state, before)
         after: ClockReading = yield ServerTime()
-        # What the answers say about the vendor's clock holds for the moment before them as well.
-        known = ClockReading(before.local_time, after.offset)
+        # The offset of the clocks that the responses show also holds for the time before them.
+        corrected = ClockReading(before.local_time, after.offset)
         if self.window.sliding and abs(after.offset - before.offset) > NOTABLE:
             if after.offset < before.offset:
-                # The window began too late: calls at its beginning were not read, or are forgotten.
-                memory.clear()
-            count = yield from self._count(memory, known)
-        return {"count": count, "closed": self.window.is_settled(known.server_time)}
+                # The window began too late: calls at its beginning were not read, or were dropped from the state.
+                state.pop("calls", None)
+                state.pop("newest", None)
+            count = yield from self._count(state, corrected)
+        return WindowCount(count, self.window.is_settled(corrected.server_time))
 
-    def _count(self, memory: Memory, moment: ClockReading) -> Procedure[int]:
-        start, end = self.window.bounds(moment)
-        if not self.filters.own:
+    def _count(self, state: QueryState, clock: ClockReading) -> Procedure[int]:
+        start, end = self.window.bounds(clock)
+        if not self.filters.local:
             count: int = yield Count(
                 calls.list_calls(created_at_start=start, created_at_end=end, **self.filters.sent)
             )
             return count
-        matching = _Matching(memory, self.filters)
+        matching = _MatchingCalls(state, self.filters)
         listing = calls.list_calls(
             created_at_start=start,
             created_at_end=end,
-            updated_at_start=matching.updated_after,
+            updated_at_start=matching.updated_since,
             sort_by="updated_at",
             **self.filters.sent,
         )
         yield Each(listing, matching.visit)
-        return (yield from matching.keep(memory, start))
+        return (yield from matching.save(state, start))
 
 
-class _Matching:
-    """The calls that match, by uuid, with when they were made: brought up to date by what was updated since.
+class _MatchingCalls:
+    """The calls that match the filters: those of the state, updated by calls that changed since.
 
-    :param memory: of the question; it is changed by `keep` only, when the reading has succeeded.
+    :param state: of the query; only `save` changes it, when the calls were read without an error.
+    :param filters: the filters.
     """
 
-    def __init__(self, memory: Memory, filters: CallFilters) -> None:
+    def __init__(self, state: QueryState, filters: CallFilters) -> None:
         self._filters = filters
-        self._found: dict[str, str] = dict(memory.get("calls") or {})
-        self._newest: str | None = memory.get("newest")
-        self._first: str | None = None
+        self._created_at: dict[str, str] = dict(state.get("calls") or {})
+        self._newest = state.get("newest")
+        self._first_read: str | None = None
 
     @property
-    def updated_after(self) -> datetime | None:
-        """From when on updates are of interest."""
-        return None if self._newest is None else time_parameters.instant(self._newest) - OVERLAP
+    def updated_since(self) -> datetime | None:
+        """Only calls that were updated after this have to be read; None for all calls."""
+        return None if self._newest is None else instant(self._newest) - OVERLAP
 
     def visit(self, call: Row) -> None:
-        """Take note of one call."""
-        uuid, created, updated = (_field(call, name) for name in ("uuid", "created_at", "updated_at"))
-        # Newest first: what comes first was the newest when the reading began.
-        self._first = self._first or updated
-        if self._filters.hold(call):
-            self._found[uuid] = created
+        """Add a call, or remove one that no longer matches."""
+        uuid, created, updated = (_text_field(call, name) for name in ("uuid", "created_at", "updated_at"))
+        # Sorted newest first: the first call was the newest when reading began.
+        self._first_read = self._first_read or updated
+        if self._filters.match(call):
+            self._created_at[uuid] = created
         else:
-            self._found.pop(uuid, None)
+            self._created_at.pop(uuid, None)
 
-    def keep(self, memory: Memory, start: str) -> Procedure[int]:
-        """Forget the calls that have left the window, keep the others in memory and return how many they are.
+    def save(self, state: QueryState, start: str) -> Procedure[int]:
+        """Save the calls that are still in the window, and return their number.
 
-        Between so many calls others get a turn: to look at a hundred thousand takes a while.
+        The procedure waits for zero seconds now and then, which lets other tasks of the event loop run: to check a
+        hundred thousand calls takes a while.
         """
-        since = time_parameters.instant(start)
+        since = instant(start)
         kept: dict[str, str] = {}
-        for seen, (uuid, made) in enumerate(self._found.items(), 1):
-            if time_parameters.instant(made) >= since:
-                kept[uuid] = made
-            if seen % AT_ONCE == 0:
+        for checked, (uuid, created) in enumerate(self._created_at.items(), 1):
+            if instant(created) >= since:
+                kept[uuid] = created
+            if checked % CALLS_PER_TURN == 0:
                 yield Wait(0.0)
-        memory["calls"] = kept
-        if self._first is not None:
-            memory["newest"] = self._first
+        state["calls"] = kept
+        if self._first_read is not None:
+            state["newest"] = self._first_read
         return len(kept)
 
 
-def _field(call: Row, name: str) -> str:
+def _text_field(call: Row, name: str) -> str:
     value = call.get(name)
     if not isinstance(value, str) or not value:
-        raise ProtocolError(f"Call {call.get('uuid')} came without {name!r}, which the vendor documents for it.")
+        raise ProtocolError(f"Call {call.get('uuid')} has no {name!r}, which Retreaver documents for it.")
     return value
 
 
 @dataclass(frozen=True, slots=True)
-class CallVolume(Condition):
-    """At least, or at most, so many calls in a window; see `RetreaverCallVolumeSensor` for the parameters."""
+class CallVolume(Condition[WindowCount]):
+    """A window holds at least, or at most, a number of calls; the condition of `RetreaverCallVolumeSensor`.
+
+    :param start: of a fixed window, RFC 3339; None for a sliding one.
+    :param end: of a fixed window, RFC 3339; None for one that stays open.
+    :param window: length of a sliding window in seconds; None for a fixed one.
+    :param at_least: fewest calls, None for no limit.
+    :param at_most: most calls, None for no limit.
+    :param filters: only calls that match; see `CallFilters.from_mapping`.
+    """
 
     kind: ClassVar[str] = "call_volume"
 
@@ -130,47 +157,47 @@ class CallVolume(Condition):
     window: float | None
     at_least: int | None
     at_most: int | None
-    filters: Mapping[str, Any]
+    filters: Mapping[str, object]
 
     @classmethod
-    def of(cls, **options: Any) -> Self:
-        """Build it from a sensor's parameters."""
-        window = Window.of(options["window"], options["start"], options["end"])
-        least, most = number(options["at_least"], "at_least"), number(options["at_most"], "at_most")
-        if least is None and most is None:
-            raise InvalidArgument("Give at_least, at_most or both: nothing says how many calls are waited for.")
-        if least is not None and most is not None and least > most:
-            raise InvalidArgument(f"at_least ({least}) is more than at_most ({most}): no number of calls is both.")
-        if most is not None and not window.sliding and window.end is None:
-            raise InvalidArgument("at_most needs an end, or a window: until then more calls can come.")
-        filters = CallFilters.of(options["filters"])
-        return cls(window.start, window.end, window.seconds, least, most, filters.as_mapping())
+    def from_parameters(
+        cls, *, start: object, end: object, window: object, at_least: object, at_most: object, filters: object
+    ) -> Self:
+        """Build the condition from the sensor's parameters."""
+        span = Window.of(window, start, end)
+        fewest, most = number(at_least, "at_least"), number(at_most, "at_most")
+        if fewest is None and most is None:
+            raise InvalidArgument("Give at_least, at_most or both: without them there is nothing to wait for.")
+        if fewest is not None and most is not None and fewest > most:
+            raise InvalidArgument(f"at_least ({fewest}) is more than at_most ({most}); no count can satisfy both.")
+        if most is not None and not span.sliding and span.end is None:
+            raise InvalidArgument("at_most needs end, or window: a window that stays open can always get more calls.")
+        return cls(span.start, span.end, span.seconds, fewest, most, CallFilters.from_mapping(filters).as_dict())
 
     @property
-    def _window(self) -> Window:
+    def _span(self) -> Window:
         return Window(self.window, self.start, self.end)
 
     @property
-    def question(self) -> CallCount:
-        """How many calls there are."""
-        return CallCount(self._window, CallFilters.of(self.filters))
+    def query(self) -> CallCountQuery:
+        """The number of calls in the window."""
+        return CallCountQuery(self._span, CallFilters.from_mapping(self.filters))
 
-    def judge(self, found: Any) -> Verdict:
-        """Judge a count: in a fixed window, at_most is known to hold only when the window has ended."""
-        count, closed = found["count"], found["closed"]
+    def evaluate(self, result: WindowCount) -> Evaluation:
+        """Evaluate a count: in a fixed window, `at_most` is met only when no further call can enter it."""
+        count, sliding = result.count, self._span.sliding
         enough = self.at_least is None or count >= self.at_least
-        few = self.at_most is None or count <= self.at_most
-        final = self._window.sliding or closed or self.at_most is None
-        told = f"{count} calls in {self._window.label}, {self._wanted}"
-        hopeless = None
-        if not self._window.sliding and not few:
-            hopeless = f"There are {told}: more than at_most already, and a count of a fixed window never falls."
-        elif closed and not enough:
-            hopeless = f"There are {told}: the window has ended, so no more will come."
-        met = enough and few and final
-        return Verdict(met, count, told, hopeless, ("calls",) if met else ())
+        few_enough = self.at_most is None or count <= self.at_most
+        final = sliding or result.settled or self.at_most is None
+        message = f"{count} calls in {self._span.label}, expected {self._expected}"
+        impossible = None
+        if not sliding and not few_enough:
+            impossible = f"There are {message}: the count of a fixed window never falls, so at_most cannot be met."
+        elif result.settled and not enough:
+            impossible = f"There are {message}: the window has ended, so at_least cannot be met."
+        return Evaluation(enough and few_enough and final, count, message, impossible)
 
     @property
-    def _wanted(self) -> str:
+    def _expected(self) -> str:
         limits = (("at least", self.at_least), ("at most", self.at_most))
-        return " and ".join(f"{name} {value}" for name, value in limits if value is not None) + " wanted"
+        return " and ".join(f"{name} {value}" for name, value in limits if value is not None)

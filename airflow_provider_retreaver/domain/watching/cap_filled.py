@@ -1,81 +1,114 @@
-"""How far caps are filled (vendor's reference: "Changing a Target's Caps", "Target Groups")."""
+"""How far caps are filled (Retreaver's reference: "Changing a Target's Caps", "Target Groups")."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import any_or_all, number, share
 from airflow_provider_retreaver.domain.routing.caps import TYPES
-from airflow_provider_retreaver.domain.watching.condition import Condition, Verdict
-from airflow_provider_retreaver.domain.watching.target_counts import Watched, in_progress, of_several
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation
+from airflow_provider_retreaver.domain.watching.target_counts import (
+    CheckedObject,
+    Match,
+    ObjectCounts,
+    TargetCountsQuery,
+    evaluate_objects,
+)
 
-CONCURRENCY = "concurrency"
-CAPS = (*TYPES, CONCURRENCY)
+CapName = Literal["hard", "hourly", "daily", "monthly", "concurrency"]
+CONCURRENCY: Literal["concurrency"] = "concurrency"
+CAPS: tuple[str, ...] = (*TYPES, CONCURRENCY)
+# Products of floats differ from the exact ones by less: 0.9 of 10 is 9, not 9.000000001.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class CapFilled(Condition):
-    """A cap has counted a share of what it allows, or leaves so few calls; `RetreaverCapFilledSensor` has more."""
+class CapFilled(Condition[list[ObjectCounts]]):
+    """Caps are filled to a share, or leave few calls; the condition of `RetreaverCapFilledSensor`.
+
+    :param target_id: targets by Retreaver's ID.
+    :param tid: targets by the customer's ID.
+    :param target_group_id: target groups.
+    :param cap: which cap.
+    :param at_least: share of the cap from 0 to 1; None when `remaining` is given.
+    :param remaining: most calls that are left; None when `at_least` is given.
+    :param match: whether it must hold for `any` object or for `all`.
+    """
 
     kind: ClassVar[str] = "cap_filled"
 
     target_id: tuple[int, ...]
     tid: tuple[str, ...]
     target_group_id: tuple[int, ...]
-    cap: str
+    cap: CapName
     at_least: float | None
     remaining: int | None
-    match: str
+    match: Match
 
     @classmethod
-    def of(cls, **options: Any) -> Self:
-        """Build it from a sensor's parameters."""
-        watched = Watched.of(options)
-        cap = parameters.one_of(str(options["cap"]).strip().lower(), CAPS, "cap")
-        least, remaining = share(options["at_least"], "at_least"), number(options["remaining"], "remaining")
-        if least is not None and remaining is not None:
+    def from_parameters(
+        cls,
+        *,
+        target_id: object,
+        tid: object,
+        target_group_id: object,
+        cap: object,
+        at_least: object,
+        remaining: object,
+        match: object,
+    ) -> Self:
+        """Build the condition from the sensor's parameters."""
+        query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id)
+        cap_name: CapName = parameters.one_of(str(cap).strip().lower(), CAPS, "cap")
+        filled_share, left = share(at_least, "at_least"), number(remaining, "remaining")
+        if filled_share is not None and left is not None:
             raise InvalidArgument("Give at_least (a share) or remaining (calls), not both.")
-        if least is None and remaining is None:
-            least = 1.0
-        if cap == CONCURRENCY and watched.group_ids:
+        if filled_share is None and left is None:
+            filled_share = 1.0
+        if cap_name == CONCURRENCY and query.group_ids:
             raise InvalidArgument(
-                "target_group_id has no calls in progress that the vendor documents; give the targets for the "
+                "target_group_id has no calls in progress that Retreaver documents; give the targets for the "
                 "concurrency cap."
             )
-        named = watched.as_options()
-        return cls(cap=cap, at_least=least, remaining=remaining, match=any_or_all(options["match"]), **named)
+        of_objects = (query.target_ids, query.tids, query.group_ids)
+        return cls(*of_objects, cap_name, filled_share, left, any_or_all(match))
 
     @property
-    def question(self) -> Watched:
-        """Counts of the objects."""
-        return Watched.of({"target_id": self.target_id, "tid": self.tid, "target_group_id": self.target_group_id})
+    def query(self) -> TargetCountsQuery:
+        """The counts of the targets and groups."""
+        return TargetCountsQuery(self.target_id, self.tid, self.target_group_id)
 
-    def judge(self, found: Any) -> Verdict:
-        """Judge the counts; an object without this cap never fulfils the condition."""
-        rows, lines, met = {}, {}, []
-        for key, reading in found.items():
-            filled, most = reading[self.cap]
-            if self.cap == CONCURRENCY:
-                filled = in_progress(key, reading)
-            rows[key] = {
-                "kind": key.partition(" ")[0],
-                **{name: reading[name] for name in ("id", "tid", "name")},
-                "cap": self.cap,
-                "filled": filled,
-                "limit": most,
-            }
-            lines[key] = (
-                f"{key} has {filled} of {most} ({self.cap})" if most is not None else f"{key} has no {self.cap} cap"
+    def evaluate(self, result: list[ObjectCounts]) -> Evaluation:
+        """Evaluate the counts; the condition never holds for an object without this cap."""
+        return evaluate_objects([self._check(counts) for counts in result], self.match)
+
+    def _check(self, counts: ObjectCounts) -> CheckedObject:
+        if self.cap == CONCURRENCY:
+            filled, limit = counts.busy_calls, counts.concurrency_cap
+        else:
+            cap = counts.caps[self.cap]
+            filled, limit = cap.filled, cap.cap
+        row = {
+            "kind": counts.kind,
+            "id": counts.id,
+            "tid": counts.tid,
+            "name": counts.name,
+            "cap": self.cap,
+            "filled": filled,
+            "limit": limit,
+        }
+        if limit is None:
+            return CheckedObject(
+                counts.label, met=False, row=row, description=f"{counts.label} has no {self.cap} cap"
             )
-            if most is not None and self._reached(filled, most):
-                met.append(key)
-        return of_several(rows, met, self.match, lines)
+        description = f"{counts.label} has {filled} of {limit} ({self.cap})"
+        return CheckedObject(counts.label, self._is_reached(filled, limit), row, description)
 
-    def _reached(self, filled: int, most: int) -> bool:
+    def _is_reached(self, filled: int, limit: int) -> bool:
         if self.remaining is not None:
-            return most - filled <= self.remaining
-        # A cap of 0 is full. Compared as a product: 0.9 of 10 is 9, not 9.000000001.
-        return filled >= most or filled + 1e-9 >= (self.at_least or 0.0) * most
+            return limit - filled <= self.remaining
+        # A cap of 0 is full.
+        return filled >= limit or filled + ROUNDING >= (self.at_least or 0.0) * limit

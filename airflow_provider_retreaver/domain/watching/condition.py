@@ -1,23 +1,22 @@
-"""What a sensor waits for: a question that is asked again and again, and a judgement of each answer.
+"""What a sensor waits for: a query that is run again and again, and an evaluation of each of its results.
 
-The two are kept apart, so that sensors which ask the same question with different limits share the asking. A question
-is a procedure of requests; a judgement is a pure function of what the question found.
+The two are kept apart, so that sensors which run the same query with different limits share its requests. A query is
+a procedure of requests; an evaluation is a pure function of the query's result.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from importlib import import_module
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, cast
 
 from airflow_provider_retreaver.core.operations import Procedure
 
-# What a question keeps between two times it is asked; plain JSON.
-Memory = dict[str, Any]
+ResultT = TypeVar("ResultT")
 
-# Every condition, by the name under which a trigger is told of it.
+# Class paths of all conditions by kind. Deferred triggers in Airflow's database hold the kinds: they must not change.
 KINDS = {
     "call_volume": "airflow_provider_retreaver.domain.watching.call_volume.CallVolume",
     "call_status": "airflow_provider_retreaver.domain.watching.call_status.CallStatus",
@@ -27,93 +26,135 @@ KINDS = {
 }
 
 
-class Question(ABC):
-    """Something to find out; equal questions are asked once for all who want to know.
+class QueryState(TypedDict, total=False):
+    """What a query keeps between two runs; plain JSON, empty before the first run.
 
-    Questions are frozen dataclasses: they are compared and hashed by their fields.
+    Only a count of calls with filters that Retreaver does not have keeps anything; see `call_volume`.
+
+    :param calls: the matching calls: when each was created (RFC 3339), by UUID.
+    :param newest: the latest `updated_at` that was read, RFC 3339.
+    """
+
+    calls: dict[str, str]
+    newest: str
+
+
+class Query(ABC, Generic[ResultT]):
+    """Something to read from Retreaver; equal queries are run once for all who wait for the result.
+
+    Queries are frozen dataclasses: they are compared and hashed by their fields.
     """
 
     @abstractmethod
-    def ask(self, memory: Memory, /) -> Procedure[Any]:
-        """Find out, and return what was found.
+    def run(self, state: QueryState, /) -> Procedure[ResultT]:
+        """Read the result.
 
-        :param memory: what earlier rounds kept, empty at first; changed only when the round succeeds.
+        :param state: what earlier runs kept; changed only when the run succeeds.
+        :return: a procedure that returns the result.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an answer means for one condition.
+class Evaluation:
+    """What a query's result means for one condition.
 
-    :param met: whether what is waited for has come.
-    :param value: what the sensor returns when it has; small, plain JSON.
-    :param told: one line for the log.
-    :param hopeless: why it can no longer come, None when it can.
-    :param holding: for which of several objects it holds (keys such as `target 3`).
+    :param met: whether the condition is met.
+    :param value: what the sensor returns when it is; small, plain JSON.
+    :param message: one line for the log.
+    :param impossible: why the condition can no longer be met, None while it can.
+    :param matches: rows of the objects for which the condition holds, by label (`target 3`); empty for conditions
+        that are not about several objects.
     """
 
     met: bool
-    value: Any
-    told: str
-    hopeless: str | None = None
-    holding: tuple[str, ...] = ()
+    value: object
+    message: str
+    impossible: str | None = None
+    matches: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition(ABC):
-    """A question with its judgement. Subclasses are frozen dataclasses whose fields are the sensor's parameters."""
+class Condition(ABC, Generic[ResultT]):
+    """A query with the evaluation of its result.
+
+    Subclasses are frozen dataclasses whose fields are the sensor's parameters.
+    """
 
     kind: ClassVar[str]
 
     @classmethod
     @abstractmethod
-    def of(cls, **options: Any) -> Self:
-        """Build it from a sensor's parameters, as they were given or rendered.
+    def from_parameters(cls, *args: Any, **kwargs: Any) -> Self:
+        """Build the condition from a sensor's parameters, as given or rendered.
 
-        :raises InvalidArgument: naming the parameter that cannot be right.
+        :param args: none; subclasses list the parameters of their sensor, keyword-only.
+        :param kwargs: the sensor's parameters by name.
+        :return: the condition.
+        :raises InvalidArgument: naming the parameter that is not valid.
         """
 
     @property
     @abstractmethod
-    def question(self) -> Question:
-        """What is to be found out."""
+    def query(self) -> Query[ResultT]:
+        """What is read from Retreaver."""
 
     @abstractmethod
-    def judge(self, found: Any) -> Verdict:
-        """Judge what the question found."""
+    def evaluate(self, result: ResultT) -> Evaluation:
+        """Evaluate a result of the query.
+
+        :param result: what the query returned.
+        :return: whether the condition is met, and what to return and log.
+        """
 
     @classmethod
-    def parameters(cls) -> tuple[str, ...]:
-        """Return the names of the parameters."""
-        return tuple(field.name for field in fields(cls))
+    def parameter_names(cls) -> tuple[str, ...]:
+        """Return the names of the parameters.
 
-    def options(self) -> dict[str, Any]:
-        """Return the parameters as plain JSON, from which `of` builds an equal condition."""
-        return {name: plain(getattr(self, name)) for name in self.parameters()}
+        :return: names of the sensor's parameters, in the order of the fields.
+        """
+        return tuple(one.name for one in fields(cls))
+
+    def options(self) -> dict[str, object]:
+        """Return the parameters as plain JSON, from which `from_parameters` builds an equal condition.
+
+        :return: the parameters by name.
+        """
+        return {name: to_json(getattr(self, name)) for name in self.parameter_names()}
 
 
-def plain(value: Any) -> Any:
-    """Return a value as plain JSON: mappings and sequences become dicts and lists."""
+def to_json(value: object) -> object:
+    """Return a value as plain JSON: mappings become dicts, lists and tuples become lists.
+
+    :param value: a parameter of a condition.
+    :return: the same as plain JSON.
+    """
     if isinstance(value, Mapping):
-        return {name: plain(item) for name, item in value.items()}
+        return {name: to_json(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     return value
 
 
-def condition_of(kind: str, options: Mapping[str, Any]) -> Condition:
-    """Build a condition from its name and its parameters.
+def build_condition(kind: str, options: Mapping[str, object]) -> Condition[Any]:
+    """Build a condition from its kind and its parameters.
 
-    :raises InvalidArgument: naming the parameter that cannot be right.
+    :param kind: a key of `KINDS`.
+    :param options: the parameters of the sensor, by name.
+    :return: the condition.
+    :raises InvalidArgument: naming the parameter that is not valid.
     """
-    return _class_of(kind).of(**options)
+    return _class_of(kind).from_parameters(**options)
 
 
-def parameters_of(kind: str) -> tuple[str, ...]:
-    """Return the names of a condition's parameters."""
-    return _class_of(kind).parameters()
+def parameter_names(kind: str) -> tuple[str, ...]:
+    """Return the names of a condition's parameters.
+
+    :param kind: a key of `KINDS`.
+    :return: names of the sensor's parameters.
+    """
+    return _class_of(kind).parameter_names()
 
 
-def _class_of(kind: str) -> type[Condition]:
+def _class_of(kind: str) -> type[Condition[Any]]:
     module, _, name = KINDS[kind].rpartition(".")
-    return cast("type[Condition]", getattr(import_module(module), name))
+    return cast("type[Condition[Any]]", getattr(import_module(module), name))

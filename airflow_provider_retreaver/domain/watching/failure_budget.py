@@ -1,4 +1,4 @@
-"""Bad weather while waiting: which failures may pass, and for how long a wait puts up with them."""
+"""Failures while waiting: which of them are temporary, and for how long a wait continues despite them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.time_parameters import format_duration
 
-# No waiting mends these, and repeating them looks like an attack.
-NEVER_FORGIVEN = (AuthenticationError, PermissionDenied, InvalidArgument)
+# Waiting does not fix these, and repeating them looks like an attack.
+NEVER_TOLERATED = (AuthenticationError, PermissionDenied, InvalidArgument)
 
 
-def may_pass(error: RetreaverError) -> bool:
-    """Whether a failure is of the kind that goes away by itself.
+def is_temporary(error: RetreaverError) -> bool:
+    """Return whether a failure is of the kind that ends by itself.
 
-    An answer that is no JSON (a proxy's or a maintenance page) is; one that is, and lacks what is documented, is not.
+    A response that is not JSON (the page of a proxy, or of maintenance) is; JSON without a documented field is not.
+
+    :param error: the failure.
+    :return: True when the same request may succeed later.
     """
     if isinstance(error, ConnectionFailed):
         return not error.final
@@ -35,42 +38,40 @@ def may_pass(error: RetreaverError) -> bool:
 
 
 class FailureBudget:
-    """For how long failures in a row are put up with.
+    """The time for which a wait continues although every request fails.
 
-    :param most: None for as long as the wait lasts.
-    :param failing_since: when the failures began, where they began before this object did.
-    :param forgive_all: also go on after failures that do not go away by themselves (`silent_fail`).
+    :param limit: how long failures may last without a success; None for as long as the wait lasts.
+    :param failing_since: when the failures began, aware, where they began before this object was made.
+    :param tolerate_all: also continue after failures that are not temporary (Airflow's `silent_fail`).
     """
 
     def __init__(
-        self, most: timedelta | None, failing_since: datetime | None = None, *, forgive_all: bool = False
+        self, limit: timedelta | None, failing_since: datetime | None = None, *, tolerate_all: bool = False
     ) -> None:
-        self._most = most
-        self._forgive_all = forgive_all
+        self._limit = limit
+        self._tolerate_all = tolerate_all
         self.failing_since = failing_since
 
-    def answered(self) -> None:
-        """Take note that the weather is fine."""
+    def record_success(self) -> None:
+        """Note a success: the next failure starts a new budget."""
         self.failing_since = None
 
-    def failed(self, error: RetreaverError, now: datetime) -> None:
-        """Take note of a failure; it is raised when it will not pass, or when it has lasted too long.
+    def record_failure(self, error: RetreaverError, now: datetime) -> None:
+        """Note a failure, and raise it when the wait must end.
 
+        :param error: the failure.
         :param now: this machine's time, aware.
+        :raises RetreaverError: a copy of the failure, when it is not temporary or the budget is spent.
         """
-        if isinstance(error, NEVER_FORGIVEN) or not (may_pass(error) or self._forgive_all):
-            raise _own(error)
+        # A copy, since one error is passed to all who share a poll, and each of them raises and extends its own.
+        if isinstance(error, NEVER_TOLERATED) or not (is_temporary(error) or self._tolerate_all):
+            raise copy(error)
         self.failing_since = self.failing_since or now
         lasted = now - self.failing_since
-        if self._most is not None and lasted >= self._most and not self._forgive_all:
-            tired = _own(error)
-            tired.message = (
-                f"{error.message} It has failed for {format_duration(round(lasted.total_seconds()))} without a "
-                f"success, which is all that failure_budget allows."
+        if self._limit is not None and lasted >= self._limit and not self._tolerate_all:
+            final = copy(error)
+            final.message = (
+                f"{error.message} Every request has failed for {format_duration(round(lasted.total_seconds()))}, "
+                f"which is longer than failure_budget allows."
             )
-            raise tired
-
-
-def _own(error: RetreaverError) -> RetreaverError:
-    """Return a copy: one error is told to everybody who shares a poll, and each adds to it and raises it alone."""
-    return copy(error)
+            raise final

@@ -1,75 +1,81 @@
-"""Which call was updated last: whether there is anything new to export (vendor's reference: "Calls")."""
+"""The call that was updated last: whether there is anything new to export (Retreaver's reference: "Calls")."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict
 
-from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.envelopes import read_array, require
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import CurrentOnly, Operation, Procedure, Row
+from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
-from airflow_provider_retreaver.domain.watching.condition import Memory, Question
+from airflow_provider_retreaver.domain.watching.condition import Query, QueryState
 from airflow_provider_retreaver.resources import calls
 
-# The end of a window is exclusive at the vendor's, and times in answers may be cut to whole seconds.
-BEYOND = timedelta(seconds=1)
+# Retreaver excludes the end of a window, and may truncate times in responses to whole seconds.
+AFTER_NEWEST = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class NewestCall(Question):
-    """When the call that was updated last was updated: RFC 3339, None when there is no call."""
+class NewestCallQuery(Query[str | None]):
+    """The latest `updated_at` of all calls: RFC 3339, None when there is no call.
+
+    :param filters: only calls that match; filters that Retreaver applies.
+    """
 
     filters: CallFilters
 
     @classmethod
-    def of(cls, filters: Any) -> NewestCall:
-        """Build it from an event trigger's filters.
+    def from_filters(cls, filters: object) -> NewestCallQuery:
+        """Build the query from an event trigger's filters.
 
-        :raises InvalidArgument: when one is not a filter of the vendor's, since that would take reading all calls.
+        :param filters: see `CallFilters.from_mapping`.
+        :return: the query.
+        :raises InvalidArgument: when Retreaver does not have one of the filters: all calls would have to be read.
         """
-        found = CallFilters.of(filters)
-        if found.own:
+        found = CallFilters.from_mapping(filters)
+        if found.local:
             raise InvalidArgument(
-                f"filters: {', '.join(found.own)} cannot be asked of the vendor; filter the calls when they are read."
+                f"filters: {', '.join(found.local)} is not a filter of Retreaver's call log; leave it out and filter "
+                f"the calls when they are read."
             )
         return cls(found)
 
-    def ask(self, _memory: Memory, /) -> Procedure[Any]:
-        """Read the newest call; nothing is kept."""
+    def run(self, _state: QueryState, /) -> Procedure[str | None]:
+        """Read the newest call; no state is kept."""
         listing = calls.list_calls(sort_by="updated_at", **self.filters.sent)
         request = listing.request.with_query(per_page="1", page="1")
-        old = CurrentOnly() if isinstance(listing.legacy, CurrentOnly) else listing.legacy
+        legacy = CurrentOnly() if isinstance(listing.legacy, CurrentOnly) else listing.legacy
         rows: list[Row] = yield Operation(
-            request, lambda request, response: read_array(request, response, listing.envelope)[0], legacy=old
+            request, lambda request, response: read_array(request, response, listing.envelope)[0], legacy=legacy
         )
         return str(require(rows[0], "updated_at", request)) if rows else None
 
 
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """How far calls were announced.
+class UpdateWindow(TypedDict):
+    """A window of calls by `updated_at`, RFC 3339.
 
-    :param newest: latest update seen, RFC 3339; None before any call was seen.
+    :param updated_at_start: None for a window without a beginning.
+    :param updated_at_end: not part of the window.
     """
 
-    newest: str | None = None
-
-    def passed(self, newest: str | None, overlap: timedelta) -> tuple[Frontier, dict[str, str | None] | None]:
-        """Return the frontier after a look, and the window to read when there is something new.
-
-        :param newest: what the look found.
-        :param overlap: how far the window reaches back, for calls that became visible late.
-        :return: the window as `updated_at_start` (None: from the beginning) and `updated_at_end`, RFC 3339.
-        """
-        if newest is None or (self.newest is not None and _moment(newest) <= _moment(self.newest)):
-            return self, None
-        start = None if self.newest is None else (_moment(self.newest) - overlap).isoformat()
-        window = {"updated_at_start": start, "updated_at_end": (_moment(newest) + BEYOND).isoformat()}
-        return replace(self, newest=newest), window
+    updated_at_start: str | None
+    updated_at_end: str
 
 
-def _moment(text: str) -> datetime:
-    return time_parameters.instant(text)
+def new_calls_window(newest: str | None, announced: str | None, overlap: timedelta) -> UpdateWindow | None:
+    """Return the window that holds the calls which were updated since the last announcement.
+
+    :param newest: the latest `updated_at` of all calls, RFC 3339; None when there is no call.
+    :param announced: the latest `updated_at` that was announced; None when there was no call.
+    :param overlap: how far the window reaches back before it, for calls that become visible late.
+    :return: the window; None when no call was updated since.
+    """
+    if newest is None or (announced is not None and instant(newest) <= instant(announced)):
+        return None
+    return {
+        "updated_at_start": None if announced is None else (instant(announced) - overlap).isoformat(),
+        "updated_at_end": (instant(newest) + AFTER_NEWEST).isoformat(),
+    }

@@ -1,41 +1,77 @@
-"""How many numbers pools may still get (vendor's reference: "Number Pools").
+"""How many numbers number pools can still get (Retreaver's reference: "Number Pools").
 
-`numbers_count` of `max_pool_size` are provisioned: that is headroom for growing, not numbers that are free now.
+`numbers_count` of `max_pool_size` numbers are provisioned. The difference is room to grow, not numbers that are free
+now.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share
 from airflow_provider_retreaver.domain.objects.reading import together
-from airflow_provider_retreaver.domain.watching.condition import Condition, Memory, Question, Verdict
-from airflow_provider_retreaver.domain.watching.target_counts import of_several
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
+from airflow_provider_retreaver.domain.watching.target_counts import CheckedObject, Match, evaluate_objects
 from airflow_provider_retreaver.resources import number_pools
-
-Sizes = dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSizes(Question):
-    """Sizes of number pools by key: `{"number pool 3": {"id", "numbers_count", "max_pool_size"}}`.
+class PoolSize:
+    """The size of a number pool.
 
-    :param pool_ids: which; none for those of the campaign or affiliate, or all.
-    :param cid: campaign, by the customer's ID.
-    :param afid: affiliate, by the customer's ID.
+    :param id: Retreaver's ID.
+    :param cid: the customer's ID of its campaign.
+    :param numbers_count: provisioned numbers.
+    :param max_pool_size: most numbers that it may have.
+    """
+
+    id: int
+    cid: str | None
+    numbers_count: int
+    max_pool_size: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> PoolSize:
+        """Read the size of a row.
+
+        :param row: a number pool as Retreaver returns it.
+        :return: its size.
+        :raises ProtocolError: when a number is missing.
+        """
+        numbers = [row.get(name) for name in ("id", "numbers_count", "max_pool_size")]
+        for name, value in zip(("id", "numbers_count", "max_pool_size"), numbers, strict=True):
+            if not isinstance(value, int):
+                raise ProtocolError(f"Number pool {row.get('id')} has no {name!r}, which Retreaver documents for it.")
+        return cls(row["id"], row.get("cid"), row["numbers_count"], row["max_pool_size"])
+
+    @property
+    def headroom(self) -> float:
+        """Share of the numbers that are not provisioned yet; 0 for a pool that may hold none."""
+        if self.max_pool_size <= 0:
+            return 0.0
+        return max(0.0, (self.max_pool_size - self.numbers_count) / self.max_pool_size)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSizesQuery(Query[list[PoolSize]]):
+    """The sizes of number pools.
+
+    :param pool_ids: the pools; empty for those of the campaign or affiliate, or for all.
+    :param cid: only pools of this campaign, by the customer's ID.
+    :param afid: only pools of this affiliate, by the customer's ID.
     """
 
     pool_ids: tuple[int, ...] = ()
     cid: str | None = None
     afid: str | None = None
 
-    def ask(self, _memory: Memory, /) -> Procedure[Any]:
-        """Read the pools; nothing is kept.
+    def run(self, _state: QueryState, /) -> Procedure[list[PoolSize]]:
+        """Read the pools; no state is kept.
 
-        :raises NotFound: naming the first of them that is gone.
+        :raises NotFound: naming the first of them that does not exist.
         """
         rows: list[Row] = []
         if self.pool_ids:
@@ -45,20 +81,19 @@ class PoolSizes(Question):
                 rows.append(outcome.value or {})
         else:
             rows = yield number_pools.list_number_pools(cid=self.cid, afid=self.afid)
-        return {f"number pool {row.get('id')}": _sizes(row) for row in rows}
-
-
-def _sizes(row: Row) -> dict[str, Any]:
-    sizes = {name: row.get(name) for name in ("numbers_count", "max_pool_size")}
-    for name, value in sizes.items():
-        if not isinstance(value, int):
-            raise ProtocolError(f"Number pool {row.get('id')} came without {name!r}, which the vendor documents.")
-    return {"id": row.get("id"), "cid": row.get("cid"), **sizes}
+        return [PoolSize.from_row(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
-class PoolHeadroom(Condition):
-    """A pool has little room left to grow; see `RetreaverNumberPoolSensor` for the parameters."""
+class PoolHeadroom(Condition[list[PoolSize]]):
+    """Number pools have little room to grow; the condition of `RetreaverNumberPoolSensor`.
+
+    :param number_pool_id: the pools; empty for those of the campaign or affiliate, or for all.
+    :param cid: only pools of this campaign, by the customer's ID.
+    :param afid: only pools of this affiliate, by the customer's ID.
+    :param below: share of `max_pool_size` from 0 to 1; the headroom must be less.
+    :param match: whether it must hold for `any` pool or for `all`.
+    """
 
     kind: ClassVar[str] = "number_pool"
 
@@ -66,39 +101,41 @@ class PoolHeadroom(Condition):
     cid: str | None
     afid: str | None
     below: float
-    match: str
+    match: Match
 
     @classmethod
-    def of(cls, **options: Any) -> Self:
-        """Build it from a sensor's parameters."""
-        pools = (
-            tuple(ids(options["number_pool_id"], "number_pool_id") or ())
-            if is_given(options["number_pool_id"])
-            else ()
-        )
-        cid, afid = (str(options[name]) if is_given(options[name]) else None for name in ("cid", "afid"))
-        if pools and (cid or afid):
+    def from_parameters(
+        cls, *, number_pool_id: object, cid: object, afid: object, below: object, match: object
+    ) -> Self:
+        """Build the condition from the sensor's parameters."""
+        pools = tuple(ids(number_pool_id, "number_pool_id") or ())
+        campaign, affiliate = (str(value) if is_given(value) else None for value in (cid, afid))
+        if pools and (campaign or affiliate):
+            raise InvalidArgument("Give number_pool_id, or cid and afid, not both: the IDs already select the pools.")
+        limit = share(below, "below")
+        if limit is None:
             raise InvalidArgument(
-                "number_pool_id names the pools; cid and afid choose among all: give one of the two."
+                "below is missing: give the share of headroom below which a pool matches, like 0.1."
             )
-        below = share(options["below"], "below")
-        if below is None:
-            raise InvalidArgument("below is missing: the share of headroom under which a pool is reported.")
-        return cls(pools, cid, afid, below, any_or_all(options["match"]))
+        return cls(pools, campaign, affiliate, limit, any_or_all(match))
 
     @property
-    def question(self) -> PoolSizes:
-        """Sizes of the pools."""
-        return PoolSizes(self.number_pool_id, self.cid, self.afid)
+    def query(self) -> PoolSizesQuery:
+        """The sizes of the pools."""
+        return PoolSizesQuery(self.number_pool_id, self.cid, self.afid)
 
-    def judge(self, found: Any) -> Verdict:
-        """Judge the sizes; a pool that may hold nothing has no headroom."""
-        rows, lines, met = {}, {}, []
-        for key, sizes in found.items():
-            most = sizes["max_pool_size"]
-            headroom = max(0.0, (most - sizes["numbers_count"]) / most) if most > 0 else 0.0
-            rows[key] = {**sizes, "headroom": round(headroom, 4)}
-            lines[key] = f"{key} holds {sizes['numbers_count']} of {most} numbers"
-            if headroom < self.below:
-                met.append(key)
-        return of_several(rows, met, self.match, lines)
+    def evaluate(self, result: list[PoolSize]) -> Evaluation:
+        """Evaluate the sizes; a pool that may hold no number has no headroom."""
+        return evaluate_objects([self._check(pool) for pool in result], self.match)
+
+    def _check(self, pool: PoolSize) -> CheckedObject:
+        label = f"number pool {pool.id}"
+        row = {
+            "id": pool.id,
+            "cid": pool.cid,
+            "numbers_count": pool.numbers_count,
+            "max_pool_size": pool.max_pool_size,
+            "headroom": round(pool.headroom, 4),
+        }
+        description = f"{label} has {pool.numbers_count} of {pool.max_pool_size} numbers"
+        return CheckedObject(label, pool.headroom < self.below, row, description)

@@ -1,32 +1,88 @@
-"""The targets, groups and number pools that sensors look at: who is meant, and reading all of them."""
+"""The counts of targets and target groups that sensors check: which objects, and how all of them are read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.core.parameters import ids, is_given, texts
+from airflow_provider_retreaver.core.parameters import ids, texts
 from airflow_provider_retreaver.domain.objects.naming import customer_id, told
 from airflow_provider_retreaver.domain.objects.reading import read_by_tid, read_targets, together
-from airflow_provider_retreaver.domain.routing.caps import TYPES, cap_of
-from airflow_provider_retreaver.domain.watching.condition import Memory, Question, Verdict
+from airflow_provider_retreaver.domain.routing.caps import TYPES, Cap, cap_of
+from airflow_provider_retreaver.domain.watching.condition import Evaluation, Query, QueryState
 from airflow_provider_retreaver.resources import target_groups
 
-# Fields of a target's row that a look needs; the vendor's list may leave nested ones out.
+# Fields that every row must have; Retreaver's list of targets may leave nested ones out.
 NEEDED = ("caps",)
+# Objects that a log line describes; the others are counted.
+DESCRIBED = 5
+
+Match = Literal["any", "all"]
 
 
 @dataclass(frozen=True, slots=True)
-class Watched(Question):
-    """Counts of targets and groups, by key: `{"target 3": {"id", "tid", "name", "calls_in_progress", caps…}}`.
+class ObjectCounts:
+    """What conditions read of a target or target group.
 
-    :param target_ids: by Retreaver's ID.
-    :param tids: by the customer's ID.
+    :param kind: what it is.
+    :param id: Retreaver's ID.
+    :param tid: the customer's ID; None for a group.
+    :param name: its name.
+    :param caps: the hard, hourly, daily and monthly cap, by name.
+    :param calls_in_progress: None for a group, for which Retreaver documents none.
+    :param concurrency_cap: most calls in progress, None for no limit.
+    """
+
+    kind: Literal["target", "group"]
+    id: int
+    tid: str | None
+    name: str | None
+    caps: Mapping[str, Cap]
+    calls_in_progress: int | None = None
+    concurrency_cap: int | None = None
+
+    @classmethod
+    def from_row(cls, kind: Literal["target", "group"], row: Row) -> ObjectCounts:
+        """Read the counts of a row.
+
+        :param kind: what the row is.
+        :param row: a target or group as Retreaver returns it.
+        :return: its counts.
+        :raises ProtocolError: when it has no caps.
+        """
+        caps = {name: cap_of(row, name) for name in TYPES}
+        busy, limit = row.get("calls_in_progress"), row.get("concurrency_cap")
+        return cls(kind, row["id"], customer_id(row), told(row, "name"), caps, busy, limit)
+
+    @property
+    def label(self) -> str:
+        """Kind and ID, e.g. `target 3`; event triggers keep it in Airflow's asset state."""
+        return f"{self.kind} {self.id}"
+
+    @property
+    def busy_calls(self) -> int:
+        """Number of calls in progress.
+
+        :raises ProtocolError: when Retreaver did not send it.
+        """
+        if not isinstance(self.calls_in_progress, int):
+            raise ProtocolError(
+                f"The {self.label} has no 'calls_in_progress', which Retreaver documents for targets."
+            )
+        return self.calls_in_progress
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCountsQuery(Query[list[ObjectCounts]]):
+    """The counts of targets and groups, each of them once.
+
+    :param target_ids: targets by Retreaver's ID.
+    :param tids: targets by the customer's ID.
     :param group_ids: target groups.
-    :param members: look at the groups' members instead of the groups.
+    :param members: read the members of the groups instead of the groups.
     """
 
     target_ids: tuple[int, ...] = ()
@@ -35,90 +91,82 @@ class Watched(Question):
     members: bool = False
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], *, members: bool = False) -> Watched:
-        """Build it from a sensor's `target_id`, `tid` and `target_group_id`, each one or several.
+    def from_parameters(cls, target_id: object, tid: object, target_group_id: object) -> TargetCountsQuery:
+        """Build the query from a sensor's parameters, each of which takes one or several values.
 
-        :raises InvalidArgument: when nobody is named, or an ID is none.
+        :param target_id: targets by Retreaver's ID.
+        :param tid: targets by the customer's ID.
+        :param target_group_id: target groups by Retreaver's ID.
+        :return: the query.
+        :raises InvalidArgument: when there is no ID, or one is not valid.
         """
-        found = cls(
-            tuple(_listed(ids, options["target_id"], "target_id")),
-            tuple(_listed(texts, options["tid"], "tid")),
-            tuple(_listed(ids, options["target_group_id"], "target_group_id")),
-            members,
+        query = cls(
+            tuple(ids(target_id, "target_id") or ()),
+            tuple(texts(tid, "tid") or ()),
+            tuple(ids(target_group_id, "target_group_id") or ()),
         )
-        if not (found.target_ids or found.tids or found.group_ids):
-            raise InvalidArgument("Give target_id, tid or target_group_id: nothing says what is to be watched.")
-        return found
+        if not (query.target_ids or query.tids or query.group_ids):
+            raise InvalidArgument("Give target_id, tid or target_group_id: no target or group is selected.")
+        return query
 
-    def as_options(self) -> dict[str, Any]:
-        """Return the three parameters, as `of` takes them."""
-        return {"target_id": self.target_ids, "tid": self.tids, "target_group_id": self.group_ids}
+    def run(self, _state: QueryState, /) -> Procedure[list[ObjectCounts]]:
+        """Read all of them; no state is kept.
 
-    def ask(self, _memory: Memory, /) -> Procedure[Any]:
-        """Read all of them; nothing is kept.
-
-        :raises NotFound: naming the first of them that is gone.
+        :raises NotFound: naming the first of them that does not exist.
         """
         groups: list[Row] = []
         for outcome in (yield from together([target_groups.get_target_group(id_) for id_ in self.group_ids])):
             if outcome.error is not None:
                 raise outcome.error
             groups.append(outcome.value or {})
-        wanted = [*self.target_ids]
+        target_ids = [*self.target_ids]
         if self.members:
-            wanted += [id_ for group in groups for id_ in _members(group)]
-        rows, errors = yield from read_targets(wanted, NEEDED)
-        by_tid, unread = yield from read_by_tid(list(self.tids))
-        for error in (*errors.values(), *unread.values()):
+            target_ids += [id_ for group in groups for id_ in _member_ids(group)]
+        rows, errors = yield from read_targets(target_ids, NEEDED)
+        rows_by_tid, tid_errors = yield from read_by_tid(list(self.tids))
+        for error in (*errors.values(), *tid_errors.values()):
             raise error
-        found = {f"target {row['id']}": _reading(row) for row in (*rows.values(), *by_tid)}
+        by_id = {row["id"]: row for row in (*rows.values(), *rows_by_tid)}
+        counts = [ObjectCounts.from_row("target", row) for row in by_id.values()]
         if not self.members:
-            found |= {f"group {id_}": _reading(group) for id_, group in zip(self.group_ids, groups, strict=True)}
-        return found
+            for id_, group in zip(self.group_ids, groups, strict=True):
+                counts.append(ObjectCounts.from_row("group", {**group, "id": id_}))
+        return counts
 
 
-def _listed(read: Any, value: Any, name: str) -> Iterable[Any]:
-    return read(value, name) or () if is_given(value) else ()
-
-
-def _members(group: Row) -> list[int]:
+def _member_ids(group: Row) -> Iterable[int]:
     members = group.get("target_ids")
     if not isinstance(members, list):
-        raise ProtocolError(f"Target group {group.get('id')} came without 'target_ids', which the vendor documents.")
+        raise ProtocolError(f"Target group {group.get('id')} has no 'target_ids', which Retreaver documents for it.")
     return members
 
 
-def _reading(row: Row) -> dict[str, Any]:
-    """Return what conditions look at, as small plain JSON: a cap is [filled, limit]."""
-    caps = {name: cap_of(row, name) for name in TYPES}
-    counts: dict[str, Any] = {name: [cap.filled, cap.cap] for name, cap in caps.items()}
-    counts["concurrency"] = [row.get("calls_in_progress"), row.get("concurrency_cap")]
-    return {"id": row.get("id"), "tid": customer_id(row), "name": told(row, "name"), **counts}
+@dataclass(frozen=True, slots=True)
+class CheckedObject:
+    """One of several objects that a condition checks.
 
-
-def in_progress(key: str, reading: Mapping[str, Any]) -> int:
-    """Return how many calls an object has in progress.
-
-    :raises ProtocolError: when the vendor did not say.
+    :param label: kind and ID, e.g. `target 3`.
+    :param met: whether the condition holds for it.
+    :param row: what the sensor returns for it; plain JSON.
+    :param description: for the log, e.g. `target 3 has 9 of 10 (daily)`.
     """
-    busy = reading["concurrency"][0]
-    if not isinstance(busy, int):
-        raise ProtocolError(f"The {key} came without 'calls_in_progress', which the vendor documents for targets.")
-    return busy
+
+    label: str
+    met: bool
+    row: Mapping[str, object]
+    description: str
 
 
-def of_several(
-    rows: Mapping[str, dict[str, Any]], met: Sequence[str], match: str, told_each: Mapping[str, str]
-) -> Verdict:
-    """Return the verdict on several objects.
+def evaluate_objects(objects: Sequence[CheckedObject], match: Match) -> Evaluation:
+    """Evaluate a condition on several objects.
 
-    :param rows: what is returned of each, by key.
-    :param met: the keys for which the condition holds.
-    :param match: `any` or `all`.
-    :param told_each: what is logged of each, by key.
+    :param objects: the objects; without any the condition is not met.
+    :param match: whether the condition must hold for `any` of them or for `all`.
+    :return: the evaluation, whose value is the rows of the objects for which the condition holds.
     """
-    enough = bool(rows) and (len(met) == len(rows) if match == "all" else bool(met))
-    shown = [told_each[key] for key in sorted(rows, key=lambda key: key not in met)][:5]
-    more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
-    line = f"{len(met)} of {len(rows)} ({match} wanted): {'; '.join(shown)}{more}"
-    return Verdict(enough, [rows[key] for key in met], line, holding=tuple(met))
+    matches = {one.label: one.row for one in objects if one.met}
+    met = bool(matches) and (match == "any" or len(matches) == len(objects))
+    described = [one.description for one in sorted(objects, key=lambda one: not one.met)][:DESCRIBED]
+    more = f"; and {len(objects) - DESCRIBED} more" if len(objects) > DESCRIBED else ""
+    message = f"{len(matches)} of {len(objects)} match, expected {match}: {'; '.join(described)}{more}"
+    return Evaluation(met, list(matches.values()), message, matches=matches)

@@ -1,18 +1,31 @@
-"""Whether targets have calls in progress (vendor's reference: "Targets", field `calls_in_progress`)."""
+"""Whether targets have calls in progress (Retreaver's reference: "Targets", field `calls_in_progress`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from airflow_provider_retreaver.core.parameters import any_or_all, number
-from airflow_provider_retreaver.domain.watching.condition import Condition, Verdict
-from airflow_provider_retreaver.domain.watching.target_counts import Watched, in_progress, of_several
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation
+from airflow_provider_retreaver.domain.watching.target_counts import (
+    CheckedObject,
+    Match,
+    ObjectCounts,
+    TargetCountsQuery,
+    evaluate_objects,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class TargetIdle(Condition):
-    """Targets have no, or few, calls in progress; see `RetreaverTargetIdleSensor` for the parameters."""
+class TargetIdle(Condition[list[ObjectCounts]]):
+    """Targets have no, or few, calls in progress; the condition of `RetreaverTargetIdleSensor`.
+
+    :param target_id: targets by Retreaver's ID.
+    :param tid: targets by the customer's ID.
+    :param target_group_id: target groups, whose members are checked.
+    :param at_most: most calls in progress of an idle target.
+    :param match: whether `any` target must be idle or `all`.
+    """
 
     kind: ClassVar[str] = "target_idle"
 
@@ -20,28 +33,30 @@ class TargetIdle(Condition):
     tid: tuple[str, ...]
     target_group_id: tuple[int, ...]
     at_most: int
-    match: str
+    match: Match
 
     @classmethod
-    def of(cls, **options: Any) -> Self:
-        """Build it from a sensor's parameters."""
-        named = Watched.of(options).as_options()
-        return cls(at_most=number(options["at_most"], "at_most") or 0, match=any_or_all(options["match"]), **named)
+    def from_parameters(
+        cls, *, target_id: object, tid: object, target_group_id: object, at_most: object, match: object
+    ) -> Self:
+        """Build the condition from the sensor's parameters."""
+        query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id)
+        most = number(at_most, "at_most") or 0
+        return cls(query.target_ids, query.tids, query.group_ids, most, any_or_all(match))
 
     @property
-    def question(self) -> Watched:
-        """Counts of the targets; a group stands for its members."""
-        options = {"target_id": self.target_id, "tid": self.tid, "target_group_id": self.target_group_id}
-        return Watched.of(options, members=bool(self.target_group_id))
+    def query(self) -> TargetCountsQuery:
+        """The counts of the targets, and of the members of the groups."""
+        return TargetCountsQuery(self.target_id, self.tid, self.target_group_id, members=bool(self.target_group_id))
 
-    def judge(self, found: Any) -> Verdict:
-        """Judge the counts; a group without members is idle."""
-        busy = {key: in_progress(key, reading) for key, reading in found.items()}
-        rows = {
-            key: {**{name: found[key][name] for name in ("id", "tid", "name")}, "calls_in_progress": count}
-            for key, count in busy.items()
-        }
-        lines = {key: f"{key} has {count} calls in progress" for key, count in busy.items()}
-        met = [key for key, count in busy.items() if count <= self.at_most]
-        verdict = of_several(rows, met, self.match, lines)
-        return verdict if rows else Verdict(met=True, value=[], told="the groups have no targets")
+    def evaluate(self, result: list[ObjectCounts]) -> Evaluation:
+        """Evaluate the counts; a group without members is idle."""
+        if not result:
+            return Evaluation(met=True, value=[], message="the groups have no targets")
+        return evaluate_objects([self._check(counts) for counts in result], self.match)
+
+    def _check(self, counts: ObjectCounts) -> CheckedObject:
+        busy = counts.busy_calls
+        row = {"id": counts.id, "tid": counts.tid, "name": counts.name, "calls_in_progress": busy}
+        description = f"{counts.label} has {busy} calls in progress"
+        return CheckedObject(counts.label, busy <= self.at_most, row, description)

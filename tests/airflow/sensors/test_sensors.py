@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_retreaver.core import errors
-from airflow_provider_retreaver.domain.watching.condition import KINDS, condition_of
+from airflow_provider_retreaver.domain.watching.condition import KINDS, build_condition
 from airflow_provider_retreaver.provider_info import get_provider_info
 from airflow_provider_retreaver.sensors.base import ConditionCannotComeTrue, RetreaverSensor, UnexpectedEvent
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
@@ -77,7 +77,12 @@ def control(account, method, path, body):
 
 
 def own_parameters(sensor):
-    """Return the names of the parameters that a sensor's own signature has."""
+    """Return the names of the parameters that a sensor has beyond those of all sensors."""
+    return [name for name in parameters_of(sensor) if name not in parameters_of(RetreaverSensor)]
+
+
+def parameters_of(sensor):
+    """Return the names of the parameters in a sensor's signature."""
     signature = inspect.signature(inspect.unwrap(sensor.__init__))
     return [name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY]
 
@@ -114,6 +119,7 @@ def test_every_sensor_is_here():
     assert set(SENSORS) == set(KINDS) == set(VALUES)
     for kind, sensor in SENSORS.items():
         assert set(VALUES[kind]) == set(own_parameters(sensor)), kind
+        assert set(parameters_of(RetreaverSensor)) < set(parameters_of(sensor)), "a signature hides no parameter"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -140,7 +146,7 @@ def test_every_option_reaches_the_trigger(kind, name, account):
         trigger = deferred(sensor).trigger
         options = json.loads(json.dumps(trigger.options))
         assert set(options) == set(own_parameters(SENSORS[kind]))
-        assert condition_of(trigger.kind, options) == sensor.condition()
+        assert build_condition(trigger.kind, options) == sensor.condition()
 
 
 @pytest.mark.parametrize("name", WAITING)

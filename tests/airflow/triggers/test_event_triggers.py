@@ -323,7 +323,7 @@ def test_every_parameter_survives_serialisation(trigger):
     assert set(kwargs) == names
     again = type(trigger)(**json.loads(json.dumps(kwargs)))
     assert again.serialize() == trigger.serialize()
-    assert again.question == trigger.question
+    assert again.query == trigger.query
 
 
 @pytest.mark.parametrize(

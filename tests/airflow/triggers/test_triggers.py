@@ -93,7 +93,7 @@ def test_it_looks_until_the_condition_is_met(world_run):
     assert 105 <= looks <= 137, "a look a minute, a tenth more or less"
 
 
-@pytest.mark.parametrize(("weather", "said"), [(None, "Not yet: 0 calls"), (503, "The wait goes on.")])
+@pytest.mark.parametrize(("weather", "said"), [(None, "Not yet: 0 calls"), (503, "keeps waiting")])
 def test_a_trigger_that_looks_often_says_little(world_run, caplog, capsys, weather, said):
     """Of a look each ten seconds for an hour a line or so a minute is logged, and what it ends with always."""
 
@@ -320,7 +320,7 @@ def test_a_connection_that_is_missing_or_wrong(world_run, monkeypatch):
 
 
 def test_one_poll_for_all_who_ask_the_same(world_run):
-    """A hundred triggers with one question and different limits send what one sends; each is told its own."""
+    """A hundred triggers with one query and different limits send what one sends; each is told its own."""
 
     async def work(world):
         tasks = [
@@ -338,7 +338,7 @@ def test_one_poll_for_all_who_ask_the_same(world_run):
 
 
 def test_those_who_start_one_after_another_share_looks_too(world_run):
-    """A triggerer that comes back starts its sensors in a row, all of them due: a question is asked once a second."""
+    """A triggerer that comes back starts its sensors in a row, all of them due: a query is asked once a second."""
 
     async def work(world):
         tasks = []
@@ -417,20 +417,20 @@ def test_the_last_one_out_closes(world_run, monkeypatch):
             json.dumps({"conn_type": "retreaver", "login": "1", "password": "other", "host": world.url}),
         )
         await asyncio.sleep(30)
-        (line,) = polls._boards[asyncio.get_running_loop()].lines
-        before = sorted(poll.users for poll in line.polls.values())
+        (shared,) = polls._states[asyncio.get_running_loop()].clients
+        before = sorted(poll.users for poll in shared.polls.values())
         other = trigger()
         other.retreaver_conn_id = "other"
         refused = await first_event(other)
         for task in tasks[:3]:
             task.cancel()
         await asyncio.gather(*tasks[:3], return_exceptions=True)
-        between = sorted(poll.users for poll in line.polls.values())
+        between = sorted(poll.users for poll in shared.polls.values())
         tasks[3].cancel()
         await asyncio.gather(tasks[3], return_exceptions=True)
         sent = len(world.sent())
         await asyncio.sleep(3600)
-        return before, refused, between, polls._boards[asyncio.get_running_loop()].lines, len(world.sent()) - sent
+        return before, refused, between, polls._states[asyncio.get_running_loop()].clients, len(world.sent()) - sent
 
     before, refused, between, lines, late = world_run(work)
     assert before == [1, 3]
@@ -446,18 +446,18 @@ def test_a_fault_of_our_own_wakes_everybody(world_run):
 
     async def work(world):
         del world
-        from airflow_provider_retreaver.domain.watching.condition import Question
+        from airflow_provider_retreaver.domain.watching.condition import Query
 
-        class Broken(Question):
-            def ask(self, memory, /):
+        class Broken(Query):
+            def run(self, state, /):
                 raise LookupError("a fault")
                 yield
 
         async def wait():
-            async with polls.joined("retreaver_default", question) as poll:
-                await poll.answer(within=1)
+            async with polls.join_poll("retreaver_default", query) as poll:
+                await poll.result(within=1)
 
-        question = Broken()
+        query = Broken()
         return await asyncio.gather(wait(), wait(), return_exceptions=True)
 
     faults = world_run(work)
@@ -480,7 +480,7 @@ def test_the_woken_are_as_few_as_their_work_is_long(each, least):
 
     async def work():
         loop = asyncio.get_running_loop()
-        turns, done, lots = polls.Turns(), 0, []
+        callbacks, done, lots = polls.CallbackQueue(), 0, []
 
         def woken():
             nonlocal done
@@ -488,7 +488,7 @@ def test_the_woken_are_as_few_as_their_work_is_long(each, least):
             loop.worked += each
 
         for _ in range(1000):
-            turns.take(lambda: loop.call_soon(woken))
+            callbacks.add(lambda: loop.call_soon(woken))
         while done < 1000:
             before = done
             await asyncio.sleep(0)

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Progress, ServerTime, Wait
-from airflow_provider_retreaver.domain.watching.call_volume import CallVolume
+from airflow_provider_retreaver.domain.watching.call_volume import CallVolume, WindowCount
 from airflow_provider_retreaver.resources.targets import list_targets
 from tests.domain.support.vendor import Vendor
 
@@ -28,7 +28,7 @@ def vendor():
 def volume(**options):
     """Return a condition with what a sensor has by default."""
     defaults = dict.fromkeys(("start", "end", "window", "at_least", "at_most", "filters"))
-    return CallVolume.of(**{**defaults, **options})
+    return CallVolume.from_parameters(**{**defaults, **options})
 
 
 def add(vendor, count=1, **fields):
@@ -47,32 +47,32 @@ def advance_knowingly(vendor, **length):
     vendor.client.count(list_targets())
 
 
-def look(vendor, condition, memory=None):
-    """Ask and judge, and return the verdict with the number of requests."""
+def look(vendor, condition, state=None):
+    """Ask and judge, and return the evaluation with the number of requests."""
     before = len(vendor.sent)
-    verdict = condition.judge(vendor.client.run(condition.question.ask({} if memory is None else memory)))
-    return verdict, len(vendor.sent) - before
+    evaluation = condition.evaluate(vendor.client.run(condition.query.run({} if state is None else state)))
+    return evaluation, len(vendor.sent) - before
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 5_000])
 def test_two_requests_whatever_the_volume(vendor, count):
     """A count is exact and costs two requests at most."""
     add(vendor, count)
-    verdict, requests = look(vendor, volume(window="1h", at_least=0))
-    assert (verdict.met, verdict.value) == (True, count)
+    evaluation, requests = look(vendor, volume(window="1h", at_least=0))
+    assert (evaluation.met, evaluation.value) == (True, count)
     assert requests <= 2
 
 
 def test_sliding_windows_slide(vendor):
-    """Calls leave a sliding window as time passes at the vendor's, also while memory is kept."""
+    """Calls leave a sliding window as time passes at the vendor's, also while state is kept."""
     add(vendor, 3)
-    quiet, memory = volume(window=3600, at_most=2), {}
-    assert not look(vendor, quiet, memory)[0].met
+    quiet, state = volume(window=3600, at_most=2), {}
+    assert not look(vendor, quiet, state)[0].met
     advance(vendor, minutes=59)
-    assert look(vendor, quiet, memory)[0].value == 3
+    assert look(vendor, quiet, state)[0].value == 3
     advance(vendor, minutes=2)
-    verdict, _ = look(vendor, quiet, memory)
-    assert (verdict.met, verdict.value) == (True, 0)
+    evaluation, _ = look(vendor, quiet, state)
+    assert (evaluation.met, evaluation.value) == (True, 0)
 
 
 @pytest.mark.parametrize("hours", [-30, -1, 1, 30])
@@ -101,7 +101,7 @@ def test_days_on_which_clocks_change(vendor, day, hours):
 def test_a_sliding_day_is_24_hours():
     """A window of a day is 24 hours, whatever the calendar says; texts and timedeltas mean the same."""
     for window in ("1d", "24h", "1440m", "86400s", 86_400, "86400", timedelta(days=1)):
-        assert volume(window=window, at_least=1).question.window.seconds == 86_400
+        assert volume(window=window, at_least=1).query.window.seconds == 86_400
 
 
 FILTERED = {"status": "completed", "converted": True, "state": ["NY", "CA"], "min_duration": 60, "max_duration": 600}
@@ -139,53 +139,53 @@ def test_only_what_is_new_is_read(vendor):
     """After the first look only pages of calls that were updated since are read, and the count stays exact."""
     hours_ago = {f"created_at_{end}": (datetime.now(UTC) - timedelta(hours=ago)).isoformat() for end, ago in BOUNDS}
     matching(vendor, 950, **hours_ago)
-    condition, memory = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
-    verdict, requests = look(vendor, condition, memory)
-    assert (verdict.value, requests) == (950, 10)
+    condition, state = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
+    evaluation, requests = look(vendor, condition, state)
+    assert (evaluation.value, requests) == (950, 10)
     advance_knowingly(vendor, minutes=10)
-    verdict, requests = look(vendor, condition, memory)
-    assert (verdict.value, requests) == (950, 1)
+    evaluation, requests = look(vendor, condition, state)
+    assert (evaluation.value, requests) == (950, 1)
     new = matching(vendor, 20)
     late = matching(vendor, 1, status="ringing")
-    verdict, requests = look(vendor, condition, memory)
-    assert (verdict.value, requests) == (970, 1)
+    evaluation, requests = look(vendor, condition, state)
+    assert (evaluation.value, requests) == (970, 1)
     advance_knowingly(vendor, minutes=10)
     vendor.ask("POST", f"{CONTROL}/calls/{late[0]}", {"fields": {"status": "completed"}})
     vendor.ask("POST", f"{CONTROL}/calls/{new[0]}", {"fields": {"status": "canceled"}})
     vendor.ask("POST", f"{CONTROL}/calls/{new[1]}", {"fields": {"status": "canceled"}})
-    verdict, requests = look(vendor, condition, memory)
-    assert (verdict.value, requests) == (969, 1)
-    assert look(vendor, condition)[0].value == 969, "memory or not, the count is the same"
+    evaluation, requests = look(vendor, condition, state)
+    assert (evaluation.value, requests) == (969, 1)
+    assert look(vendor, condition)[0].value == 969, "state or not, the count is the same"
 
 
 def test_a_hundred_thousand_remembered_calls_hold_nobody_up():
     """Others get a turn between every few thousand of them, and those that left the window are forgotten."""
     now = datetime.now(UTC)
     made = {str(number): (now - timedelta(hours=number % 20)).isoformat() for number in range(100_000)}
-    memory = {"calls": made, "newest": now.isoformat()}
-    question = volume(window="630m", at_least=1, filters={"status": "completed"}).question
-    progress, turns = Progress(question.ask(memory)), 0
+    state = {"calls": made, "newest": now.isoformat()}
+    query = volume(window="630m", at_least=1, filters={"status": "completed"}).query
+    progress, turns = Progress(query.run(state)), 0
     while not progress.done:
         turns += isinstance(progress.step, Wait)
         progress.send(ClockReading(now, timedelta(0)) if isinstance(progress.step, ServerTime) else None)
-    assert progress.result["count"] == len(memory["calls"]) == 55_000
+    assert progress.result.count == len(state["calls"]) == 55_000
     assert turns >= 20
 
 
-def test_a_failed_reading_changes_no_memory(vendor):
-    """A look that breaks off leaves the memory as it was, so the next one misses nothing."""
-    condition, memory = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
+def test_a_failed_reading_changes_no_state(vendor):
+    """A look that breaks off leaves the state as it was, so the next one misses nothing."""
+    condition, state = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
     matching(vendor, 5)
-    look(vendor, condition, memory)
-    kept = {name: (dict(value) if isinstance(value, dict) else value) for name, value in memory.items()}
+    look(vendor, condition, state)
+    kept = {name: (dict(value) if isinstance(value, dict) else value) for name, value in state.items()}
     advance(vendor, minutes=5)
     matching(vendor, 250)
     vendor.fault("/calls", times=50, status=400)
     with pytest.raises(Exception, match="400"):
-        look(vendor, condition, memory)
-    assert memory == kept
+        look(vendor, condition, state)
+    assert state == kept
     vendor.ask("DELETE", f"{CONTROL}/faults")
-    assert look(vendor, condition, memory)[0].value == 255
+    assert look(vendor, condition, state)[0].value == 255
 
 
 def test_filters_the_vendor_has_are_sent(vendor):
@@ -195,8 +195,8 @@ def test_filters_the_vendor_has_are_sent(vendor):
     matching(vendor, 150, tid="A7")
     matching(vendor, 20, tid="A7", status="ringing")
     matching(vendor, 30, tid="B8")
-    by_vendor = volume(window="1h", at_least=1, filters={"client_tid": "A7"})
-    assert look(vendor, by_vendor) == (by_vendor.judge({"count": 170, "closed": False}), 2)
+    sent = volume(window="1h", at_least=1, filters={"client_tid": "A7"})
+    assert look(vendor, sent) == (sent.evaluate(WindowCount(170, settled=False)), 2)
     both = volume(window="1h", at_least=1, filters={"client_tid": "A7", "status": "completed"})
     assert look(vendor, both)[0].value == 150
 
@@ -212,14 +212,14 @@ def test_a_fixed_window_is_judged_when_it_has_ended(vendor):
     advance(vendor, minutes=60, seconds=30)
     assert not look(vendor, few)[0].met, "calls may still become visible"
     advance(vendor, minutes=1)
-    verdict = look(vendor, few)[0]
-    assert (verdict.met, verdict.value, verdict.hopeless) == (True, 2, None)
+    evaluation = look(vendor, few)[0]
+    assert (evaluation.met, evaluation.value, evaluation.impossible) == (True, 2, None)
     many = look(vendor, volume(**window, at_least=3))[0]
     assert not many.met
-    assert "has ended" in many.hopeless
+    assert "has ended" in many.impossible
     silent = look(vendor, volume(**window, at_most=1))[0]
     assert not silent.met
-    assert "never falls" in silent.hopeless
+    assert "never falls" in silent.impossible
 
 
 def test_at_least_need_not_wait_for_the_end(vendor):
@@ -266,4 +266,4 @@ def test_old_versions_of_the_call_log_are_told(vendor):
     """A call without the field that a filter looks at is an error that says what to set, not a call that differs."""
     condition = volume(window="1h", at_least=1, filters={"converted": True})
     with pytest.raises(ProtocolError, match="calls_version"):
-        condition.question.filters.hold({"uuid": "u", "status": "completed"})
+        condition.query.filters.match({"uuid": "u", "status": "completed"})

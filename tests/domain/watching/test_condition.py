@@ -19,10 +19,12 @@ from airflow_provider_retreaver.core.errors import (
     RateLimited,
     Unavailable,
 )
-from airflow_provider_retreaver.domain.watching.condition import KINDS, condition_of, parameters_of
+from airflow_provider_retreaver.domain.routing.caps import Cap
+from airflow_provider_retreaver.domain.watching.condition import KINDS, build_condition, parameter_names
 from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
-from airflow_provider_retreaver.domain.watching.newest_call import Frontier
-from airflow_provider_retreaver.domain.watching.poll_interval import Cadence
+from airflow_provider_retreaver.domain.watching.newest_call import new_calls_window
+from airflow_provider_retreaver.domain.watching.poll_interval import PollInterval
+from airflow_provider_retreaver.domain.watching.target_counts import ObjectCounts
 from tests.domain.support.vendor import Vendor
 
 CONTROL = "/__sandbox__"
@@ -43,13 +45,13 @@ def vendor():
 
 def condition(kind, **options):
     """Return a condition with what its sensor has by default."""
-    return condition_of(kind, {**dict.fromkeys(parameters_of(kind)), **DEFAULTS[kind], **options})
+    return build_condition(kind, {**dict.fromkeys(parameter_names(kind)), **DEFAULTS[kind], **options})
 
 
 def look(vendor, kind, **options):
     """Ask and judge."""
     wanted = condition(kind, **options)
-    return wanted.judge(vendor.client.run(wanted.question.ask({})))
+    return wanted.evaluate(vendor.client.run(wanted.query.run({})))
 
 
 def fill(vendor, id_, filled, kind="hard", owner="targets"):
@@ -64,10 +66,10 @@ def test_shares_of_caps(vendor, kind):
     fill(vendor, id_, 8, kind)
     assert not look(vendor, "cap_filled", target_id=id_, cap=kind, at_least=0.9).met
     fill(vendor, id_, 9, kind)
-    verdict = look(vendor, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
-    assert verdict.met
+    evaluation = look(vendor, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
+    assert evaluation.met
     row = {"kind": "target", "id": id_, "tid": None, "name": "Acme", "cap": kind, "filled": 9, "limit": 10}
-    assert verdict.value == [row]
+    assert evaluation.value == [row]
     assert not look(vendor, "cap_filled", target_id=id_, cap=kind).met, "without a share the whole cap is meant"
     others = {"hard", "hourly", "daily", "monthly"} - {kind}
     assert not any(look(vendor, "cap_filled", target_id=id_, cap=other, at_least=0).met for other in others)
@@ -77,11 +79,11 @@ def test_shares_of_caps(vendor, kind):
 def test_shares_are_exact(cap, percent):
     """The share is reached at the first whole number that is no less, whatever floats make of it."""
     filled = -(-cap * percent // 100)
-    wanted = condition("cap_filled", target_id=1, at_least=percent / 100)
+    expected = condition("cap_filled", target_id=1, at_least=percent / 100)
 
     def met(count):
-        reading = {"id": 1, "tid": None, "name": None, "hard": [count, cap]}
-        return wanted.judge({"target 1": reading}).met
+        counts = ObjectCounts("target", 1, None, None, {"hard": Cap(count, cap)})
+        return expected.evaluate([counts]).met
 
     assert met(filled)
     assert filled == 0 or not met(filled - 1)
@@ -102,24 +104,24 @@ def test_any_and_all_of_several(vendor):
     group = vendor.group(ids, hard_cap_attributes={"cap": 10})
     fill(vendor, ids[1], 100)
     several = {"target_id": f"{ids[0]}, {ids[1]}", "tid": "T2", "target_group_id": group}
-    verdict = look(vendor, "cap_filled", **several)
-    assert verdict.met
-    assert [row["id"] for row in verdict.value] == [ids[1]]
-    assert verdict.holding == (f"target {ids[1]}",)
+    evaluation = look(vendor, "cap_filled", **several)
+    assert evaluation.met
+    assert [row["id"] for row in evaluation.value] == [ids[1]]
+    assert list(evaluation.matches) == [f"target {ids[1]}"]
     assert not look(vendor, "cap_filled", **several, match="all").met
     fill(vendor, ids[0], 100)
     fill(vendor, ids[2], 100)
     fill(vendor, group, 10, owner="target_groups")
-    verdict = look(vendor, "cap_filled", **several, match="all")
-    assert verdict.met
-    assert [(row["kind"], row["id"]) for row in verdict.value] == [*(("target", i) for i in ids), ("group", group)]
+    evaluation = look(vendor, "cap_filled", **several, match="all")
+    assert evaluation.met
+    assert [(row["kind"], row["id"]) for row in evaluation.value] == [*(("target", i) for i in ids), ("group", group)]
 
 
 def test_many_targets_cost_a_listing(vendor):
     """Hundreds of targets cost pages of the list, not a request each."""
     ids = [vendor.target() for _ in range(60)]
-    verdict = look(vendor, "target_idle", target_id=ids)
-    assert (verdict.met, len(verdict.value), len(vendor.sent)) == (True, 60, 3)
+    evaluation = look(vendor, "target_idle", target_id=ids)
+    assert (evaluation.met, len(evaluation.value), len(vendor.sent)) == (True, 60, 3)
 
 
 def test_calls_at_once(vendor):
@@ -143,9 +145,9 @@ def test_idle_targets(vendor):
     assert look(vendor, "target_idle", target_group_id=group, at_most=2).met
     assert look(vendor, "target_idle", target_group_id=empty).met
     vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 0})
-    verdict = look(vendor, "target_idle", target_group_id=group, tid="T2")
-    assert verdict.met
-    assert {row["id"]: row["calls_in_progress"] for row in verdict.value} == dict.fromkeys(ids, 0)
+    evaluation = look(vendor, "target_idle", target_group_id=group, tid="T2")
+    assert evaluation.met
+    assert {row["id"]: row["calls_in_progress"] for row in evaluation.value} == dict.fromkeys(ids, 0)
 
 
 def test_headroom_of_pools(vendor):
@@ -156,8 +158,8 @@ def test_headroom_of_pools(vendor):
     vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 18})
     assert not look(vendor, "number_pool", number_pool_id=id_).met, "0.1 is not below 0.1"
     vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 19})
-    verdict = look(vendor, "number_pool", number_pool_id=id_)
-    assert verdict.value == [{"id": id_, "cid": "C1", "numbers_count": 19, "max_pool_size": 20, "headroom": 0.05}]
+    evaluation = look(vendor, "number_pool", number_pool_id=id_)
+    assert evaluation.value == [{"id": id_, "cid": "C1", "numbers_count": 19, "max_pool_size": 20, "headroom": 0.05}]
     assert look(vendor, "number_pool").met
     assert look(vendor, "number_pool", cid="C1").met
     assert not look(vendor, "number_pool", afid="nobody").met
@@ -167,9 +169,9 @@ def test_statuses(vendor):
     """A call's status is compared whatever its case, with one or several."""
     (uuid,) = vendor.ask("POST", f"{CONTROL}/calls", {"fields": {"status": "in-progress"}})["uuids"]
     assert not look(vendor, "call_status", uuid=uuid, status="completed").met
-    verdict = look(vendor, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
-    assert verdict.met
-    assert verdict.value["status"] == "in-progress"
+    evaluation = look(vendor, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
+    assert evaluation.met
+    assert evaluation.value["status"] == "in-progress"
 
 
 @pytest.mark.parametrize(
@@ -228,20 +230,20 @@ EXAMPLES = {
 def test_conditions_survive_json(kind):
     """A condition is rebuilt from its options as JSON, equal, with an equal question that can be a key."""
     first = condition(kind, **EXAMPLES[kind])
-    again = condition_of(kind, json.loads(json.dumps(first.options())))
+    again = build_condition(kind, json.loads(json.dumps(first.options())))
     assert again == first
-    assert {first.question: 1} == {again.question: 1}
+    assert {first.query: 1} == {again.query: 1}
     assert first.kind == kind
 
 
 def test_limits_are_no_part_of_the_question():
     """Sensors that differ in their limits only ask the same."""
     half = condition("cap_filled", target_id=1, at_least=0.5)
-    assert half.question == condition("cap_filled", target_id="1", cap="daily").question
-    assert half.question == condition("target_idle", target_id=1).question
-    one = condition("call_volume", window="1h", at_least=1).question
-    assert one == condition("call_volume", window=3600, at_most=1).question
-    assert one != condition("call_volume", window="2h", at_most=1).question
+    assert half.query == condition("cap_filled", target_id="1", cap="daily").query
+    assert half.query == condition("target_idle", target_id=1).query
+    one = condition("call_volume", window="1h", at_least=1).query
+    assert one == condition("call_volume", window=3600, at_most=1).query
+    assert one != condition("call_volume", window="2h", at_most=1).query
 
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -255,12 +257,12 @@ def test_weather_passes(error):
     """What goes away by itself is put up with until the budget is spent, and a success fills it up again."""
     budget = FailureBudget(timedelta(minutes=30))
     for minutes in (0, 10, 29):
-        budget.failed(error, NOON + timedelta(minutes=minutes))
-    budget.answered()
-    budget.failed(error, NOON + timedelta(minutes=31))
-    budget.failed(error, NOON + timedelta(minutes=60))
-    with pytest.raises(type(error), match="30 min without a success"):
-        budget.failed(error, NOON + timedelta(minutes=61))
+        budget.record_failure(error, NOON + timedelta(minutes=minutes))
+    budget.record_success()
+    budget.record_failure(error, NOON + timedelta(minutes=31))
+    budget.record_failure(error, NOON + timedelta(minutes=60))
+    with pytest.raises(type(error), match="failed for 30 min"):
+        budget.record_failure(error, NOON + timedelta(minutes=61))
     assert str(error) == "x", "the error is shared with others"
 
 
@@ -271,39 +273,40 @@ def test_weather_passes(error):
 def test_what_does_not_pass_ends_at_once(error):
     """A refused key, a missing object, an answer without a documented field, a bad certificate: not waited out."""
     with pytest.raises(type(error)):
-        FailureBudget(None).failed(error, NOON)
+        FailureBudget(None).record_failure(error, NOON)
 
 
 def test_forgiving_everything_has_its_limit():
     """`silent_fail` goes on after what does not pass, but never with a refused key or a bad parameter."""
-    budget = FailureBudget(timedelta(0), forgive_all=True)
-    budget.failed(NotFound("x", status=404), NOON)
+    budget = FailureBudget(timedelta(0), tolerate_all=True)
+    budget.record_failure(NotFound("x", status=404), NOON)
     for error in (AuthenticationError("x", status=401), InvalidArgument("x")):
         with pytest.raises(type(error)):
-            budget.failed(error, NOON)
+            budget.record_failure(error, NOON)
 
 
 def test_cadence():
     """Waits are the interval within a tenth, or double with every look up to the longest."""
     chances = iter((0.0, 0.5, 1.0))
-    waits = Cadence(60, chance=lambda: next(chances))
-    assert [waits.next() for _ in range(3)] == pytest.approx([54, 60, 66])
-    growing = Cadence(1, exponential_backoff=True, max_wait=10, chance=lambda: 0.5)
-    assert [growing.next() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
-    for_ever = Cadence(60, exponential_backoff=True, looks=10_000)
-    assert for_ever.next() > 0
+    waits = PollInterval(60, random_number=lambda: next(chances))
+    assert [waits.next_wait() for _ in range(3)] == pytest.approx([54, 60, 66])
+    growing = PollInterval(1, exponential_backoff=True, max_wait=10, random_number=lambda: 0.5)
+    assert [growing.next_wait() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
+    for_ever = PollInterval(60, exponential_backoff=True, polls=10_000)
+    assert for_ever.next_wait() > 0
 
 
-def test_frontiers_overlap():
-    """Windows of new calls reach back beyond the last one's end, and nothing is announced twice."""
+def test_windows_of_new_calls_overlap():
+    """Windows of new calls reach back before the end of the last one, and no update is announced twice."""
     overlap = timedelta(seconds=60)
-    first, window = Frontier().passed("2026-11-01T12:00:00.500-05:00", overlap)
-    assert window == {"updated_at_start": None, "updated_at_end": "2026-11-01T12:00:01.500000-05:00"}
-    same, nothing = first.passed("2026-11-01T17:00:00.500Z", overlap)
-    assert (same, nothing) == (first, None)
-    _, window = first.passed("2026-11-01T17:05:00Z", overlap)
-    assert window == {
+    first = "2026-11-01T12:00:00.500-05:00"
+    assert new_calls_window(first, None, overlap) == {
+        "updated_at_start": None,
+        "updated_at_end": "2026-11-01T12:00:01.500000-05:00",
+    }
+    assert new_calls_window("2026-11-01T17:00:00.500Z", first, overlap) is None
+    assert new_calls_window("2026-11-01T17:05:00Z", first, overlap) == {
         "updated_at_start": "2026-11-01T11:59:00.500000-05:00",
         "updated_at_end": "2026-11-01T17:05:01+00:00",
     }
-    assert first.passed(None, overlap) == (first, None)
+    assert new_calls_window(None, first, overlap) is None
