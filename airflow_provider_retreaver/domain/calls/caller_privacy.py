@@ -1,8 +1,8 @@
 """Callers' phone numbers in exported calls: kept, replaced by a keyed hash, or masked.
 
-The caller's number is what is personal in a call; numbers that were dialled and buyers' numbers are the business's
-own. It stands in fields of its own and, at some customers, in tags, URLs and events as well: wherever it stands in
-the row, however it is punctuated, it is replaced by the same text.
+The caller's number is personal data; numbers that were dialed and buyers' numbers belong to the business. It stands
+in two fields of a call and, for some customers, in tags, URLs and events as well: wherever it stands in the call,
+however it is punctuated, it is replaced by the same text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
-from typing import Any
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -19,54 +18,57 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.secrets import Secret, mask_number
 
 MODES = ("keep", "hash", "mask")
-# "Calls": who called, and what the buyer was shown as the caller's number.
+# The caller, and the caller's number that was sent to the buyer. Retreaver's reference: "Calls".
 CALLER_FIELDS = ("caller", "caller_number_sent")
-# A shorter secret could be found by trying; so could all numbers by hashing them, without one.
+# A shorter secret could be found by trial, and without one every number.
 LEAST_SECRET = 16
 
 Transform = Callable[[Row], Row]
 
-# Fewer digits stand in many texts by chance.
+# Fewer digits are in many texts by chance.
 _LEAST_DIGITS = 7
 _NORTH_AMERICAN = 10
-# Between the digits of a number that people wrote: spaces, brackets, dots, dashes, and a space in a URL.
+# Between the digits of a number as people write it: spaces, brackets, dots, dashes, and a space in a URL.
 _BETWEEN = r"(?:[\s().\-/\u00a0\u2010-\u2015]|%20|\+)*"
 
 
-def phone_transform(mode: Any, secret: Secret | None = None) -> Transform | None:
-    """Return what is done to every call before it is written, None when nothing is.
-
-    The function returned does not change the row that it is given.
+def phone_transform(mode: object, secret: Secret | None = None) -> Transform | None:
+    """Return the function that hides the callers' numbers in a call.
 
     :param mode: `keep`; `hash`: HMAC-SHA256 of the number in E.164, 64 hexadecimal digits, the same for one number in
         all exports with one secret; `mask`: `+1…77`.
     :param secret: for `hash`, at least 16 characters.
-    :raises InvalidArgument: naming what cannot be right.
+    :return: takes a call and returns another one, without changing the first; None for `keep`.
+    :raises InvalidArgument: when the mode is unknown or the secret too short.
     """
     parameters.one_of(mode, MODES, "phone_numbers")
     if mode == "keep":
         return None
     if mode == "mask":
-        return _Hidden(mask_number)
+        return _NumberHider(mask_number)
     if secret is None or len(secret.reveal()) < LEAST_SECRET:
         raise InvalidArgument(
             f"phone_numbers='hash' needs a secret of at least {LEAST_SECRET} characters: the password of the "
             f"connection that phone_numbers_conn_id names."
         )
     key = secret.reveal().encode()
-    return _Hidden(lambda number: hmac.new(key, e164(number).encode(), hashlib.sha256).hexdigest())
+    return _NumberHider(lambda number: hmac.new(key, e164(number).encode(), hashlib.sha256).hexdigest())
 
 
 def e164(number: str) -> str:
-    """Return a number in E.164, so that it is hashed alike however it is written; other texts in lower case."""
+    """Return a number in E.164, so that every spelling of it has the same hash.
+
+    :param number: a phone number, or another text that stands for the caller, e.g. `anonymous`.
+    :return: e.g. `+14155550123`; other texts in lower case.
+    """
     digits = re.sub(r"\D", "", number)
     if len(digits) < _LEAST_DIGITS or re.search(r"[A-Za-z@]", number):
         return number.strip().lower()
-    # The vendor is North American, and so is a number without its country code.
+    # Retreaver is North American, and so is a number without a country code.
     return f"+1{digits}" if len(digits) == _NORTH_AMERICAN and "+" not in number else f"+{digits}"
 
 
-class _Hidden:
+class _NumberHider:
     """Replaces the numbers of callers in a row.
 
     :param replacement: what stands in place of a number.
@@ -77,10 +79,10 @@ class _Hidden:
 
     def __call__(self, row: Row) -> Row:
         numbers = {str(row[name]) for name in CALLER_FIELDS if row.get(name)}
-        hidden = {number: self._replacement(number) for number in numbers}
-        elsewhere = [_Elsewhere(number, text) for number, text in hidden.items() if _digits(number)]
+        replaced = {number: self._replacement(number) for number in numbers}
+        finders = [_NumberFinder(number, text) for number, text in replaced.items() if _digits(number)]
         return {
-            name: hidden[str(value)] if name in CALLER_FIELDS and value else _cleaned(value, elsewhere)
+            name: replaced[str(value)] if name in CALLER_FIELDS and value else _without_numbers(value, finders)
             for name, value in row.items()
         }
 
@@ -90,7 +92,7 @@ def _digits(number: str) -> str:
     return digits if len(digits) >= _LEAST_DIGITS else ""
 
 
-class _Elsewhere:
+class _NumberFinder:
     """Finds one number in texts, with or without its country code, however it is punctuated."""
 
     def __init__(self, number: str, replacement: str) -> None:
@@ -101,9 +103,13 @@ class _Elsewhere:
         self._replacement = replacement
         self._pattern: re.Pattern[str] | None = None
 
-    def replaced(self, text: str) -> str:
-        """Return a text without the number."""
-        # Hardly any text holds it: the pattern is made when one may.
+    def replace_in(self, text: str) -> str:
+        """Return a text without the number.
+
+        :param text: any text.
+        :return: the text, each number replaced.
+        """
+        # Hardly any text holds it: the pattern is made when it is needed.
         if len(text) < len(self._national) or self._ending[-1] not in text:
             return text
         if self._national not in re.sub(r"%2[0Bb]|\D", "", text):
@@ -118,16 +124,16 @@ class _Elsewhere:
         return self._pattern.sub(self._replacement, text)
 
 
-def _cleaned(value: Any, elsewhere: list[_Elsewhere]) -> Any:
+def _without_numbers(value: object, finders: list[_NumberFinder]) -> object:
     if isinstance(value, str):
-        for number in elsewhere:
-            value = number.replaced(value)
+        for finder in finders:
+            value = finder.replace_in(value)
         return value
     if isinstance(value, dict):
-        return {_cleaned(name, elsewhere): _cleaned(item, elsewhere) for name, item in value.items()}
+        return {_without_numbers(key, finders): _without_numbers(item, finders) for key, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item, elsewhere) for item in value]
+        return [_without_numbers(item, finders) for item in value]
     if isinstance(value, int) and not isinstance(value, bool) and value >= 10 ** (_LEAST_DIGITS - 1):
-        text = _cleaned(str(value), elsewhere)
+        text = _without_numbers(str(value), finders)
         return value if text == str(value) else text
     return value

@@ -192,7 +192,7 @@ class CallExport:
             for look, now in zip(looks, answers, strict=True):
                 scan.compare(look, now)
                 if now.number == order.last:
-                    counted = scan.counted(now)
+                    counted = scan.count(now)
         return counted
 
     def _moving(self, scan: PageScan, pages: int, reason: str) -> Iterator[CallPage]:

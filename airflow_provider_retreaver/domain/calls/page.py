@@ -1,7 +1,7 @@
-"""Reading pages of the call log without unpacking the calls: what is only passed on is not parsed twice.
+"""Reading pages of the call log without parsing whole calls, since most calls are only passed on.
 
-A page of 100 calls is some 300 kB of JSON. Of every call only its identity and its times are read; the rest stays the
-bytes that the vendor sent until somebody wants a dictionary.
+A page of 100 calls is some 300 kB of JSON. Of every call only its identity and its times are parsed; the rest stays
+the bytes that Retreaver sent until a dictionary is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from airflow_provider_retreaver.core.paging import link_pages
 
 
 class CallKeys(msgspec.Struct, gc=False):
-    """What is read of every call; times are RFC 3339 texts as the vendor wrote them."""
+    """The fields of every call that are parsed.
+
+    :param uuid: identity of the call.
+    :param created_at: RFC 3339 as Retreaver wrote it; None when the call has none.
+    :param updated_at: the same.
+    """
 
     uuid: str
     created_at: str | None = None
@@ -41,14 +46,14 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True)
 class RawPage:
-    """One page of calls as it came.
+    """One page of calls as it was received.
 
     :param number: of the page, counted from 1.
     :param raws: each call's JSON object, without the envelope and without line breaks.
     :param keys: each call's identity and times, in the same order.
-    :param next: number of the page that follows, as far as the answer says it.
-    :param last: number of the last page, as far as the answer says it.
-    :param linked: whether the answer told about other pages at all.
+    :param next: number of the following page, None when the response has none.
+    :param last: number of the last page, None when the response has none.
+    :param linked: whether the response has a `Link` to other pages.
     """
 
     number: int
@@ -67,6 +72,10 @@ class RawPage:
 def read_page(number: int, request: Request, response: Response) -> RawPage:
     """Read one page of calls, wrapped (`{"call": {…}}`) or bare.
 
+    :param number: of the page, counted from 1.
+    :param request: that was sent.
+    :param response: with the page.
+    :return: the page.
     :raises ProtocolError: when it is not JSON, not a list of calls, or a call has no `uuid`.
     """
     raws = _raws(request, response)
@@ -74,7 +83,7 @@ def read_page(number: int, request: Request, response: Response) -> RawPage:
     with suppress(msgspec.DecodeError):
         keys = [_KEYS.decode(raw) for raw in raws]
     if keys is None:
-        raise protocol_error(request, response, "holds a call without a 'uuid', or one that is no call")
+        raise protocol_error(request, response, "contains a call without a 'uuid', or something that is not a call")
     relations = link_pages(response.headers.get("link", ""))
     return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations))
 
@@ -83,7 +92,7 @@ def _raws(request: Request, response: Response) -> Sequence[msgspec.Raw | bytes]
     found: list[msgspec.Raw] | None = None
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         if not response.body.isascii():
-            response.body.decode()  # what is passed on unread must be sound all the same
+            response.body.decode()  # calls that are passed on without parsing must be valid too
         try:
             found = [row.call for row in _WRAPPED.decode(response.body)]
         except msgspec.ValidationError:
@@ -107,10 +116,18 @@ def _no_calls(request: Request, response: Response) -> ProtocolError:
 
 
 def as_rows(raws: Sequence[msgspec.Raw | bytes]) -> list[Row]:
-    """Return calls as dictionaries."""
+    """Parse calls.
+
+    :param raws: JSON objects.
+    :return: dictionaries in the same order.
+    """
     return [_ROWS.decode(raw) for raw in raws]
 
 
 def as_bytes(row: Row) -> bytes:
-    """Return a call as one line of compact JSON."""
+    """Return a call as compact JSON.
+
+    :param row: the call.
+    :return: JSON without line breaks.
+    """
     return _ENCODER.encode(row)

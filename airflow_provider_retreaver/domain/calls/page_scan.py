@@ -1,14 +1,14 @@
-"""Reading a window of calls by page numbers, and knowing whether it stood still meanwhile.
+"""Reading a window of calls by page numbers, and finding out whether its list changed meanwhile.
 
-Pages are positions in a list that the vendor makes anew for every request. Oldest first, the list of a settled window
-stands still as a rule; a call that comes late into it, or leaves it because it is updated, moves every later call to
-another page, and a page read before and one read after then share a call or leave one out. What is looked at:
+Retreaver makes the list anew for every request. Oldest first, the list of a settled window hardly ever changes. A
+call that enters it late, or leaves it because it is updated, moves every later call to another position; pages that
+were read before and after such a change then share a call or leave one out. It is detected by these checks:
 
-* the last page is read early and again at the end: a call that came or left in between shows there, wherever it was;
-* so is the last of the pages that were asked for before the last one was known;
+* the last page is read early and again at the end: it shows a call that entered or left, wherever its position is;
+* so is the last of the pages that were requested before the number of pages was known;
 * every page but the last is full, no call is on two pages, and times do not run backwards from page to page.
 
-If all of it holds, the calls delivered are the window's calls, as many as the vendor counts.
+If all checks pass, the calls delivered are the calls of the window, as many as Retreaver counts.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from airflow_provider_retreaver.core.paging import MAX_PAGES, rows_of_pages
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
 from airflow_provider_retreaver.domain.calls.page import RawPage, read_page
 
-# A call that moved shows within as many pages as are under way; so many identities at least are remembered for it.
-REMEMBERED = 10_000
+# A call that moves comes again within the pages that are requested concurrently: so many identities are kept at
+# least.
+KEPT_UUIDS = 10_000
 
 
 class LogChanged(Exception):
-    """The list did not stand still.
+    """The list changed while it was read.
 
-    :param what: the sign of it, as the end of a sentence.
+    :param what: the check that failed, as a clause.
     """
 
     def __init__(self, what: str) -> None:
@@ -41,7 +42,13 @@ class LogChanged(Exception):
 
 
 def page_operation(request: Request, number: int) -> Operation[RawPage]:
-    """Return the operation that reads one page."""
+    """Return the operation that reads one page.
+
+    :param request: of the listing, without a page number.
+    :param number: of the page, counted from 1.
+    :return: the operation.
+    :raises ListingIncomplete: when the list has too many pages to be one.
+    """
     if number > MAX_PAGES:
         raise ListingIncomplete(
             f"{request.label} has more than {MAX_PAGES} pages, which cannot be right; narrow the window.",
@@ -56,12 +63,12 @@ def page_operation(request: Request, number: int) -> Operation[RawPage]:
 
 
 class PageOrder:
-    """Which page is asked for next; answers teach how many there are. Used from several threads.
+    """Decides which page is requested next; responses say how many there are. Used from several threads.
 
-    :param request: of the listing, without a page.
-    :param guess: pages that are asked for at once before the first answer has told how many there are.
-    :param full: calls of a full page, as it is asked for.
-    :param settled: whether the last page is asked for as soon as it is known.
+    :param request: of the listing, without a page number.
+    :param guess: pages that are requested concurrently before the first response says how many there are.
+    :param full: calls of a full page.
+    :param settled: whether the last page is requested as soon as its number is known.
     """
 
     def __init__(self, request: Request, guess: int, full: int, *, settled: bool) -> None:
@@ -78,13 +85,16 @@ class PageOrder:
 
     @property
     def early(self) -> int | None:
-        """Number of the page that was asked for out of its turn."""
+        """Number of the page that was requested before its turn."""
         return self._early
 
     def following(self) -> Operation[RawPage] | None:
-        """Return what to ask for next, None when nothing is known to be left."""
+        """Return the operation that reads the next page.
+
+        :return: None when no further page is known.
+        """
         with self._lock:
-            number = self._chosen()
+            number = self._next_number()
         if number is None:
             return None
         operation = page_operation(self._request, number)
@@ -96,7 +106,7 @@ class PageOrder:
 
         return Operation(operation.request, read)
 
-    def _chosen(self) -> int | None:
+    def _next_number(self) -> int | None:
         if self.last is None:
             limit = self._guess
         elif self._settled and self._early is None and self._next < self.last:
@@ -122,17 +132,17 @@ class PageOrder:
             if answer.keys:
                 known = max(known, answer.number)
             if not answer.linked and answer.number == known and len(answer.keys) >= self._full:
-                # A full page that says nothing about others may have one behind it.
+                # A full page without a Link may be followed by another one.
                 known = self._presumed = answer.number + 1
             if self.last is not None or answer.number == 1 or answer.last:
                 self.last = max(known, 1)
 
 
 class PageScan:
-    """One reading of a window by page numbers: hands out its pages and says at the end whether it stood still.
+    """One reading of a window by page numbers: yields its pages and detects changes of the list.
 
-    :param order: which pages are asked for.
-    :param settled: whether nothing can come into the window any more.
+    :param order: decides which pages are requested.
+    :param settled: whether no further call can enter the window, so that any change is an error.
     """
 
     def __init__(self, order: PageOrder, *, settled: bool) -> None:
@@ -146,14 +156,16 @@ class PageScan:
         self._final: RawPage | None = None
         self.rows = 0
         self.dropped = 0
-        # Where pages begin, for reading the window in another way.
+        # Creation time of each page's first call, for reading the window by spans.
         self.page_starts: list[str] = []
 
     def pages(self, answers: Iterable[RawPage], guess: int) -> Generator[RawPage]:
-        """Yield the pages in order, as they are to be passed on.
+        """Yield the pages in order, each call once.
 
-        :param answers: in the order in which they were asked for.
-        :raises LogChanged: at the first sign that the window did not stand still.
+        :param answers: pages in the order in which they were requested.
+        :param guess: pages that were requested before their number was known.
+        :return: the pages.
+        :raises LogChanged: at the first check of a settled window that fails.
         """
         for answer in answers:
             if answer.number == self._order.early and answer.number > 1 and self._held is None:
@@ -161,44 +173,44 @@ class PageScan:
                 continue
             if answer.number <= guess and answer.keys:
                 self._at_guess = answer
-            yield from self._passed_on(answer)
+            yield from self._checked(answer)
             following = answer.number + 1
             if self._held is not None and following == self._held.number:
-                yield from self._passed_on(self._held)
+                yield from self._checked(self._held)
 
-    def _passed_on(self, answer: RawPage) -> Generator[RawPage]:
+    def _checked(self, answer: RawPage) -> Generator[RawPage]:
         last = self._order.last or 1
         if answer.number > last and not answer.keys:
-            return  # asked for before it was known where the list ends
+            return  # requested before the number of pages was known
         if answer.number < last and len(answer.keys) != self._order.size:
-            self._moved(
-                f"page {answer.number} of {last} held {len(answer.keys)} calls where page 1 held {self._order.size}"
+            self._changed(
+                f"page {answer.number} of {last} has {len(answer.keys)} calls and page 1 has {self._order.size}"
             )
         if answer.number == last:
             self._final = answer
             if not answer.keys and last > 1:
-                self._moved(f"page {last} was the last one and held no call")
+                self._changed(f"page {last} is the last one and has no call")
         answer = self._fresh(answer)
         if answer.keys and answer.keys[0].created_at:
             self.page_starts.append(answer.keys[0].created_at)
         self.rows += len(answer.keys)
         yield answer
 
-    def _moved(self, what: str) -> None:
+    def _changed(self, what: str) -> None:
         if self._settled:
             raise LogChanged(what)
 
     def _fresh(self, answer: RawPage) -> RawPage:
         uuids = answer.uuids
         if len(set(uuids)) != len(uuids) or not (self._seen.isdisjoint(uuids) and self._earlier.isdisjoint(uuids)):
-            self._moved(f"page {answer.number} repeated a call of an earlier page")
+            self._changed(f"page {answer.number} repeats a call of an earlier page")
             answer = self._without(answer)
         self._seen.update(answer.uuids)
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > KEPT_UUIDS:
             self._earlier, self._seen = self._seen, set()
-        first, last = (_moment(answer.keys[place].created_at) if answer.keys else None for place in (0, -1))
+        first, last = (_time(answer.keys[place].created_at) if answer.keys else None for place in (0, -1))
         if first is not None and self._until is not None and first < self._until:
-            self._moved(f"page {answer.number} began earlier than the page before it ended")
+            self._changed(f"page {answer.number} starts earlier than the page before it ends")
         self._until = last or self._until
         return answer
 
@@ -213,31 +225,38 @@ class PageScan:
         return RawPage(answer.number, raws, keys, answer.next, answer.last, answer.linked)
 
     def pages_to_verify(self) -> list[RawPage]:
-        """Return the pages, as they were, that must be found unchanged at the end."""
+        """Return the pages that must be the same when they are read again at the end.
+
+        :return: the pages as they were.
+        """
         if (self._order.last or 1) <= 1:
-            return []  # one answer holds everything: nothing can have happened between its calls
+            return []  # one response has the whole list: no change can lie between its calls
         found = {page.number: page for page in (self._at_guess, self._held, self._final) if page is not None}
         return list(found.values())
 
     def compare(self, before: RawPage, now: RawPage) -> None:
-        """Compare a page with what it was.
+        """Check that a page is the same as before.
 
-        :raises LogChanged: when it is not the same.
+        :param before: as it was.
+        :param now: as it is at the end.
+        :raises LogChanged: when it has other calls.
         """
         if before.uuids != now.uuids:
-            raise LogChanged(f"page {before.number} held other calls at the end than before")
+            raise LogChanged(f"page {before.number} has other calls at the end than before")
 
-    def counted(self, last: RawPage) -> int:
+    def count(self, last: RawPage) -> int:
         """Return how many calls the window has according to its last page.
 
+        :param last: the last page, read at the end.
+        :return: Retreaver's count.
         :raises LogChanged: when it is not the last page any more.
         """
         if last.next is not None or (last.last or 0) > last.number:
-            raise LogChanged(f"page {last.number} was the last one and is not any more")
+            raise LogChanged(f"page {last.number} is no longer the last one")
         return rows_of_pages(self._order.size, last.number, len(last.keys))
 
 
-def _moment(text: str | None) -> datetime | None:
+def _time(text: str | None) -> datetime | None:
     with suppress(NotOfKind):
         return None if text is None else read_time(text)
     return None

@@ -1,8 +1,8 @@
-"""Reading a window that does not stand still: by spans of creation time, each answer whole in itself.
+"""Reading a window whose list changes: by spans of creation time, each response complete in itself.
 
-The first page of a span, oldest first, is one moment's truth: whatever moves elsewhere, it lacks no call between the
-span's start and its own last call. So a span is read by its first page only, and goes on where that ended. When a
-call was created never changes, so no call can slip from one span into another.
+The first page of a span, oldest first, comes from one state of the list: whatever changes elsewhere, it has every
+call between the span's start and its own last call. So of a span only the first page is read, and the next span
+starts where it ended. The creation time of a call never changes, so no call can move from one span to another.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.window import CallWindow
 
-# Whether "created after" takes in the moment itself is not documented, and times are written rounded: the vendor is
-# asked for a little more than is wanted, and what belongs to the neighbours is left to them.
+# Whether "created after" includes the time itself is not documented, and times are rounded: slightly more is
+# requested, and calls of the neighboring spans are left to them.
 FINE, COARSE = timedelta(milliseconds=1), timedelta(seconds=1)
 
 
@@ -30,8 +30,9 @@ FINE, COARSE = timedelta(milliseconds=1), timedelta(seconds=1)
 class Span:
     """Calls created from `start` on and before `end`.
 
-    :param start: None for the window's own start, which the vendor judges; so with `end`.
-    :param slack: how exactly the vendor writes times.
+    :param start: aware; None for the window's own start, by which Retreaver filters.
+    :param end: aware; None for the window's own end.
+    :param slack: precision of Retreaver's times.
     """
 
     start: datetime | None
@@ -42,8 +43,10 @@ class Span:
 def spans(window: CallWindow, page_starts: Sequence[str], pages: int) -> list[Span]:
     """Divide a window into spans of about a page each.
 
-    :param page_starts: when the first call of each page that was read was created.
-    :param pages: how many pages there are about in all; what was not read is divided evenly.
+    :param window: the window.
+    :param page_starts: creation time of the first call of each page that was read.
+    :param pages: approximate number of pages in all; the part that was not read is divided evenly.
+    :return: spans that touch and do not overlap.
     """
     slack = FINE if any("." in text for text in page_starts) else COARSE
     known = [call_time(text, "created_at") for text in page_starts]
@@ -52,34 +55,38 @@ def spans(window: CallWindow, page_starts: Sequence[str], pages: int) -> list[Sp
         step = (window.end - known[-1]) / (rest + 1)
         known += [known[-1] + step * place for place in range(1, rest + 1)]
     cuts: list[datetime] = []
-    for moment in known[1:]:
-        if moment - (cuts[-1] if cuts else known[0]) > 2 * slack:
-            cuts.append(moment)
+    for time in known[1:]:
+        if time - (cuts[-1] if cuts else known[0]) > 2 * slack:
+            cuts.append(time)
     return [Span(first, last, slack) for first, last in pairwise([None, *cuts, None])]
 
 
 def read_span(settings: Settings, window: CallWindow, span: Span) -> Procedure[list[RawPage]]:
-    """Read a span: a procedure that returns its calls, in answers that do not overlap.
+    """Read a span.
 
-    :raises ListingIncomplete: when more calls than fit on a page were created at one moment.
-    :raises ProtocolError: when a call does not say when it was created.
+    :param settings: of the connection.
+    :param window: to which the span belongs.
+    :param span: the span.
+    :return: its calls, in pages that do not overlap.
+    :raises ListingIncomplete: when more calls than fit on a page were created at the same time.
+    :raises ProtocolError: when a call has no creation time.
     """
     found: list[RawPage] = []
     start = span.start
     while True:
         answer: RawPage = yield page_operation(_request(settings, window, start, span), 1)
         whole = answer.next is None and (answer.last or 1) <= 1
-        moments = [_created(key) for key in answer.keys]
-        if not whole and not moments:
-            raise ListingIncomplete("The call log answered an empty first page of several; try again later.")
-        # What was created at the very end of a page may go on behind it: the next answer tells.
-        until = span.end if whole else max(moments) - span.slack
+        times = [_created(key) for key in answer.keys]
+        if not whole and not times:
+            raise ListingIncomplete("The first page of several of the call log is empty; try again later.")
+        # Further calls may have the creation time of the page's last call: the next response has them.
+        until = span.end if whole else max(times) - span.slack
         if not whole and start is not None and until is not None and until <= start:
             raise ListingIncomplete(
-                f"More calls than fit on a page ({len(moments)}) were created at about the same moment, and the call "
-                f"log moved while it was read; raise the extra per_page, or try again when it stands still."
+                f"More calls than fit on a page ({len(times)}) were created at about the same time, and the call "
+                f"log changed while it was read; raise the extra per_page, or try again later."
             )
-        found.append(_part(answer, moments, start, until))
+        found.append(_part(answer, times, start, until))
         if whole:
             return found
         start = until
@@ -92,11 +99,11 @@ def _request(settings: Settings, window: CallWindow, start: datetime | None, spa
     return request
 
 
-def _part(answer: RawPage, moments: list[datetime], start: datetime | None, until: datetime | None) -> RawPage:
+def _part(answer: RawPage, times: list[datetime], start: datetime | None, until: datetime | None) -> RawPage:
     places = [
         place
-        for place, moment in enumerate(moments)
-        if (start is None or moment >= start) and (until is None or moment < until)
+        for place, time in enumerate(times)
+        if (start is None or time >= start) and (until is None or time < until)
     ]
     raws, keys = [answer.raws[place] for place in places], [answer.keys[place] for place in places]
     return RawPage(answer.number, raws, keys, None, None, linked=False)
@@ -105,6 +112,6 @@ def _part(answer: RawPage, moments: list[datetime], start: datetime | None, unti
 def _created(key: CallKeys) -> datetime:
     if key.created_at is None:
         raise ProtocolError(
-            f"Call {key.uuid} does not say when it was created, so a call log that moves cannot be read."
+            f"Call {key.uuid} has no created_at, so a call log that changes cannot be read; try again later."
         )
     return call_time(key.created_at, "created_at", key.uuid)

@@ -202,7 +202,7 @@ def test_a_uuid_that_is_no_name_is_no_path(calls, host, tmp_path, name):
     ("parameters", "named"),
     [
         ({"end": START}, "end .* must be after start"),
-        ({"start": "2099-01-01", "end": "2099-01-02"}, "start .* has not come yet"),
+        ({"start": "2099-01-01", "end": "2099-01-02"}, "start .* is in the future"),
         ({"downloads": 0}, "downloads must be a whole number from 1 to 32"),
         ({"missing_ok": "maybe"}, "missing_ok must be true or false"),
         ({"destination": " "}, "destination must be a folder URL"),
