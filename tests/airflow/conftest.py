@@ -1,4 +1,4 @@
-"""A laboratory that runs DAG files in a real Airflow of their own, in a process of their own."""
+"""Fixtures that run DAG files with a real Airflow in separate processes, and serve a sandbox."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ RUN_DAG = PROJECT / "scripts" / "run_dag.py"
 
 @dataclass(frozen=True)
 class DagRunResult:
-    """What a run left behind.
+    """The result of a run.
 
-    `states` and `xcoms` are keyed by task id; a mapped task's by `task_id[map_index]`. `xcoms` holds for every
-    task a mapping of XCom keys to values. `output` is everything the process wrote, task logs included; it is kept
-    in `logs_dir` as well, beside whatever Airflow wrote there.
+    `states` and `xcoms` have task IDs as keys, `task_id[map_index]` for mapped tasks. `xcoms` has for each task a
+    mapping of XCom keys to values. `output` is all output of the process, including task logs; it is also in
+    `logs_dir`, together with the files that Airflow writes there.
     """
 
     exit_code: int
@@ -48,7 +48,7 @@ def _name(task_id: str, map_index: int) -> str:
 
 
 def _read(db_path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
-    """Read states and XComs from the metadata database, whose tables are alike on both lines."""
+    """Read states and XComs from the metadata database, whose tables are the same in Airflow 2.11 and 3."""
     xcoms: dict[str, dict[str, Any]] = {}
     with closing(sqlite3.connect(db_path)) as database:
         states = {
@@ -56,7 +56,7 @@ def _read(db_path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
             for task_id, index, state in database.execute("SELECT task_id, map_index, state FROM task_instance")
         }
         for task_id, index, key, value in database.execute("SELECT task_id, map_index, key, value FROM xcom"):
-            # SQLite turns the JSON of a number into a number of its own.
+            # SQLite converts the JSON of a number to a number.
             decoded = json.loads(value) if isinstance(value, str | bytes) else value
             xcoms.setdefault(_name(task_id, index), {})[key] = decoded
     return states, xcoms
@@ -64,19 +64,19 @@ def _read(db_path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
 
 @dataclass
 class AirflowLab:
-    """Runs DAG files; every run starts from a freshly migrated database."""
+    """Runs DAG files with a real Airflow; every run starts with an empty, migrated database."""
 
     root: Path
     runs: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        """Migrate the database that every run starts from a copy of."""
+        """Migrate the database that is copied for every run."""
         self.root.mkdir(parents=True, exist_ok=True)
-        done = self.airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
-        assert done.returncode == 0, done.stdout
+        result = self.airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
+        assert result.returncode == 0, result.stdout
 
     def environment(self, home: Path, extra: Mapping[str, str]) -> dict[str, str]:
-        """Return the whole environment of a child: nothing is inherited but the search path."""
+        """Return the environment of a child process; only the search path is inherited."""
         home.mkdir(parents=True, exist_ok=True)
         (home / "dags").mkdir(exist_ok=True)
         return {
@@ -113,11 +113,11 @@ class AirflowLab:
         home: Path | None = None,
         timeout: float = 120,
     ) -> DagRunResult:
-        """Run a DAG file (a `Path`) or a DAG's source (a `str`) and return what the run left behind.
+        """Run a DAG file (a `Path`) or a DAG's source (a `str`) and return the result of the run.
 
-        `connections` maps connection ids to URIs or to mappings of a connection's fields. `home` continues in the
-        AIRFLOW_HOME of an earlier run (`DagRunResult.home`) instead of starting afresh. A run that takes longer
-        than `timeout` seconds is killed and fails the test.
+        `connections` maps connection IDs to URIs or to mappings of a connection's fields. `home` is the AIRFLOW_HOME
+        of an earlier run (`DagRunResult.home`) to continue in; a new one by default. A run that takes longer than
+        `timeout` seconds is killed and fails the test.
         """
         home = home or self.new_home()
         extra = dict(env or {})
@@ -134,17 +134,17 @@ class AirflowLab:
             arguments.append(f"--logical-date={logical_date.isoformat()}")
         if conf is not None:
             arguments.append(f"--conf={json.dumps(dict(conf))}")
-        done = self.airflow(arguments, home, extra, timeout)
+        result = self.airflow(arguments, home, extra, timeout)
         logs_dir = home / "logs"
         logs_dir.mkdir(exist_ok=True)
         with (logs_dir / "output.log").open("a", encoding="utf-8") as log:
-            log.write(done.stdout)
+            log.write(result.stdout)
         states, xcoms = _read(home / "airflow.db")
         return DagRunResult(
-            exit_code=done.returncode,
+            exit_code=result.returncode,
             states=states,
             xcoms=xcoms,
-            output=done.stdout,
+            output=result.stdout,
             logs_dir=logs_dir,
             db_path=home / "airflow.db",
             home=home,
@@ -153,7 +153,7 @@ class AirflowLab:
     def airflow(
         self, arguments: list[str], home: Path, extra: Mapping[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run this Python with arguments in an AIRFLOW_HOME; what it writes is in `stdout`."""
+        """Run Python with arguments in an AIRFLOW_HOME; its output is in `stdout`."""
         return subprocess.run(
             [sys.executable, *arguments],
             env=self.environment(home, extra or {}),
@@ -169,7 +169,7 @@ class AirflowLab:
 
 @pytest.fixture(scope="session")
 def airflow_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
-    """Give the laboratory: its database is migrated once, each run works on a copy."""
+    """Return a runner of DAG files; its database is migrated once and copied for each run."""
     root = tmp_path_factory.mktemp("airflow-lab")
     yield AirflowLab(root)
     shutil.rmtree(root, ignore_errors=True)
@@ -177,14 +177,14 @@ def airflow_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab
 
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[RunningSandbox]:
-    """Serve one sandbox for all tests; its key is full of characters that URLs encode."""
+    """Serve one sandbox for all tests; its key has characters that URLs encode."""
     with run_sandbox(SandboxOptions(api_key=KEY)) as served:
         yield served
 
 
 @pytest.fixture
 def account(running_sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Account:
-    """Give an empty account, and the connection `retreaver_default` to it, which never waits between attempts."""
+    """Return an empty account; the connection `retreaver_default` to it does not wait between attempts."""
     account = Account(running_sandbox)
     account.reset()
     connection = account.connection(extra={"max_wait": 0})

@@ -1,4 +1,4 @@
-"""The laboratory itself: what the other tests read from it is true."""
+"""The fixture that runs DAG files reports states, XComs and output correctly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datetime import datetime
 from airflow.providers.common.compat.sdk import DAG, BaseHook, BaseOperator
 
 
-class Look(BaseOperator):
+class Read(BaseOperator):
     template_fields = ("what",)
 
     def __init__(self, *, what, **kwargs):
@@ -22,17 +22,17 @@ class Look(BaseOperator):
 
     def execute(self, context):
         if self.what == "fail":
-            raise ValueError("asked to fail")
+            raise ValueError("requested failure")
         return {"host": BaseHook.get_connection("elsewhere").host, "what": self.what}
 
 
-with DAG("looking", schedule=None, start_date=datetime(2026, 1, 1)):
-    Look(task_id="one", what="{{ ds }}") >> Look.partial(task_id="many").expand(what=["a", "fail"])
+with DAG("reading", schedule=None, start_date=datetime(2026, 1, 1)):
+    Read(task_id="one", what="{{ ds }}") >> Read.partial(task_id="many").expand(what=["a", "fail"])
 """
 
 
 def test_reports_states_xcoms_and_exit_code(airflow_lab):
-    """A run's states, XComs, connection, date and exit code are what the DAG did."""
+    """States, XComs, connection, date and exit code are those of the run."""
     result = airflow_lab.run_dag(
         SOURCE,
         connections={"elsewhere": {"conn_type": "http", "host": "there"}},
@@ -42,13 +42,13 @@ def test_reports_states_xcoms_and_exit_code(airflow_lab):
     assert result.xcoms["one"]["return_value"] == {"host": "there", "what": "2026-03-04"}
     assert result.xcoms["many[0]"]["return_value"] == {"host": "there", "what": "a"}
     assert result.exit_code == 1
-    assert "asked to fail" in result.output
+    assert "requested failure" in result.output
 
 
 def test_runs_do_not_see_each_other(airflow_lab):
-    """A second run starts from an empty database; continuing in a home sees what was there."""
+    """A second run starts with an empty database; a run in the home of an earlier one continues with its database."""
     conns = {"elsewhere": "http://other"}
-    source = SOURCE.replace(' >> Look.partial(task_id="many").expand(what=["a", "fail"])', "")
+    source = SOURCE.replace(' >> Read.partial(task_id="many").expand(what=["a", "fail"])', "")
     result = airflow_lab.run_dag(source, connections=conns, logical_date=datetime(2026, 3, 5, tzinfo=UTC))
     assert result.exit_code == 0, result.output
     assert result.states == {"one": "success"}

@@ -1,6 +1,6 @@
-"""Calls into a real MariaDB, with both drivers of MySQL: run by `make test-mysql`, which starts a server of its own.
+"""Loads calls into a temporary MariaDB server, with both drivers of MySQL: run by `make test-mysql`.
 
-Not part of the suite, since the provider of MySQL needs an environment and a machine that has a server.
+Not part of the test suite, because the MySQL provider needs a separate environment and a machine may have no server.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ pytestmark = pytest.mark.airflow
 
 @pytest.fixture(scope="module")
 def server():
-    """Give a server for all tests."""
+    """Start one server for all tests."""
     with private_server() as running:
         yield running
 
 
 @pytest.fixture(params=["mysqlclient", "mysql-connector-python"])
 def warehouse(request, server, monkeypatch):
-    """Give the server with no tables, and the connection `warehouse` to it, by each driver."""
+    """Return the server without tables, with the connection `warehouse` to it by each driver."""
     server.query("DROP DATABASE warehouse", "CREATE DATABASE warehouse CHARACTER SET latin1")
     server.query("DROP DATABASE IF EXISTS reporting")
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(server.connection(client=request.param)))
@@ -48,7 +48,7 @@ def warehouse(request, server, monkeypatch):
 
 
 def test_the_warehouse_schema(account, warehouse):
-    """The table is created with types of its own, and filled with what calls say, any character and length."""
+    """The table is created with the right types and filled with the calls, with any character and length."""
     target = account.target("Acme", number="+19195550123")
     tags = {"note": "tab\there, back\\slash, line\nbreak, 😀 𝔘nïcode, quote ' \" and %s", "long": "ü" * 100_000}
     [uuid] = add_calls(
@@ -70,12 +70,12 @@ def test_the_warehouse_schema(account, warehouse):
     assert row[3] == "2026-01-05 12:00:00.123000"
     assert json.loads(row[2])["retreaver_tags"] == tags
     assert json.loads(row[2])["revenue"] == 22.5
-    # MariaDB knows no type for JSON; MySQL and MariaDB read it by the same functions.
+    # MariaDB has no JSON type; MySQL and MariaDB read it by the same functions.
     assert warehouse.query("SELECT JSON_EXTRACT(call_metadata, '$.revenue') + 0 FROM calls") == [(22.5,)]
 
 
 def test_long_texts_and_small_amounts(account, warehouse):
-    """A text column holds what TEXT of MySQL would not, an amount its last digit, emoji included."""
+    """A text column stores more than MySQL's TEXT, including emoji, and an amount keeps its last digit."""
     long = "😀" * 30_000
     add_calls(account, tags={"long": long, "small": "0.000125"})
     fields = {"long": {"field": "tags.long", "type": "text"}, "small": {"field": "tags.small", "type": "decimal"}}
@@ -84,7 +84,7 @@ def test_long_texts_and_small_amounts(account, warehouse):
 
 
 def test_times_are_utc_in_any_column(account, warehouse):
-    """A column of the kind that knows a zone holds the same moments, whatever zone the server is in."""
+    """A TIMESTAMP column stores the same times as a DATETIME column, in any time zone of the server."""
     add_calls(account, created_at="2026-01-05T07:00:00.123-05:00", updated_at="2026-01-06T00:00:00.5Z")
     warehouse.query("CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed TIMESTAMP(6) NULL, made DATETIME(6))")
     to_sql(mapping={"id": "uuid", "changed": "updated_at", "made": "created_at"})
@@ -93,19 +93,19 @@ def test_times_are_utc_in_any_column(account, warehouse):
 
 
 def test_a_repeated_run_leaves_the_same_rows(account, warehouse):
-    """As many rows as calls, in another database, whatever the size of batches, and the same after a second run."""
+    """As many rows as calls, in another database, with any batch size, and the same rows after a second run."""
     add_calls(account, 1_250)
     warehouse.query("CREATE DATABASE reporting")
     first = to_sql(table="reporting.calls", batch_size=300)
-    told = "SELECT * FROM reporting.calls ORDER BY call_id"
-    before = warehouse.query(told)
+    query = "SELECT * FROM reporting.calls ORDER BY call_id"
+    before = warehouse.query(query)
     to_sql(table="reporting.calls", batch_size=1_000)
     assert (first["rows"], first["batches"], len(before)) == (1_250, 5, 1_250)
-    assert warehouse.query(told) == before
+    assert warehouse.query(query) == before
 
 
-def test_the_newest_version_wins(account, warehouse):
-    """A call that changed replaces its row; an older version that comes late does not; of one time the later one."""
+def test_the_newest_version_is_kept(account, warehouse):
+    """A changed call replaces its row, an older version does not; with the same time the last read is kept."""
     one, two, three = add_calls(account, 3, status="finished", updated_at="2026-01-05T20:00:00Z")
     to_sql(mapping=MAPPING)
     change_call(account, one, revenue=99.5, converted=True)
@@ -117,7 +117,7 @@ def test_the_newest_version_wins(account, warehouse):
 
 
 @pytest.mark.parametrize(
-    ("column", "wrong", "said"),
+    ("column", "name", "message"),
     [
         ("caller VARCHAR(5)", "caller", "Data too long"),
         ("seconds SMALLINT", "seconds", "Out of range"),
@@ -125,24 +125,24 @@ def test_the_newest_version_wins(account, warehouse):
         ("revenue DECIMAL(10,2) CHECK (revenue < 50)", "revenue", "CONSTRAINT"),
     ],
 )
-def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wrong, said):
-    """What a table cannot hold is not bent, as the server would: call and column are found, the batch rolled back."""
-    odd, mapping = add_calls_with_one_too_large(account, wrong)
+def test_a_value_that_does_not_fit_is_reported_with_call_and_column(account, warehouse, column, name, message):
+    """A value that a table cannot store is not truncated: the error has call and column, its batch is rolled back."""
+    uuid, mapping = add_calls_with_one_too_large(account, name)
     types = {
         "id": "VARCHAR(64) PRIMARY KEY", "changed": "DATETIME(6)", "caller": "TEXT", "seconds": "BIGINT",
         "revenue": "DECIMAL(10,2)", "converted": "BOOLEAN", "tags": "TEXT",
         column.split()[0]: column.partition(" ")[2],
     }  # fmt: skip
-    warehouse.query(f"CREATE TABLE calls ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {odd}, column {wrong}: .*{said}") as failed:
+    warehouse.query(f"CREATE TABLE calls ({', '.join(f'{key} {kind}' for key, kind in types.items())})")
+    with pytest.raises(TableNotWritten, match=f"does not take call {uuid}, column {name}: .*{message}") as error:
         to_sql(mapping=mapping, batch_size=100)
-    assert (failed.value.uuid, failed.value.column) == (odd, wrong)
-    assert "5220377" not in str(failed.value)
+    assert (error.value.uuid, error.value.column) == (uuid, name)
+    assert "5220377" not in str(error.value)
     assert warehouse.query("SELECT COUNT(*) FROM calls") == [(200,)]
 
 
 @pytest.mark.parametrize(
-    ("prepared", "table", "named"),
+    ("statement", "table", "named"),
     [
         (
             "CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed DATETIME)",
@@ -158,16 +158,16 @@ def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wron
         ("SELECT 1", "nowhere.calls", "is not there or cannot be read"),
     ],
 )
-def test_a_table_that_does_not_fit_is_refused_before_the_first_request(account, warehouse, prepared, table, named):
-    """A missing column, key or database is named, and nothing is asked of the vendor."""
-    warehouse.query(prepared)
+def test_a_wrong_table_is_refused_before_the_first_request(account, warehouse, statement, table, named):
+    """The error names a missing column, key or database, and no request is sent to Retreaver."""
+    warehouse.query(statement)
     with pytest.raises(InvalidArgument, match=named):
         to_sql(mapping=MAPPING, table=table)
     assert account.sent() == []
 
 
-def test_tasks_that_run_at_once_do_not_hurt_each_other(account, warehouse, project):
-    """Mapped tasks over windows that overlap, starting without a table: each call once, nobody fails."""
+def test_concurrent_tasks(account, warehouse, project):
+    """Mapped tasks with overlapping windows that start without a table load each call once."""
     add_calls(account, 900)
     program = (
         "import sys; from tests.airflow.support.call_tables import *; "
@@ -184,8 +184,8 @@ def test_tasks_that_run_at_once_do_not_hurt_each_other(account, warehouse, proje
     assert warehouse.query("SELECT COUNT(*), COUNT(DISTINCT call_id) FROM calls") == [(900, 900)]
 
 
-def test_killed_at_any_moment_and_retried(account, warehouse, project):
-    """SIGKILL in the middle, several times, then a retry: the table is that of an undisturbed run."""
+def test_killed_and_retried(account, warehouse, project):
+    """After several SIGKILLs and a retry, the table is that of a normal run."""
     add_calls(account, 1_000)
     to_sql(table="undisturbed", batch_size=50)
     expected = warehouse.query("SELECT * FROM undisturbed ORDER BY call_id")

@@ -1,6 +1,6 @@
-"""Calls into a real PostgreSQL: run by `make test-postgres`, which starts a server of its own.
+"""Loads calls into a temporary PostgreSQL server: run by `make test-postgres`.
 
-Not part of the suite, since a machine may have no PostgreSQL.
+Not part of the test suite, because a machine may have no PostgreSQL.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ pytestmark = pytest.mark.airflow
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Give a server for all tests."""
+    """Start one server for all tests."""
     with private_cluster() as running:
         yield running
 
 
 @pytest.fixture
 def warehouse(cluster, monkeypatch):
-    """Give the server with no tables, and the connection `warehouse` to it."""
+    """Return the server without tables, with the connection `warehouse` to it."""
     cluster.query(
         "DROP SCHEMA IF EXISTS public CASCADE; DROP SCHEMA IF EXISTS reporting CASCADE; CREATE SCHEMA public"
     )
@@ -48,7 +48,7 @@ def warehouse(cluster, monkeypatch):
 
 
 def test_the_warehouse_schema(account, warehouse):
-    """The table is created with types of its own, and filled with what calls say, odd texts included."""
+    """The table is created with the right types and filled with the calls, including special characters."""
     target = account.target("Acme", number="+19195550123")
     tags = {"note": "tab\there, back\\slash, line\nbreak, ünïcode, quote ' \" and \\N"}
     [uuid] = add_calls(
@@ -64,29 +64,29 @@ def test_the_warehouse_schema(account, warehouse):
     assert types["call_metadata"] == "jsonb"
     assert {types[f"call_{name}_time"] for name in ("start", "answer", "end")} == {"timestamp with time zone"}
     [[row]] = warehouse.query("SELECT row_to_json(calls) FROM calls")
-    found = json.loads(row)
-    assert found["call_id"] == uuid
-    assert found["destination_number"] == "+19195550123"
-    assert found["call_metadata"]["retreaver_tags"] == tags
-    assert found["call_metadata"]["revenue"] == 22.5
+    values = json.loads(row)
+    assert values["call_id"] == uuid
+    assert values["destination_number"] == "+19195550123"
+    assert values["call_metadata"]["retreaver_tags"] == tags
+    assert values["call_metadata"]["revenue"] == 22.5
     assert warehouse.query("SELECT call_start_time = '2026-01-05 12:00:00Z' FROM calls") == [["t"]]
 
 
 def test_a_repeated_run_leaves_the_same_rows(account, warehouse):
-    """As many rows as calls, in a schema, whatever the size of batches, and the same after a second run."""
+    """As many rows as calls, in a schema, with any batch size, and the same rows after a second run."""
     add_calls(account, 1_250)
     warehouse.query("CREATE SCHEMA reporting")
     first = to_sql(table="reporting.calls", batch_size=300)
-    told = "SELECT count(*), md5(string_agg(c::text, '|' ORDER BY call_id)) FROM reporting.calls c"
-    before = warehouse.query(told)
+    query = "SELECT count(*), md5(string_agg(c::text, '|' ORDER BY call_id)) FROM reporting.calls c"
+    before = warehouse.query(query)
     assert to_sql(table="reporting.calls", batch_size=1_000)["changed"] == 0
     assert (first["rows"], first["changed"], first["batches"]) == (1_250, 1_250, 5)
     assert before[0][0] == "1250"
-    assert warehouse.query(told) == before
+    assert warehouse.query(query) == before
 
 
-def test_the_newest_version_wins(account, warehouse):
-    """A call that changed replaces its row; an older version that comes late does not."""
+def test_the_newest_version_is_kept(account, warehouse):
+    """A changed call replaces its row; an older version does not."""
     one, two = add_calls(account, 2, status="finished")
     to_sql(mapping=MAPPING)
     change_call(account, one, revenue=99.5, converted=True)
@@ -96,20 +96,20 @@ def test_the_newest_version_wins(account, warehouse):
 
 
 @pytest.mark.parametrize("kind", ["JSONB", "JSON", "TEXT"])
-def test_of_two_versions_of_one_time_the_later_read_one_wins(account, warehouse, kind):
-    """A change that only JSON shows, with the same `updated_at`, is written, whatever kind of JSON it is."""
+def test_of_two_versions_with_the_same_time_the_last_read_is_kept(account, warehouse, kind):
+    """A change in a JSON column only, with the same `updated_at`, is written, for any type of the column."""
     one, two = add_calls(account, 2, tags={"source": "tv"}, updated_at="2026-01-05T20:00:00Z")
     warehouse.query(f"CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, tags {kind})")
     mapping = {"id": "uuid", "changed": "updated_at", "tags": "tags"}
     to_sql(mapping=mapping)
     change_call(account, one, tags={"source": "radio"}, updated_at="2026-01-05T20:00:00Z")
     assert [to_sql(mapping=mapping)["changed"] for _ in range(2)] == [1, 0]
-    found = {uuid: json.loads(tags) for uuid, tags in warehouse.query("SELECT id, tags FROM calls")}
-    assert found == {one: {"source": "radio"}, two: {"source": "tv"}}
+    actual = {uuid: json.loads(tags) for uuid, tags in warehouse.query("SELECT id, tags FROM calls")}
+    assert actual == {one: {"source": "radio"}, two: {"source": "tv"}}
 
 
 @pytest.mark.parametrize(
-    ("column", "wrong", "said"),
+    ("column", "name", "message"),
     [
         ("caller VARCHAR(5)", "caller", "value too long"),
         ("seconds SMALLINT", "seconds", "out of range"),
@@ -117,24 +117,24 @@ def test_of_two_versions_of_one_time_the_later_read_one_wins(account, warehouse,
         ("revenue NUMERIC CHECK (revenue < 50)", "revenue", "check constraint"),
     ],
 )
-def test_a_clash_of_types_names_call_and_column(account, warehouse, column, wrong, said):
-    """What a table that was there cannot hold: call and column are found, their batch is rolled back, no more."""
-    odd, mapping = add_calls_with_one_too_large(account, wrong)
+def test_a_value_that_does_not_fit_is_reported_with_call_and_column(account, warehouse, column, name, message):
+    """If a table cannot store a value, the error has call and column, and only its batch is rolled back."""
+    uuid, mapping = add_calls_with_one_too_large(account, name)
     types = {
         "id": "TEXT PRIMARY KEY", "changed": "TIMESTAMPTZ", "caller": "TEXT", "seconds": "BIGINT",
         "revenue": "NUMERIC", "converted": "BOOLEAN", "tags": "TEXT", column.split()[0]: column.partition(" ")[2],
     }  # fmt: skip
-    warehouse.query(f"CREATE TABLE calls ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {odd}, column {wrong}: .*{said}") as failed:
+    warehouse.query(f"CREATE TABLE calls ({', '.join(f'{key} {kind}' for key, kind in types.items())})")
+    with pytest.raises(TableNotWritten, match=f"does not take call {uuid}, column {name}: .*{message}") as error:
         to_sql(mapping=mapping, batch_size=100)
-    assert (failed.value.uuid, failed.value.column) == (odd, wrong)
-    assert failed.value.__context__ is None
-    assert "5220377" not in str(failed.value)
+    assert (error.value.uuid, error.value.column) == (uuid, name)
+    assert error.value.__context__ is None
+    assert "5220377" not in str(error.value)
     assert warehouse.query("SELECT count(*) FROM calls") == [["200"]]
 
 
-def test_a_text_that_postgresql_cannot_store_is_named(account, warehouse):
-    """A null character is no text for PostgreSQL, nor for its JSON; the first of two columns is named."""
+def test_a_text_that_postgresql_cannot_store_is_reported(account, warehouse):
+    """PostgreSQL cannot store a null character in text or JSON; the error names the first of two columns."""
     uuids = add_calls(account, 5, tags={"note": "fine"})
     change_call(account, uuids[3], tags={"note": "a\0b"})
     with pytest.raises(TableNotWritten, match=f"call {uuids[3]}, column tags"):
@@ -143,7 +143,7 @@ def test_a_text_that_postgresql_cannot_store_is_named(account, warehouse):
 
 
 @pytest.mark.parametrize(
-    ("prepared", "named"),
+    ("statement", "named"),
     [
         ("CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ)", "has no column caller, seconds"),
         (
@@ -154,16 +154,16 @@ def test_a_text_that_postgresql_cannot_store_is_named(account, warehouse):
         ("DROP SCHEMA public", "is not there or cannot be read"),
     ],
 )
-def test_a_table_that_does_not_fit_is_refused_before_the_first_request(account, warehouse, prepared, named):
-    """A missing column, key or schema is named, and nothing is asked of the vendor."""
-    warehouse.query(prepared)
+def test_a_wrong_table_is_refused_before_the_first_request(account, warehouse, statement, named):
+    """The error names a missing column, key or schema, and no request is sent to Retreaver."""
+    warehouse.query(statement)
     with pytest.raises(InvalidArgument, match=named):
         to_sql(mapping=MAPPING)
     assert account.sent() == []
 
 
-def test_tasks_that_run_at_once_do_not_hurt_each_other(account, warehouse, project):
-    """Mapped tasks over windows that overlap, starting without a table: each call once, nobody fails."""
+def test_concurrent_tasks(account, warehouse, project):
+    """Mapped tasks with overlapping windows that start without a table load each call once."""
     add_calls(account, 900)
     program = (
         "import sys; from tests.airflow.support.call_tables import *; to_sql(start=sys.argv[1], end=sys.argv[2])"
@@ -179,8 +179,8 @@ def test_tasks_that_run_at_once_do_not_hurt_each_other(account, warehouse, proje
     assert warehouse.query("SELECT count(*), count(DISTINCT call_id) FROM calls") == [["900", "900"]]
 
 
-def test_killed_at_any_moment_and_retried(account, warehouse, project):
-    """SIGKILL in the middle, several times, then a retry: the table is that of an undisturbed run."""
+def test_killed_and_retried(account, warehouse, project):
+    """After several SIGKILLs and a retry, the table is that of a normal run."""
     add_calls(account, 1_000)
     to_sql(table="undisturbed", batch_size=50)
     rows = "SELECT md5(string_agg(c::text, '|' ORDER BY call_id)), count(*) FROM {} c"
@@ -201,8 +201,8 @@ def test_killed_at_any_moment_and_retried(account, warehouse, project):
     assert warehouse.query(rows.format("calls")) == expected
 
 
-def test_openlineage_is_told_the_table(account, warehouse):
-    """The table is named as OpenLineage names tables of PostgreSQL, with its columns; no value is among them."""
+def test_openlineage_gets_the_table(account, warehouse):
+    """The table has OpenLineage's name for PostgreSQL and its columns, without values."""
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
 
     add_calls(account, 3)
@@ -212,7 +212,7 @@ def test_openlineage_is_told_the_table(account, warehouse):
     )
     operator.execute({})
     lineage = operator.get_openlineage_facets_on_complete(None)
-    assert [one.name for one in lineage.inputs] == ["1/calls"]
+    assert [dataset.name for dataset in lineage.inputs] == ["1/calls"]
     [table] = lineage.outputs
     connection = warehouse.connection()
     assert table.namespace == f"postgres://{connection['host']}:{connection['port']}"

@@ -1,7 +1,7 @@
-"""A task under a real scheduler, killed with SIGKILL in the middle and retried: run by `make test-scheduler`.
+"""A task under a real scheduler that is killed with SIGKILL and retried: run by `make test-scheduler`.
 
-Not part of the suite, since it starts a whole Airflow 3.3 (scheduler, API server, DAG processor) and takes about a
-minute. Airflow's own task state store is the only memory between the attempts here.
+Not part of the test suite, because it starts a complete Airflow 3.3 (scheduler, API server, DAG processor) and takes
+about a minute. State between the attempts is only in Airflow's task state store.
 """
 
 from __future__ import annotations
@@ -33,106 +33,106 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 
 
-def note_process(context):
+def store_process_id(context):
     Path(os.environ["AIRFLOW_HOME"], "process").write_text(str(os.getpid()))
 
 
 with DAG("nightly", schedule="@once", start_date=datetime(2026, 1, 1), is_paused_upon_creation=False):
     RetreaverResetCapOperator(
-        task_id="reset", target_ids=IDS, max_staleness=None, pre_execute=note_process,
+        task_id="reset", target_ids=IDS, max_staleness=None, pre_execute=store_process_id,
         retries=5, retry_delay=timedelta(seconds=1),
     )
 """
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
 def test_killed_under_a_scheduler(airflow_lab, running_sandbox):
-    """Killed twice in the middle: no reset is repeated, new calls survive, the result is whole, no key shows."""
+    """Killed twice: no reset is repeated, new calls stay counted, the result is complete, the key is in no file."""
     account = Account(running_sandbox)
     account.reset()
     ids = account.targets(30)
     home = airflow_lab.root / "scheduler"
-    began = time.monotonic()
-    kept: set[int] = set()
-    with a_whole_airflow(airflow_lab, home, SOURCE.replace("IDS", str(ids)), account):
+    started_at = time.monotonic()
+    refilled: set[int] = set()
+    with run_airflow(airflow_lab, home, SOURCE.replace("IDS", str(ids)), account):
         for target, fault in ((ids[8], {}), (ids[25], {"cut": True})):
             account.clear_faults()
             account.fault(f"/targets/{target}/reset_cap", delay=30, **fault)
             account.fault("reset_cap", delay=0.2, times=None)
             before = len(account.sent("POST"))
-            asked = f"POST /targets/{target}/reset_cap.json"
-            wait_for(lambda: asked in account.sent("POST")[before:], f"the reset of target {target}", home)  # noqa: B023
+            request = f"POST /targets/{target}/reset_cap.json"
+            wait_for(lambda: request in account.sent("POST")[before:], f"the reset of target {target}", home)  # noqa: B023
             os.kill(int((home / "process").read_text()), signal.SIGKILL)
             for id_ in ids:
                 if account.filled(id_) == 0:
                     account.fill(id_, 4)
-                    kept.add(id_)
+                    refilled.add(id_)
         account.clear_faults()
         wait_for(lambda: state(home) in {"success", "failed"}, "the end of the task", home)
-    print(f"from nothing to the end of the third attempt: {time.monotonic() - began:.0f} s")
+    print(f"from the start to the end of the third attempt: {time.monotonic() - started_at:.0f} s")
     assert state(home) == "success"
-    check(account, home, ids, kept)
+    check(account, home, ids, refilled)
 
 
-def check(account: Account, home: Path, ids: list[int], kept: set[int]) -> None:
-    """Compare what the vendor saw, what Airflow holds and what is in the logs with what was promised."""
-    assert ids[8] in kept
-    assert ids[25] not in kept
-    assert {id_ for id_ in ids if account.filled(id_) == 4} == kept
+def check(account: Account, home: Path, ids: list[int], refilled: set[int]) -> None:
+    """Check the sandbox's log of requests, Airflow's database and the logs."""
+    assert ids[8] in refilled
+    assert ids[25] not in refilled
+    assert {id_ for id_ in ids if account.filled(id_) == 4} == refilled
     posts = account.sent("POST")
-    assert {one: posts.count(one) for one in set(posts) if posts.count(one) > 1} == {
+    assert {post: posts.count(post) for post in set(posts) if posts.count(post) > 1} == {
         f"POST /targets/{ids[25]}/reset_cap.json": 2
     }
-    ((tries,),) = ask(home, "SELECT try_number FROM task_instance")
+    ((tries,),) = query_database(home, "SELECT try_number FROM task_instance")
     assert tries == 3
-    ((value,),) = ask(home, "SELECT value FROM xcom WHERE key = 'return_value'")
+    ((value,),) = query_database(home, "SELECT value FROM xcom WHERE key = 'return_value'")
     result = json.loads(value)
     assert sorted(row["id"] for row in result["reset"]) == ids
     assert {row["filled_before"] for row in result["reset"]} == {10}
     assert result["failed"] == result["skipped"] == []
-    ((name, text),) = ask(home, "SELECT key, value FROM task_state_store")
+    ((name, text),) = query_database(home, "SELECT key, value FROM task_state_store")
     assert name == "retreaver_reset_caps"
     assert len(json.loads(json.loads(text))["done"]) == len(ids)
     logs = [path for path in home.rglob("*.log") if path.is_file()]
-    assert any("api_key=***" in path.read_text("utf-8", "replace") for path in logs), "DEBUG was not on"
+    assert any("api_key=***" in path.read_text("utf-8", "replace") for path in logs), "the log level is not DEBUG"
     secret = re.compile(re.escape(KEY[:6]).encode(), re.IGNORECASE)
     assert not [path for path in home.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
 
 
-def ask(home: Path, query: str) -> list[tuple[Any, ...]]:
-    """Ask Airflow's database."""
+def query_database(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """Run a query on Airflow's database."""
     with closing(sqlite3.connect(f"file:{home / 'airflow.db'}?mode=ro", uri=True, timeout=10)) as database:
         return database.execute(query).fetchall()
 
 
 def state(home: Path) -> str | None:
-    """Return the state of the only task, None before there is a run."""
-    rows = ask(home, "SELECT state FROM task_instance")
+    """Return the state of the only task, or None before there is a run."""
+    rows = query_database(home, "SELECT state FROM task_instance")
     return str(rows[0][0]) if rows else None
 
 
-def wait_for(happened: Callable[[], bool], what: str, home: Path, patience: float = PATIENCE) -> None:
-    """Wait until something has happened; fail with the ends of all logs when it does not in `patience` seconds."""
-    until = time.monotonic() + patience
-    while not happened():
-        if time.monotonic() > until:
+def wait_for(condition: Callable[[], bool], description: str, home: Path, timeout: float = TIMEOUT) -> None:
+    """Wait until a condition is true; after `timeout` seconds fail with the ends of all logs."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
             tails = [f"{path}:\n{path.read_text('utf-8', 'replace')[-2000:]}" for path in home.rglob("*.log")]
-            raise AssertionError("\n".join([f"{what} did not come in {patience:.0f} s", *tails]))
+            raise AssertionError("\n".join([f"{description}: not within {timeout:.0f} s", *tails]))
         time.sleep(0.1)
 
 
 @contextmanager
-def a_whole_airflow(lab: Any, home: Path, source: str, account: Account) -> Iterator[None]:
-    """Run scheduler, API server and DAG processor with one DAG until the block ends."""
-    env = prepared(lab, home, source, account)
+def run_airflow(lab: Any, home: Path, source: str, account: Account) -> Iterator[None]:
+    """Run scheduler, API server and DAG processor with one DAG for the block."""
+    env = prepare_home(lab, home, source, account)
     with ExitStack() as stack:
         for component in ("api-server", "scheduler", "dag-processor"):
-            stack.enter_context(component_of(component, env, home))
+            stack.enter_context(run_component(component, env, home))
         yield
 
 
-def prepared(lab: Any, home: Path, source: str, account: Account) -> dict[str, str]:
-    """Make a home with one DAG and return the environment of the components."""
+def prepare_home(lab: Any, home: Path, source: str, account: Account) -> dict[str, str]:
+    """Create an Airflow home with one DAG and return the environment of the components."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -158,8 +158,8 @@ def prepared(lab: Any, home: Path, source: str, account: Account) -> dict[str, s
 
 
 @contextmanager
-def component_of(name: str, env: dict[str, str], home: Path, *options: str) -> Iterator[None]:
-    """Run one component in a session of its own, and end all of its processes."""
+def run_component(name: str, env: dict[str, str], home: Path, *options: str) -> Iterator[None]:
+    """Run one component in a separate session, and end all of its processes after the block."""
     with (home / f"{name}.log").open("ab") as log:
         arguments = [sys.executable, "-m", "airflow", name, *options]
         process = subprocess.Popen(

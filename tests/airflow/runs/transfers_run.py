@@ -1,8 +1,8 @@
 """The example DAGs of exports under a real scheduler with several workers: run by `make test-transfers`.
 
-Not part of the suite, since it starts a whole Airflow 3.3 three times and takes minutes. The DAG files are those of
-`example_dags/`; only the destination of the scheduled one is put on this machine. `make test-transfers EVERY=1d`
-divides the year into 365 mapped tasks instead of 53.
+Not part of the test suite, because it starts a complete Airflow 3.3 three times and takes minutes. The DAG files are
+those of `example_dags/`; only the destination of the scheduled one is changed. `make test-transfers EVERY=1d` splits
+the year into 365 mapped tasks instead of 53.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from airflow_provider_retreaver.windows import split_window
-from tests.airflow.runs.scheduler_run import PATIENCE, ask, component_of, prepared, wait_for
+from tests.airflow.runs.scheduler_run import TIMEOUT, prepare_home, query_database, run_component, wait_for
 from tests.airflow.support.account import KEY, Account
 from tests.airflow.support.exports import contents, export, manifest_of, rows_of
 from tests.airflow.support.postgres import private_cluster
@@ -35,7 +35,7 @@ CALLS = 20_000
 # Small, so that a task takes several requests.
 PER_PAGE = 20
 SLOTS = 2
-# More than the pool's slots, so that it is the pool that holds the tasks back.
+# More than the slots of the pool, so that the pool limits the tasks.
 WORKERS = 4
 YEAR = ("2025-01-01T00:00:00-05:00", "2026-01-01T00:00:00-05:00")
 ENDED = {"success", "failed"}
@@ -43,85 +43,85 @@ ENDED = {"success", "failed"}
 
 @pytest.fixture
 def account(running_sandbox):
-    """Give an empty account."""
+    """Return an empty account."""
     account = Account(running_sandbox)
     account.reset()
     return account
 
 
-class Running:
-    """A whole Airflow with one of the example DAGs."""
+class RunningAirflow:
+    """A complete Airflow with one of the example DAGs."""
 
     def __init__(self, home: Path, env: dict[str, str], dag_id: str) -> None:
         self.home, self.env, self.dag_id = home, env, dag_id
 
     def command(self, *arguments: str) -> None:
-        """Run a command of Airflow to its end."""
+        """Run a command of Airflow."""
         command = [sys.executable, "-m", "airflow", *arguments]
-        done = subprocess.run(command, env=self.env, cwd=self.home, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+        result = subprocess.run(command, env=self.env, cwd=self.home, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
 
     def trigger(self, **conf: str | int) -> str:
-        """Start a run as the button of the web interface does; return its id."""
+        """Trigger a run as the web interface does and return its ID."""
         url = f"http://127.0.0.1:{self.env['AIRFLOW__API__PORT']}/api/v2/dags/{self.dag_id}/dagRuns"
         body = json.dumps({"logical_date": None, "conf": conf}).encode()
         with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=60) as answer:
             return str(json.load(answer)["dag_run_id"])
 
     def runs(self) -> dict[str, str]:
-        """Return the states of the runs by their ids, in the order of their starts."""
-        return dict(ask(self.home, "SELECT run_id, state FROM dag_run ORDER BY start_date, id"))
+        """Return the states of the runs by ID, in the order of their starts."""
+        return dict(query_database(self.home, "SELECT run_id, state FROM dag_run ORDER BY start_date, id"))
 
-    def ended(self, count: int, patience: float = PATIENCE) -> None:
-        """Wait until so many runs have ended, all of them well."""
+    def wait_until_ended(self, count: int, timeout: float = TIMEOUT) -> None:
+        """Wait until `count` runs have ended, and check that all succeeded."""
 
-        def over() -> bool:
+        def ended() -> bool:
             states = list(self.runs().values())
             return "failed" in states or (len(states) == count and set(states) <= ENDED)
 
-        wait_for(over, f"the end of {count} runs", self.home, patience)
+        wait_for(ended, f"the end of {count} runs", self.home, timeout)
         assert set(self.runs().values()) == {"success"}, self.runs()
 
     def listens(self) -> bool:
-        """Say whether the API server takes connections."""
+        """Return whether the API server accepts connections."""
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", int(self.env["AIRFLOW__API__PORT"]))) == 0
 
     def states(self, task_id: str) -> list[str | None]:
         """Return the states of a task's instances, the mapped ones in order."""
         query = f"SELECT state FROM task_instance WHERE task_id = '{task_id}' AND map_index >= 0 ORDER BY map_index"
-        return [state for (state,) in ask(self.home, query)]
+        return [state for (state,) in query_database(self.home, query)]
 
     def results(self, task_id: str) -> list[dict]:
-        """Return what a task's instances returned, in order of run and map index."""
-        rows = ask(
+        """Return the results of a task's instances, in order of run and map index."""
+        rows = query_database(
             self.home,
             "SELECT x.value FROM xcom x JOIN dag_run r ON r.id = x.dag_run_id WHERE x.key = 'return_value' "
             f"AND x.task_id = '{task_id}' ORDER BY r.start_date, r.id, x.map_index",
         )
         return [json.loads(value) for (value,) in rows]
 
-    def at_once(self, task_id: str) -> int:
-        """Return how many attempts at a task's instances ran at the same moment, by the database's own times."""
+    def max_concurrency(self, task_id: str) -> int:
+        """Return how many attempts of a task ran at the same time at most, by the times in the database."""
         columns = f"SELECT start_date, end_date FROM {{}} WHERE task_id = '{task_id}' AND start_date IS NOT NULL"
         tries = [
-            *ask(self.home, columns.format("task_instance")),
-            *ask(self.home, columns.format("task_instance_history")),
+            *query_database(self.home, columns.format("task_instance")),
+            *query_database(self.home, columns.format("task_instance_history")),
         ]
-        moments = sorted([(start, 1) for start, _ in tries] + [(end, -1) for _, end in tries])
-        count = most = 0
-        for _, step in moments:
+        changes = sorted([(start, 1) for start, _ in tries] + [(end, -1) for _, end in tries])
+        count = highest = 0
+        for _, step in changes:
             count += step
-            most = max(most, count)
+            highest = max(highest, count)
         assert count == 0
-        return most
+        return highest
 
     def logs(self, pattern: str) -> str:
-        """Return the text of the logs whose path matches."""
+        """Return the text of the logs with a matching path."""
         return "".join(path.read_text("utf-8", "replace") for path in sorted(self.home.glob(pattern)))
 
-    def shows_no_key(self) -> bool:
-        """Say whether the key is in no file, the database included."""
+    def hides_key(self) -> bool:
+        """Return whether the key is in no file, including the database."""
         secret = re.compile(re.escape(KEY[:6]).encode(), re.IGNORECASE)
         return not [path for path in self.home.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
 
@@ -131,7 +131,7 @@ def airflow_with(lab, account, source, **connections):
     """Run scheduler, API server and DAG processor with one DAG, which is not paused."""
     dag_id = re.search(r'dag_id="(\w+)"', source)[1]
     home = lab.root / dag_id
-    env = prepared(lab, home, source, account)
+    env = prepare_home(lab, home, source, account)
     env["AIRFLOW_CONN_RETREAVER_DEFAULT"] = json.dumps(account.connection(extra={"per_page": PER_PAGE}))
     env |= {f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields) for name, fields in connections.items()}
     env |= {
@@ -139,26 +139,26 @@ def airflow_with(lab, account, source, **connections):
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     }
-    airflow = Running(home, env, dag_id)
-    there = f"SELECT 1 FROM dag WHERE dag_id = '{dag_id}' AND NOT is_stale"
+    airflow = RunningAirflow(home, env, dag_id)
+    dag_query = f"SELECT 1 FROM dag WHERE dag_id = '{dag_id}' AND NOT is_stale"
     with ExitStack() as stack:
-        # First what tasks speak to: one that began before it listens would fail and wait for its retry.
-        stack.enter_context(component_of("api-server", env, home))
+        # First the API server: a task that starts before it listens would fail and wait for its retry.
+        stack.enter_context(run_component("api-server", env, home))
         wait_for(airflow.listens, "the API server", home)
-        stack.enter_context(component_of("scheduler", env, home, "--skip-serve-logs"))
-        stack.enter_context(component_of("dag-processor", env, home))
-        wait_for(lambda: ask(home, there) != [], "the DAG", home)
+        stack.enter_context(run_component("scheduler", env, home, "--skip-serve-logs"))
+        stack.enter_context(run_component("dag-processor", env, home))
+        wait_for(lambda: query_database(home, dag_query) != [], "the DAG", home)
         yield airflow
 
 
 def add_calls(account, count, start, end):
-    """Spread calls evenly over a span of the past; return their uuids."""
+    """Add calls spread evenly over a span of the past and return their UUIDs."""
     first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
     uuids: list[str] = []
     while len(uuids) < count:
-        # The sandbox tells the uuids of a thousand.
+        # The sandbox returns the UUIDs of at most a thousand calls.
         upto = min(count, len(uuids) + 1_000)
-        cuts = [(first + (last - first) * (done / count)).isoformat() for done in (len(uuids), upto)]
+        cuts = [(first + (last - first) * (number / count)).isoformat() for number in (len(uuids), upto)]
         fields = {"created_at_start": cuts[0], "created_at_end": cuts[1], "status": "finished"}
         added = account._control("POST", "calls", {"count": upto - len(uuids), "fields": fields})
         uuids += added["uuids"]
@@ -166,30 +166,30 @@ def add_calls(account, count, start, end):
 
 
 def kill_one(airflow, account, parts):
-    """Kill a mapped task with SIGKILL while it waits for a page that is not its first; return its number."""
+    """Kill a mapped task with SIGKILL while it waits for a page after its first, and return its map index."""
     account.fault("/calls", delay=2, times=None)
     before = account._log()[-1]["n"]
 
-    def waiting() -> list[dict[str, str]]:
+    def later_pages() -> list[dict[str, str]]:
         later = [dict(entry["query"]) for entry in account._log() if entry["n"] > before]
         return [query for query in later if int(query.get("page", 1)) > 1]
 
-    wait_for(lambda: waiting() != [], "a page that is waited for", airflow.home)
-    asked = waiting()[-1]
-    moment = datetime.fromisoformat(asked["created_at_start"])
+    wait_for(lambda: later_pages() != [], "a request of a later page", airflow.home)
+    query = later_pages()[-1]
+    start = datetime.fromisoformat(query["created_at_start"])
     number = next(
         number for number, part in enumerate(parts)
-        if datetime.fromisoformat(part["start"]) <= moment < datetime.fromisoformat(part["end"])
+        if datetime.fromisoformat(part["start"]) <= start < datetime.fromisoformat(part["end"])
     )  # fmt: skip
-    query = f"SELECT pid FROM task_instance WHERE map_index = {number} AND state = 'running'"
-    ((process,),) = ask(airflow.home, query)
+    sql = f"SELECT pid FROM task_instance WHERE map_index = {number} AND state = 'running'"
+    ((process,),) = query_database(airflow.home, sql)
     os.kill(process, signal.SIGKILL)
     account.clear_faults()
     return number
 
 
-def test_a_year_as_mapped_tasks_that_a_pool_holds_back(airflow_lab, account, tmp_path, monkeypatch):
-    """No task runs without the pool, never more than its slots with it; one is killed; every call is there once."""
+def test_a_year_as_mapped_tasks_limited_by_a_pool(airflow_lab, account, tmp_path, monkeypatch):
+    """No task runs without the pool, and never more than its slots; one is killed; each call is exported once."""
     expected = add_calls(account, CALLS, *YEAR)
     add_calls(account, 50, "2024-12-31T00:00:00-05:00", YEAR[0])
     add_calls(account, 50, YEAR[1], "2026-01-02T00:00:00-05:00")
@@ -199,18 +199,18 @@ def test_a_year_as_mapped_tasks_that_a_pool_holds_back(airflow_lab, account, tmp
     with airflow_with(airflow_lab, account, source) as airflow:
         airflow.trigger(year=2025, every=EVERY, destination=folder.as_uri())
         wait_for(lambda: airflow.states("export_week") == ["scheduled"] * len(parts), "all parts", airflow.home)
-        told = "non-existent pool 'retreaver'"
-        wait_for(lambda: told in airflow.logs("scheduler.log"), "the scheduler's warning", airflow.home)
+        warning = "non-existent pool 'retreaver'"
+        wait_for(lambda: warning in airflow.logs("scheduler.log"), "the scheduler's warning", airflow.home)
         assert airflow.states("export_week") == ["scheduled"] * len(parts)
         airflow.command("pools", "set", "retreaver", str(SLOTS), "requests to Retreaver")
-        began = time.monotonic()
+        started_at = time.monotonic()
         wait_for(lambda: airflow.states("export_week").count("success") >= 3, "the first parts", airflow.home)
         killed = kill_one(airflow, account, parts)
-        airflow.ended(1, patience=300 + 15 * len(parts))
-        print(f"{len(parts)} mapped tasks, {CALLS} calls, pool of {SLOTS}: {time.monotonic() - began:.0f} s")
+        airflow.wait_until_ended(1, timeout=300 + 15 * len(parts))
+        print(f"{len(parts)} mapped tasks, {CALLS} calls, pool of {SLOTS}: {time.monotonic() - started_at:.0f} s")
     assert airflow.states("export_week") == ["success"] * len(parts)
     check_tries(airflow, killed)
-    assert airflow.at_once("export_week") == SLOTS
+    assert airflow.max_concurrency("export_week") == SLOTS
     results = airflow.results("export_week")
     manifests = [manifest_of(result) for result in results]
     assert all(manifest["complete"] for manifest in manifests)
@@ -221,39 +221,41 @@ def test_a_year_as_mapped_tasks_that_a_pool_holds_back(airflow_lab, account, tmp
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection()))
     undisturbed = export(destination=(tmp_path / "undisturbed").as_uri(), compression="gzip", **parts[killed])
     assert contents(results[killed]) == contents(undisturbed)
-    assert airflow.shows_no_key()
+    assert airflow.hides_key()
 
 
 def check_tries(airflow, killed):
-    """Only the killed task had a second attempt, and its first one is known to have failed."""
-    tries = dict(ask(airflow.home, "SELECT map_index, try_number FROM task_instance WHERE task_id = 'export_week'"))
-    assert {number: tried for number, tried in tries.items() if tried != 1} == {killed: 2}
-    before = ask(
+    """Check that only the killed task had a second attempt, after a failed first one."""
+    tries = dict(
+        query_database(airflow.home, "SELECT map_index, try_number FROM task_instance WHERE task_id = 'export_week'")
+    )
+    assert {number: count for number, count in tries.items() if count != 1} == {killed: 2}
+    before = query_database(
         airflow.home, "SELECT map_index, try_number FROM task_instance_history WHERE task_id = 'export_week'"
     )
     assert before == [(killed, 1)]
 
 
 def newest_rows(results):
-    """Return the newest row of each uuid over all files, as a reader of an incremental export takes it."""
+    """Return the newest row of each UUID in all files, as a reader of an incremental export does."""
     rows = {}
     for result in results:
         for row in rows_of(result) if result["manifest"] else []:
-            held = rows.get(row["uuid"])
-            if held is None or held["updated_at"] <= row["updated_at"]:
+            previous = rows.get(row["uuid"])
+            if previous is None or previous["updated_at"] <= row["updated_at"]:
                 rows[row["uuid"]] = row
     return rows
 
 
 def test_incremental_runs_by_schedule_and_by_hand(airflow_lab, account, tmp_path):
-    """What is updated between runs is in the next one's files; restated revenue adds up; runs take turns."""
+    """Calls updated between runs are in the next run's files; restated revenue adds up; runs do not overlap."""
     now = datetime.now(UTC)
     uuids = add_calls(account, 3_000, (now - timedelta(days=3)).isoformat(), (now - timedelta(hours=1)).isoformat())
     folder = tmp_path / "exports"
     source = (EXAMPLE_DAGS / "retreaver_calls_incremental.py").read_text()
     source = source.replace("s3://aws_default@warehouse/retreaver/calls", folder.as_uri())
     with airflow_with(airflow_lab, account, source) as airflow:
-        # The time before has just become due: that run comes by itself. Another tick may fall into this test.
+        # The previous interval is due, so that its run is scheduled. Another run may be scheduled during this test.
         wait_for(lambda: airflow.results("report") != [], "the scheduled run", airflow.home)
         assert next(iter(airflow.runs())).startswith("scheduled__")
         before = newest_rows(airflow.results("export_updated"))
@@ -267,7 +269,7 @@ def test_incremental_runs_by_schedule_and_by_hand(airflow_lab, account, tmp_path
         airflow.trigger()
         wait_for(lambda: set(airflow.runs().values()) <= ENDED, "all runs", airflow.home)
     assert set(airflow.runs().values()) == {"success"}
-    assert airflow.at_once("export_updated") == 1
+    assert airflow.max_concurrency("export_updated") == 1
     results = airflow.results("export_updated")
     rows = newest_rows(results)
     assert sorted(rows) == sorted(uuids)
@@ -279,11 +281,11 @@ def test_incremental_runs_by_schedule_and_by_hand(airflow_lab, account, tmp_path
     )
     assert results[-1]["manifest"] is None
     assert airflow.results("report")[-1] == "No call was updated."
-    assert airflow.shows_no_key()
+    assert airflow.hides_key()
 
 
 def test_the_nightly_load_into_postgresql(airflow_lab, account):
-    """The scheduled run fills the table, runs by hand bring what changed since, one that repeats changes nothing."""
+    """The scheduled run fills the table, triggered runs load later changes, and a repeated run changes nothing."""
     now = datetime.now(UTC)
     tick = now.replace(hour=0, minute=30, second=0, microsecond=0)
     tick -= timedelta(days=0 if tick < now else 1)
@@ -296,21 +298,21 @@ def test_the_nightly_load_into_postgresql(airflow_lab, account):
         private_cluster() as cluster,
         airflow_with(airflow_lab, account, source, warehouse=cluster.connection()) as airflow,
     ):
-        airflow.ended(1)
+        airflow.wait_until_ended(1)
         assert next(iter(airflow.runs())).startswith("scheduled__")
         assert cluster.query(counts) == [["3000", "3000"]]
         for uuid in uuids[:100]:
             account._control("POST", f"calls/{uuid}", {"fields": {"revenue": 77}})
         uuids += add_calls(account, 30, (now - timedelta(minutes=10)).isoformat(), now.isoformat())
         airflow.trigger()
-        airflow.ended(2)
-        held = [row for (row,) in cluster.query("SELECT call_id FROM retreaver_calls")]
-        assert sorted(held) == sorted(uuids)
+        airflow.wait_until_ended(2)
+        loaded = [row for (row,) in cluster.query("SELECT call_id FROM retreaver_calls")]
+        assert sorted(loaded) == sorted(uuids)
         digest = "SELECT md5(string_agg(c::text, '|' ORDER BY call_id)) FROM retreaver_calls c"
-        [[settled]] = cluster.query(digest)
+        [[before]] = cluster.query(digest)
         assert cluster.query(changed) == [["100"]]
         airflow.trigger()
-        airflow.ended(3)
-        assert cluster.query(digest) == [[settled]]
+        airflow.wait_until_ended(3)
+        assert cluster.query(digest) == [[before]]
     assert all(result["complete"] for result in airflow.results("load_calls"))
-    assert airflow.shows_no_key()
+    assert airflow.hides_key()

@@ -1,7 +1,7 @@
 """Deferred sensors and asset watchers under a real scheduler and triggerer: run by `make test-triggerer`.
 
-Not part of the suite, since it starts a whole Airflow and takes minutes. The triggerer is stopped in the middle, and
-while it is down the world changes: calls come, a key is refused, a target is deleted, deadlines pass.
+Not part of the test suite, because it starts a complete Airflow and takes minutes. While the triggerer is stopped the
+account changes: calls are added, a key is refused, a target is deleted, and timeouts pass.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.airflow.runs.scheduler_run import ask, component_of, prepared, wait_for
+from tests.airflow.runs.scheduler_run import prepare_home, query_database, run_component, wait_for
 from tests.airflow.support.account import KEY, Account
 
 LINE = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 AIRFLOW_2 = LINE < (3,)
-# Since 3.3 Airflow keeps what sensors and watchers know over restarts and between processes.
-REMEMBERS = LINE >= (3, 3)
+# Since 3.3 Airflow has a store for the state of sensors and watchers, which survives restarts.
+HAS_STATE_STORE = LINE >= (3, 3)
 
 WAITS = """
 from datetime import datetime, timedelta
@@ -69,38 +69,38 @@ with DAG("watched", schedule=[caps], start_date=datetime(2026, 1, 1), is_paused_
     reached()
 """
 COMPONENTS = ("scheduler",) if AIRFLOW_2 else ("api-server", "scheduler", "dag-processor")
-# Nobody is offered the logs.
-QUIET = "--skip-serve-logs"
-# Sensors defer one after the other; what ends by its timeout must do so while no triggerer runs.
+# Do not start the server of log files.
+NO_LOG_SERVER = "--skip-serve-logs"
+# Sensors defer one after the other; their timeouts must pass while no triggerer runs.
 SHORT = 60
 
 
 def states(home):
     """Return the states of the tasks."""
-    return dict(ask(home, "SELECT task_id, state FROM task_instance"))
+    return dict(query_database(home, "SELECT task_id, state FROM task_instance"))
 
 
 def environment(lab, home, source, account):
-    """Prepare a home for this Airflow."""
-    env = prepared(lab, home, source, account)
+    """Prepare a home for this version of Airflow and return the environment of its components."""
+    env = prepare_home(lab, home, source, account)
     if AIRFLOW_2:
         env["AIRFLOW__CORE__EXECUTOR"] = "SequentialExecutor"
         env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"  # this executor starts tasks by name
     env["AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL"] = "5"
     env["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "INFO"
-    # Tasks fail when the API server takes longer to answer, as on a busy machine; the default is five seconds.
+    # Tasks fail if the API server answers later, as on a busy machine; the default is five seconds.
     env["AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT"] = "60"
     return env
 
 
-def no_file_holds_the_key(home):
-    """See that the key is in no log, no database and no other file."""
+def assert_key_in_no_file(home):
+    """Check that the key is in no log, database or other file."""
     secret = re.compile(re.escape(KEY[:6]).encode(), re.IGNORECASE)
     assert not [path for path in home.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
 
 
-def test_deferral_restart_and_the_ends_of_waits(airflow_lab, running_sandbox):
-    """Seven sensors defer; the triggerer is stopped; the world changes; it is started again; all end as they must."""
+def test_deferred_sensors_after_a_restart(airflow_lab, running_sandbox):
+    """Seven sensors defer; the account changes while the triggerer is stopped; after it they end."""
     account = Account(running_sandbox)
     account.reset()
     for _ in range(4):
@@ -110,49 +110,55 @@ def test_deferral_restart_and_the_ends_of_waits(airflow_lab, running_sandbox):
         account._handle("POST", "/__sandbox__/calls_in_progress", body)
     home = airflow_lab.root / "triggerer"
     env = environment(airflow_lab, home, WAITS.replace("SHORT", str(SHORT)), account)
-    began = time.monotonic()
+    started_at = time.monotonic()
     with ExitStack() as stack:
         for component in COMPONENTS:
-            stack.enter_context(component_of(component, env, home, *([QUIET] if component == "scheduler" else [])))
-        with component_of("triggerer", env, home, QUIET):
+            stack.enter_context(
+                run_component(component, env, home, *([NO_LOG_SERVER] if component == "scheduler" else []))
+            )
+        with run_component("triggerer", env, home, NO_LOG_SERVER):
             wait_for(lambda: list(states(home).values()).count("deferred") == 7, "seven deferrals", home)
-            print(f"seven deferred after {time.monotonic() - began:.0f} s")
-            looks = len(account.sent())
+            print(f"seven deferred after {time.monotonic() - started_at:.0f} s")
+            polls = len(account.sent())
             account.fault("/calls", status=503, times=30)
             time.sleep(8)
-            assert len(account.sent()) > looks
+            assert len(account.sent()) > polls
         account.clear_faults()
-        asked = len(account.sent())
+        requests = len(account.sent())
         account._handle("POST", "/__sandbox__/calls", {"count": 3, "fields": {"status": "completed"}})
         account.fault("/targets/2.json", status=401, times=None)
         account._handle("DELETE", "/targets/3.json")
-        time.sleep(max(0.0, SHORT - (time.monotonic() - began)) + 5)
-        assert len(account.sent()) == asked, "no triggerer runs"
+        time.sleep(max(0.0, SHORT - (time.monotonic() - started_at)) + 5)
+        assert len(account.sent()) == requests, "no triggerer runs"
         restarted = time.monotonic()
-        with component_of("triggerer", env, home, QUIET):
-            wait_for(lambda: list(states(home).values()).count("deferred") == 1, "the ends of six waits", home)
-            wait_for(lambda: not {"queued", "running", "scheduled"} & set(states(home).values()), "quiet", home)
-            print(f"six resumed {time.monotonic() - restarted:.0f} s after the triggerer came back")
-    found = states(home)
-    print(json.dumps(found))
+        with run_component("triggerer", env, home, NO_LOG_SERVER):
+            wait_for(lambda: list(states(home).values()).count("deferred") == 1, "the end of six sensors", home)
+            wait_for(
+                lambda: not {"queued", "running", "scheduled"} & set(states(home).values()),
+                "the end of all tasks",
+                home,
+            )
+            print(f"six resumed {time.monotonic() - restarted:.0f} s after the restart of the triggerer")
+    actual = states(home)
+    print(json.dumps(actual))
     expected = {"met": "success", "met_too": "success", "refused": "failed", "deleted": "failed"}
-    assert found == {**expected, "late": "failed", "skipped": "skipped", "given_up": "deferred"}
-    values = dict(ask(home, "SELECT task_id, value FROM xcom WHERE key = 'return_value'"))
+    assert actual == {**expected, "late": "failed", "skipped": "skipped", "given_up": "deferred"}
+    values = dict(query_database(home, "SELECT task_id, value FROM xcom WHERE key = 'return_value'"))
     assert {
         name: int(json.loads(value) if isinstance(value, (str, bytes)) else value) for name, value in values.items()
     } == {"met": 3, "met_too": 3}
-    told = {
+    logs = {
         name: "".join(path.read_text("utf-8", "replace") for path in home.glob(f"logs/**/task_id={name}/*"))
-        for name in found
+        for name in actual
     }
-    assert "API key" in told["refused"]
-    assert "/targets/3.json" in told["deleted"]
-    assert "timeout" in told["late"].lower()
-    no_file_holds_the_key(home)
+    assert "API key" in logs["refused"]
+    assert "/targets/3.json" in logs["deleted"]
+    assert "timeout" in logs["late"].lower()
+    assert_key_in_no_file(home)
 
 
 def test_an_asset_watcher_starts_runs(airflow_lab, running_sandbox):
-    """Airflow 3 only. A cap at 90 % starts one run, a restarted triggerer no other, filling again one more."""
+    """Airflow 3 only: a cap at 90 % starts one run, a restart no other, filling it again another one."""
     account = Account(running_sandbox)
     account.reset()
     account.target(filled=1)
@@ -161,31 +167,33 @@ def test_an_asset_watcher_starts_runs(airflow_lab, running_sandbox):
     env = environment(airflow_lab, home, WATCHED, account)
 
     def results():
-        rows = ask(home, "SELECT value FROM xcom WHERE key = 'return_value' ORDER BY run_id")
+        rows = query_database(home, "SELECT value FROM xcom WHERE key = 'return_value' ORDER BY run_id")
         return sorted(json.loads(value) for (value,) in rows)
 
     with ExitStack() as stack:
         for component in COMPONENTS:
-            stack.enter_context(component_of(component, env, home, *([QUIET] if component == "scheduler" else [])))
-        with component_of("triggerer", env, home, QUIET):
-            wait_for(lambda: "GET /targets/1.json" in account.sent(), "a first look", home)
+            stack.enter_context(
+                run_component(component, env, home, *([NO_LOG_SERVER] if component == "scheduler" else []))
+            )
+        with run_component("triggerer", env, home, NO_LOG_SERVER):
+            wait_for(lambda: "GET /targets/1.json" in account.sent(), "a first poll", home)
             account.fill(1, 9)
             filled = time.monotonic()
             wait_for(lambda: results() == [[1]], "a run for target 1", home)
-            print(f"target 1 reached its share: its run had ended {time.monotonic() - filled:.1f} s later")
+            print(f"the run for target 1 ended {time.monotonic() - filled:.1f} s after its cap was filled")
             account.fill(1, 10)
             time.sleep(5)
         account.fill(2, 9)
-        looks = len(account.sent())
-        with component_of("triggerer", env, home, QUIET):
-            # Without a memory (before 3.3) the restarted watcher announces target 1 again, as is documented.
-            second = [2] if REMEMBERS else [1, 2]
-            wait_for(lambda: results() == [[1], second], "a run for target 2, which filled meanwhile", home)
-            assert len(account.sent()) > looks
+        polls = len(account.sent())
+        with run_component("triggerer", env, home, NO_LOG_SERVER):
+            # Without a state store (before 3.3) the restarted watcher reports target 1 again, as documented.
+            second = [2] if HAS_STATE_STORE else [1, 2]
+            wait_for(lambda: results() == [[1], second], "a run for target 2, which filled during the restart", home)
+            assert len(account.sent()) > polls
             account.fill(1, 0)
             time.sleep(5)
             account.fill(1, 9)
             wait_for(lambda: results() == [[1], [1], second], "a second run for target 1", home)
-    ((runs,),) = ask(home, "SELECT count(*) FROM dag_run")
+    ((runs,),) = query_database(home, "SELECT count(*) FROM dag_run")
     assert runs == 3
-    no_file_holds_the_key(home)
+    assert_key_in_no_file(home)
