@@ -1,9 +1,9 @@
-"""Exporting a window of calls: every call once, in pages, with a proof that none is missing.
+"""Exporting a window of calls: every call once, in pages, with a check that none is missing.
 
     export = export_calls(client, CallWindow(start, end, by="created_at"), raw=False)
     for page in export:
         if page.restart:
-            ...  # drop what came before: the call log moved, and is read anew in another way
+            ...  # drop all earlier pages: the call log changed, and is read again in another way
         write(page.rows)
     export.completeness  # a Completeness
 
@@ -35,7 +35,7 @@ from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage, as_rows
 from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
-from airflow_provider_retreaver.domain.calls.span_scan import read_span, spans
+from airflow_provider_retreaver.domain.calls.span_scan import Span, read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
 from airflow_provider_retreaver.domain.progress import ProgressLogger
 
@@ -43,36 +43,44 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Windows from this length on are asked for several pages before the first answer has told how many there are.
+# Of windows from this length on several pages are requested before the first response says how many there are.
 LONG = timedelta(hours=1)
-# How often a window that moves is read by spans before it is given up.
-MOST_READINGS = 3
+# How often a window that changes is read by spans before the export fails.
+MAX_READINGS = 3
 NOT_SETTLED = "the window is not settled: further calls can enter it until a minute after its end"
 
 
 class Client(Protocol):
-    """What an export needs of a client."""
+    """The part of a client that an export uses."""
 
     @property
     def settings(self) -> Settings:
         """The settings of the connection."""
 
     def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Do one operation, or a procedure to its end."""
+        """Do one operation, or a procedure to its end.
+
+        :param work: the operation or procedure.
+        :return: its result.
+        """
 
     def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
-        """Do what is named as long as something is, several at once, and yield the results in order."""
+        """Do several operations concurrently, and yield their results in order.
+
+        :param following: returns the next operation or procedure, None when there is none.
+        :return: the results.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """Calls to pass on.
+    """A page of an export.
 
     :param keys: `uuid`, `created_at`, `updated_at` of each call.
-    :param rows: the calls in the order of `keys`: as dictionaries, or when `raw` was asked for as JSON objects in
-        bytes-like slices without line breaks.
-    :param restart: whether everything that came before must be dropped. Whoever puts calls under their uuid, the
-        newest `updated_at` winning, need not care.
+    :param rows: the calls in the order of `keys`: as dictionaries, or with `raw` as bytes-like slices of JSON
+        objects without line breaks.
+    :param restart: whether all earlier pages must be dropped. A reader that keeps the newest `updated_at` of each
+        uuid can ignore it.
     """
 
     keys: Sequence[CallKeys]
@@ -82,11 +90,11 @@ class CallPage:
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """How far an export is.
+    """The progress of an export.
 
     :param rows: calls delivered.
     :param pages: pages delivered.
-    :param of_pages: pages in all, as far as it is known.
+    :param of_pages: pages in all, None while it is not known.
     """
 
     rows: int
@@ -96,13 +104,13 @@ class ExportProgress:
 
 @dataclass(frozen=True, slots=True)
 class Completeness:
-    """What is known about an export that ended.
+    """Whether an export that ended is complete.
 
     :param proved: whether the calls delivered are all calls of the window.
     :param rows: calls delivered (after the last restart).
-    :param counted: how many the vendor counts in the window, None for one that is not settled.
+    :param counted: how many calls Retreaver counts in the window, None for one that is not settled.
     :param readings: how often the window was read.
-    :param reason: why nothing is proved, or what happened on the way; empty when the window stood still.
+    :param reason: why it is not proved, or which change made a second reading necessary; else empty.
     """
 
     proved: bool
@@ -113,7 +121,13 @@ class Completeness:
 
 
 class CallExport:
-    """An export under way; iterate it once, then ask for its `completeness`."""
+    """An export; iterate over it once, then read its `completeness`.
+
+    :param client: sends the requests.
+    :param window: which calls.
+    :param raw: whether calls are delivered as bytes instead of dictionaries.
+    :param progress: called after every page; None for nothing.
+    """
 
     def __init__(
         self,
@@ -139,19 +153,19 @@ class CallExport:
         order = PageOrder(request, self._guess(moment), full, settled=settled)
         scan = PageScan(order, settled=settled)
         try:
-            yield from self._still(order, scan, settled=settled)
-        except LogChanged as moved:
-            log.warning("The call log moved while it was read (%s); it is read anew by spans of time.", moved.what)
-            reason = moved.what
+            yield from self._by_pages(order, scan, settled=settled)
+        except LogChanged as change:
+            log.warning("The call log changed while it was read (%s); reading it again by spans of time", change.what)
+            reason = change.what
         else:
             return
-        yield from self._moving(scan, order.last or 1, reason)
+        yield from self._by_spans(scan, order.last or 1, reason)
 
     def _guess(self, moment: ClockReading) -> int:
         length = min(self._window.end or moment.server_time, moment.server_time) - self._window.start
         return self._client.settings.max_concurrency if length >= LONG else 1
 
-    def _still(self, order: PageOrder, scan: PageScan, *, settled: bool) -> Iterator[CallPage]:
+    def _by_pages(self, order: PageOrder, scan: PageScan, *, settled: bool) -> Iterator[CallPage]:
         newest = self._newest_change() if settled else None
         with closing(self._client.ahead(order.following)) as answers:
             for answer in scan.pages(answers, self._client.settings.max_concurrency):
@@ -161,11 +175,11 @@ class CallExport:
                 proved=False, rows=scan.rows, counted=None, readings=1, reason=NOT_SETTLED
             )
             return
-        counted = self._compared(order, scan)
+        counted = self._verify(order, scan)
         if newest != self._newest_change():
-            raise LogChanged("a call was updated meanwhile, and may have come under the filters or left them")
+            raise LogChanged("a call was updated meanwhile, so that the filters may apply to other calls")
         if counted != scan.rows:
-            raise LogChanged(f"{scan.rows} calls were read and the vendor counts {counted}")
+            raise LogChanged(f"{scan.rows} calls were read and Retreaver counts {counted}")
         self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)
 
     def _is_settled(self) -> bool:
@@ -179,25 +193,25 @@ class CallExport:
         answer = self._client.run(page_operation(request, 1))
         return [(key.uuid, key.updated_at) for key in answer.keys]
 
-    def _compared(self, order: PageOrder, scan: PageScan) -> int:
-        before = iter(looks := scan.pages_to_verify())
+    def _verify(self, order: PageOrder, scan: PageScan) -> int:
+        before = iter(pages := scan.pages_to_verify())
         request, _ = self._window.request(self._client.settings)
         counted = scan.rows
 
         def following() -> Operation[RawPage] | None:
-            look = next(before, None)
-            return None if look is None else page_operation(request, look.number)
+            page = next(before, None)
+            return None if page is None else page_operation(request, page.number)
 
         with closing(self._client.ahead(following)) as answers:
-            for look, now in zip(looks, answers, strict=True):
-                scan.compare(look, now)
+            for page, now in zip(pages, answers, strict=True):
+                scan.compare(page, now)
                 if now.number == order.last:
                     counted = scan.count(now)
         return counted
 
-    def _moving(self, scan: PageScan, pages: int, reason: str) -> Iterator[CallPage]:
+    def _by_spans(self, scan: PageScan, pages: int, reason: str) -> Iterator[CallPage]:
         parts = spans(self._window, scan.page_starts, pages)
-        for reading in range(2, MOST_READINGS + 2):
+        for reading in range(2, MAX_READINGS + 2):
             self._pages = self._rows = 0
             left = iter(parts)
             restart = True
@@ -217,17 +231,17 @@ class CallExport:
                     reason=reason if proved else NOT_SETTLED,
                 )
                 return
-            reason = f"{self._rows} calls were read and the vendor counts {counted}"
-            log.warning("%s; the window is read once more.", reason.capitalize())
+            reason = f"{self._rows} calls were read and Retreaver counts {counted}"
+            log.warning("%s; reading the window again", reason.capitalize())
         request, _ = self._window.request(self._client.settings)
         raise ListingIncomplete(
-            f"The calls of {request.label} could not be read completely: {reason}, after {reading} readings. Nothing "
-            f"of it may be taken for the whole; try again when the call log stands still.",
+            f"The calls of {request.label} could not be read completely: {reason}, after {reading} readings. The "
+            f"calls that were read are not all; try again later.",
             method=request.method,
             path=request.path,
         )
 
-    def _next_span(self, left: Iterator[Any]) -> Procedure[list[RawPage]] | None:
+    def _next_span(self, left: Iterator[Span]) -> Procedure[list[RawPage]] | None:
         span = next(left, None)
         return None if span is None else read_span(self._client.settings, self._window, span)
 
@@ -247,16 +261,18 @@ def export_calls(
     raw: bool = False,
     progress: Callable[[ExportProgress], None] | None = None,
 ) -> CallExport:
-    """Export the calls of a window, oldest first ("Enumerate through all calls in a specific date/time range").
+    """Export the calls of a window, oldest first.
+
+    Retreaver's reference: "Enumerate through all calls in a specific date/time range".
 
     :param client: of `RetreaverHook.reading()`.
     :param window: which calls.
-    :param raw: deliver calls as the bytes that the vendor sent instead of dictionaries.
+    :param raw: deliver calls as the bytes that Retreaver sent instead of dictionaries.
     :param progress: called after every page.
-    :return: an iterable of `CallPage`, with a `completeness` when it has ended.
-    :raises InvalidArgument: when iterated, for a window that cannot be right; nothing was sent.
+    :return: an iterable of `CallPage`, with its `completeness` at the end.
+    :raises InvalidArgument: when iterated, for a wrong window; nothing was sent.
     :raises ListingIncomplete: when iterated, if calls are missing after several readings.
-    :raises RetreaverError: when a page cannot be had.
+    :raises RetreaverError: when a page cannot be read.
     """
     return CallExport(client, window, raw=raw, progress=progress)
 
@@ -278,9 +294,14 @@ def export_progress_logger(clock: Callable[[], float] = time.monotonic) -> Calla
 
 
 def newest_update(client: Client, window: CallWindow) -> datetime | None:
-    """Return the newest `updated_at` of a window's calls, None when it has none: one request.
+    """Return the newest `updated_at` of a window's calls, with one request.
 
-    `sort_by=updated_at` is newest first whatever `order` says ("Calls").
+    `sort_by=updated_at` is newest first whatever `order` says (Retreaver's reference: "Calls").
+
+    :param client: of `RetreaverHook.reading()`.
+    :param window: which calls.
+    :return: the time, None when the window has no calls.
+    :raises ProtocolError: when the call's time has no offset.
     """
     request, _ = window.request(client.settings)
     newest = client.run(page_operation(request.with_query(sort_by="updated_at", order=None, per_page="1"), 1))

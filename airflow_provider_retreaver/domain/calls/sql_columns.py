@@ -1,7 +1,6 @@
-"""Which column of a table holds what of a call: the warehouse schema of the integration guide, or a mapping given.
+"""The columns of a table of calls, and the values that a call has for them.
 
-The integration guide ("Field Mapping to DCE Schema") names fields that calls do not have under these names; what each
-column is taken from instead stands beside it below, and in docs/sql.md.
+A table has the columns of the warehouse schema (`domain.calls.warehouse`), or those of a mapping.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Literal, TypeAlias, cast, get_args
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.answers import excerpt
@@ -30,10 +29,10 @@ WHOLE = "*"
 
 
 class ColumnMisfit(ValueError):
-    """A value that its column cannot hold.
+    """A value that is not of its column's kind.
 
     :param column: name of the column.
-    :param what: the rest of the sentence, without phone numbers.
+    :param what: what is wrong with the value, as a clause without phone numbers.
     """
 
     def __init__(self, column: str, what: str) -> None:
@@ -48,7 +47,7 @@ class Column:
 
     :param name: of the column.
     :param kind: one of `KINDS`.
-    :param read: takes the value from a call.
+    :param read: returns the field's value from a call.
     """
 
     name: str
@@ -58,8 +57,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """All columns, one of which is the key and one tells which of two versions of a call is newer.
+    """All columns of a table.
 
+    :param columns: in order.
     :param key: name of the column that holds the call's `uuid`.
     :param version: name of the column that holds the call's `updated_at`.
     """
@@ -74,50 +74,53 @@ class Columns:
         return [column.name for column in self.columns]
 
     def values(self, call: Row) -> tuple[SqlValue, ...]:
-        """Return what a call's row holds: texts, integers, decimals, truth values, times in UTC, JSON as texts.
+        """Return the values of a call in the order of the columns.
 
-        :raises ColumnMisfit: naming the column.
+        :param call: as a dictionary.
+        :return: texts, integers, decimals, truth values, times in UTC, JSON as texts, None for no value.
+        :raises ColumnMisfit: naming the column whose kind a value is not of.
         """
         return tuple(_column_value(column, column.read(call)) for column in self.columns)
 
 
-def mapped(mapping: Any) -> Columns:
-    """Return the columns of a mapping given by somebody.
+def mapped(mapping: object) -> Columns:
+    """Return the columns of a mapping.
 
     :param mapping: column names to fields of a call: `"revenue"`, `"target_group.name"` (a field within a field),
-        `"*"` (the whole call as JSON), or `{"field": …, "type": …}` with one of `KINDS` where the field's own is not
-        meant or not known.
+        `"*"` (the whole call as JSON), or `{"field": …, "type": …}` with one of `KINDS` where another kind than the
+        field's own is needed, or where the field is not documented.
+    :return: the columns in the order of the mapping.
     :raises InvalidArgument: naming the column.
     """
     if not isinstance(mapping, Mapping) or not mapping:
         raise InvalidArgument(f"mapping must map column names to fields of a call, not {mapping!r}.")
     columns: list[Column] = []
     of_field: dict[str, str] = {}
-    for name, said in mapping.items():
-        field, kind = _field_and_kind(name, said)
+    for name, target in mapping.items():
+        field, kind = _field_and_kind(name, target)
         columns.append(Column(name, kind, _reader(field)))
         of_field.setdefault(field, name)
     lower = [column.name.lower() for column in columns]
     if len(set(lower)) != len(lower):
-        raise InvalidArgument("mapping names a column twice; databases do not tell capitals from small letters.")
-    for field, why in (("uuid", "it is the key"), ("updated_at", "it tells which version of a call is newer")):
+        raise InvalidArgument("mapping names a column twice; databases ignore the case of letters.")
+    for field, why in (("uuid", "it is the key"), ("updated_at", "it says which version of a call is newer")):
         if field not in of_field:
             raise InvalidArgument(f"mapping has no column for the field {field!r}; {why}.")
     return Columns(tuple(columns), of_field["uuid"], of_field["updated_at"])
 
 
-def _field_and_kind(name: Any, said: Any) -> tuple[str, SqlKind]:
+def _field_and_kind(name: object, target: object) -> tuple[str, SqlKind]:
     if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         raise InvalidArgument(
-            f"mapping: {name!r} is no name of a column; give letters, digits and underscores, 63 at most."
+            f"mapping: {name!r} is not a column name; use letters, digits and underscores, 63 at most."
         )
-    given = said if isinstance(said, Mapping) else {"field": said}
-    parameters.known(given, ("field", "type"), f"part of mapping[{name!r}]")
-    field = given.get("field")
+    parts = target if isinstance(target, Mapping) else {"field": target}
+    parameters.known(parts, ("field", "type"), f"part of mapping[{name!r}]")
+    field = parts.get("field")
     if not isinstance(field, str) or not field.strip():
-        raise InvalidArgument(f"mapping[{name!r}] must name a field of a call, not {field!r}.")
+        raise InvalidArgument(f"mapping[{name!r}] must be the name of a field of a call, not {field!r}.")
     field = field.strip()
-    kind = given.get("type") or _kind(field)
+    kind = parts.get("type") or _kind(field)
     if kind is None:
         raise InvalidArgument(
             f"mapping[{name!r}]: the type of the field {field!r} is not known; give "

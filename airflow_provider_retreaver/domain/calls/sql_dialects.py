@@ -1,68 +1,78 @@
-"""The SQL that puts calls into a table, for each kind of database: texts only, nothing is executed here.
+"""The SQL that writes calls into a table, for each kind of database; nothing is executed here.
 
-Everywhere the newest `updated_at` wins, of two versions of one time the one that was read later; and a call that
-comes again as it is leaves the table as it is.
+The newest `updated_at` of a call wins everywhere, and of two versions with the same one the one that was read later.
+A call that comes again unchanged changes no row.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns
+from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns, SqlKind, SqlValue
 
 STAGE = "retreaver_stage"
-# PostgreSQL's COPY in text format: what must not stand in a field as it is.
+# Characters that PostgreSQL's COPY in text format needs escaped.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one kind of database is spoken to.
+    """The SQL of one kind of database.
 
     :param name: as common-sql calls it.
-    :param quote: stands around names; empty where quoting would change what they mean.
-    :param types: what the kinds of columns are called; none where tables are not created.
-    :param key_type: of the key, where a text cannot be one.
-    :param stored: what is handed to the driver for a value that is neither None nor a text.
-    :param differs: compares two values, one of which may be NULL.
-    :param comparable: follows a column of JSON that is compared, where not every kind of JSON can be.
-    :param options: end the statement that creates a table.
-    :param session: statements that a connection starts with.
+    :param quote: quotes names; empty where quoting would change their meaning.
+    :param types: the database's type for each kind of column; empty where tables are not created.
+    :param key_type: type of the key column.
+    :param stored: converts a value, other than None, to one that the driver takes.
+    :param differs: operator that compares two values, either of which may be NULL.
+    :param comparable: cast of a JSON column that is compared.
+    :param options: end of the statement that creates a table.
+    :param session: statements that are executed first on every connection.
     """
 
     name: str
     quote: str
-    types: dict[str, str]
+    types: Mapping[SqlKind, str]
     key_type: str
-    stored: Callable[[Any], Any]
+    stored: Callable[[SqlValue], SqlValue]
     differs: str = "IS DISTINCT FROM"
     comparable: str = ""
     options: str = ""
     session: tuple[str, ...] = ()
 
     def named(self, name: str) -> str:
-        """Return a name of a table (`calls`, `schema.calls`) or column as it stands in a statement."""
+        """Return a name as it is written in a statement.
+
+        :param name: of a table (`calls`, `schema.calls`) or column.
+        :return: the quoted name.
+        """
         return ".".join(f"{self.quote}{part}{self.quote}" for part in name.split("."))
 
     def list_of(self, names: Sequence[str]) -> str:
-        """Return names, separated by commas."""
+        """Return names as a statement lists them.
+
+        :param names: of columns.
+        :return: quoted names, separated by commas.
+        """
         return ", ".join(self.named(name) for name in names)
 
     def create_table(self, table: str, columns: Columns) -> str:
-        """Return the statement that creates the table unless it is there.
+        """Return the statement that creates the table if it does not exist.
 
-        :raises InvalidArgument: where this package does not know how columns are called.
+        :param table: its name.
+        :param columns: its columns.
+        :return: the statement.
+        :raises InvalidArgument: when the types of this database are not known.
         """
         if not self.types:
             needed = ", ".join(f"{column.name} ({column.kind})" for column in columns.columns)
             raise InvalidArgument(
-                f"Table {table} is not there or cannot be read, and tables are created on PostgreSQL, SQLite and "
+                f"Table {table} does not exist or cannot be read, and tables are created on PostgreSQL, SQLite and "
                 f"MySQL only; create it with {columns.key} as its primary key and these columns: {needed}."
             )
         parts = [
@@ -73,22 +83,36 @@ class Dialect:
         return f"CREATE TABLE IF NOT EXISTS {self.named(table)} ({', '.join(parts)}){self.options}"
 
     def insert(self, table: str, columns: Columns, placeholder: str) -> str:
-        """Return the statement that inserts one row."""
+        """Return the statement that inserts one row.
+
+        :param table: name of the table.
+        :param columns: its columns.
+        :param placeholder: the driver's mark of a parameter.
+        :return: the statement.
+        """
         marks = ", ".join([placeholder] * len(columns.columns))
         return f"INSERT INTO {self.named(table)} ({self.list_of(columns.names)}) VALUES ({marks})"
 
     def nothing(self, table: str) -> str:
-        """Return the statement that tells the table's columns."""
+        """Return a statement without rows, whose result describes the table's columns.
+
+        :param table: name of the table.
+        :return: the statement.
+        """
         return f"SELECT * FROM {self.named(table)} WHERE 1 = 0"
 
     def on_conflict(self, table: str, columns: Columns) -> str:
-        """Return what follows an insert on PostgreSQL and SQLite: a version gives way to one that is as new or newer.
+        """Return the end of an insert on PostgreSQL and SQLite: a row is replaced by a version as new or newer.
 
-        A row that is there as it is is not written again.
+        A row without changes is not written again.
+
+        :param table: name of the table.
+        :param columns: its columns.
+        :return: the clause.
         """
         others = [name for name in columns.names if name != columns.key]
         changes = ", ".join(f"{self.named(name)} = excluded.{self.named(name)}" for name in others)
-        # The last part of `schema.calls`: what the statement calls the row that is there.
+        # The statement refers to the existing row by the last part of `schema.calls`.
         row, version = self.named(table.rpartition(".")[2]), self.named(columns.version)
         there = f"{row}.{version}"
         changed = " OR ".join(
@@ -103,7 +127,12 @@ class Dialect:
         )
 
     def from_stage(self, table: str, columns: Columns) -> str:
-        """Return the statement that upserts what was staged (PostgreSQL)."""
+        """Return the statement that upserts the staged rows (PostgreSQL).
+
+        :param table: name of the table.
+        :param columns: its columns.
+        :return: the statement.
+        """
         names = self.list_of(columns.names)
         return (
             f"INSERT INTO {self.named(table)} ({names}) SELECT {names} FROM {STAGE} "
@@ -111,17 +140,26 @@ class Dialect:
         )
 
     def stage(self, table: str, columns: Columns) -> str:
-        """Return the statement that makes a table of the same types for one transaction (PostgreSQL)."""
+        """Return the statement that creates a stage of the same types for one transaction (PostgreSQL).
+
+        :param table: name of the table.
+        :param columns: its columns.
+        :return: the statement.
+        """
         return (
             f"CREATE TEMPORARY TABLE {STAGE} ON COMMIT DROP AS "
             f"SELECT {self.list_of(columns.names)} FROM {self.named(table)} WITH NO DATA"
         )
 
     def on_duplicate(self, columns: Columns) -> str:
-        """Return what follows an insert on MySQL and MariaDB."""
+        """Return the end of an insert on MySQL and MariaDB.
+
+        :param columns: of the table.
+        :return: the clause.
+        """
         there = self.named(columns.version)
         newer = f"{there} IS NULL OR VALUES({there}) >= {there}"
-        # Changes are made from left to right: what the others look at is changed last.
+        # Assignments are made from left to right: the column that the others compare is changed last.
         others = [name for name in columns.names if name not in (columns.key, columns.version)] + [columns.version]
         changes = ", ".join(
             f"{self.named(name)} = IF({newer}, VALUES({self.named(name)}), {self.named(name)})" for name in others
@@ -129,7 +167,7 @@ class Dialect:
         return f"ON DUPLICATE KEY UPDATE {changes}"
 
 
-# MySQL does not refuse an insert into a table without a unique key, it inserts twice.
+# Without a unique key MySQL inserts a call twice.
 MYSQL_UNIQUE = (
     "SELECT COUNT(*) FROM (SELECT index_name FROM information_schema.statistics WHERE non_unique = 0 "
     "AND table_schema = COALESCE(%s, DATABASE()) AND table_name = %s GROUP BY index_name "
@@ -137,22 +175,26 @@ MYSQL_UNIQUE = (
 )
 
 
-def _stored_in_sqlite(value: Any) -> Any:
+def _stored_in_sqlite(value: SqlValue) -> SqlValue:
     if isinstance(value, datetime):
         return in_utc(value)
     return str(value) if isinstance(value, Decimal) else value
 
 
-def _without_zone(value: Any) -> Any:
+def _without_zone(value: SqlValue) -> SqlValue:
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
-def in_utc(moment: datetime) -> str:
-    """Return a time as a text that sorts as the times do."""
-    return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
+def in_utc(time: datetime) -> str:
+    """Return a time as a text that sorts as the times do.
+
+    :param time: aware.
+    :return: the time in UTC, with microseconds.
+    """
+    return time.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: SqlValue) -> SqlValue:
     return value
 
 
@@ -168,7 +210,7 @@ POSTGRESQL = Dialect(
         "json": "JSONB",
     },
     "TEXT",
-    _as_it_is,
+    _unchanged,
     comparable="::text",
 )
 SQLITE = Dialect(
@@ -201,9 +243,9 @@ MYSQL = Dialect(
     _without_zone,
     options=" DEFAULT CHARACTER SET utf8mb4",
     session=(
-        # A value that does not fit is refused, not bent; times are UTC in columns that know a zone as well.
+        # A value that does not fit is refused instead of changed; times are UTC in columns that know a zone as well.
         "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'",
-        # Without locks on gaps, tasks that insert side by side do not block each other.
+        # Without locks on gaps, tasks that insert concurrently do not block each other.
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     ),
 )
@@ -211,14 +253,20 @@ _NAMED = {"postgresql": POSTGRESQL, "postgres": POSTGRESQL, "sqlite": SQLITE, "m
 
 
 def dialect_of(name: str) -> Dialect:
-    """Return the dialect of a database, the portable one where nothing native is known."""
+    """Return the dialect of a database.
+
+    :param name: as common-sql calls it.
+    :return: the dialect; one of standard SQL for a database that is not known.
+    """
     return _NAMED.get(name) or Dialect(name or "unknown", "", {}, "", _without_zone)
 
 
 def table_name(table: object) -> str:
-    """Return the name of a table, `calls` or `schema.calls`.
+    """Check the name of a table.
 
-    :raises InvalidArgument: when it is something else.
+    :param table: `calls` or `schema.calls`.
+    :return: the name.
+    :raises InvalidArgument: when it is anything else.
     """
     text = table.strip() if isinstance(table, str) else ""
     if not re.fullmatch(rf"(?:{IDENTIFIER.pattern}\.){{0,2}}{IDENTIFIER.pattern}", text):
@@ -226,12 +274,16 @@ def table_name(table: object) -> str:
     return text
 
 
-def copy_line(values: Sequence[Any]) -> str:
-    """Return a row in the text format of PostgreSQL's COPY."""
+def copy_line(values: Sequence[SqlValue]) -> str:
+    """Return a row in the text format of PostgreSQL's COPY.
+
+    :param values: of the row.
+    :return: the line with its end.
+    """
     return "\t".join(map(_copied, values)) + "\n"
 
 
-def _copied(value: Any) -> str:
+def _copied(value: SqlValue) -> str:
     if value is None:
         return "\\N"
     if isinstance(value, str):

@@ -1,16 +1,19 @@
-"""The warehouse schema of the integration guide, filled from calls as the vendor really sends them."""
+"""The warehouse schema of Retreaver's integration guide, filled from the fields that calls really have.
+
+Retreaver's integration guide: "Field Mapping to DCE Schema". It names fields that calls do not have; docs/sql.md
+lists the field that each column is filled from instead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls.sql_columns import Column, Columns
 
 KEY = "call_id"
 VERSION = "call_updated_at"
-# "mapStatus" of the guide, and what calls really have: `finished`.
+# "mapStatus" of the guide; calls really have the status `finished`.
 STATUSES = {"completed": "completed", "no-answer": "no_answer", "busy": "busy", "failed": "failed"}
 UNKNOWN = "unknown"
 
@@ -23,10 +26,11 @@ _IN_COLUMNS = frozenset(
 )  # fmt: skip
 
 
-def warehouse_columns(destination_of: Callable[[Any], str | None]) -> Columns:
-    """Return the guide's columns, and `call_updated_at`, which tells which version of a call is newer.
+def warehouse_columns(destination_of: Callable[[object], str | None]) -> Columns:
+    """Return the guide's columns, and `call_updated_at`, which says which version of a call is newer.
 
-    :param destination_of: the number of a target, by its ID; a call names its target, not the target's number.
+    :param destination_of: returns the number of a target by its ID, since a call has the ID only.
+    :return: the columns in order.
     """
 
     def destination(call: Row) -> str | None:
@@ -55,12 +59,12 @@ def warehouse_columns(destination_of: Callable[[Any], str | None]) -> Columns:
     )
 
 
-def _first(call: Row, *fields: str) -> Any:
+def _first(call: Row, *fields: str) -> object:
     return next((call[field] for field in fields if call.get(field) is not None), None)
 
 
-def _campaign(call: Row) -> Any:
-    # Version 4 puts it into an object; version 1 and the legacy routes know the customer's ID only.
+def _campaign(call: Row) -> object:
+    # Version 4 has an object; version 1 and the legacy routes have the customer's ID only.
     campaign = call.get("campaign")
     found = campaign.get("id") if isinstance(campaign, dict) else None
     return _first(call, "system_campaign_id", "campaign_id", "cid") if found is None else found
@@ -69,13 +73,13 @@ def _campaign(call: Row) -> Any:
 def _status(call: Row) -> str:
     status = str(call.get("status")).lower()
     if status == "finished":
-        # Version 2 and later say whether anybody answered.
+        # Version 2 and later have `connected`.
         return "no_answer" if call.get("connected") is False else "completed"
     return STATUSES.get(status, UNKNOWN)
 
 
-def _answered(call: Row) -> Any:
-    # When it was put through: calls do not say when the buyer picked up.
+def _answered(call: Row) -> object:
+    # When the call was forwarded: calls have no time of the buyer's answer.
     return None if call.get("connected") is False else call.get("forwarded_time")
 
 

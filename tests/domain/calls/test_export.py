@@ -201,7 +201,7 @@ def test_a_vendor_that_hides_calls_is_found_out():
         return Response(200, answer.headers, json.dumps(calls).encode())
 
     log.instead = instead
-    with pytest.raises(ListingIncomplete, match="calls were read and the vendor counts 50, after 4 readings"):
+    with pytest.raises(ListingIncomplete, match="calls were read and Retreaver counts 50, after 4 readings"):
         read(log, per_page=10)
 
 
