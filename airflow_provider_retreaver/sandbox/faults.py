@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from airflow_provider_retreaver.sandbox.http.wire import Answer, Reply, refused, write
+from airflow_provider_retreaver.sandbox.http.wire import Answer, Reply, api_error, write
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 
 
@@ -85,22 +85,22 @@ def read_fault(value: object) -> Fault:
     :param value: A JSON object with any of ``method``, ``path``, ``times``, ``status``, ``headers``, ``body``,
         ``delay``, ``cut`` and ``then`` (``nothing`` or ``done``).
     :return: The fault.
-    :raises Refusal: With status 400, if a field is unknown or has a wrong value.
+    :raises ApiError: With status 400, if a field is unknown or has a wrong value.
     """
     if not isinstance(value, dict):
-        raise refused(400, "a fault is an object")
+        raise api_error(400, "a fault is an object")
     for name, given in value.items():
         if name not in _FIELDS:
-            raise refused(400, f"a fault has no field {name}; it has {', '.join(_FIELDS)}")
+            raise api_error(400, f"a fault has no field {name}; it has {', '.join(_FIELDS)}")
         if not isinstance(given, _FIELDS[name]):
-            raise refused(400, f"the fault's {name} cannot be {given!r}")
+            raise api_error(400, f"the fault's {name} cannot be {given!r}")
     then = value.get("then", "nothing")
     if then not in ("nothing", "done"):
-        raise refused(400, f"then is nothing or done, not {then!r}")
+        raise api_error(400, f"then is nothing or done, not {then!r}")
     try:
         re.compile(value.get("path", ""))
     except re.error as error:
-        raise refused(400, f"the fault's path is not a regular expression: {error}") from error
+        raise api_error(400, f"the fault's path is not a regular expression: {error}") from error
     headers = {str(name): str(text) for name, text in value.get("headers", {}).items()}
     body = value.get("body")
     if isinstance(body, dict | list):

@@ -6,14 +6,22 @@ from collections.abc import Mapping, Sequence
 from random import Random
 
 from airflow_provider_retreaver.sandbox.api import companies
-from airflow_provider_retreaver.sandbox.api.columns import Wrong
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
-from airflow_provider_retreaver.sandbox.api.paging import Anchors
+from airflow_provider_retreaver.sandbox.api.columns import InvalidValue
+from airflow_provider_retreaver.sandbox.api.context import RequestContext, SandboxState
+from airflow_provider_retreaver.sandbox.api.paging import CallPages
 from airflow_provider_retreaver.sandbox.api.routes import index, match
 from airflow_provider_retreaver.sandbox.control import surface as control
 from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import FaultInjector
-from airflow_provider_retreaver.sandbox.http.wire import Answer, Refusal, Reply, Request, invalid, refused, write
+from airflow_provider_retreaver.sandbox.http.wire import (
+    Answer,
+    ApiError,
+    Reply,
+    Request,
+    api_error,
+    validation_error,
+    write,
+)
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.state.clock import Clock, http_date
@@ -33,16 +41,16 @@ class Sandbox:
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options = options or SandboxOptions()
         store = Store(options.database)
-        self.world = World(options, store, Clock(options.wall), Anchors(store), Random(options.seed))  # noqa: S311 - the same seed, the same account
+        self.state = SandboxState(options, store, Clock(options.wall), CallPages(store), Random(options.seed))  # noqa: S311 - the same seed, the same account
         self.faults = FaultInjector(options)
         self.log = RequestLog()
         with store.transaction():
             if not store.value("SELECT count(*) FROM companies"):
-                demo.load(self.world, options.load)
+                demo.load(self.state, options.load)
 
     def close(self) -> None:
         """Close the database."""
-        self.world.store.close()
+        self.state.store.close()
 
     def handle(
         self, method: str, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes
@@ -57,12 +65,12 @@ class Sandbox:
         :return: The answer.
         """
         request = Request(method, path, query, headers, body)
-        with self.world.store.lock:
+        with self.state.store.lock:
             if path.startswith(control.PREFIX):
                 return self._control(request)
             answer = self._answer_or_fail(request)
-            answer.headers.append(("Date", http_date(self.world.clock.now())))
-            self.log.add(request, answer, self.world.clock.now())
+            answer.headers.append(("Date", http_date(self.state.clock.now())))
+            self.log.add(request, answer, self.state.clock.now())
         return answer
 
     def reject(
@@ -77,17 +85,17 @@ class Sandbox:
         :param body: Body as it was sent.
         :return: The answer.
         """
-        answer = _refuse(refused(429, "Slow down. Highly concurrent requests are frowned upon."), "json")
-        with self.world.store.lock:
-            self.log.add(Request(method, path, query, headers, body), answer, self.world.clock.now())
+        answer = _refuse(api_error(429, "Slow down. Highly concurrent requests are frowned upon."), "json")
+        with self.state.store.lock:
+            self.log.add(Request(method, path, query, headers, body), answer, self.state.clock.now())
         return answer
 
     def _answer_or_fail(self, request: Request) -> Answer:
         latency = self.faults.latency()
         fault = self.faults.next_fault(request.method, request.path)
         if fault is None and self.faults.exceeds_rate_limit():
-            error = refused(429, "Slow down.")
-            return _delayed(_refuse(Refusal(429, error.body, [("Retry-After", "1")]), "json"), latency)
+            error = api_error(429, "Slow down.")
+            return _delayed(_refuse(ApiError(429, error.body, [("Retry-After", "1")]), "json"), latency)
         if fault is None:
             return _delayed(self._answer(request), latency)
         return _delayed(fault.apply(self._answer(request) if fault.executes else None), latency)
@@ -99,28 +107,28 @@ class Sandbox:
                 return write(index())
             route, args = match(request)
             if route.legacy and not self.options.legacy_routes:
-                raise refused(410, "This route is no longer supported.")
+                raise api_error(410, "This route is no longer supported.")
             form = request.answer_format()
-            exchange = Exchange(self.world, request, args)
-            with self.world.store.transaction():
+            context = RequestContext(self.state, request, args)
+            with self.state.store.transaction():
                 if route.access != "open":
-                    companies.authorize(exchange, needs_company=route.access == "company")
-                return write(route.handler(exchange), form)
-        except Wrong as wrong:
+                    companies.authorize(context, needs_company=route.access == "company")
+                return write(route.handler(context), form)
+        except InvalidValue as error:
             # A nested value that belongs to no field, such as an id or _destroy.
-            return _refuse(invalid({"base": [str(wrong)]}), form)
-        except Refusal as refusal:
+            return _refuse(validation_error({"base": [str(error)]}), form)
+        except ApiError as refusal:
             return _refuse(refusal, form)
 
     def _control(self, request: Request) -> Answer:
         try:
-            with self.world.store.transaction():
+            with self.state.store.transaction():
                 return write(control.handle(self, request))
-        except Refusal as refusal:
+        except ApiError as refusal:
             return _refuse(refusal, "json")
 
 
-def _refuse(refusal: Refusal, form: str) -> Answer:
+def _refuse(refusal: ApiError, form: str) -> Answer:
     return write(Reply(dict(refusal.body), refusal.status, list(refusal.headers)), form)
 
 

@@ -62,7 +62,7 @@ class Account:
 
     def next_id(self, table: str, id_: int) -> None:
         """Let the next row of a table have this ID."""
-        store = self.sandbox.world.store
+        store = self.sandbox.state.store
         with store.transaction():
             store.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
             store.insert("sqlite_sequence", {"name": table, "seq": id_ - 1})

@@ -24,7 +24,7 @@ _COLUMN = {
     "target_groups": "target_group_id",
     "numbers": "number_id",
 }
-_NOBODY: Row = {"own": None, "name": None}
+_NO_OBJECT: Row = {"own": None, "name": None}
 
 
 @dataclass(slots=True)
@@ -36,17 +36,17 @@ class Names:
 
     known: dict[str, dict[int, Row]]
 
-    def of(self, table: str, call: Row) -> Row:
+    def get(self, table: str, call: Row) -> Row:
         """Return the customer ID and the name of the object that a call refers to.
 
         :param table: Table of the object, for example ``targets``.
         :param call: The call.
         :return: A row with ``own`` and ``name``, both None if the call refers to no such object.
         """
-        return self.known[table].get(call[_COLUMN[table]], _NOBODY)
+        return self.known[table].get(call[_COLUMN[table]], _NO_OBJECT)
 
 
-def names(store: Store, calls: list[Row]) -> Names:
+def read_names(store: Store, calls: list[Row]) -> Names:
     """Look up everything that a page of calls refers to, with one query for each table.
 
     :param store: The sandbox's database.
@@ -60,31 +60,34 @@ def names(store: Store, calls: list[Row]) -> Names:
     return Names(known)
 
 
-def render(call: Row, edition: int, about: Names, zone: ZoneInfo) -> dict[str, Any]:
+def render(call: Row, version: int, names: Names, zone: ZoneInfo) -> dict[str, Any]:
     """Write a call. Retreaver's reference: "Get recent Calls" (v1 to v5).
 
     :param call: Row of the call.
-    :param edition: Version of the call log, 1 to 5; 0 is the legacy route, whose times are in UTC.
-    :param about: Names that the call refers to.
+    :param version: Version of the call log, 1 to 5; 0 is the legacy route, whose times are in UTC.
+    :param names: Names that the call refers to.
     :param zone: The company's time zone, in which the versions 1 to 5 write times.
     :return: Fields of the call by name.
     """
-    shown = _first(call, about, None if edition == 0 else zone)
-    if edition >= 2:
-        shown |= _durations(call) | _money(call) | _flags(call) | _relations(call, about, zone)
-        shown["number"] = about.of("numbers", call)["own"]
-        campaign = about.of("campaigns", call)
-        if edition >= 3:
-            shown["number"] = {"number": about.of("numbers", call)["own"], "name": about.of("numbers", call)["name"]}
-        if edition >= 4:
-            shown["campaign"] = {"id": call["campaign_id"], "name": campaign["name"]}
+    fields = _common_fields(call, names, None if version == 0 else zone)
+    if version >= 2:
+        fields |= _durations(call) | _money(call) | _flags(call) | _relations(call, names, zone)
+        fields["number"] = names.get("numbers", call)["own"]
+        campaign = names.get("campaigns", call)
+        if version >= 3:
+            fields["number"] = {
+                "number": names.get("numbers", call)["own"],
+                "name": names.get("numbers", call)["name"],
+            }
+        if version >= 4:
+            fields["campaign"] = {"id": call["campaign_id"], "name": campaign["name"]}
         else:
-            shown |= {"campaign_id": call["campaign_id"], "campaign_name": campaign["name"]}
-    return shown
+            fields |= {"campaign_id": call["campaign_id"], "campaign_name": campaign["name"]}
+    return fields
 
 
-def _first(call: Row, about: Names, zone: ZoneInfo | None) -> dict[str, Any]:
-    def moment(name: str) -> str | None:
+def _common_fields(call: Row, names: Names, zone: ZoneInfo | None) -> dict[str, Any]:
+    def format_time(name: str) -> str | None:
         return format_seconds(call[name]) if zone is None else format_milliseconds(call[name], zone)
 
     recording = f"https://retreaver.com/recordings/{call['uuid'].replace('-', '')}.mp3"
@@ -98,15 +101,15 @@ def _first(call: Row, about: Names, zone: ZoneInfo | None) -> dict[str, Any]:
         "dialed_call_duration": call["dialed_call_duration"],
         "total_duration": call["total_duration"],
         "status": call["status"],
-        "start_time": moment("start_time"),
-        "forwarded_time": moment("forwarded_time"),
-        "end_time": moment("end_time"),
-        "cid": about.of("campaigns", call)["own"],
-        "afid": about.of("affiliates", call)["own"],
+        "start_time": format_time("start_time"),
+        "forwarded_time": format_time("forwarded_time"),
+        "end_time": format_time("end_time"),
+        "cid": names.get("campaigns", call)["own"],
+        "afid": names.get("affiliates", call)["own"],
         "sid": call["sid"],
         "dialed_number": call["dialed_number"],
-        "updated_at": moment("updated_at"),
-        "created_at": moment("created_at"),
+        "updated_at": format_time("updated_at"),
+        "created_at": format_time("created_at"),
         "recording_url": recording if call["recorded"] else None,
     }
 
@@ -155,9 +158,9 @@ def _flags(call: Row) -> dict[str, Any]:
     return {name: bool(call[name]) for name in _FLAGS}
 
 
-def _relations(call: Row, about: Names, zone: ZoneInfo) -> dict[str, Any]:
-    group = {"id": call["target_group_id"], "name": about.of("target_groups", call)["name"]}
-    target, affiliate = about.of("targets", call), about.of("affiliates", call)
+def _relations(call: Row, names: Names, zone: ZoneInfo) -> dict[str, Any]:
+    group = {"id": call["target_group_id"], "name": names.get("target_groups", call)["name"]}
+    target, affiliate = names.get("targets", call), names.get("affiliates", call)
     fired = [{"fired_pixel": {"id": call["id"], "seconds": call["conversion_seconds"]}}] if call["converted"] else []
     return {
         "caller_number_sent": call["caller"],
@@ -193,6 +196,6 @@ def flow_events(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
     :param zone: The company's time zone.
     :return: Objects with ``event`` and ``created_at``, in the order of their times.
     """
-    moments = (("call_started", "start_time"), ("call_forwarded", "forwarded_time"), ("call_ended", "end_time"))
-    known = [(event, call[name]) for event, name in moments if call[name] is not None]
-    return [{"event": event, "created_at": format_milliseconds(moment, zone)} for event, moment in known]
+    times = (("call_started", "start_time"), ("call_forwarded", "forwarded_time"), ("call_ended", "end_time"))
+    known = [(event, call[name]) for event, name in times if call[name] is not None]
+    return [{"event": event, "created_at": format_milliseconds(time, zone)} for event, time in known]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import call_shapes
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Route
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.api.paging import CallQuery, link_headers, window
-from airflow_provider_retreaver.sandbox.http.wire import Reply, refused
+from airflow_provider_retreaver.sandbox.api.paging import CallQuery, link_headers, requested_page
+from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error
 from airflow_provider_retreaver.sandbox.state.clock import parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
-NEWEST = 5
+NEWEST_VERSION = 5
 # Customer IDs are looked up first, so that the calls are found by an index.
 _CUSTOMER = {
     "client_afid": ("affiliates", "afid", "affiliate_id"),
@@ -27,95 +27,95 @@ _TIMES = (
 )
 
 
-def _edition(exchange: Exchange) -> int:
-    """Say which edition the path asks for: 0 is the legacy one."""
-    version = exchange.args.get("version")
-    if version is None:
+def _version(context: RequestContext) -> int:
+    """Return which version of the call log the path names; 0 is the legacy route."""
+    text = context.args.get("version")
+    if text is None:
         return 0
-    if not version.isdigit() or not 1 <= int(version) <= NEWEST:
-        raise refused(404, f"There is no version v{version} of calls.")
-    return int(version)
+    if not text.isdigit() or not 1 <= int(text) <= NEWEST_VERSION:
+        raise api_error(404, f"There is no version v{text} of calls.")
+    return int(text)
 
 
-def _bounds(exchange: Exchange, edition: int) -> tuple[tuple[str, str, int], ...]:
+def _bounds(context: RequestContext, version: int) -> tuple[tuple[str, str, int], ...]:
     """Read the windows in time; the legacy route has those of creation only."""
     bounds = []
-    for name, column, comparison in _TIMES if edition else _TIMES[:2]:
-        text = exchange.request.param(name)
+    for name, column, comparison in _TIMES if version else _TIMES[:2]:
+        text = context.request.param(name)
         if not text:
             continue
         try:
             bounds.append((column, comparison, parse_time(text)))
         except ValueError as error:
-            raise refused(400, f"{name} is not an RFC 3339 time") from error
+            raise api_error(400, f"{name} is not an RFC 3339 time") from error
     return tuple(bounds)
 
 
-def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
+def _filters(context: RequestContext) -> tuple[str, list[Any]]:
     where, values = "", []
     for name, column in (("caller", "caller"), ("sub_id", "sid")):
-        text = exchange.request.param(name)
+        text = context.request.param(name)
         if text:
             where += f" AND {column} = ?"
             values.append("+" + text.strip() if column == "caller" and text[0] == " " else text)
     for name, (table, own, column) in _CUSTOMER.items():
-        text = exchange.request.param(name)
+        text = context.request.param(name)
         if not text:
             continue
         sql = f"SELECT id FROM {table} WHERE company_id = ? AND {own} = ?"
-        ids = [row["id"] for row in exchange.store.rows(sql, (exchange.company_id, text))]
+        ids = [row["id"] for row in context.store.rows(sql, (context.company_id, text))]
         where += f" AND {column} = ?" if len(ids) == 1 else f" AND {column} IN ({','.join('?' * len(ids))})"
         values += ids
     return where, values
 
 
-def _order(exchange: Exchange) -> tuple[str, bool]:
+def _order(context: RequestContext) -> tuple[str, bool]:
     """Choose the column and whether newest come first; by ``updated_at`` they always do."""
-    if exchange.request.param("sort_by") == "updated_at":
+    if context.request.param("sort_by") == "updated_at":
         return "updated_at", True
-    return "created_at", exchange.request.param("order") != "asc"
+    return "created_at", context.request.param("order") != "asc"
 
 
-def _render(exchange: Exchange, calls: list[Row], edition: int) -> list[dict[str, Any]]:
-    about, zone = call_shapes.names(exchange.store, calls), exchange.zone()
-    with_flow = edition >= 2 and exchange.request.param("call_flow_events") in ("true", "1")
-    shown = []
+def _render(context: RequestContext, calls: list[Row], version: int) -> list[dict[str, Any]]:
+    names, zone = call_shapes.read_names(context.store, calls), context.zone()
+    with_flow = version >= 2 and context.request.param("call_flow_events") in ("true", "1")
+    rendered = []
     for call in calls:
-        one = call_shapes.render(call, edition, about, zone)
+        fields = call_shapes.render(call, version, names, zone)
         if with_flow:
-            one["call_flow_events"] = call_shapes.flow_events(call, zone)
-        shown.append({"call": one})
-    return shown
+            fields["call_flow_events"] = call_shapes.flow_events(call, zone)
+        rendered.append({"call": fields})
+    return rendered
 
 
-def list_calls(exchange: Exchange) -> Reply:
+def list_calls(context: RequestContext) -> Reply:
     """Answer a page of calls. Retreaver's reference: "Get recent Calls".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :return: Calls in their envelopes, with the ``Link`` header.
     """
-    edition = _edition(exchange)
-    where, values = _filters(exchange) if edition else ("", [])
-    where, values = f"company_id = ?{where}", [exchange.company_id, *values]
-    query = CallQuery(where, tuple(values), _bounds(exchange, edition), *_order(exchange))
-    at = window(exchange.request, sizable=edition > 0)
-    total, calls = exchange.world.anchors.page(query, at)
-    return Reply(_render(exchange, calls, edition), headers=link_headers(exchange.request, at, total))
+    version = _version(context)
+    where, values = _filters(context) if version else ("", [])
+    where, values = f"company_id = ?{where}", [context.company_id, *values]
+    query = CallQuery(where, tuple(values), _bounds(context, version), *_order(context))
+    at = requested_page(context.request, accepts_per_page=version > 0)
+    total, calls = context.state.call_pages.page(query, at)
+    return Reply(_render(context, calls, version), headers=link_headers(context.request, at, total))
 
 
-def get_call(exchange: Exchange) -> Reply:
+def get_call(context: RequestContext) -> Reply:
     """Answer one call. Retreaver's reference: "Get a specific Call".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :return: The call in its envelope.
-    :raises Refusal: With status 404, if there is no such call.
+    :raises ApiError: With status 404, if there is no such call.
     """
-    edition = _edition(exchange)
+    version = _version(context)
     sql = "SELECT * FROM calls WHERE uuid = ? AND company_id = ?"
-    call = exchange.store.row(sql, (exchange.args["uuid"].lower(), exchange.company_id))
+    call = context.store.row(sql, (context.args["uuid"].lower(), context.company_id))
     if call is None:
-        raise refused(404, "call not found")
-    return Reply(_render(exchange, [call], edition)[0])
+        raise api_error(404, "call not found")
+    return Reply(_render(context, [call], version)[0])
 
 
 ROUTES = [

@@ -6,8 +6,8 @@ from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import ivr
 from airflow_provider_retreaver.sandbox.api.columns import Column, natural, truth
-from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, routes
 from airflow_provider_retreaver.sandbox.api.hours import nested_rows
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
@@ -23,30 +23,32 @@ _COLUMNS = (
 )
 
 
-def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
-    values |= ivr.audio(given, exchange.now, errors)
-    random = exchange.world.random
+def _prepare(
+    context: RequestContext, attributes: Attributes, values: dict[str, Any], errors: Errors, row: Row | None
+) -> None:
+    values |= ivr.audio(attributes, context.now, errors)
+    random = context.state.random
     if row is None:
         values["show_key"] = f"{random.getrandbits(128):032x}"
     if row is None or "cid" in values:
         values["cid"] = values.get("cid") or f"{random.getrandbits(32):08x}"
 
 
-def _born(exchange: Exchange, campaign_id: int, given: Given) -> None:
-    """Set the company's default URLs as timers where none are given."""
-    if nested_rows(given, "timers_attributes"):
+def _initialize(context: RequestContext, campaign_id: int, attributes: Attributes) -> None:
+    """Set the company's default URLs as timers where the request has none."""
+    if nested_rows(attributes, "timers_attributes"):
         return
-    company = exchange.store.one("SELECT * FROM companies WHERE id = ?", (exchange.company_id,))
+    company = context.store.one("SELECT * FROM companies WHERE id = ?", (context.company_id,))
     for seconds, name in ((0, "default_click_url"), (90, "default_sale_url")):
         if company[name]:
-            ivr.add_timer(exchange.store, "campaign", campaign_id, seconds, company[name])
+            ivr.add_timer(context.store, "campaign", campaign_id, seconds, company[name])
 
 
-def _nested(exchange: Exchange, campaign_id: int, given: Given) -> None:
-    ivr.change(exchange, "campaign", campaign_id, given)
+def _save_nested(context: RequestContext, campaign_id: int, attributes: Attributes) -> None:
+    ivr.change(context, "campaign", campaign_id, attributes)
 
 
-def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+def _render(context: RequestContext, row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
         "cid": row["cid"],
@@ -60,13 +62,13 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "show_key": row["show_key"],
         "repeat": row["repeat"],
         "greeting": ivr.greeting(row),
-        **ivr.nested(exchange.store, "campaign", row["id"]),
+        **ivr.nested(context.store, "campaign", row["id"]),
     }
 
 
-def _objection(exchange: Exchange, row: Row) -> str | None:
+def _deletion_error(context: RequestContext, row: Row) -> str | None:
     sql = "SELECT count(*) FROM numbers WHERE company_id = ? AND campaign_id = ? AND deleted = 0"
-    if exchange.store.value(sql, (exchange.company_id, row["id"])):
+    if context.store.value(sql, (context.company_id, row["id"])):
         return "The campaign still has Numbers: delete them first."
     return None
 
@@ -78,28 +80,30 @@ CAMPAIGNS = Resource(
     render=_render,
     customer_id="cid",
     prepare=_prepare,
-    born=_born,
-    nested=_nested,
-    objection=_objection,
+    initialize=_initialize,
+    save_nested=_save_nested,
+    deletion_error=_deletion_error,
 )
 
 
-def check(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
+def check(
+    context: RequestContext, attributes: Attributes, values: dict[str, Any], errors: Errors, row: Row | None
+) -> None:
     """Read the ``cid`` of an object that belongs to a campaign.
 
-    :param exchange: The request and the sandbox's state.
-    :param given: Attributes from the request.
+    :param context: The request and the sandbox's state.
+    :param attributes: Attributes from the request.
     :param values: Columns to save; ``campaign_id`` is added.
     :param errors: Errors by attribute; is added to if the ``cid`` is blank or unknown.
     :param row: The existing object, which may leave the ``cid`` out; None for a new one.
     """
-    if row is not None and "cid" not in given:
+    if row is not None and "cid" not in attributes:
         return
-    cid = given.get("cid")
+    cid = attributes.get("cid")
     if cid in (None, ""):
         errors["cid"] = ["can't be blank"]
         return
-    campaign = CAMPAIGNS.lookup(exchange, "cid", str(cid))
+    campaign = CAMPAIGNS.lookup(context, "cid", str(cid))
     if campaign is None:
         errors["cid"] = [f"there is no campaign {cid}"]
     else:

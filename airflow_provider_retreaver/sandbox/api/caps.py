@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_retreaver.sandbox.api.columns import Wrong, natural
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.api.columns import InvalidValue, natural
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.http.wire import validation_error
 from airflow_provider_retreaver.sandbox.state.clock import to_datetime
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 from airflow_provider_retreaver.sandbox.state.time_zones import get_zone
@@ -27,30 +27,30 @@ def create(store: Store, owner: str, owner_id: int) -> None:
         store.insert("caps", {"owner": owner, "owner_id": owner_id, "type": kind})
 
 
-def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
+def change(context: RequestContext, owner: str, owner_id: int, attributes: dict[str, Any]) -> None:
     """Set caps from ``hard_cap_attributes`` and its three siblings.
 
     Retreaver's reference: "Changing a Target's Caps".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param owner: ``target`` or ``target_group``.
     :param owner_id: ID of the target or group.
-    :param given: Attributes from the request.
-    :raises Refusal: With status 422, if a cap is missing or not a number.
+    :param attributes: Attributes from the request.
+    :raises ApiError: With status 422, if a cap is missing or not a number.
     """
     for kind in KINDS:
         name = f"{kind.lower()}_cap_attributes"
-        if name not in given:
+        if name not in attributes:
             continue
-        attributes = given[name]
+        cap_attributes = attributes[name]
         field = f"{kind.lower()}_cap.cap"
-        if not isinstance(attributes, dict) or "cap" not in attributes:
-            raise invalid({field: ["can't be blank"]})
+        if not isinstance(cap_attributes, dict) or "cap" not in cap_attributes:
+            raise validation_error({field: ["can't be blank"]})
         try:
-            cap = natural(attributes["cap"])
-        except Wrong as wrong:
-            raise invalid({field: [str(wrong)]}) from wrong
-        exchange.store.run(
+            cap = natural(cap_attributes["cap"])
+        except InvalidValue as error:
+            raise validation_error({field: [str(error)]}) from error
+        context.store.run(
             "UPDATE caps SET cap = ? WHERE owner = ? AND owner_id = ? AND type = ?", (cap, owner, owner_id, kind)
         )
 
@@ -97,16 +97,16 @@ def current(store: Store, owner: str, owner_id: int, now: int) -> list[Row]:
     return rows
 
 
-def render(exchange: Exchange, owner: str, owner_id: int) -> list[Row]:
+def render(context: RequestContext, owner: str, owner_id: int) -> list[Row]:
     """Write the caps of a target or group.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param owner: ``target`` or ``target_group``.
     :param owner_id: ID of the target or group.
     :return: Objects with ``id``, ``filled``, ``cap`` and ``type``.
     """
     names = ("id", "filled", "cap", "type")
-    return [{name: row[name] for name in names} for row in current(exchange.store, owner, owner_id, exchange.now)]
+    return [{name: row[name] for name in names} for row in current(context.store, owner, owner_id, context.now)]
 
 
 def is_full(row: Row) -> bool:
@@ -118,40 +118,40 @@ def is_full(row: Row) -> bool:
     return row["cap"] is not None and row["filled"] >= row["cap"]
 
 
-def count(store: Store, owner: str, owner_id: int, moment: int, calls: int, now: int) -> None:
+def count_calls(store: Store, owner: str, owner_id: int, time: int, calls: int, now: int) -> None:
     """Count calls on every cap whose current period contains them.
 
     :param store: The sandbox's database.
     :param owner: ``target`` or ``target_group``.
     :param owner_id: ID of the target or group.
-    :param moment: When the calls were made, in milliseconds since the epoch.
+    :param time: When the calls were made, in milliseconds since the epoch.
     :param calls: How many calls.
     :param now: The sandbox's time in milliseconds since the epoch.
     """
     zone = owner_zone(store, owner, owner_id)
     for kind in KINDS:
-        span = period(kind, now, zone)
-        if period(kind, moment, zone) != span:
+        current_period = period(kind, now, zone)
+        if period(kind, time, zone) != current_period:
             continue
         store.run(
             "UPDATE caps SET filled = CASE WHEN period = ? THEN filled ELSE 0 END + ?, period = ? "
             "WHERE owner = ? AND owner_id = ? AND type = ?",
-            (span, calls, span, owner, owner_id, kind),
+            (current_period, calls, current_period, owner, owner_id, kind),
         )
 
 
-def count_call(store: Store, target_id: int, moment: int, calls: int, now: int) -> None:
+def count_target_calls(store: Store, target_id: int, time: int, calls: int, now: int) -> None:
     """Count calls on a target and on every group that contains it.
 
     :param store: The sandbox's database.
     :param target_id: ID of the target.
-    :param moment: When the calls were made, in milliseconds since the epoch.
+    :param time: When the calls were made, in milliseconds since the epoch.
     :param calls: How many calls.
     :param now: The sandbox's time in milliseconds since the epoch.
     """
-    count(store, "target", target_id, moment, calls, now)
+    count_calls(store, "target", target_id, time, calls, now)
     for row in store.rows("SELECT group_id FROM group_members WHERE target_id = ?", (target_id,)):
-        count(store, "target_group", row["group_id"], moment, calls, now)
+        count_calls(store, "target_group", row["group_id"], time, calls, now)
 
 
 def fill(store: Store, owner: str, owner_id: int, kind: str, filled: int, now: int) -> None:
@@ -164,10 +164,10 @@ def fill(store: Store, owner: str, owner_id: int, kind: str, filled: int, now: i
     :param filled: The new count.
     :param now: The sandbox's time in milliseconds since the epoch.
     """
-    span = period(kind, now, owner_zone(store, owner, owner_id))
+    current_period = period(kind, now, owner_zone(store, owner, owner_id))
     store.run(
         "UPDATE caps SET filled = ?, period = ? WHERE owner = ? AND owner_id = ? AND type = ?",
-        (filled, span, owner, owner_id, kind),
+        (filled, current_period, owner, owner_id, kind),
     )
 
 

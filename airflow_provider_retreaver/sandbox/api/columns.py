@@ -12,7 +12,7 @@ _TRUE = (True, 1, "1", "t", "true", "on")
 _FALSE = (False, 0, "0", "f", "false", "off", "")
 
 
-class Wrong(ValueError):
+class InvalidValue(ValueError):
     """A value that Retreaver refuses, with its message."""
 
 
@@ -21,13 +21,13 @@ def text(value: Any) -> str | None:
 
     :param value: Value from the request.
     :return: The string; None for null.
-    :raises Wrong: If it is a list or an object.
+    :raises InvalidValue: If it is a list or an object.
     """
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else str(value)
-    raise Wrong("is invalid")
+    raise InvalidValue("is invalid")
 
 
 def integer(value: Any) -> int | None:
@@ -35,13 +35,13 @@ def integer(value: Any) -> int | None:
 
     :param value: Value from the request.
     :return: The number; None for null and for an empty string.
-    :raises Wrong: If it is anything else.
+    :raises InvalidValue: If it is anything else.
     """
     if value is None or value == "":
         return None
     digits = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not re.fullmatch(r"-?[0-9]{1,18}", digits):
-        raise Wrong("is not a number")
+        raise InvalidValue("is not a number")
     return int(digits)
 
 
@@ -50,12 +50,12 @@ def identity(value: Any) -> int | None:
 
     :param value: Value from the request.
     :return: The ID; None for a new object.
-    :raises Wrong: If it is not a number.
+    :raises InvalidValue: If it is not a number.
     """
     try:
         return integer(value)
-    except Wrong as wrong:
-        raise Wrong(f"id {value!r} {wrong}") from wrong
+    except InvalidValue as error:
+        raise InvalidValue(f"id {value!r} {error}") from error
 
 
 def natural(value: Any) -> int | None:
@@ -63,11 +63,11 @@ def natural(value: Any) -> int | None:
 
     :param value: Value from the request.
     :return: The number; None for null and for an empty string.
-    :raises Wrong: If it is negative or not a number.
+    :raises InvalidValue: If it is negative or not a number.
     """
     number = integer(value)
     if number is not None and number < 0:
-        raise Wrong("must be greater than or equal to 0")
+        raise InvalidValue("must be greater than or equal to 0")
     return number
 
 
@@ -76,7 +76,7 @@ def truth(value: Any) -> int | None:
 
     :param value: Value from the request, for example ``true``, ``"1"`` or ``"off"``.
     :return: 1 or 0; None for null.
-    :raises Wrong: If it is anything else.
+    :raises InvalidValue: If it is anything else.
     """
     if value is None:
         return None
@@ -85,7 +85,7 @@ def truth(value: Any) -> int | None:
             return 1
         if value in _FALSE:
             return 0
-    raise Wrong("is not a boolean")
+    raise InvalidValue("is not a boolean")
 
 
 def phone(value: Any) -> str:
@@ -93,17 +93,16 @@ def phone(value: Any) -> str:
 
     :param value: Value from the request, for example ``(866) 898-7878``.
     :return: The number in E.164, for example ``+18668987878``.
-    :raises Wrong: If it is not a phone number.
+    :raises InvalidValue: If it is not a phone number.
     """
-    given = text(value) or ""
-    digits = re.sub(r"[\s().\-]", "", given)
+    digits = re.sub(r"[\s().\-]", "", text(value) or "")
     if re.fullmatch(r"\+[1-9]\d{6,14}", digits):
         return digits
     if re.fullmatch(r"[2-9]\d{9}", digits):
         return f"+1{digits}"
     if re.fullmatch(r"1[2-9]\d{9}", digits):
         return f"+{digits}"
-    raise Wrong("is not a valid phone number")
+    raise InvalidValue("is not a valid phone number")
 
 
 def phone_or_sip(value: Any) -> str:
@@ -111,22 +110,22 @@ def phone_or_sip(value: Any) -> str:
 
     :param value: Value from the request.
     :return: The number in E.164, or the SIP address as it is.
-    :raises Wrong: If it is neither.
+    :raises InvalidValue: If it is neither.
     """
-    given = (text(value) or "").strip()
-    return given if _SIP.fullmatch(given) else phone(given)
+    address = (text(value) or "").strip()
+    return address if _SIP.fullmatch(address) else phone(address)
 
 
 def one_of(*choices: Any) -> Callable[[Any], Any]:
     """Make a reader that accepts these values only.
 
     :param choices: The values.
-    :return: A function that returns its argument, or raises :class:`Wrong`.
+    :return: A function that returns its argument, or raises :class:`InvalidValue`.
     """
 
     def read(value: Any) -> Any:
         if value not in choices:
-            raise Wrong(f"is not included in the list ({', '.join(map(str, choices))})")
+            raise InvalidValue(f"is not included in the list ({', '.join(map(str, choices))})")
         return value
 
     return read
@@ -137,7 +136,7 @@ class Column:
     """One attribute that a request can set.
 
     :param name: Its name in requests and in the table.
-    :param read: Reads a value from the request, or raises :class:`Wrong`.
+    :param read: Reads a value from the request, or raises :class:`InvalidValue`.
     :param required: Whether a new object needs it.
     :param optional: Whether null is stored as null; otherwise null leaves the column's default.
     :param aliases: Other names that requests may use.
@@ -151,26 +150,26 @@ class Column:
 
 
 def read_columns(
-    columns: Sequence[Column], given: Mapping[str, Any], *, creating: bool, errors: dict[str, list[str]]
+    columns: Sequence[Column], attributes: Mapping[str, Any], *, creating: bool, errors: dict[str, list[str]]
 ) -> dict[str, Any]:
     """Read the attributes of a request into column values.
 
     Unknown ones are ignored, as Rails' strong parameters ignore them.
 
     :param columns: The attributes that can be set.
-    :param given: Attributes from the request.
+    :param attributes: Attributes from the request.
     :param creating: Whether the object is new, so that required attributes must be present.
     :param errors: Errors by attribute; is added to.
     :return: Values by column, of the attributes that are present and valid.
     """
     values: dict[str, Any] = {}
     for column in columns:
-        name = next((name for name in (column.name, *column.aliases) if name in given), None)
+        name = next((name for name in (column.name, *column.aliases) if name in attributes), None)
         if name is None:
             if creating and column.required:
                 errors.setdefault(column.name, []).append("can't be blank")
             continue
-        value = given[name]
+        value = attributes[name]
         if column.required and (value is None or value == ""):
             errors.setdefault(column.name, []).append("can't be blank")
             continue
@@ -178,8 +177,8 @@ def read_columns(
             continue
         try:
             read = None if value is None else column.read(value)
-        except Wrong as wrong:
-            errors.setdefault(column.name, []).append(str(wrong))
+        except InvalidValue as error:
+            errors.setdefault(column.name, []).append(str(error))
             continue
         if read is not None or column.optional:
             values[column.name] = read

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api.columns import Column, read_columns
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Route
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.api.paging import link_headers, window
-from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid, refused
+from airflow_provider_retreaver.sandbox.api.paging import link_headers, requested_page
+from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error, validation_error
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 _COLUMNS = (Column("name", required=True), Column("default_click_url"), Column("default_sale_url"))
 
 
-def reachable(store: Store, key: str) -> list[Row]:
+def companies_of_key(store: Store, key: str) -> list[Row]:
     """Return the companies that an API key has access to.
 
     :param store: The sandbox's database.
@@ -29,29 +29,29 @@ def reachable(store: Store, key: str) -> list[Row]:
     )
 
 
-def authorize(exchange: Exchange, *, needs_company: bool) -> None:
+def authorize(context: RequestContext, *, needs_company: bool) -> None:
     """Check the API key and set the company of the request. Retreaver's reference: "Authentication".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param needs_company: Whether a key with several companies must name one.
-    :raises Refusal: With status 401 for a wrong key, or 403 for a company that is missing or not one of the key's.
+    :raises ApiError: With status 401 for a wrong key, or 403 for a company that is missing or not one of the key's.
     """
-    key = exchange.request.param("api_key") or ""
-    store = exchange.store
+    key = context.request.param("api_key") or ""
+    store = context.store
     if not store.value("SELECT count(*) FROM api_keys WHERE key = ?", (key,)):
-        raise refused(401, "Your API key is wrong or missing.")
-    exchange.key = key
-    ids = [row["id"] for row in reachable(store, key)]
-    asked = exchange.request.param("company_id")
-    if asked is not None and asked not in map(str, ids):
-        raise refused(403, "The company ID is not one this API key has access to.")
-    if asked is not None:
-        exchange.company_id = int(asked)
+        raise api_error(401, "Your API key is wrong or missing.")
+    context.key = key
+    ids = [row["id"] for row in companies_of_key(store, key)]
+    requested_id = context.request.param("company_id")
+    if requested_id is not None and requested_id not in map(str, ids):
+        raise api_error(403, "The company ID is not one this API key has access to.")
+    if requested_id is not None:
+        context.company_id = int(requested_id)
     elif len(ids) == 1 or (ids and not needs_company):
-        exchange.company_id = ids[0]
+        context.company_id = ids[0]
     else:
         many = "several companies: pass company_id" if ids else "no company"
-        raise refused(403, f"This API key has access to {many}.")
+        raise api_error(403, f"This API key has access to {many}.")
 
 
 def render(row: Row) -> dict[str, Any]:
@@ -65,33 +65,33 @@ def render(row: Row) -> dict[str, Any]:
     return {"company": {name: row[name] for name in names} | times}
 
 
-def _find(exchange: Exchange) -> Row:
-    for row in reachable(exchange.store, exchange.key):
-        if str(row["id"]) == exchange.args["id"]:
+def _find(context: RequestContext) -> Row:
+    for row in companies_of_key(context.store, context.key):
+        if str(row["id"]) == context.args["id"]:
             return row
-    raise refused(404, "company not found")
+    raise api_error(404, "company not found")
 
 
-def _active(exchange: Exchange) -> Reply:
-    return Reply(render(exchange.store.one("SELECT * FROM companies WHERE id = ?", (exchange.company_id,))))
+def _active(context: RequestContext) -> Reply:
+    return Reply(render(context.store.one("SELECT * FROM companies WHERE id = ?", (context.company_id,))))
 
 
-def _get(exchange: Exchange) -> Reply:
-    return Reply(render(_find(exchange)))
+def _get(context: RequestContext) -> Reply:
+    return Reply(render(_find(context)))
 
 
-def _list(exchange: Exchange) -> Reply:
-    rows = sorted(reachable(exchange.store, exchange.key), key=lambda row: int(row["id"]))
-    at = window(exchange.request, sizable=False)
+def _list(context: RequestContext) -> Reply:
+    rows = sorted(companies_of_key(context.store, context.key), key=lambda row: int(row["id"]))
+    at = requested_page(context.request, accepts_per_page=False)
     page = rows[at.offset : at.offset + at.size]
-    return Reply([render(row) for row in page], headers=link_headers(exchange.request, at, len(rows)))
+    return Reply([render(row) for row in page], headers=link_headers(context.request, at, len(rows)))
 
 
-def _values(exchange: Exchange, *, creating: bool) -> dict[str, Any]:
+def _values(context: RequestContext, *, creating: bool) -> dict[str, Any]:
     errors: dict[str, list[str]] = {}
-    values = read_columns(_COLUMNS, exchange.request.envelope("company"), creating=creating, errors=errors)
+    values = read_columns(_COLUMNS, context.request.envelope("company"), creating=creating, errors=errors)
     if errors:
-        raise invalid(errors)
+        raise validation_error(errors)
     return values
 
 
@@ -110,26 +110,24 @@ def add(store: Store, values: dict[str, Any], now: int, keys: dict[str, bool]) -
     return company_id
 
 
-def _create(exchange: Exchange) -> Reply:
-    exchange.args["id"] = str(
-        add(exchange.store, _values(exchange, creating=True), exchange.now, {exchange.key: False})
-    )
-    return _get(exchange)
+def _create(context: RequestContext) -> Reply:
+    context.args["id"] = str(add(context.store, _values(context, creating=True), context.now, {context.key: False}))
+    return _get(context)
 
 
-def _update(exchange: Exchange) -> Reply:
-    values = _values(exchange, creating=False)
-    exchange.store.update("companies", _find(exchange)["id"], {**values, "updated_at": exchange.now})
-    return _get(exchange)
+def _update(context: RequestContext) -> Reply:
+    values = _values(context, creating=False)
+    context.store.update("companies", _find(context)["id"], {**values, "updated_at": context.now})
+    return _get(context)
 
 
-def _delete(exchange: Exchange) -> Reply:
-    company = _find(exchange)
+def _delete(context: RequestContext) -> Reply:
+    company = _find(context)
     for table, words in (("numbers", "Numbers"), ("number_pools", "Number Pools")):
         sql = f"SELECT count(*) FROM {table} WHERE company_id = ? AND deleted = 0"
-        if exchange.store.value(sql, (company["id"],)):
-            raise invalid({"base": [f"The company still has {words}: delete them first."]})
-    exchange.store.update("companies", company["id"], {"deleted": 1})
+        if context.store.value(sql, (company["id"],)):
+            raise validation_error({"base": [f"The company still has {words}: delete them first."]})
+    context.store.update("companies", company["id"], {"deleted": 1})
     return Reply(status=204)
 
 

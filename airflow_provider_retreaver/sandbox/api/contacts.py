@@ -5,78 +5,87 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import tags
-from airflow_provider_retreaver.sandbox.api.columns import Column, Wrong, identity, phone_or_sip, read_columns, truth
-from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, Route, routes
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.columns import (
+    Column,
+    InvalidValue,
+    identity,
+    phone_or_sip,
+    read_columns,
+    truth,
+)
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, Route, routes
 from airflow_provider_retreaver.sandbox.api.hours import nested_rows
-from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid, refused
+from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error, validation_error
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _NUMBER = (Column("number", phone_or_sip, required=True), Column("description"))
 _NAMES = ("number", "description", "id")
 
 
-def _prepare(_exchange: Exchange, given: Given, _values: dict[str, Any], errors: Errors, row: Row | None) -> None:
-    if row is None and not nested_rows(given, "contact_numbers_attributes"):
+def _prepare(
+    _context: RequestContext, attributes: Attributes, _values: dict[str, Any], errors: Errors, row: Row | None
+) -> None:
+    if row is None and not nested_rows(attributes, "contact_numbers_attributes"):
         errors["contact_numbers"] = ["can't be blank"]
 
 
-def _nested(exchange: Exchange, contact_id: int, given: Given) -> None:
-    for row in nested_rows(given, "contact_numbers_attributes"):
+def _save_nested(context: RequestContext, contact_id: int, attributes: Attributes) -> None:
+    for row in nested_rows(attributes, "contact_numbers_attributes"):
         mine = None
         row_id = identity(row.get("id"))
         if row_id is not None:
             sql = "SELECT * FROM contact_numbers WHERE id = ? AND contact_id = ?"
-            mine = exchange.store.row(sql, (row_id, contact_id))
+            mine = context.store.row(sql, (row_id, contact_id))
             if mine is None:
-                raise invalid({"contact_numbers.id": [f"{row_id} is not one of this contact's"]})
+                raise validation_error({"contact_numbers.id": [f"{row_id} is not one of this contact's"]})
         if mine is not None and truth(row.get("_destroy")):
-            _remove(exchange, mine)
+            _remove(context, mine)
         else:
-            _save(exchange, contact_id, row, mine)
-    tags.change(exchange, "contact", contact_id, given)
+            _save(context, contact_id, row, mine)
+    tags.change(context, "contact", contact_id, attributes)
 
 
-def _save(exchange: Exchange, contact_id: int, given: Given, mine: Row | None) -> None:
+def _save(context: RequestContext, contact_id: int, attributes: Attributes, mine: Row | None) -> None:
     """Add or change one number; no two contacts of a company share one."""
     errors: Errors = {}
-    values = read_columns(_NUMBER, given, creating=mine is None, errors=errors)
+    values = read_columns(_NUMBER, attributes, creating=mine is None, errors=errors)
     sql = "SELECT id FROM contact_numbers WHERE company_id = ? AND number = ?"
-    other = exchange.store.row(sql, (exchange.company_id, values.get("number")))
+    other = context.store.row(sql, (context.company_id, values.get("number")))
     if other is not None and (mine is None or other["id"] != mine["id"]):
         errors["number"] = ["has already been taken"]
     if errors:
-        raise invalid({f"contact_numbers.{name}": texts for name, texts in errors.items()})
+        raise validation_error({f"contact_numbers.{name}": texts for name, texts in errors.items()})
     if mine is None:
-        exchange.store.insert(
-            "contact_numbers", {"company_id": exchange.company_id, "contact_id": contact_id, **values}
+        context.store.insert(
+            "contact_numbers", {"company_id": context.company_id, "contact_id": contact_id, **values}
         )
     else:
-        exchange.store.update("contact_numbers", mine["id"], values)
+        context.store.update("contact_numbers", mine["id"], values)
 
 
-def _remove(exchange: Exchange, number: Row) -> None:
+def _remove(context: RequestContext, number: Row) -> None:
     """Remove a number, unless it is the contact's only one."""
-    if len(_of(exchange, number["contact_id"])) < 2:
-        raise invalid({"base": ["This is the contact's only number: delete the contact instead."]})
-    exchange.store.run("DELETE FROM contact_numbers WHERE id = ?", (number["id"],))
+    if len(_of(context, number["contact_id"])) < 2:
+        raise validation_error({"base": ["This is the contact's only number: delete the contact instead."]})
+    context.store.run("DELETE FROM contact_numbers WHERE id = ?", (number["id"],))
 
 
-def _of(exchange: Exchange, contact_id: int) -> list[Row]:
+def _of(context: RequestContext, contact_id: int) -> list[Row]:
     sql = f"SELECT {', '.join(_NAMES)} FROM contact_numbers WHERE contact_id = ? ORDER BY id"
-    return exchange.store.rows(sql, (contact_id,))
+    return context.store.rows(sql, (contact_id,))
 
 
-def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+def _render(context: RequestContext, row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
-        "contact_numbers": _of(exchange, row["id"]),
-        "tag_values": tags.of(exchange, "contact", row["id"]),
+        "contact_numbers": _of(context, row["id"]),
+        "tag_values": tags.get_tags(context, "contact", row["id"]),
     }
 
 
-def _cleanup(exchange: Exchange, row: Row) -> None:
-    exchange.store.run("DELETE FROM contact_numbers WHERE contact_id = ?", (row["id"],))
+def _cleanup(context: RequestContext, row: Row) -> None:
+    context.store.run("DELETE FROM contact_numbers WHERE contact_id = ?", (row["id"],))
 
 
 CONTACTS = Resource(
@@ -85,48 +94,48 @@ CONTACTS = Resource(
     columns=(),
     render=_render,
     prepare=_prepare,
-    nested=_nested,
+    save_nested=_save_nested,
     cleanup=_cleanup,
 )
 
 
-def path_number(exchange: Exchange) -> str:
+def path_number(context: RequestContext) -> str:
     """Read the phone number in the path.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :return: The number in E.164, or a SIP address.
-    :raises Refusal: With status 404, if it is not a phone number.
+    :raises ApiError: With status 404, if it is not a phone number.
     """
     try:
-        return phone_or_sip(exchange.args["number"])
-    except Wrong as wrong:
-        raise refused(404, f"{exchange.args['number']} {wrong}") from wrong
+        return phone_or_sip(context.args["number"])
+    except InvalidValue as error:
+        raise api_error(404, f"{context.args['number']} {error}") from error
 
 
-def _number(exchange: Exchange) -> Row:
+def _number(context: RequestContext) -> Row:
     sql = "SELECT * FROM contact_numbers WHERE company_id = ? AND number = ?"
-    row = exchange.store.row(sql, (exchange.company_id, path_number(exchange)))
+    row = context.store.row(sql, (context.company_id, path_number(context)))
     if row is None:
-        raise refused(404, "contact_number not found")
+        raise api_error(404, "contact_number not found")
     return row
 
 
-def _by_number(exchange: Exchange) -> Reply:
+def _by_number(context: RequestContext) -> Reply:
     """Get, change or delete the contact behind a phone number."""
-    exchange.args = {"id": str(_number(exchange)["contact_id"])}
+    context.args = {"id": str(_number(context)["contact_id"])}
     verbs = {"GET": CONTACTS.get, "DELETE": CONTACTS.delete}
-    return verbs.get(exchange.request.method, CONTACTS.update)(exchange)
+    return verbs.get(context.request.method, CONTACTS.update)(context)
 
 
-def _change_number(exchange: Exchange) -> Reply:
-    row = _number(exchange)
-    _save(exchange, row["contact_id"], exchange.request.envelope("contact_number"), row)
+def _change_number(context: RequestContext) -> Reply:
+    row = _number(context)
+    _save(context, row["contact_id"], context.request.envelope("contact_number"), row)
     sql = f"SELECT {', '.join(_NAMES)} FROM contact_numbers WHERE id = ?"
-    return Reply({"contact_number": exchange.store.row(sql, (row["id"],))})
+    return Reply({"contact_number": context.store.row(sql, (row["id"],))})
 
 
-def _delete_number(exchange: Exchange) -> Reply:
-    _remove(exchange, _number(exchange))
+def _delete_number(context: RequestContext) -> Reply:
+    _remove(context, _number(context))
     return Reply(status=204)
 
 

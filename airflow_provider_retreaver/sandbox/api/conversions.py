@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_retreaver.sandbox.api.columns import (
     Column,
-    Wrong,
+    InvalidValue,
     identity,
     integer,
     natural,
@@ -15,9 +15,9 @@ from airflow_provider_retreaver.sandbox.api.columns import (
     read_columns,
     truth,
 )
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.hours import nested_rows
-from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.http.wire import validation_error
 
 DEDUPE = (
     0,
@@ -50,7 +50,7 @@ DEDUPE = (
 def _dedupe(value: Any) -> int:
     seconds = integer(value)
     if seconds not in DEDUPE:
-        raise Wrong("is not included in the list")
+        raise InvalidValue("is not included in the list")
     return int(seconds or 0)
 
 
@@ -58,9 +58,9 @@ def _money(value: Any) -> float:
     try:
         amount = float(value)
     except (TypeError, ValueError) as error:
-        raise Wrong("is not a number") from error
+        raise InvalidValue("is not a number") from error
     if not math.isfinite(amount):
-        raise Wrong("is not a number")
+        raise InvalidValue("is not a number")
     return amount
 
 
@@ -72,42 +72,46 @@ _GROUP = (
 _PART = (Column("seconds", natural, required=True), Column("revenue", _money, required=True))
 
 
-def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
     """Save ``conversion_groups_attributes``; a group without an ``id`` is a new one.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param target_id: ID of the target.
-    :param given: Attributes from the request.
-    :raises Refusal: With status 422, if a part is to be deleted or an attribute is invalid.
+    :param attributes: Attributes from the request.
+    :raises ApiError: With status 422, if a part is to be deleted or an attribute is invalid.
     """
-    for row in nested_rows(given, "conversion_groups_attributes"):
-        group_id = _save(exchange, "conversion_groups", _GROUP, row, ("target_id", target_id))
+    for row in nested_rows(attributes, "conversion_groups_attributes"):
+        group_id = _save(context, "conversion_groups", _GROUP, row, ("target_id", target_id))
         if group_id is None:
-            exchange.store.run("DELETE FROM conversions WHERE group_id = ?", (row["id"],))
+            context.store.run("DELETE FROM conversions WHERE group_id = ?", (row["id"],))
             continue
         for part in nested_rows(row, "conversions_attributes"):
             if truth(part.get("_destroy")):
-                raise invalid({"conversion_groups.conversions": ["only whole groups can be deleted"]})
-            _save(exchange, "conversions", _PART, part, ("group_id", group_id))
+                raise validation_error({"conversion_groups.conversions": ["only whole groups can be deleted"]})
+            _save(context, "conversions", _PART, part, ("group_id", group_id))
 
 
 def _save(
-    exchange: Exchange, table: str, columns: tuple[Column, ...], given: dict[str, Any], parent: tuple[str, int]
+    context: RequestContext,
+    table: str,
+    columns: tuple[Column, ...],
+    attributes: dict[str, Any],
+    parent: tuple[str, int],
 ) -> int | None:
-    """Add, change or (giving None) delete one row; Refusal 422 for an id of someone else's."""
-    store = exchange.store
+    """Add, change or (giving None) delete one row; ApiError 422 for an id of someone else's."""
+    store = context.store
     name, parent_id = parent
-    row_id = identity(given.get("id"))
+    row_id = identity(attributes.get("id"))
     if row_id is not None:
         if store.row(f"SELECT id FROM {table} WHERE id = ? AND {name} = ?", (row_id, parent_id)) is None:
-            raise invalid({f"{table}.id": [f"{row_id} is not one of this target's"]})
-        if truth(given.get("_destroy")):
+            raise validation_error({f"{table}.id": [f"{row_id} is not one of this target's"]})
+        if truth(attributes.get("_destroy")):
             store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
             return None
     errors: dict[str, list[str]] = {}
-    values = read_columns(columns, given, creating=row_id is None, errors=errors)
+    values = read_columns(columns, attributes, creating=row_id is None, errors=errors)
     if errors:
-        raise invalid({f"{table}.{field}": texts for field, texts in errors.items()})
+        raise validation_error({f"{table}.{field}": texts for field, texts in errors.items()})
     if row_id is not None:
         store.update(table, row_id, values)
         return row_id
@@ -115,14 +119,14 @@ def _save(
     return store.insert(table, {**default, **values, name: parent_id})
 
 
-def of(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
+def get_groups(context: RequestContext, target_id: int) -> list[dict[str, Any]]:
     """Return the conversion groups of a target as Retreaver writes them.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param target_id: ID of the target.
     :return: Groups, each with its ``conversions``.
     """
-    store = exchange.store
+    store = context.store
     names = "id, name, conversion_type, dedupe_seconds"
     groups = store.rows(f"SELECT {names} FROM conversion_groups WHERE target_id = ? ORDER BY id", (target_id,))
     for group in groups:

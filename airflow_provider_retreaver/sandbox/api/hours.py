@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api.columns import Column, Wrong, identity, integer, read_columns, truth
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.api.columns import (
+    Column,
+    InvalidValue,
+    identity,
+    integer,
+    read_columns,
+    truth,
+)
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.http.wire import validation_error
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
@@ -14,7 +21,7 @@ from airflow_provider_retreaver.sandbox.state.store import Row, Store
 def _day(value: Any) -> int:
     day = integer(value)
     if day is None or not 0 <= day <= 6:
-        raise Wrong("is not included in the list")
+        raise InvalidValue("is not included in the list")
     return day
 
 
@@ -22,7 +29,7 @@ def _hhmm(value: Any) -> int:
     """Read 0 to 2400 as hours and minutes."""
     number = integer(value)
     if number is None or not 0 <= number <= 2400 or number % 100 > 59:
-        raise Wrong("is not a time (HHMM)")
+        raise InvalidValue("is not a time (HHMM)")
     return number
 
 
@@ -37,62 +44,62 @@ _COLUMNS = (
 _DEFAULT = {"work_day": 1, "time_open": 0, "time_close": 2400, "invert": 0}
 
 
-def open_always(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+def open_always(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
     """Add seven open days to a new target, unless the request has business hours.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param target_id: ID of the target.
-    :param given: Attributes from the request.
+    :param attributes: Attributes from the request.
     """
-    if not nested_rows(given, "business_hours_attributes"):
+    if not nested_rows(attributes, "business_hours_attributes"):
         for day in range(7):
-            _change_one(exchange, target_id, {"day_of_week": day})
+            _change_one(context, target_id, {"day_of_week": day})
 
 
-def change(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
+def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
     """Save ``business_hours_attributes``. Retreaver's reference: "Creating a target with business hours".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param target_id: ID of the target.
-    :param given: Attributes from the request.
-    :raises Refusal: With status 422, if a row is invalid.
+    :param attributes: Attributes from the request.
+    :raises ApiError: With status 422, if a row is invalid.
     """
-    for row in nested_rows(given, "business_hours_attributes"):
-        _change_one(exchange, target_id, row)
+    for row in nested_rows(attributes, "business_hours_attributes"):
+        _change_one(context, target_id, row)
 
 
-def nested_rows(given: dict[str, Any], name: str) -> list[dict[str, Any]]:
+def nested_rows(attributes: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """Read a list of nested objects; Rails' form of it, an object with numbered keys, is accepted too.
 
-    :param given: Attributes from the request.
+    :param attributes: Attributes from the request.
     :param name: Name of the list, for example ``timers_attributes``.
     :return: The objects; empty if there is no such list.
-    :raises Refusal: With status 422, if it is not a list of objects.
+    :raises ApiError: With status 422, if it is not a list of objects.
     """
-    rows = given.get(name)
+    rows = attributes.get(name)
     if rows is None:
         return []
     if isinstance(rows, dict):
         rows = list(rows.values())
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise invalid({name.removesuffix("_attributes"): ["is invalid"]})
+        raise validation_error({name.removesuffix("_attributes"): ["is invalid"]})
     return rows
 
 
-def _change_one(exchange: Exchange, target_id: int, given: dict[str, Any]) -> None:
-    store, now = exchange.store, exchange.now
-    row_id = identity(given.get("id"))
+def _change_one(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
+    store, now = context.store, context.now
+    row_id = identity(attributes.get("id"))
     if row_id is not None:
         mine = store.row("SELECT id FROM business_hours WHERE id = ? AND target_id = ?", (row_id, target_id))
         if mine is None:
-            raise invalid({"business_hours.id": [f"{row_id} is not one of this target's"]})
-        if truth(given.get("_destroy")):
+            raise validation_error({"business_hours.id": [f"{row_id} is not one of this target's"]})
+        if truth(attributes.get("_destroy")):
             store.run("DELETE FROM business_hours WHERE id = ?", (row_id,))
             return
     errors: dict[str, list[str]] = {}
-    values = read_columns(_COLUMNS, given, creating=row_id is None, errors=errors)
+    values = read_columns(_COLUMNS, attributes, creating=row_id is None, errors=errors)
     if errors:
-        raise invalid({f"business_hours.{name}": texts for name, texts in errors.items()})
+        raise validation_error({f"business_hours.{name}": texts for name, texts in errors.items()})
     if row_id is not None:
         store.update("business_hours", row_id, {**values, "updated_at": now})
     else:
@@ -100,7 +107,7 @@ def _change_one(exchange: Exchange, target_id: int, given: dict[str, Any]) -> No
         store.insert("business_hours", {**_DEFAULT, **values, **stamp})
 
 
-def of(store: Store, target_id: int) -> list[Row]:
+def get_rows(store: Store, target_id: int) -> list[Row]:
     """Return the rows of business hours of a target.
 
     :param store: The sandbox's database.
@@ -110,10 +117,10 @@ def of(store: Store, target_id: int) -> list[Row]:
     return store.rows("SELECT * FROM business_hours WHERE target_id = ? ORDER BY day_of_week, id", (target_id,))
 
 
-def render(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
+def render(context: RequestContext, target_id: int) -> list[dict[str, Any]]:
     """Write the business hours of a target.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param target_id: ID of the target.
     :return: Objects in the order of their days.
     """
@@ -129,5 +136,5 @@ def render(exchange: Exchange, target_id: int) -> list[dict[str, Any]]:
             "created_at": format_milliseconds(row["created_at"]),
             "updated_at": format_milliseconds(row["updated_at"]),
         }
-        for row in of(exchange.store, target_id)
+        for row in get_rows(context.store, target_id)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_retreaver.sandbox.api.columns import (
     Column,
-    Wrong,
+    InvalidValue,
     identity,
     natural,
     one_of,
@@ -17,9 +17,9 @@ from airflow_provider_retreaver.sandbox.api.columns import (
     text,
     truth,
 )
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.hours import nested_rows
-from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.http.wire import validation_error
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
@@ -32,17 +32,17 @@ GREETING = (
 
 def _seconds(value: Any) -> int:
     """Read a timer's seconds; below zero is a timer of its own kind."""
-    given = text(value)
-    if given is None or not given.removeprefix("-").isdigit():
-        raise Wrong("is not a number")
-    return int(given)
+    digits = text(value)
+    if digits is None or not digits.removeprefix("-").isdigit():
+        raise InvalidValue("is not a number")
+    return int(digits)
 
 
 def _button(value: Any) -> str:
-    given = text(value)
-    if given is None or given not in tuple("1234567890*#"):
-        raise Wrong("is not a button (1 2 3 4 5 6 7 8 9 0 * #)")
-    return given
+    button = text(value)
+    if button is None or button not in tuple("1234567890*#"):
+        raise InvalidValue("is not a button (1 2 3 4 5 6 7 8 9 0 * #)")
+    return button
 
 
 _NESTED: dict[str, tuple[Column, ...]] = {
@@ -55,15 +55,15 @@ _NESTED: dict[str, tuple[Column, ...]] = {
 }
 
 
-def audio(given: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict[str, Any]:
+def audio(attributes: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict[str, Any]:
     """Read an uploaded greeting; only its name and its size are stored.
 
-    :param given: Attributes from the request.
+    :param attributes: Attributes from the request.
     :param now: The sandbox's time in milliseconds since the epoch.
     :param errors: Errors by attribute; is added to if the file is not Base64.
     :return: Values by column; empty without a file.
     """
-    data = given.get("message_file_b64_data")
+    data = attributes.get("message_file_b64_data")
     if data is None:
         return {}
     try:
@@ -71,49 +71,49 @@ def audio(given: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict
     except (binascii.Error, ValueError):
         errors["message_file_b64_data"] = ["is not Base64"]
         return {}
-    name = text(given.get("message_file_b64_filename")) or "greeting"
+    name = text(attributes.get("message_file_b64_filename")) or "greeting"
     return {"audio_name": name, "audio_size": size, "audio_updated_at": now}
 
 
-def change(exchange: Exchange, owner: str, owner_id: int, given: dict[str, Any]) -> None:
+def change(context: RequestContext, owner: str, owner_id: int, attributes: dict[str, Any]) -> None:
     """Save ``timers_attributes``, ``menu_options_attributes`` and ``destroy_nested``.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param owner: ``campaign`` or ``number``.
     :param owner_id: ID of the campaign or number.
-    :param given: Attributes from the request.
-    :raises Refusal: With status 422, if menu options lack the option 1 or have an option twice.
+    :param attributes: Attributes from the request.
+    :raises ApiError: With status 422, if menu options lack the option 1 or have an option twice.
     """
-    if truth(given.get("destroy_nested")):
+    if truth(attributes.get("destroy_nested")):
         for table in _NESTED:
-            exchange.store.run(f"DELETE FROM {table} WHERE owner = ? AND owner_id = ?", (owner, owner_id))
+            context.store.run(f"DELETE FROM {table} WHERE owner = ? AND owner_id = ?", (owner, owner_id))
     for table in _NESTED:
-        for row in nested_rows(given, f"{table}_attributes"):
-            _change_one(exchange, table, owner, owner_id, row)
-    buttons = [row["option"] for row in _of(exchange.store, "menu_options", owner, owner_id)]
+        for row in nested_rows(attributes, f"{table}_attributes"):
+            _change_one(context, table, owner, owner_id, row)
+    buttons = [row["option"] for row in _of(context.store, "menu_options", owner, owner_id)]
     if buttons and "1" not in buttons:
-        raise invalid({"menu_options": ["must have an option for 1"]})
+        raise validation_error({"menu_options": ["must have an option for 1"]})
     if len(buttons) != len(set(buttons)):
-        raise invalid({"menu_options.option": ["has already been taken"]})
+        raise validation_error({"menu_options.option": ["has already been taken"]})
 
 
-def _change_one(exchange: Exchange, table: str, owner: str, owner_id: int, given: dict[str, Any]) -> None:
-    store, row_id = exchange.store, identity(given.get("id"))
+def _change_one(context: RequestContext, table: str, owner: str, owner_id: int, attributes: dict[str, Any]) -> None:
+    store, row_id = context.store, identity(attributes.get("id"))
     if row_id is not None:
         sql = f"SELECT id FROM {table} WHERE id = ? AND owner = ? AND owner_id = ?"
         if store.row(sql, (row_id, owner, owner_id)) is None:
-            raise invalid({f"{table}.id": [f"{row_id} is not one of this {owner}'s"]})
-        if truth(given.get("_destroy")):
+            raise validation_error({f"{table}.id": [f"{row_id} is not one of this {owner}'s"]})
+        if truth(attributes.get("_destroy")):
             store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
             return
     errors: dict[str, list[str]] = {}
-    values = read_columns(_NESTED[table], given, creating=row_id is None, errors=errors)
+    values = read_columns(_NESTED[table], attributes, creating=row_id is None, errors=errors)
     target_cid = values.get("target_cid")
     sql = "SELECT count(*) FROM campaigns WHERE company_id = ? AND cid = ? AND deleted = 0"
-    if target_cid and not store.value(sql, (exchange.company_id, target_cid)):
+    if target_cid and not store.value(sql, (context.company_id, target_cid)):
         errors["target_cid"] = [f"there is no campaign {target_cid}"]
     if errors:
-        raise invalid({f"{table}.{name}": texts for name, texts in errors.items()})
+        raise validation_error({f"{table}.{name}": texts for name, texts in errors.items()})
     if row_id is not None:
         store.update(table, row_id, values)
     else:

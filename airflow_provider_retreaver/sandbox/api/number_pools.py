@@ -8,20 +8,22 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api import campaigns, numbers
 from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
 from airflow_provider_retreaver.sandbox.api.columns import Column, natural, one_of, truth
-from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api.context import RequestContext, SandboxState
+from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, routes
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 # Retreaver buys the reserve of a new pool after its response; in the sandbox it takes this many milliseconds.
-PROVISIONING = 30_000
+PROVISIONING_TIME = 30_000
 
 
-def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
-    campaigns.check(exchange, given, values, errors, row)
-    if "afid" in given:
-        afid = given["afid"]
-        affiliate = AFFILIATES.lookup(exchange, "afid", str(afid)) if afid else None
+def _prepare(
+    context: RequestContext, attributes: Attributes, values: dict[str, Any], errors: Errors, row: Row | None
+) -> None:
+    campaigns.check(context, attributes, values, errors, row)
+    if "afid" in attributes:
+        afid = attributes["afid"]
+        affiliate = AFFILIATES.lookup(context, "afid", str(afid)) if afid else None
         if afid and affiliate is None:
             errors["afid"] = [f"there is no affiliate {afid}"]
         values["affiliate_id"] = affiliate["id"] if affiliate else None
@@ -31,14 +33,14 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
         errors["google_analytics"] = ["cannot be used with an affiliate"]
 
 
-def provision(world: World, pool: Row, count: int) -> None:
+def provision(state: SandboxState, pool: Row, count: int) -> None:
     """Buy or release numbers until a pool has a given count of them.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param pool: Row of the pool.
     :param count: How many numbers the pool has afterwards.
     """
-    store, now = world.store, world.clock.now()
+    store, now = state.store, state.clock.now()
     sql = "SELECT id FROM numbers WHERE pool_id = ? AND deleted = 0 ORDER BY id"
     owned = [row["id"] for row in store.rows(sql, (pool["id"],))]
     for number_id in owned[count:]:
@@ -51,7 +53,7 @@ def provision(world: World, pool: Row, count: int) -> None:
                 "created_at": now,
                 "updated_at": now,
                 "pool_id": pool["id"],
-                "number": numbers.draw(store, world.random, pool["type"], pool["country"]),
+                "number": numbers.unused_number(store, state.random, pool["type"], pool["country"]),
                 "type": pool["type"],
                 "country": pool["country"],
                 "campaign_id": pool["campaign_id"],
@@ -60,15 +62,15 @@ def provision(world: World, pool: Row, count: int) -> None:
         )
 
 
-def _count(world: World, pool_id: int) -> int:
-    return int(world.store.value("SELECT count(*) FROM numbers WHERE pool_id = ? AND deleted = 0", (pool_id,)))
+def _count(state: SandboxState, pool_id: int) -> int:
+    return int(state.store.value("SELECT count(*) FROM numbers WHERE pool_id = ? AND deleted = 0", (pool_id,)))
 
 
-def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    store, pool_id = exchange.store, row["id"]
-    owned, reserve = _count(exchange.world, pool_id), min(row["reserve_size"], row["max_pool_size"])
-    if owned < reserve and exchange.now >= row["created_at"] + PROVISIONING:
-        provision(exchange.world, row, reserve)
+def _render(context: RequestContext, row: Row) -> dict[str, Any]:
+    store, pool_id = context.store, row["id"]
+    owned, reserve = _count(context.state, pool_id), min(row["reserve_size"], row["max_pool_size"])
+    if owned < reserve and context.now >= row["created_at"] + PROVISIONING_TIME:
+        provision(context.state, row, reserve)
         owned = reserve
     result = {
         "id": pool_id,
@@ -96,12 +98,12 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
     return result
 
 
-def _cleanup(exchange: Exchange, row: Row) -> None:
-    provision(exchange.world, row, 0)
+def _cleanup(context: RequestContext, row: Row) -> None:
+    provision(context.state, row, 0)
 
 
-def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
-    return numbers.filters(exchange, {"cid": ("cid",), "afid": ("afid",)})
+def _filters(context: RequestContext) -> tuple[str, list[Any]]:
+    return numbers.filters(context, {"cid": ("cid",), "afid": ("afid",)})
 
 
 NUMBER_POOLS = Resource(

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import affiliates, campaigns, ivr
 from airflow_provider_retreaver.sandbox.api.columns import Column, one_of
-from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, routes
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, routes
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
@@ -45,17 +45,17 @@ _KEYPAD = {
 }
 
 
-def draw(store: Store, random: Random, kind: str, country: str, wish: str = "") -> str:
+def unused_number(store: Store, random: Random, kind: str, country: str, desired_text: str = "") -> str:
     """Return an unused number, with the desired text in it if one is free.
 
     :param store: The sandbox's database.
     :param random: Source of randomness.
     :param kind: One of ``TYPES``.
     :param country: A key of ``PREFIXES``; of local numbers only.
-    :param wish: The desired text, letters and digits.
+    :param desired_text: The desired text, letters and digits.
     :return: The number in E.164.
     """
-    word = "".join(_KEYPAD.get(letter, letter) for letter in wish.upper() if letter.isalnum())[:7]
+    word = "".join(_KEYPAD.get(letter, letter) for letter in desired_text.upper() if letter.isalnum())[:7]
     while True:
         prefix = f"+1{random.choice(_TOLL_FREE)}" if kind == "Toll-free" else PREFIXES[country]
         number = prefix + word + "".join(str(random.randint(2, 9)) for _ in range(7 - len(word)))
@@ -65,12 +65,14 @@ def draw(store: Store, random: Random, kind: str, country: str, wish: str = "") 
         word = word[:-1]
 
 
-def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
-    campaigns.check(exchange, given, values, errors, row)
-    afid = given.get("afid")
-    if afid in (None, "") and (row is None or "afid" in given):
+def _prepare(
+    context: RequestContext, attributes: Attributes, values: dict[str, Any], errors: Errors, row: Row | None
+) -> None:
+    campaigns.check(context, attributes, values, errors, row)
+    afid = attributes.get("afid")
+    if afid in (None, "") and (row is None or "afid" in attributes):
         errors["afid"] = ["can't be blank"]
-    values |= ivr.audio(given, exchange.now, errors)
+    values |= ivr.audio(attributes, context.now, errors)
     if row is not None:
         # Type and country of a number cannot change.
         for name in ("type", "country"):
@@ -78,23 +80,25 @@ def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: E
     if errors:
         return
     if afid is not None:
-        values["affiliate_id"] = affiliates.found_or_made(exchange, str(afid))
+        values["affiliate_id"] = affiliates.find_or_create(context, str(afid))
     if row is None:
         kind, country = values.setdefault("type", "Toll-free"), values.setdefault("country", "US")
-        wish = str(given.get("desired_text") or "")
-        values["number"] = draw(exchange.store, exchange.world.random, kind, country, wish)
+        desired_text = str(attributes.get("desired_text") or "")
+        values["number"] = unused_number(context.store, context.state.random, kind, country, desired_text)
 
 
-def _nested(exchange: Exchange, number_id: int, given: Given) -> None:
-    ivr.change(exchange, "number", number_id, given)
+def _save_nested(context: RequestContext, number_id: int, attributes: Attributes) -> None:
+    ivr.change(context, "number", number_id, attributes)
 
 
-def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
-    store = exchange.store
+def _render(context: RequestContext, row: Row) -> dict[str, Any]:
+    store = context.store
     campaign = store.row("SELECT * FROM campaigns WHERE id = ?", (row["campaign_id"],)) or {}
     own, shared = ivr.nested(store, "number", row["id"]), ivr.nested(store, "campaign", row["campaign_id"])
-    speaks = row["message"] is not None or row["audio_name"] is not None
-    settings: dict[str, Any] = {"greeting": {**ivr.greeting(row if speaks else campaign), "inherited": not speaks}}
+    has_greeting = row["message"] is not None or row["audio_name"] is not None
+    settings: dict[str, Any] = {
+        "greeting": {**ivr.greeting(row if has_greeting else campaign), "inherited": not has_greeting}
+    }
     for name in own:
         inherited = not own[name]
         settings[name] = [
@@ -115,15 +119,15 @@ def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "afid": store.value(sql, (row["affiliate_id"],)),
         "cid": campaign.get("cid"),
         "number_pool_id": row["pool_id"],
-        "uses_campaign_settings": not speaks and not any(own.values()),
+        "uses_campaign_settings": not has_greeting and not any(own.values()),
         **settings,
     }
 
 
-def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
+def filters(context: RequestContext, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:
     """Read filters by campaign, affiliate and sub ID.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param names: For ``cid``, ``afid`` and ``sid``, the query parameters that are read, the first that is present.
     :return: SQL to append to a condition, and its values.
     """
@@ -134,18 +138,18 @@ def filters(exchange: Exchange, names: dict[str, tuple[str, ...]]) -> tuple[str,
         "sid": "sid = ?",
     }
     for own, parameters in names.items():
-        text = next((text for text in map(exchange.request.param, parameters) if text), None)
+        text = next((text for text in map(context.request.param, parameters) if text), None)
         if text is not None:
             where += f" AND {sources[own]}"
             values.append(text)
     return where, values
 
 
-def _filters(exchange: Exchange) -> tuple[str, list[Any]]:
+def _filters(context: RequestContext) -> tuple[str, list[Any]]:
     """Read the current names, and the legacy ones while legacy routes are enabled."""
     current = {"cid": "client_cid", "afid": "client_afid", "sid": "sub_id"}
-    older = exchange.world.options.legacy_routes
-    return filters(exchange, {own: (name, own) if older else (name,) for own, name in current.items()})
+    older = context.state.options.legacy_routes
+    return filters(context, {own: (name, own) if older else (name,) for own, name in current.items()})
 
 
 NUMBERS = Resource(
@@ -153,7 +157,7 @@ NUMBERS = Resource(
     envelope="number",
     render=_render,
     prepare=_prepare,
-    nested=_nested,
+    save_nested=_save_nested,
     filters=_filters,
     columns=(
         Column("type", one_of(*TYPES), optional=False),

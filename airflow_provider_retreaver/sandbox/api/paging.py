@@ -12,17 +12,17 @@ from urllib.parse import urlencode
 from airflow_provider_retreaver.sandbox.http.wire import Request
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
-PAGE = 25
-LARGEST = 100
+PAGE_SIZE = 25
+MAX_PAGE_SIZE = 100
 # The documented links are on this host although the request went to api.retreaver.com.
 LINK_BASE = "https://retreaver.com"
-_MAX_KEPT = 64
+_MAX_CACHED = 64
 # No account has so many pages, and SQLite takes only a few more digits.
 _MAX_NUMBER = 10**12
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Page:
     """Which page, and how many rows a page has.
 
     :param page: Number of the page, from 1.
@@ -38,15 +38,15 @@ class Window:
         return (self.page - 1) * self.size
 
 
-def window(request: Request, *, sizable: bool) -> Window:
+def requested_page(request: Request, *, accepts_per_page: bool) -> Page:
     """Read ``page`` and, where Retreaver accepts it, ``per_page``; an invalid value is the default.
 
     :param request: The request.
-    :param sizable: Whether the route accepts ``per_page``.
+    :param accepts_per_page: Whether the route accepts ``per_page``.
     :return: The requested page.
     """
-    size = _positive(request.param("per_page"), PAGE) if sizable else PAGE
-    return Window(_positive(request.param("page"), 1), min(size, LARGEST))
+    size = _positive(request.param("per_page"), PAGE_SIZE) if accepts_per_page else PAGE_SIZE
+    return Page(_positive(request.param("page"), 1), min(size, MAX_PAGE_SIZE))
 
 
 def _positive(text: str | None, default: int) -> int:
@@ -55,7 +55,7 @@ def _positive(text: str | None, default: int) -> int:
     return min(int(text), _MAX_NUMBER)
 
 
-def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, str]]:
+def link_headers(request: Request, at: Page, total: int) -> list[tuple[str, str]]:
     """Write the ``Link`` header as Retreaver does: last, next and prev, on its own host, with the API key.
 
     :param request: The request.
@@ -71,9 +71,9 @@ def link_headers(request: Request, at: Window, total: int) -> list[tuple[str, st
         relations.append(("prev", min(at.page - 1, last)))
     if not relations:
         return []
-    kept = [(name, value) for name, value in request.query if name != "page"]
+    parameters = [(name, value) for name, value in request.query if name != "page"]
     links = (
-        f'<{LINK_BASE}{request.path}?{urlencode([*kept, ("page", str(page))])}>; rel="{relation}"'
+        f'<{LINK_BASE}{request.path}?{urlencode([*parameters, ("page", str(page))])}>; rel="{relation}"'
         for relation, page in relations
     )
     return [("Link", ", ".join(links))]
@@ -109,10 +109,10 @@ class CallQuery:
         :return: SQL and the values of its placeholders.
         """
         parts, values = [self.where], [*self.values]
-        for column, comparison, moment in self.bounds:
-            behind = start is not None and column == self.sort and comparison.startswith("<") == self.descending
-            parts.append(f"{'+' if behind else ''}{column} {comparison} ?")
-            values.append(moment)
+        for column, comparison, time in self.bounds:
+            is_passed = start is not None and column == self.sort and comparison.startswith("<") == self.descending
+            parts.append(f"{'+' if is_passed else ''}{column} {comparison} ?")
+            values.append(time)
         if start is not None:
             parts.append(f"({self.sort}, id) {'<=' if self.descending else '>='} (?, ?)")
             values += start
@@ -127,7 +127,7 @@ class CallQuery:
 
 
 @dataclass(slots=True)
-class _Track:
+class _KnownOffsets:
     """Where some pages of a query start: their offsets, and the sort keys there."""
 
     offsets: list[int] = field(default_factory=list)
@@ -146,7 +146,7 @@ class _Track:
             self.keys.insert(place, key)
 
 
-class Anchors:
+class CallPages:
     """Pages of calls. It keeps the sort keys at which pages start until the calls change.
 
     A page next to one that was read starts from that one's key; any other starts from the nearest known key or from
@@ -159,9 +159,9 @@ class Anchors:
         self._store = store
         self._version = store.calls_version
         self._totals: OrderedDict[tuple[Any, ...], int] = OrderedDict()
-        self._tracks: OrderedDict[CallQuery, _Track] = OrderedDict()
+        self._offsets: OrderedDict[CallQuery, _KnownOffsets] = OrderedDict()
 
-    def page(self, query: CallQuery, at: Window) -> tuple[int, list[Row]]:
+    def page(self, query: CallQuery, at: Page) -> tuple[int, list[Row]]:
         """Return one page.
 
         :param query: Which calls.
@@ -170,20 +170,20 @@ class Anchors:
         """
         if self._version != self._store.calls_version:
             self._totals.clear()
-            self._tracks.clear()
+            self._offsets.clear()
             self._version = self._store.calls_version
-        total = _kept(self._totals, query.sql(), lambda: self._count(query))
+        total = _get_or_create(self._totals, query.sql(), lambda: self._count(query))
         if at.offset >= total:
             return total, []
-        track = _kept(self._tracks, query, _Track)
-        known, start = track.before(at.offset)
-        behind = total - at.offset
-        if behind < at.offset - known:
-            length = min(at.size, behind)
-            found = self._keys(query.reversed(), None, behind - length, length)[::-1]
+        offsets = _get_or_create(self._offsets, query, _KnownOffsets)
+        known, start = offsets.before(at.offset)
+        remaining = total - at.offset
+        if remaining < at.offset - known:
+            length = min(at.size, remaining)
+            found = self._keys(query.reversed(), None, remaining - length, length)[::-1]
         else:
             found = self._keys(query, start, at.offset - known, at.size)
-        track.add(at.offset, found[0])
+        offsets.add(at.offset, found[0])
         return total, self._rows([row_id for _, row_id in found])
 
     def _count(self, query: CallQuery) -> int:
@@ -211,11 +211,11 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-def _kept(kept: OrderedDict[_K, _V], key: _K, make: Callable[[], _V]) -> _V:
+def _get_or_create(cache: OrderedDict[_K, _V], key: _K, make: Callable[[], _V]) -> _V:
     """Return the cached value of ``key``, or create it; the least recently used one is dropped."""
-    if key not in kept:
-        kept[key] = make()
-    kept.move_to_end(key)
-    while len(kept) > _MAX_KEPT:
-        kept.popitem(last=False)
-    return kept[key]
+    if key not in cache:
+        cache[key] = make()
+    cache.move_to_end(key)
+    while len(cache) > _MAX_CACHED:
+        cache.popitem(last=False)
+    return cache[key]

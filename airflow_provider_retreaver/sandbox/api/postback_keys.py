@@ -5,8 +5,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable
 
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.http.wire import refused
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.http.wire import api_error
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 SHOW = "caller_list__show"
@@ -47,32 +47,34 @@ def issue(
     store.run("INSERT OR REPLACE INTO postback_keys VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
-def authorize(exchange: Exchange, owner: str, owner_id: str, permission: str) -> Row:
+def authorize(context: RequestContext, owner: str, owner_id: str, permission: str) -> Row:
     """Check a postback key, its secret and its permissions, and return the target or campaign.
 
     Retreaver's reference: "Caller Lists".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param owner: ``target`` or ``campaign``.
     :param owner_id: ID in the path.
     :param permission: The permission that is needed, besides ``SHOW``.
     :return: Row of the target or campaign.
-    :raises Refusal: With status 401 for a wrong key or secret, 403 for a missing permission, 404 for an unknown
+    :raises ApiError: With status 401 for a wrong key or secret, 403 for a missing permission, 404 for an unknown
         object.
     """
-    store, request = exchange.store, exchange.request
-    held = store.row("SELECT * FROM postback_keys WHERE key = ?", (request.param("key") or "",))
+    store, request = context.store, context.request
+    row_of_key = store.row("SELECT * FROM postback_keys WHERE key = ?", (request.param("key") or "",))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    right = held is not None and hmac.compare_digest(held["secret"].encode(), secret.strip().encode())
-    if held is None or not right or scheme.lower() != "bearer":
-        raise refused(401, "The postback key or its secret is wrong or missing.")
-    exchange.company_id = held["company_id"]
-    if held["owner"] != "company" and (held["owner"], str(held["owner_id"])) != (owner, owner_id):
-        raise refused(403, f"This postback key was issued on another {held['owner']}.")
-    if not {SHOW, permission} <= set(held["permissions"].split(",")):
-        raise refused(403, "This postback key lacks a permission that the action needs.")
+    is_secret_right = row_of_key is not None and hmac.compare_digest(
+        row_of_key["secret"].encode(), secret.strip().encode()
+    )
+    if row_of_key is None or not is_secret_right or scheme.lower() != "bearer":
+        raise api_error(401, "The postback key or its secret is wrong or missing.")
+    context.company_id = row_of_key["company_id"]
+    if row_of_key["owner"] != "company" and (row_of_key["owner"], str(row_of_key["owner_id"])) != (owner, owner_id):
+        raise api_error(403, f"This postback key was issued on another {row_of_key['owner']}.")
+    if not {SHOW, permission} <= set(row_of_key["permissions"].split(",")):
+        raise api_error(403, "This postback key lacks a permission that the action needs.")
     sql = f"SELECT * FROM {owner}s WHERE company_id = ? AND id = ? AND deleted = 0"
-    row = store.row(sql, (exchange.company_id, owner_id))
+    row = store.row(sql, (context.company_id, owner_id))
     if row is None:
-        raise refused(404, f"{owner} not found")
+        raise api_error(404, f"{owner} not found")
     return row

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Route
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
-from airflow_provider_retreaver.sandbox.api.paging import link_headers, window
-from airflow_provider_retreaver.sandbox.http.wire import Reply, invalid
+from airflow_provider_retreaver.sandbox.api.paging import link_headers, requested_page
+from airflow_provider_retreaver.sandbox.http.wire import Reply, validation_error
 from airflow_provider_retreaver.sandbox.state.clock import parse_time, to_datetime
 from airflow_provider_retreaver.sandbox.state.store import Row
 
@@ -42,20 +42,20 @@ _SUMS = {
     "total_duration": "sum(c.total_duration)",
     "connected_duration": "sum(c.dialed_call_duration)",
 }
-_SHARES = ("in_progress_count", "repeat_count", "duplicate_count", "connected_count", "converted_count")
+_PERCENTAGES = ("in_progress_count", "repeat_count", "duplicate_count", "connected_count", "converted_count")
 
 
-def _span(exchange: Exchange, errors: Errors) -> tuple[int, int]:
+def _span(context: RequestContext, errors: Errors) -> tuple[int, int]:
     """Read the span of time: start before end, less than two years apart."""
-    found = []
+    times = []
     for name in ("created_at_start", "created_at_end"):
         try:
-            found.append(parse_time(exchange.request.param(name) or ""))
+            times.append(parse_time(context.request.param(name) or ""))
         except ValueError:
             errors[name] = ["is not a time"]
     if errors:
         return 0, 0
-    start, end = found
+    start, end = times
     if start >= end:
         errors["created_at_start"] = ["must be before created_at_end"]
     elif _two_years_apart(start, end):
@@ -70,22 +70,22 @@ def _two_years_apart(start: int, end: int) -> bool:
     return months > _MONTHS or (months == _MONTHS and (last.day, last.timetz()) >= day)
 
 
-def _sums(exchange: Exchange, facet: str, span: tuple[int, int], tag_key: str) -> list[Row]:
+def _sums(context: RequestContext, facet: str, span: tuple[int, int], tag_key: str) -> list[Row]:
     """Return sums of the calls of a span, one row for each ID."""
     identity, name, join = _FACETS[facet]
     sums = ", ".join(f"{sql} AS {title}" for title, sql in _SUMS.items())
     quoted = '$."' + tag_key.replace('"', "") + '"'
     keys = (quoted, quoted) if facet == "tag_value" else ()
-    return exchange.store.rows(
+    return context.store.rows(
         f"SELECT {identity} AS id, {name} AS facet_name, {sums} FROM calls c {join} "
         "WHERE c.company_id = ? AND c.created_at >= ? AND c.created_at < ? GROUP BY 1, 2",
-        (*keys, exchange.company_id, *span),
+        (*keys, context.company_id, *span),
     )
 
 
-def _by_day(exchange: Exchange, slots: list[Row]) -> list[Row]:
+def _by_day(context: RequestContext, slots: list[Row]) -> list[Row]:
     """Combine quarters of an hour into days of the company."""
-    zone = exchange.zone()
+    zone = context.zone()
     days: dict[str, Row] = {}
     for slot in slots:
         day = to_datetime(slot["id"] * _SLOT, zone).date().isoformat()
@@ -96,11 +96,11 @@ def _by_day(exchange: Exchange, slots: list[Row]) -> list[Row]:
 
 
 def _as_json(row: Row) -> dict[str, Any]:
-    """Return one row as JSON: money in currency units, shares in percent, earnings and cost for each call."""
+    """Return one row as JSON: money in currency units, percentages in percent, earnings and cost for each call."""
     calls = row["total_calls"]
     money = {title: (row[title] or 0) / 100 for title in ("revenue", "payout", "cost")}
-    shares = {
-        f"{title.removesuffix('_count')}_percent": round(100 * (row[title] or 0) / calls, 2) for title in _SHARES
+    percentages = {
+        f"{title.removesuffix('_count')}_percent": round(100 * (row[title] or 0) / calls, 2) for title in _PERCENTAGES
     }
     spent = money["payout"] + money["cost"]
     return {
@@ -111,18 +111,18 @@ def _as_json(row: Row) -> dict[str, Any]:
         "profit": round(money["revenue"] - spent, 2),
         "epc": round(money["revenue"] / calls, 2),
         "cpc": round(spent / calls, 2),
-        **shares,
+        **percentages,
     }
 
 
-def report(exchange: Exchange) -> Reply:
+def get_report(context: RequestContext) -> Reply:
     """Answer a page of a report, with most calls first, or by day. Retreaver's reference: "Reports".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :return: The rows as ``data``, with ``count`` and ``count_total``.
-    :raises Refusal: With status 422, if a parameter is missing or invalid.
+    :raises ApiError: With status 422, if a parameter is missing or invalid.
     """
-    request, errors = exchange.request, Errors()
+    request, errors = context.request, Errors()
     facet, tag_key = request.param("facet") or "", request.param("tag_value_key") or ""
     if request.param("domain") != "calls":
         errors["domain"] = ["is not included in the list"]
@@ -130,18 +130,18 @@ def report(exchange: Exchange) -> Reply:
         errors["facet"] = ["is not included in the list"]
     elif facet == "tag_value" and not tag_key:
         errors["tag_value_key"] = ["can't be blank"]
-    span = _span(exchange, errors)
+    span = _span(context, errors)
     if errors:
-        raise invalid(errors)
-    rows = _sums(exchange, facet, span, tag_key)
+        raise validation_error(errors)
+    rows = _sums(context, facet, span, tag_key)
     if facet == "daily":
-        rows = sorted(_by_day(exchange, rows), key=lambda row: str(row["id"]))
+        rows = sorted(_by_day(context, rows), key=lambda row: str(row["id"]))
     else:
         rows = sorted(rows, key=lambda row: (-row["total_calls"], str(row["id"])))
-    at_page = window(request, sizable=True)
+    at_page = requested_page(request, accepts_per_page=True)
     page = [_as_json(row) for row in rows[at_page.offset : at_page.offset + at_page.size]]
     headers = link_headers(request, at_page, len(rows))
     return Reply({"count": len(page), "count_total": len(rows), "data": page}, headers=headers)
 
 
-ROUTES = [Route("GET", "api/v1/reports", report)]
+ROUTES = [Route("GET", "api/v1/reports", get_report)]

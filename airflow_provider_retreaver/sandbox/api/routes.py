@@ -21,7 +21,7 @@ from airflow_provider_retreaver.sandbox.api import (
     targets,
 )
 from airflow_provider_retreaver.sandbox.api.crud import Route
-from airflow_provider_retreaver.sandbox.http.wire import Refusal, Reply, Request, refused
+from airflow_provider_retreaver.sandbox.http.wire import ApiError, Reply, Request, api_error
 
 _MODULES = (
     companies,
@@ -66,21 +66,21 @@ def match(request: Request) -> tuple[Route, dict[str, str]]:
 
     :param request: The request.
     :return: The route, and the variable segments of the path by name.
-    :raises Refusal: With status 404 for an unknown path, or 405 for a method that it does not have.
+    :raises ApiError: With status 404 for an unknown path, or 405 for a method that it does not have.
     """
     allowed = set()
     for patterns, route in _COMPILED.get(len(request.segments), []):
         matches = [pattern.fullmatch(segment) for pattern, segment in zip(patterns, request.segments, strict=True)]
-        found = [one for one in matches if one is not None]
-        if len(found) < len(matches):
+        segments = [one for one in matches if one is not None]
+        if len(segments) < len(matches):
             continue
         if route.method == request.method:
-            return route, {name: text for one in found for name, text in one.groupdict().items()}
+            return route, {name: text for one in segments for name, text in one.groupdict().items()}
         allowed.add(route.method)
     if allowed:
-        words = {"error": f"{request.method} is not one of {', '.join(sorted(allowed))} here."}
-        raise Refusal(405, words, [("Allow", ", ".join(sorted(allowed)))])
-    raise refused(404, "There is no such route.")
+        body = {"error": f"{request.method} is not one of {', '.join(sorted(allowed))} here."}
+        raise ApiError(405, body, [("Allow", ", ".join(sorted(allowed)))])
+    raise api_error(404, "There is no such route.")
 
 
 def index() -> Reply:

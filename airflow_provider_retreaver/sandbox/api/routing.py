@@ -10,30 +10,30 @@ from airflow_provider_retreaver.sandbox.state.store import Row, Store
 from airflow_provider_retreaver.sandbox.state.time_zones import get_zone
 
 
-def verdict(store: Store, target: Row, moment: int, caller: str | None = None) -> tuple[bool, str]:
+def accepts_call(store: Store, target: Row, time: int, caller: str | None = None) -> tuple[bool, str]:
     """Return whether a target accepts a call, and why or why not.
 
     :param store: The sandbox's database.
     :param target: Row of the target.
-    :param moment: Time of the call in milliseconds since the epoch.
+    :param time: Time of the call in milliseconds since the epoch.
     :param caller: Phone number of the caller, to check caller lists; None skips them.
     :return: Whether it is accepted, and the reason, which is ``open`` if it is.
     """
-    full_groups = (_full(store, "target_group", group, moment) for group in _groups(store, target))
+    full_groups = (_full(store, "target_group", group, time) for group in _groups(store, target))
     reason = (
-        _closed(store, target, moment)
-        or _full(store, "target", target, moment)
+        _closed(store, target, time)
+        or _full(store, "target", target, time)
         or next(filter(None, full_groups), None)
         or (None if caller is None else _blocked(store, target, caller))
     )
     return reason is None, reason or "open"
 
 
-def _closed(store: Store, target: Row, moment: int) -> str | None:
+def _closed(store: Store, target: Row, time: int) -> str | None:
     if target["paused_at"] is not None:
         return "paused"
-    local = to_datetime(moment, get_zone(target["time_zone"]))
-    if in_hours(hours.of(store, target["id"]), local):
+    local = to_datetime(time, get_zone(target["time_zone"]))
+    if is_open(hours.get_rows(store, target["id"]), local):
         return None
     return f"closed: {local:%A %H:%M} is outside its business hours"
 
@@ -48,12 +48,12 @@ def _groups(store: Store, target: Row) -> list[Row]:
     )
 
 
-def _full(store: Store, owner: str, row: Row, moment: int) -> str | None:
+def _full(store: Store, owner: str, row: Row, time: int) -> str | None:
     """Return the name of a full cap of a target or group."""
     whose = f" of group {row['name']}" if owner == "target_group" else ""
     if row["concurrency_cap"] is not None and row["calls_in_progress"] >= row["concurrency_cap"]:
         return f"concurrency cap{whose} reached"
-    full = [cap["type"].lower() for cap in caps.current(store, owner, row["id"], moment) if caps.is_full(cap)]
+    full = [cap["type"].lower() for cap in caps.current(store, owner, row["id"], time) if caps.is_full(cap)]
     return f"{full[0]} cap{whose} reached" if full else None
 
 
@@ -74,7 +74,7 @@ def _blocked(store: Store, target: Row, caller: str) -> str | None:
     return None
 
 
-def in_hours(rows: list[Row], local: datetime) -> bool:
+def is_open(rows: list[Row], local: datetime) -> bool:
     """Return whether business hours are open in a minute; a row with ``invert`` closes its hours on its day.
 
     Inverted rows take precedence: hours that one of them covers are closed. A day with inverted rows alone is open

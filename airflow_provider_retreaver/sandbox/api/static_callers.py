@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api.columns import Column, phone
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Resource, routes
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 
-def _render(exchange: Exchange, row: Row) -> dict[str, Any]:
+def _render(context: RequestContext, row: Row) -> dict[str, Any]:
     return {
         "id": row["id"],
         "number": row["number"],
-        "created_at": format_milliseconds(row["created_at"], exchange.zone()),
+        "created_at": format_milliseconds(row["created_at"], context.zone()),
     }
 
 

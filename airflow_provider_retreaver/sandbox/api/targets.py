@@ -6,9 +6,17 @@ import hashlib
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import caps, conversions, hours, tags
-from airflow_provider_retreaver.sandbox.api.columns import Column, Wrong, integer, natural, phone_or_sip, text, truth
-from airflow_provider_retreaver.sandbox.api.crud import Errors, Given, Resource, Route, routes
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.columns import (
+    Column,
+    InvalidValue,
+    integer,
+    natural,
+    phone_or_sip,
+    text,
+    truth,
+)
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, Route, routes
 from airflow_provider_retreaver.sandbox.http.wire import Reply
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row
@@ -17,7 +25,7 @@ from airflow_provider_retreaver.sandbox.state.time_zones import TIME_ZONES
 
 def _zone_name(value: Any) -> str:
     if not isinstance(value, str) or value not in TIME_ZONES:
-        raise Wrong("is not a valid time zone")
+        raise InvalidValue("is not a valid time zone")
     return value
 
 
@@ -40,40 +48,42 @@ _COLUMNS = (
 )
 
 
-def _prepare(exchange: Exchange, given: Given, values: dict[str, Any], errors: Errors, row: Row | None) -> None:
-    if "paused" in given:
+def _prepare(
+    context: RequestContext, attributes: Attributes, values: dict[str, Any], errors: Errors, row: Row | None
+) -> None:
+    if "paused" in attributes:
         try:
-            paused = truth(given["paused"])
-        except Wrong as wrong:
-            errors["paused"] = [str(wrong)]
+            paused = truth(attributes["paused"])
+        except InvalidValue as error:
+            errors["paused"] = [str(error)]
             return
         was = None if row is None else row["paused_at"]
-        values["paused_at"] = (was or exchange.now) if paused else None
+        values["paused_at"] = (was or context.now) if paused else None
     if row is None:
-        seed = f"{exchange.world.options.seed}:{exchange.world.random.getrandbits(64)}"
+        seed = f"{context.state.options.seed}:{context.state.random.getrandbits(64)}"
         values["object_key"] = hashlib.sha256(seed.encode()).hexdigest()
 
 
-def _born(exchange: Exchange, target_id: int, given: Given) -> None:
-    caps.create(exchange.store, "target", target_id)
-    hours.open_always(exchange, target_id, given)
+def _initialize(context: RequestContext, target_id: int, attributes: Attributes) -> None:
+    caps.create(context.store, "target", target_id)
+    hours.open_always(context, target_id, attributes)
 
 
-def _nested(exchange: Exchange, target_id: int, given: Given) -> None:
-    caps.change(exchange, "target", target_id, given)
-    hours.change(exchange, target_id, given)
-    tags.change(exchange, "target", target_id, given)
-    conversions.change(exchange, target_id, given)
+def _save_nested(context: RequestContext, target_id: int, attributes: Attributes) -> None:
+    caps.change(context, "target", target_id, attributes)
+    hours.change(context, target_id, attributes)
+    tags.change(context, "target", target_id, attributes)
+    conversions.change(context, target_id, attributes)
 
 
-def render(exchange: Exchange, row: Row) -> dict[str, Any]:
+def render(context: RequestContext, row: Row) -> dict[str, Any]:
     """Write a target with its caps, business hours, tags, conversion groups and groups.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param row: Row of the target.
     :return: Fields of the target by name.
     """
-    groups = exchange.store.rows(
+    groups = context.store.rows(
         "SELECT g.id, g.name FROM target_groups g JOIN group_members m ON m.group_id = g.id "
         "WHERE m.target_id = ? AND g.deleted = 0 ORDER BY g.id",
         (row["id"],),
@@ -101,17 +111,17 @@ def render(exchange: Exchange, row: Row) -> dict[str, Any]:
         "paused": row["paused_at"] is not None,
         "paused_at": format_milliseconds(row["paused_at"]),
         "name": row["name"],
-        "caps": caps.render(exchange, "target", row["id"]),
-        "business_hours": hours.render(exchange, row["id"]),
-        "tag_values": tags.of(exchange, "target", row["id"]),
-        "conversion_groups": conversions.of(exchange, row["id"]),
+        "caps": caps.render(context, "target", row["id"]),
+        "business_hours": hours.render(context, row["id"]),
+        "tag_values": tags.get_tags(context, "target", row["id"]),
+        "conversion_groups": conversions.get_groups(context, row["id"]),
         "target_group_ids": [group["id"] for group in groups],
         "target_groups": groups,
     }
 
 
-def _cleanup(exchange: Exchange, row: Row) -> None:
-    exchange.store.run("DELETE FROM group_members WHERE target_id = ?", (row["id"],))
+def _cleanup(context: RequestContext, row: Row) -> None:
+    context.store.run("DELETE FROM group_members WHERE target_id = ?", (row["id"],))
 
 
 TARGETS = Resource(
@@ -121,19 +131,19 @@ TARGETS = Resource(
     render=render,
     customer_id="tid",
     prepare=_prepare,
-    born=_born,
-    nested=_nested,
+    initialize=_initialize,
+    save_nested=_save_nested,
     cleanup=_cleanup,
 )
 
 
-def reset_cap(exchange: Exchange) -> Reply:
+def reset_cap(context: RequestContext) -> Reply:
     """Reset a target's hard cap. Retreaver's reference: "Resetting a Hard Cap".
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :return: A reply with status 200 and no body, since the reference documents none.
     """
-    caps.reset_hard(exchange.store, "target", TARGETS.find(exchange)["id"])
+    caps.reset_hard(context.store, "target", TARGETS.find(context)["id"])
     return Reply()
 
 

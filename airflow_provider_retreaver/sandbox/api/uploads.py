@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api.columns import Wrong, phone, truth
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange
+from airflow_provider_retreaver.sandbox.api.columns import InvalidValue, phone, truth
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.paging import LINK_BASE
-from airflow_provider_retreaver.sandbox.http.wire import invalid
+from airflow_provider_retreaver.sandbox.http.wire import validation_error
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 
-def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any]:
+def accept(context: RequestContext, row: Row, attributes: dict[str, Any]) -> dict[str, Any]:
     """Accept an upload; its numbers take effect after the sandbox's upload delay.
 
-    :param exchange: The request and the sandbox's state.
+    :param context: The request and the sandbox's state.
     :param row: Row of the caller list.
-    :param given: Attributes from the request.
+    :param attributes: Attributes from the request.
     :return: The upload in its envelope.
-    :raises Refusal: With status 422, if numbers are missing or the action is unknown.
+    :raises ApiError: With status 422, if numbers are missing or the action is unknown.
     """
     errors = {}
-    numbers, action = given.get("numbers"), given.get("action", "create")
+    numbers, action = attributes.get("numbers"), attributes.get("action", "create")
     if not isinstance(numbers, str) or not numbers.strip():
         errors["numbers"] = ["can't be blank"]
     if action not in ("create", "delete"):
         errors["action"] = ["is not included in the list"]
     if errors:
-        raise invalid(errors)
-    now, world = exchange.now, exchange.world
-    csv_key = f"{world.random.getrandbits(128):032x}"
-    clear = truth(given.get("clear_before_upload")) or 0
-    exchange.store.insert(
+        raise validation_error(errors)
+    now, state = context.now, context.state
+    csv_key = f"{state.random.getrandbits(128):032x}"
+    clear = truth(attributes.get("clear_before_upload")) or 0
+    context.store.insert(
         "caller_list_uploads",
         {
             "list_id": row["id"],
@@ -42,13 +42,13 @@ def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any
             "numbers": numbers,
             "csv_key": csv_key,
             "created_at": now,
-            "due_at": now + round(world.upload_delay * 1000),
+            "due_at": now + round(state.upload_delay * 1000),
         },
     )
     return {
         "caller_list_upload": {
             "status": "Processing",
-            "created_at": format_milliseconds(now, exchange.zone()),
+            "created_at": format_milliseconds(now, context.zone()),
             "error_messages": [],
             "action": action,
             "clear_before_upload": bool(clear),
@@ -57,7 +57,7 @@ def accept(exchange: Exchange, row: Row, given: dict[str, Any]) -> dict[str, Any
     }
 
 
-def finish(store: Store, now: int) -> None:
+def execute_due(store: Store, now: int) -> None:
     """Execute the uploads that are due, in their order.
 
     :param store: The sandbox's database.
@@ -68,14 +68,14 @@ def finish(store: Store, now: int) -> None:
             store.run("DELETE FROM caller_list_numbers WHERE list_id = ?", (upload["list_id"],))
         numbers = _valid_numbers(upload["numbers"].split())
         if upload["action"] == "create":
-            put(store, upload["list_id"], numbers, upload["due_at"])
+            add_numbers(store, upload["list_id"], numbers, upload["due_at"])
         else:
             sql = "DELETE FROM caller_list_numbers WHERE list_id = ? AND number = ?"
             store.run_many(sql, [(upload["list_id"], number) for number in numbers])
         store.update("caller_list_uploads", upload["id"], {"done": 1, "numbers": ""})
 
 
-def put(store: Store, list_id: int, numbers: Iterable[str], now: int) -> None:
+def add_numbers(store: Store, list_id: int, numbers: Iterable[str], now: int) -> None:
     """Add numbers to a list; those that are on it stay unchanged.
 
     :param store: The sandbox's database.
@@ -93,6 +93,6 @@ def _valid_numbers(texts: Iterable[str]) -> list[str]:
     for text in texts:
         try:
             numbers.append(phone(text))
-        except Wrong:
+        except InvalidValue:
             continue
     return numbers

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import caps
-from airflow_provider_retreaver.sandbox.api.exchange import World
+from airflow_provider_retreaver.sandbox.api.context import SandboxState
 from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
-from airflow_provider_retreaver.sandbox.http.wire import refused
+from airflow_provider_retreaver.sandbox.http.wire import api_error
 from airflow_provider_retreaver.sandbox.state.clock import parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
@@ -63,12 +63,12 @@ _REFERENCES = {
 _SPREAD = ("created_at_start", "created_at_end", "counted")
 
 
-def _columns(world: World, fields: object) -> Row:
-    """Convert a call's fields by their names in the API to its columns; an unknown field is a Refusal 400."""
+def _columns(state: SandboxState, fields: object) -> Row:
+    """Convert a call's fields by their names in the API to its columns; an unknown field is a ApiError 400."""
     if not isinstance(fields, dict):
-        raise refused(400, "fields must be an object")
+        raise api_error(400, "fields must be an object")
     columns: Row = {}
-    company_id = fields.get("company_id", world.options.company_id)
+    company_id = fields.get("company_id", state.options.company_id)
     for name, value in fields.items():
         if name in _TIMES:
             columns[name] = None if value is None else _time(name, value)
@@ -78,19 +78,19 @@ def _columns(world: World, fields: object) -> Row:
             columns[name] = json.dumps(value)
         elif name in _REFERENCES:
             table, key, column = _REFERENCES[name]
-            columns[column] = None if value is None else _object_id(world, company_id, table, key, value)
+            columns[column] = None if value is None else _object_id(state, company_id, table, key, value)
         elif name in _PLAIN and (value is None or isinstance(value, str | int | float)):
             columns[name] = value
         else:
-            raise refused(400, f"a call has no field {name!r} that can be set to {value!r}")
+            raise api_error(400, f"a call has no field {name!r} that can be set to {value!r}")
     return columns
 
 
-def _object_id(world: World, company_id: int, table: str, key: str, value: object) -> int:
+def _object_id(state: SandboxState, company_id: int, table: str, key: str, value: object) -> int:
     sql = f"SELECT id FROM {table} WHERE company_id = ? AND {key} = ? AND deleted = 0"
-    row_id = world.store.value(sql, (company_id, str(value)))
+    row_id = state.store.value(sql, (company_id, str(value)))
     if row_id is None:
-        raise refused(400, f"{table} of company {company_id} has no object with {key} {value!r}")
+        raise api_error(400, f"{table} of company {company_id} has no object with {key} {value!r}")
     return int(row_id)
 
 
@@ -98,45 +98,45 @@ def _cents(name: str, value: Any) -> int:
     try:
         return round(float(value) * 100)
     except (TypeError, ValueError, OverflowError) as error:
-        raise refused(400, f"{name} is not an amount: {value!r}") from error
+        raise api_error(400, f"{name} is not an amount: {value!r}") from error
 
 
 def _time(name: str, value: object) -> int:
     try:
         return parse_time(str(value))
     except ValueError as error:
-        raise refused(400, f"{name} is not an RFC 3339 time: {value!r}") from error
+        raise api_error(400, f"{name} is not an RFC 3339 time: {value!r}") from error
 
 
-def add_calls(world: World, given: dict[str, Any]) -> dict[str, Any]:
+def add_calls(state: SandboxState, given: dict[str, Any]) -> dict[str, Any]:
     """Add calls; fields that are not given are random.
 
     With ``created_at_start`` and ``created_at_end`` among the fields the calls are spread evenly over that span;
     otherwise they are created now, or at ``created_at``. Calls with a given target are counted on the caps of the
     target and of its groups, unless ``counted`` is false.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param given: The request: ``count`` (1 by default) and ``fields`` of every call by name.
     :return: ``added`` (how many) and the ``uuids`` of the first thousand.
-    :raises Refusal: With status 400, if the request is wrong.
+    :raises ApiError: With status 400, if the request is wrong.
     """
     count = given.get("count", 1)
     if not isinstance(count, int) or not 0 <= count <= MAX_COUNT or not given.keys() <= {"count", "fields"}:
-        raise refused(400, f'calls takes "count" (0 to {MAX_COUNT}) and "fields"')
+        raise api_error(400, f'calls takes "count" (0 to {MAX_COUNT}) and "fields"')
     fields = dict(given.get("fields") or {})
     spread = {name: fields.pop(name) for name in _SPREAD if name in fields}
-    columns = _columns(world, fields)
+    columns = _columns(state, fields)
     if "uuid" in columns and count != 1:
-        raise refused(400, "a uuid can be given to one call only")
-    if "uuid" in columns and world.store.value("SELECT count(*) FROM calls WHERE uuid = ?", (columns["uuid"],)):
-        raise refused(400, f"call {columns['uuid']} already exists")
-    company_id, now = columns.get("company_id", world.options.company_id), world.clock.now()
+        raise api_error(400, "a uuid can be given to one call only")
+    if "uuid" in columns and state.store.value("SELECT count(*) FROM calls WHERE uuid = ?", (columns["uuid"],)):
+        raise api_error(400, f"call {columns['uuid']} already exists")
+    company_id, now = columns.get("company_id", state.options.company_id), state.clock.now()
     created_at = columns.get("created_at", now)
-    templates = random_calls(world.random, company_id, read_participants(world.store, company_id), count)
+    templates = random_calls(state.random, company_id, read_participants(state.store, company_id), count)
     batch = Batch(templates, _creation_times(count, spread, created_at), now, columns)
-    uuids = insert_calls(world.store, world.random, batch, bulk=count >= _BULK_COUNT)
+    uuids = insert_calls(state.store, state.random, batch, bulk=count >= _BULK_COUNT)
     if columns.get("target_id") and spread.get("counted", True) and count:
-        caps.count_call(world.store, columns["target_id"], created_at, count, now)
+        caps.count_target_calls(state.store, columns["target_id"], created_at, count, now)
     return {"added": count, "uuids": uuids}
 
 
@@ -146,21 +146,21 @@ def _creation_times(count: int, spread: dict[str, Any], default: int) -> Iterato
     return (start + (end - start) * index // max(1, count) for index in range(count))
 
 
-def change_call(world: World, uuid: str, given: dict[str, Any]) -> dict[str, Any]:
+def change_call(state: SandboxState, uuid: str, given: dict[str, Any]) -> dict[str, Any]:
     """Change fields of one call; ``updated_at`` becomes the current time unless it is given.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param uuid: UUID of the call.
     :param given: The request: ``fields`` by name.
     :return: The ``uuid``.
-    :raises Refusal: With status 400 if the request is wrong, with 404 if there is no such call.
+    :raises ApiError: With status 400 if the request is wrong, with 404 if there is no such call.
     """
-    columns = {"updated_at": world.clock.now(), **_columns(world, given.get("fields") or {})}
+    columns = {"updated_at": state.clock.now(), **_columns(state, given.get("fields") or {})}
     if "uuid" in columns:
-        raise refused(400, "the uuid of a call cannot be changed")
-    row_id = world.store.value("SELECT id FROM calls WHERE uuid = ?", (uuid,))
+        raise api_error(400, "the uuid of a call cannot be changed")
+    row_id = state.store.value("SELECT id FROM calls WHERE uuid = ?", (uuid,))
     if row_id is None:
-        raise refused(404, f"there is no call {uuid}")
-    world.store.update("calls", row_id, columns)
-    world.store.calls_version += 1
+        raise api_error(404, f"there is no call {uuid}")
+    state.store.update("calls", row_id, columns)
+    state.store.calls_version += 1
     return {"uuid": uuid}

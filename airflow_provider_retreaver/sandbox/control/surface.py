@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing
-from airflow_provider_retreaver.sandbox.api.exchange import UPLOAD_DELAY, World
+from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, SandboxState
 from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
 from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import FaultInjector, read_fault
-from airflow_provider_retreaver.sandbox.http.wire import Refusal, Reply, Request, refused
+from airflow_provider_retreaver.sandbox.http.wire import ApiError, Reply, Request, api_error
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds, parse_time
@@ -30,7 +30,7 @@ class ControlledSandbox(Protocol):
         ...
 
     @property
-    def world(self) -> World:
+    def state(self) -> SandboxState:
         """The account, the clock and the source of randomness."""
         ...
 
@@ -49,7 +49,7 @@ def _object(request: Request) -> dict[str, Any]:
     """Read the body as a JSON object, whatever its Content-Type; an empty body is an empty object."""
     value = _body(request)
     if not isinstance(value, dict):
-        raise refused(400, "the body must be a JSON object")
+        raise api_error(400, "the body must be a JSON object")
     return value
 
 
@@ -59,43 +59,43 @@ def _body(request: Request) -> object:
     try:
         return json.loads(request.body)
     except ValueError as error:
-        raise refused(400, f"the body is not JSON: {error}") from error
+        raise api_error(400, f"the body is not JSON: {error}") from error
 
 
 def _time(text: object) -> int:
     try:
         return parse_time(str(text))
     except ValueError as error:
-        raise refused(400, f"{text!r} is not an RFC 3339 time") from error
+        raise api_error(400, f"{text!r} is not an RFC 3339 time") from error
 
 
 def _target(sandbox: ControlledSandbox, target_id: str) -> Row:
-    row = sandbox.world.store.row("SELECT * FROM targets WHERE id = ? AND deleted = 0", (target_id,))
+    row = sandbox.state.store.row("SELECT * FROM targets WHERE id = ? AND deleted = 0", (target_id,))
     if row is None:
-        raise refused(404, f"there is no target {target_id}")
+        raise api_error(404, f"there is no target {target_id}")
     return row
 
 
 def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
     load = _object(request).get("load", sandbox.options.load)
     if load not in ("demo", "empty"):
-        raise refused(400, f"load must be demo or empty, not {load!r}")
+        raise api_error(400, f"load must be demo or empty, not {load!r}")
     sandbox.faults.scripted.clear()
     sandbox.log.clear()
-    sandbox.world.clock.reset()
-    sandbox.world.upload_delay = UPLOAD_DELAY
-    sandbox.world.random.seed(sandbox.options.seed)
-    sandbox.world.store.clear()
-    demo.load(sandbox.world, load)
+    sandbox.state.clock.reset()
+    sandbox.state.upload_delay = UPLOAD_DELAY
+    sandbox.state.random.seed(sandbox.options.seed)
+    sandbox.state.store.clear()
+    demo.load(sandbox.state, load)
     return Reply({"load": load})
 
 
 def _add_calls(sandbox: ControlledSandbox, request: Request) -> Reply:
-    return Reply(add_calls(sandbox.world, _object(request)))
+    return Reply(add_calls(sandbox.state, _object(request)))
 
 
 def _change_call(sandbox: ControlledSandbox, request: Request, uuid: str) -> Reply:
-    return Reply(change_call(sandbox.world, uuid, _object(request)))
+    return Reply(change_call(sandbox.state, uuid, _object(request)))
 
 
 def _add_faults(sandbox: ControlledSandbox, request: Request) -> Reply:
@@ -112,7 +112,7 @@ def _clear_faults(sandbox: ControlledSandbox, _request: Request) -> Reply:
 def _requests(sandbox: ControlledSandbox, request: Request) -> Reply:
     since = request.param("since") or "0"
     if not since.isdigit():
-        raise refused(400, f"since is the number of a request, not {since!r}")
+        raise api_error(400, f"since is the number of a request, not {since!r}")
     return Reply(sandbox.log.since(int(since)))
 
 
@@ -123,33 +123,33 @@ def _clear_requests(sandbox: ControlledSandbox, _request: Request) -> Reply:
 
 def _clock(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
-    clock = sandbox.world.clock
+    clock = sandbox.state.clock
     if not given or not given.keys() <= {"now", "advance", "hold"}:
-        raise refused(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
+        raise api_error(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
     if "now" in given or "hold" in given:
         clock.set(_time(given["now"]) if "now" in given else clock.now(), hold=bool(given.get("hold", False)))
     if "advance" in given:
         if not isinstance(given["advance"], int | float):
-            raise refused(400, "advance is a number of seconds")
+            raise api_error(400, "advance is a number of seconds")
         clock.advance(given["advance"])
     return _now(sandbox, request)
 
 
 def _now(sandbox: ControlledSandbox, _request: Request) -> Reply:
-    return Reply({"now": format_milliseconds(sandbox.world.clock.now())})
+    return Reply({"now": format_milliseconds(sandbox.state.clock.now())})
 
 
 def _requested_time(sandbox: ControlledSandbox, request: Request) -> int:
     text = request.param("at")
-    return sandbox.world.clock.now() if text is None else _time(text)
+    return sandbox.state.clock.now() if text is None else _time(text)
 
 
 def _routing(sandbox: ControlledSandbox, request: Request) -> Reply:
     time = _requested_time(sandbox, request)
-    store = sandbox.world.store
+    store = sandbox.state.store
     targets = []
     for row in store.rows("SELECT * FROM targets WHERE deleted = 0 ORDER BY id"):
-        is_open, reason = routing.verdict(store, row, time)
+        is_open, reason = routing.accepts_call(store, row, time)
         targets.append({"id": row["id"], "tid": row["tid"], "name": row["name"], "open": is_open, "reason": reason})
     return Reply({"at": format_milliseconds(time), "targets": targets})
 
@@ -157,7 +157,7 @@ def _routing(sandbox: ControlledSandbox, request: Request) -> Reply:
 def _open(sandbox: ControlledSandbox, request: Request, target_id: str) -> Reply:
     time = _requested_time(sandbox, request)
     target, caller = _target(sandbox, target_id), request.param("caller")
-    is_open, reason = routing.verdict(sandbox.world.store, target, time, caller)
+    is_open, reason = routing.accepts_call(sandbox.state.store, target, time, caller)
     return Reply({"open": is_open, "reason": reason})
 
 
@@ -166,10 +166,10 @@ def _fill(sandbox: ControlledSandbox, request: Request, owner: str, owner_id: st
     kind = str(given.get("type", "hard")).capitalize()
     filled = given.get("filled")
     if kind not in caps.KINDS or not isinstance(filled, int) or filled < 0:
-        raise refused(400, 'fill takes "type" (hard, hourly, daily, monthly) and "filled" (0 or more)')
-    store, now = sandbox.world.store, sandbox.world.clock.now()
+        raise api_error(400, 'fill takes "type" (hard, hourly, daily, monthly) and "filled" (0 or more)')
+    store, now = sandbox.state.store, sandbox.state.clock.now()
     if not store.value(f"SELECT count(*) FROM {owner} WHERE id = ? AND deleted = 0", (owner_id,)):
-        raise refused(404, f"{owner} has no object {owner_id}")
+        raise api_error(404, f"{owner} has no object {owner_id}")
     caps.fill(store, owner.removesuffix("s"), int(owner_id), kind, filled, now)
     return Reply({"type": kind, "filled": filled})
 
@@ -178,9 +178,9 @@ def _in_progress(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     calls = given.get("calls_in_progress")
     if given.keys() != {"target_id", "calls_in_progress"} or not isinstance(calls, int) or calls < 0:
-        raise refused(400, 'calls_in_progress takes "target_id" and "calls_in_progress" (0 or more)')
+        raise api_error(400, 'calls_in_progress takes "target_id" and "calls_in_progress" (0 or more)')
     target = _target(sandbox, str(given["target_id"]))
-    sandbox.world.store.update("targets", target["id"], {"calls_in_progress": calls})
+    sandbox.state.store.update("targets", target["id"], {"calls_in_progress": calls})
     return Reply(given)
 
 
@@ -195,24 +195,24 @@ def _postback_key(sandbox: ControlledSandbox, request: Request) -> Reply:
     }
     names = {"key", "secret", "company_id", "owner", "owner_id", "permissions"}
     if given.keys() != names or given["owner"] not in postback_keys.OWNERS:
-        raise refused(400, f"postback_keys takes {', '.join(sorted(names))}; owner is company, target or campaign")
+        raise api_error(400, f"postback_keys takes {', '.join(sorted(names))}; owner is company, target or campaign")
     unknown = sorted(set(given["permissions"]) - set(postback_keys.PERMISSIONS))
     if unknown:
-        raise refused(400, f"there is no permission {', '.join(unknown)}")
-    postback_keys.issue(sandbox.world.store, **given)
+        raise api_error(400, f"there is no permission {', '.join(unknown)}")
+    postback_keys.issue(sandbox.state.store, **given)
     return Reply(given)
 
 
 def _provision(sandbox: ControlledSandbox, request: Request, pool_id: str) -> Reply:
     """Set how many numbers a pool has."""
-    given, store = _object(request), sandbox.world.store
+    given, store = _object(request), sandbox.state.store
     count = given.get("numbers")
     pool = store.row("SELECT * FROM number_pools WHERE id = ? AND deleted = 0", (pool_id,))
     if pool is None:
-        raise refused(404, f"there is no number pool {pool_id}")
+        raise api_error(404, f"there is no number pool {pool_id}")
     if given.keys() != {"numbers"} or not isinstance(count, int) or not 0 <= count <= pool["max_pool_size"]:
-        raise refused(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
-    number_pools.provision(sandbox.world, pool, count)
+        raise api_error(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
+    number_pools.provision(sandbox.state, pool, count)
     return Reply(given)
 
 
@@ -220,8 +220,8 @@ def _upload_delay(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     seconds = given.get("seconds")
     if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or seconds < 0:
-        raise refused(400, 'upload_delay takes "seconds" (0 or more)')
-    sandbox.world.upload_delay = float(seconds)
+        raise api_error(400, 'upload_delay takes "seconds" (0 or more)')
+    sandbox.state.upload_delay = float(seconds)
     return Reply(given)
 
 
@@ -254,7 +254,7 @@ def handle(sandbox: ControlledSandbox, request: Request) -> Reply:
     :param sandbox: The sandbox to inspect or to change.
     :param request: A request whose path begins with :data:`PREFIX`.
     :return: The reply.
-    :raises Refusal: With status 400, 404 or 405, if the request is wrong.
+    :raises ApiError: With status 400, 404 or 405, if the request is wrong.
     """
     path = request.path.removeprefix(PREFIX).strip("/").removesuffix(".json")
     allowed = []
@@ -265,7 +265,7 @@ def handle(sandbox: ControlledSandbox, request: Request) -> Reply:
         if match:
             allowed.append(method)
     if allowed:
-        raise Refusal(405, {"error": f"use {' or '.join(allowed)}"}, [("Allow", ", ".join(allowed))])
+        raise ApiError(405, {"error": f"use {' or '.join(allowed)}"}, [("Allow", ", ".join(allowed))])
     if not path and request.method == "GET":
         return Reply({"control": [f"{method} {PREFIX}/{pattern.pattern}" for method, pattern, _ in _ROUTES]})
-    raise refused(404, f"{PREFIX}/{path} is not part of the control surface")
+    raise api_error(404, f"{PREFIX}/{path} is not part of the control surface")

@@ -9,7 +9,7 @@ from airflow_provider_retreaver.sandbox.api import companies, postback_keys, upl
 from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
 from airflow_provider_retreaver.sandbox.api.campaigns import CAMPAIGNS
 from airflow_provider_retreaver.sandbox.api.contacts import CONTACTS
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api.context import RequestContext, SandboxState
 from airflow_provider_retreaver.sandbox.api.number_pools import NUMBER_POOLS, provision
 from airflow_provider_retreaver.sandbox.api.numbers import NUMBERS
 from airflow_provider_retreaver.sandbox.api.static_callers import STATIC_CALLERS
@@ -32,55 +32,55 @@ _URLS = {
 _PEOPLE = (("Nancy", "Drew"), ("Frank", "Hardy"), ("Trixie", "Belden"), ("Jupiter", "Jones"), ("Leroy", "Brown"))
 
 
-def load(world: World, contents: str) -> None:
+def load(state: SandboxState, contents: str) -> None:
     """Fill an empty database.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param contents: ``empty`` for a company and its keys, ``demo`` for the demo data as well.
     """
-    options, store, now = world.options, world.store, world.clock.now()
+    options, store, now = state.options, state.store, state.clock.now()
     first = {"id": options.company_id, "name": "Sandbox Calls", "zone": "America/New_York", **_URLS}
     companies.add(store, first, now - 400 * DAY, {options.api_key: True})
     postback_keys.issue(store, options.postback_key, options.postback_secret, options.company_id)
     if contents == "demo":
-        _load_company(own_request(world, options.company_id), targets=60, calls=CALLS)
+        _load_company(own_request(state, options.company_id), targets=60, calls=CALLS)
         second = {"id": options.company_id + 1, "name": "Second Company", "zone": "America/Los_Angeles", **_URLS}
         keys = {options.api_key: False, f"{options.api_key}-second": True}
         companies.add(store, second, now - 100 * DAY, keys)
-        _load_company(own_request(world, options.company_id + 1), targets=3, calls=40)
+        _load_company(own_request(state, options.company_id + 1), targets=3, calls=40)
 
 
-def own_request(world: World, company_id: int) -> Exchange:
+def own_request(state: SandboxState, company_id: int) -> RequestContext:
     """Make a request that the sandbox itself sends for a company.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param company_id: ID of the company.
     :return: The request, authorized.
     """
-    return Exchange(world, Request("POST", "/demo.json", [], {}, b""), {}, world.options.api_key, company_id)
+    return RequestContext(state, Request("POST", "/demo.json", [], {}, b""), {}, state.options.api_key, company_id)
 
 
-def _load_company(exchange: Exchange, targets: int, calls: int) -> None:
-    world = exchange.world
-    random = Random(world.options.seed * 1000 + exchange.company_id)  # noqa: S311 - the same seed, the same account
+def _load_company(context: RequestContext, targets: int, calls: int) -> None:
+    state = context.state
+    random = Random(state.options.seed * 1000 + context.company_id)  # noqa: S311 - the same seed, the same account
     divisor = 1 if targets > 10 else 4
-    _campaigns_and_numbers(exchange, divisor)
-    target_ids = demo_targets.load(exchange, random, targets)
-    _lists(exchange, random, target_ids, divisor)
-    _calls(exchange, random, calls)
-    demo_targets.fill_caps(world, random, target_ids)
-    _backdate(exchange)
+    _campaigns_and_numbers(context, divisor)
+    target_ids = demo_targets.load(context, random, targets)
+    _lists(context, random, target_ids, divisor)
+    _calls(context, random, calls)
+    demo_targets.fill_caps(state, random, target_ids)
+    _backdate(context)
 
 
-def _campaigns_and_numbers(exchange: Exchange, divisor: int) -> None:
+def _campaigns_and_numbers(context: RequestContext, divisor: int) -> None:
     """Create affiliates, campaigns, numbers and pools."""
     for index in range(12 // divisor):
         first, last = _PEOPLE[index % len(_PEOPLE)]
         company = f"{last} Media {index + 1}"
         names = {"first_name": first, "last_name": last, "company_name": company}
-        AFFILIATES.make(exchange, {"afid": f"{index + 1:04d}", **names})
+        AFFILIATES.create_row(context, {"afid": f"{index + 1:04d}", **names})
     for index, trade in enumerate(demo_targets.TRADES[: 5 // divisor]):
-        CAMPAIGNS.make(exchange, _campaign(index, trade))
+        CAMPAIGNS.create_row(context, _campaign(index, trade))
     for index in range(16 // divisor):
         given: dict[str, Any] = {
             "type": "Local" if index % 3 == 2 else "Toll-free",
@@ -92,10 +92,10 @@ def _campaigns_and_numbers(exchange: Exchange, divisor: int) -> None:
         }
         if index == 4:
             given |= {"timers_attributes": [{"seconds": 30, "url": "https://tracker.example.com/own"}]}
-        NUMBERS.make(exchange, given)
+        NUMBERS.create_row(context, given)
     for index, (size, count) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // divisor or 1]):
         given = {"cid": f"{1 + index:04d}", "max_pool_size": size, "reserve_size": 2}
-        provision(exchange.world, NUMBER_POOLS.make(exchange, given), count)
+        provision(context.state, NUMBER_POOLS.create_row(context, given), count)
 
 
 def _campaign(index: int, trade: str) -> dict[str, Any]:
@@ -116,20 +116,22 @@ def _campaign(index: int, trade: str) -> dict[str, Any]:
     }
 
 
-def _lists(exchange: Exchange, random: Random, targets: list[int], divisor: int) -> None:
+def _lists(context: RequestContext, random: Random, targets: list[int], divisor: int) -> None:
     """Create contacts, suppressed and static numbers, and caller lists."""
-    store, company_id, now = exchange.store, exchange.company_id, exchange.now
+    store, company_id, now = context.store, context.company_id, context.now
     for index in range(30 // divisor):
         numbers = [{"number": f"+1305555{2000 + index}", "description": "Mobile"}]
         if index % 3 == 0:
             numbers.append({"number": f"+1305555{4000 + index}", "description": "Work"})
-        CONTACTS.make(exchange, {"contact_numbers_attributes": numbers, "tag_list": f"<<<name:Caller {index + 1}>>>"})
+        CONTACTS.create_row(
+            context, {"contact_numbers_attributes": numbers, "tag_list": f"<<<name:Caller {index + 1}>>>"}
+        )
     stamp = {"company_id": company_id, "created_at": now - 30 * DAY, "updated_at": now - 30 * DAY}
     for index in range(40 // divisor):
         number = f"+1786555{1000 + random.randint(0, 8) + index * 9}"
         store.insert("suppressed_numbers", {**stamp, "number": number, "can_resubscribe": index % 2})
     for index in range(3 // divisor):
-        STATIC_CALLERS.make(exchange, {"number": f"+1800555{7000 + index}"})
+        STATIC_CALLERS.create_row(context, {"number": f"+1800555{7000 + index}"})
     campaign_id = store.value("SELECT min(id) FROM campaigns WHERE company_id = ?", (company_id,))
     lists = (
         ("target", targets[0], "suppressed", 40),
@@ -139,22 +141,22 @@ def _lists(exchange: Exchange, random: Random, targets: list[int], divisor: int)
     for owner, owner_id, name, size in lists:
         values = {"owner": owner, "owner_id": owner_id, "name": name, "company_id": company_id, "created_at": now}
         list_id = store.insert("caller_lists", values)
-        uploads.put(store, list_id, [f"+1917555{3000 + index}" for index in range(size)], now - DAY)
+        uploads.add_numbers(store, list_id, [f"+1917555{3000 + index}" for index in range(size)], now - DAY)
 
 
-def _backdate(exchange: Exchange) -> None:
+def _backdate(context: RequestContext) -> None:
     """Spread the times of creation over the past year and those of the last update over the past month."""
     for table in ("affiliates", "targets", "target_groups", "campaigns", "numbers", "number_pools", "contacts"):
-        exchange.store.run(
+        context.store.run(
             f"UPDATE {table} SET created_at = ? - (300 - id % 250) * ?, updated_at = ? - (30 - id % 29) * ? "
             "WHERE company_id = ?",
-            (exchange.now, DAY, exchange.now, DAY, exchange.company_id),
+            (context.now, DAY, context.now, DAY, context.company_id),
         )
 
 
-def _calls(exchange: Exchange, random: Random, count: int) -> None:
+def _calls(context: RequestContext, random: Random, count: int) -> None:
     """Create calls of the last six days, up to ten minutes ago, and a few that are in progress."""
-    store, company_id, now = exchange.store, exchange.company_id, exchange.now
+    store, company_id, now = context.store, context.company_id, context.now
     participants = read_participants(store, company_id)
     finished = count - CALLS_IN_PROGRESS
     created_at = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(finished))

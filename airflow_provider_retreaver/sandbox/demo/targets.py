@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api import caps, tags
-from airflow_provider_retreaver.sandbox.api.exchange import Exchange, World
+from airflow_provider_retreaver.sandbox.api.context import RequestContext, SandboxState
 from airflow_provider_retreaver.sandbox.api.target_groups import TARGET_GROUPS
 from airflow_provider_retreaver.sandbox.api.targets import TARGETS
 
@@ -27,24 +27,24 @@ _CITIES = (
 )
 
 
-def load(exchange: Exchange, random: Random, count: int) -> list[int]:
+def load(context: RequestContext, random: Random, count: int) -> list[int]:
     """Create targets and their groups.
 
-    :param exchange: A request of the sandbox for the company.
+    :param context: A request of the sandbox for the company.
     :param random: Source of randomness.
     :param count: How many targets.
     :return: IDs of the targets.
     """
-    target_ids = [int(TARGETS.make(exchange, _target(random, index))["id"]) for index in range(count)]
+    target_ids = [int(TARGETS.create_row(context, _target(random, index))["id"]) for index in range(count)]
     # One target has a tag that a tag list cannot express.
-    tags.add(exchange, "target", target_ids[-1], "geo", "FL", "!=")
+    tags.add(context, "target", target_ids[-1], "geo", "FL", "!=")
     for index, trade in enumerate(TRADES):
         group: dict[str, Any] = {"name": f"{trade} buyers", "target_ids": target_ids[index :: len(TRADES)]}
         if index % 2:
             group |= {"behavior": 2, "priority": 1, "weight": index}
         if index == 0:
             group["hard_cap_attributes"] = {"cap": 500}
-        TARGET_GROUPS.make(exchange, group)
+        TARGET_GROUPS.create_row(context, group)
     return target_ids
 
 
@@ -84,17 +84,17 @@ def _day(day: int, *, night: bool) -> dict[str, Any]:
     return {"day_of_week": day, "work_day": 1 <= day <= 5, "time_open": 900, "time_close": 1700}
 
 
-def fill_caps(world: World, random: Random, targets: list[int]) -> None:
+def fill_caps(state: SandboxState, random: Random, targets: list[int]) -> None:
     """Fill some hard caps completely, some partly, and leave some empty.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param random: Source of randomness.
     :param targets: IDs of the targets.
     """
-    now = world.clock.now()
+    now = state.clock.now()
     for index, target_id in enumerate(targets):
-        for row in caps.current(world.store, "target", target_id, now):
+        for row in caps.current(state.store, "target", target_id, now):
             if row["cap"] is None:
                 continue
             share = (1.0, random.uniform(0.2, 0.9), 0.0)[index % 5 % 3] if row["type"] == "Hard" else 0.4
-            caps.fill(world.store, "target", target_id, row["type"], int(row["cap"] * share), now)
+            caps.fill(state.store, "target", target_id, row["type"], int(row["cap"] * share), now)

@@ -29,7 +29,7 @@ class Answer:
     cut: bool = False
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """An error that is answered to the client.
 
     :param status: Status code of the answer.
@@ -44,23 +44,23 @@ class Refusal(Exception):
         self.headers = headers
 
 
-def refused(status: int, message: str) -> Refusal:
+def api_error(status: int, message: str) -> ApiError:
     """Make an error with a message.
 
     :param status: Status code of the answer.
     :param message: The message.
     :return: The error, to be raised.
     """
-    return Refusal(status, {"error": message})
+    return ApiError(status, {"error": message})
 
 
-def invalid(errors: Mapping[str, Sequence[str]]) -> Refusal:
+def validation_error(errors: Mapping[str, Sequence[str]]) -> ApiError:
     """Make an error 422 that names attributes and what is wrong with them.
 
     :param errors: Messages by attribute.
     :return: The error, to be raised.
     """
-    return Refusal(422, {"errors": {name: list(texts) for name, texts in errors.items()}})
+    return ApiError(422, {"errors": {name: list(texts) for name, texts in errors.items()}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,13 @@ class Request:
     def content(self) -> dict[str, Any]:
         """The body as an object; an empty body is an empty object.
 
-        :raises Refusal: With status 400, if the body cannot be parsed.
+        :raises ApiError: With status 400, if the body cannot be parsed.
         """
         if self._content is None:
             try:
                 self._content = bodies.read(self.headers.get("content-type", ""), self.body)
             except ValueError as error:
-                raise refused(400, f"the body could not be read: {error}") from error
+                raise api_error(400, f"the body could not be read: {error}") from error
         return self._content
 
     def param(self, name: str) -> str | None:
@@ -135,18 +135,18 @@ class Request:
 
         :param name: Name of the envelope, for example ``target``.
         :return: The object.
-        :raises Refusal: With status 400, if the body has no such object.
+        :raises ApiError: With status 400, if the body has no such object.
         """
         inner = self.content.get(name)
         if not isinstance(inner, dict):
-            raise refused(400, f"param is missing or the value is empty: {name}")
+            raise api_error(400, f"param is missing or the value is empty: {name}")
         return inner
 
     def answer_format(self) -> str:
         """Choose the format of the answer by the path's extension, or by the ``Accept`` header without one.
 
         :return: ``json`` or ``xml``.
-        :raises Refusal: With status 406 for any other format.
+        :raises ApiError: With status 406 for any other format.
         """
         if self.format in ("json", "xml"):
             return self.format
@@ -155,7 +155,7 @@ class Request:
             return "json"
         if self.format is None and "xml" in accept and "html" not in accept:
             return "xml"
-        raise refused(406, "Only .json and .xml are served here.")
+        raise api_error(406, "Only .json and .xml are served here.")
 
 
 def write(reply: Reply, form: str = "json") -> Answer:

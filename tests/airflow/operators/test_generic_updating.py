@@ -96,7 +96,7 @@ def test_update_of_one_of_two_rows_of_a_day_needs_its_id(account):
 def test_update_never_loses_the_operator_of_a_tag(account):
     """A tag list cannot express `!=`; a change that would lose it is refused."""
     id_ = account.target(tag_list="<<<kind:roof>>>")
-    account._sandbox.world.store.run("UPDATE tag_values SET operator = '!='")
+    account._sandbox.state.store.run("UPDATE tag_values SET operator = '!='")
     assert execute("update", "targets", resource_id=id_, attributes={"tag_list": "<<<kind:roof>>>"})["action"] == (
         "unchanged"
     )

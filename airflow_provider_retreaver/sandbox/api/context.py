@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from zoneinfo import ZoneInfo
 
-from airflow_provider_retreaver.sandbox.api.paging import Anchors
+from airflow_provider_retreaver.sandbox.api.paging import CallPages
 from airflow_provider_retreaver.sandbox.http.wire import Reply, Request
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.state.clock import Clock
@@ -18,13 +18,13 @@ UPLOAD_DELAY = 2.0
 
 
 @dataclass(slots=True)
-class World:
+class SandboxState:
     """The state that lasts longer than a request.
 
     :param options: Options of the sandbox.
     :param store: The database.
     :param clock: The sandbox's clock.
-    :param anchors: Pages of calls.
+    :param call_pages: Pages of calls.
     :param random: Source of randomness.
     :param upload_delay: How long an upload to a caller list takes, in seconds of the sandbox's clock.
     """
@@ -32,23 +32,23 @@ class World:
     options: SandboxOptions
     store: Store
     clock: Clock
-    anchors: Anchors
+    call_pages: CallPages
     random: Random
     upload_delay: float = UPLOAD_DELAY
 
 
 @dataclass(slots=True)
-class Exchange:
+class RequestContext:
     """One request and what its handler needs.
 
-    :param world: The sandbox's state.
+    :param state: The sandbox's state.
     :param request: The request.
     :param args: Variable segments of the path by name, decoded.
     :param key: The API key, after authorization.
     :param company_id: ID of the company, after authorization.
     """
 
-    world: World
+    state: SandboxState
     request: Request
     args: dict[str, str] = field(default_factory=dict)
     key: str = ""
@@ -57,12 +57,12 @@ class Exchange:
     @property
     def store(self) -> Store:
         """The account's data."""
-        return self.world.store
+        return self.state.store
 
     @property
     def now(self) -> int:
         """The sandbox's time in milliseconds."""
-        return self.world.clock.now()
+        return self.state.clock.now()
 
     def zone(self) -> ZoneInfo:
         """Return the company's time zone, in which Retreaver writes times with an offset.
@@ -72,4 +72,4 @@ class Exchange:
         return ZoneInfo(self.store.value("SELECT zone FROM companies WHERE id = ?", (self.company_id,)) or "UTC")
 
 
-Handler = Callable[[Exchange], Reply]
+Handler = Callable[[RequestContext], Reply]
