@@ -55,7 +55,7 @@ class MovingLog(Sandbox):
 
     def handle(self, method, path, query, headers, body):
         """Let the log change, then answer."""
-        with self.world.store.lock:
+        with self.state.store.lock:
             if path.endswith("calls.json"):
                 self.before.pop(next(self.asked), lambda: None)()
                 if self.newest_first:
@@ -83,9 +83,9 @@ class MovingLog(Sandbox):
 
     def delete(self, uuid):
         """Let a call be gone, as the vendor may."""
-        with self.world.store.transaction():
-            self.world.store.run("DELETE FROM calls WHERE uuid = ?", (uuid,))
-        self.world.store.calls_version += 1
+        with self.state.store.transaction():
+            self.state.store.run("DELETE FROM calls WHERE uuid = ?", (uuid,))
+        self.state.store.calls_version += 1
 
 
 @contextmanager
