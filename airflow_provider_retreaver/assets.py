@@ -1,7 +1,7 @@
-"""Assets: what lies in a Retreaver account, named by URIs that Airflow knows.
+"""Assets: the resources of a Retreaver account as URIs that Airflow knows.
 
 A URI is `retreaver://host/company/resource`, for example `retreaver://api.retreaver.com/12345/calls`. Sensors and
-event triggers watch such assets. Operators tell what they did in the events of the assets among their outlets.
+event triggers watch such assets. Operators describe what they did in the events of the assets among their outlets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SCHEME = "retreaver"
 HOST = "api.retreaver.com"
-# Earlier than any call of the vendor's.
+# Earlier than any call at Retreaver.
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -28,8 +28,9 @@ def asset_uri(company: str | int, resource: str, host: str = HOST) -> str:
 
     :param company: company ID.
     :param resource: plural name, e.g. `calls`, `targets`, or a path such as `targets/3`.
-    :param host: host of the connection, with its port where it has one.
-    :raises InvalidArgument: when a part is missing or cannot be right.
+    :param host: host of the connection, with its port if it has one.
+    :return: the URI, e.g. `retreaver://api.retreaver.com/12345/calls`.
+    :raises InvalidArgument: when a part is missing or not valid.
     """
     return urlunsplit(sanitize_uri(SplitResult(SCHEME, host, f"/{company}/{resource}", "", "")))
 
@@ -37,9 +38,15 @@ def asset_uri(company: str | int, resource: str, host: str = HOST) -> str:
 def retreaver_asset(
     company: str | int, resource: str, host: str = HOST, *, name: str | None = None, **kwargs: Any
 ) -> Asset:
-    """Return the asset of a resource of a company; further arguments go to `Asset`, e.g. `watchers`.
+    """Return the asset of a resource of a company.
 
-    :param name: of the asset; its URI when not given. Airflow 2 knows no names and takes none.
+    :param company: company ID.
+    :param resource: plural name, e.g. `calls`, `targets`, or a path such as `targets/3`.
+    :param host: host of the connection, with its port if it has one.
+    :param name: of the asset; by default its URI. Airflow 2 has no names and accepts none.
+    :param kwargs: further arguments of Airflow's `Asset`, e.g. `watchers`.
+    :return: the asset.
+    :raises InvalidArgument: when a part of the URI is missing or not valid.
     """
     from airflow.providers.common.compat.sdk import Asset
 
@@ -50,23 +57,32 @@ def retreaver_asset(
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Return the URI in its one spelling; Airflow calls this for every asset with this scheme.
+    """Return a URI in its normal form; Airflow calls this for every asset with this scheme.
 
-    :raises InvalidArgument: when it is not `retreaver://host/company/resource`, or holds a user, password or query.
+    :param uri: the parts of the URI.
+    :return: the parts with a lower-case host and no superfluous slashes.
+    :raises InvalidArgument: when it is not `retreaver://host/company/resource`, or has a user, password or query.
     """
     company, _, resource = uri.path.strip("/").partition("/")
     if "@" in uri.netloc or uri.query or uri.fragment:
-        raise InvalidArgument("A Retreaver asset's URI holds host, company and resource only: no key, no query.")
+        raise InvalidArgument(
+            "The URI of a Retreaver asset has a host, a company and a resource only; remove the key or query."
+        )
     if not uri.netloc or not (company.isascii() and company.isdecimal()) or not resource or "//" in resource:
         raise InvalidArgument(
-            f"{uri.scheme}://{uri.netloc}{uri.path} is not the URI of a Retreaver asset, which is "
-            f"{SCHEME}://host/company/resource with a company ID in digits."
+            f"{uri.scheme}://{uri.netloc}{uri.path} is not the URI of a Retreaver asset; write "
+            f"{SCHEME}://host/company/resource with a numeric company ID."
         )
     return uri._replace(scheme=SCHEME, netloc=uri.netloc.lower(), path=f"/{company}/{resource}")
 
 
-def to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG001 - Airflow's signature
-    """Return the OpenLineage dataset of an asset; called only where OpenLineage is installed."""
+def to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001 - Airflow's signature
+    """Return the OpenLineage dataset of an asset; called only if OpenLineage is installed.
+
+    :param asset: an asset with the scheme `retreaver`.
+    :param lineage_context: Airflow's argument, not used.
+    :return: the dataset: namespace `retreaver://host`, name `company/resource`.
+    """
     from urllib.parse import urlsplit
 
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -75,12 +91,13 @@ def to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG0
     return Dataset(namespace=f"{SCHEME}://{uri.netloc}", name=uri.path.lstrip("/"))
 
 
-def tell_outlets(context: Context, outlets: Iterable[Any], extra: Mapping[str, Any]) -> None:
-    """Add what was done to the events of a task's outlets: of every asset, whatever its scheme.
+def update_outlet_events(context: Context, outlets: Iterable[object], extra: Mapping[str, Any]) -> None:
+    """Add to the `extra` of the events of a task's outlets what the task did.
 
-    An alias is left alone, since it stands for assets that only the DAG's author knows.
+    This is done for every asset, whatever its scheme. Aliases are skipped, since only the DAG's author knows which
+    assets they stand for.
 
-    :param context: the task's context; without events (a plain `execute({})`) nothing happens.
+    :param context: the task's context; without outlet events (a plain `execute({})`) nothing is done.
     :param outlets: of the task.
     :param extra: small plain JSON, without phone numbers and secrets.
     """
@@ -95,23 +112,23 @@ def tell_outlets(context: Context, outlets: Iterable[Any], extra: Mapping[str, A
 
 
 def window_of_events(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> dict[str, str | None]:
-    """Return the one window that covers all events that started a run, for an export's `start` and `end`.
+    """Return the window that covers all events that started a run, for an export's `start` and `end`.
 
     Airflow joins events that come while a run cannot start into one run: the window then reaches from the earliest
-    start to the latest end. Windows are those of `RetreaverNewCallsEventTrigger` (of `updated_at`) and those that
-    exports tell the assets among their outlets.
+    start to the latest end. Events of `RetreaverNewCallsEventTrigger` hold a window of `updated_at`, events of
+    exports the window that was exported.
 
-    :param triggering_asset_events: of the task's context, by asset.
-    :return: `{"start", "end"}` in RFC 3339, UTC; both None for a run that no event has started (by hand), which
-        exports take for the run's data interval.
-    :raises InvalidArgument: when there are events, and none of them tells a window, or one tells no time.
+    :param triggering_asset_events: of the task's context: events by asset.
+    :return: `{"start", "end"}` in RFC 3339, UTC; both None for a run that no event has started (a manual run), for
+        which exports use the run's data interval.
+    :raises InvalidArgument: when there are events and none of them holds a window, or a time of one is not valid.
     """
     events = [event for several in triggering_asset_events.values() for event in several]
     windows = [window for window in map(_window, events) if window is not None]
     if events and not windows:
         raise InvalidArgument(
-            f"None of the {len(events)} events that started this run tells a window of calls; watch the asset with "
-            f"RetreaverNewCallsEventTrigger, or name it among the outlets of an export of calls."
+            f"None of the {len(events)} events that started this run holds a window of calls; watch the asset with "
+            f"RetreaverNewCallsEventTrigger, or make it an outlet of an export of calls."
         )
     if not windows:
         return {"start": None, "end": None}
@@ -126,9 +143,9 @@ def _window(event: Any) -> tuple[datetime, datetime] | None:
 
     extra = event.extra or {}
     for key, start, end in (("payload", "updated_at_start", "updated_at_end"), ("window", "start", "end")):
-        told = extra.get(key)
-        if isinstance(told, Mapping) and told.get(end):
-            # Before any call was seen a watched window has no start: it is about all calls there are.
-            first = aware_time(told.get(start) or BEGINNING, f"{start} of an event")
-            return first.astimezone(UTC), aware_time(told[end], f"{end} of an event").astimezone(UTC)
+        window = extra.get(key)
+        if isinstance(window, Mapping) and window.get(end):
+            # The first window of a trigger that found no call at first has no start: it covers all calls.
+            first = aware_time(window.get(start) or BEGINNING, f"{start} of an event")
+            return first.astimezone(UTC), aware_time(window[end], f"{end} of an event").astimezone(UTC)
     return None

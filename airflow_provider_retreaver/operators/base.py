@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_retreaver.assets import tell_outlets
+from airflow_provider_retreaver.assets import update_outlet_events
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
     ChangeRefused,
@@ -107,7 +107,7 @@ class RetreaverOperator(BaseOperator):
 
         :param extra: small plain JSON, without phone numbers and secrets.
         """
-        tell_outlets(context, self.outlets, extra)
+        update_outlet_events(context, self.outlets, extra)
 
     def lineage_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return what was read and written beside the task's inlets and outlets, for OpenLineage."""

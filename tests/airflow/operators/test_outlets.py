@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import Asset
 
-from airflow_provider_retreaver.assets import retreaver_asset, tell_outlets, window_of_events
+from airflow_provider_retreaver.assets import retreaver_asset, update_outlet_events, window_of_events
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.base import told_ids
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
@@ -157,9 +157,9 @@ def test_every_asset_is_told():
     ours, other, alias = retreaver_asset(1, "targets"), Asset(uri="s3://bucket/x"), SimpleNamespace(name="alias")
     events = {"ours": Event(), "other": Event()}
     by_outlet = type("Events", (), {"__getitem__": lambda _, one: events["ours" if one is ours else "other"]})()
-    tell_outlets({"outlet_events": by_outlet}, [ours, other, alias], {"caps_reset": 2})
+    update_outlet_events({"outlet_events": by_outlet}, [ours, other, alias], {"caps_reset": 2})
     assert [event.extra for event in events.values()] == [{"by": "author", "caps_reset": 2}] * 2
-    tell_outlets({}, [ours], {"caps_reset": 2})
+    update_outlet_events({}, [ours], {"caps_reset": 2})
 
 
 def test_too_many_ids_are_left_out():
