@@ -25,34 +25,44 @@ Compression: TypeAlias = Literal["none", "gzip", "zstd"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 COMPRESSIONS: tuple[Compression, ...] = get_args(Compression)
 TAGS: tuple[fields.TagLayout, ...] = get_args(fields.TagLayout)
-# Calls that Parquet keeps together; so many are in memory at once.
+# Calls of a row group; so many are in memory at once.
 ROW_GROUP = 5_000
 
 
 class Sink(Protocol):
-    """Where bytes go."""
+    """A file that bytes are written to."""
 
     def write(self, data: bytes, /) -> Any:
-        """Take bytes."""
+        """Write bytes.
+
+        :param data: the bytes.
+        :return: anything.
+        """
 
 
 class Writer(Protocol):
     """Writes calls into one file."""
 
     def write(self, raws: Sequence[Any]) -> int:
-        """Write calls, given as the vendor's JSON; return the number of rows made of them."""
+        """Write calls.
+
+        :param raws: JSON objects as Retreaver sent them.
+        :return: the number of rows written.
+        """
 
     def close(self) -> None:
-        """Write what is left; the file itself stays open."""
+        """Write the rest; the file itself stays open."""
 
     def drop(self) -> None:
-        """Forget what is left; `close` follows."""
+        """Drop calls that are not written yet; `close` follows."""
 
 
 class JsonLines:
-    """One call a line, as the vendor sent it unless it is changed.
+    """One call a line, as Retreaver sent it unless it is changed.
 
-    :param change: what is done to every call first, None for nothing.
+    :param sink: the file.
+    :param tags: `map`, or `rows` for one line a tag.
+    :param change: changes every call before it is written, None for no change.
     """
 
     def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None) -> None:
@@ -61,7 +71,11 @@ class JsonLines:
         self._change = change
 
     def write(self, raws: Sequence[Any]) -> int:
-        """Write calls."""
+        """Write calls.
+
+        :param raws: JSON objects as Retreaver sent them.
+        :return: the number of rows written.
+        """
         if self._change is not None or self._tags == "rows":
             rows = _changed(raws, self._change)
             raws = [as_bytes(row) for row in (fields.tag_rows(rows) if self._tags == "rows" else rows)]
@@ -70,41 +84,50 @@ class JsonLines:
         return len(raws)
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: calls are written at once."""
 
     def drop(self) -> None:
-        """Nothing is left to forget."""
+        """Do nothing: calls are written at once."""
 
 
 class CommaSeparated:
-    """A header and one row a call (RFC 4180); an absent value is empty, objects are JSON."""
+    """A header and one row a call (RFC 4180); no value is empty, objects are JSON.
+
+    :param sink: the file.
+    :param tags: `map`, or `rows` for one row a tag.
+    :param change: changes every call before it is written, None for no change.
+    """
 
     def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None) -> None:
         self._sink = sink
         self._tags = tags
         self._change = change
         self._kinds = fields.columns(tags)
-        self._began = False
+        self._has_header = False
 
     def write(self, raws: Sequence[Any]) -> int:
-        """Write calls."""
+        """Write calls.
+
+        :param raws: JSON objects as Retreaver sent them.
+        :return: the number of rows written.
+        """
         rows = _table_rows(raws, self._tags, self._change, self._kinds)
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        if not self._began:
+        if not self._has_header:
             writer.writerow(self._kinds)
-            self._began = True
+            self._has_header = True
         writer.writerows([_cell(row.get(name)) for name in self._kinds] for row in rows)
         self._sink.write(text.getvalue().encode())
         return len(rows)
 
     def close(self) -> None:
         """Write the header of an empty file."""
-        if not self._began:
+        if not self._has_header:
             self.write([])
 
     def drop(self) -> None:
-        """Nothing is left to forget."""
+        """Do nothing: calls are written at once."""
 
 
 def _cell(value: object) -> str:
@@ -116,8 +139,11 @@ def _cell(value: object) -> str:
 
 
 class Parquet:
-    """A table with typed columns; tags are a map, amounts decimals, times UTC.
+    """A table with typed columns: tags are a map, amounts decimals, times in UTC.
 
+    :param sink: the file.
+    :param tags: `map`, or `rows` for one row a tag.
+    :param change: changes every call before it is written, None for no change.
     :param codec: compression of the pages.
     """
 
@@ -134,7 +160,11 @@ class Parquet:
         self._rows: list[Row] = []
 
     def write(self, raws: Sequence[Any]) -> int:
-        """Write calls, many at a time."""
+        """Add calls, which are written in groups.
+
+        :param raws: JSON objects as Retreaver sent them.
+        :return: the number of rows added.
+        """
         rows = _table_rows(raws, self._tags, self._change, self._kinds)
         self._rows += rows
         while len(self._rows) >= ROW_GROUP:
@@ -150,7 +180,7 @@ class Parquet:
         self._writer.close()
 
     def drop(self) -> None:
-        """Forget the calls that are not written yet."""
+        """Drop the calls that are not written yet."""
         self._rows = []
 
     def _table(self, rows: list[Row]) -> pa.Table:
@@ -176,7 +206,7 @@ def _types(pa: Any) -> dict[str, Any]:
 
 def _array(pa: Any, field: Any, kind: fields.Kind, rows: list[Row]) -> Any:
     values = [row.get(field.name) for row in rows]
-    # As it should be, a column is taken over at once; value by value only where it is not.
+    # A column is converted at once; value by value only where a value is not of its kind.
     if kind in {fields.TEXT, fields.INTEGER, fields.BOOLEAN}:
         try:
             # Without a type it finds one; with one it would cut the fraction off a number.
@@ -215,10 +245,10 @@ def _fits(pa: Any, value: Any, kind: Any) -> bool:
 
 
 def _not_of_kind(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
-    shown = "" if name.startswith("caller") else f" ({str(value)[:40]!r})"
+    quoted = "" if name.startswith("caller") else f" ({str(value)[:40]!r})"
     return ProtocolError(
-        f"Call {row.get('uuid')} has a {name}{shown} that is no {kind}, which the column of the Parquet file is; "
-        f"export it as jsonl or csv, which take every value."
+        f"Call {row.get('uuid')} has a {name}{quoted} that is not of the kind {kind} of its Parquet column; "
+        f"export as jsonl or csv, which take every value."
     )
 
 
@@ -235,9 +265,12 @@ def _table_rows(
     return list(fields.flat(found, frozenset(kinds), keep_tags=tags == "map"))
 
 
-def check_format(format_: Any, compression: Any, tags: Any) -> None:
-    """Refuse what cannot be written, before anything is asked for.
+def check_format(format_: object, compression: object, tags: object) -> None:
+    """Check the parameters before anything is sent.
 
+    :param format_: the parameter `format`.
+    :param compression: the parameter.
+    :param tags: the parameter.
     :raises InvalidArgument: naming the parameter.
     """
     for name, value, allowed in (

@@ -1,4 +1,4 @@
-"""The files of an export while it is written: one at a time, divided by time and size, each with its digest."""
+"""The files of an export: written one at a time, divided by time and size, each with its digest."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ _ENDINGS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How an export is laid out.
+    """The format and division of an export's files.
 
-    :param change: what is done to every call first, None for nothing.
+    :param format: of the files.
+    :param compression: of the files.
+    :param tags: one column of all tags, or one row a tag.
     :param partition_by: `day` or `hour` of `created_at` in UTC, None for none.
-    :param max_bytes: a file that has become as large is followed by another, None for no limit.
+    :param max_bytes: size from which on the next calls go to another file, None for no limit.
+    :param change: changes every call before it is written, None for no change.
     """
 
     format: file_formats.Format = "jsonl"
@@ -44,29 +47,42 @@ class Shape:
 
     @property
     def ending(self) -> str:
-        """How the names of the files end."""
+        """End of the files' names."""
         return f".{self.format}" + ("" if self.format == "parquet" else _ENDINGS[self.compression])
 
 
 @dataclass(slots=True)
 class Extent:
-    """Least and greatest of the times of calls, as RFC 3339 in UTC."""
+    """The earliest and latest times of calls, as RFC 3339 in UTC.
+
+    :param created: of `created_at`; None before the first call.
+    :param updated: of `updated_at`; the same.
+    """
 
     created: tuple[str, str] | None = None
     updated: tuple[str, str] | None = None
 
     def add(self, page: CallPage) -> None:
-        """Take in a page."""
-        self.created = _wider(self.created, [key.created_at for key in page.keys if key.created_at], "created_at")
-        self.updated = _wider(self.updated, [key.updated_at for key in page.keys if key.updated_at], "updated_at")
+        """Extend it by a page.
+
+        :param page: of calls.
+        """
+        self.created = _extended(self.created, [key.created_at for key in page.keys if key.created_at], "created_at")
+        self.updated = _extended(self.updated, [key.updated_at for key in page.keys if key.updated_at], "updated_at")
 
     def include(self, other: Extent) -> None:
-        """Take in what another one spans."""
-        self.created = _widest(self.created, other.created)
-        self.updated = _widest(self.updated, other.updated)
+        """Extend it by another extent.
+
+        :param other: the other one.
+        """
+        self.created = _union(self.created, other.created)
+        self.updated = _union(self.updated, other.updated)
 
     def as_dict(self) -> dict[str, str | None]:
-        """Return it as the manifest shows it."""
+        """Return it as the manifest has it.
+
+        :return: `{"min_created_at", "max_created_at", "min_updated_at", "max_updated_at"}`.
+        """
         created, updated = self.created or (None, None), self.updated or (None, None)
         return {
             "min_created_at": created[0],
@@ -76,34 +92,34 @@ class Extent:
         }
 
 
-def _wider(known: tuple[str, str] | None, texts: list[str], field: str) -> tuple[str, str] | None:
+def _extended(known: tuple[str, str] | None, texts: list[str], field: str) -> tuple[str, str] | None:
     if not texts:
         return known
-    # Texts of one length and offset sort as times do, and nearly always a page has one only.
+    # Texts of one length and offset sort as times do; nearly all pages have one offset.
     alike = len({(len(text), "Z" if text.endswith("Z") else text[-6:]) for text in texts}) == 1
     found = sorted(call_time(text, field).isoformat() for text in ((min(texts), max(texts)) if alike else set(texts)))
-    return _widest(known, (found[0], found[-1]))
+    return _union(known, (found[0], found[-1]))
 
 
-def _widest(known: tuple[str, str] | None, found: tuple[str, str] | None) -> tuple[str, str] | None:
+def _union(known: tuple[str, str] | None, found: tuple[str, str] | None) -> tuple[str, str] | None:
     if known is None or found is None:
         return known or found
     return min(known[0], found[0]), max(known[1], found[1])
 
 
 class _Digested:
-    """A file that is open for writing, with the digest and length of what it was given."""
+    """A file that is open for writing, with digest and length of the bytes written."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self._digest = hashlib.sha256()
         self.length = 0
         self.closed = False
-        self.deaf = False
+        self.discarding = False
 
     def write(self, data: bytes) -> int:
-        """Write bytes; when it is deaf, take them and do nothing."""
-        if self.deaf:
+        """Write bytes, or drop them when it is discarding."""
+        if self.discarding:
             return len(data)
         self._digest.update(data)
         self.length += len(data)
@@ -111,7 +127,7 @@ class _Digested:
         return len(data)
 
     def flush(self) -> None:
-        """Hand on what is buffered."""
+        """Do nothing: bytes are not buffered here."""
 
     def hexdigest(self) -> str:
         """Return the SHA-256 of everything written."""
@@ -138,7 +154,7 @@ class _Part:
     extent: Extent = field(default_factory=Extent)
 
     def close(self) -> None:
-        """Close it from the inside out."""
+        """Close writer, compressor and file, in this order."""
         self.writer.close()
         if self.packed is not self.sink:
             self.packed.close()
@@ -160,11 +176,14 @@ class Parts:
         self.files: list[dict[str, Any]] = []
 
     def add(self, page: CallPage) -> None:
-        """Write a page; one that says so makes everything before it void."""
+        """Write a page.
+
+        :param page: with `restart`, all earlier pages are dropped first.
+        """
         if page.restart:
             self.discard()
             self.files, self.extent = [], Extent()
-            self._publication.forget_drafts()
+            self._publication.remove_finished()
         for folder, places in self._divided(page):
             part = self._open(folder)
             calls = page if len(places) == len(page.keys) else _some(page, places)
@@ -222,19 +241,19 @@ class Parts:
         )
 
     def finish(self) -> None:
-        """Close the last file; an export without calls has one file, so that its reader finds its columns."""
+        """Close the last file; an export without calls has one, so that a reader finds its columns."""
         if self._part is None and not self.files and self._shape.partition_by is None:
             self._open("")
         self._end()
 
     def discard(self) -> None:
-        """Let go of the open file without finishing it."""
+        """Close the open file without finishing it."""
         part, self._part = self._part, None
         if part is not None:
-            # Libraries write an end when they are let go of; it must not reach the file, which may be what failed.
-            part.sink.deaf = True
+            # On close, libraries write the end of a file; the file may be what failed, so these bytes are dropped.
+            part.sink.discarding = True
             part.writer.drop()
-            with suppress(StorageFailed), storage_errors("Letting go of a draft", NOTHING_HALF):
+            with suppress(StorageFailed), storage_errors("Closing a temporary file", NOTHING_HALF):
                 part.close()
 
 
@@ -248,7 +267,7 @@ def _packed(sink: _Digested, shape: Shape) -> Any:
     if shape.format == "parquet" or shape.compression == "none":
         return sink
     if shape.compression == "gzip":
-        # No name and no time, so that the same calls make the same bytes.
+        # Without name and time, the same calls make the same bytes.
         return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
     import pyarrow as pa
 
@@ -263,7 +282,11 @@ def _writer(packed: Any, shape: Shape) -> file_formats.Writer:
     return file_formats.Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression)
 
 
-def utc_name(moment: datetime) -> str:
-    """Return a time as a part of a file's name."""
-    text = moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    return f"{text}.{moment.microsecond:06}Z" if moment.microsecond else f"{text}Z"
+def utc_name(time: datetime) -> str:
+    """Return a time as a part of a file's name.
+
+    :param time: aware.
+    :return: e.g. `20260105T000000Z`.
+    """
+    text = time.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{text}.{time.microsecond:06}Z" if time.microsecond else f"{text}Z"

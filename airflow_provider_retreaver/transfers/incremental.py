@@ -1,8 +1,8 @@
-"""What an export by update remembers from run to run: how far it came, and what calls were worth.
+"""The state of an incremental export between its runs: the cursor, and revenue and payout of the calls exported.
 
-The state is a folder of small files: `cursor.json`, and for each day on which calls were created `worth/DAY.json`
-with revenue and payout of the calls exported so far, so that a later run can say which were restated and by how much.
-An entry also keeps what it replaced and by which export, so that a run that is repeated reports the same again.
+The state is a folder of small files: `cursor.json`, and for each day of creation `worth/DAY.json` with revenue and
+payout of its calls, so that a later run can report which were restated and by how much. An entry also has the values
+that it replaced and the export that did so, so that a repeated run reports the same.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 # Times come rounded to the millisecond: the newest call lies before the next one.
 NEXT = timedelta(milliseconds=1)
-# Restated calls that a manifest lists one by one; the sums are of all of them.
-MOST_TOLD = 1_000
+# Restated calls that a manifest lists; the sums are of all of them.
+MAX_LISTED = 1_000
 
 
-class _Worth(msgspec.Struct, gc=False):
-    revenue: Any = None
-    payout: Any = None
+class _Amounts(msgspec.Struct, gc=False):
+    revenue: object = None
+    payout: object = None
 
 
-_WORTH = msgspec.json.Decoder(_Worth, float_hook=Decimal)
+_AMOUNTS = msgspec.json.Decoder(_Amounts, float_hook=Decimal)
 
 
 class Cursor:
-    """How far the exports of one state folder came: the newest `updated_at` when the latest one began.
+    """The newest `updated_at` when the latest export of a state folder started.
 
     :param folder: URL of the state folder.
-    :param parameter: the name under which the DAG gave it: `state_path`, or `destination` when it lies there.
+    :param parameter: of the operator, for errors: `state_path`, or `destination` where the state is below it.
     """
 
     def __init__(self, folder: str, parameter: str = "state_path") -> None:
@@ -53,9 +53,10 @@ class Cursor:
         self._file = self.folder / "cursor.json"
 
     def load(self) -> datetime | None:
-        """Return the cursor, None before the first export.
+        """Return the cursor.
 
-        :raises InvalidArgument: when there is one that cannot be read.
+        :return: the time, None before the first export.
+        :raises InvalidArgument: when the cursor cannot be read.
         :raises StorageFailed: when the storage fails.
         """
         with destination_errors(f"{self._parameter} {self.folder} cannot be read"):
@@ -64,25 +65,29 @@ class Cursor:
                 text = self._file.read_text()
             except FileNotFoundError:
                 return None
-        found: datetime | None = None
+        cursor: datetime | None = None
         with suppress(ValueError, TypeError, KeyError):
-            found = datetime.fromisoformat(json.loads(text)["cursor"])
-        if found is None or found.tzinfo is None:
+            cursor = datetime.fromisoformat(json.loads(text)["cursor"])
+        if cursor is None or cursor.tzinfo is None:
             raise InvalidArgument(
-                f"{self._parameter}: {self._file} cannot be read as a cursor; put a good copy in its place, or "
-                f"delete it to begin again at start."
+                f"{self._parameter}: {self._file} cannot be read as a cursor; restore it, or "
+                f"delete it to start again at start."
             )
-        return found
+        return cursor
 
     def save(self, cursor: datetime, export: str) -> None:
-        """Replace the cursor."""
+        """Replace the cursor.
+
+        :param cursor: the new one.
+        :param export: name of the export that succeeded.
+        """
         value = {"cursor": cursor.astimezone(UTC).isoformat(), "export": export}
         replace_text(self._file, json.dumps(value) + "\n")
 
 
 @dataclass(slots=True)
 class Restated:
-    """Calls whose worth changed after they were exported.
+    """Calls whose revenue or payout changed after they were exported.
 
     :param calls: how many.
     :param revenue: change of their revenue in all.
@@ -94,7 +99,10 @@ class Restated:
     payout: Decimal = Decimal(0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as the manifest and the result show it."""
+        """Return it as plain JSON for the manifest and the result.
+
+        :return: `{"calls", "revenue_change", "payout_change"}`, amounts as texts.
+        """
         return {"calls": self.calls, "revenue_change": _plain(self.revenue), "payout_change": _plain(self.payout)}
 
 
@@ -106,10 +114,10 @@ class _Day:
 
 
 class Ledger:
-    """What calls were worth when they were exported last; pages must come oldest first.
+    """Revenue and payout of the calls when they were exported last; pages must come oldest first.
 
     :param folder: the state folder.
-    :param export: name of the export under way.
+    :param export: name of the current export.
     """
 
     def __init__(self, folder: ObjectStoragePath, export: str) -> None:
@@ -123,29 +131,32 @@ class Ledger:
         self._temporary.remove_all_attempts()
 
     def add(self, page: CallPage) -> None:
-        """Take in a page of raw calls; one that says so makes everything before it void."""
+        """Add a page of raw calls.
+
+        :param page: with `restart`, all earlier pages are dropped first.
+        """
         if page.restart:
             self.discard()
         for key, raw in zip(page.keys, page.rows, strict=True):
             if key.created_at is not None:
-                worth = _WORTH.decode(raw)
-                self._note(key.uuid, key.created_at, _amount(worth.revenue), _amount(worth.payout))
+                amounts = _AMOUNTS.decode(raw)
+                self._add_call(key.uuid, key.created_at, _amount(amounts.revenue), _amount(amounts.payout))
 
-    def _note(self, call: str, created_at: str, revenue: str | None, payout: str | None) -> None:
-        day = self._opened(call_time(created_at, "created_at", call).strftime("%Y-%m-%d"))
+    def _add_call(self, call: str, created_at: str, revenue: str | None, payout: str | None) -> None:
+        day = self._open_day(call_time(created_at, "created_at", call).strftime("%Y-%m-%d"))
         entry = day.known.get(call)
         before: list[str | None] | None = entry[:2] if entry is not None else None
         if entry is not None and entry[2] == self._export:
             before = entry[3:] or None
         now = [revenue, payout]
         if before is not None and before != now:
-            self._report(call, created_at, before, now)
-        made = [*now, self._export, *(before or [])]
+            self._add_change(call, created_at, before, now)
+        new_entry = [*now, self._export, *(before or [])]
         if entry is None or entry[:2] != now:
-            day.known[call] = made
+            day.known[call] = new_entry
             day.changed = True
 
-    def _report(self, call: str, created_at: str, before: list[str | None], now: list[str | None]) -> None:
+    def _add_change(self, call: str, created_at: str, before: list[str | None], now: list[str | None]) -> None:
         changes = [Decimal(new or 0) - Decimal(old or 0) for old, new in zip(before, now, strict=True)]
         self.restated.calls += 1
         self.restated.revenue += changes[0]
@@ -154,12 +165,12 @@ class Ledger:
         for place, name in enumerate(("revenue", "payout")):
             row |= {f"{name}_before": before[place], f"{name}_after": now[place]}
             row |= {f"{name}_change": _plain(changes[place])}
-        if len(self.changes) < MOST_TOLD:
+        if len(self.changes) < MAX_LISTED:
             self.changes.append(row)
 
-    def _opened(self, name: str) -> _Day:
+    def _open_day(self, name: str) -> _Day:
         if self._day is None or self._day.name != name:
-            self._put_away()
+            self._write_day()
             self._day = _Day(name, self._read(name))
         return self._day
 
@@ -171,9 +182,9 @@ class Ledger:
         except FileNotFoundError:
             return {}
         except ValueError:
-            raise InvalidArgument(f"state_path: {target} cannot be read; delete it to forget that day.") from None
+            raise InvalidArgument(f"state_path: {target} cannot be read; delete it to start that day anew.") from None
 
-    def _put_away(self) -> None:
+    def _write_day(self) -> None:
         if self._day is None or not self._day.changed:
             return
         target = self._folder / f"{self._day.name}.json"
@@ -184,15 +195,15 @@ class Ledger:
         self._day = None
 
     def save(self) -> None:
-        """Move what was learned into place."""
-        self._put_away()
+        """Move the changed files into place."""
+        self._write_day()
         for draft, target in self._waiting:
             make_folder(target.parent)
             draft.fs.mv(draft.path, target.path)
         self._clean()
 
     def discard(self) -> None:
-        """Forget what was learned since the beginning of the export."""
+        """Drop all changes of the current export."""
         self._day, self.restated, self.changes = None, Restated(), []
         self._clean()
 

@@ -1,9 +1,9 @@
-"""Putting the files of one export in place so that whoever follows its manifest sees a whole export or none.
+"""Moving the files of one export into place so that a reader of its manifest sees a whole export or none.
 
-Files are written below `_temporary/`, and moved when all of them are whole, under names that hold their digest:
-another export of the same window has the same names only where it has the same bytes. The manifest, moved last, names
-them; only then are the files of the former manifest removed. Both are written down before, so that the next attempt
-can remove what one that was killed had moved, or had not removed yet.
+Files are written below `_temporary/` and moved when all of them are whole. Their names contain their digest, so
+another export of the same window has the same names only for the same bytes. The manifest lists them and is moved
+last; then the files of the former manifest are removed. Both lists are saved before the first move, so that the next
+attempt can remove the files that a killed attempt had moved, or had not removed yet.
 """
 
 from __future__ import annotations
@@ -29,14 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOTHING_HALF = (
-    "nothing of this export was put in place that its manifest does not name. Mend the storage and run the task "
-    "again."
-)
+NOTHING_HALF = "a manifest in place lists whole files only. Repair the storage and run the task again."
 
 
 class Publication:
-    """One export's place on object storage.
+    """The files of one export on object storage.
 
     :param destination: folder URL.
     :param key: name of the export, the same whenever the same window is exported.
@@ -51,16 +48,16 @@ class Publication:
         self.manifest = self._root / f"{key}.manifest.json"
 
     def prepare(self) -> None:
-        """Remove what attempts that were killed have left, and see whether the destination can be written to.
+        """Remove the files that killed attempts left, and check that the destination can be written to.
 
-        :raises InvalidArgument: when it cannot.
-        :raises StorageFailed: when it cannot at the moment.
+        :raises InvalidArgument: when the destination is wrong or may not be written to.
+        :raises StorageFailed: when the storage cannot be reached or is full.
         """
         with destination_errors(f"destination {self._root} cannot be written to"):
-            # What this process has seen of the folder may be older than what another attempt did to it.
+            # This process may have cached the folder before another attempt changed it.
             self._root.fs.invalidate_cache()
             former = self._former_files()
-            for path in self._listed(self._pending):
+            for path in self._files_of(self._pending):
                 if path not in former:
                     self._remove(self._root / path)
             self._remove(self._pending)
@@ -68,7 +65,10 @@ class Publication:
             check_writable(self._temporary.path)
 
     def former(self) -> dict[str, Any] | None:
-        """Return the manifest of the former export of this window, None when there is none or it is no manifest."""
+        """Return the manifest of the former export of this window.
+
+        :return: the manifest, None when there is none or it cannot be read.
+        """
         with suppress(FileNotFoundError, ValueError):
             found = json.loads(self.manifest.read_text())
             return found if isinstance(found, dict) and isinstance(found.get("files"), list) else None
@@ -79,25 +79,35 @@ class Publication:
         return {str(file["path"]) for file in former["files"]} if former else set()
 
     def draft(self) -> tuple[ObjectStoragePath, Any]:
-        """Return a new temporary file and the file object to write it."""
+        """Open a new temporary file.
+
+        :return: its path, and the file object to write to.
+        """
         path = self._temporary.new_file()
         return path, path.fs.open(path.path, "wb")
 
     def finished(self, draft: ObjectStoragePath, folder: str, name: str) -> str:
-        """Note where a temporary file belongs; return its path below the destination."""
+        """Add a whole temporary file to those that `publish` moves.
+
+        :param draft: path of the temporary file.
+        :param folder: below the destination, e.g. `day=2026-01-05`; empty for none.
+        :param name: of the file, after the export's name.
+        :return: the path below the destination.
+        """
         path = f"{folder}/{self._key}-{name}" if folder else f"{self._key}-{name}"
         self._finished.append((draft, path))
         return path
 
-    def forget_drafts(self) -> None:
-        """Make everything that was written so far void."""
+    def remove_finished(self) -> None:
+        """Remove all files that were finished so far."""
         for draft, _ in self._finished:
             self._remove(draft)
         self._finished.clear()
 
     def publish(self, manifest: Mapping[str, Any]) -> None:
-        """Move the files into place, then the manifest; then remove what it replaces.
+        """Move the files into place, then the manifest; then remove the former files.
 
+        :param manifest: plain JSON that lists the files.
         :raises StorageFailed: when the storage fails.
         """
         with storage_errors(f"Moving the files of {self.manifest.name} into place", NOTHING_HALF):
@@ -115,7 +125,7 @@ class Publication:
         self.clean()
 
     def clean(self) -> None:
-        """Remove what is temporary, as far as it can be."""
+        """Remove the temporary files; an error of the storage is ignored."""
         with suppress(StorageFailed), storage_errors("Cleaning up", NOTHING_HALF):
             self._temporary.remove()
 
@@ -123,7 +133,7 @@ class Publication:
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         replace_text(path, text, self._temporary.new_file())
 
-    def _listed(self, path: ObjectStoragePath) -> list[str]:
+    def _files_of(self, path: ObjectStoragePath) -> list[str]:
         with suppress(FileNotFoundError, ValueError):
             return [str(file["path"]) for file in json.loads(path.read_text())["files"]]
         return []

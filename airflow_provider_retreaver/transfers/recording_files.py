@@ -1,4 +1,4 @@
-"""Recordings on object storage: whole files under the names of their calls, and nothing else."""
+"""Recordings on object storage: whole files, named after their calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import ProtocolError, StorageFailed
@@ -22,7 +22,9 @@ from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, repl
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-NOT_STORED = "nothing is in its place, and a retry fetches it."
+    from airflow_provider_retreaver.core.operations import Row
+
+NOT_STORED = "the recording is not in place, and a retry fetches it."
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
@@ -31,7 +33,7 @@ class RecordingFiles:
     """A folder of recordings.
 
     :param destination: folder URL.
-    :param key: names what one task writes below `_temporary/`, so that its next attempt can clean up.
+    :param key: name of the task's folder below `_temporary/`, the same in every attempt.
     """
 
     def __init__(self, destination: str, key: str) -> None:
@@ -39,10 +41,10 @@ class RecordingFiles:
         self._temporary = TemporaryFolder(self._root, key)
 
     def prepare(self) -> None:
-        """Remove what a killed attempt has left, and see whether the destination can be written to.
+        """Remove the files that a killed attempt left, and check that the destination can be written to.
 
-        :raises InvalidArgument: when it cannot.
-        :raises StorageFailed: when it cannot at the moment.
+        :raises InvalidArgument: when the destination is wrong or may not be written to.
+        :raises StorageFailed: when the storage cannot be reached or is full.
         """
         with destination_errors(f"destination {self._root} cannot be written to"):
             self._root.fs.invalidate_cache()
@@ -50,14 +52,16 @@ class RecordingFiles:
             check_writable(self._temporary.path)
 
     def clean(self) -> None:
-        """Remove what was not finished, as far as it can be."""
+        """Remove the temporary files; an error of the storage is ignored."""
         with suppress(StorageFailed), storage_errors("Cleaning up", NOT_STORED):
             self._temporary.remove()
 
-    def place(self, call: dict[str, Any]) -> ObjectStoragePath:
-        """Return where a call's recording belongs: a folder for the day of its creation in UTC, its uuid as name.
+    def path_of(self, call: Row) -> ObjectStoragePath:
+        """Return the path of a call's recording: a folder for its day of creation in UTC, its uuid as name.
 
-        :raises ProtocolError: when the call's uuid or time is none.
+        :param call: with `uuid`, `created_at` and `recording_url`.
+        :return: e.g. `…/2026-01-05/<uuid>.mp3`.
+        :raises ProtocolError: when the uuid or the time cannot be read.
         """
         name = str(call.get("uuid"))
         day = None
@@ -66,26 +70,30 @@ class RecordingFiles:
             day = None if created is None else created.date()
         if day is None or not _NAME.fullmatch(name):
             raise ProtocolError(
-                "A call with a recording has no uuid, or no created_at with an offset: its file has no name."
+                "A call with a recording has no valid uuid, or no created_at with an offset: its file has no name. Report "
+                "the call to Retreaver."
             )
         suffix = posixpath.splitext(urlsplit(str(call.get("recording_url"))).path)[1].lower()
         return self._root / day.isoformat() / f"{name}{suffix if _SUFFIX.fullmatch(suffix) else '.mp3'}"
 
-    def store(self, place: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:
+    def store(self, path: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:
         """Write a file under a temporary name, check its length, and move it into place.
 
-        :param fetch: hands the bytes to what it is given, and returns how many they must be.
-        :return: their number.
-        :raises StorageFailed: when the storage fails or holds another number of bytes; nothing is in place then.
+        :param path: of the recording.
+        :param fetch: calls its argument with the bytes in parts, and returns the number of bytes.
+        :return: the number of bytes.
+        :raises StorageFailed: when the storage fails or has another number of bytes; no file is in place then.
         """
-        what = f"Writing the recording {place.name} to {self._root}"
-        with storage_errors(what, NOT_STORED), replacing(place, self._temporary.new_file()) as draft:
+        what = f"Writing the recording {path.name} to {self._root}"
+        with storage_errors(what, NOT_STORED), replacing(path, self._temporary.new_file()) as draft:
             return self._written(draft, fetch)
 
     def _written(self, draft: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:
         with draft.fs.open(draft.path, "wb") as file:
             length = fetch(file.write)
-        held = draft.fs.info(draft.path)["size"]
-        if held != length:
-            raise StorageFailed(f"The storage {self._root} holds {held} bytes of {length} that were written to it.")
+        stored = draft.fs.info(draft.path)["size"]
+        if stored != length:
+            raise StorageFailed(
+                f"The storage {self._root} has {stored} of the {length} bytes that were written; {NOT_STORED}"
+            )
         return length

@@ -30,18 +30,18 @@ __all__ = ["RetreaverRecordingsToObjectStorageOperator"]
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 32
-# A result names so many calls at most; their number is always whole.
-MOST_NAMED = 100
-TOLD = ("destination", "calls", "recordings", "stored", "skipped", "bytes", "complete")
+MAX_DOWNLOADS = 32
+# A result lists so many calls at most; the counts are of all.
+MAX_LISTED = 100
+COUNTS = ("destination", "calls", "recordings", "stored", "skipped", "bytes", "complete")
 
 
 class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     """Fetch the recordings of the calls of a window to a folder on object storage.
 
-    Files are named `<day of creation in UTC>/<uuid>.mp3`. A recording whose file is there is not fetched again, so a
-    repeated or retried task goes on where the former one ended. A download that breaks off is continued; a file is
-    moved into place when it has the length that its host said. The API key is never sent to the recording's host.
+    Files are named `<day of creation in UTC>/<uuid>.mp3`. A recording whose file exists is not fetched again, so a
+    repeated or retried task continues where the former attempt ended. An interrupted download is resumed; a file is
+    moved into place when it has the length that its host reports. The API key is never sent to the recording's host.
 
     :param destination: folder URL, e.g. `s3://conn@bucket/recordings`.
     :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
@@ -56,7 +56,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :return: `{"destination", "calls", "recordings", "stored", "skipped", "bytes", "missing", "failed", "complete"}`;
         the last but one and two are lists of `{"uuid", "error"}`, a hundred each at most.
-    :raises InvalidArgument: for a parameter or a destination that cannot be right; nothing was asked for.
+    :raises InvalidArgument: for a wrong parameter or destination; nothing was sent.
     :raises PartialFailure: when recordings could not be stored; a retry fetches only those.
     """
 
@@ -90,7 +90,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         self.missing_ok = missing_ok
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Fetch what is not there."""
+        """Fetch the recordings that are not stored yet."""
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.core.parameters import is_given
@@ -100,7 +100,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
 
         with self.connected() as hook, hook.reading() as client:
             window = self.window(context)
-            at_once = parameters.whole(self.downloads, "downloads", 1, MOST_AT_ONCE)
+            at_once = parameters.whole(self.downloads, "downloads", 1, MAX_DOWNLOADS)
             missing_ok = flag(self.missing_ok, "missing_ok")
             if not is_given(self.destination):
                 raise InvalidArgument(
@@ -114,39 +114,39 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
                     result = Fetching(files, downloads, at_once).all_of(export)
             finally:
                 files.clean()
-            judged = self._judged(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
-            counts = {name: judged[name] for name in TOLD} | {"missing": len(judged["missing"])}
+            checked = self._checked(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
+            counts = {name: checked[name] for name in COUNTS} | {"missing": len(checked["missing"])}
             self.tell_export(context, hook, window, **counts)
-        return judged
+        return checked
 
     def written_datasets(self) -> list[Dataset]:
         """Return the destination folder."""
         return [folder_dataset(self.destination, None, self._counts["stored"], self._counts["bytes"])]
 
-    def _judged(self, context: Context, result: dict[str, Any], *, missing_ok: bool) -> dict[str, Any]:
+    def _checked(self, context: Context, result: dict[str, Any], *, missing_ok: bool) -> dict[str, Any]:
         log.info(
-            "%(recordings)d calls have recordings: %(stored)d were stored (%(bytes)d bytes), %(skipped)d were there, "
+            "%(recordings)d calls have recordings: %(stored)d were stored (%(bytes)d bytes), %(skipped)d existed, "
             "%(not_stored)d were not stored",
             {**result, "not_stored": result["recordings"] - result["stored"] - result["skipped"]},
         )
-        counted = result.pop("counts")
-        lost = counted["failed"] + (0 if missing_ok else counted["missing"])
-        if not lost:
+        counts = result.pop("counts")
+        not_stored = counts["failed"] + (0 if missing_ok else counts["missing"])
+        if not not_stored:
             return result
         publish_partial(context, result)
-        named = (result["failed"] + ([] if missing_ok else result["missing"]))[:10]
-        shown = "; ".join(f"call {row['uuid']}: {row['error']}" for row in named)
-        more = f"; and {lost - len(named)} more" if lost > len(named) else ""
+        listed = (result["failed"] + ([] if missing_ok else result["missing"]))[:10]
+        reasons = "; ".join(f"call {row['uuid']}: {row['error']}" for row in listed)
+        more = f"; and {not_stored - len(listed)} more" if not_stored > len(listed) else ""
         raise PartialFailure(
-            f"{lost} of {result['recordings']} recordings were not stored: {shown}{more} A retry fetches only "
-            f"what is not there.",
+            f"{not_stored} of {result['recordings']} recordings were not stored: {reasons}{more} A retry fetches "
+            f"only these.",
             result=result,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of one recording: `stored`, `skipped`, `missing` or `failed`."""
+    """The result of one recording; `kind` is `stored`, `skipped`, `missing` or `failed`."""
 
     uuid: str
     kind: str
@@ -155,9 +155,11 @@ class _Outcome:
 
 
 class Fetching:
-    """Fetches the recordings of an export, several at once.
+    """Fetches the recordings of an export, several concurrently.
 
-    :param at_once: how many.
+    :param files: where they are stored.
+    :param downloads: sends the requests to their hosts.
+    :param at_once: recordings that are downloaded concurrently.
     """
 
     def __init__(self, files: RecordingFiles, downloads: Downloads, at_once: int) -> None:
@@ -166,32 +168,36 @@ class Fetching:
         self._at_once = at_once
 
     def all_of(self, export: CallExport) -> dict[str, Any]:
-        """Read an export to its end, fetching page by page."""
+        """Read an export to its end, fetching the recordings page by page.
+
+        :param export: of the calls.
+        :return: `{"calls", "recordings", "stored", "skipped", "bytes", "missing", "failed", "complete", "counts"}`.
+        """
         calls = size = 0
         counts = dict.fromkeys(("stored", "skipped", "missing", "failed"), 0)
-        named: dict[str, list[dict[str, str]]] = {"missing": [], "failed": []}
+        listed: dict[str, list[dict[str, str]]] = {"missing": [], "failed": []}
         with ThreadPoolExecutor(self._at_once, thread_name_prefix="retreaver-recordings") as pool:
             for page in export:
                 if page.restart:
-                    # All calls come again, and what was stored will be found there.
+                    # All calls come again; recordings that were stored are then skipped.
                     calls = 0
                     counts.update(skipped=-counts["stored"], missing=0, failed=0)
-                    named = {"missing": [], "failed": []}
+                    listed = {"missing": [], "failed": []}
                 calls += len(page.rows)
-                for outcome in pool.map(self._one, filter(_recorded, page.rows)):
+                for outcome in pool.map(self._one, filter(_has_recording, page.rows)):
                     counts[outcome.kind] += 1
                     size += outcome.bytes
-                    if outcome.kind in named and len(named[outcome.kind]) < MOST_NAMED:
-                        named[outcome.kind].append({"uuid": outcome.uuid, "error": outcome.error})
-        known = export.completeness
+                    if outcome.kind in listed and len(listed[outcome.kind]) < MAX_LISTED:
+                        listed[outcome.kind].append({"uuid": outcome.uuid, "error": outcome.error})
+        completeness = export.completeness
         return {
             "calls": calls,
             "recordings": sum(counts.values()),
             "stored": counts["stored"],
             "skipped": counts["skipped"],
             "bytes": size,
-            **named,
-            "complete": known is not None and known.proved,
+            **listed,
+            "complete": completeness is not None and completeness.proved,
             "counts": counts,
         }
 
@@ -199,23 +205,23 @@ class Fetching:
         uuid = str(call.get("uuid"))
         kind = "failed"
         try:
-            place = self._files.place(call)
-            if place.exists():
+            path = self._files.path_of(call)
+            if path.exists():
                 return _Outcome(uuid, "skipped")
             fetch = partial(self._downloads.fetch, str(call["recording_url"]), f"recording of call {uuid}")
-            return _Outcome(uuid, "stored", self._files.store(place, fetch))
+            return _Outcome(uuid, "stored", self._files.store(path, fetch))
         except NotFound as error:
-            kind, said = "missing", error.message
+            kind, message = "missing", error.message
         except RetreaverError as error:
-            said = error.message
-        return _Outcome(uuid, kind, error=said)
+            message = error.message
+        return _Outcome(uuid, kind, error=message)
 
 
-def _recorded(call: Row) -> bool:
+def _has_recording(call: Row) -> bool:
     return bool(call.get("recording_url"))
 
 
 def _key(window: CallWindow) -> str:
-    """Name a task's temporary folder: the same in every attempt."""
+    """Return the name of a task's temporary folder, the same in every attempt."""
     ends = (window.start, window.end or window.start)
     return "recordings-" + "-".join(moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for moment in ends)

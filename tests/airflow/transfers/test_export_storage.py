@@ -122,7 +122,7 @@ def test_values_of_other_kinds_are_taken_over_or_named(folder, account):
     assert (row["converted"], row["tags"], row["other"]) == (True, [("n", "5")], '{"novel":{"a":[1]}}')
     account.clear_faults()
     account.fault("/calls.json", status=200, body=[{"call": {**call, "total_duration": "a minute"}}], times=None)
-    with pytest.raises(ProtocolError, match=r"u-1 has a total_duration .'a minute'. that is no integer"):
+    with pytest.raises(ProtocolError, match=r"u-1 has a total_duration .'a minute'. that is not of the kind integer"):
         export(destination=f"{folder}/no", format="parquet", **window)
     assert tree(Path(f"{folder.removeprefix('file://')}/no")) == {}
 
