@@ -11,11 +11,13 @@ from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds, 
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 _NAMES = {
-    "affiliates": "SELECT id, afid AS own, trim(coalesce(company_name, '')) AS name FROM affiliates WHERE id IN ({})",
-    "campaigns": "SELECT id, cid AS own, name FROM campaigns WHERE id IN ({})",
-    "targets": "SELECT id, tid AS own, name FROM targets WHERE id IN ({})",
-    "target_groups": "SELECT id, NULL AS own, name FROM target_groups WHERE id IN ({})",
-    "numbers": "SELECT id, number AS own, coalesce(name, number) AS name FROM numbers WHERE id IN ({})",
+    "affiliates": (
+        "SELECT id, afid AS customer_id, trim(coalesce(company_name, '')) AS name FROM affiliates WHERE id IN ({})"
+    ),
+    "campaigns": "SELECT id, cid AS customer_id, name FROM campaigns WHERE id IN ({})",
+    "targets": "SELECT id, tid AS customer_id, name FROM targets WHERE id IN ({})",
+    "target_groups": "SELECT id, NULL AS customer_id, name FROM target_groups WHERE id IN ({})",
+    "numbers": "SELECT id, number AS customer_id, coalesce(name, number) AS name FROM numbers WHERE id IN ({})",
 }
 _COLUMN = {
     "affiliates": "affiliate_id",
@@ -24,14 +26,14 @@ _COLUMN = {
     "target_groups": "target_group_id",
     "numbers": "number_id",
 }
-_NO_OBJECT: Row = {"own": None, "name": None}
+_NO_OBJECT: Row = {"customer_id": None, "name": None}
 
 
 @dataclass(slots=True)
 class Names:
     """The customer IDs and names that a page of calls refers to, deleted objects included.
 
-    :param known: By table and ID, rows with ``own`` (the customer's ID) and ``name``.
+    :param known: By table and ID, rows with ``customer_id`` (the customer's ID) and ``name``.
     """
 
     known: dict[str, dict[int, Row]]
@@ -41,7 +43,7 @@ class Names:
 
         :param table: Table of the object, for example ``targets``.
         :param call: The call.
-        :return: A row with ``own`` and ``name``, both None if the call refers to no such object.
+        :return: A row with ``customer_id`` and ``name``, both None if the call refers to no such object.
         """
         return self.known[table].get(call[_COLUMN[table]], _NO_OBJECT)
 
@@ -72,11 +74,11 @@ def render(call: Row, version: int, names: Names, zone: ZoneInfo) -> dict[str, A
     fields = _common_fields(call, names, None if version == 0 else zone)
     if version >= 2:
         fields |= _durations(call) | _money(call) | _flags(call) | _relations(call, names, zone)
-        fields["number"] = names.get("numbers", call)["own"]
+        fields["number"] = names.get("numbers", call)["customer_id"]
         campaign = names.get("campaigns", call)
         if version >= 3:
             fields["number"] = {
-                "number": names.get("numbers", call)["own"],
+                "number": names.get("numbers", call)["customer_id"],
                 "name": names.get("numbers", call)["name"],
             }
         if version >= 4:
@@ -104,8 +106,8 @@ def _common_fields(call: Row, names: Names, zone: ZoneInfo | None) -> dict[str, 
         "start_time": format_time("start_time"),
         "forwarded_time": format_time("forwarded_time"),
         "end_time": format_time("end_time"),
-        "cid": names.get("campaigns", call)["own"],
-        "afid": names.get("affiliates", call)["own"],
+        "cid": names.get("campaigns", call)["customer_id"],
+        "afid": names.get("affiliates", call)["customer_id"],
         "sid": call["sid"],
         "dialed_number": call["dialed_number"],
         "updated_at": format_time("updated_at"),
@@ -180,7 +182,7 @@ def _relations(call: Row, names: Names, zone: ZoneInfo) -> dict[str, Any]:
         "fired_pixels_count": len(fired),
         "target_id": call["target_id"],
         "target_name": target["name"],
-        "tid": target["own"],
+        "tid": target["customer_id"],
         "number_id": call["number_id"],
         "affiliate_name": affiliate["name"],
         "system_target_id": call["target_id"],

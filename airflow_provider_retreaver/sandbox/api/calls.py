@@ -58,11 +58,11 @@ def _filters(context: RequestContext) -> tuple[str, list[Any]]:
         if text:
             where += f" AND {column} = ?"
             values.append("+" + text.strip() if column == "caller" and text[0] == " " else text)
-    for name, (table, own, column) in _CUSTOMER.items():
+    for name, (table, id_column, column) in _CUSTOMER.items():
         text = context.request.param(name)
         if not text:
             continue
-        sql = f"SELECT id FROM {table} WHERE company_id = ? AND {own} = ?"
+        sql = f"SELECT id FROM {table} WHERE company_id = ? AND {id_column} = ?"
         ids = [row["id"] for row in context.store.rows(sql, (context.company_id, text))]
         where += f" AND {column} = ?" if len(ids) == 1 else f" AND {column} IN ({','.join('?' * len(ids))})"
         values += ids

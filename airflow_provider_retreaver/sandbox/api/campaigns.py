@@ -8,7 +8,7 @@ from airflow_provider_retreaver.sandbox.api import ivr
 from airflow_provider_retreaver.sandbox.api.columns import Column, natural, truth
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, routes
-from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.api.nested import nested_rows
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row
 

@@ -15,7 +15,7 @@ from airflow_provider_retreaver.sandbox.api.columns import (
 )
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Attributes, Errors, Resource, Route, routes
-from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.api.nested import nested_rows
 from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error, validation_error
 from airflow_provider_retreaver.sandbox.state.store import Row
 
@@ -32,36 +32,36 @@ def _prepare(
 
 def _save_nested(context: RequestContext, contact_id: int, attributes: Attributes) -> None:
     for row in nested_rows(attributes, "contact_numbers_attributes"):
-        mine = None
+        existing = None
         row_id = identity(row.get("id"))
         if row_id is not None:
             sql = "SELECT * FROM contact_numbers WHERE id = ? AND contact_id = ?"
-            mine = context.store.row(sql, (row_id, contact_id))
-            if mine is None:
+            existing = context.store.row(sql, (row_id, contact_id))
+            if existing is None:
                 raise validation_error({"contact_numbers.id": [f"{row_id} is not one of this contact's"]})
-        if mine is not None and truth(row.get("_destroy")):
-            _remove(context, mine)
+        if existing is not None and truth(row.get("_destroy")):
+            _remove(context, existing)
         else:
-            _save(context, contact_id, row, mine)
+            _save(context, contact_id, row, existing)
     tags.change(context, "contact", contact_id, attributes)
 
 
-def _save(context: RequestContext, contact_id: int, attributes: Attributes, mine: Row | None) -> None:
+def _save(context: RequestContext, contact_id: int, attributes: Attributes, existing: Row | None) -> None:
     """Add or change one number; no two contacts of a company share one."""
     errors: Errors = {}
-    values = read_columns(_NUMBER, attributes, creating=mine is None, errors=errors)
+    values = read_columns(_NUMBER, attributes, creating=existing is None, errors=errors)
     sql = "SELECT id FROM contact_numbers WHERE company_id = ? AND number = ?"
     other = context.store.row(sql, (context.company_id, values.get("number")))
-    if other is not None and (mine is None or other["id"] != mine["id"]):
+    if other is not None and (existing is None or other["id"] != existing["id"]):
         errors["number"] = ["has already been taken"]
     if errors:
         raise validation_error({f"contact_numbers.{name}": texts for name, texts in errors.items()})
-    if mine is None:
+    if existing is None:
         context.store.insert(
             "contact_numbers", {"company_id": context.company_id, "contact_id": contact_id, **values}
         )
     else:
-        context.store.update("contact_numbers", mine["id"], values)
+        context.store.update("contact_numbers", existing["id"], values)
 
 
 def _remove(context: RequestContext, number: Row) -> None:

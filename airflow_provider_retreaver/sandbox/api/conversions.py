@@ -8,15 +8,13 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api.columns import (
     Column,
     InvalidValue,
-    identity,
     integer,
     natural,
     one_of,
-    read_columns,
     truth,
 )
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
-from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.api.nested import NestedTable, nested_rows
 from airflow_provider_retreaver.sandbox.http.wire import validation_error
 
 DEDUPE = (
@@ -64,12 +62,18 @@ def _money(value: Any) -> float:
     return amount
 
 
-_GROUP = (
-    Column("name"),
-    Column("conversion_type", one_of("timer"), optional=False),
-    Column("dedupe_seconds", _dedupe, optional=False),
+_GROUPS = NestedTable(
+    "conversion_groups",
+    (
+        Column("name"),
+        Column("conversion_type", one_of("timer"), optional=False),
+        Column("dedupe_seconds", _dedupe, optional=False),
+    ),
+    {"conversion_type": "timer", "dedupe_seconds": 0},
 )
-_PART = (Column("seconds", natural, required=True), Column("revenue", _money, required=True))
+_CONVERSIONS = NestedTable(
+    "conversions", (Column("seconds", natural, required=True), Column("revenue", _money, required=True)), {}
+)
 
 
 def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
@@ -81,42 +85,14 @@ def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) 
     :raises ApiError: With status 422, if a part is to be deleted or an attribute is invalid.
     """
     for row in nested_rows(attributes, "conversion_groups_attributes"):
-        group_id = _save(context, "conversion_groups", _GROUP, row, ("target_id", target_id))
+        group_id = _GROUPS.save(context.store, row, {"target_id": target_id})
         if group_id is None:
             context.store.run("DELETE FROM conversions WHERE group_id = ?", (row["id"],))
             continue
         for part in nested_rows(row, "conversions_attributes"):
             if truth(part.get("_destroy")):
                 raise validation_error({"conversion_groups.conversions": ["only whole groups can be deleted"]})
-            _save(context, "conversions", _PART, part, ("group_id", group_id))
-
-
-def _save(
-    context: RequestContext,
-    table: str,
-    columns: tuple[Column, ...],
-    attributes: dict[str, Any],
-    parent: tuple[str, int],
-) -> int | None:
-    """Add, change or (giving None) delete one row; ApiError 422 for an id of someone else's."""
-    store = context.store
-    name, parent_id = parent
-    row_id = identity(attributes.get("id"))
-    if row_id is not None:
-        if store.row(f"SELECT id FROM {table} WHERE id = ? AND {name} = ?", (row_id, parent_id)) is None:
-            raise validation_error({f"{table}.id": [f"{row_id} is not one of this target's"]})
-        if truth(attributes.get("_destroy")):
-            store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
-            return None
-    errors: dict[str, list[str]] = {}
-    values = read_columns(columns, attributes, creating=row_id is None, errors=errors)
-    if errors:
-        raise validation_error({f"{table}.{field}": texts for field, texts in errors.items()})
-    if row_id is not None:
-        store.update(table, row_id, values)
-        return row_id
-    default = {"conversion_type": "timer", "dedupe_seconds": 0} if table == "conversion_groups" else {}
-    return store.insert(table, {**default, **values, name: parent_id})
+            _CONVERSIONS.save(context.store, part, {"group_id": group_id})
 
 
 def get_groups(context: RequestContext, target_id: int) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from airflow_provider_retreaver.sandbox.api.columns import Column, read_columns
 from airflow_provider_retreaver.sandbox.api.context import Handler, RequestContext
@@ -33,7 +33,7 @@ class Route:
     path: str
     handler: Handler
     legacy: bool = False
-    access: str = "company"
+    access: Literal["company", "key", "open"] = "company"
 
 
 def _save_nothing(_context: RequestContext, _row_id: int, _attributes: Attributes) -> None:

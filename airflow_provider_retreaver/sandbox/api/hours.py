@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api.columns import (
-    Column,
-    InvalidValue,
-    identity,
-    integer,
-    read_columns,
-    truth,
-)
+from airflow_provider_retreaver.sandbox.api.columns import Column, InvalidValue, integer, truth
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
-from airflow_provider_retreaver.sandbox.http.wire import validation_error
+from airflow_provider_retreaver.sandbox.api.nested import NestedTable, nested_rows
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
@@ -38,10 +31,10 @@ _COLUMNS = (
     Column("work_day", truth, optional=False),
     Column("time_open", _hhmm, optional=False),
     Column("time_close", _hhmm, optional=False),
-    # The vendor's parameter table says "inverted", every example says "invert".
+    # Retreaver's parameter table has "inverted", every example has "invert".
     Column("invert", truth, optional=False, aliases=("inverted",)),
 )
-_DEFAULT = {"work_day": 1, "time_open": 0, "time_close": 2400, "invert": 0}
+_HOURS = NestedTable("business_hours", _COLUMNS, {"work_day": 1, "time_open": 0, "time_close": 2400, "invert": 0})
 
 
 def open_always(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
@@ -68,43 +61,10 @@ def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) 
         _change_one(context, target_id, row)
 
 
-def nested_rows(attributes: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Read a list of nested objects; Rails' form of it, an object with numbered keys, is accepted too.
-
-    :param attributes: Attributes from the request.
-    :param name: Name of the list, for example ``timers_attributes``.
-    :return: The objects; empty if there is no such list.
-    :raises ApiError: With status 422, if it is not a list of objects.
-    """
-    rows = attributes.get(name)
-    if rows is None:
-        return []
-    if isinstance(rows, dict):
-        rows = list(rows.values())
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise validation_error({name.removesuffix("_attributes"): ["is invalid"]})
-    return rows
-
-
 def _change_one(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
-    store, now = context.store, context.now
-    row_id = identity(attributes.get("id"))
-    if row_id is not None:
-        mine = store.row("SELECT id FROM business_hours WHERE id = ? AND target_id = ?", (row_id, target_id))
-        if mine is None:
-            raise validation_error({"business_hours.id": [f"{row_id} is not one of this target's"]})
-        if truth(attributes.get("_destroy")):
-            store.run("DELETE FROM business_hours WHERE id = ?", (row_id,))
-            return
-    errors: dict[str, list[str]] = {}
-    values = read_columns(_COLUMNS, attributes, creating=row_id is None, errors=errors)
-    if errors:
-        raise validation_error({f"business_hours.{name}": texts for name, texts in errors.items()})
-    if row_id is not None:
-        store.update("business_hours", row_id, {**values, "updated_at": now})
-    else:
-        stamp = {"target_id": target_id, "created_at": now, "updated_at": now}
-        store.insert("business_hours", {**_DEFAULT, **values, **stamp})
+    now = context.now
+    parent = {"target_id": target_id}
+    _HOURS.save(context.store, attributes, parent, initial={"created_at": now}, stamps={"updated_at": now})
 
 
 def get_rows(store: Store, target_id: int) -> list[Row]:

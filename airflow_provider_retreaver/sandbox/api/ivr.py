@@ -9,16 +9,14 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api.columns import (
     Column,
     InvalidValue,
-    identity,
     natural,
     one_of,
     phone_or_sip,
-    read_columns,
     text,
     truth,
 )
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
-from airflow_provider_retreaver.sandbox.api.hours import nested_rows
+from airflow_provider_retreaver.sandbox.api.nested import NestedTable, nested_rows
 from airflow_provider_retreaver.sandbox.http.wire import validation_error
 from airflow_provider_retreaver.sandbox.state.clock import format_seconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
@@ -31,7 +29,7 @@ GREETING = (
 
 
 def _seconds(value: Any) -> int:
-    """Read a timer's seconds; below zero is a timer of its own kind."""
+    """Read a timer's seconds; a negative number is allowed."""
     digits = text(value)
     if digits is None or not digits.removeprefix("-").isdigit():
         raise InvalidValue("is not a number")
@@ -45,14 +43,13 @@ def _button(value: Any) -> str:
     return button
 
 
-_NESTED: dict[str, tuple[Column, ...]] = {
-    "timers": (Column("seconds", _seconds, required=True), Column("url", required=True)),
-    "menu_options": (
-        Column("option", _button, required=True),
-        Column("target_number", phone_or_sip),
-        Column("target_cid"),
-    ),
-}
+_TIMERS = NestedTable("timers", (Column("seconds", _seconds, required=True), Column("url", required=True)), {})
+_MENU_OPTIONS = NestedTable(
+    "menu_options",
+    (Column("option", _button, required=True), Column("target_number", phone_or_sip), Column("target_cid")),
+    {},
+)
+_NESTED = {table.name: table for table in (_TIMERS, _MENU_OPTIONS)}
 
 
 def audio(attributes: dict[str, Any], now: int, errors: dict[str, list[str]]) -> dict[str, Any]:
@@ -98,26 +95,14 @@ def change(context: RequestContext, owner: str, owner_id: int, attributes: dict[
 
 
 def _change_one(context: RequestContext, table: str, owner: str, owner_id: int, attributes: dict[str, Any]) -> None:
-    store, row_id = context.store, identity(attributes.get("id"))
-    if row_id is not None:
-        sql = f"SELECT id FROM {table} WHERE id = ? AND owner = ? AND owner_id = ?"
-        if store.row(sql, (row_id, owner, owner_id)) is None:
-            raise validation_error({f"{table}.id": [f"{row_id} is not one of this {owner}'s"]})
-        if truth(attributes.get("_destroy")):
-            store.run(f"DELETE FROM {table} WHERE id = ?", (row_id,))
-            return
-    errors: dict[str, list[str]] = {}
-    values = read_columns(_NESTED[table], attributes, creating=row_id is None, errors=errors)
-    target_cid = values.get("target_cid")
-    sql = "SELECT count(*) FROM campaigns WHERE company_id = ? AND cid = ? AND deleted = 0"
-    if target_cid and not store.value(sql, (context.company_id, target_cid)):
-        errors["target_cid"] = [f"there is no campaign {target_cid}"]
-    if errors:
-        raise validation_error({f"{table}.{name}": texts for name, texts in errors.items()})
-    if row_id is not None:
-        store.update(table, row_id, values)
-    else:
-        store.insert(table, {**values, "owner": owner, "owner_id": owner_id})
+    def check(values: Row, errors: dict[str, list[str]]) -> None:
+        target_cid = values.get("target_cid")
+        sql = "SELECT count(*) FROM campaigns WHERE company_id = ? AND cid = ? AND deleted = 0"
+        if target_cid and not context.store.value(sql, (context.company_id, target_cid)):
+            errors["target_cid"] = [f"there is no campaign {target_cid}"]
+
+    parent = {"owner": owner, "owner_id": owner_id}
+    _NESTED[table].save(context.store, attributes, parent, owner=owner, check=check)
 
 
 def add_timer(store: Store, owner: str, owner_id: int, seconds: int, url: str) -> None:
@@ -133,7 +118,7 @@ def add_timer(store: Store, owner: str, owner_id: int, seconds: int, url: str) -
 
 
 def _of(store: Store, table: str, owner: str, owner_id: int) -> list[Row]:
-    names = ", ".join(column.name for column in _NESTED[table])
+    names = ", ".join(column.name for column in _NESTED[table].columns)
     sql = f"SELECT id, {names} FROM {table} WHERE owner = ? AND owner_id = ? ORDER BY id"
     return store.rows(sql, (owner, owner_id))
 

@@ -94,16 +94,16 @@ def _save_nested(context: RequestContext, number_id: int, attributes: Attributes
 def _render(context: RequestContext, row: Row) -> dict[str, Any]:
     store = context.store
     campaign = store.row("SELECT * FROM campaigns WHERE id = ?", (row["campaign_id"],)) or {}
-    own, shared = ivr.nested(store, "number", row["id"]), ivr.nested(store, "campaign", row["campaign_id"])
+    of_number, of_campaign = ivr.nested(store, "number", row["id"]), ivr.nested(store, "campaign", row["campaign_id"])
     has_greeting = row["message"] is not None or row["audio_name"] is not None
     settings: dict[str, Any] = {
         "greeting": {**ivr.greeting(row if has_greeting else campaign), "inherited": not has_greeting}
     }
-    for name in own:
-        inherited = not own[name]
+    for name, items in of_number.items():
+        inherited = not items
         settings[name] = [
             {key: {**inner, "inherited": inherited} for key, inner in item.items()}
-            for item in (shared if inherited else own)[name]
+            for item in (of_campaign[name] if inherited else items)
         ]
     sql = "SELECT afid FROM affiliates WHERE id = ?"
     return {
@@ -119,7 +119,7 @@ def _render(context: RequestContext, row: Row) -> dict[str, Any]:
         "afid": store.value(sql, (row["affiliate_id"],)),
         "cid": campaign.get("cid"),
         "number_pool_id": row["pool_id"],
-        "uses_campaign_settings": not has_greeting and not any(own.values()),
+        "uses_campaign_settings": not has_greeting and not any(of_number.values()),
         **settings,
     }
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 FORMS = (FORM, MULTIPART)
-# The vendor's curl examples carry the shell's line continuations inside the quoted body.
+# Retreaver's curl examples contain the shell's line continuations inside the quoted body.
 _CONTINUATION = re.compile(r"\\[ \t]*\r?\n")
 _PART = re.compile(r"\[([^\[\]]*)\]")
 
