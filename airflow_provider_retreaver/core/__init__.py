@@ -1,1 +1,1 @@
-"""The rules of talking to the vendor, without I/O and without Airflow."""
+"""The rules of talking to the API, without I/O and without Airflow."""

@@ -116,8 +116,8 @@ def field_messages(response: Response) -> Any:
         return None
     if not isinstance(body, dict):
         return None
-    found = body.get("errors") or body.get("error") or body.get("error_messages")
-    return _clean(found) if found else None
+    messages = body.get("errors") or body.get("error") or body.get("error_messages")
+    return _clean(messages) if messages else None
 
 
 def _clean(value: Any) -> Any:

@@ -138,7 +138,7 @@ class ClockReading:
     """The result of `ServerTime`.
 
     :param local_time: this machine's time, in UTC.
-    :param offset: how far the server's clock is ahead of it; zero until a response has told.
+    :param offset: how far the server's clock is ahead of it; zero until a response has a `Date`.
     """
 
     local_time: datetime

@@ -43,13 +43,13 @@ def link_pages(header: str) -> dict[str, int]:
 
 
 def _relations(header: str) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
+    pages: dict[str, int | None] = {}
     for link in _LINK.finditer(header):
         relation = _REL.search(link["parameters"])
         if relation is not None:
             for name in (relation["quoted"] or relation["token"] or "").lower().split():
-                found[name] = found.get(name) or _page_of(link["url"])
-    return found
+                pages[name] = pages.get(name) or _page_of(link["url"])
+    return pages
 
 
 def _page_of(url: str) -> int | None:
@@ -84,7 +84,7 @@ class Page:
 
 
 def _identity(row: Row, key: str | tuple[str, ...]) -> Hashable:
-    """Return what a row is recognised by, None when it has nothing of it."""
+    """Return what a row is recognized by, None when it has nothing of it."""
     if isinstance(key, str):
         return cast("Hashable", row.get(key))
     parts = tuple(row.get(name) for name in key)
@@ -115,7 +115,8 @@ class Pages:
         self._request, self.page_size = paged_request(listing, settings)
         self._listing = listing
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
-        self._received = self._repeats = self._last = 0
+        self._received = self._repeats = self._last = self._rows = 0
+        self._requested = 1
 
     def request(self, number: int) -> Request:
         """Return the request for one page.
@@ -153,7 +154,7 @@ class Pages:
         return Page(number, rows, following, last, total, linked=bool(relations))
 
     def fresh(self, page: Page) -> Page | None:
-        """Return a page without the rows of earlier pages, and with what earlier pages say about the next one.
+        """Return a page without the rows of earlier pages, and with what earlier pages contain about the next one.
 
         :param page: the page that follows the one of the call before.
         :return: the page; None when it and all that follow repeat earlier rows (a server that ignores `page`).
@@ -174,6 +175,7 @@ class Pages:
             return None
         elif self._continues_without_link(page):
             page = replace(page, next=page.number + 1)
+        self._rows += len(rows)
         return replace(page, rows=rows)
 
     def _continues_without_link(self, page: Page) -> bool:
@@ -190,7 +192,7 @@ class Pages:
         """Return whether the rows can be counted only by reading the list.
 
         :param first: its first page.
-        :return: True when there may be more pages and the first one does not say how many.
+        :return: True when there may be more pages and the first one does not have their number.
         """
         if first.total is not None or first.last is not None:
             return False
@@ -213,6 +215,18 @@ class Pages:
             self._seen.popitem(last=False)
         return True
 
+    def to_request(self, page: Page, pending: int, most: int) -> range:
+        """Return the numbers of the pages to request now, which count as requested from then on.
+
+        :param page: the page read last.
+        :param pending: number of pages that were requested and not read.
+        :param most: the largest number of pending pages.
+        :return: page numbers.
+        """
+        numbers = self.ahead(page, self._requested + 1, pending, most)
+        self._requested += len(numbers)
+        return numbers
+
     @staticmethod
     def ahead(page: Page, following: int, pending: int, most: int) -> range:
         """Return the numbers of the pages to request now.
@@ -231,17 +245,16 @@ class Pages:
         stop = max(min(end, last + 1), following + 1 if pending == 0 else following)
         return range(following, stop)
 
-    def incomplete(self, number: int, rows: int, error: RetreaverError) -> RetreaverError:
+    def incomplete(self, pending: int, error: RetreaverError) -> RetreaverError:
         """Return the error of a page with the state of the list added to its message.
 
-        :param number: of the page that failed.
-        :param rows: number of rows read before it.
-        :param error: its error.
+        :param pending: number of pages that were requested after the one that failed.
+        :param error: the error of that page.
         :return: the same error.
         """
         error.message = (
-            f"{error.message} This was page {number} of {self._request.path}: the {rows} rows read before it are not "
-            f"the whole list."
+            f"{error.message} This was page {self._requested - pending} of {self._request.path}: the "
+            f"{self._rows} rows read before it are not the whole list."
         )
         return error
 

@@ -23,7 +23,7 @@ MASK = "***"
 # Airflow's own minimum too: masking every "1" would make every message unreadable.
 MIN_LENGTH = 5
 
-# Parameters whose value is never shown, whoever wrote the text; `key` alone is a secret in a query only, since
+# Parameters whose value is never written out, whatever the text; `key` alone is a secret in a query only, since
 # it is also Retreaver's name for the name of a tag. The `upload_id` of Google Cloud Storage gives write access.
 _NAMED = re.compile(
     r"""(?P<name>api_?key|postback_key|caller_list_(?:key|secret)|access_token|upload_id|[?&]key)
@@ -31,7 +31,7 @@ _NAMED = re.compile(
         [^\s&"'<>,;}\])]+""",
     re.IGNORECASE | re.VERBOSE,
 )
-# "Basic" and "Bearer" are words of business names too: a token follows the header's name, or is long.
+# "Basic" and "Bearer" appear in business names too: a token follows the header's name, or is long.
 _AUTHORIZATION = re.compile(
     r"""(?P<scheme>authorization["']?\s*[:=]\s*["']?(?:Bearer|Basic)|\b(?:Bearer|Basic)(?=\s+[\w.~+/=-]{20}))
         \s+[\w.~+/=-]+""",
@@ -47,7 +47,7 @@ _CALLER = re.compile(
 
 
 class Secret:
-    """A value that is not shown: not in `str`, `repr`, formats, pickles or JSON.
+    """A value that is never written out: not in `str`, `repr`, formats, pickles or JSON.
 
     :param value: the secret text; only `reveal()` returns it.
     """
@@ -218,7 +218,7 @@ def guard_library_logs(*loggers: str) -> None:
 def mask_number(number: object) -> str:
     """Return a phone number as logs and errors have it.
 
-    :param number: a phone number as text, or as an `int` with its country code; or what was given in its place.
+    :param number: a phone number as text, or as an `int` with its country code; or any other value.
     :return: its first and last two characters, e.g. `+1…78`; only `…` for six characters or fewer.
     """
     text = f"+{number}" if isinstance(number, int) else str(number).strip()

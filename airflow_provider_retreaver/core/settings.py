@@ -127,9 +127,9 @@ class Settings:
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret of the connection, for masks."""
-        found = (self.api_key, self.postback_key, self.caller_list_key, self.caller_list_secret)
+        secrets = (self.api_key, self.postback_key, self.caller_list_key, self.caller_list_secret)
         passwords = (urlsplit(url).password for url in (self.proxies or {}).values())
-        return tuple(s for s in found if s) + tuple(Secret(unquote(text)) for text in passwords if text)
+        return tuple(s for s in secrets if s) + tuple(Secret(unquote(text)) for text in passwords if text)
 
     @property
     def account(self) -> tuple[str, str, int]:
@@ -236,7 +236,7 @@ def _base_url(fields: Fields, name: str, host: str | None, scheme: str) -> Split
     if url.username is not None or url.password or url.query or url.fragment or url.path.strip("/"):
         raise fields.error(name, "must hold scheme, host and port only (no user, path or query)")
     if scheme and url.scheme != scheme:
-        raise fields.error("schema", f"is {scheme}, but the {name} says {url.scheme}; keep one of them")
+        raise fields.error("schema", f"is {scheme}, but the {name} has {url.scheme}; keep one of them")
     return url
 
 
@@ -247,7 +247,7 @@ def _with_port(fields: Fields, url: SplitResult, port: int | None) -> SplitResul
     if not 1 <= port <= 65_535:
         raise fields.error("port", f"must be a number from 1 to 65535, not {port}")
     if url.port and url.port != port:
-        raise fields.error("port", f"is {port}, but the host says {url.port}; keep one of them")
+        raise fields.error("port", f"is {port}, but the host has {url.port}; keep one of them")
     return url if url.port else url._replace(netloc=f"{url.netloc.rstrip(':')}:{port}")
 
 

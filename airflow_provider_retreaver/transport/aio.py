@@ -24,7 +24,7 @@ class AsyncTransport(Protocol):
         :param request: the request, for errors.
         :param wire: the signed request.
         :return: the response.
-        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+        :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
         """
 
@@ -57,7 +57,7 @@ class AiohttpTransport:
                 timeout=limits,
                 middlewares=(_once,),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # The environment's proxies are looked up in `_proxy`: trusting it here would also read .netrc.
+                # The environment's proxies are read in `_proxy`: trusting it here would also read .netrc.
                 trust_env=False,
             )
         return self._session
@@ -68,7 +68,7 @@ class AiohttpTransport:
         :param request: the request, for errors.
         :param wire: the signed request.
         :return: the response.
-        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+        :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
         """
         failure: ConnectionFailed

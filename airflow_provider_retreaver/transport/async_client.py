@@ -28,10 +28,9 @@ from airflow_provider_retreaver.core.operations import (
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
-from airflow_provider_retreaver.core.secrets import register_secrets
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
-from airflow_provider_retreaver.transport.server_clock import clock_of
+from airflow_provider_retreaver.transport.base import ClientBase
+from airflow_provider_retreaver.transport.limiter import Limiter
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.aio import AsyncTransport
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncRetreaverClient:
+class AsyncRetreaverClient(ClientBase):
     """The asynchronous client; it belongs to one event loop.
 
     :param settings: of the connection.
@@ -60,12 +59,9 @@ class AsyncRetreaverClient:
             from airflow_provider_retreaver.transport.aio import AiohttpTransport
 
             transport = AiohttpTransport(settings)
-        self.settings = settings
+        super().__init__(settings, limiter)
         self._transport = transport
         self._sleep = sleep
-        self._limiter = limiter or limiter_for(settings)
-        register_secrets(settings.secrets)
-        self._clock = clock_of(settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,20 +100,17 @@ class AsyncRetreaverClient:
     async def _pages_after(self, rules: Pages, first: Page) -> AsyncGenerator[Page]:
         ahead: deque[asyncio.Task[Page]] = deque()
         page = rules.fresh(first)
-        following, rows = 2, 0
         try:
             while page is not None:
-                for number in rules.ahead(page, following, len(ahead), self.settings.max_concurrency):
+                for number in rules.to_request(page, len(ahead), self.settings.max_concurrency):
                     ahead.append(asyncio.create_task(self._page(rules, number)))
-                    following = number + 1
                 yield page
-                rows += len(page.rows)
                 if page.next is None:
                     return
                 try:
                     page = rules.fresh(await ahead.popleft())
                 except RetreaverError as error:
-                    raise rules.incomplete(following - 1 - len(ahead), rows, error) from None
+                    raise rules.incomplete(len(ahead), error) from None
         finally:
             for task in ahead:
                 task.cancel()
@@ -166,8 +159,7 @@ class AsyncRetreaverClient:
         except ConnectionFailed as error:
             raise exchange.failed(error) from None
         else:
-            self._limiter.learn(response.status, exchange.retry_after(response))
-            self._clock.learn(response.headers)
+            self._learn(exchange, response)
         finally:
             self._limiter.release()
         return exchange.judge(response)

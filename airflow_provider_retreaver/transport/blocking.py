@@ -33,7 +33,7 @@ class Transport(Protocol):
         :param request: the request, for errors.
         :param wire: the signed request.
         :return: the response.
-        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+        :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
         """
 
@@ -65,10 +65,10 @@ class RequestsTransport:
         self._settings = settings
         self._session = _Session()
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # The bundle of the environment, if the connection names none, is looked up once.
+        # The bundle of the environment, if the connection names none, is read once.
         base = settings.urls[Host.API]
-        found = self._session.merge_environment_settings(base, {}, stream=True, verify=settings.verify, cert=None)
-        self._verify = found["verify"]
+        merged = self._session.merge_environment_settings(base, {}, stream=True, verify=settings.verify, cert=None)
+        self._verify = merged["verify"]
         self._proxies: dict[str, str | None] = {}
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=settings.max_concurrency, pool_block=False)
         self._session.mount("https://", adapter)
@@ -80,7 +80,7 @@ class RequestsTransport:
         :param request: the request, for errors.
         :param wire: the signed request.
         :return: the response.
-        :raises ConnectionFailed: when there is no response; `sent` tells whether the server may have received the
+        :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
         """
         failure: ConnectionFailed
@@ -150,10 +150,10 @@ def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
     :raises ConnectionFailed: when the clients cannot use the proxy.
     """
     proxies = get_environ_proxies(url) if settings.proxies is None else dict(settings.proxies)
-    found = select_proxy(url, proxies)
-    if not found:
+    selected = select_proxy(url, proxies)
+    if not selected:
         return None
-    proxy = found if "://" in found else f"http://{found}"
+    proxy = selected if "://" in selected else f"http://{selected}"
     if not is_proxy(proxy):
         raise ConnectionFailed(
             f"{request.label} was not sent: the environment's proxy is not an http(s) URL; set the extra proxies.",

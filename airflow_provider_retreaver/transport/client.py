@@ -28,11 +28,10 @@ from airflow_provider_retreaver.core.operations import (
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
-from airflow_provider_retreaver.core.secrets import register_secrets
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
-from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
-from airflow_provider_retreaver.transport.server_clock import clock_of
+from airflow_provider_retreaver.transport.base import ClientBase
+from airflow_provider_retreaver.transport.limiter import Limiter
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.blocking import Transport
@@ -42,7 +41,7 @@ __all__ = ["AsyncRetreaverClient", "RetreaverClient"]
 T = TypeVar("T")
 
 
-class RetreaverClient:
+class RetreaverClient(ClientBase):
     """The blocking client.
 
     :param settings: of the connection.
@@ -63,12 +62,9 @@ class RetreaverClient:
             from airflow_provider_retreaver.transport.blocking import RequestsTransport
 
             transport = RequestsTransport(settings)
-        self.settings = settings
+        super().__init__(settings, limiter)
         self._transport = transport
         self._sleep = sleep
-        self._limiter = limiter or limiter_for(settings)
-        register_secrets(settings.secrets)
-        self._clock = clock_of(settings)
 
     def __enter__(self) -> Self:
         return self
@@ -107,20 +103,17 @@ class RetreaverClient:
         with ThreadPoolExecutor(most, thread_name_prefix="retreaver-pages") as pool:
             ahead: deque[Future[Page]] = deque()
             page = rules.fresh(first)
-            following, rows = 2, 0
             try:
                 while page is not None:
-                    for number in rules.ahead(page, following, len(ahead), most):
+                    for number in rules.to_request(page, len(ahead), most):
                         ahead.append(pool.submit(self._page, rules, number))
-                        following = number + 1
                     yield page
-                    rows += len(page.rows)
                     if page.next is None:
                         return
                     try:
                         page = rules.fresh(ahead.popleft().result())
                     except RetreaverError as error:
-                        raise rules.incomplete(following - 1 - len(ahead), rows, error) from None
+                        raise rules.incomplete(len(ahead), error) from None
             finally:
                 for future in ahead:
                     future.cancel()
@@ -165,8 +158,7 @@ class RetreaverClient:
                 response = self._transport.send(exchange.request, exchange.wire)
             except ConnectionFailed as error:
                 raise exchange.failed(error) from None
-            self._limiter.learn(response.status, exchange.retry_after(response))
-            self._clock.learn(response.headers)
+            self._learn(exchange, response)
         return exchange.judge(response)
 
     def _drive(self, procedure: Procedure[T]) -> T:

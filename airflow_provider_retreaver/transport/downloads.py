@@ -219,7 +219,7 @@ def _extent(request: Request, answer: requests.Response) -> tuple[int | None, in
         first = span.partition("-")[0]
         if unit == "bytes" and first.isdecimal() and whole.isdecimal():
             return int(whole), int(first)
-        raise _unreadable(request, "does not say which part of the file it contains")
+        raise _unreadable(request, "does not have the part of the file that it contains")
     length = answer.headers.get("content-length", "")
     if length.isdecimal():
         return int(length), 0
