@@ -1,4 +1,4 @@
-"""Counting calls: what it costs, what it means, and what time it is."""
+"""Counts of calls: their cost, their filters, and Retreaver's clock."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CONTROL = "/__sandbox__"
 
 @pytest.fixture
 def vendor():
-    """Give an empty account, whose clock is known: all tests of a process share one."""
-    made = Vendor()
-    made.client.count(list_targets())
-    made.sent.clear()
-    return made
+    """Provide an empty account whose clock the client knows: all tests of a process share one."""
+    account = Vendor()
+    account.client.count(list_targets())
+    account.sent.clear()
+    return account
 
 
 def volume(**options):
-    """Return a condition with what a sensor has by default."""
+    """Return a condition with the sensor's defaults."""
     defaults = dict.fromkeys(("start", "end", "window", "at_least", "at_most", "filters"))
     return CallVolume.from_parameters(**{**defaults, **options})
 
@@ -37,57 +37,57 @@ def add(vendor, count=1, **fields):
 
 
 def advance(vendor, **length):
-    """Let time pass at the vendor's."""
+    """Move Retreaver's clock forward."""
     vendor.ask("POST", f"{CONTROL}/clock", {"advance": timedelta(**length).total_seconds()})
 
 
-def advance_knowingly(vendor, **length):
-    """Let time pass at the vendor's, and the client learn of it, as it would if it passed here too."""
+def advance_both(vendor, **length):
+    """Move Retreaver's clock forward, and let the client know, as if both clocks moved."""
     advance(vendor, **length)
     vendor.client.count(list_targets())
 
 
-def look(vendor, condition, state=None):
-    """Ask and judge, and return the evaluation with the number of requests."""
+def poll(vendor, condition, state=None):
+    """Run the query once; return the evaluation and the number of requests."""
     before = len(vendor.sent)
     evaluation = condition.evaluate(vendor.client.run(condition.query.run({} if state is None else state)))
     return evaluation, len(vendor.sent) - before
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 5_000])
-def test_two_requests_whatever_the_volume(vendor, count):
-    """A count is exact and costs two requests at most."""
+def test_a_count_costs_two_requests(vendor, count):
+    """A count is exact and costs at most two requests, however many calls there are."""
     add(vendor, count)
-    evaluation, requests = look(vendor, volume(window="1h", at_least=0))
+    evaluation, requests = poll(vendor, volume(window="1h", at_least=0))
     assert (evaluation.met, evaluation.value) == (True, count)
     assert requests <= 2
 
 
-def test_sliding_windows_slide(vendor):
-    """Calls leave a sliding window as time passes at the vendor's, also while state is kept."""
+def test_calls_leave_a_sliding_window(vendor):
+    """Calls leave a sliding window as time passes at Retreaver, also while state is kept."""
     add(vendor, 3)
     quiet, state = volume(window=3600, at_most=2), {}
-    assert not look(vendor, quiet, state)[0].met
+    assert not poll(vendor, quiet, state)[0].met
     advance(vendor, minutes=59)
-    assert look(vendor, quiet, state)[0].value == 3
+    assert poll(vendor, quiet, state)[0].value == 3
     advance(vendor, minutes=2)
-    evaluation, _ = look(vendor, quiet, state)
+    evaluation, _ = poll(vendor, quiet, state)
     assert (evaluation.met, evaluation.value) == (True, 0)
 
 
 @pytest.mark.parametrize("hours", [-30, -1, 1, 30])
-def test_the_vendors_hour_counts(vendor, hours):
-    """A clock that differs from the vendor's, by a day and more, does not move the window, not even at first."""
+def test_windows_follow_retreavers_clock(vendor, hours):
+    """A local clock that differs from Retreaver's, even by days, does not move the window, not even at first."""
     advance(vendor, hours=hours)
     add(vendor, 7, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-50)).isoformat())
     add(vendor, 5, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-70)).isoformat())
-    assert look(vendor, volume(window="1h", at_least=1))[0].value == 7
-    assert look(vendor, volume(window="1h", at_least=1))[1] <= 2, "once known, the difference costs nothing"
+    assert poll(vendor, volume(window="1h", at_least=1))[0].value == 7
+    assert poll(vendor, volume(window="1h", at_least=1))[1] <= 2, "a known difference costs no request"
 
 
 @pytest.mark.parametrize(("day", "hours"), [((2026, 3, 8), 23), ((2026, 11, 1), 25), ((2026, 6, 1), 24)])
 def test_days_on_which_clocks_change(vendor, day, hours):
-    """A fixed window from local midnight to local midnight has as many hours as that day has."""
+    """A fixed window from local midnight to local midnight has as many hours as that day."""
     zone = ZoneInfo("America/New_York")
     start = datetime(*day, tzinfo=zone)
     end = start + timedelta(days=1)
@@ -95,29 +95,27 @@ def test_days_on_which_clocks_change(vendor, day, hours):
     vendor.ask("POST", f"{CONTROL}/clock", {"now": (utc + timedelta(days=2)).isoformat()})
     for hour in range(-2, 28):
         add(vendor, 1, created_at=(utc + timedelta(hours=hour, minutes=30)).isoformat())
-    assert look(vendor, volume(start=start, end=end, at_least=0))[0].value == hours
+    assert poll(vendor, volume(start=start, end=end, at_least=0))[0].value == hours
 
 
 def test_a_sliding_day_is_24_hours():
-    """A window of a day is 24 hours, whatever the calendar says; texts and timedeltas mean the same."""
+    """A window of a day is 24 hours, whether it is a text, a number or a timedelta."""
     for window in ("1d", "24h", "1440m", "86400s", 86_400, "86400", timedelta(days=1)):
         assert volume(window=window, at_least=1).query.window.seconds == 86_400
 
 
 FILTERED = {"status": "completed", "converted": True, "state": ["NY", "CA"], "min_duration": 60, "max_duration": 600}
-
-
 BOUNDS = (("start", 6), ("end", 1))
 
 
 def matching(vendor, count=1, **fields):
-    """Add calls that match all filters, but for the fields given."""
-    right = {"status": "completed", "converted": 1, "caller_state": "NY", "total_duration": 90}
-    return add(vendor, count, **{**right, **fields})
+    """Add calls that match all filters, except for the given fields."""
+    defaults = {"status": "completed", "converted": 1, "caller_state": "NY", "total_duration": 90}
+    return add(vendor, count, **{**defaults, **fields})
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "other",
     [
         {"status": "in-progress"},
         {"converted": 0},
@@ -127,42 +125,42 @@ def matching(vendor, count=1, **fields):
         {"total_duration": None},
     ],
 )
-def test_filters_the_vendor_does_not_have(vendor, wrong):
-    """Every condition that is looked at here counts."""
+def test_filters_applied_here(vendor, other):
+    """A call is not counted when one of the filters that are applied here does not match."""
     matching(vendor, 4)
     matching(vendor, 3, caller_state="ca")
-    matching(vendor, 2, **wrong)
-    assert look(vendor, volume(window="1h", at_least=1, filters=FILTERED))[0].value == 7
+    matching(vendor, 2, **other)
+    assert poll(vendor, volume(window="1h", at_least=1, filters=FILTERED))[0].value == 7
 
 
-def test_only_what_is_new_is_read(vendor):
-    """After the first look only pages of calls that were updated since are read, and the count stays exact."""
+def test_only_updated_calls_are_read_again(vendor):
+    """After the first poll only calls that were updated since are read, and the count stays exact."""
     hours_ago = {f"created_at_{end}": (datetime.now(UTC) - timedelta(hours=ago)).isoformat() for end, ago in BOUNDS}
     matching(vendor, 950, **hours_ago)
     condition, state = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
-    evaluation, requests = look(vendor, condition, state)
+    evaluation, requests = poll(vendor, condition, state)
     assert (evaluation.value, requests) == (950, 10)
-    advance_knowingly(vendor, minutes=10)
-    evaluation, requests = look(vendor, condition, state)
+    advance_both(vendor, minutes=10)
+    evaluation, requests = poll(vendor, condition, state)
     assert (evaluation.value, requests) == (950, 1)
     new = matching(vendor, 20)
     late = matching(vendor, 1, status="ringing")
-    evaluation, requests = look(vendor, condition, state)
+    evaluation, requests = poll(vendor, condition, state)
     assert (evaluation.value, requests) == (970, 1)
-    advance_knowingly(vendor, minutes=10)
+    advance_both(vendor, minutes=10)
     vendor.ask("POST", f"{CONTROL}/calls/{late[0]}", {"fields": {"status": "completed"}})
     vendor.ask("POST", f"{CONTROL}/calls/{new[0]}", {"fields": {"status": "canceled"}})
     vendor.ask("POST", f"{CONTROL}/calls/{new[1]}", {"fields": {"status": "canceled"}})
-    evaluation, requests = look(vendor, condition, state)
+    evaluation, requests = poll(vendor, condition, state)
     assert (evaluation.value, requests) == (969, 1)
-    assert look(vendor, condition)[0].value == 969, "state or not, the count is the same"
+    assert poll(vendor, condition)[0].value == 969, "the count is the same without state"
 
 
-def test_a_hundred_thousand_remembered_calls_hold_nobody_up():
-    """Others get a turn between every few thousand of them, and those that left the window are forgotten."""
+def test_a_large_state_does_not_block_the_loop():
+    """With 100,000 calls in the state other tasks run every few thousand calls; calls that left the window go."""
     now = datetime.now(UTC)
-    made = {str(number): (now - timedelta(hours=number % 20)).isoformat() for number in range(100_000)}
-    state = {"calls": made, "newest": now.isoformat()}
+    calls = {str(number): (now - timedelta(hours=number % 20)).isoformat() for number in range(100_000)}
+    state = {"calls": calls, "newest": now.isoformat()}
     query = volume(window="630m", at_least=1, filters={"status": "completed"}).query
     progress, turns = Progress(query.run(state)), 0
     while not progress.done:
@@ -172,67 +170,67 @@ def test_a_hundred_thousand_remembered_calls_hold_nobody_up():
     assert turns >= 20
 
 
-def test_a_failed_reading_changes_no_state(vendor):
-    """A look that breaks off leaves the state as it was, so the next one misses nothing."""
+def test_a_failed_poll_keeps_the_state(vendor):
+    """A poll that fails leaves the state unchanged, so the next one misses nothing."""
     condition, state = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
     matching(vendor, 5)
-    look(vendor, condition, state)
-    kept = {name: (dict(value) if isinstance(value, dict) else value) for name, value in state.items()}
+    poll(vendor, condition, state)
+    before = {name: (dict(value) if isinstance(value, dict) else value) for name, value in state.items()}
     advance(vendor, minutes=5)
     matching(vendor, 250)
     vendor.fault("/calls", times=50, status=400)
     with pytest.raises(Exception, match="400"):
-        look(vendor, condition, state)
-    assert state == kept
+        poll(vendor, condition, state)
+    assert state == before
     vendor.ask("DELETE", f"{CONTROL}/faults")
-    assert look(vendor, condition, state)[0].value == 255
+    assert poll(vendor, condition, state)[0].value == 255
 
 
-def test_filters_the_vendor_has_are_sent(vendor):
-    """The vendor's own filters cost two requests, and go with those that are looked at here."""
+def test_filters_that_retreaver_has_are_sent(vendor):
+    """Filters that Retreaver has are sent and cost two requests; they combine with those applied here."""
     vendor.target(tid="A7")
     vendor.target(tid="B8")
     matching(vendor, 150, tid="A7")
     matching(vendor, 20, tid="A7", status="ringing")
     matching(vendor, 30, tid="B8")
     sent = volume(window="1h", at_least=1, filters={"client_tid": "A7"})
-    assert look(vendor, sent) == (sent.evaluate(WindowCount(170, settled=False)), 2)
+    assert poll(vendor, sent) == (sent.evaluate(WindowCount(170, settled=False)), 2)
     both = volume(window="1h", at_least=1, filters={"client_tid": "A7", "status": "completed"})
-    assert look(vendor, both)[0].value == 150
+    assert poll(vendor, both)[0].value == 150
 
 
-def test_a_fixed_window_is_judged_when_it_has_ended(vendor):
-    """`at_most` holds only when no call can come any more; too many, or too few at the end, is hopeless."""
+def test_a_fixed_window_is_evaluated_when_it_is_settled(vendor):
+    """`at_most` is met only when the window is settled; too many calls, or too few at the end, end the wait."""
     now = datetime.now(UTC)
     vendor.ask("POST", f"{CONTROL}/clock", {"now": now.isoformat()})
     window = {"start": (now - timedelta(minutes=1)).isoformat(), "end": (now + timedelta(hours=1)).isoformat()}
-    few = volume(**window, at_least=1, at_most=3)
+    limited = volume(**window, at_least=1, at_most=3)
     add(vendor, 2)
-    assert not look(vendor, few)[0].met
+    assert not poll(vendor, limited)[0].met
     advance(vendor, minutes=60, seconds=30)
-    assert not look(vendor, few)[0].met, "calls may still become visible"
+    assert not poll(vendor, limited)[0].met, "calls can still become visible"
     advance(vendor, minutes=1)
-    evaluation = look(vendor, few)[0]
+    evaluation = poll(vendor, limited)[0]
     assert (evaluation.met, evaluation.value, evaluation.impossible) == (True, 2, None)
-    many = look(vendor, volume(**window, at_least=3))[0]
-    assert not many.met
-    assert "has ended" in many.impossible
-    silent = look(vendor, volume(**window, at_most=1))[0]
-    assert not silent.met
-    assert "never falls" in silent.impossible
+    missing = poll(vendor, volume(**window, at_least=3))[0]
+    assert not missing.met
+    assert "has ended" in missing.impossible
+    exceeded = poll(vendor, volume(**window, at_most=1))[0]
+    assert not exceeded.met
+    assert "never falls" in exceeded.impossible
 
 
-def test_at_least_need_not_wait_for_the_end(vendor):
-    """Enough calls are enough before a fixed window has ended, and in one that stays open."""
+def test_at_least_is_met_before_the_end(vendor):
+    """`at_least` is met before a fixed window has ended, and in one that stays open."""
     now = datetime.now(UTC)
     add(vendor, 5)
     start = (now - timedelta(hours=1)).isoformat()
-    assert look(vendor, volume(start=start, at_least=5))[0].met
-    assert look(vendor, volume(start=start, end=(now + timedelta(hours=1)).isoformat(), at_least=5))[0].met
+    assert poll(vendor, volume(start=start, at_least=5))[0].met
+    assert poll(vendor, volume(start=start, end=(now + timedelta(hours=1)).isoformat(), at_least=5))[0].met
 
 
 @pytest.mark.parametrize(
-    ("options", "named"),
+    ("options", "name"),
     [
         ({"window": "1h"}, "at_least"),
         ({"at_least": 1}, "window"),
@@ -255,15 +253,15 @@ def test_at_least_need_not_wait_for_the_end(vendor):
         ({"at_least": 1, "window": "1h", "filters": {"min_duration": -1}}, "min_duration"),
     ],
 )
-def test_bad_parameters_are_refused_by_name(vendor, options, named):
-    """What cannot be right is refused before anything is sent, naming the parameter."""
-    with pytest.raises(InvalidArgument, match=named):
-        look(vendor, volume(**options))
+def test_invalid_parameters_are_named(vendor, options, name):
+    """An invalid parameter is refused by name before anything is sent."""
+    with pytest.raises(InvalidArgument, match=name):
+        poll(vendor, volume(**options))
     assert vendor.sent == []
 
 
-def test_old_versions_of_the_call_log_are_told(vendor):
-    """A call without the field that a filter looks at is an error that says what to set, not a call that differs."""
+def test_an_old_version_of_the_call_log_is_an_error(vendor):
+    """A call without the field of a filter is an error that says what to set, not a call that does not match."""
     condition = volume(window="1h", at_least=1, filters={"converted": True})
     with pytest.raises(ProtocolError, match="calls_version"):
         condition.query.filters.match({"uuid": "u", "status": "completed"})

@@ -1,4 +1,4 @@
-"""What sensors wait for besides numbers of calls: statuses, caps, idle targets, pools; and what all share."""
+"""Conditions of sensors except the number of calls: statuses, caps, idle targets, pools; and what all share."""
 
 from __future__ import annotations
 
@@ -39,45 +39,45 @@ DEFAULTS = {
 
 @pytest.fixture
 def vendor():
-    """Give an empty account."""
+    """Provide an empty account."""
     return Vendor()
 
 
 def condition(kind, **options):
-    """Return a condition with what its sensor has by default."""
+    """Return a condition with its sensor's defaults."""
     return build_condition(kind, {**dict.fromkeys(parameter_names(kind)), **DEFAULTS[kind], **options})
 
 
-def look(vendor, kind, **options):
-    """Ask and judge."""
-    wanted = condition(kind, **options)
-    return wanted.evaluate(vendor.client.run(wanted.query.run({})))
+def poll(vendor, kind, **options):
+    """Run the query of a condition once and return its evaluation."""
+    expected = condition(kind, **options)
+    return expected.evaluate(vendor.client.run(expected.query.run({})))
 
 
 def fill(vendor, id_, filled, kind="hard", owner="targets"):
-    """Let a cap have counted so many calls."""
+    """Set the number of calls that a cap has counted."""
     vendor.ask("POST", f"{CONTROL}/{owner}/{id_}/fill", {"type": kind, "filled": filled})
 
 
 @pytest.mark.parametrize("kind", ["hard", "hourly", "daily", "monthly"])
 def test_shares_of_caps(vendor, kind):
-    """Each of the four caps is met at its share and not one call earlier."""
+    """The condition is met at the share of each of the four caps, and not one call earlier."""
     id_ = vendor.target(**{"hard_cap_attributes": {"cap": None}, f"{kind}_cap_attributes": {"cap": 10}})
     fill(vendor, id_, 8, kind)
-    assert not look(vendor, "cap_filled", target_id=id_, cap=kind, at_least=0.9).met
+    assert not poll(vendor, "cap_filled", target_id=id_, cap=kind, at_least=0.9).met
     fill(vendor, id_, 9, kind)
-    evaluation = look(vendor, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
+    evaluation = poll(vendor, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
     assert evaluation.met
     row = {"kind": "target", "id": id_, "tid": None, "name": "Acme", "cap": kind, "filled": 9, "limit": 10}
     assert evaluation.value == [row]
-    assert not look(vendor, "cap_filled", target_id=id_, cap=kind).met, "without a share the whole cap is meant"
+    assert not poll(vendor, "cap_filled", target_id=id_, cap=kind).met, "without a share the cap must be full"
     others = {"hard", "hourly", "daily", "monthly"} - {kind}
-    assert not any(look(vendor, "cap_filled", target_id=id_, cap=other, at_least=0).met for other in others)
+    assert not any(poll(vendor, "cap_filled", target_id=id_, cap=other, at_least=0).met for other in others)
 
 
 @given(cap=st.integers(0, 10_000), percent=st.integers(0, 100))
 def test_shares_are_exact(cap, percent):
-    """The share is reached at the first whole number that is no less, whatever floats make of it."""
+    """The share is reached at the first whole number that is not less, despite the rounding of floats."""
     filled = -(-cap * percent // 100)
     expected = condition("cap_filled", target_id=1, at_least=percent / 100)
 
@@ -89,87 +89,87 @@ def test_shares_are_exact(cap, percent):
     assert filled == 0 or not met(filled - 1)
 
 
-def test_what_remains(vendor):
-    """`remaining` counts calls that are left."""
+def test_remaining_calls(vendor):
+    """`remaining` is the number of calls that are left."""
     id_ = vendor.target(hard_cap_attributes={"cap": 100})
     fill(vendor, id_, 94)
-    assert not look(vendor, "cap_filled", target_id=id_, remaining=5).met
+    assert not poll(vendor, "cap_filled", target_id=id_, remaining=5).met
     fill(vendor, id_, 95)
-    assert look(vendor, "cap_filled", target_id=id_, remaining=5).met
+    assert poll(vendor, "cap_filled", target_id=id_, remaining=5).met
 
 
 def test_any_and_all_of_several(vendor):
-    """Targets by either ID and groups are looked at together; those that fulfil the condition are returned."""
+    """Targets by either ID and groups are checked together; those that match are returned."""
     ids = [vendor.target(tid=f"T{n}") for n in range(3)]
     group = vendor.group(ids, hard_cap_attributes={"cap": 10})
     fill(vendor, ids[1], 100)
     several = {"target_id": f"{ids[0]}, {ids[1]}", "tid": "T2", "target_group_id": group}
-    evaluation = look(vendor, "cap_filled", **several)
+    evaluation = poll(vendor, "cap_filled", **several)
     assert evaluation.met
     assert [row["id"] for row in evaluation.value] == [ids[1]]
     assert list(evaluation.matches) == [f"target {ids[1]}"]
-    assert not look(vendor, "cap_filled", **several, match="all").met
+    assert not poll(vendor, "cap_filled", **several, match="all").met
     fill(vendor, ids[0], 100)
     fill(vendor, ids[2], 100)
     fill(vendor, group, 10, owner="target_groups")
-    evaluation = look(vendor, "cap_filled", **several, match="all")
+    evaluation = poll(vendor, "cap_filled", **several, match="all")
     assert evaluation.met
     assert [(row["kind"], row["id"]) for row in evaluation.value] == [*(("target", i) for i in ids), ("group", group)]
 
 
 def test_many_targets_cost_a_listing(vendor):
-    """Hundreds of targets cost pages of the list, not a request each."""
+    """Many targets are read by listing them, not by a request each."""
     ids = [vendor.target() for _ in range(60)]
-    evaluation = look(vendor, "target_idle", target_id=ids)
+    evaluation = poll(vendor, "target_idle", target_id=ids)
     assert (evaluation.met, len(evaluation.value), len(vendor.sent)) == (True, 60, 3)
 
 
-def test_calls_at_once(vendor):
+def test_concurrency_caps(vendor):
     """The concurrency cap is compared with the calls in progress, for targets only."""
     id_ = vendor.target(concurrency_cap=4)
     vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": id_, "calls_in_progress": 3})
-    assert not look(vendor, "cap_filled", target_id=id_, cap="concurrency").met
-    assert look(vendor, "cap_filled", target_id=id_, cap="concurrency", at_least=0.75).met
+    assert not poll(vendor, "cap_filled", target_id=id_, cap="concurrency").met
+    assert poll(vendor, "cap_filled", target_id=id_, cap="concurrency", at_least=0.75).met
     with pytest.raises(InvalidArgument, match="target_group_id"):
         condition("cap_filled", target_group_id=1, cap="concurrency")
 
 
 def test_idle_targets(vendor):
-    """Targets are idle without calls in progress; a group stands for its members."""
+    """Targets are idle without calls in progress; for a group its members are checked."""
     ids = [vendor.target(tid=f"T{n}") for n in range(3)]
     group, empty = vendor.group(ids[:2]), vendor.group([])
     vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 2})
-    assert look(vendor, "target_idle", target_id=ids[0]).met
-    assert not look(vendor, "target_idle", target_group_id=group).met
-    assert look(vendor, "target_idle", target_group_id=group, match="any").met
-    assert look(vendor, "target_idle", target_group_id=group, at_most=2).met
-    assert look(vendor, "target_idle", target_group_id=empty).met
+    assert poll(vendor, "target_idle", target_id=ids[0]).met
+    assert not poll(vendor, "target_idle", target_group_id=group).met
+    assert poll(vendor, "target_idle", target_group_id=group, match="any").met
+    assert poll(vendor, "target_idle", target_group_id=group, at_most=2).met
+    assert poll(vendor, "target_idle", target_group_id=empty).met
     vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 0})
-    evaluation = look(vendor, "target_idle", target_group_id=group, tid="T2")
+    evaluation = poll(vendor, "target_idle", target_group_id=group, tid="T2")
     assert evaluation.met
     assert {row["id"]: row["calls_in_progress"] for row in evaluation.value} == dict.fromkeys(ids, 0)
 
 
 def test_headroom_of_pools(vendor):
-    """A pool is reported below its share of headroom; campaign and affiliate choose among all."""
+    """A pool matches below its share of headroom; campaign and affiliate select pools."""
     vendor.ask("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
     body = {"number_pool": {"cid": "C1", "max_pool_size": 20, "type": "Local", "country": "US"}}
     id_ = vendor.ask("POST", "/number_pools.json", body)["number_pool"]["id"]
     vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 18})
-    assert not look(vendor, "number_pool", number_pool_id=id_).met, "0.1 is not below 0.1"
+    assert not poll(vendor, "number_pool", number_pool_id=id_).met, "0.1 is not below 0.1"
     vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 19})
-    evaluation = look(vendor, "number_pool", number_pool_id=id_)
+    evaluation = poll(vendor, "number_pool", number_pool_id=id_)
     assert evaluation.value == [{"id": id_, "cid": "C1", "numbers_count": 19, "max_pool_size": 20, "headroom": 0.05}]
-    assert look(vendor, "number_pool").met
-    assert look(vendor, "number_pool", cid="C1").met
-    assert not look(vendor, "number_pool", afid="nobody").met
+    assert poll(vendor, "number_pool").met
+    assert poll(vendor, "number_pool", cid="C1").met
+    assert not poll(vendor, "number_pool", afid="nobody").met
 
 
 def test_statuses(vendor):
-    """A call's status is compared whatever its case, with one or several."""
+    """A call's status is compared with one or several, ignoring case."""
     (uuid,) = vendor.ask("POST", f"{CONTROL}/calls", {"fields": {"status": "in-progress"}})["uuids"]
-    assert not look(vendor, "call_status", uuid=uuid, status="completed").met
-    evaluation = look(vendor, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
+    assert not poll(vendor, "call_status", uuid=uuid, status="completed").met
+    evaluation = poll(vendor, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
     assert evaluation.met
     assert evaluation.value["status"] == "in-progress"
 
@@ -185,15 +185,15 @@ def test_statuses(vendor):
         ("number_pool", {"number_pool_id": 77}, "/number_pools/77.json"),
     ],
 )
-def test_what_is_gone_is_named(vendor, kind, options, path):
-    """An object that does not exist ends the look with an error that names it."""
+def test_missing_objects_are_named(vendor, kind, options, path):
+    """An object that does not exist is an error that names it."""
     vendor.target()
     with pytest.raises(NotFound, match=path):
-        look(vendor, kind, **options)
+        poll(vendor, kind, **options)
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "named"),
+    ("kind", "options", "name"),
     [
         ("call_status", {"uuid": "", "status": "x"}, "uuid"),
         ("call_status", {"uuid": "a/b", "status": "x"}, "uuid"),
@@ -211,9 +211,9 @@ def test_what_is_gone_is_named(vendor, kind, options, path):
         ("number_pool", {"number_pool_id": 1, "cid": "C1"}, "number_pool_id"),
     ],
 )
-def test_bad_parameters_are_refused_by_name(kind, options, named):
-    """What cannot be right is refused, naming the parameter."""
-    with pytest.raises(InvalidArgument, match=named):
+def test_invalid_parameters_are_named(kind, options, name):
+    """An invalid parameter is refused by name."""
+    with pytest.raises(InvalidArgument, match=name):
         condition(kind, **options)
 
 
@@ -227,8 +227,8 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_conditions_survive_json(kind):
-    """A condition is rebuilt from its options as JSON, equal, with an equal question that can be a key."""
+def test_conditions_are_rebuilt_from_json(kind):
+    """The condition rebuilt from its options as JSON is equal, and so is its query, which can be a key of a dict."""
     first = condition(kind, **EXAMPLES[kind])
     again = build_condition(kind, json.loads(json.dumps(first.options())))
     assert again == first
@@ -236,8 +236,8 @@ def test_conditions_survive_json(kind):
     assert first.kind == kind
 
 
-def test_limits_are_no_part_of_the_question():
-    """Sensors that differ in their limits only ask the same."""
+def test_limits_are_not_part_of_the_query():
+    """Sensors that differ only in their limits have equal queries."""
     half = condition("cap_filled", target_id=1, at_least=0.5)
     assert half.query == condition("cap_filled", target_id="1", cap="daily").query
     assert half.query == condition("target_idle", target_id=1).query
@@ -253,8 +253,8 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
     Unavailable("x", status=503), RateLimited("x", status=429), ConnectionFailed("x"), ProtocolError("x", status=200),
     ListingIncomplete("x"),
 ])  # fmt: skip
-def test_weather_passes(error):
-    """What goes away by itself is put up with until the budget is spent, and a success fills it up again."""
+def test_temporary_failures_are_tolerated(error):
+    """Temporary failures are tolerated until the budget is spent, and a success renews it."""
     budget = FailureBudget(timedelta(minutes=30))
     for minutes in (0, 10, 29):
         budget.record_failure(error, NOON + timedelta(minutes=minutes))
@@ -263,21 +263,21 @@ def test_weather_passes(error):
     budget.record_failure(error, NOON + timedelta(minutes=60))
     with pytest.raises(type(error), match="failed for 30 min"):
         budget.record_failure(error, NOON + timedelta(minutes=61))
-    assert str(error) == "x", "the error is shared with others"
+    assert str(error) == "x", "other sensors share the error"
 
 
 @pytest.mark.parametrize("error", [
     AuthenticationError("x", status=401), NotFound("x", status=404), ProtocolError("x"), InvalidArgument("x"),
     ConnectionFailed("x", final=True),
 ])  # fmt: skip
-def test_what_does_not_pass_ends_at_once(error):
-    """A refused key, a missing object, an answer without a documented field, a bad certificate: not waited out."""
+def test_other_failures_end_the_wait_at_once(error):
+    """A refused key, a missing object, a response without a documented field and a bad certificate end the wait."""
     with pytest.raises(type(error)):
         FailureBudget(None).record_failure(error, NOON)
 
 
-def test_forgiving_everything_has_its_limit():
-    """`silent_fail` goes on after what does not pass, but never with a refused key or a bad parameter."""
+def test_silent_fail_never_tolerates_a_refused_key():
+    """`silent_fail` tolerates failures that are not temporary, except a refused key or an invalid parameter."""
     budget = FailureBudget(timedelta(0), tolerate_all=True)
     budget.record_failure(NotFound("x", status=404), NOON)
     for error in (AuthenticationError("x", status=401), InvalidArgument("x")):
@@ -285,15 +285,15 @@ def test_forgiving_everything_has_its_limit():
             budget.record_failure(error, NOON)
 
 
-def test_cadence():
-    """Waits are the interval within a tenth, or double with every look up to the longest."""
-    chances = iter((0.0, 0.5, 1.0))
-    waits = PollInterval(60, random_number=lambda: next(chances))
+def test_poll_intervals():
+    """Waits are the interval plus or minus a tenth, or double with every poll up to the longest."""
+    numbers = iter((0.0, 0.5, 1.0))
+    waits = PollInterval(60, random_number=lambda: next(numbers))
     assert [waits.next_wait() for _ in range(3)] == pytest.approx([54, 60, 66])
-    growing = PollInterval(1, exponential_backoff=True, max_wait=10, random_number=lambda: 0.5)
-    assert [growing.next_wait() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
-    for_ever = PollInterval(60, exponential_backoff=True, polls=10_000)
-    assert for_ever.next_wait() > 0
+    doubling = PollInterval(1, exponential_backoff=True, max_wait=10, random_number=lambda: 0.5)
+    assert [doubling.next_wait() for _ in range(6)] == [1, 2, 4, 8, 10, 10]
+    endless = PollInterval(60, exponential_backoff=True, polls=10_000)
+    assert endless.next_wait() > 0
 
 
 def test_windows_of_new_calls_overlap():
