@@ -1,4 +1,4 @@
-"""The sensors in poke, reschedule and deferrable mode: one behaviour, whatever the mode."""
+"""The sensors in poke, reschedule and deferrable mode, which behave alike."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SENSORS = {
     for value in vars(import_module(name)).values()
     if inspect.isclass(value) and issubclass(value, RetreaverSensor) and value is not RetreaverSensor
 }
-# Two values for every parameter.
+# Two different values of every parameter.
 VALUES = {
     "call_volume": {
         "start": ["2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"],
@@ -58,8 +58,8 @@ VALUES = {
         "match": ["any", "all"],
     },
 }  # fmt: skip
-# Parameters of which one side only can be given.
-EITHER = [({"window"}, {"start", "end"}), ({"remaining"}, {"at_least"}), ({"number_pool_id"}, {"cid", "afid"})]
+# Groups of parameters that exclude each other.
+EXCLUSIVE = [({"window"}, {"start", "end"}), ({"remaining"}, {"at_least"}), ({"number_pool_id"}, {"cid", "afid"})]
 WAITING = {
     "poke_interval": (60, 7.0),
     "timeout": (3600, 86_400.0),
@@ -88,14 +88,14 @@ def parameters_of(sensor):
 
 
 def deferred(sensor, context=None):
-    """Execute and return the deferral."""
+    """Execute a sensor and return its deferral."""
     with pytest.raises(TaskDeferred) as raised:
         sensor.execute(context_of() if context is None else context)
     return raised.value
 
 
-def through_deferral(sensor, monkeypatch=None):
-    """Execute a deferrable sensor as Airflow does: look, defer, run the rebuilt trigger, resume with its event."""
+def execute_deferrable(sensor):
+    """Execute a deferrable sensor as Airflow does: poll, defer, run the rebuilt trigger, resume with its event."""
     try:
         return sensor.execute(context_of())
     except TaskDeferred as deferral:
@@ -106,16 +106,16 @@ def through_deferral(sensor, monkeypatch=None):
         return sensor.resume_execution(deferral.method_name, {"event": json.loads(json.dumps(event))}, context_of())
 
 
-def outcome(act):
-    """Return what an act returned, or the type and text of its error."""
+def outcome(function):
+    """Return the result of a function, or the type of its error."""
     try:
-        return "returned", act()
+        return "returned", function()
     except (AirflowException, errors.RetreaverError, AirflowSkipException) as error:
         return type(error).__name__, None
 
 
-def test_every_sensor_is_here():
-    """There is a sensor for every condition, and values for each of its parameters."""
+def test_every_sensor_is_tested():
+    """There is a sensor for every condition, with values for each of its parameters, all in its own signature."""
     assert set(SENSORS) == set(KINDS) == set(VALUES)
     for kind, sensor in SENSORS.items():
         assert set(VALUES[kind]) == set(own_parameters(sensor)), kind
@@ -124,7 +124,7 @@ def test_every_sensor_is_here():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_parameter_is_a_template(kind):
-    """All that a DAG author would template is a template field, the connection included."""
+    """Every parameter of a condition is a template field, and so is the connection."""
     assert set(SENSORS[kind].template_fields) == {*own_parameters(SENSORS[kind]), "retreaver_conn_id", "state_path"}
 
 
@@ -133,12 +133,12 @@ OPTIONS = [pytest.param(kind, name, id=f"{kind}-{name}") for kind, values in VAL
 
 @pytest.mark.parametrize(("kind", "name"), OPTIONS)
 def test_every_option_reaches_the_trigger(kind, name, account):
-    """What the trigger waits for is what the sensor would poke for, for every value of every parameter."""
-    given = {one: values[0] for one, values in VALUES[kind].items()}
-    for one, other in EITHER:
+    """The trigger's condition equals the sensor's, for every value of every parameter."""
+    arguments = {one: values[0] for one, values in VALUES[kind].items()}
+    for one, other in EXCLUSIVE:
         for dropped in one if name not in one else other:
-            given.pop(dropped, None)
-    before, after = (SENSORS[kind](task_id="wait", **{**given, name: value}) for value in VALUES[kind][name])
+            arguments.pop(dropped, None)
+    before, after = (SENSORS[kind](task_id="wait", **{**arguments, name: value}) for value in VALUES[kind][name])
     assert before.condition() != after.condition()
     account.fault(".*", method="*", status=503, times=None)
     for sensor in (before, after):
@@ -150,23 +150,23 @@ def test_every_option_reaches_the_trigger(kind, name, account):
 
 
 @pytest.mark.parametrize("name", WAITING)
-def test_how_to_wait_reaches_the_trigger(name, account, monkeypatch):
-    """Each parameter of waiting changes what the trigger is made of."""
+def test_waiting_parameters_reach_the_trigger(name, account, monkeypatch):
+    """Each parameter of waiting changes the trigger's parameters."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(account.connection()))
-    made = []
+    triggers = []
     for value in WAITING[name]:
         parameters = {**{one: values[0] for one, values in WAITING.items()}, name: value}
         sensor = RetreaverCallVolumeSensor(task_id="wait", window="1h", at_least=5, deferrable=True, **parameters)
         deferral = deferred(sensor)
         _, kwargs = deferral.trigger.serialize()
-        moments = {one: kwargs.pop(one)[:16] for one in ("deadline", "next_look")}
-        made.append((kwargs, moments["deadline"] if name == "timeout" else None))
+        times = {one: kwargs.pop(one)[:16] for one in ("deadline", "next_look")}
+        triggers.append((kwargs, times["deadline"] if name == "timeout" else None))
         assert timedelta(seconds=sensor.timeout) < deferral.timeout < timedelta(seconds=sensor.timeout + 120)
-    assert made[0] != made[1]
+    assert triggers[0] != triggers[1]
 
 
 def scenarios(account):
-    """Return, for every kind, parameters with which its condition is met now, and what is returned."""
+    """Return parameters with which each condition is met now, and a check of the result, by kind."""
     id_ = account.target(filled=9, tid="A7")
     calls = control(account, "POST", "calls", {"count": 3, "fields": {"status": "completed"}})["uuids"]
     account._handle("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
@@ -185,8 +185,8 @@ def scenarios(account):
 @pytest.mark.parametrize("mode", ["poke", "reschedule", "deferrable", "deferred"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_modes_return_the_same(kind, mode, account):
-    """A condition that is met gives the same value in every mode, at the first look and after a deferral."""
-    parameters, right = scenarios(account)[kind]
+    """A condition that is met has the same result in every mode, at the first poll and after a deferral."""
+    parameters, is_expected = scenarios(account)[kind]
     how = {"mode": mode} if mode in ("poke", "reschedule") else {"deferrable": True}
     sensor = SENSORS[kind](task_id="wait", poke_interval=0.01, **how, **parameters)
     if mode == "deferred":
@@ -196,28 +196,28 @@ def test_all_modes_return_the_same(kind, mode, account):
         context["ti"].get_first_reschedule_date = lambda context: None
         value = sensor.poke(context).xcom_value
     else:
-        value = through_deferral(sensor) if mode != "poke" else sensor.execute(context)
-    assert right(value)
+        value = execute_deferrable(sensor) if mode != "poke" else sensor.execute(context)
+    assert is_expected(value)
     json.dumps(value)
 
 
-BAD = {
+FAILURES = {
     "a refused key": ({}, {"status": 401}),
     "a refused company": ({}, {"status": 403}),
     "a missing target": ({}, {"status": 404}),
     "a refused request": ({}, {"status": 422}),
-    "a bad parameter": ({"at_least": 90}, None),
+    "an invalid parameter": ({"at_least": 90}, None),
     "a missing connection": ({"retreaver_conn_id": "nowhere"}, None),
-    "weather beyond the budget": ({"failure_budget": 0.001}, {"status": 503}),
+    "failures beyond the budget": ({"failure_budget": 0.001}, {"status": 503}),
     "a timeout": ({"timeout": 0.05}, None),
 }
 
 
 @pytest.mark.parametrize("lenient", ["no", "soft_fail", "never_fail", "silent_fail"])
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", FAILURES)
 def test_all_modes_fail_the_same(name, lenient, account):
-    """An error ends the sensor in the same way in poke mode, at the first look, and after a deferral."""
-    parameters, fault = BAD[name]
+    """An error ends the sensor in the same way in poke mode, at the first poll and after a deferral."""
+    parameters, fault = FAILURES[name]
     id_ = account.target(filled=1)
     how = {"target_id": id_, "at_least": 0.9, "poke_interval": 0.02, "timeout": 0.4, **parameters}
     if lenient != "no":
@@ -226,8 +226,8 @@ def test_all_modes_fail_the_same(name, lenient, account):
     def poke():
         return RetreaverCapFilledSensor(task_id="wait", **how).execute(context_of())
 
-    def first_look():
-        return through_deferral(RetreaverCapFilledSensor(task_id="wait", deferrable=True, **how))
+    def first_poll():
+        return execute_deferrable(RetreaverCapFilledSensor(task_id="wait", deferrable=True, **how))
 
     def later():
         sensor = RetreaverCapFilledSensor(
@@ -242,16 +242,16 @@ def test_all_modes_fail_the_same(name, lenient, account):
         event = asyncio.run(first_event(trigger))
         return sensor.resume_execution(deferral.method_name, {"event": event}, context_of())
 
-    ended = [outcome(later), outcome(first_look), outcome(poke)]
-    assert ended[0] == ended[1]
-    # Airflow itself lets `never_fail` skip a timeout after a deferral only, from 3.0 on.
-    assert ended[1] == ended[2] or (name, lenient) == ("a timeout", "never_fail")
+    outcomes = [outcome(later), outcome(first_poll), outcome(poke)]
+    assert outcomes[0] == outcomes[1]
+    # From 3.0 on, Airflow applies `never_fail` to a timeout only after a deferral.
+    assert outcomes[1] == outcomes[2] or (name, lenient) == ("a timeout", "never_fail")
     if lenient == "never_fail" and name != "a timeout":
-        assert ended[0][0] == "AirflowSkipException"
+        assert outcomes[0][0] == "AirflowSkipException"
 
 
 def test_the_errors_have_their_types(account):
-    """A refused key uses up no retries, a missing target is named, time that is over is a sensor's timeout."""
+    """A refused key fails without retries, a missing target is named, and an expired timeout is a sensor timeout."""
     id_ = account.target(filled=1)
 
     def wait(**parameters):
@@ -269,8 +269,8 @@ def test_the_errors_have_their_types(account):
     assert isinstance(refused.value, AirflowFailException)
 
 
-def test_bad_weather_in_poke_mode(account):
-    """Poke mode goes on through 5xx as the trigger does, until the budget is spent."""
+def test_temporary_failures_in_poke_mode(account):
+    """Poke mode tolerates 5xx as the trigger does, until the budget is spent."""
     id_ = account.target(filled=9)
     account.fault("/targets", status=503, times=20)
     sensor = RetreaverCapFilledSensor(task_id="wait", target_id=id_, at_least=0.9, poke_interval=0.001)
@@ -287,8 +287,8 @@ def test_bad_weather_in_poke_mode(account):
     "event",
     [None, {}, "met", {"status": "met"}, {"status": "odd"}, {"value": 3}, {"status": None, "value": 1}, ["met"]],
 )
-def test_execute_complete_fails_closed(event):
-    """An event that does not say how the wait ended is never a success."""
+def test_an_unknown_event_is_an_error(event):
+    """An event that does not say how the wait ended is an error, never a success."""
     sensor = RetreaverCallVolumeSensor(task_id="wait", window="1h", at_least=1)
     with pytest.raises(UnexpectedEvent):
         sensor.execute_complete(context_of(), event=event)
@@ -297,7 +297,7 @@ def test_execute_complete_fails_closed(event):
 
 
 def test_events_become_errors():
-    """An event of an error becomes the error of that name, final where no retry can mend it."""
+    """An event of an error is raised as the error of that name, and fails the task where a retry cannot help."""
     sensor = RetreaverCallVolumeSensor(task_id="wait", window="1h", at_least=1)
     cases = {
         "AuthenticationError": (errors.AuthenticationError, AirflowFailException),
@@ -314,15 +314,15 @@ def test_events_become_errors():
 
 
 def test_a_met_condition_is_not_deferred(account):
-    """A deferrable sensor looks once, and holds no trigger when that is enough."""
+    """A deferrable sensor polls once, and does not defer when the condition is met."""
     control(account, "POST", "calls", {"count": 3})
     sensor = RetreaverCallVolumeSensor(task_id="wait", window="1h", at_least=3, deferrable=True)
     assert sensor.execute(context_of()) == 3
     assert len(account.sent()) <= 2
 
 
-def test_the_first_looks_failure_goes_along(account):
-    """When the first look fails, the trigger knows since when."""
+def test_the_first_failure_is_passed_to_the_trigger(account):
+    """When the first poll fails, the trigger knows since when."""
     account.fault(".*", method="GET", status=503, times=None)
     sensor = RetreaverCallVolumeSensor(task_id="wait", window="1h", at_least=3, deferrable=True)
     trigger = deferred(sensor).trigger
@@ -330,8 +330,8 @@ def test_the_first_looks_failure_goes_along(account):
     assert trigger.failing_since is not None
 
 
-def test_a_hopeless_condition_fails_without_retries(account):
-    """A fixed window that has ended with too few calls fails at once, whatever the timeout."""
+def test_an_impossible_condition_fails_without_retries(account):
+    """A fixed window that has ended with too few calls fails at once, before the timeout."""
     window = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
     sensor = RetreaverCallVolumeSensor(task_id="wait", at_least=1, **window)
     with pytest.raises(ConditionCannotComeTrue) as raised:
@@ -341,8 +341,8 @@ def test_a_hopeless_condition_fails_without_retries(account):
     assert sensor.execute(context_of()) == 1
 
 
-def test_rescheduled_sensors_remember(account):
-    """A rescheduled sensor is a new process each time: with Airflow's store it reads only what is new."""
+def test_rescheduled_sensors_keep_state(account):
+    """A rescheduled sensor is a new process for each poll: with Airflow's store it reads only updated calls."""
     spread = {"created_at_start": "2026-11-20T00:00:00Z", "created_at_end": "2026-11-20T12:00:00Z"}
     control(account, "POST", "clock", {"now": "2026-11-20T13:00:00Z"})
     control(account, "POST", "calls", {"count": 450, "fields": {"status": "completed", **spread}})
@@ -362,8 +362,8 @@ def test_rescheduled_sensors_remember(account):
     assert sent == [5, 1, 5]
 
 
-def test_rescheduled_sensors_know_since_when_it_rains(account):
-    """With Airflow's store the failure budget counts across processes, and a spent one is not kept for a retry."""
+def test_rescheduled_sensors_count_failures(account):
+    """With Airflow's store the failure budget covers all processes, and a spent one is not kept for a retry."""
     store = StateStore()
     account.fault(".*", method="GET", status=503, times=None)
 
@@ -378,8 +378,8 @@ def test_rescheduled_sensors_know_since_when_it_rains(account):
     assert not poke(3600)
 
 
-def test_a_new_attempt_counts_bad_weather_afresh(account):
-    """What an attempt that ended in the rain kept does not shorten the patience of the next one."""
+def test_a_new_attempt_has_a_new_failure_budget(account):
+    """The failures of an attempt do not reduce the budget of the next one."""
     store = StateStore()
     account.fault(".*", method="GET", status=503, times=None)
 
@@ -393,8 +393,8 @@ def test_a_new_attempt_counts_bad_weather_afresh(account):
         poke(2, 0.0001)
 
 
-def test_rescheduled_sensors_remember_in_a_folder(account, tmp_path):
-    """Where Airflow has no store, `state_path` does the same: only new calls are read, and bad weather is counted."""
+def test_rescheduled_sensors_keep_state_in_a_folder(account, tmp_path):
+    """Without Airflow's store `state_path` has the same effect: updated calls are read, and failures counted."""
     spread = {"created_at_start": "2026-11-20T00:00:00Z", "created_at_end": "2026-11-20T12:00:00Z"}
     control(account, "POST", "clock", {"now": "2026-11-20T13:00:00Z"})
     control(account, "POST", "calls", {"count": 450, "fields": {"status": "completed", **spread}})

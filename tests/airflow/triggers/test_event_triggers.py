@@ -1,4 +1,4 @@
-"""Event triggers: edges, windows of new calls, what a restart does, and assets; hours pass in no time."""
+"""Event triggers: crossings, windows of new calls, restarts, and assets; in virtual time."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ pytestmark = pytest.mark.airflow
 
 
 class AssetStore:
-    """Stands in for the state store of one watched asset: values survive as JSON."""
+    """A state store of one watched asset; values are kept as JSON."""
 
     def __init__(self):
         self.values = {}
 
     async def aget(self, key, default=None):
-        """Return a value as it was set."""
+        """Return a value."""
         await asyncio.sleep(0)
         return json.loads(self.values[key]) if key in self.values else default
 
     async def aset(self, key, value):
-        """Replace a value."""
+        """Set a value."""
         await asyncio.sleep(0)
         self.values[key] = json.dumps(value)
 
 
 class Watch:
-    """A triggerer that runs one event trigger: rebuilt from what it serialises, as Airflow does."""
+    """A triggerer that runs one event trigger, rebuilt from its serialized form as Airflow does."""
 
     def __init__(self, trigger, store=None):
         _, kwargs = trigger.serialize()
@@ -54,112 +54,112 @@ class Watch:
                 self.events.append(event.payload)
 
     async def stop(self):
-        """End it, as a triggerer that is shut down does."""
+        """Stop the trigger, as a triggerer that is shut down does."""
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
 
 
 @pytest.fixture
-def world_run(monkeypatch):
-    """Give a function that runs a scenario in virtual time."""
+def run_scenario(monkeypatch):
+    """Provide a function that runs a scenario in virtual time."""
     return lambda work: in_virtual_time(work, monkeypatch)
 
 
 async def minutes(count):
-    """Let time pass."""
+    """Let minutes pass."""
     await asyncio.sleep(count * 60 + 1)
 
 
-def test_volume_is_announced_at_the_edge(world_run):
-    """A crossing is announced once, not while it lasts, and again after the line was crossed back."""
+def test_a_crossing_is_announced_once(run_scenario):
+    """A crossing is announced once, not while it lasts, and again after the number went back."""
 
-    async def work(world):
+    async def work(account):
         watch = Watch(RetreaverCallVolumeEventTrigger(window="1h", at_least=3))
         await minutes(5)
-        world.calls(2)
+        account.calls(2)
         await minutes(5)
         assert watch.events == []
-        world.calls(2)
+        account.calls(2)
         await minutes(30)
-        world.calls(5)
+        account.calls(5)
         await minutes(30)
         assert [event["count"] for event in watch.events] == [4]
-        world.control("POST", "clock", {"advance": 7200})
+        account.control("POST", "clock", {"advance": 7200})
         await minutes(5)
-        world.calls(3)
+        account.calls(3)
         await minutes(5)
         await watch.stop()
         return watch.events
 
-    first, second = world_run(work)
+    first, second = run_scenario(work)
     assert (first["count"], second["count"]) == (4, 3)
     assert first["at_least"] == 3
     assert first["window"] == 3600
 
 
-def test_a_quiet_line_is_announced(world_run):
-    """`at_most` announces silence, and announces it again when there was a call in between."""
+def test_missing_calls_are_announced(run_scenario):
+    """`at_most` announces missing calls, and announces them again when there was a call in between."""
 
-    async def work(world):
-        world.calls(1)
+    async def work(account):
+        account.calls(1)
         watch = Watch(RetreaverCallVolumeEventTrigger(window="1h", at_most=0))
         await minutes(5)
         assert watch.events == []
         for _ in range(2):
-            world.control("POST", "clock", {"advance": 7200})
+            account.control("POST", "clock", {"advance": 7200})
             await minutes(5)
-            world.calls(1)
+            account.calls(1)
             await minutes(5)
         await watch.stop()
         return [event["count"] for event in watch.events]
 
-    assert world_run(work) == [0, 0]
+    assert run_scenario(work) == [0, 0]
 
 
-@pytest.mark.parametrize(("remembering", "events"), [(True, [1, 0, 1]), (False, [1, 1, 1])])
-def test_restarts_with_and_without_a_store(world_run, remembering, events):
-    """With Airflow's store a restart neither loses nor doubles an edge; without, one that still holds comes again."""
+@pytest.mark.parametrize(("stored", "events"), [(True, [1, 0, 1]), (False, [1, 1, 1])])
+def test_restarts_with_and_without_a_store(run_scenario, stored, events):
+    """With Airflow's store a restart loses and repeats no crossing; without it, one that holds comes again."""
 
-    async def work(world):
-        store = AssetStore() if remembering else None
+    async def work(account):
+        store = AssetStore() if stored else None
         seen = []
-        world.calls(5)
+        account.calls(5)
         for advance in (0, 0, 7200):
-            world.control("POST", "clock", {"advance": advance})
+            account.control("POST", "clock", {"advance": advance})
             if advance:
                 gap = Watch(RetreaverCallVolumeEventTrigger(window="1h", at_least=3), store)
                 await minutes(3)
                 await gap.stop()
                 assert gap.events == []
-                world.calls(4)
+                account.calls(4)
             watch = Watch(RetreaverCallVolumeEventTrigger(window="1h", at_least=3), store)
             await minutes(3)
             await watch.stop()
             seen.append(len(watch.events))
         return seen
 
-    assert world_run(work) == events
+    assert run_scenario(work) == events
 
 
-def test_each_cap_has_its_own_edge(world_run):
-    """Every target is announced when it reaches the share, once, and again after its cap was reset."""
+def test_each_target_is_announced_once(run_scenario):
+    """Every target is announced once when its cap reaches the share, and again after its cap was reset."""
 
-    async def work(world):
-        one, two = world.target(filled=8), world.target(filled=9)
+    async def work(account):
+        one, two = account.target(filled=8), account.target(filled=9)
         watch = Watch(RetreaverCapFilledEventTrigger(target_id=[one, two], at_least=0.9), AssetStore())
         await minutes(5)
-        world.fill(one, 9)
+        account.fill(one, 9)
         await minutes(5)
-        world.fill(one, 10)
-        world.fill(two, 0)
+        account.fill(one, 10)
+        account.fill(two, 0)
         await minutes(5)
-        world.fill(two, 10)
+        account.fill(two, 10)
         await minutes(5)
         await watch.stop()
         return one, two, watch.events
 
-    one, two, events = world_run(work)
+    one, two, events = run_scenario(work)
     assert [[(row["id"], row["filled"]) for row in event["reached"]] for event in events] == [
         [(two, 9)],
         [(one, 9)],
@@ -167,144 +167,144 @@ def test_each_cap_has_its_own_edge(world_run):
     ]
 
 
-def covered(windows, moment):
-    """Tell whether a moment lies in one of the windows."""
+def is_covered(windows, time):
+    """Return whether a time is in one of the windows."""
     for window in windows:
         start, end = window["updated_at_start"], window["updated_at_end"]
-        later = start is None or datetime.fromisoformat(start) <= moment
-        if later and moment < datetime.fromisoformat(end):
+        later = start is None or datetime.fromisoformat(start) <= time
+        if later and time < datetime.fromisoformat(end):
             return True
     return False
 
 
-def updates(world):
+def updates(account):
     """Return when each call was updated."""
-    rows = world.send("GET", "/api/v2/calls.json")
+    rows = account.send("GET", "/api/v2/calls.json")
     return [datetime.fromisoformat(row["call"]["updated_at"]) for row in rows]
 
 
-def test_new_calls_are_announced_with_their_window(world_run):
-    """Each window holds what came since the one before, updates too; a quiet line announces nothing."""
+def test_new_calls_are_announced_with_their_window(run_scenario):
+    """Each window holds the calls that were created or updated since the one before; without any there is none."""
 
-    async def work(world):
-        world.calls(3)
+    async def work(account):
+        account.calls(3)
         watch = Watch(RetreaverNewCallsEventTrigger(filters=None), AssetStore())
         await minutes(3)
         assert watch.events == []
-        world.control("POST", "clock", {"advance": 600})
-        (uuid,) = world.calls(1)
+        account.control("POST", "clock", {"advance": 600})
+        (uuid,) = account.calls(1)
         await minutes(3)
-        world.control("POST", "clock", {"advance": 600})
-        world.control("POST", f"calls/{uuid}", {"fields": {"status": "completed"}})
+        account.control("POST", "clock", {"advance": 600})
+        account.control("POST", f"calls/{uuid}", {"fields": {"status": "completed"}})
         await minutes(3)
         await watch.stop()
-        return watch.events, updates(world)[0], len(world.sent())
+        return watch.events, updates(account)[0], len(account.sent())
 
-    events, updated, requests = world_run(work)
+    events, updated, requests = run_scenario(work)
     assert len(events) == 2
-    assert covered(events[1:], updated)
-    assert not covered(events[:1], updated)
+    assert is_covered(events[1:], updated)
+    assert not is_covered(events[:1], updated)
     assert requests <= 12
     first, second = events
     end, start = (datetime.fromisoformat(text) for text in (first["updated_at_end"], second["updated_at_start"]))
     assert timedelta(0) < end - start <= timedelta(seconds=62), "windows overlap by a minute"
 
 
-@pytest.mark.parametrize(("remembering", "since", "found"), [(True, None, 1), (False, "2026-01-01T00:00:00Z", 2)])
-def test_calls_while_no_triggerer_ran(world_run, remembering, since, found):
-    """What came in an outage is announced after it: from the store, or again from `since` where there is none."""
+@pytest.mark.parametrize(("stored", "since", "count"), [(True, None, 1), (False, "2026-01-01T00:00:00Z", 2)])
+def test_calls_while_the_triggerer_was_down(run_scenario, stored, since, count):
+    """Calls of an outage are announced after it: from the stored state, or again from `since` without a store."""
 
-    async def work(world):
-        store = AssetStore() if remembering else None
+    async def work(account):
+        store = AssetStore() if stored else None
         trigger = RetreaverNewCallsEventTrigger(since=since)
-        world.calls(1)
+        account.calls(1)
         first = Watch(trigger, store)
         await minutes(3)
         await first.stop()
-        world.control("POST", "clock", {"advance": 3600})
-        world.calls(1)
+        account.control("POST", "clock", {"advance": 3600})
+        account.calls(1)
         second = Watch(trigger, store)
         await minutes(3)
         await second.stop()
-        return first.events + second.events, updates(world)
+        return first.events + second.events, updates(account)
 
-    events, moments = world_run(work)
-    assert len(events) == found
-    assert covered(events, max(moments))
+    events, times = run_scenario(work)
+    assert len(events) == count
+    assert is_covered(events, max(times))
 
 
-def test_an_empty_account_has_its_first_call(world_run):
-    """When there was no call at first, the first one is announced, with a window that has no beginning."""
+def test_the_first_call_is_announced(run_scenario):
+    """When there was no call at first, the first one is announced with a window that has no start."""
 
-    async def work(world):
+    async def work(account):
         watch = Watch(RetreaverNewCallsEventTrigger())
         await minutes(3)
-        world.calls(1)
+        account.calls(1)
         await minutes(3)
         await watch.stop()
         return watch.events
 
-    (event,) = world_run(work)
+    (event,) = run_scenario(work)
     assert event["updated_at_start"] is None
 
 
-def test_an_event_trigger_never_ends(world_run):
-    """It outlives bad weather, a refused key and a deleted target, and goes on as things are afterwards."""
+def test_an_event_trigger_never_ends(run_scenario):
+    """A trigger keeps running through 5xx, a refused key and a deleted target, and then continues."""
 
-    async def work(world):
-        id_ = world.target()
+    async def work(account):
+        id_ = account.target()
         watch = Watch(RetreaverCapFilledEventTrigger(target_id=id_))
         await minutes(3)
         for status in (503, 401, 404):
-            world.answer_all(status)
-            before = len(world.sent())
+            account.answer_all(status)
+            before = len(account.sent())
             await minutes(60)
-            slow = len(world.sent()) - before
+            slow = len(account.sent()) - before
             assert status == 503 or slow <= 13, f"{slow} requests in an hour of {status}"
-        world.answer_all()
-        world.fill(id_, 10)
+        account.answer_all()
+        account.fill(id_, 10)
         await minutes(10)
         await watch.stop()
         return watch.events
 
-    assert len(world_run(work)) == 1
+    assert len(run_scenario(work)) == 1
 
 
-def test_watchers_share_polls_and_keep_apart(world_run):
-    """Two watchers with the same question send the requests of one, and their memories do not mix."""
+def test_watchers_share_polls_but_not_state(run_scenario):
+    """Two watchers with equal queries send the requests of one, and each has its own state."""
 
-    async def work(world):
+    async def work(account):
         store = AssetStore()
         triggers = [RetreaverCallVolumeEventTrigger(window="1h", at_least=limit) for limit in (1, 5)]
         watches = [Watch(one, store) for one in triggers]
         await minutes(10)
-        world.calls(2)
+        account.calls(2)
         await minutes(10)
         for watch in watches:
             await watch.stop()
-        return [len(watch.events) for watch in watches], len(store.values), len(world.sent())
+        return [len(watch.events) for watch in watches], len(store.values), len(account.sent())
 
-    events, kept, requests = world_run(work)
+    events, states, requests = run_scenario(work)
     assert events == [1, 0]
-    assert kept == 2
+    assert states == 2
     assert requests <= 25
 
 
-def test_a_trigger_of_two_assets_goes_without_memory(world_run):
-    """Airflow gives a trigger that two assets share no single store; it announces all the same."""
+def test_a_trigger_of_two_assets_has_no_state(run_scenario):
+    """Airflow has no single store for a trigger that two assets share; it announces nevertheless."""
 
     class NoSingleStore(AssetStore):
         async def aget(self, key, default=None):
             raise ValueError("Task has 2 concrete inlets and outlets")
 
-    async def work(world):
-        world.calls(1)
+    async def work(account):
+        account.calls(1)
         watch = Watch(RetreaverCallVolumeEventTrigger(window="1h", at_least=1), NoSingleStore())
         await minutes(3)
         await watch.stop()
         return watch.events
 
-    assert len(world_run(work)) == 1
+    assert len(run_scenario(work)) == 1
 
 
 EXAMPLES = [
@@ -315,19 +315,19 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("trigger", EXAMPLES, ids=lambda trigger: type(trigger).__name__)
-def test_every_parameter_survives_serialisation(trigger):
-    """An event trigger is rebuilt from what it serialises, equal, whatever its parameters."""
+def test_every_parameter_is_serialized(trigger):
+    """An event trigger that is rebuilt from its serialized form is equal, with all its parameters."""
     path, kwargs = trigger.serialize()
     assert path == f"{type(trigger).__module__}.{type(trigger).__qualname__}"
     names = set(inspect.signature(inspect.unwrap(type(trigger).__init__)).parameters) - {"self"}
     assert set(kwargs) == names
-    again = type(trigger)(**json.loads(json.dumps(kwargs)))
-    assert again.serialize() == trigger.serialize()
-    assert again.query == trigger.query
+    rebuilt = type(trigger)(**json.loads(json.dumps(kwargs)))
+    assert rebuilt.serialize() == trigger.serialize()
+    assert rebuilt.query == trigger.query
 
 
 @pytest.mark.parametrize(
-    ("make", "named"),
+    ("create", "name"),
     [
         (lambda: RetreaverCallVolumeEventTrigger(window="soon", at_least=1), "window"),
         (lambda: RetreaverCallVolumeEventTrigger(window="1h"), "at_least"),
@@ -338,14 +338,14 @@ def test_every_parameter_survives_serialisation(trigger):
         (lambda: RetreaverCapFilledEventTrigger(target_id=1, poll_interval=0), "poll_interval"),
     ],
 )
-def test_bad_parameters_break_the_dag_file(make, named):
-    """What cannot be right is refused when the DAG is parsed, naming the parameter."""
-    with pytest.raises(InvalidArgument, match=named):
-        make()
+def test_invalid_parameters_are_import_errors(create, name):
+    """An invalid parameter is refused by name when the DAG is parsed."""
+    with pytest.raises(InvalidArgument, match=name):
+        create()
 
 
-def test_assets_have_one_uri():
-    """A resource has one spelling, which Airflow's own asset class accepts and keeps."""
+def test_the_uri_of_an_asset():
+    """The URI of a resource has one form, which Airflow's asset class accepts and keeps."""
     assert asset_uri(12345, "calls") == "retreaver://api.retreaver.com/12345/calls"
     uri = "retreaver://api.retreaver.com/12345/targets/3"
     assert retreaver_asset("12345", "targets/3", "API.retreaver.com").uri == uri
@@ -356,6 +356,6 @@ def test_assets_have_one_uri():
     "retreaver://key@host/1/calls", "retreaver://host/1/calls?api_key=x",
 ])  # fmt: skip
 def test_other_uris_are_refused(uri):
-    """A URI that names no resource, or holds a key, is refused."""
+    """A URI that names no resource, or contains a key, is refused."""
     with pytest.raises(InvalidArgument):
         sanitize_uri(urlsplit(uri))

@@ -1,4 +1,4 @@
-"""The trigger behind the sensors: weather, deadlines, one poll for all; hours pass in no time."""
+"""The trigger of the sensors: failures, deadlines, and shared polls; in virtual time."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.airflow
 
 
 @pytest.fixture
-def world_run(monkeypatch):
-    """Give a function that runs a scenario in virtual time."""
+def run_scenario(monkeypatch):
+    """Provide a function that runs a scenario in virtual time."""
 
     def run(work):
         return in_virtual_time(work, monkeypatch)
@@ -30,8 +30,8 @@ def world_run(monkeypatch):
     return run
 
 
-def printed(program):
-    """Run a program in a process of its own, with a connection to nowhere, and return the lines that it prints."""
+def output_of(program):
+    """Run a program in a new process, with a connection that cannot be opened, and return the lines it prints."""
     connection = {
         "conn_type": "retreaver",
         "password": KEY,
@@ -48,8 +48,8 @@ def printed(program):
     return done.stdout.strip().splitlines()
 
 
-def trigger(kind="call_volume", *, timeout=6 * 3600, begin=0.0, interval=60.0, options=None, **parameters):
-    """Return a trigger as a sensor would make it now."""
+def trigger(kind="call_volume", *, timeout=6 * 3600, first_wait=0.0, interval=60.0, options=None, **parameters):
+    """Return a trigger as a sensor creates it now."""
     volume = {"start": None, "end": None, "window": "12h", "at_least": 1, "at_most": None, "filters": None}
     cap = {"target_id": 1, "tid": None, "target_group_id": None, "cap": "hard", "at_least": 0.9, "remaining": None}
     own = {"call_volume": volume, "cap_filled": {**cap, "match": "any"}}[kind] | (options or {})
@@ -59,17 +59,17 @@ def trigger(kind="call_volume", *, timeout=6 * 3600, begin=0.0, interval=60.0, o
         kind=kind,
         options=own,
         deadline=(now + timedelta(seconds=timeout)).isoformat(),
-        next_look=(now + timedelta(seconds=begin)).isoformat(),
+        next_look=(now + timedelta(seconds=first_wait)).isoformat(),
         poke_interval=interval,
         failure_budget=parameters.pop("failure_budget", 1800.0),
         **parameters,
     )
 
 
-async def after(hours, act):
-    """Do something when so many hours have passed."""
+async def after(hours, action):
+    """Call a function after some hours."""
     await asyncio.sleep(hours * 3600)
-    act()
+    action()
 
 
 def now():
@@ -77,281 +77,281 @@ def now():
     return asyncio.get_running_loop().time() / 3600
 
 
-def test_it_looks_until_the_condition_is_met(world_run):
-    """One event comes when the calls have come, and no look after it."""
+def test_polls_until_the_condition_is_met(run_scenario):
+    """The trigger sends one event when there are calls, and does not poll after it."""
 
-    async def work(world):
+    async def work(account):
         began = now()
-        helper = asyncio.create_task(after(2, lambda: world.calls(3)))
+        helper = asyncio.create_task(after(2, lambda: account.calls(3)))
         event = await first_event(trigger())
         await helper
-        return event, now() - began, len(world.sent())
+        return event, now() - began, len(account.sent())
 
-    event, took, looks = world_run(work)
+    event, took, polled = run_scenario(work)
     assert event == {"status": "met", "value": 3}
     assert took == pytest.approx(2, abs=0.05)
-    assert 105 <= looks <= 137, "a look a minute, a tenth more or less"
+    assert 105 <= polled <= 137, "a poll a minute, plus or minus a tenth"
 
 
-@pytest.mark.parametrize(("weather", "said"), [(None, "Not yet: 0 calls"), (503, "keeps waiting")])
-def test_a_trigger_that_looks_often_says_little(world_run, caplog, capsys, weather, said):
-    """Of a look each ten seconds for an hour a line or so a minute is logged, and what it ends with always."""
+@pytest.mark.parametrize(("status", "line"), [(None, "Not yet: 0 calls"), (503, "keeps waiting")])
+def test_frequent_polls_log_few_lines(run_scenario, caplog, capsys, status, line):
+    """Of a poll every ten seconds for an hour about one line a minute is logged, and the last result always."""
 
-    async def work(world):
-        if weather:
-            world.answer_all(weather)
-            asyncio.get_running_loop().call_later(3600, world.answer_all)
-        helper = asyncio.create_task(after(1, lambda: world.calls(1)))
+    async def work(account):
+        if status:
+            account.answer_all(status)
+            asyncio.get_running_loop().call_later(3600, account.answer_all)
+        helper = asyncio.create_task(after(1, lambda: account.calls(1)))
         event = await first_event(trigger(interval=10.0, failure_budget=7200.0))
         await helper
         return event
 
     caplog.set_level("INFO")
-    assert world_run(work)["status"] == "met"
-    # Airflow 3 prints what triggers log, Airflow 2 hands it to logging as well.
+    assert run_scenario(work)["status"] == "met"
+    # Airflow 3 prints the log lines of triggers, Airflow 2 passes them to logging as well.
     places = (capsys.readouterr().out.splitlines(), caplog.messages)
-    assert 12 <= max(sum(said in line for line in lines) for lines in places) <= 3600 / 45
-    assert max(sum("Met: 1 call" in line for line in lines) for lines in places) == 1
+    assert 12 <= max(sum(line in one for one in lines) for lines in places) <= 3600 / 45
+    assert max(sum("Met: 1 call" in one for one in lines) for lines in places) == 1
 
 
-def test_ten_minutes_of_5xx_in_the_middle(world_run):
-    """The wait goes on through bad weather that is shorter than the budget, however often it comes."""
+def test_failures_shorter_than_the_budget(run_scenario):
+    """The wait continues through temporary failures that are shorter than the budget, however often they occur."""
 
-    async def work(world):
-        async def weather():
+    async def work(account):
+        async def failures():
             for begin, status in ((1, 503), (2, 500), (3, 429), (3.5, 200)):
                 await asyncio.sleep((began + begin) * 3600 - now() * 3600)
-                world.answer_all(status, body="<html>" if status == 200 else "")
+                account.answer_all(status, body="<html>" if status == 200 else "")
                 await asyncio.sleep(600)
-                world.answer_all()
+                account.answer_all()
             await asyncio.sleep(600)
-            world.calls(1)
+            account.calls(1)
 
         began = now()
-        helper = asyncio.create_task(weather())
+        helper = asyncio.create_task(failures())
         event = await first_event(trigger())
         await helper
         return event
 
-    assert world_run(work) == {"status": "met", "value": 1}
+    assert run_scenario(work) == {"status": "met", "value": 1}
 
 
-def test_weather_that_lasts_too_long(world_run):
-    """When the budget is spent, the event says what failed and for how long."""
+def test_failures_longer_than_the_budget(run_scenario):
+    """When the budget is spent, the event has the error and how long it lasted."""
 
-    async def work(world):
-        world.answer_all(503)
+    async def work(account):
+        account.answer_all(503)
         began = now()
         event = await first_event(trigger())
         return event, now() - began
 
-    event, took = world_run(work)
+    event, took = run_scenario(work)
     assert (event["status"], event["kind"]) == ("error", "Unavailable")
     assert "failure_budget" in event["message"]
     assert took == pytest.approx(0.5, abs=0.1)
 
 
-def test_failures_before_the_deferral_count(world_run):
-    """The budget goes on from where the sensor's first look began to fail."""
+def test_failures_before_the_deferral_count(run_scenario):
+    """The budget starts when the sensor's first poll failed."""
 
-    async def work(world):
-        world.answer_all(503)
+    async def work(account):
+        account.answer_all(503)
         began = now()
         since = datetime.now(UTC) - timedelta(minutes=29)
         await first_event(trigger(failing_since=since.isoformat()))
         return now() - began
 
-    assert world_run(work) < 0.1
+    assert run_scenario(work) < 0.1
 
 
-def test_no_budget_means_until_the_deadline(world_run):
-    """Without a budget, bad weather lasts until the sensor's timeout."""
+def test_without_a_budget_failures_last_until_the_deadline(run_scenario):
+    """Without a budget, failures are tolerated until the sensor's timeout."""
 
-    async def work(world):
-        world.answer_all(500)
+    async def work(account):
+        account.answer_all(500)
         return await first_event(trigger(failure_budget=None, timeout=3 * 3600))
 
-    event = world_run(work)
+    event = run_scenario(work)
     assert event["status"] == "timeout"
     assert "500" in event["message"]
 
 
-@pytest.mark.parametrize(("status", "kind", "said"), [
+@pytest.mark.parametrize(("status", "kind", "text"), [
     (401, "AuthenticationError", "API key"), (403, "PermissionDenied", "Company ID"),
 ])  # fmt: skip
-def test_a_refused_key_ends_the_wait_at_once(world_run, status, kind, said):
-    """401 and 403 in the middle of a wait end it with the next look, also where all is forgiven."""
+def test_a_refused_key_ends_the_wait_at_once(run_scenario, status, kind, text):
+    """401 and 403 during a wait end it with the next poll, also with `silent_fail`."""
 
-    async def work(world):
-        helper = asyncio.create_task(after(1, lambda: world.answer_all(status)))
+    async def work(account):
+        helper = asyncio.create_task(after(1, lambda: account.answer_all(status)))
         began = now()
         event = await first_event(trigger(silent_fail=True))
         await helper
-        return event, now() - began, len(world.sent())
+        return event, now() - began, len(account.sent())
 
-    event, took, _ = world_run(work)
+    event, took, _ = run_scenario(work)
     assert (event["status"], event["kind"]) == ("error", kind)
-    assert said in event["message"]
+    assert text in event["message"]
     assert took == pytest.approx(1, abs=0.05)
 
 
-def test_a_deleted_target_is_named(world_run):
-    """A target that is deleted while it is watched ends the wait, and the event names it."""
+def test_a_deleted_target_ends_the_wait(run_scenario):
+    """A target that is deleted during the wait ends it, and the event names the target."""
 
-    async def work(world):
-        id_ = world.target()
-        helper = asyncio.create_task(after(1, lambda: world.send("DELETE", f"/targets/{id_}.json")))
+    async def work(account):
+        id_ = account.target()
+        helper = asyncio.create_task(after(1, lambda: account.send("DELETE", f"/targets/{id_}.json")))
         event = await first_event(trigger("cap_filled", options={"target_id": id_}))
         await helper
         return id_, event
 
-    id_, event = world_run(work)
+    id_, event = run_scenario(work)
     assert (event["status"], event["kind"]) == ("error", "NotFound")
     assert f"/targets/{id_}.json" in event["message"]
 
 
-def test_everything_but_the_key_can_be_forgiven(world_run):
-    """With `silent_fail` the wait goes on after a missing object, as it does in poke mode."""
+def test_silent_fail_tolerates_a_missing_target(run_scenario):
+    """With `silent_fail` the wait continues after a missing object, as it does in poke mode."""
 
-    async def work(world):
-        helper = asyncio.create_task(after(1, lambda: world.target(filled=9)))
+    async def work(account):
+        helper = asyncio.create_task(after(1, lambda: account.target(filled=9)))
         event = await first_event(trigger("cap_filled", silent_fail=True))
         await helper
         return event
 
-    assert world_run(work)["status"] == "met"
+    assert run_scenario(work)["status"] == "met"
 
 
-def test_the_deadline_is_absolute(world_run):
-    """The time is over at the deadline, after a last look, and the event says what was seen."""
+def test_the_deadline_is_absolute(run_scenario):
+    """The wait ends at the deadline, after a last poll, and the event has the last result."""
 
-    async def work(world):
-        world.calls(2)
+    async def work(account):
+        account.calls(2)
         began = now()
         event = await first_event(trigger(options={"at_least": 5}, timeout=3600, interval=2500))
-        return event, now() - began, len(world.sent())
+        return event, now() - began, len(account.sent())
 
-    event, took, looks = world_run(work)
+    event, took, polled = run_scenario(work)
     assert event["status"] == "timeout"
     assert "2 calls" in event["message"]
     assert took == pytest.approx(1, abs=0.01)
-    assert looks == 3
+    assert polled == 3
 
 
 @pytest.mark.parametrize(("calls", "status"), [(1, "met"), (0, "timeout")])
-def test_a_deadline_that_passed_while_no_triggerer_ran(world_run, calls, status):
-    """After a long outage it looks once: met is met, and otherwise the time is over at once."""
+def test_a_deadline_that_passed_while_the_triggerer_was_down(run_scenario, calls, status):
+    """After a long outage the trigger polls once: the condition is met, or the wait ends at once."""
 
-    async def work(world):
-        world.calls(calls)
+    async def work(account):
+        account.calls(calls)
         began = now()
-        event = await first_event(trigger(timeout=-3600, begin=-7200))
-        return event, now() - began, len(world.sent())
+        event = await first_event(trigger(timeout=-3600, first_wait=-7200))
+        return event, now() - began, len(account.sent())
 
-    event, took, looks = world_run(work)
+    event, took, polled = run_scenario(work)
     assert event["status"] == status
     assert took < 0.01
-    assert looks == 1
+    assert polled == 1
 
 
-def test_a_restarted_triggerer_goes_on(world_run):
-    """A trigger made anew from what was serialised keeps the deadline and looks at once when it is late."""
+def test_a_restarted_triggerer_continues(run_scenario):
+    """A trigger that is rebuilt from its serialized form keeps the deadline, and polls at once when it is late."""
 
-    async def work(world):
+    async def work(account):
         first = trigger(timeout=7200)
         task = asyncio.create_task(first_event(first))
         await asyncio.sleep(3600)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        before = len(world.sent())
+        before = len(account.sent())
         _, kwargs = first.serialize()
-        world.calls(1)
+        account.calls(1)
         event = await first_event(RetreaverConditionTrigger(**json.loads(json.dumps(kwargs))))
-        return event, len(world.sent()) - before
+        return event, len(account.sent()) - before
 
-    assert world_run(work) == ({"status": "met", "value": 1}, 1)
+    assert run_scenario(work) == ({"status": "met", "value": 1}, 1)
 
 
-def test_a_last_look_that_is_not_answered(world_run):
-    """A vendor that does not answer holds nobody long beyond the deadline."""
+def test_a_last_poll_without_a_response(run_scenario):
+    """A server that does not respond does not extend the wait far beyond the deadline."""
 
-    async def work(world):
-        world.answer_all(200, delay=29.0)
+    async def work(account):
+        account.answer_all(200, delay=29.0)
         began = now()
-        event = await first_event(trigger(timeout=60, begin=60))
+        event = await first_event(trigger(timeout=60, first_wait=60))
         return event, (now() - began) * 3600
 
-    event, took = world_run(work)
+    event, took = run_scenario(work)
     assert event["status"] == "timeout"
     assert took < 100
 
 
-def test_a_hopeless_condition_ends_the_wait(world_run, caplog, capsys):
-    """A fixed window that holds too many calls already is reported at once, and that look is logged."""
+def test_an_impossible_condition_ends_the_wait(run_scenario, caplog, capsys):
+    """A fixed window that already holds too many calls ends the wait at once, and its result is logged."""
 
-    async def work(world):
-        world.calls(3)
+    async def work(account):
+        account.calls(3)
         day = datetime.now(UTC)
         window = {"start": (day - timedelta(hours=1)).isoformat(), "end": (day + timedelta(hours=9)).isoformat()}
         return await first_event(trigger(options={"window": None, "at_least": None, "at_most": 2, **window}))
 
     caplog.set_level("INFO")
-    event = world_run(work)
+    event = run_scenario(work)
     assert (event["status"], event["kind"]) == ("error", "ConditionCannotComeTrue")
     assert "Not yet: 3 calls" in capsys.readouterr().out + caplog.text
 
 
-def test_a_connection_that_is_missing_or_wrong(world_run, monkeypatch):
-    """A missing connection and one that cannot work end the wait with an event that names it."""
+def test_a_missing_or_invalid_connection(run_scenario, monkeypatch):
+    """A missing connection and an invalid one end the wait with an event that names it."""
 
-    async def work(world):
+    async def work(account):
         missing = trigger()
         missing.retreaver_conn_id = "nowhere"
         first = await first_event(missing)
         monkeypatch.setenv("AIRFLOW_CONN_WRONG", '{"conn_type": "retreaver", "password": "x", "login": "no digits"}')
         missing.retreaver_conn_id = "wrong"
-        return first, await first_event(missing), world.sent()
+        return first, await first_event(missing), account.sent()
 
-    missing, wrong, sent = world_run(work)
+    missing, wrong, sent = run_scenario(work)
     assert missing["status"] == "error"
     assert "nowhere" in missing["message"]
     assert wrong["kind"] == "InvalidConnection"
     assert sent == []
 
 
-def test_one_poll_for_all_who_ask_the_same(world_run):
-    """A hundred triggers with one query and different limits send what one sends; each is told its own."""
+def test_triggers_with_equal_queries_share_one_poll(run_scenario):
+    """A hundred triggers with one query and different limits send the requests of one; each has its own result."""
 
-    async def work(world):
+    async def work(account):
         tasks = [
             asyncio.create_task(first_event(trigger(options={"at_least": index % 10 + 1}))) for index in range(100)
         ]
         for _ in range(10):
             await asyncio.sleep(600)
-            world.calls(1)
+            account.calls(1)
         events = await asyncio.gather(*tasks)
-        return events, len(world.sent())
+        return events, len(account.sent())
 
-    events, requests = world_run(work)
+    events, requests = run_scenario(work)
     assert [event["value"] for event in events] == [index % 10 + 1 for index in range(100)]
-    assert requests <= 125, "100 minutes, the quickest of a hundred random intervals, one request a look"
+    assert requests <= 125, "100 minutes, the shortest of a hundred random intervals, one request a poll"
 
 
-def test_those_who_start_one_after_another_share_looks_too(world_run):
-    """A triggerer that comes back starts its sensors in a row, all of them due: a query is asked once a second."""
+def test_triggers_that_start_one_by_one_share_polls(run_scenario):
+    """A triggerer that restarts starts its triggers one by one, all of them due: a query runs once a second."""
 
-    async def work(world):
+    async def work(account):
         tasks = []
         for index in range(200):
             tasks.append(asyncio.create_task(first_event(trigger(options={"at_least": index + 1}))))
             await asyncio.sleep(0.1)
-        begun = len(world.sent())
-        world.calls(200)
-        return begun, await asyncio.gather(*tasks)
+        requests = len(account.sent())
+        account.calls(200)
+        return requests, await asyncio.gather(*tasks)
 
-    begun, events = world_run(work)
+    requests, events = run_scenario(work)
     assert {event["value"] for event in events} == {200}
-    assert 15 <= begun <= 25, "20 seconds, one request a look"
+    assert 15 <= requests <= 25, "20 seconds, one request a second"
 
 
 def test_loaded_objects_are_excluded_from_full_collections():
@@ -393,7 +393,7 @@ async def main():
 
 print(*asyncio.run(main()), len(gc.get_objects()))
 """
-    before, first, second, grown, again, not_frozen = map(int, printed(program)[-1].split())
+    before, first, second, grown, again, not_frozen = map(int, output_of(program)[-1].split())
     assert before == 0
     assert first > 10 * not_frozen
     assert second <= first
@@ -401,32 +401,32 @@ print(*asyncio.run(main()), len(gc.get_objects()))
     assert again <= grown
 
 
-def test_intervals_are_kept_by_the_quickest(world_run):
-    """Triggers with different intervals share a poll; one that wants an answer sooner gets it sooner."""
+def test_the_shortest_interval_counts(run_scenario):
+    """Triggers with different intervals share a poll, which runs as often as the shortest interval requires."""
 
-    async def work(world):
+    async def work(account):
         slow = asyncio.create_task(first_event(trigger(interval=3600)))
         await asyncio.sleep(1)
         quick = asyncio.create_task(first_event(trigger(interval=30, timeout=7200)))
         await asyncio.sleep(1800)
-        world.calls(1)
+        account.calls(1)
         await quick
-        return await slow, now(), len(world.sent())
+        return await slow, now(), len(account.sent())
 
-    event, _, requests = world_run(work)
+    event, _, requests = run_scenario(work)
     assert event["status"] == "met"
     assert 55 <= requests <= 70
 
 
-def test_the_last_one_out_closes(world_run, monkeypatch):
-    """Polls and clients live as long as somebody uses them; another key is another client."""
+def test_the_last_user_closes_the_client(run_scenario, monkeypatch):
+    """Polls and clients are closed with their last user; a connection with another key has its own client."""
 
-    async def work(world):
+    async def work(account):
         tasks = [asyncio.create_task(first_event(trigger())) for _ in range(3)]
         tasks.append(asyncio.create_task(first_event(trigger(options={"window": "2h"}))))
         monkeypatch.setenv(
             "AIRFLOW_CONN_OTHER",
-            json.dumps({"conn_type": "retreaver", "login": "1", "password": "other", "host": world.url}),
+            json.dumps({"conn_type": "retreaver", "login": "1", "password": "other", "host": account.url}),
         )
         await asyncio.sleep(30)
         (shared,) = polls._states[asyncio.get_running_loop()].clients
@@ -440,11 +440,11 @@ def test_the_last_one_out_closes(world_run, monkeypatch):
         between = sorted(poll.users for poll in shared.polls.values())
         tasks[3].cancel()
         await asyncio.gather(tasks[3], return_exceptions=True)
-        sent = len(world.sent())
+        sent = len(account.sent())
         await asyncio.sleep(3600)
-        return before, refused, between, polls._states[asyncio.get_running_loop()].clients, len(world.sent()) - sent
+        return before, refused, between, polls._states[asyncio.get_running_loop()].clients, len(account.sent()) - sent
 
-    before, refused, between, lines, late = world_run(work)
+    before, refused, between, lines, late = run_scenario(work)
     assert before == [1, 3]
     assert refused["kind"] == "AuthenticationError"
     assert between == [1]
@@ -453,16 +453,16 @@ def test_the_last_one_out_closes(world_run, monkeypatch):
     gc.collect()
 
 
-def test_a_fault_of_our_own_wakes_everybody(world_run):
-    """An error that is none of the vendor's is not waited out: every trigger of the poll fails with it."""
+def test_an_internal_error_fails_all_triggers_of_a_poll(run_scenario):
+    """An error in our own code is not tolerated: every trigger of the poll fails with it."""
 
-    async def work(world):
-        del world
+    async def work(account):
+        del account
         from airflow_provider_retreaver.domain.watching.condition import Query
 
         class Broken(Query):
             def run(self, state, /):
-                raise LookupError("a fault")
+                raise LookupError("a bug")
                 yield
 
         async def wait():
@@ -472,12 +472,12 @@ def test_a_fault_of_our_own_wakes_everybody(world_run):
         query = Broken()
         return await asyncio.gather(wait(), wait(), return_exceptions=True)
 
-    faults = world_run(work)
-    assert [str(fault).count("a fault") for fault in faults] == [1, 1]
+    errors = run_scenario(work)
+    assert [str(error).count("a bug") for error in errors] == [1, 1]
 
 
 class CountingLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock goes on only when work is said to have been done."""
+    """A loop whose clock moves only with the work that callbacks report."""
 
     worked = 0.0
 
@@ -487,34 +487,34 @@ class CountingLoop(asyncio.SelectorEventLoop):
 
 
 @pytest.mark.parametrize(("each", "least"), [(0.0001, 20), (0.004, 1)])
-def test_the_woken_are_as_few_as_their_work_is_long(each, least):
-    """Others wait for 50 ms at most while a thousand are woken, and light work goes on in larger lots."""
+def test_fewer_triggers_wake_when_their_work_is_long(each, least):
+    """A turn takes at most 50 ms while a thousand triggers wake, and more of them wake when their work is short."""
 
     async def work():
         loop = asyncio.get_running_loop()
-        callbacks, done, lots = polls.CallbackQueue(), 0, []
+        callbacks, done, batches = polls.CallbackQueue(), 0, []
 
-        def woken():
+        def wake():
             nonlocal done
             done += 1
             loop.worked += each
 
         for _ in range(1000):
-            callbacks.add(lambda: loop.call_soon(woken))
+            callbacks.add(lambda: loop.call_soon(wake))
         while done < 1000:
             before = done
             await asyncio.sleep(0)
-            lots.append(done - before)
-        return lots
+            batches.append(done - before)
+        return batches
 
     with asyncio.Runner(loop_factory=CountingLoop) as runner:
-        lots = runner.run(work())
-    assert max(lots) * each <= 0.05
-    assert max(lots) >= least
+        batches = runner.run(work())
+    assert max(batches) * each <= 0.05
+    assert max(batches) >= least
 
 
-def test_nothing_is_imported_on_the_loop():
-    """A trigger's first run in a process imports what it needs, client libraries included, in threads."""
+def test_modules_are_imported_in_threads():
+    """A trigger's first run in a process imports its modules, client libraries included, in threads."""
     program = """
 import asyncio, json, sys, threading
 from datetime import datetime, UTC
@@ -526,32 +526,32 @@ trigger = RetreaverConditionTrigger(
     retreaver_conn_id="retreaver_default", kind="call_volume", options=options, deadline=now, next_look=now,
     poke_interval=60.0, failure_budget=1800.0,
 )
-found = {True: [], False: []}
+imported = {True: [], False: []}
 
-class Noting:
+class ImportRecorder:
     def find_spec(self, name, path=None, target=None):
-        found[threading.current_thread() is threading.main_thread()].append(name)
+        imported[threading.current_thread() is threading.main_thread()].append(name)
 
 async def first():
     async for event in trigger.run():
         return event.payload
 
-sys.meta_path.insert(0, Noting())
+sys.meta_path.insert(0, ImportRecorder())
 payload = asyncio.run(first())
-print(json.dumps([payload, found[True], found[False]]))
+print(json.dumps([payload, imported[True], imported[False]]))
 """
-    payload, on_the_loop, in_threads = json.loads(printed(program)[-1])
+    payload, on_the_loop, in_threads = json.loads(output_of(program)[-1])
     assert payload["status"] == "timeout"
     assert {"aiohttp", "airflow_provider_retreaver.domain.watching.call_volume"} <= set(in_threads)
     ours = ("airflow_provider_retreaver", "aiohttp", "requests", "tenacity")
     assert [name for name in on_the_loop if name.partition(".")[0] in ours] == []
 
 
-def test_every_parameter_survives_serialisation():
-    """The trigger is rebuilt from what it serialises, every parameter of its signature included."""
+def test_every_parameter_is_serialized():
+    """The serialized form has every parameter of the trigger's signature."""
     signature = inspect.signature(inspect.unwrap(RetreaverConditionTrigger.__init__))
     names = [name for name in signature.parameters if name != "self"]
-    given = {name: f"value of {name}" for name in names}
-    path, kwargs = RetreaverConditionTrigger(**given).serialize()
+    arguments = {name: f"value of {name}" for name in names}
+    path, kwargs = RetreaverConditionTrigger(**arguments).serialize()
     assert path == "airflow_provider_retreaver.triggers.conditions.RetreaverConditionTrigger"
-    assert kwargs == given
+    assert kwargs == arguments
