@@ -1,4 +1,4 @@
-"""A table that calls are put into, through a driver's own connection (PEP 249)."""
+"""A table that calls are written to, through a driver's own connection (PEP 249)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWrit
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL_UNIQUE, STAGE, Dialect, copy_line
 from airflow_provider_retreaver.transfers.database_errors import (
-    NOT_THE_DRIVERS_OWN,
+    BUILTIN_ERRORS,
     Failure,
     driver_error,
     error_text,
@@ -23,18 +23,18 @@ log = logging.getLogger(__name__)
 
 Values = tuple[Any, ...]
 
-# How many keys are looked for in one statement; some databases take no more than a thousand.
+# Keys in one statement; some databases take at most a thousand.
 KEYS_AT_ONCE = 500
 
 
 class CallTable:
-    """One table.
+    """A table of calls.
 
     :param connection: a driver's connection, not in autocommit.
     :param table: a checked name.
-    :param columns: what is put into it.
+    :param columns: that are written.
     :param dialect: of the database.
-    :param placeholder: how the driver marks a parameter, `%s` or `?`.
+    :param placeholder: the driver's mark of a parameter, `%s` or `?`.
     """
 
     def __init__(
@@ -47,33 +47,35 @@ class CallTable:
         self._placeholder = placeholder
         self._key = columns.names.index(columns.key)
         self._version = columns.names.index(columns.version)
-        self._errors = (*NOT_THE_DRIVERS_OWN, driver_error(connection))
-        ways: dict[str, Callable[[Any, list[Values]], int | None]] = {
-            "postgresql": self._copied,
-            "sqlite": self._upserted,
+        self._errors = (*BUILTIN_ERRORS, driver_error(connection))
+        writers: dict[str, Callable[[Any, list[Values]], int | None]] = {
+            "postgresql": self._copy,
+            "sqlite": self._upsert,
             "mysql": self._on_duplicate,
         }
-        self._put = ways.get(dialect.name, self._replaced)
+        self._write_batch = writers.get(dialect.name, self._replace)
 
     def prepare(self, *, create: bool) -> None:
-        """Find the table, create it when it is not there, and check that it can take calls.
+        """Check that the table can take calls, and create it when it does not exist.
 
         :param create: whether it may be created.
-        :raises InvalidArgument: naming what is missing.
+        :raises InvalidArgument: naming the table, column or key that is missing.
         """
-        there, said = self._described()
-        if there is None and create:
+        names, message = self._column_names()
+        if names is None and create:
             statement = self._dialect.create_table(self._table, self._columns)
-            said = self._tried(statement)
-            # Another task may have created it meanwhile: looking again tells.
-            there, _ = self._described()
-            if there is not None and not said:
+            message = self._execute(statement)
+            # Another task may have created it meanwhile.
+            names, _ = self._column_names()
+            if names is not None and not message:
                 log.info("Table %s was created", self._table)
-        if there is None:
-            raise InvalidArgument(f"Table {self._table} is not there or cannot be read ({said}).")
-        missing = [name for name in self._columns.names if name not in there]
+        if names is None:
+            raise InvalidArgument(
+                f"Table {self._table} does not exist or cannot be read ({message}); create it, or give another table."
+            )
+        missing = [name for name in self._columns.names if name not in names]
         if missing and not self._dialect.quote:
-            folded = {name.lower() for name in there}
+            folded = {name.lower() for name in names}
             missing = [name for name in missing if name.lower() not in folded]
         if missing:
             raise InvalidArgument(
@@ -81,36 +83,36 @@ class CallTable:
             )
         self._check_key()
 
-    def _described(self) -> tuple[list[str] | None, str]:
-        said = ""
+    def _column_names(self) -> tuple[list[str] | None, str]:
+        message = ""
         with closing(self._connection.cursor()) as cursor:
             try:
                 cursor.execute(self._dialect.nothing(self._table))
                 found: list[str] | None = [str(described[0]) for described in cursor.description]
-                cursor.fetchall()  # one of MySQL's drivers does nothing more while an answer is not read
+                cursor.fetchall()  # one of MySQL's drivers refuses further statements until a result is read
             except self._errors as error:
-                found, said = None, error_text(error)
+                found, message = None, error_text(error)
         self._connection.rollback()
-        return found, said
+        return found, message
 
-    def _tried(self, statement: str, parameters: Sequence[Any] = ()) -> str:
-        """Execute and commit; return what the database said against it."""
-        said = ""
+    def _execute(self, statement: str, parameters: Sequence[Any] = ()) -> str:
+        """Execute and commit; return the database's error, empty for none."""
+        message = ""
         with closing(self._connection.cursor()) as cursor:
             try:
                 cursor.execute(statement, parameters) if parameters else cursor.execute(statement)
                 self._connection.commit()
             except self._errors as error:
-                said = error_text(error) or type(error).__name__
-        if said:
+                message = error_text(error) or type(error).__name__
+        if message:
             self._connection.rollback()
-        return said
+        return message
 
     def _check_key(self) -> None:
-        said = ""
+        message = ""
         if self._dialect.name in ("postgresql", "sqlite"):
             names, table = self._dialect.list_of(self._columns.names), self._dialect.named(self._table)
-            said = self._tried(
+            message = self._execute(
                 f"INSERT INTO {table} ({names}) SELECT {names} FROM {table} WHERE 1 = 0 "
                 f"{self._dialect.on_conflict(self._table, self._columns)}"
             )
@@ -118,40 +120,40 @@ class CallTable:
             schema, _, table = self._table.rpartition(".")
             with closing(self._connection.cursor()) as cursor:
                 cursor.execute(MYSQL_UNIQUE, (schema or None, table, self._columns.key.lower()))
-                said = "" if cursor.fetchall()[0][0] else "no unique key"
-        if said:
+                message = "" if cursor.fetchall()[0][0] else "no unique key"
+        if message:
             raise InvalidArgument(
-                f"Table {self._table} does not take calls by {self._columns.key} ({said}); make {self._columns.key} "
-                f"its primary key, and let the user insert and update."
+                f"Table {self._table} does not accept calls by {self._columns.key} ({message}); make "
+                f"{self._columns.key} its primary key, and let the user insert and update."
             )
 
     def write(self, rows: Sequence[Values]) -> int | None:
-        """Put a batch into the table in one transaction; of several versions of a call the newest stays.
+        """Write a batch in one transaction; of several versions of a call the newest stays.
 
         :param rows: values in the order of the columns.
-        :return: how many rows of the table were new or changed, None where the database does not say.
-        :raises TableNotWritten: naming call and column; the batch was rolled back.
+        :return: number of rows of the table that are new or changed, None where the database does not report it.
+        :raises TableNotWritten: naming call and column; the batch is rolled back.
         """
         batch = self._newest(rows)
-        said = self._attempt(batch, commit=True)
-        if isinstance(said, Failure):
-            raise self._explained(batch, said)
-        return said
+        result = self._attempt(batch, commit=True)
+        if isinstance(result, Failure):
+            raise self._find_cause(batch, result)
+        return result
 
     def _newest(self, rows: Sequence[Values]) -> list[Values]:
         newest: dict[Any, Values] = {}
         for row in rows:
-            there = newest.get(row[self._key])
-            if there is None or not _newer(there[self._version], row[self._version]):
+            known = newest.get(row[self._key])
+            if known is None or not _newer(known[self._version], row[self._version]):
                 newest[row[self._key]] = row
-        # In one order everywhere: tasks that write the same calls at once wait for each other, and not in a circle.
+        # One order everywhere: tasks that write the same calls concurrently wait for each other without a deadlock.
         return sorted(newest.values(), key=lambda row: str(row[self._key]))
 
     def _attempt(self, batch: list[Values], *, commit: bool) -> Failure | int | None:
         failure = changed = None
         try:
             with closing(self._connection.cursor()) as cursor:
-                changed = self._put(cursor, batch)
+                changed = self._write_batch(cursor, batch)
             if commit:
                 self._connection.commit()
         except self._errors as error:
@@ -160,12 +162,12 @@ class CallTable:
             self._connection.rollback()
         return changed if failure is None else failure
 
-    def _explained(self, batch: list[Values], failure: Failure) -> TableNotWritten:
-        """Find the first call that the table does not take, and its column, by trying smaller parts."""
+    def _find_cause(self, batch: list[Values], failure: Failure) -> TableNotWritten:
+        """Find the first call that the table does not accept, and its column, by trying smaller parts."""
         rolled_back = f"The batch of {len(batch)} calls was rolled back"
         if not failure.about_data:
             return TableNotWritten(
-                f"Table {self._table} was not written: {failure.said}. {rolled_back}; a retry puts them in."
+                f"Table {self._table} was not written: {failure.message}. {rolled_back}; a retry writes them."
             )
         while len(batch) > 1:
             half = batch[: len(batch) // 2]
@@ -174,34 +176,34 @@ class CallTable:
             failure = found if isinstance(found, Failure) else failure
         found = self._attempt(batch, commit=False)
         if not isinstance(found, Failure):
-            return TableNotWritten(f"Table {self._table} was not written: {failure.said}. {rolled_back}.")
+            return TableNotWritten(f"Table {self._table} was not written: {failure.message}. {rolled_back}.")
         uuid, column = batch[0][self._key], self._column_of(batch[0])
         where = f", column {column}" if column else ""
         return TableNotWritten(
-            f"Table {self._table} does not take call {uuid}{where}: {found.said}. {rolled_back}; change the column's "
-            f"type or the mapping.",
+            f"Table {self._table} does not accept call {uuid}{where}: {found.message}. {rolled_back}; change "
+            f"the column's type or the mapping.",
             uuid=uuid,
             column=column,
         )
 
     def _column_of(self, row: Values) -> str | None:
-        """Return the column without whose value the table takes the call, or the first of several at fault."""
+        """Return the column without whose value the table accepts the call, or the first of several such columns."""
         bare: Values = tuple(value if place == self._key else None for place, value in enumerate(row))
         places = [place for place, value in enumerate(row) if value is not None and place != self._key]
         for place in places:
-            if self._takes((*row[:place], None, *row[place + 1 :])):
+            if self._accepts((*row[:place], None, *row[place + 1 :])):
                 return self._columns.names[place]
-        if self._takes(bare):
+        if self._accepts(bare):
             for place in places:
-                if not self._takes((*bare[:place], row[place], *bare[place + 1 :])):
+                if not self._accepts((*bare[:place], row[place], *bare[place + 1 :])):
                     return self._columns.names[place]
         return None
 
-    def _takes(self, row: Values) -> bool:
+    def _accepts(self, row: Values) -> bool:
         return not isinstance(self._attempt([row], commit=False), Failure)
 
-    def _copied(self, cursor: Any, batch: list[Values]) -> int:
-        """PostgreSQL: stream into a table of the transaction's own, then upsert from there."""
+    def _copy(self, cursor: Any, batch: list[Values]) -> int:
+        """PostgreSQL: copy into a temporary table of the transaction, then upsert from there."""
         cursor.execute(self._dialect.stage(self._table, self._columns))
         data = "".join(map(copy_line, batch)).encode()
         copy = f"COPY {STAGE} ({self._dialect.list_of(self._columns.names)}) FROM STDIN"
@@ -214,7 +216,7 @@ class CallTable:
         cursor.execute(self._dialect.from_stage(self._table, self._columns))
         return int(cursor.rowcount)
 
-    def _upserted(self, cursor: Any, batch: list[Values]) -> int:
+    def _upsert(self, cursor: Any, batch: list[Values]) -> int:
         insert = self._dialect.insert(self._table, self._columns, self._placeholder)
         cursor.executemany(f"{insert} {self._dialect.on_conflict(self._table, self._columns)}", self._stored(batch))
         return int(cursor.rowcount)
@@ -223,15 +225,15 @@ class CallTable:
         insert = self._dialect.insert(self._table, self._columns, self._placeholder)
         cursor.executemany(f"{insert} {self._dialect.on_duplicate(self._columns)}", self._stored(batch))
 
-    def _replaced(self, cursor: Any, batch: list[Values]) -> int | None:
-        """Anywhere else: look which versions are there, delete those that are no newer, insert."""
-        there = dict(self._versions(cursor, [row[self._key] for row in batch]))
+    def _replace(self, cursor: Any, batch: list[Values]) -> int | None:
+        """Other databases: read the existing versions, delete those that are not newer, insert."""
+        versions = dict(self._versions(cursor, [row[self._key] for row in batch]))
         older = [
             row
             for row in batch
-            if row[self._key] not in there or not _newer(there[row[self._key]], row[self._version])
+            if row[self._key] not in versions or not _newer(versions[row[self._key]], row[self._version])
         ]
-        replaced = [(row[self._key],) for row in older if row[self._key] in there]
+        replaced = [(row[self._key],) for row in older if row[self._key] in versions]
         key, table = self._dialect.named(self._columns.key), self._dialect.named(self._table)
         if replaced:
             cursor.executemany(f"DELETE FROM {table} WHERE {key} = {self._placeholder}", replaced)
@@ -239,8 +241,8 @@ class CallTable:
             cursor.executemany(
                 self._dialect.insert(self._table, self._columns, self._placeholder), self._stored(older)
             )
-        # Whether a row of the same time differed is not known.
-        same = any(row[self._key] in there and there[row[self._key]] == row[self._version] for row in older)
+        # Whether a row with the same version differed is not known.
+        same = any(row[self._key] in versions and versions[row[self._key]] == row[self._version] for row in older)
         return None if same else len(older)
 
     def _versions(self, cursor: Any, keys: list[Any]) -> Iterator[tuple[Any, Any]]:
@@ -251,7 +253,7 @@ class CallTable:
             marks = ", ".join([self._placeholder] * len(part))
             cursor.execute(f"SELECT {names} FROM {table} WHERE {key} IN ({marks})", part)
             for found, version in cursor.fetchall():
-                yield found, _moment(version)
+                yield found, _time(version)
 
     def _stored(self, batch: list[Values]) -> list[Values]:
         stored = self._dialect.stored
@@ -262,14 +264,14 @@ def _newer(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and (other is None or one > other)
 
 
-def _moment(value: Any) -> datetime | None:
-    """Return a time as a database hands it back: aware, naive in UTC, or a text."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+def _time(value: Any) -> datetime | None:
+    """Return a time that a database returned: aware, naive in UTC, or a text."""
+    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 def _begin(connection: Any, statements: Sequence[str]) -> None:
-    # One of MySQL's drivers speaks Latin-1 unless it is told otherwise.
+    # One of MySQL's drivers uses Latin-1 by default.
     if hasattr(connection, "set_character_set"):
         connection.set_character_set("utf8mb4")
     with closing(connection.cursor()) as cursor:
@@ -281,7 +283,15 @@ def _begin(connection: Any, statements: Sequence[str]) -> None:
 def calls_table(
     connection: Any, table: str, columns: Columns, dialect: Dialect, placeholder: str
 ) -> Iterator[CallTable]:
-    """Provide a table whose connection is closed at the end; what was not committed is not there."""
+    """Provide a table; its connection is closed at the end, and transactions without a commit are rolled back.
+
+    :param connection: a driver's connection, not in autocommit.
+    :param table: a checked name.
+    :param columns: that are written.
+    :param dialect: of the database.
+    :param placeholder: the driver's mark of a parameter, `%s` or `?`.
+    :return: the table.
+    """
     with closing(connection):
         if dialect.session:
             _begin(connection, dialect.session)

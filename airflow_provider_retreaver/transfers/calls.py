@@ -1,4 +1,4 @@
-"""The call log to object storage, and to SQL databases."""
+"""Operators that export the call log to object storage and to SQL databases."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ if TYPE_CHECKING:
 
 __all__ = ["RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"]
 
-# An incremental export reads so much again before its cursor: calls that were updated while the last one began.
+# An incremental export reads this much before its cursor again, for calls that were updated while the last one
+# started.
 OVERLAP = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """One export, decided on.
+    """What one export reads and writes.
 
     :param key: name of its files and its manifest, the same whenever it is repeated.
+    :param window: of the calls.
     :param cursor: of an incremental export.
-    :param known: the newest `updated_at` as the last incremental export began.
-    :param newest: the newest `updated_at` as this one starts.
+    :param known: the newest `updated_at` when the last incremental export started.
+    :param newest: the newest `updated_at` when this one starts.
     """
 
     key: str
@@ -79,9 +81,9 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :return: `{"manifest", "files", "rows", "calls", "bytes", "complete", "restated"}`; an incremental export that
         finds nothing new has `manifest` None.
-    :raises InvalidArgument: for a parameter or a destination that cannot be right; nothing was asked for.
+    :raises InvalidArgument: for a wrong parameter or destination; nothing was sent.
     :raises ListingIncomplete: when calls are missing after several readings.
-    :raises StorageFailed: when the storage fails; nothing half-written is in place.
+    :raises StorageFailed: when the storage fails; no partial file is in place.
     """
 
     template_fields = (
@@ -140,32 +142,35 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
         with self.connected() as hook, hook.reading() as client:
             shape = self._shape()
-            begun = self._plan(context)
-            publication = Publication(self.destination, begun.key)
+            initial = self._plan(context)
+            publication = Publication(self.destination, initial.key)
             publication.prepare()
-            plan = begun if begun.cursor is None else self._up_to_newest(client, begun)
+            plan = initial if initial.cursor is None else self._up_to_newest(client, initial)
             if plan is None:
                 publication.clean()
-                self.log.info("No call was updated since the last export; nothing was written.")
+                self.log.info("No call was updated since the last export; nothing was written")
                 nothing = {"manifest": None, "files": 0, "rows": 0, "calls": 0, "bytes": 0, "complete": True}
-                self.tell_export(context, hook, None, **nothing)
+                self.publish_export(context, hook, None, **nothing)
                 return nothing
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
-                    manifest = self._written(client, plan, shape, publication, ledger)
+                    manifest = self._write(client, plan, shape, publication, ledger)
                     publication.publish(manifest)
                     if ledger is not None and plan.cursor is not None and plan.newest is not None:
                         ledger.save()
                         plan.cursor.save(plan.newest, plan.key)
             finally:
                 publication.clean()
-            result = self._told(manifest, str(publication.manifest))
-            self.tell_export(context, hook, plan.window, **result)
+            result = self._result(manifest, str(publication.manifest))
+            self.publish_export(context, hook, plan.window, **result)
         return result
 
     def written_datasets(self) -> list[Dataset]:
-        """Return the destination folder."""
+        """Return the destination folder.
+
+        :return: one dataset.
+        """
         return [folder_dataset(self.destination, *(self._counts[name] for name in ("rows", "files", "bytes")))]
 
     def _shape(self) -> Shape:
@@ -196,7 +201,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         back = timedelta(seconds=duration(self.lookback, "lookback")) if is_given(self.lookback) else None
         if incremental:
             if self.by != "updated_at":
-                raise InvalidArgument("incremental needs by='updated_at': only that finds calls that changed later.")
+                raise InvalidArgument("incremental needs by='updated_at', which finds calls that changed later.")
             return self._since_last(window, OVERLAP if back is None else back)
         if is_given(self.state_path):
             raise InvalidArgument("state_path belongs to incremental exports; set incremental=True, or leave it out.")
@@ -215,7 +220,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         return _Plan(_key(since), since, cursor, known)
 
     def _up_to_newest(self, client: Client, plan: _Plan) -> _Plan | None:
-        """Close the window of an incremental export; None when nothing was updated since the last one."""
+        """Return the plan with the newest update as its end; None when nothing was updated since the last export."""
         from airflow_provider_retreaver.domain.calls.export import newest_update
         from airflow_provider_retreaver.transfers.incremental import NEXT
 
@@ -224,7 +229,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             return None
         return replace(plan, window=replace(plan.window, end=newest + NEXT), newest=newest)
 
-    def _written(
+    def _write(
         self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
     ) -> dict[str, Any]:
         from airflow_provider_retreaver.core.errors import ListingIncomplete
@@ -247,7 +252,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
                 ledger.discard()
             raise
         if export.completeness is None:
-            raise ListingIncomplete("The export ended without having been read to its end.")
+            raise ListingIncomplete("The export stopped before its end; try again.")
         return self._manifest(plan, shape, parts, export.completeness, ledger)
 
     def _manifest(
@@ -274,16 +279,16 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             "files": parts.files,
         }
 
-    def _told(self, manifest: Mapping[str, Any], path: str) -> dict[str, Any]:
+    def _result(self, manifest: Mapping[str, Any], path: str) -> dict[str, Any]:
         restated = manifest["restated"] and {k: v for k, v in manifest["restated"].items() if k != "changes"}
         self.log.info(
             "Wrote %d calls, files: %d, bytes: %d; %s",
             manifest["calls"],
             len(manifest["files"]),
             manifest["bytes"],
-            "complete" if manifest["complete"] else f"not proved complete: {manifest['reason']}",
+            "complete" if manifest["complete"] else f"not complete: {manifest['reason']}",
         )
-        # A path is long: apart, it pushes nothing out of sight.
+        # A long path has a line of its own.
         self.log.info("Manifest: %s", path)
         if restated and restated["calls"]:
             self.log.info(
@@ -303,7 +308,7 @@ def _selection(window: CallWindow) -> dict[str, Any]:
 
 
 def _key(window: CallWindow) -> str:
-    """Name an export: the same whenever the same window is exported with the same filters."""
+    """Return the name of an export, the same whenever the same window is exported with the same filters."""
     from airflow_provider_retreaver.transfers.file_parts import utc_name
 
     end = f"-{utc_name(window.end)}" if window.end else ""

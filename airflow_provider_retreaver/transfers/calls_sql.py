@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_IN_A_BATCH = 100_000
+MAX_BATCH_SIZE = 100_000
 
 
 class RetreaverCallsToSqlOperator(RetreaverExportOperator):
-    """Put the calls of a window into a table, one row a call, the newest version of each.
+    """Write the calls of a window to a table, one row a call, the newest version of each.
 
-    The table is created when it is not there, and checked before the first request. Calls are upserted by their uuid,
-    in batches, each a transaction: a run that is repeated, killed or overlaps another leaves the same rows. A settled
-    window (it ended at least a minute ago, so that no further call can enter it) is proved complete, or the task
-    fails; the task waits at most 90 seconds for one that has just ended. See docs/sql.md and Retreaver's reference:
-    "Enumerate through all calls in a specific date/time range".
+    The table is created when it does not exist, and checked before the first request. Calls are upserted by their
+    uuid, in batches, each a transaction: a run that is repeated, killed or overlaps another leaves the same rows. A
+    settled window (it ended at least a minute ago, so that no further call can enter it) is proved complete, or the
+    task fails; the task waits at most 90 seconds for one that has just ended. See docs/sql.md and Retreaver's
+    reference: "Enumerate through all calls in a specific date/time range".
 
     :param sql_conn_id: id of an Airflow connection of a SQL database.
     :param table: `calls` or `schema.calls`.
@@ -57,8 +57,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     :param phone_numbers_conn_id: for `hash`, id of a connection whose password is the secret.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :return: `{"table", "rows", "changed", "batches", "complete", "counted", "reason", "start", "end", "by"}`.
-    :raises InvalidArgument: for a parameter or a table that cannot be right; nothing was asked for.
-    :raises TableNotWritten: naming call and column; the batch was rolled back.
+    :raises InvalidArgument: for a wrong parameter or table; nothing was sent.
+    :raises TableNotWritten: naming call and column; the batch is rolled back.
     :raises ListingIncomplete: when calls are missing after several readings.
     """
 
@@ -105,7 +105,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         self.phone_numbers_conn_id = phone_numbers_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Put the calls into the table."""
+        """Write the calls to the table."""
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.core.time_parameters import duration
@@ -116,7 +116,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             window = self.window(context)
             if is_given(self.lookback):
                 window = window.before(timedelta(seconds=duration(self.lookback, "lookback")))
-            size = parameters.whole(self.batch_size, "batch_size", 1, MOST_IN_A_BATCH)
+            size = parameters.whole(self.batch_size, "batch_size", 1, MAX_BATCH_SIZE)
             hide = phone_hider(self.phone_numbers, self.phone_numbers_conn_id)
             columns = self._columns(hook)
             create = flag(self.create_table, "create_table")
@@ -124,13 +124,16 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
                 table.prepare(create=create)
                 export = export_calls(client, window, progress=export_progress_logger())
                 done = Loading(table, columns, hide, size).all_of(export)
-            result = {"table": self.table, **done, **self._told(window, export)}
-            told = {name: result[name] for name in ("table", "rows", "changed", "complete")}
-            self.tell_export(context, hook, window, **told)
+            result = {"table": self.table, **done, **self._completeness(window, export)}
+            counts = {name: result[name] for name in ("table", "rows", "changed", "complete")}
+            self.publish_export(context, hook, window, **counts)
         return result
 
     def written_datasets(self) -> list[Dataset]:
-        """Return the table as its database's provider names it; nothing where that provider has no names for it."""
+        """Return the table.
+
+        :return: the table as its database's provider names it; empty where the provider has no names for tables.
+        """
         from airflow.providers.common.compat.openlineage.utils.sql import get_openlineage_facets_with_sql
 
         from airflow_provider_retreaver.domain.calls.sql_dialects import dialect_of
@@ -166,12 +169,12 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         with calls_table(connection, table, columns, dialect, database.placeholder) as opened:
             yield opened
 
-    def _told(self, window: CallWindow, export: CallExport) -> dict[str, Any]:
-        known = export.completeness
+    def _completeness(self, window: CallWindow, export: CallExport) -> dict[str, Any]:
+        found = export.completeness
         return {
-            "complete": known is not None and known.proved,
-            "counted": known.counted if known else None,
-            "reason": known.reason if known else "",
+            "complete": found is not None and found.proved,
+            "counted": found.counted if found else None,
+            "reason": found.reason if found else "",
             "start": window.start.isoformat(),
             "end": window.end.isoformat() if window.end else None,
             "by": window.by,
@@ -179,7 +182,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
 
 
 class Destinations:
-    """Numbers of targets by ID, asked for once, when the first call needs one.
+    """Numbers of targets by ID, read once, when the first call needs one.
 
     :param hook: of the account.
     """
@@ -189,7 +192,7 @@ class Destinations:
         self._numbers: dict[str, str] | None = None
 
     def __call__(self, target: Any) -> str | None:
-        """Return a target's number, None when there is no such target any more."""
+        """Return a target's number; None when the target does not exist any more."""
         if self._numbers is None:
             from airflow_provider_retreaver.resources.targets import list_targets
 
@@ -199,8 +202,11 @@ class Destinations:
 
 
 class Loading:
-    """Puts pages of calls into a table, batch by batch.
+    """Writes pages of calls to a table, batch by batch.
 
+    :param table: the table.
+    :param columns: of the table.
+    :param hide: hides the callers' numbers; None to keep them.
     :param size: calls a batch.
     """
 
@@ -214,9 +220,10 @@ class Loading:
         self._batches = 0
 
     def all_of(self, export: CallExport) -> dict[str, Any]:
-        """Read an export to its end.
+        """Read an export to its end and write its calls.
 
-        :return: `{"rows", "changed", "batches"}`; `changed` is None where the database does not say.
+        :param export: of the calls.
+        :return: `{"rows", "changed", "batches"}`; `changed` is None where the database does not report it.
         """
         rows = 0
         for page in export:
@@ -238,10 +245,10 @@ class Loading:
         uuid = call.get("uuid")
         try:
             return self._columns.values(call if self._hide is None else self._hide(call))
-        except ColumnMisfit as clash:
-            column, what = clash.column, clash.what
+        except ColumnMisfit as error:
+            column, what = error.column, error.what
         raise TableNotWritten(
-            f"Call {uuid}: column {column} {what}. The batch that it belongs to was not written; map the column to "
+            f"Call {uuid}: column {column} {what}. Its batch was not written; map the column to "
             f"another field or type.",
             uuid=uuid,
             column=column,

@@ -1,4 +1,4 @@
-"""What drivers of databases raise, told without the rows that they quote."""
+"""Errors of database drivers, without the rows that their messages quote."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.lists.phones import mask_numbers
 
-# What a driver raises for a value that is too large for it, or that holds half a character.
-NOT_THE_DRIVERS_OWN = (OverflowError, UnicodeError)
-# What MySQL and MariaDB say against a value where a driver takes it for trouble of the server's: out of range, cut
-# off, no such value, wrong value, too long, no JSON, two kinds of check that failed.
+# Raised by a driver for a value that is too large for it, or for half a character.
+BUILTIN_ERRORS = (OverflowError, UnicodeError)
+# Errors of MySQL and MariaDB about a value that a driver reports as errors of the server: out of range, truncated,
+# not a value of the column, wrong value, too long, not JSON, two kinds of failed check.
 _OF_VALUES = frozenset({1264, 1265, 1292, 1366, 1406, 3140, 3819, 4025})
 
 
 class Failure:
-    """What a database said against a batch.
+    """A database's error about a batch.
 
     It does not keep the driver's exception, which quotes rows.
 
@@ -26,26 +26,32 @@ class Failure:
 
     def __init__(self, error: BaseException) -> None:
         kind = type(error)
-        self.said = error_text(error)
-        # PEP 249: these are about what was to be stored; the others about the database's own state.
+        self.message = error_text(error)
+        # PEP 249: these are about the data; the others about the state of the database.
         about = {"DataError", "IntegrityError", "ProgrammingError", "InterfaceError", "NotSupportedError"}
         self.about_data = (
             bool(about & {base.__name__ for base in kind.__mro__})
-            or issubclass(kind, NOT_THE_DRIVERS_OWN)
+            or issubclass(kind, BUILTIN_ERRORS)
             or next(iter(error.args), None) in _OF_VALUES
         )
 
 
 def error_text(error: BaseException) -> str:
-    """Return what a driver's error says, fit for a log."""
-    # The first line: what follows quotes the row. What the row's values may be is masked.
+    """Return the message of a driver's error, for a log.
+
+    :param error: as the driver raised it.
+    :return: its first line, with phone numbers masked.
+    """
+    # Further lines quote the row, and the first one may quote a value.
     return excerpt(mask_numbers(next(iter(str(error).strip().splitlines()), type(error).__name__))).rstrip(".")
 
 
 def driver_error(connection: Any) -> type[BaseException]:
-    """Return the base of a driver's errors: PEP 249 puts it on the connection or, at least, into the module.
+    """Return the base class of a driver's errors; by PEP 249 the connection or its module has it.
 
-    :raises InvalidArgument: when the connection is no PEP 249 driver's.
+    :param connection: of the driver.
+    :return: the class.
+    :raises InvalidArgument: when the driver does not follow PEP 249.
     """
     found = getattr(connection, "Error", None)
     module = type(connection).__module__
@@ -55,6 +61,6 @@ def driver_error(connection: Any) -> type[BaseException]:
     if isinstance(found, type) and issubclass(found, BaseException):
         return found
     raise InvalidArgument(
-        f"The SQL connection's driver ({type(connection).__module__}) is no PEP 249 one; use an Airflow connection "
-        f"of a SQL database."
+        f"The SQL connection's driver ({type(connection).__module__}) does not follow PEP 249; use an Airflow "
+        f"connection of a SQL database."
     )

@@ -1,4 +1,4 @@
-"""What the exports of calls share: their window, and telling outlets and OpenLineage what was read and written."""
+"""The base of the exports of calls: their window, and their results for assets and OpenLineage."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CALLS = "calls"
 
 
 class RetreaverExportOperator(RetreaverOperator):
-    """Base of the operators that write calls, or their recordings, to somewhere else.
+    """Base of the operators that export calls or their recordings.
 
-    The events of the assets among the outlets get the counts and the window as their `extra`. OpenLineage is told
-    `retreaver://host` with `company/calls` as what was read, where the connection names the company.
+    The events of the assets among the outlets get the counts and the window as their `extra`. OpenLineage gets
+    `retreaver://host` with `company/calls` as the input, where the connection has a company ID.
 
     :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
         left out too, the run's data interval.
@@ -37,7 +37,7 @@ class RetreaverExportOperator(RetreaverOperator):
     """
 
     template_fields = (*RetreaverOperator.template_fields, "start", "end", "by", "filters", "version")
-    # Of an export that was made: the account's host and company, and the counts.
+    # Set by `publish_export`: the account's host and company, and the counts.
     _read_from: tuple[str, str | None] | None = None
     _counts: dict[str, Any]
 
@@ -60,10 +60,12 @@ class RetreaverExportOperator(RetreaverOperator):
         self.version = version
 
     def window(self, context: Context, *, until_now: bool = False) -> CallWindow:
-        """Return the window of calls that the parameters or the run say.
+        """Return the window of calls from the parameters or the run.
 
-        :param until_now: a start without an end is a window without an end.
-        :raises InvalidArgument: for what cannot be a window.
+        :param context: the task's context.
+        :param until_now: whether a start without an end means a window without an end.
+        :return: the window, checked.
+        :raises InvalidArgument: naming the parameter that is wrong.
         """
         from airflow_provider_retreaver.core.parameters import is_given, mapping
         from airflow_provider_retreaver.domain.calls.time_window import aware_time, window_of_run
@@ -81,9 +83,11 @@ class RetreaverExportOperator(RetreaverOperator):
         window.check(now)
         return window
 
-    def tell_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
-        """Tell outlets, and remember for OpenLineage, what was written.
+    def publish_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
+        """Publish the result of an export to the assets among the outlets and to OpenLineage.
 
+        :param context: the task's context.
+        :param hook: of the account.
         :param window: of the calls; None when there was nothing to export.
         :param counts: small plain JSON.
         """
@@ -95,7 +99,10 @@ class RetreaverExportOperator(RetreaverOperator):
         self.tell_outlets(context, window=None if window is None else window.as_dict(), **counts)
 
     def lineage_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
-        """Return the company's calls, and what they were written to; nothing where nothing was exported."""
+        """Return the datasets for OpenLineage.
+
+        :return: the company's calls, and `written_datasets()`; empty lists when nothing was exported.
+        """
         from airflow.providers.common.compat.openlineage.facet import Dataset
 
         if self._read_from is None:
@@ -106,15 +113,20 @@ class RetreaverExportOperator(RetreaverOperator):
 
     @abstractmethod
     def written_datasets(self) -> list[Dataset]:
-        """Return what the calls were written to."""
+        """Return the datasets that the calls were written to.
+
+        :return: datasets by OpenLineage's rules for names.
+        """
 
 
 def folder_dataset(url: str, rows: int | None, files: int, size: int) -> Dataset:
     """Return the dataset of a folder on object storage, by OpenLineage's rules for names.
 
     :param url: e.g. `s3://conn@bucket/calls`, which is `calls` in `s3://bucket`.
-    :param rows: written; None where files have no rows.
+    :param rows: number of rows written; None where files have no rows.
+    :param files: number of files written.
     :param size: bytes written.
+    :return: the dataset with its statistics.
     """
     from airflow.providers.common.compat.openlineage.facet import OutputDataset, OutputStatisticsOutputDatasetFacet
 

@@ -1,8 +1,6 @@
-"""The secret that callers' numbers are hashed with, from an Airflow connection."""
+"""The secret for the hashes of callers' numbers, from an Airflow connection."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import is_given
@@ -10,12 +8,13 @@ from airflow_provider_retreaver.core.secrets import MIN_LENGTH, Secret, register
 from airflow_provider_retreaver.domain.calls.caller_privacy import Transform, phone_transform
 
 
-def phone_hider(mode: Any, conn_id: str | None) -> Transform | None:
-    """Return what hides callers' numbers in a call, None when they are kept.
+def phone_hider(mode: object, conn_id: str | None) -> Transform | None:
+    """Return the function that hides the callers' numbers in a call.
 
-    :param mode: `keep`, `hash` or `mask`; see `domain.privacy`.
+    :param mode: `keep`, `hash` or `mask`; see `domain.calls.caller_privacy`.
     :param conn_id: for `hash`, id of a connection of any type whose password is the secret.
-    :raises InvalidArgument: naming the parameter that cannot be right.
+    :return: takes a call and returns another one; None for `keep`.
+    :raises InvalidArgument: naming the parameter that is wrong.
     """
     if mode != "hash":
         return phone_transform(mode)

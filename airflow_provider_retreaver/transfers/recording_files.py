@@ -70,8 +70,8 @@ class RecordingFiles:
             day = None if created is None else created.date()
         if day is None or not _NAME.fullmatch(name):
             raise ProtocolError(
-                "A call with a recording has no valid uuid, or no created_at with an offset: its file has no name. Report "
-                "the call to Retreaver."
+                "A call with a recording has no valid uuid, or no created_at with an offset: its file has no name. "
+                "Report the call to Retreaver."
             )
         suffix = posixpath.splitext(urlsplit(str(call.get("recording_url"))).path)[1].lower()
         return self._root / day.isoformat() / f"{name}{suffix if _SUFFIX.fullmatch(suffix) else '.mp3'}"

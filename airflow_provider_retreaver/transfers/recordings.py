@@ -116,11 +116,14 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
                 files.clean()
             checked = self._checked(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
             counts = {name: checked[name] for name in COUNTS} | {"missing": len(checked["missing"])}
-            self.tell_export(context, hook, window, **counts)
+            self.publish_export(context, hook, window, **counts)
         return checked
 
     def written_datasets(self) -> list[Dataset]:
-        """Return the destination folder."""
+        """Return the destination folder.
+
+        :return: one dataset.
+        """
         return [folder_dataset(self.destination, None, self._counts["stored"], self._counts["bytes"])]
 
     def _checked(self, context: Context, result: dict[str, Any], *, missing_ok: bool) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def test_tables_of_unknown_databases_are_not_made_up(connection):
 
 def test_a_connection_of_no_driver_is_refused():
     """Something that is no PEP 249 connection is named by its module."""
-    with pytest.raises(InvalidArgument, match="no PEP 249 one"):
+    with pytest.raises(InvalidArgument, match="does not follow PEP 249"):
         CallTable(object(), "calls", COLUMNS, SQLITE)
 
 

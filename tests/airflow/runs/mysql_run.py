@@ -134,7 +134,7 @@ def test_a_value_that_does_not_fit_is_reported_with_call_and_column(account, war
         column.split()[0]: column.partition(" ")[2],
     }  # fmt: skip
     warehouse.query(f"CREATE TABLE calls ({', '.join(f'{key} {kind}' for key, kind in types.items())})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {uuid}, column {name}: .*{message}") as error:
+    with pytest.raises(TableNotWritten, match=f"does not accept call {uuid}, column {name}: .*{message}") as error:
         to_sql(mapping=mapping, batch_size=100)
     assert (error.value.uuid, error.value.column) == (uuid, name)
     assert "5220377" not in str(error.value)
@@ -153,9 +153,9 @@ def test_a_value_that_does_not_fit_is_reported_with_call_and_column(account, war
             """CREATE TABLE calls (id VARCHAR(64), changed DATETIME, caller TEXT, seconds INT, revenue DECIMAL(9, 2),
             converted BOOLEAN, tags JSON)""",
             "calls",
-            "does not take calls by id .*make id its primary key",
+            "does not accept calls by id .*make id its primary key",
         ),
-        ("SELECT 1", "nowhere.calls", "is not there or cannot be read"),
+        ("SELECT 1", "nowhere.calls", "does not exist or cannot be read"),
     ],
 )
 def test_a_wrong_table_is_refused_before_the_first_request(account, warehouse, statement, table, named):

@@ -125,7 +125,7 @@ def test_a_value_that_does_not_fit_is_reported_with_call_and_column(account, war
         "revenue": "NUMERIC", "converted": "BOOLEAN", "tags": "TEXT", column.split()[0]: column.partition(" ")[2],
     }  # fmt: skip
     warehouse.query(f"CREATE TABLE calls ({', '.join(f'{key} {kind}' for key, kind in types.items())})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {uuid}, column {name}: .*{message}") as error:
+    with pytest.raises(TableNotWritten, match=f"does not accept call {uuid}, column {name}: .*{message}") as error:
         to_sql(mapping=mapping, batch_size=100)
     assert (error.value.uuid, error.value.column) == (uuid, name)
     assert error.value.__context__ is None
@@ -149,9 +149,9 @@ def test_a_text_that_postgresql_cannot_store_is_reported(account, warehouse):
         (
             """CREATE TABLE calls (id TEXT, changed TIMESTAMPTZ, caller TEXT, seconds INT, revenue NUMERIC,
             converted BOOLEAN, tags JSONB)""",
-            "does not take calls by id .*make id its primary key",
+            "does not accept calls by id .*make id its primary key",
         ),
-        ("DROP SCHEMA public", "is not there or cannot be read"),
+        ("DROP SCHEMA public", "does not exist or cannot be read"),
     ],
 )
 def test_a_wrong_table_is_refused_before_the_first_request(account, warehouse, statement, named):

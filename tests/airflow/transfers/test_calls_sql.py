@@ -186,7 +186,7 @@ def test_what_the_database_refuses_is_named_too(account, warehouse):
     change_call(account, uuids[33], total_duration=5000)
     names = ", ".join(f"{name} TEXT" for name in MAPPING if name not in {"id", "seconds"})
     warehouse.rows(f"CREATE TABLE calls (id TEXT PRIMARY KEY, seconds INTEGER CHECK (seconds < 4000), {names})")
-    with pytest.raises(TableNotWritten, match=f"does not take call {uuids[33]}, column seconds: CHECK constraint"):
+    with pytest.raises(TableNotWritten, match=f"does not accept call {uuids[33]}, column seconds: CHECK constraint"):
         to_sql(mapping=MAPPING)
     assert warehouse.rows() == []
 
@@ -205,7 +205,7 @@ def test_what_the_database_refuses_is_named_too(account, warehouse):
         ({"mapping": {"id": "uuid"}}, "no column for the field 'updated_at'"),
         ({"phone_numbers": "hash"}, "needs phone_numbers_conn_id"),
         ({"create_table": "perhaps"}, "create_table must be true or false"),
-        ({"create_table": False}, "Table calls is not there or cannot be read .*no such table"),
+        ({"create_table": False}, "Table calls does not exist or cannot be read .*no such table"),
         ({"sql_conn_id": "web"}, "is not a SQL connection"),
     ],
 )
@@ -226,7 +226,7 @@ def test_bad_input_is_refused_before_the_first_request(account, warehouse, monke
         ("CREATE TABLE calls (id TEXT PRIMARY KEY, changed TEXT)", "has no column caller, seconds"),
         (
             "CREATE TABLE calls (id TEXT, changed, caller, seconds, revenue, converted, tags)",
-            "does not take calls by id .*make id its primary key",
+            "does not accept calls by id .*make id its primary key",
         ),
     ],
 )
@@ -267,7 +267,7 @@ def test_a_database_that_cannot_be_written_is_found_before_the_first_request(acc
     warehouse.rows(f"CREATE TABLE calls (id TEXT PRIMARY KEY, {', '.join(list(MAPPING)[1:])})")
     connection = {"conn_type": "sqlite", "host": str(warehouse.path), "extra": {"mode": "ro"}}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
-    with pytest.raises(InvalidArgument, match=r"does not take calls by id .*readonly database"):
+    with pytest.raises(InvalidArgument, match=r"does not accept calls by id .*readonly database"):
         to_sql(mapping=MAPPING)
     assert account.sent() == []
 
