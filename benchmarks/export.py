@@ -1,8 +1,8 @@
-"""How fast calls are exported, beside other ways: `make bench`, or `python benchmarks/export.py [SCENARIO …]`.
+"""Compares exports of calls with other programs: `make bench`, or `python benchmarks/export.py [SCENARIO …]`.
 
-Every contestant reads one call log from a local server into a file, as a whole process; contestants take turns, and
-the middle of several runs counts. What a contestant needs for an empty window (starting Python, importing Airflow)
-is measured as well and shown apart. Every file is read again: how many calls, and how many different ones.
+Each program reads a call log from a local server into a file, as a separate process. The programs run in turn, and
+the median of several runs is used. The time for an empty window (starting Python, importing Airflow) is measured
+separately. The calls in every file are counted, and so are the different ones.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ from urllib.request import urlopen
 PROJECT = Path(__file__).resolve().parent.parent
 SINCE, NOTHING = "2025-01-01T00:00:00Z", "1970-01-01T00:00:00Z"
 UUID = re.compile(rb'"call": ?\{"uuid": ?"([0-9a-f-]{36})"|^\{"uuid": ?"([0-9a-f-]{36})"', re.MULTILINE)
-# A run that takes longer is told of as such.
-PATIENCE = 600
+# Seconds; a longer run is reported.
+MAX_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What is served, and how.
 
-    :param server: options of the server.
-    :param at_once: requests that a contestant may have under way.
-    :param runs: of each contestant.
-    :param contestants: their names, the bound first.
+    :param title: Description.
+    :param calls: How many calls the server has.
+    :param per_page: Calls a page.
+    :param concurrency: How many requests a program may send at the same time.
+    :param server: Options of the server.
+    :param programs: Names of the programs, the lower bound first.
+    :param runs: How often each program runs.
     """
 
     title: str
     calls: int
     per_page: int
-    at_once: int
+    concurrency: int
     server: tuple[str, ...]
-    contestants: tuple[str, ...]
+    programs: tuple[str, ...]
     runs: int = 5
 
 
@@ -66,7 +69,7 @@ SCENARIOS = {
         "100,000 calls, 100 a page, no latency, 8 at once",
         100_000, 100, 8, (), ("bound", "bound_raw", "ours", *OTHERS), 5,
     ),
-    "hostile": Scenario(
+    "failures": Scenario(
         "40,000 calls, 100 a page, 50 ms, 4 at once allowed and 8 tried, 2 % of 500 and 503, Retry-After: 1",
         40_000, 100, 8,
         ("--latency-ms", "50", "--max-concurrency", "4", "--fault-rate", "0.02", "--retry-after", "1"),
@@ -91,32 +94,32 @@ VARIANTS = {
 
 @dataclass(slots=True)
 class Runs:
-    """What the runs of one contestant took."""
+    """Measurements of the runs of one program."""
 
     seconds: list[float] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
     empty_memory: list[float] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    asked: list[dict[str, float]] = field(default_factory=list)
+    contents: list[str] = field(default_factory=list)
+    statistics: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def net(self) -> float:
-        """Seconds beyond those of an empty window."""
+        """Seconds minus those of an empty window."""
         return statistics.median(self.seconds) - statistics.median(self.starts)
 
     @property
-    def unasked(self) -> float:
-        """Seconds beyond those of an empty window and those that the server asked to wait."""
-        taken = [seconds - asked["waits"] for seconds, asked in zip(self.seconds, self.asked, strict=True)]
+    def net_without_waits(self) -> float:
+        """Seconds minus those of an empty window and those of the server's Retry-After."""
+        taken = [seconds - served["waits"] for seconds, served in zip(self.seconds, self.statistics, strict=True)]
         return statistics.median(taken) - statistics.median(self.starts)
 
 
 @contextmanager
-def server(scenario: Scenario, *, friendly: bool) -> Iterator[str]:
-    """Serve the scenario's calls; a friendly server neither refuses nor fails."""
+def server(scenario: Scenario, *, reliable: bool) -> Iterator[str]:
+    """Serve the scenario's calls; a reliable server has no failures and no limit."""
     options = ["--calls", str(scenario.calls), "--per-page", str(scenario.per_page)]
-    options += scenario.server[:2] if friendly else scenario.server
+    options += scenario.server[:2] if reliable else scenario.server
     command = [sys.executable, "-m", "benchmarks.server", *options]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -128,11 +131,11 @@ def server(scenario: Scenario, *, friendly: bool) -> Iterator[str]:
 
 
 def run(name: str, url: str, scenario: Scenario, start: str, output: Path) -> tuple[float, float, int]:
-    """Run a contestant; return seconds, the most memory in MB, and its exit status."""
+    """Run a program and return seconds, peak memory in MB, and exit status."""
     module, extra = VARIANTS.get(name, (name, {}))
-    at_once = 4 if name == "bound_at_4" else scenario.at_once
-    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.contestants.{module}"]
-    command += [url, str(scenario.per_page), str(at_once), start, str(output)]
+    concurrency = 4 if name == "bound_at_4" else scenario.concurrency
+    command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.programs.{module}"]
+    command += [url, str(scenario.per_page), str(concurrency), start, str(output)]
     home = output.parent / "home"
     environment = {
         "PATH": os.environ["PATH"],
@@ -141,45 +144,45 @@ def run(name: str, url: str, scenario: Scenario, start: str, output: Path) -> tu
         "LANG": "C.UTF-8",
         **extra,
     }
-    began = time.perf_counter()
+    started = time.perf_counter()
     with Path(f"{output}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     return seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), process.returncode
 
 
-def judged(name: str, output: Path, calls: int, status: int) -> str:
-    """Say what is in a contestant's file."""
+def check_in_subprocess(name: str, output: Path, calls: int, status: int) -> str:
+    """Check a program's file in a separate process."""
     if status or not output.exists():
         return "failed"
-    # In a process of its own: a process that is started begins with the size of the one that starts it.
-    command = [sys.executable, __file__, "--judge", name, str(output), str(calls)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    # A separate process, because a child process starts with the size of its parent.
+    command = [sys.executable, __file__, "--check", name, str(output), str(calls)]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    return result.stdout.strip()
 
 
-def judge(name: str, output: Path, calls: int) -> str:
-    """Count the calls of a file."""
+def check(name: str, output: Path, calls: int) -> str:
+    """Count the calls in a file and describe the result."""
     if name == "ours_parquet":
         from pyarrow import parquet
 
-        found = parquet.read_table(output, columns=["uuid"]).column("uuid").to_pylist()
+        uuids = parquet.read_table(output, columns=["uuid"]).column("uuid").to_pylist()
     elif name == "ours_csv":
-        found = [line[:36] for line in output.read_bytes().split(b"\r\n")[1:] if line]
+        uuids = [line[:36] for line in output.read_bytes().split(b"\r\n")[1:] if line]
     else:
-        found = [one or other for one, other in UUID.findall(output.read_bytes())]
-    different = len(set(found))
-    return "all" if len(found) == different == calls else f"{len(found):,} rows, {different:,} calls"
+        uuids = [first or second for first, second in UUID.findall(output.read_bytes())]
+    different = len(set(uuids))
+    return "all" if len(uuids) == different == calls else f"{len(uuids):,} rows, {different:,} calls"
 
 
 def measure(scenario: Scenario, folder: Path) -> dict[str, Runs]:
     """Run all contestants in turn."""
-    results = {name: Runs() for name in scenario.contestants}
-    with server(scenario, friendly=False) as hostile, server(scenario, friendly=True) as friendly:
+    results = {name: Runs() for name in scenario.programs}
+    with server(scenario, reliable=False) as hostile, server(scenario, reliable=True) as friendly:
         for turn in range(scenario.runs):
-            for name in scenario.contestants if turn % 2 == 0 else reversed(scenario.contestants):
+            for name in scenario.programs if turn % 2 == 0 else reversed(scenario.programs):
                 url = friendly if name.startswith("bound") else hostile
                 output = folder / f"{name}.{turn}"
                 seconds, memory, _ = run(name, url, scenario, NOTHING, output)
@@ -189,50 +192,56 @@ def measure(scenario: Scenario, folder: Path) -> dict[str, Runs]:
                 with urlopen(f"{url}/__statistics__"):
                     pass
                 seconds, memory, status = run(name, url, scenario, SINCE, output)
-                with urlopen(f"{url}/__statistics__") as told:
-                    results[name].asked.append(json.load(told))
+                with urlopen(f"{url}/__statistics__") as answer:
+                    results[name].statistics.append(json.load(answer))
                 results[name].seconds.append(seconds)
                 results[name].memory.append(memory)
-                results[name].found.append(judged(name, output, scenario.calls, status))
+                results[name].contents.append(check_in_subprocess(name, output, scenario.calls, status))
                 output.unlink(missing_ok=True)
     return results
 
 
 def table(scenario: Scenario, results: dict[str, Runs]) -> str:
-    """Write the results of a scenario."""
-    bound = results[scenario.contestants[0]].net
+    """Format the results of a scenario."""
+    bound = results[scenario.programs[0]].net
     lines = [scenario.title, ""]
     lines.append(f"{'':<14} {'whole s':>8} {'start s':>8} {'net s':>8} {'x bound':>8} {'MB':>6} {'MB+':>6}  requests")
     for name, runs in results.items():
-        asked = runs.asked[-1]
+        served = runs.statistics[-1]
         memory = statistics.median(runs.memory)
         wasted = ""
-        if asked["refused"] + asked["failed"]:
-            share = asked["refused"] / asked["requests"]
-            wasted = f", {asked['refused']} refused ({share:.1%}), {asked['failed']} failed"
-            wasted += f", asked to wait {asked['waits']:.1f} s, without those {runs.unasked / bound:.2f} x bound"
+        if served["refused"] + served["failed"]:
+            share = served["refused"] / served["requests"]
+            wasted = f", {served['refused']} refused ({share:.1%}), {served['failed']} failed"
+            wasted += (
+                f", Retry-After {served['waits']:.1f} s, without those {runs.net_without_waits / bound:.2f} x bound"
+            )
         lines.append(
             f"{name:<14} {statistics.median(runs.seconds):>8.2f} {statistics.median(runs.starts):>8.2f} "
             f"{runs.net:>8.2f} {runs.net / bound:>8.2f} {memory:>6.0f} "
-            f"{memory - statistics.median(runs.empty_memory):>6.0f}  {asked['requests']}{wasted}, "
-            f"{asked['connections']} connections; {'; '.join(sorted(set(runs.found)))}"
+            f"{memory - statistics.median(runs.empty_memory):>6.0f}  {served['requests']}{wasted}, "
+            f"{served['connections']} connections; {'; '.join(sorted(set(runs.contents)))}"
         )
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure the scenarios that are named, or all but the largest."""
-    if arguments[:1] == ["--judge"]:
-        print(judge(arguments[1], Path(arguments[2]), int(arguments[3])))
+    """Run the given scenarios, or all but the largest."""
+    if arguments[:1] == ["--check"]:
+        print(check(arguments[1], Path(arguments[2]), int(arguments[3])))
         return 0
-    chosen = list(arguments) or [name for name in SCENARIOS if name != "memory"]
-    for name in chosen:
+    selected = list(arguments) or [name for name in SCENARIOS if name != "memory"]
+    for name in selected:
         with tempfile.TemporaryDirectory(prefix="export-benchmark-") as folder:
             results = measure(SCENARIOS[name], Path(folder))
         print(f"\n== {name}: {table(SCENARIOS[name], results)}", flush=True)
-        wrong = [one for one, runs in results.items() if one.startswith("ours") and set(runs.found) != {"all"}]
-        if wrong:
-            print(f"not complete: {', '.join(wrong)}")
+        incomplete = [
+            program
+            for program, runs in results.items()
+            if program.startswith("ours") and set(runs.contents) != {"all"}
+        ]
+        if incomplete:
+            print(f"not complete: {', '.join(incomplete)}")
             return 1
     return 0
 

@@ -1,9 +1,9 @@
-"""Loads 1,000,000 calls from the sandbox into a PostgreSQL of its own; tells time, memory and rows.
+"""Loads 1,000,000 calls from the sandbox into a temporary PostgreSQL server, and prints time, memory and rows.
 
     python -m benchmarks.load_postgres [CALLS]
 
-Three processes on one machine: the sandbox, the server, and a task as a worker would run it. The task is run on an
-empty window first: what it needs more than that is what calls cost.
+Three processes on one machine: the sandbox, the server, and a task as a worker would run it. The task runs with an
+empty window first; the difference is the cost of the calls.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from typing import Any
 from tests.airflow.support.postgres import private_cluster
 
 PROJECT = Path(__file__).resolve().parent.parent
-NOTHING = ("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z")
+EMPTY_WINDOW = ("2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z")
 WINDOW = ("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
 TASK = """
 import json, resource, sys, time
-began = time.monotonic()
+started = time.monotonic()
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
 start, end = sys.argv[1:]
 operator = RetreaverCallsToSqlOperator(task_id="load", sql_conn_id="warehouse", table="calls", start=start, end=end)
 result = operator.execute({})
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024)
-print("DONE " + json.dumps({**result, "seconds": time.monotonic() - began, "peak_mb": peak}))
+print("DONE " + json.dumps({**result, "seconds": time.monotonic() - started, "peak_mb": peak}))
 """
 
 
 @contextmanager
 def sandbox(calls: int) -> Iterator[str]:
-    """Serve so many calls of one year, in a process of its own; give its URL."""
+    """Serve calls of one year in a separate process and return its URL."""
     command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", "0", "--load", "empty"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=PROJECT
@@ -62,7 +62,7 @@ def _control(url: str, path: str, body: dict[str, Any]) -> None:
 
 
 def task(window: tuple[str, str], connections: dict[str, Any]) -> dict[str, Any]:
-    """Run the task in a process of its own; give its result, time and peak of memory."""
+    """Run the task in a separate process and return its result, time and peak memory."""
     with tempfile.TemporaryDirectory() as home:
         environment = {
             "PATH": os.environ["PATH"],
@@ -70,15 +70,15 @@ def task(window: tuple[str, str], connections: dict[str, Any]) -> dict[str, Any]
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections.items()},
         }
         command = [sys.executable, "-W", "ignore", "-c", TASK, *window]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=PROJECT)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    line = next(line for line in done.stdout.splitlines() if line.startswith("DONE "))
-    found: dict[str, Any] = json.loads(line.removeprefix("DONE "))
-    return found
+        completed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr[-2000:]
+    line = next(line for line in completed.stdout.splitlines() if line.startswith("DONE "))
+    result: dict[str, Any] = json.loads(line.removeprefix("DONE "))
+    return result
 
 
 def main() -> None:
-    """Load, check, print."""
+    """Load the calls, check the table and print the figures."""
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with private_cluster() as cluster, sandbox(calls) as url:
         connections = {
@@ -88,11 +88,11 @@ def main() -> None:
             },
             "warehouse": cluster.connection(),
         }  # fmt: skip
-        empty = task(NOTHING, connections)
+        empty = task(EMPTY_WINDOW, connections)
         for number in ("first", "second"):
-            began = time.monotonic()
+            started = time.monotonic()
             loaded = task(WINDOW, connections)
-            wall = time.monotonic() - began
+            wall = time.monotonic() - started
             [[rows, distinct, size]] = cluster.query(
                 "SELECT count(*), count(DISTINCT call_id), pg_size_pretty(pg_total_relation_size('calls')) FROM calls"
             )

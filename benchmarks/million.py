@@ -1,7 +1,7 @@
 """Export 1,000,000 calls from the sandbox: `make bench-million`, or `python benchmarks/million.py [CALLS] [FORMAT]`.
 
-The sandbox serves in a process of its own; the export runs in another, whose time and most memory are printed, beside
-those of an export of nothing. It ends with 1 when calls are missing.
+The sandbox and the export run in separate processes. Time and peak memory of the export are printed, and those of an
+export of an empty window. The exit code is 1 if calls are missing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ print(json.dumps(operator.execute({})))
 
 
 def export(url: str, folder: Path, **parameters: str) -> tuple[dict[str, object], float, float]:
-    """Export in a process of its own; return the result, seconds and the most memory in MB."""
+    """Export in a separate process and return the result, seconds and peak memory in MB."""
     connection = {"conn_type": "retreaver", "login": "1", "password": "sandbox-key", "host": url}
     environment = {
         "PATH": os.environ["PATH"],
@@ -35,11 +35,11 @@ def export(url: str, folder: Path, **parameters: str) -> tuple[dict[str, object]
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps({**connection, "extra": {"max_concurrency": 4}}),
     }
-    asked = json.dumps({"destination": f"file://{folder}/calls", **parameters})
-    began = time.perf_counter()
+    arguments = json.dumps({"destination": f"file://{folder}/calls", **parameters})
+    started = time.perf_counter()
     output = folder / "output"
     with output.open("wb") as file:
-        command = [sys.executable, "-W", "ignore", "-c", EXPORT, asked]
+        command = [sys.executable, "-W", "ignore", "-c", EXPORT, arguments]
         process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=file, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -47,11 +47,11 @@ def export(url: str, folder: Path, **parameters: str) -> tuple[dict[str, object]
     if process.returncode:
         raise SystemExit(text)
     memory = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return json.loads(text.strip().splitlines()[-1]), time.perf_counter() - began, memory
+    return json.loads(text.strip().splitlines()[-1]), time.perf_counter() - started, memory
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Add the calls, export them, and say what it took."""
+    """Add the calls, export them, and print time and memory."""
     count = int(arguments[0]) if arguments else 1_000_000
     format_ = arguments[1] if len(arguments) > 1 else "parquet"
     command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", "0"]
@@ -68,13 +68,15 @@ def main(arguments: Sequence[str]) -> int:
             added = Request(f"{url}/__sandbox__/calls", data=json.dumps(body).encode(), method="POST")
             with urlopen(added, timeout=600):
                 print(f"{count:,} calls added")
-            place = Path(folder)
-            _, idle, least = export(url, place, start="2024-01-01T00:00:00Z", end=START, format=format_)
-            result, seconds, most = export(url, place, start=START, end=END, format=format_, compression="zstd")
+            home = Path(folder)
+            _, empty_seconds, empty_memory = export(
+                url, home, start="2024-01-01T00:00:00Z", end=START, format=format_
+            )
+            result, seconds, memory = export(url, home, start=START, end=END, format=format_, compression="zstd")
         finally:
             sandbox.terminate()
-    print(f"nothing: {idle:.1f} s, {least:.0f} MB")
-    print(f"{result['calls']:,} calls to {format_}: {seconds:.1f} s, {most:.0f} MB, {result['bytes']:,} bytes")
+    print(f"empty window: {empty_seconds:.1f} s, {empty_memory:.0f} MB")
+    print(f"{result['calls']:,} calls to {format_}: {seconds:.1f} s, {memory:.0f} MB, {result['bytes']:,} bytes")
     return 0 if result["calls"] == count and result["complete"] else 1
 
 

@@ -1,8 +1,8 @@
-"""How fast the sandbox pages through very many calls, and in how much memory.
+"""Measures how fast the sandbox pages through very many calls, and its memory.
 
 Run it with ``python benchmarks/sandbox_paging.py [CALLS]`` (1,000,000 by default). It serves a sandbox over
 TCP in this process, adds the calls, and prints how long pages of 100 take at the start, in the middle and at
-the end, read in order and jumped to. It ends with 1 when the process took more than 1 GB.
+the end, both single pages and pages in order. The exit code is 1 if the process used more than 1 GB.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ LISTINGS = {
 
 
 def memory_mb() -> int:
-    """Give the largest resident size of this process so far (kilobytes on Linux, bytes on macOS)."""
+    """Return the peak memory of this process in MB (the system reports kilobytes on Linux, bytes on macOS)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 class Reader:
-    """Reads pages over one connection and tells how long each took."""
+    """Reads pages over one connection and measures the time of each."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
 
     def send(self, method: str, path: str, body: object = None) -> tuple[float, bytes]:
-        """Send a request; give seconds and the body."""
-        began = time.perf_counter()
+        """Send a request and return seconds and the body."""
+        started = time.perf_counter()
         self._connection.request(method, path, None if body is None else json.dumps(body))
         answer = self._connection.getresponse()
         content = answer.read()
         if answer.status != 200:
             raise SystemExit(f"{method} {path.split('?', 1)[0]} was answered {answer.status}")
-        return time.perf_counter() - began, content
+        return time.perf_counter() - started, content
 
     def pages(self, listing: str, numbers: Iterable[int]) -> list[float]:
-        """Read pages and give the milliseconds that each took."""
-        taken = []
+        """Read pages and return the milliseconds of each."""
+        durations = []
         for number in numbers:
             seconds, content = self.send("GET", f"/api/v2/calls.json?{QUERY}{listing}&page={number}")
             if not content.startswith(b'[{"call"'):
                 raise SystemExit(f"page {number} is empty")
-            taken.append(seconds * 1000)
-        return taken
+            durations.append(seconds * 1000)
+        return durations
 
     def close(self) -> None:
         """Close the connection."""
@@ -66,16 +66,16 @@ class Reader:
 
 
 def measure(reader: Reader, title: str, listing: str, last: int) -> None:
-    """Print one line: single pages by jumping, then 100 pages in order at three places."""
+    """Print one line: single pages, then 100 pages in order, each at three positions."""
     jumps = [reader.pages(listing, [number])[0] for number in (1, last // 2, last)]
     runs = [reader.pages(listing, range(first, first + 100)) for first in (1, last // 2, last - 99)]
-    shown = "  ".join(f"{milliseconds:7.1f}" for milliseconds in jumps)
+    singles = "  ".join(f"{milliseconds:7.1f}" for milliseconds in jumps)
     means = "  ".join(f"{statistics.mean(run):7.1f}" for run in runs)
-    print(f"{title:<14} {shown}   {means}   {max(map(max, runs)):7.1f}")
+    print(f"{title:<14} {singles}   {means}   {max(map(max, runs)):7.1f}")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Add the calls, measure, and judge the memory."""
+    """Add the calls, measure, and check the memory."""
     count = int(arguments[0]) if arguments else 1_000_000
     with run_sandbox(SandboxOptions()) as served:
         reader = Reader(served.port)

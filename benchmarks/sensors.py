@@ -1,14 +1,14 @@
-"""A thousand deferred sensors on one connection in one event loop: what they cost together, and what each alone.
+"""Measures a thousand deferred sensors with one connection in one event loop.
 
     .venv/bin/python benchmarks/sensors.py [--sensors 1000] [--seconds 60] [--interval 10]
 
-Every sensor is the trigger that a triggerer runs, in a process that has imported what a triggerer imports. Compared
-are: all sensors ask the same (with different limits), they ask 50 different questions, each asks its own, and each
-asks the same with a poll and a client of its own (as sensors that do not share would). The account is a sandbox in a
-process of its own. For "nobody" and for the first seconds of each process ("idle gap") the loop does nothing, which
-shows the machine's own gaps. Printed are requests sent, the longest turns of the loop (`turns.py` says what is what),
-how many took more than 50 ms, processor time and memory; and apart from that the first run of two sensors in each
-process, which imports what they need, and how long the garbage collector takes for what Airflow alone has loaded.
+Each sensor is the trigger that a triggerer runs, in a process that has imported the triggerer's modules. The
+scenarios: all sensors send the same request (with different limits), they send 50 different requests, each sends its own, and
+each sends the same request with its own client (as without sharing). The account is a sandbox in a separate process.
+In "no sensors" and in the first seconds of each process ("idle gap") the loop does nothing, which shows the gaps of
+the machine itself. Printed are the requests, the longest turns of the loop (see `turns.py`), how many exceeded 50 ms,
+processor time and memory; also the first run of two sensors in each process, which imports what they need, and the
+time of a garbage collection of what Airflow alone has loaded.
 """
 
 from __future__ import annotations
@@ -42,43 +42,43 @@ HOME = tempfile.mkdtemp(prefix="retreaver-benchmark-")
 os.environ |= {"AIRFLOW_HOME": HOME, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{HOME}/none/airflow.db"
 
-SCENARIOS = ("nobody", "same question", "50 questions", "own question", "own poll")
+SCENARIOS = ("no sensors", "same request", "50 requests", "own request", "own client")
 Figures = dict[str, Any]
 
 
 @contextmanager
 def sandbox() -> Iterator[str]:
-    """Serve the vendor from a process of its own."""
+    """Serve a sandbox from a separate process."""
     command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found is not None
-            yield found[0]
+            match = re.search(r"http://\S+", process.stdout.readline())
+            assert match is not None
+            yield match[0]
         finally:
             process.terminate()
 
 
 def sent(url: str) -> int:
-    """Return how many requests the sandbox has got."""
+    """Return how many requests the sandbox has received."""
     with urlopen(f"{url}/__sandbox__/requests", timeout=60) as answer:
         return sum(not entry["path"].startswith("/__sandbox__") for entry in json.load(answer))
 
 
 def triggers(scenario: str, count: int, seconds: float, interval: float) -> list[object]:
-    """Make the triggers; none of their conditions is ever met."""
+    """Make the triggers; their conditions are never met."""
     from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 
     def options(index: int) -> dict[str, object]:
-        number = {"50 questions": index % 50, "own question": index}.get(scenario, 0)
-        wanted = {"window": f"{3600 + number}s", "at_least": 1_000 + index}
-        return {"start": None, "end": None, "at_most": None, "filters": None, **wanted}
+        number = {"50 requests": index % 50, "own request": index}.get(scenario, 0)
+        condition = {"window": f"{3600 + number}s", "at_least": 1_000 + index}
+        return {"start": None, "end": None, "at_most": None, "filters": None, **condition}
 
     now = datetime.now(UTC)
     return [
         RetreaverConditionTrigger(
-            retreaver_conn_id=f"retreaver_{index if scenario == 'own poll' else 'default'}",
+            retreaver_conn_id=f"retreaver_{index if scenario == 'own client' else 'default'}",
             kind="call_volume",
             options=options(index),
             deadline=(now + timedelta(seconds=seconds)).isoformat(),
@@ -98,7 +98,7 @@ async def wait(trigger: object) -> str:
 
 async def watched(scenario: str, count: int, seconds: float, interval: float) -> None:
     """Run a scenario to its end."""
-    if scenario == "nobody":
+    if scenario == "no sensors":
         await asyncio.sleep(seconds)
         return
     waits = []
@@ -110,21 +110,21 @@ async def watched(scenario: str, count: int, seconds: float, interval: float) ->
 
 
 async def measured(watch: Watch, scenario: str, url: str, arguments: argparse.Namespace) -> Figures:
-    """Watch an idle loop, the first two sensors and then all of them; return the figures of each."""
+    """Measure an idle loop, the first two sensors and then all of them; return the figures of each."""
     with watch.phase() as idle:
         await asyncio.sleep(arguments.idle)
     with watch.phase() as first:
         await watched(scenario, min(2, arguments.sensors), 0.2, 0.1)
-    began, processor, before, memory = time.perf_counter(), time.process_time(), sent(url), _memory()
+    started, processor, before, memory = time.perf_counter(), time.process_time(), sent(url), _memory()
     with watch.phase() as longest:
         await watched(scenario, arguments.sensors, arguments.seconds, arguments.interval)
-    own = {"took": time.perf_counter() - began, "processor": time.process_time() - processor}
-    found = {"idle": idle, "first": first, "run": longest}
+    totals = {"took": time.perf_counter() - started, "processor": time.process_time() - processor}
+    phases = {"idle": idle, "first": first, "run": longest}
     return {
-        **own,
+        **totals,
         "requests": sent(url) - before,
         "memory": _memory() - memory,
-        **{name: asdict(one) for name, one in found.items()},
+        **{name: asdict(phase) for name, phase in phases.items()},
     }
 
 
@@ -132,14 +132,14 @@ def run(scenario: str, url: str, arguments: argparse.Namespace) -> Figures:
     """Run a scenario in this process and return its figures."""
     connection = {"conn_type": "retreaver", "login": "1", "password": "sandbox-key", "host": url}
     os.environ["AIRFLOW_CONN_RETREAVER_DEFAULT"] = json.dumps(connection)
-    for index in range(arguments.sensors if scenario == "own poll" else 0):
-        # Settings that differ in nothing that matters are not shared.
-        own = {**connection, "extra": {"timeout": 30 + index / 1000}}
-        os.environ[f"AIRFLOW_CONN_RETREAVER_{index}"] = json.dumps(own)
-    began = time.perf_counter()
+    for index in range(arguments.sensors if scenario == "own client" else 0):
+        # Different settings prevent sharing.
+        separate = {**connection, "extra": {"timeout": 30 + index / 1000}}
+        os.environ[f"AIRFLOW_CONN_RETREAVER_{index}"] = json.dumps(separate)
+    started = time.perf_counter()
     import_module("airflow.jobs.triggerer_job_runner")
     import_module("airflow_provider_retreaver.triggers.conditions")
-    imports = time.perf_counter() - began
+    imports = time.perf_counter() - started
     gc.collect()
     before = time.thread_time()
     gc.collect()
@@ -159,35 +159,37 @@ def table(rows: dict[str, Figures], write: Callable[[str], None] = print) -> Non
     """Print the figures."""
     heads = ("requests", "idle gap", "turn", "awake", "work", "collection", "full", "> 50 ms", "processor", "memory")
     write(f"{'':16}" + "".join(f"{head:>11}" for head in heads))
-    for name, one in rows.items():
-        idle, longest = Longest(**one["idle"]), Longest(**one["run"])
+    for name, figures in rows.items():
+        idle, longest = Longest(**figures["idle"]), Longest(**figures["run"])
         times = (idle.gap, longest.wall, longest.awake, longest.work, longest.collection)
         over = f"{longest.over_wall}/{longest.over_awake}/{longest.over_work}"
         write(
-            f"{name:16}{one['requests']:>11}"
+            f"{name:16}{figures['requests']:>11}"
             + "".join(f"{seconds * 1000:>8.1f} ms" for seconds in times)
-            + f"{longest.full:>11}{over:>11}{one['processor']:>9.1f} s{one['memory']:>8.1f} MB"
+            + f"{longest.full:>11}{over:>11}{figures['processor']:>9.1f} s{figures['memory']:>8.1f} MB"
         )
-    write("turn/awake/work: longest by the wall, without waiting for a processor, computing without the collector")
-    for name, one in rows.items():
-        first = Longest(**one["first"])
+    write(
+        "turn/awake/work: longest in real time, without waiting for a processor, processor time without collections"
+    )
+    for name, figures in rows.items():
+        first = Longest(**figures["first"])
         write(
-            f"{name}: {one['imports']:.1f} s of imports before the loop; first two sensors: turns of at most "
+            f"{name}: {figures['imports']:.1f} s of imports before the loop; first two sensors: turns of at most "
             f"{first.awake * 1000:.1f} ms awake, {first.work * 1000:.1f} ms work; "
-            f"a full collection before any sensor: {one['collection'] * 1000:.1f} ms"
+            f"a full collection before any sensor: {figures['collection'] * 1000:.1f} ms"
         )
 
 
 def main() -> None:
-    """Parse the arguments and run every scenario in a process of its own."""
+    """Parse the arguments and run every scenario in a separate process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sensors", type=int, default=1000)
-    parser.add_argument("--seconds", type=float, default=60.0, help="for which the sensors wait")
-    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two looks")
-    parser.add_argument("--idle", type=float, default=5.0, help="seconds for which the loop does nothing before")
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="which to run; all by default")
-    parser.add_argument("--only", help="one scenario, in this process (used by this program itself)")
-    parser.add_argument("--url", help="of the sandbox for --only")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the sensors wait")
+    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two polls")
+    parser.add_argument("--idle", type=float, default=5.0, help="seconds for which the loop is idle before")
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="scenario to run; all by default")
+    parser.add_argument("--only", help="run one scenario in this process (for internal use)")
+    parser.add_argument("--url", help="URL of the sandbox for --only")
     parser.add_argument("--result", help="file for the figures of --only")
     arguments = parser.parse_args()
     if arguments.only:
@@ -197,13 +199,13 @@ def main() -> None:
     rows = {}
     passed = [f"--{name}={getattr(arguments, name)}" for name in ("sensors", "seconds", "interval", "idle")]
     for scenario in arguments.scenario or SCENARIOS:
-        # Airflow logs every look: to a file, since a pipe that nobody empties in time would hold the loop.
+        # Airflow logs every poll: to a file, because a full pipe would block the loop.
         with sandbox() as url, Path(HOME, "log").open("w") as log:
-            own = ["--only", scenario, "--url", url, "--result", f"{HOME}/figures", *passed]
-            subprocess.run([sys.executable, __file__, *own], stdout=log, stderr=log, check=True)
+            options = ["--only", scenario, "--url", url, "--result", f"{HOME}/figures", *passed]
+            subprocess.run([sys.executable, __file__, *options], stdout=log, stderr=log, check=True)
         rows[scenario] = json.loads(Path(HOME, "figures").read_text())
         print(f"{scenario}: done in {rows[scenario]['took']:.0f} s", file=sys.stderr)
-    print(f"{arguments.sensors} sensors for {arguments.seconds:.0f} s, a look every {arguments.interval:.0f} s")
+    print(f"{arguments.sensors} sensors for {arguments.seconds:.0f} s, a poll every {arguments.interval:.0f} s")
     table(rows)
 
 

@@ -1,9 +1,9 @@
-"""Compare a source of a million numbers with a list of a million: time and memory, listing and sending left out.
+"""Measures the comparison of a source of a million numbers with a list of a million, without requests.
 
     python benchmarks/suppression_compare.py [COUNT]
 
-Half of the numbers are written as a warehouse writes them (ten digits), the other half in E.164; a hundredth differs
-from the list on either side. The list arrives as rows, as the client hands them over.
+Half of the numbers have ten digits, as in a warehouse, the other half are in E.164; a hundredth of the numbers is
+only in the source, and as many only in the list. The list consists of rows as the client returns them.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ AREAS = ("212", "305", "415", "512", "617", "702", "808", "919")
 
 
 def numbers(count: int, start: int = 0) -> Iterator[int]:
-    """Yield so many valid numbers, in no order."""
-    for place in range(start, start + count):
-        shuffled = place * 7_919 % 7_999_993 + 2_000_000
-        yield int(f"1{AREAS[place % len(AREAS)]}{shuffled:07d}")
+    """Yield valid numbers in no order."""
+    for index in range(start, start + count):
+        shuffled = index * 7_919 % 7_999_993 + 2_000_000
+        yield int(f"1{AREAS[index % len(AREAS)]}{shuffled:07d}")
 
 
 def rows(count: int, start: int) -> Iterator[dict[str, Any]]:
-    """Yield the vendor's list."""
+    """Yield the rows of the list."""
     for number in numbers(count, start):
         yield {"id": number, "number": f"+{number}", "can_resubscribe": False, "company_id": 1, "cid": None}
 
 
 def read_known(wanted: Wanted, listed: Iterator[dict[str, Any]]) -> Any:
-    """Carry `read_list` as the client would, with the rows of a list in memory."""
+    """Run `read_list` as the client does, with rows in memory."""
     progress = Progress(read_list(wanted))
     assert isinstance(progress.step, Each)
     for row in listed:
@@ -50,15 +50,15 @@ def read_known(wanted: Wanted, listed: Iterator[dict[str, Any]]) -> Any:
 
 
 def megabytes() -> float:
-    """Return the most memory that this process has had."""
+    """Return the peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def told(what: str, work: Callable[[], T]) -> T:
-    """Do a part of the work and print how long it took, and the memory so far."""
-    began = time.perf_counter()
+def measure(title: str, work: Callable[[], T]) -> T:
+    """Run a part of the work and print its time and the peak memory so far."""
+    started = time.perf_counter()
     result = work()
-    print(f"| {what:<44} | {time.perf_counter() - began:7.1f} s | {megabytes():6.0f} MB |")
+    print(f"| {title:<44} | {time.perf_counter() - started:7.1f} s | {megabytes():6.0f} MB |")
     return result
 
 
@@ -70,20 +70,20 @@ def main(count: int) -> None:
         with gzip.open(file, "wt", compresslevel=1) as out:
             out.write("phone\n")
             out.writelines(f"{number % 10**10 if number % 2 else f'+{number}'}\n" for number in numbers(count))
-        print(f"| {count:,} numbers against {count:,}{'':<20} | time      | most memory |")
+        print(f"| {count:,} numbers against {count:,}{'':<20} | time      | peak memory |")
         print("|---|---|---|")
-        told("an empty process", lambda: None)
+        measure("an empty process", lambda: None)
         with file.open("rb") as stream:
-            source = told(
-                "source read, normalised, folded",
+            source = measure(
+                "read and normalize the source",
                 lambda: collect(read_file(stream, str(file), "csv"), Normaliser(), print),
             )
-        known = told("list taken in", lambda: read_known(wanted, rows(count, differing)))
-        plan = told("compared", lambda: compare(wanted, source.numbers, known, Ours()))
+        known = measure("read the list", lambda: read_known(wanted, rows(count, differing)))
+        plan = measure("compare", lambda: compare(wanted, source.numbers, known, Ours()))
         plan_file = Path(folder) / "plan.csv"
-        told("plan written", lambda: plan_file.write_text("\n".join(plan.lines())))
-        again = told("plan read", lambda: Plan.read(plan_file.open(), plan.unchanged, str(plan_file)))
-        told("fingerprint", lambda: wanted.fingerprint(source.numbers))
+        measure("write the plan", lambda: plan_file.write_text("\n".join(plan.lines())))
+        again = measure("read the plan", lambda: Plan.read(plan_file.open(), plan.unchanged, str(plan_file)))
+        measure("fingerprint", lambda: wanted.fingerprint(source.numbers))
     assert again == plan
     assert (source.rows, source.rejected, source.duplicates) == (count, 0, 0)
     assert (len(plan.add), len(plan.remove), plan.unchanged) == (differing, differing, count - differing)

@@ -1,6 +1,6 @@
-"""What an event loop does in one turn: from the moment it has found events until it looks for events again.
+"""Measures the turns of an event loop: the time between two calls of its selector.
 
-Nobody else gets anything done in a turn, so its length is how long a callback, or many in a row, hold the loop.
+A turn is the time for which callbacks, one or many in a row, block the loop.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# Seconds that nobody may hold the loop for.
+# Seconds for which the loop must not be blocked.
 LIMIT = 0.05
 
 
 @dataclass
 class Longest:
-    """The longest that was seen, all in seconds, and how often the limit was passed.
+    """The longest durations, in seconds, and how often the limit was exceeded.
 
-    :param wall: a turn by the clock on the wall.
-    :param awake: the same without what the thread waited for a processor that others had.
-    :param work: what the loop's thread computed in a turn, Python's garbage collector left out.
-    :param collection: one run of the garbage collector within a turn, in time of the thread.
-    :param full: how often the collector went through everything that the process holds.
-    :param gap: how much later than asked a coroutine came to its turn.
+    :param wall: A turn in real time.
+    :param awake: A turn without the time that the thread waited for a processor.
+    :param work: Processor time of the loop's thread in a turn, without garbage collection.
+    :param collection: One run of the garbage collector within a turn, in the thread's processor time.
+    :param full: How often a full garbage collection ran.
+    :param gap: How late a coroutine was resumed after a sleep.
+    :param over_wall: How many turns exceeded the limit in real time.
+    :param over_awake: The same without waiting for a processor.
+    :param over_work: The same in processor time.
     """
 
     wall: float = 0.0
@@ -51,37 +54,37 @@ class Clocks:
             self._statistics = -1
 
     def queued(self) -> float:
-        """Return the seconds for which the thread could have run and had no processor; 0 where nobody counts them."""
+        """Return for how many seconds the thread waited for a processor; 0 if the system has no such figure."""
         return int(os.pread(self._statistics, 100, 0).split()[1]) / 1e9 if self._statistics >= 0 else 0.0
 
     def read(self) -> tuple[float, float, float]:
-        """Return the time on the wall, the time that the thread waited for a processor, and the time that it ran."""
+        """Return real time, the time that the thread waited for a processor, and its processor time."""
         return time.perf_counter(), self.queued(), time.thread_time()
 
 
 class WatchedSelector(selectors.DefaultSelector):
-    """A selector that knows when its loop comes and goes."""
+    """A selector that measures the turns of its loop."""
 
     def __init__(self) -> None:
         super().__init__()
         self.longest = Longest()
         self._clocks: Clocks | None = None
-        self._began: tuple[float, float, float] | None = None
+        self._started: tuple[float, float, float] | None = None
         self._collecting = self._collected = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait for events, between the end of one turn and the beginning of the next."""
+        """Wait for events between two turns."""
         self._clocks = self._clocks or Clocks()
-        if self._began is not None:
+        if self._started is not None:
             self._ended(self._clocks.read())
-        found = super().select(timeout)
+        events = super().select(timeout)
         self._collected = 0.0
-        self._began = self._clocks.read()
-        return found
+        self._started = self._clocks.read()
+        return events
 
     def _ended(self, now: tuple[float, float, float]) -> None:
-        assert self._began is not None
-        wall, queued, ran = (after - before for after, before in zip(now, self._began, strict=True))
+        assert self._started is not None
+        wall, queued, ran = (after - before for after, before in zip(now, self._started, strict=True))
         awake, work, longest = wall - queued, ran - self._collected, self.longest
         longest.wall, longest.awake = max(longest.wall, wall), max(longest.awake, awake)
         longest.work = max(longest.work, work)
@@ -90,18 +93,18 @@ class WatchedSelector(selectors.DefaultSelector):
         longest.over_work += work > LIMIT
 
     def collector(self, phase: str, info: dict[str, int]) -> None:
-        """Take the time of the garbage collector (one of `gc.callbacks`)."""
+        """Measure the garbage collector (one of `gc.callbacks`)."""
         if phase == "start":
             self._collecting = time.thread_time()
             return
-        took = time.thread_time() - self._collecting
-        self._collected += took
-        self.longest.collection = max(self.longest.collection, took)
+        duration = time.thread_time() - self._collecting
+        self._collected += duration
+        self.longest.collection = max(self.longest.collection, duration)
         self.longest.full += info["generation"] == 2
 
 
 class Watch:
-    """A loop that is watched, phase by phase."""
+    """A loop whose turns are measured, in phases."""
 
     def __init__(self) -> None:
         self._selector = WatchedSelector()
@@ -112,7 +115,7 @@ class Watch:
 
     @contextmanager
     def phase(self) -> Iterator[Longest]:
-        """Watch, on the loop, for as long as the block lasts."""
+        """Measure the loop during the block."""
         self._selector.longest = longest = Longest()
         gc.callbacks.append(self._selector.collector)
         ticker = asyncio.create_task(_tick(longest))

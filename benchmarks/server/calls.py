@@ -1,4 +1,4 @@
-"""The calls that the benchmark's server serves: as large as real ones, every one with its own identity."""
+"""The calls that the benchmark's server serves: as large as real ones, each with a different UUID."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _PIXEL = "https://pixels.example.com/fire?click={}&revenue=12.5&source=google-se
 
 
 def call(index: int) -> dict[str, object]:
-    """Make call number `index` as version 2 of the call log shows one, about 3 kB of JSON."""
+    """Make call number `index` in version 2 of the call log, about 3 kB of JSON."""
     created = FIRST + index * SPACING
     updated = created + timedelta(seconds=330)
     fired = [
-        {"fired_pixel": {"id": index * 10 + place, "status": "success", "url": _PIXEL.format(index), "code": 200}}
-        for place in range(6)
+        {"fired_pixel": {"id": index * 10 + position, "status": "success", "url": _PIXEL.format(index), "code": 200}}
+        for position in range(6)
     ]
     return {
         "uuid": str(uuid.UUID(int=(index + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC834 % 2**128)),
@@ -88,30 +88,30 @@ def call(index: int) -> dict[str, object]:
     }
 
 
-# Beyond so many calls pages are made when they are asked for, which takes time instead of memory.
-MOST_KEPT = 200_000
+# With more calls, pages are built for each request, which takes time instead of memory.
+MAX_CACHED = 200_000
 
 
 class Pages:
     """The bodies of all pages, oldest call first.
 
-    :param count: calls.
-    :param per_page: calls a page.
+    :param count: How many calls.
+    :param per_page: Calls a page.
     """
 
     def __init__(self, count: int, per_page: int) -> None:
         self._count = count
         self._per_page = per_page
         self.last = max(1, -(-count // per_page))
-        self._kept = [self._made(number) for number in range(1, self.last + 1)] if count <= MOST_KEPT else None
+        self._cached = [self._build(number) for number in range(1, self.last + 1)] if count <= MAX_CACHED else None
 
     def body(self, number: int) -> bytes:
-        """Return the body of a page; beyond the last one it is empty."""
+        """Return the body of a page; it is empty after the last page."""
         if number > self.last:
             return b"[]"
-        return self._made(number) if self._kept is None else self._kept[number - 1]
+        return self._build(number) if self._cached is None else self._cached[number - 1]
 
-    def _made(self, number: int) -> bytes:
+    def _build(self, number: int) -> bytes:
         first = (number - 1) * self._per_page
         calls = range(first, min(first + self._per_page, self._count))
         return json.dumps([{"call": call(index)} for index in calls], separators=(",", ":")).encode()

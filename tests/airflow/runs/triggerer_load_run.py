@@ -73,7 +73,7 @@ def trigger(index):
     if scenario == "asleep":
         moment = now + timedelta(days=1)  # Airflow's name of the parameter
         return Trigger("airflow.providers.standard.triggers.temporal.DateTimeTrigger", {"moment": moment})
-    window = f"{3600 + (index if scenario == 'own question' else 0)}s"
+    window = f"{3600 + (index if scenario == 'own request' else 0)}s"
     condition = {"window": window, "at_least": 1_000 + index}
     return Trigger(
         "airflow_provider_retreaver.triggers.conditions.RetreaverConditionTrigger",
@@ -101,7 +101,7 @@ with create_session() as session:
 """
 
 
-@pytest.mark.parametrize("scenario", ["no triggers", "asleep", "same question", "own question"])
+@pytest.mark.parametrize("scenario", ["no triggers", "asleep", "same request", "own request"])
 def test_a_thousand_triggers(airflow_lab, running_sandbox, scenario):
     """No turn of the triggerer's loop computes for more than 50 ms, without garbage collection."""
     account = Account(running_sandbox)

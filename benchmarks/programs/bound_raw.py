@@ -1,4 +1,4 @@
-"""What the wire takes: the same loop as the bound, but nothing is parsed; one page body is written a line."""
+"""The time of the transfer: the loop of the lower bound without parsing; each page's body is written as a line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.contestants.arguments import Task, task
+from benchmarks.programs.arguments import Task, task
 
 
 async def read(todo: Task) -> None:
     """Read all pages."""
-    connector = aiohttp.TCPConnector(limit=todo.at_once)
+    connector = aiohttp.TCPConnector(limit=todo.concurrency)
     with Path(todo.output).open("wb") as file:  # noqa: ASYNC230 - a page at a time, from the page cache
         async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -31,7 +31,7 @@ async def read(todo: Task) -> None:
 
             last = re.search(r'page=(\d+)>; rel="last"', await page(1))
             numbers = iter(range(2, int(last[1]) + 1 if last else 2))
-            await asyncio.gather(*(work(numbers) for _ in range(todo.at_once)))
+            await asyncio.gather(*(work(numbers) for _ in range(todo.concurrency)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""dlt's `rest_api` source: `python -m benchmarks.contestants.dlt_source …` follows the vendor's links, page by page.
+"""dlt's `rest_api` source: `python -m benchmarks.programs.dlt_source …` follows Retreaver's links, page by page.
 
-With `BENCHMARK_PARALLEL` set, the same source reads one page for each number that another resource yields, with
-`parallelized`; the pages of one endpoint by themselves it can only follow one after another.
+With `BENCHMARK_PARALLEL` set, the same source reads one page for each number of another resource, with
+`parallelized`; dlt reads the pages of one endpoint only one after another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.contestants.arguments import Task, task
+from benchmarks.programs.arguments import Task, task
 
 PATH = "api/v2/calls.json"
 
@@ -25,8 +25,8 @@ def read(todo: Task) -> None:
         {
             "RUNTIME__DLTHUB_TELEMETRY": "false",
             "RUNTIME__LOG_LEVEL": "CRITICAL",
-            "EXTRACT__WORKERS": str(todo.at_once),
-            "EXTRACT__MAX_PARALLEL_ITEMS": str(2 * todo.at_once),
+            "EXTRACT__WORKERS": str(todo.concurrency),
+            "EXTRACT__MAX_PARALLEL_ITEMS": str(2 * todo.concurrency),
         }
     )
     rows = parallel(todo) if os.environ.get("BENCHMARK_PARALLEL") else one_by_one(todo)
@@ -35,12 +35,12 @@ def read(todo: Task) -> None:
 
 
 def one_by_one(todo: Task) -> Iterator[dict[str, Any]]:
-    """Follow the links of one page to the next."""
+    """Follow the link of each page to the next."""
     from dlt.sources.helpers.rest_client.paginators import HeaderLinkPaginator
     from dlt.sources.rest_api import rest_api_source
 
     class HeaderLink(HeaderLinkPaginator):
-        """`header_link`, with the vendor's links, which name another host, put back on the server's."""
+        """`header_link` for Retreaver's links, which have another host than the server."""
 
         def update_state(self, response: Any, data: list[Any] | None = None) -> None:
             super().update_state(response, data)
@@ -59,7 +59,7 @@ def one_by_one(todo: Task) -> Iterator[dict[str, Any]]:
 
 
 def parallel(todo: Task) -> Iterator[dict[str, Any]]:
-    """Read a page for each number up to the last one, which the first answer names."""
+    """Read a page for each number up to the last one, which is in the first answer."""
     import dlt
     from dlt.sources.helpers.rest_client import RESTClient
     from dlt.sources.rest_api import rest_api_source

@@ -1,4 +1,4 @@
-"""The way that the vendor publishes: four threads over page numbers, errors printed."""
+"""Retreaver's published example: four threads over page numbers, which print errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.contestants.arguments import Task, task
+from benchmarks.programs.arguments import Task, task
 
 THREADS = 4
 

@@ -1,4 +1,4 @@
-"""A plain loop with requests: one page after another over one connection, the standard library's json."""
+"""A loop with requests: one page after another over one connection, with the standard library's json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.contestants.arguments import Task, task
+from benchmarks.programs.arguments import Task, task
 
 
 def read(todo: Task) -> None:
@@ -20,8 +20,8 @@ def read(todo: Task) -> None:
             answer = session.get(f"{todo.url}/api/v2/calls.json", params=query, timeout=60)
             answer.raise_for_status()
             file.writelines(json.dumps(row["call"]) + "\n" for row in answer.json())
-            found = re.search(r'page=(\d+)>; rel="last"', answer.headers.get("Link", ""))
-            last = int(found[1]) if found else last
+            match = re.search(r'page=(\d+)>; rel="last"', answer.headers.get("Link", ""))
+            last = int(match[1]) if match else last
             number += 1
 
 

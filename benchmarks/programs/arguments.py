@@ -1,4 +1,4 @@
-"""What every contestant is told."""
+"""The arguments of the programs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ END = "2026-01-01T00:00:00Z"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Read the calls created from `start` on, at most `at_once` requests at once, into `output`."""
+    """Read the calls created since `start` into `output`, with at most `concurrency` requests at the same time."""
 
     url: str
     per_page: int
-    at_once: int
+    concurrency: int
     start: str
     output: str
 
     @property
     def query(self) -> dict[str, str]:
-        """The parameters of every page."""
+        """Query parameters of every page."""
         return {
             "api_key": "sandbox-key",
             "company_id": "1",
@@ -33,5 +33,5 @@ class Task:
 
 def task() -> Task:
     """Read the command line."""
-    url, per_page, at_once, start, output = sys.argv[1:]
-    return Task(url, int(per_page), int(at_once), start, output)
+    url, per_page, concurrency, start, output = sys.argv[1:]
+    return Task(url, int(per_page), int(concurrency), start, output)

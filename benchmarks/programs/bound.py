@@ -1,6 +1,6 @@
-"""The bound: a bare asyncio and aiohttp loop over page numbers; no retries, no checks, a fast JSON parser.
+"""The lower bound: an asyncio and aiohttp loop over page numbers without retries and checks, with a fast JSON parser.
 
-The number of pages is learned from the first answer. Rows are unpacked and packed again, as a reader of rows does.
+The number of pages is in the first answer. Rows are parsed and written again.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from benchmarks.contestants.arguments import Task, task
+from benchmarks.programs.arguments import Task, task
 
 
 async def read(todo: Task) -> None:
     """Read all pages."""
     encode, decode = msgspec.json.Encoder().encode_lines, msgspec.json.Decoder().decode
-    connector = aiohttp.TCPConnector(limit=todo.at_once)
+    connector = aiohttp.TCPConnector(limit=todo.concurrency)
     with Path(todo.output).open("wb") as file:  # noqa: ASYNC230 - a page at a time, from the page cache
         async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -36,7 +36,7 @@ async def read(todo: Task) -> None:
 
             last = re.search(r'page=(\d+)>; rel="last"', await page(1))
             numbers = iter(range(2, int(last[1]) + 1 if last else 2))
-            await asyncio.gather(*(work(numbers) for _ in range(todo.at_once)))
+            await asyncio.gather(*(work(numbers) for _ in range(todo.concurrency)))
 
 
 if __name__ == "__main__":
