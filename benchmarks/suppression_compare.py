@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from airflow_provider_retreaver.core.operations import Each, Progress
 from airflow_provider_retreaver.domain.lists.number_sources import collect, read_file
-from airflow_provider_retreaver.domain.lists.phones import Normaliser
+from airflow_provider_retreaver.domain.lists.phones import Normalizer
 from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan, Wanted, compare, read_list
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def main(count: int) -> None:
         with file.open("rb") as stream:
             source = measure(
                 "read and normalize the source",
-                lambda: collect(read_file(stream, str(file), "csv"), Normaliser(), print),
+                lambda: collect(read_file(stream, str(file), "csv"), Normalizer(), print),
             )
         known = measure("read the list", lambda: read_known(wanted, rows(count, differing)))
         plan = measure("compare", lambda: compare(wanted, source.numbers, known, Ours()))
