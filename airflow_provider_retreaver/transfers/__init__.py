@@ -1,1 +1,1 @@
-"""Calls and recordings from the vendor to storage and to databases."""
+"""Calls and recordings from Retreaver to object storage and to databases."""

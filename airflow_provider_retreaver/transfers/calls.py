@@ -233,7 +233,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
     ) -> dict[str, Any]:
         from airflow_provider_retreaver.core.errors import ListingIncomplete
-        from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
+        from airflow_provider_retreaver.domain.calls.export import export_calls
+        from airflow_provider_retreaver.domain.calls.export_progress import export_progress_logger
         from airflow_provider_retreaver.transfers.file_parts import Parts
 
         parts = Parts(publication, shape)

@@ -109,7 +109,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.core.time_parameters import duration
-        from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
+        from airflow_provider_retreaver.domain.calls.export import export_calls
+        from airflow_provider_retreaver.domain.calls.export_progress import export_progress_logger
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
 
         with self.connected() as hook, hook.reading() as client:

@@ -94,7 +94,8 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.core.parameters import is_given
-        from airflow_provider_retreaver.domain.calls.export import export_calls, export_progress_logger
+        from airflow_provider_retreaver.domain.calls.export import export_calls
+        from airflow_provider_retreaver.domain.calls.export_progress import export_progress_logger
         from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
         from airflow_provider_retreaver.transport.downloads import Downloads
 
@@ -227,4 +228,4 @@ def _has_recording(call: Row) -> bool:
 def _key(window: CallWindow) -> str:
     """Return the name of a task's temporary folder, the same in every attempt."""
     ends = (window.start, window.end or window.start)
-    return "recordings-" + "-".join(moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for moment in ends)
+    return "recordings-" + "-".join(time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for time in ends)

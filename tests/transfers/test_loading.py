@@ -9,12 +9,8 @@ from contextlib import closing
 import pytest
 
 from airflow_provider_retreaver.core.errors import TableNotWritten
-from airflow_provider_retreaver.domain.calls.export import (
-    CallPage,
-    Completeness,
-    ExportProgress,
-    export_progress_logger,
-)
+from airflow_provider_retreaver.domain.calls.export import CallPage, Completeness
+from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress, export_progress_logger
 from airflow_provider_retreaver.domain.calls.sql_columns import mapped
 from airflow_provider_retreaver.domain.calls.sql_dialects import SQLITE
 from airflow_provider_retreaver.transfers.call_table import CallTable

@@ -20,7 +20,6 @@ completeness is not proved.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,12 +31,12 @@ from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.paging import rows_of_pages
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
 from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage, as_rows
 from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import Span, read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
-from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 log = logging.getLogger(__name__)
 
@@ -89,20 +88,6 @@ class CallPage:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportProgress:
-    """The progress of an export.
-
-    :param rows: calls delivered.
-    :param pages: pages delivered.
-    :param of_pages: pages in all, None while it is not known.
-    """
-
-    rows: int
-    pages: int
-    of_pages: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Completeness:
     """Whether an export that ended is complete.
 
@@ -146,11 +131,11 @@ class CallExport:
 
     def __iter__(self) -> Iterator[CallPage]:
         """Yield the pages; see `export_calls`."""
-        moment = self._client.run(_time())
-        self._window.check(moment.server_time)
+        clock = self._client.run(_time())
+        self._window.check(clock.server_time)
         settled = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
-        order = PageOrder(request, self._guess(moment), full, settled=settled)
+        order = PageOrder(request, self._guess(clock), full, settled=settled)
         scan = PageScan(order, settled=settled)
         try:
             yield from self._by_pages(order, scan, settled=settled)
@@ -161,8 +146,8 @@ class CallExport:
             return
         yield from self._by_spans(scan, order.last or 1, reason)
 
-    def _guess(self, moment: ClockReading) -> int:
-        length = min(self._window.end or moment.server_time, moment.server_time) - self._window.start
+    def _guess(self, clock: ClockReading) -> int:
+        length = min(self._window.end or clock.server_time, clock.server_time) - self._window.start
         return self._client.settings.max_concurrency if length >= LONG else 1
 
     def _by_pages(self, order: PageOrder, scan: PageScan, *, settled: bool) -> Iterator[CallPage]:
@@ -183,7 +168,7 @@ class CallExport:
         self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)
 
     def _is_settled(self) -> bool:
-        # By now Retreaver's answers have said what time it is there.
+        # By now the difference of the clocks is known from the responses' `Date`.
         return self._window.is_settled(self._client.run(_time()).server_time)
 
     def _newest_change(self) -> list[tuple[str, str | None]] | None:
@@ -277,22 +262,6 @@ def export_calls(
     return CallExport(client, window, raw=raw, progress=progress)
 
 
-def export_progress_logger(clock: Callable[[], float] = time.monotonic) -> Callable[[ExportProgress], None]:
-    """Return a function that logs the progress of an export about every ten seconds.
-
-    :param clock: returns monotonic seconds.
-    :return: for the parameter `progress` of `export_calls`.
-    """
-    logger = ProgressLogger(lambda line: log.info("Calls: %s", line), clock=clock)
-
-    def report(progress: ExportProgress) -> None:
-        # Pages hold equally many calls, but for the last one.
-        total = round(progress.rows / progress.pages * progress.of_pages) if progress.of_pages else None
-        logger.update(progress.rows, f"; page {progress.pages} of {progress.of_pages or '?'}", total)
-
-    return report
-
-
 def newest_update(client: Client, window: CallWindow) -> datetime | None:
     """Return the newest `updated_at` of a window's calls, with one request.
 
@@ -311,8 +280,8 @@ def newest_update(client: Client, window: CallWindow) -> datetime | None:
 
 
 def _time() -> Procedure[ClockReading]:
-    moment: ClockReading = yield ServerTime()
-    return moment
+    clock: ClockReading = yield ServerTime()
+    return clock
 
 
 def _count(settings: Settings, window: CallWindow) -> Procedure[int]:

@@ -73,14 +73,14 @@ class Window:
             return f"the last {format_duration(self.seconds)}"
         return f"{self.start} to {self.end or 'now'}"
 
-    def bounds(self, moment: ClockReading) -> tuple[str, str | None]:
+    def bounds(self, clock: ClockReading) -> tuple[str, str | None]:
         """Return its start and end at a given time.
 
-        :param moment: the time, here and at Retreaver.
+        :param clock: the time, here and at Retreaver.
         :return: start and end as RFC 3339; the end is None for a window without one.
         """
         if self.seconds is not None:
-            return (moment.server_time - timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds"), None
+            return (clock.server_time - timedelta(seconds=self.seconds)).isoformat(timespec="milliseconds"), None
         return self.start or "", self.end
 
     def is_settled(self, now: datetime) -> bool:

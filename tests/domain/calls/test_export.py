@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ListingIncomplete, ProtocolError, Unavailable
 from airflow_provider_retreaver.core.messages import Response
-from airflow_provider_retreaver.domain.calls.export import CallExport, ExportProgress, export_calls
+from airflow_provider_retreaver.domain.calls.export import CallExport, export_calls
+from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
 from airflow_provider_retreaver.domain.calls.window import CallWindow
 from tests.domain.support.call_log import CallLog
 
