@@ -1,4 +1,4 @@
-"""Callers' numbers in requests: masked in whatever is logged or raised, whole on the wire; permissions by name."""
+"""Phone numbers in requests: masked in logs and errors, complete in what is sent; and the names of permissions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWNER = caller_lists.Owner(target_id=5)
 
 
 @pytest.mark.parametrize(
-    ("operation", "shown"),
+    ("operation", "label"),
     [
         (suppression.suppress_number(NUMBER), "POST /suppressed_numbers/%2B1…23.json"),
         (contacts.get_contact(number=NUMBER), "GET /contact_numbers/%2B1…23/contact.json"),
@@ -24,17 +24,17 @@ OWNER = caller_lists.Owner(target_id=5)
         ),
     ],
 )
-def test_a_request_is_named_without_its_caller(operation, shown):
-    """Logs and errors name a request by its label, in which the number is masked; its path has it whole."""
-    assert operation.request.label == shown
+def test_labels_mask_the_phone_number(operation, label):
+    """A request's label, in logs and errors, has the masked number; its path has the complete one."""
+    assert operation.request.label == label
     assert "19195550123" in operation.request.path
     error = error_for(operation.request, Response(404, {}, b""), connection="retreaver_default")
-    assert shown in str(error)
+    assert label in str(error)
     assert "9195550" not in str(error)
 
 
-def test_library_logs_are_masked_too():
-    """A whole line of an HTTP library at DEBUG keeps the ends of a number only, however it is encoded."""
+def test_library_logs_mask_phone_numbers():
+    """A DEBUG record of an HTTP library keeps only the ends of a number, in every encoding."""
     line = '"POST /suppressed_numbers/%s.json?company_id=1 HTTP/1.1" 200 None'
     for written in ("%2B19195550123", "%2b19195550123", "+19195550123", "19195550123"):
         assert "9195550" not in redact(line % written)
@@ -56,8 +56,8 @@ def test_library_logs_are_masked_too():
         (caller_lists.upload_caller_list(OWNER, "x", [NUMBER], action="create"), "caller_list_upload__create"),
     ],
 )
-def test_a_missing_permission_is_named(operation, permission):
-    """A 403 of a caller list names the documented permission for certain, and the action's own as probable."""
+def test_a_403_names_the_missing_permission(operation, permission):
+    """The error of a caller list has the documented permission, and the action's own as probable."""
     error = error_for(operation.request, Response(403, {}, b"{}"), connection="retreaver_default")
     probable = "" if permission == "caller_list__show" else f" and its own permission (probably called {permission})"
     assert f"this action needs caller_list__show{probable}, which" in str(error)

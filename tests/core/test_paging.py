@@ -1,4 +1,4 @@
-"""Paging: what a `Link` says, and the rules that no strange list gets around."""
+"""Paging: the `Link` header, and the rules that end a list or report it as incomplete."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LISTING = Listing(Request("GET", "/targets.json"), "target")
 
 
 def rules(listing=LISTING, **extra):
-    """Return the rules for reading a list."""
+    """Return the rules for reading a listing."""
     return Pages(listing, Settings.parse("c", password="a-key-for-pages", extra=extra))
 
 
 def response(ids, link=None, **headers):
-    """Write a page."""
+    """Return a response with one page."""
     body = json.dumps([{"target": {"id": id_}} for id_ in ids]).encode()
     return Response(200, headers | ({"link": link} if link is not None else {}), body)
 
@@ -46,7 +46,7 @@ HOSTS = st.sampled_from(["https://retreaver.com", "http://evil.example:81", "//x
     st.randoms(),
 )
 def test_links_in_any_form(pages, host, comma, before, quote, chance):
-    """Any order, any host, with and without spaces and quotes, with parameters around and a repeated page."""
+    """Relations are read in any order, on any host, with or without spaces, quotes and other parameters."""
     parts = []
     for name, page in pages.items():
         query = f"page={page}" if chance.random() < 0.5 else f"page=1&api_key=k,;&per_page=25&page={page}&page_x=9"
@@ -57,8 +57,8 @@ def test_links_in_any_form(pages, host, comma, before, quote, chance):
 
 
 @given(st.one_of(st.text(), st.text('<>;,="rel next last page?&0123456789 ', max_size=80)))
-def test_garbage_is_no_link(header):
-    """It never raises, and gives sensible numbers only."""
+def test_malformed_links_are_ignored(header):
+    """Any text is read without an exception, and page numbers are positive."""
     assert all(page >= 1 for page in link_pages(header).values())
     assert rules().read(1, response([1], header)) if "next" not in link_pages(header) else True
 
@@ -84,12 +84,12 @@ def test_garbage_is_no_link(header):
     ],
 )
 def test_single_links(header, expected):
-    """What is read, and what is left out."""
+    """Each header gives exactly the page numbers that can be read."""
     assert link_pages(header) == expected
 
 
-def test_a_page_knows_the_next():
-    """From `next`, from a `last` that lies ahead, or from a `next` that cannot be read."""
+def test_number_of_the_next_page():
+    """It comes from `next`, from a later `last`, or from a `next` that cannot be read."""
     read = rules().read
     assert read(1, response([1], '<x?page=2>; rel="next"')).next == 2
     assert read(1, response([1], '<x?page=3>; rel="last"')).next == 2
@@ -99,8 +99,8 @@ def test_a_page_knows_the_next():
         read(2, response([1], '<x?page=2>; rel="next"'))
 
 
-def test_rows_that_are_pushed_do_not_end_a_list():
-    """A page of nothing but known rows is empty, and the list goes on where the vendor says so."""
+def test_a_page_of_repeated_rows_does_not_end_a_list():
+    """A page with only repeated rows is empty, and the list continues where `Link` has a next page."""
     pages = rules()
     assert len(pages.fresh(Page(1, [{"id": 1}], 2, None, None, linked=True)).rows) == 1
     again = pages.fresh(Page(2, [{"id": 1}], 3, None, None, linked=True))
@@ -108,7 +108,7 @@ def test_rows_that_are_pushed_do_not_end_a_list():
 
 
 def test_a_list_that_only_repeats_is_incomplete(monkeypatch):
-    """After so many pages it is the server that ignores `page`."""
+    """After too many repeated pages in a row the server is assumed to ignore `page`."""
     monkeypatch.setattr(paging, "MAX_REPEATED_PAGES", 5)
     pages = rules()
     for number in range(1, 7):
@@ -117,16 +117,16 @@ def test_a_list_that_only_repeats_is_incomplete(monkeypatch):
         pages.fresh(Page(7, [{"id": 1}], 8, None, None, linked=True))
 
 
-def test_a_total_that_is_reached_ends_a_list():
-    """Exactly, and by a page that turns out empty."""
+def test_a_list_ends_at_its_total():
+    """The list ends when `Total` is reached, and is incomplete when an empty page comes before."""
     pages = rules()
     assert pages.fresh(Page(1, [{"id": 1}], None, None, 2)).next == 2
     assert pages.fresh(Page(2, [{"id": 2}], None, None, 2)).next is None
     assert rules().fresh(Page(1, [], None, None, 0)).next is None
 
 
-def test_a_list_without_end_is_a_fault():
-    """There are not so many pages."""
+def test_a_list_without_end_is_incomplete():
+    """No list has more than the largest number of pages."""
     with pytest.raises(ListingIncomplete, match="more than 1000000 pages"):
         rules().request(1_000_001)
 
@@ -139,7 +139,7 @@ def test_a_list_without_end_is_a_fault():
     st.one_of(st.none(), st.integers(1, 40)),
 )
 def test_pages_ahead(number, following, pending, most, last):
-    """Never more under way than allowed, never a gap, and at least one where nothing is under way."""
+    """There are never more pending pages than allowed, no gaps, and at least one page when none is pending."""
     pending = min(pending, most)
     page = Page(number, [], number + 1, last, None)
     numbers = list(Pages.ahead(page, following, pending, most))
@@ -149,8 +149,8 @@ def test_pages_ahead(number, following, pending, most, last):
     assert list(Pages.ahead(Page(number, [], None, last, None), following, pending, most)) == []
 
 
-def test_memory_is_flat():
-    """However long the list is, only so many keys are remembered."""
+def test_the_number_of_kept_keys_is_limited():
+    """Memory does not grow with the length of the list."""
     pages = rules()
 
     def read(start, count):
@@ -169,20 +169,20 @@ def test_memory_is_flat():
 
 
 def test_an_array_is_expected():
-    """Anything else is named with the request."""
+    """Any other body is a protocol error that names the request."""
     for body in (b"{}", b"[3]", b'[{"affiliate": 3}]', b"nonsense"):
         with pytest.raises(ProtocolError, match=r"GET /targets\.json"):
             rules().read(1, Response(200, {}, body))
 
 
-def test_rows_may_come_bare():
-    """Wrapped or not, both are read."""
+def test_rows_without_an_envelope():
+    """Rows are read with and without an envelope."""
     page = rules().read(1, Response(200, {}, b'[{"target": {"id": 1}}, {"id": 2}, {"uuid": "x"}]'))
     assert page.rows == [{"id": 1}, {"id": 2}, {"uuid": "x"}]
 
 
-def test_editions():
-    """What the legacy routes do not have is refused with what to do, and so is a parameter of a newer call log."""
+def test_requests_that_routes_do_not_have():
+    """A request that the legacy routes lack, or a parameter of a newer call log, is refused with advice."""
     legacy = Settings.parse("c", password="a-key-for-pages", extra={"api_routes": "legacy"}).routes
     operation = Operation(Request("GET", "/new"), read_nothing, legacy=CurrentOnly())
     with pytest.raises(InvalidArgument, match="api_routes to current"):
@@ -194,15 +194,15 @@ def test_editions():
     assert newer.request_for(legacy).path == "/api/v2/calls.json"
 
 
-def test_a_field_that_is_needed_is_required():
-    """The request that should have brought it is named."""
+def test_a_missing_required_field():
+    """The error names the request."""
     assert require({"id": 3}, "id", LISTING.request) == 3
     with pytest.raises(ProtocolError, match=r"GET /targets\.json lacks the documented field 'id'"):
         require({}, "id", LISTING.request)
 
 
 def test_rows_of_a_report_that_share_a_name_are_both_kept():
-    """Two publishers may be called alike: a row of a report is recognised by its ID and its name together."""
+    """Two publishers may have the same name: a report's row is identified by ID and name together."""
     span = {"created_at_start": "2026-01-01", "created_at_end": "2026-02-01"}
     listing = report_calls("publisher", **span)
     rows = [{"id": 1, "facet_name": "Acme"}, {"id": 2, "facet_name": "Acme"}, {"id": None, "facet_name": "Acme"}]

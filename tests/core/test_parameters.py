@@ -17,7 +17,7 @@ from airflow_provider_retreaver.core import parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.rendered import read_rendered
 
-# Values as upstream tasks, templates and drivers give them, and the IDs and texts that they stand for.
+# Values from upstream tasks, templates and drivers, and the IDs and texts that they stand for.
 LISTS = [
     pytest.param(value, ids, id=name)
     for name, value, ids in (
@@ -57,7 +57,7 @@ LISTS = [
 
 @pytest.mark.parametrize(("value", "expected"), LISTS)
 def test_ids(value, expected):
-    """IDs are distinct whole numbers in the order given; an empty list is not the same as none."""
+    """IDs are distinct whole numbers in their original order; an empty list is not the same as none."""
     assert parameters.ids(value, "target_ids") == expected
 
 
@@ -149,7 +149,7 @@ def test_mappings(value):
 
 @pytest.mark.parametrize("value", [None, "None", "", {}, "{}"])
 def test_no_mapping(value):
-    """Nothing given is an empty mapping."""
+    """A missing value is an empty mapping."""
     assert parameters.mapping(value, "filters") == {}
 
 
@@ -168,13 +168,13 @@ def test_refused_mappings(value):
     ],
 )
 def test_flags(value, expected):
-    """Truth values, also as a template or a driver gives them."""
+    """Booleans, also as text from a template or a number from a driver."""
     assert parameters.flag(value, "dry_run") is expected
 
 
 @pytest.mark.parametrize("value", ["maybe", 2, [], float("nan")])
 def test_refused_flags(value):
-    """Nothing else is a truth value."""
+    """Nothing else is a boolean."""
     with pytest.raises(InvalidArgument, match="dry_run"):
         parameters.flag(value, "dry_run")
 

@@ -1,4 +1,4 @@
-"""The policy: what is tried again, how long is waited, what is said."""
+"""The policy: what is retried, how long it waits, and its errors and log lines."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ NOW = datetime(2026, 1, 9, 12, tzinfo=UTC)
 GET, POST = Request("GET", "/x.json"), Request("POST", "/x.json")
 
 
-def http(moment):
-    """Write a moment as HTTP does."""
-    return format_datetime(moment, usegmt=True)
+def http_date(time):
+    """Return a time in HTTP's format."""
+    return format_datetime(time, usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -51,33 +51,33 @@ def http(moment):
         ("1.5", None, None),
         ("²", None, None),
         ("soon", None, None),
-        (http(NOW + timedelta(seconds=30)), None, 30),
-        (http(NOW - timedelta(days=1)), None, 0),
-        # The vendor's clock is an hour ahead of ours: its own Date is what counts.
-        (http(NOW + timedelta(seconds=3_630)), http(NOW + timedelta(hours=1)), 30),
-        (http(NOW - timedelta(seconds=3_570)), http(NOW - timedelta(hours=1)), 30),
-        (http(NOW + timedelta(seconds=30)), "no date", 30),
+        (http_date(NOW + timedelta(seconds=30)), None, 30),
+        (http_date(NOW - timedelta(days=1)), None, 0),
+        # The server's clock is an hour ahead: the time is relative to its own Date.
+        (http_date(NOW + timedelta(seconds=3_630)), http_date(NOW + timedelta(hours=1)), 30),
+        (http_date(NOW - timedelta(seconds=3_570)), http_date(NOW - timedelta(hours=1)), 30),
+        (http_date(NOW + timedelta(seconds=30)), "no date", 30),
         ("Fri, 09 Jan 2026 12:00:30 -0000", None, 30),
         ("Fri, 09 Jan 2026 12:00:30 +99999999999999", None, None),
         ("Fri, 09 Jan 99999 12:00:30 GMT", None, None),
     ],
 )
 def test_retry_after(value, date, expected):
-    """Seconds, or a date by the vendor's own clock; nonsense says nothing."""
+    """Seconds, or a date by the server's clock; malformed values are None."""
     headers = {"retry-after": value} | ({"date": date} if date else {})
     assert retry_after(headers, NOW) == expected
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_retry_after_never_raises(value, date):
-    """Whatever stands there, it is seconds or nothing."""
-    found = retry_after({"retry-after": value, "date": date}, NOW)
-    assert found is None or found >= 0
+    """Any text gives seconds or None."""
+    seconds = retry_after({"retry-after": value, "date": date}, NOW)
+    assert seconds is None or seconds >= 0
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "POST", "PATCH"])
-def test_what_may_be_repeated(method):
-    """429 and 503 always; the rest where repeating is harmless."""
+def test_which_requests_are_retried(method):
+    """429 and 503 are always retried, other errors only for idempotent requests."""
     request, harmless = Request(method, "/x"), method not in {"POST", "PATCH"}
     assert request.repeatable is harmless
     assert may_repeat(request, RateLimited("x", status=429))
@@ -95,17 +95,17 @@ def test_what_may_be_repeated(method):
 
 
 def test_when_an_outcome_is_unknown():
-    """A write that reached the vendor and has no answer; refusals and failed connections are none."""
+    """It is unknown for a write that was sent and got no response, not after refusals or failed connections."""
     assert outcome_unknown(POST, Unavailable("x", status=503)) is None
     assert outcome_unknown(POST, RateLimited("x", status=429)) is None
     assert outcome_unknown(POST, ConnectionFailed("x", sent=False)) is None
-    found = outcome_unknown(POST, ConnectionFailed("POST /x.json broke off.", method="POST", path="/x.json"))
-    assert isinstance(found, OutcomeUnknown)
-    assert "(POST /x.json broke off); read the object" in str(found)
+    error = outcome_unknown(POST, ConnectionFailed("POST /x.json broke off.", method="POST", path="/x.json"))
+    assert isinstance(error, OutcomeUnknown)
+    assert "(POST /x.json broke off); read the object" in str(error)
 
 
-def tried(policy, failures, request=GET, seed=1):
-    """Try a request that fails so often with these errors; return waits and the last error."""
+def retry(policy, failures, request=GET, seed=1):
+    """Retry a request that fails with these errors; return the waits and the last error."""
     random.seed(seed)
     clock, state = FakeTime(), RetryState(policy, request)
     left = list(failures)
@@ -122,48 +122,48 @@ def tried(policy, failures, request=GET, seed=1):
     return clock.waits, result
 
 
-def test_attempts_are_counted_in_all():
-    """The first one included; the last error is raised with what was tried."""
-    waits, error = tried(Policy(max_attempts=5, max_wait=1e6), [Unavailable("Down.", status=500) for _ in range(9)])
+def test_max_attempts():
+    """The first attempt counts; the last error is raised with the number of attempts."""
+    waits, error = retry(Policy(max_attempts=5, max_wait=1e6), [Unavailable("Down.", status=500) for _ in range(9)])
     assert len(waits) == 4
     assert str(error) == f"Down. Gave up after 5 attempts and {sum(waits):.1f} s of waiting."
 
 
-def test_waiting_is_counted_in_all():
-    """The last wait is cut to what is left, and then one more attempt is made."""
+def test_max_wait():
+    """The last wait is shortened to the time left, and one more attempt follows."""
     limited = [RateLimited("Slow.", status=429, retry_after=50) for _ in range(9)]
-    waits, error = tried(Policy(max_attempts=100, max_wait=120), limited)
+    waits, error = retry(Policy(max_attempts=100, max_wait=120), limited)
     assert waits == [50, 50, 20]
     assert "Gave up after 4 attempts and 120.0 s of waiting." in str(error)
 
 
 def test_no_waiting_means_one_attempt():
-    """With `max_wait` 0 nothing is tried again."""
-    waits, error = tried(Policy(max_wait=0), [Unavailable("Down.", status=503)])
+    """With `max_wait` 0 nothing is retried."""
+    waits, error = retry(Policy(max_wait=0), [Unavailable("Down.", status=503)])
     assert waits == []
     assert str(error) == "Down."
 
 
 def test_backoff_grows_with_full_jitter():
-    """Each wait lies anywhere below a bound that doubles, up to half a minute."""
+    """Each wait is random below a limit that doubles up to 30 seconds."""
     for seed in range(30):
         failures = [Unavailable("Down.", status=500) for _ in range(12)]
-        waits, result = tried(Policy(max_attempts=20, max_wait=1e6), failures, seed=seed)
+        waits, result = retry(Policy(max_attempts=20, max_wait=1e6), failures, seed=seed)
         assert result == "done"
         for number, wait in enumerate(waits):
             assert 0 <= wait <= min(30, 0.5 * 2**number)
     assert any(wait > 5 for wait in waits)
 
 
-def test_an_error_that_is_not_tried_again_is_itself():
-    """Even after others that were."""
-    waits, error = tried(Policy(), [Unavailable("Down.", status=503, retry_after=1), NotFound("No.", status=404)])
+def test_an_error_that_is_not_retried_is_unchanged():
+    """Also after errors that were retried."""
+    waits, error = retry(Policy(), [Unavailable("Down.", status=503, retry_after=1), NotFound("No.", status=404)])
     assert waits == [1]
     assert str(error) == "No."
 
 
-def test_pauses_for_others_count():
-    """What a request is held back is taken from its own state."""
+def test_pauses_of_the_account_count():
+    """A pause of the account uses up the request's own `max_wait`."""
     state = RetryState(Policy(max_wait=10), GET)
     assert state.pause(4) == 4
     assert state.pause(40) == 6
@@ -172,9 +172,9 @@ def test_pauses_for_others_count():
 
 
 def test_every_wait_is_logged_before_it_begins(caplog):
-    """With the reason, the seconds and the attempts; so is a pause for others."""
+    """The line has the reason, the seconds and the attempts; a pause of the account is logged too."""
     with caplog.at_level(logging.INFO):
-        tried(Policy(max_attempts=4), [RateLimited("Slow.", status=429, retry_after=2.5)] * 2)
+        retry(Policy(max_attempts=4), [RateLimited("Slow.", status=429, retry_after=2.5)] * 2)
         RetryState(Policy(), GET).pause(3)
     assert [record.getMessage() for record in caplog.records] == [
         "Slow. Waiting 2.5 s before attempt 2 of at most 4.",
@@ -183,8 +183,8 @@ def test_every_wait_is_logged_before_it_begins(caplog):
     ]
 
 
-def test_the_policy_judges_errors_of_this_package_only():
-    """A bug is not retried, and is not hidden when it happens to be asked about."""
+def test_other_exceptions_are_not_retried():
+    """A bug is raised at the first attempt, as it is."""
     clock = FakeTime()
     strategies = RetryState(Policy(), GET).strategies() | {"retry": lambda state: True}
 
@@ -214,8 +214,8 @@ def test_the_policy_judges_errors_of_this_package_only():
         (520, "Unavailable"),
     ],
 )
-def test_errors_of_answers(status, kind):
-    """The tree by status; what was asked, what to do, and nothing of the query."""
+def test_errors_by_status(status, kind):
+    """Each status has its class; the message has the request and advice, and no query."""
     request = Request("GET", "/x.json", (("caller", "+1555"),))
     error = error_for(request, Response(status, {}, b"<html>"), connection="conn", retry_after=3)
     assert type(error).__name__ == kind
@@ -225,8 +225,8 @@ def test_errors_of_answers(status, kind):
     assert isinstance(error, getattr(errors, kind))
 
 
-def test_the_advice_of_a_403_is_about_the_key_that_was_used():
-    """A caller list's key has permissions of its own."""
+def test_advice_of_a_403_fits_the_key_in_use():
+    """A caller list's key has its own permissions."""
     response = Response(403, {}, b"")
     assert "Company ID" in str(error_for(GET, response, connection="c"))
     listed = Request("GET", "/x", auth=Auth.CALLER_LIST)
@@ -242,19 +242,19 @@ def test_the_advice_of_a_403_is_about_the_key_that_was_used():
         (b'{"error_messages": [{"x": 1}]}', "{'x': 1}"),
     ],
 )
-def test_the_vendors_own_messages(body, expected):
-    """In one line, whatever their shape."""
+def test_messages_of_the_server(body, expected):
+    """Messages of any shape are joined into one line."""
     assert join_messages(field_messages(Response(422, {}, body))) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"errors": {}}', b"\xff", b"[" * 100_000, b'"x"'])
-def test_no_messages(body):
-    """Nothing is made of what says nothing."""
+def test_responses_without_messages(body):
+    """Bodies without messages give no details."""
     assert field_messages(Response(422, {}, body)) is None
 
 
-def test_errors_travel():
-    """Between processes and as copies, with all they know."""
+def test_errors_can_be_pickled_and_copied():
+    """Message and attributes are kept."""
     error = error_for(GET, Response(429, {}, b'{"error": "x"}'), connection="c", retry_after=3)
     error.message += " More."
     for other in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):  # noqa: S301 - our own bytes

@@ -1,4 +1,4 @@
-"""Secrets: never shown, in no spelling, while everything else stays readable."""
+"""Secrets: removed in every encoding, while all other text stays readable."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="*"),
 
 @pytest.fixture(autouse=True)
 def _nothing_registered(monkeypatch):
-    """Keep what a test remembers out of the next."""
+    """Start each test without registered secrets."""
     monkeypatch.setattr(secrets, "_registered", frozenset())
 
 
 def ruby_json(text):
-    """Write JSON as Rails does, with HTML's signs escaped."""
+    """Return JSON as Rails writes it, with HTML's special characters escaped."""
     return json.dumps(text).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -77,8 +77,8 @@ AROUND = (
 
 @settings(max_examples=300, deadline=None)
 @given(KEYS, st.sampled_from(sorted(WRITTEN)), st.sampled_from(AROUND))
-def test_a_key_survives_in_no_spelling(key, how, around):
-    """Whatever characters it has and however it is written, nothing of it is left."""
+def test_a_key_is_removed_in_every_encoding(key, how, around):
+    """No part of a key of any characters is left."""
     written = WRITTEN[how](key)
     assume(written not in around)
     clean = redact(around.format(written), [Secret(key)])
@@ -88,8 +88,8 @@ def test_a_key_survives_in_no_spelling(key, how, around):
 
 
 @given(KEYS, st.text(max_size=60), st.text(max_size=60))
-def test_what_stands_around_a_key_is_kept(key, before, after):
-    """Only the key is taken out of a text without other secrets."""
+def test_text_around_a_key_is_kept(key, before, after):
+    """Only the key is removed."""
     plain = before + after
     assume(redact(plain) == plain and redact(before + MASK + after) == before + MASK + after)
     assume(redact(before, [Secret(key)]) == before and redact(after, [Secret(key)]) == after)
@@ -109,7 +109,7 @@ def test_what_stands_around_a_key_is_kept(key, before, after):
     ],
 )
 def test_texts_without_secrets_are_kept(text):
-    """Words that look a little like a secret's name are left alone."""
+    """Words that resemble the name of a secret's parameter are kept."""
     assert redact(text) == text
 
 
@@ -132,16 +132,16 @@ def test_texts_without_secrets_are_kept(text):
         '"csv_file_url":"https://files/hidden"',
     ],
 )
-def test_secrets_are_known_by_their_names(text):
-    """Also those that nobody told us of."""
+def test_secrets_are_found_by_parameter_names(text):
+    """Secrets that were never registered are removed after the name of a parameter."""
     assert "hidden" not in redact(text)
 
 
-def test_a_secret_does_not_show_itself():
-    """In no conversion, and in no container."""
+def test_conversions_do_not_reveal_a_secret():
+    """No text conversion contains it, on its own or in a container."""
     secret = Secret("sesame-open")
     holder = dataclasses.make_dataclass("Holder", ["secret"])(secret)
-    shown = [
+    texts = [
         repr(secret),
         str(secret),
         f"{secret}",
@@ -153,12 +153,12 @@ def test_a_secret_does_not_show_itself():
         json.dumps({"x": secret}, default=str),
         repr([secret, {secret: secret}]),
     ]
-    assert not any("sesame" in text for text in shown)
+    assert not any("sesame" in text for text in texts)
     assert secret.reveal() == "sesame-open"
 
 
-def test_a_secret_is_not_written_out():
-    """Pickling and JSON fail without showing it; a copy is the secret itself."""
+def test_a_secret_cannot_be_serialized():
+    """Pickling and JSON fail without its text in the error; a copy is the same object."""
     secret = Secret("sesame-open")
     for attempt in (lambda: pickle.dumps(secret), lambda: json.dumps(secret), lambda: format(secret, ">20")):
         with pytest.raises(TypeError) as caught:
@@ -169,7 +169,7 @@ def test_a_secret_is_not_written_out():
 
 
 def test_secrets_are_compared_by_value():
-    """Equal ones are one key of a mapping; nothing else is equal to one."""
+    """Equal secrets are one key of a mapping; no other value equals a secret."""
     assert Secret("a") == Secret("a") != Secret("b")
     assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
     assert Secret("a") != "a"
@@ -177,25 +177,25 @@ def test_secrets_are_compared_by_value():
     assert not Secret("")
 
 
-def test_what_is_remembered_is_redacted_from_then_on():
-    """A blank secret is not: it stands everywhere."""
+def test_registered_secrets_are_redacted():
+    """A blank secret is not registered, since it occurs in every text."""
     assert redact("sesame-open") == "sesame-open"
     register_secrets([Secret("sesame-open"), Secret("")])
     assert redact("a sesame-open b") == "a *** b"
 
 
-def test_the_longest_secret_goes_first():
-    """A secret that holds another does not leave its tail behind."""
+def test_the_longest_secret_is_removed_first():
+    """A secret that contains another one is removed completely."""
     assert redact("abcdefgh", [Secret("abcd"), Secret("abcdefgh")]) == MASK
 
 
 def test_spellings_for_other_masks():
-    """The usual forms, for a masker that takes texts."""
+    """`spellings` returns the usual encodings, for Airflow's masker."""
     assert {"a/b c", "a%2Fb%20c", "a%2fb%20c", "a/b%20c", "a%2Fb+c"} <= spellings("a/b c")
 
 
 def test_log_records_of_libraries_are_redacted(caplog):
-    """Their arguments and exceptions, too; records without a secret stay as they are."""
+    """Arguments and exceptions are redacted too; records without a secret are unchanged."""
     register_secrets([Secret("sesame-open")])
     name = "tests.core.library"
     guard_library_logs(name, name)
@@ -214,8 +214,8 @@ def test_log_records_of_libraries_are_redacted(caplog):
     assert caplog.records[1].args == (3,)
 
 
-def test_an_excerpt_is_short_clean_and_redacted():
-    """One line of what can be shown, with a sign that there was more."""
+def test_excerpts():
+    """An excerpt is one redacted line of printable characters, with an ellipsis when it is cut."""
     assert excerpt("a\n\t b\x00c\u200b", 20) == "a b c"
     assert excerpt("x" * 300) == "x" * 159 + "…"
     assert excerpt("?api_key=hidden&a=1") == "?api_key=***&a=1"
@@ -223,17 +223,17 @@ def test_an_excerpt_is_short_clean_and_redacted():
 
 
 @given(KEYS)
-def test_an_error_of_an_answer_holds_no_key(key):
-    """Whatever the vendor echoes, in message and details."""
+def test_an_error_of_a_response_contains_no_key(key):
+    """Neither message nor details contain a key that the server echoes."""
     register_secrets([Secret(key)])
     body = json.dumps({"errors": {key: [f"{key} is wrong"], "deep": {"er": [key, 3, None, {"x": key}]}}})
     error = error_for(Request("GET", "/x.json"), Response(422, {}, body.encode()), connection="c")
-    shown = json.dumps([str(error), repr(error), error.args, error.details], ensure_ascii=False)
-    assert json.dumps(key, ensure_ascii=False)[1:-1] not in shown
+    texts = json.dumps([str(error), repr(error), error.args, error.details], ensure_ascii=False)
+    assert json.dumps(key, ensure_ascii=False)[1:-1] not in texts
 
 
-def test_settings_show_no_secret():
-    """Neither as a text nor as a dictionary, and the proxy's password is one."""
+def test_settings_reveal_no_secret():
+    """Neither text nor dictionary contains one; the proxy's password is a secret too."""
     made = Settings.parse(
         "c",
         password="sesame-open",

@@ -1,4 +1,4 @@
-"""Settings: every field good and bad, each refusal one sentence that names the field."""
+"""Settings: valid and invalid values of every field; each error is one sentence that names the field."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEY = "a-key-that-is-fine"
 
 
 def parse(**parts):
-    """Parse a connection that is fine but for these parts."""
+    """Parse a valid connection with these fields changed."""
     return Settings.parse("conn", **{"password": KEY, **parts})
 
 
@@ -25,8 +25,8 @@ def url(**parts):
     return parse(**parts).urls[Host.API]
 
 
-def test_the_least_that_works():
-    """A key alone: the vendor's hosts and the documented defaults."""
+def test_defaults():
+    """A connection with a key only has Retreaver's hosts and the documented defaults."""
     made = parse()
     assert made.urls == {
         Host.API: "https://api.retreaver.com",
@@ -61,7 +61,7 @@ def test_the_least_that_works():
     ],
 )
 def test_hosts(parts, expected):
-    """As a URL, a name, an address, with the port in it or in its field, as connections in URI form have them."""
+    """A host is a URL, a name or an address, with the port in it or in its own field."""
     assert url(**parts) == expected
 
 
@@ -135,8 +135,8 @@ def test_hosts(parts, expected):
         ({"extra": {"proxies": {"https": 3}}}, "extra 'proxies' must map"),
     ],
 )
-def test_what_cannot_be_right_is_refused(parts, field):
-    """One sentence that names the connection and the field, shows no secret and keeps no context."""
+def test_invalid_fields(parts, field):
+    """The error names connection and field, contains no secret and has no context."""
     with pytest.raises(InvalidConnection) as caught:
         parse(**parts)
     text = str(caught.value)
@@ -149,7 +149,7 @@ def test_what_cannot_be_right_is_refused(parts, field):
 
 
 def test_extras_as_texts():
-    """The connection form stores texts; empty ones are not given."""
+    """The connection form stores texts; empty ones count as missing."""
     extra = {
         "api_routes": "legacy",
         "calls_version": "v5",
@@ -183,8 +183,8 @@ def test_extras_as_texts():
     assert parse(extra="  ").timeout == 30
 
 
-def test_a_request_is_signed_with_what_it_needs():
-    """The key and the company, a caller list's key and secret, or the postback key; each on its host."""
+def test_signing():
+    """Each host gets its credentials: key and company, a caller list's key and secret, or the postback key."""
     made = parse(
         login="7",
         extra={"postback_key": "post", "caller_list_key": "list", "caller_list_secret": "secret"},
@@ -204,7 +204,7 @@ def test_a_request_is_signed_with_what_it_needs():
 
 @pytest.mark.parametrize("auth", [Auth.CALLER_LIST, Auth.POSTBACK_KEY])
 def test_missing_credentials_are_named(auth):
-    """Before anything is sent, with the request that needs them."""
+    """The error names the request that needs them; nothing is sent."""
     with pytest.raises(
         InvalidConnection, match=r"extra '(caller_list|postback)_key' is missing, and GET /x needs it"
     ):
@@ -212,15 +212,15 @@ def test_missing_credentials_are_named(auth):
 
 
 @pytest.mark.parametrize("body", [{"x": float("nan")}, {"x": {1, 2}}, {"x": "\ud800"}, {(1, 2): 3}])
-def test_a_body_that_is_no_json_is_refused(body):
-    """By the request it belongs to, and without its content."""
+def test_a_body_must_be_json(body):
+    """The error names the request and does not contain the body."""
     with pytest.raises(InvalidArgument, match="body of PUT /x contains a value that JSON does not have") as caught:
         parse().sign(Request("PUT", "/x", body=body))
     assert caught.value.__context__ is None
 
 
-def test_half_a_character_cannot_be_sent():
-    """Neither in a parameter nor in a path."""
+def test_surrogates_are_refused():
+    """A lone surrogate is refused in parameters and paths."""
     with pytest.raises(InvalidArgument, match="lone surrogate") as caught:
         parse().sign(Request("GET", "/x", (("caller", "\ud800"),)))
     assert caught.value.__context__ is None
@@ -229,15 +229,15 @@ def test_half_a_character_cannot_be_sent():
 
 
 @pytest.mark.parametrize("value", ["", " ", ".", "..", "a\nb", None, 1.5, True, ["x"]])
-def test_a_segment_that_names_nothing_is_refused(value):
-    """It could climb out of its place in the path."""
+def test_invalid_path_segments(value):
+    """A segment that could change the path is refused."""
     with pytest.raises(InvalidArgument, match="tid must be a non-empty ID"):
         segment(value, "tid")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(lambda text: text.strip(" .")))
-def test_a_segment_stays_in_its_place(text):
-    """Whatever it holds, it is one segment and can be read back."""
+def test_path_segments_are_quoted(text):
+    """Any text is one segment and can be decoded again."""
     from urllib.parse import unquote
 
     if not text.strip():
@@ -249,15 +249,15 @@ def test_a_segment_stays_in_its_place(text):
     assert unquote(made) == text.strip()
 
 
-def test_numbers_are_segments_too():
-    """IDs come as numbers, phone numbers with a plus."""
+def test_numbers_as_path_segments():
+    """IDs are numbers, phone numbers have a plus."""
     assert segment(3, "id") == "3"
     assert segment("+18668987878", "number") == "%2B18668987878"
 
 
 @given(st.one_of(st.none(), st.text(max_size=30)), st.one_of(st.none(), st.integers(-5, 80_000)), st.text(max_size=8))
-def test_any_host_is_taken_or_refused(host, port, schema):
-    """Never another exception, and never a URL that sends a key in the clear to somebody else."""
+def test_any_host_is_accepted_or_refused(host, port, schema):
+    """There is no other exception, and no URL that sends a key unencrypted to another machine."""
     try:
         made = url(host=host, port=port, schema=schema)
     except RetreaverError:

@@ -1,4 +1,4 @@
-"""A server that says scripted bytes, for answers that no proper server gives."""
+"""A server that sends scripted bytes, for malformed responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RawServer:
 
     def _answer(self, connection: socket.socket) -> None:
         data = b""
-        # A greeting in TLS has no end that this server would know.
+        # A TLS handshake has no end that this server recognizes.
         while b"\r\n\r\n" not in data and not data.startswith(b"\x16"):
             more = connection.recv(65_536)
             if not more:
@@ -46,7 +46,7 @@ class RawServer:
         connection.close()
 
     def close(self) -> None:
-        """Stop listening and let go of the connections."""
+        """Stop listening and close the connections."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(5)
@@ -65,7 +65,7 @@ def raw_server(*scripts: bytes | None) -> Iterator[RawServer]:
 
 
 def answer(status: int = 200, body: bytes = b"{}", headers: Sequence[bytes] = (), length: int | None = None) -> bytes:
-    """Write an HTTP answer; `length` lies about the body's."""
+    """Return an HTTP response; `length` overrides the length of the body."""
     lines = [
         b"HTTP/1.1 %d Odd" % status,
         b"Content-Type: application/json",

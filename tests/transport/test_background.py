@@ -1,4 +1,4 @@
-"""The client on a thread of its own: in order, in bounded memory, and gone when it is closed."""
+"""The client on its own thread: order of results, limited memory, and closing."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from airflow_provider_retreaver.resources.calls import get_call
 from airflow_provider_retreaver.transport.background import BackgroundClient
 from tests.domain.support.call_log import CallLog
 
-NOBODY = "00000000-0000-4000-8000-00000000ffff"
+UNKNOWN_CALL = "00000000-0000-4000-8000-00000000ffff"
 
 
 def threads() -> list[str]:
-    """Return the names of the threads that such clients run."""
+    """Return the names of the running background threads."""
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("retreaver-background")]
 
 
@@ -39,39 +39,39 @@ def client(log: CallLog) -> Iterator[BackgroundClient]:
 
 
 def uuids(log: CallLog) -> list[str]:
-    """Return the identities of all calls."""
+    """Return the UUIDs of all calls."""
     return [str(row["call"]["uuid"]) for row in log.rows()]
 
 
-def test_results_come_in_the_order_in_which_they_were_named(log, client):
-    """What is done several at once is handed out in order, and never more than the limit is under way."""
-    wanted = uuids(log)
-    left = iter([get_call(uuid) for uuid in wanted])
+def test_results_come_in_order(log, client):
+    """Results of concurrent operations come in order, and the number of concurrent requests is limited."""
+    expected = uuids(log)
+    left = iter([get_call(uuid) for uuid in expected])
     log.together = 2
-    assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == wanted
+    assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == expected
     assert log.most_at_once == 2
 
 
-def test_one_at_once_reads_to_the_end(log):
-    """With one request at once, what is named after an answer has come is still done."""
-    wanted = uuids(log)
-    left = iter([get_call(uuid) for uuid in wanted])
+def test_one_request_at_once(log):
+    """With one request at once, operations that follow a response are still run."""
+    expected = uuids(log)
+    left = iter([get_call(uuid) for uuid in expected])
     with log.client(max_concurrency=1) as client:
-        assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == wanted
+        assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == expected
 
 
 def test_an_error_comes_in_its_place(log, client):
-    """What came before the operation that failed is handed out first."""
+    """Results before the failed operation come first."""
     first = uuids(log)[0]
-    left = iter([get_call(first), get_call(NOBODY)])
-    found = client.ahead(lambda: next(left, None))
-    assert next(found)["uuid"] == first
+    left = iter([get_call(first), get_call(UNKNOWN_CALL)])
+    results = client.ahead(lambda: next(left, None))
+    assert next(results)["uuid"] == first
     with pytest.raises(NotFound):
-        next(found)
+        next(results)
 
 
-def test_a_reader_that_lags_bounds_what_is_read_ahead(log, client):
-    """Results that nobody takes are not followed by any number of others."""
+def test_a_slow_reader_limits_what_is_read_ahead(log, client):
+    """The number of results that wait to be read is limited."""
     first = uuids(log)[0]
     named: list[Operation] = []
 
@@ -79,15 +79,15 @@ def test_a_reader_that_lags_bounds_what_is_read_ahead(log, client):
         named.append(get_call(first))
         return named[-1]
 
-    with closing(client.ahead(following)) as found:
-        next(found)
+    with closing(client.ahead(following)) as results:
+        next(results)
         client.run(get_call(first))
         client.run(get_call(first))
         assert len(named) <= 6
 
 
-def test_closing_ends_the_thread_and_a_later_use_begins_another(log, client):
-    """A closed client leaves no thread; used again, it works again."""
+def test_close_ends_the_thread(log, client):
+    """A closed client has no thread; the next use starts another one."""
     first = uuids(log)[0]
     assert client.run(get_call(first))["uuid"] == first
     assert len(threads()) == 1
@@ -97,16 +97,16 @@ def test_closing_ends_the_thread_and_a_later_use_begins_another(log, client):
     assert client.run(get_call(first))["uuid"] == first
 
 
-def test_closing_breaks_off_what_is_under_way(log):
-    """A request that waits for its answer does not keep the client from being closed."""
+def test_close_cancels_running_operations(log):
+    """A request that waits for its response does not keep the client from closing."""
     log.together = 100
     client = log.client(max_concurrency=2)
-    left = iter([get_call(NOBODY)] * 2)
-    found = client.ahead(lambda: next(left, None))
+    left = iter([get_call(UNKNOWN_CALL)] * 2)
+    results = client.ahead(lambda: next(left, None))
 
     def reads() -> None:
         with pytest.raises(CancelledError):
-            next(found)
+            next(results)
         broken_off.append(True)
 
     broken_off: list[bool] = []

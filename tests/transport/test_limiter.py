@@ -1,4 +1,4 @@
-"""The limiter: places in order, fewer after a 429, shared by threads and loops, none lost."""
+"""The limiter: places in order, fewer after a 429, shared by threads and event loops, none lost."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_provider_retreaver.transport.limiter import MAX_PAUSE, SHORT_PAUSE,
 from tests.contract.harness import FakeTime
 
 
-def test_places_fall_by_half_and_grow_by_little():
-    """Every 429 halves them, down to one; every other answer gives a part of one back, up to the most."""
+def test_places_halve_and_grow_slowly():
+    """Every 429 halves the places, down to one; every other response adds a part of one, up to the limit."""
     limiter = Limiter(8, FakeTime())
     seen = []
     for _ in range(5):
@@ -28,12 +28,12 @@ def test_places_fall_by_half_and_grow_by_little():
     assert growth == sorted(growth)
     assert growth[0] == 2
     assert growth[-1] == 8
-    # Additive: about as many good answers as there are places for one place more.
+    # Additive increase: about as many successful responses as there are places add one place.
     assert growth.index(8) - growth.index(7) >= 6
 
 
-def test_what_the_vendor_takes_is_found_and_rarely_overstepped():
-    """A vendor that takes four of eight at once refuses fewer than three requests in a hundred, and is kept busy."""
+def test_the_limit_of_the_server_is_found_and_rarely_exceeded():
+    """A server that accepts four of eight concurrent requests refuses less than 3 %, at full use."""
     limiter = Limiter(8, FakeTime())
     refused, turns, under_way = 0, 0, 0
     for _ in range(500):
@@ -54,8 +54,8 @@ def test_what_the_vendor_takes_is_found_and_rarely_overstepped():
     assert limiter.places in {4, 5}
 
 
-def test_a_vendor_that_takes_more_again_gets_it():
-    """After a time of refusals that has passed, all places are in use again."""
+def test_a_higher_limit_is_used_again():
+    """After a period of refusals has ended, all places are used again."""
     limiter = Limiter(8, FakeTime())
     for _ in range(8):
         limiter.take(lambda: True)
@@ -69,8 +69,8 @@ def test_a_vendor_that_takes_more_again_gets_it():
     assert limiter.places == 8
 
 
-def test_the_pause_is_what_was_asked_for():
-    """The longest of several counts, none is longer than a bound, and only 429 makes one."""
+def test_length_of_the_pause():
+    """The longest of several pauses counts, up to a limit, and only a 429 causes one."""
     clock = FakeTime()
     limiter = Limiter(4, clock)
     limiter.learn(503, 50)
@@ -88,7 +88,7 @@ def test_the_pause_is_what_was_asked_for():
 
 
 def queued(limiter, names):
-    """Queue so many and return the list of those that were granted a place."""
+    """Queue for places and return the list of the names that got one."""
     granted = []
     for name in names:
         limiter.take(lambda name=name: granted.append(name) or True)
@@ -96,7 +96,7 @@ def queued(limiter, names):
 
 
 def test_first_come_first_served():
-    """Places are granted in the order in which they were asked for, as many as there are."""
+    """Places are granted in the order of the requests."""
     limiter = Limiter(2, FakeTime())
     assert limiter.take(lambda: True)
     assert limiter.take(lambda: True)
@@ -111,8 +111,8 @@ def test_first_come_first_served():
     assert limiter.taken == 1
 
 
-def test_nobody_overtakes_the_queue():
-    """A place that is free while somebody waits is not for a newcomer."""
+def test_new_requests_queue():
+    """A place that becomes free goes to the queue, not to a new request."""
     limiter = Limiter(2, FakeTime())
     limiter.learn(429, 0)
     limiter.take(lambda: True)
@@ -124,8 +124,8 @@ def test_nobody_overtakes_the_queue():
     assert granted == ["a", "b"]
 
 
-def test_who_leaves_the_queue_takes_no_place():
-    """And who was granted one meanwhile gives it back."""
+def test_withdrawing_from_the_queue():
+    """A withdrawn request takes no place, and returns one that was already granted."""
     limiter = Limiter(1, FakeTime())
     limiter.take(lambda: True)
     granted = []
@@ -146,8 +146,8 @@ def test_who_leaves_the_queue_takes_no_place():
     assert limiter.taken == 0
 
 
-def test_an_exception_gives_the_place_back():
-    """In a thread, whatever it is."""
+def test_an_exception_returns_the_place():
+    """Any exception in a thread returns its place."""
     limiter = Limiter(1, FakeTime())
     for error in (ValueError, KeyboardInterrupt):
         with suppress(error), limiter.place():
@@ -156,7 +156,7 @@ def test_an_exception_gives_the_place_back():
 
 
 def test_an_interrupted_wait_leaves_the_queue(monkeypatch):
-    """A thread that is told to stop while it waits loses nobody's place."""
+    """A thread that is interrupted while it waits leaves the number of places unchanged."""
     limiter = Limiter(1, FakeTime())
     limiter.take(lambda: True)
 
@@ -171,8 +171,8 @@ def test_an_interrupted_wait_leaves_the_queue(monkeypatch):
     assert limiter.taken == 0
 
 
-def test_a_cancelled_task_loses_no_place():
-    """Cancelled while it waits, and cancelled in the moment in which its place is granted."""
+def test_a_canceled_task_loses_no_place():
+    """A task may be canceled while it waits, or just when its place is granted."""
     limiter = Limiter(1, FakeTime())
 
     async def work():
@@ -192,7 +192,7 @@ def test_a_cancelled_task_loses_no_place():
 
 
 def test_a_closed_loop_keeps_no_place():
-    """A task that waits in a loop which somebody closed is passed over."""
+    """A task whose event loop was closed is skipped."""
     limiter = Limiter(1, FakeTime())
     limiter.take(lambda: True)
     loop = asyncio.new_event_loop()
@@ -207,7 +207,7 @@ def test_a_closed_loop_keeps_no_place():
 
 
 def test_threads_and_a_loop_never_exceed_the_places():
-    """All at once, with 429s in between, and everybody gets through."""
+    """With 429s in between, the limit is kept and every request gets a place."""
     limiter = Limiter(3)
     guard, under_way, most, done = threading.Lock(), 0, 0, 0
 
@@ -255,7 +255,7 @@ def test_threads_and_a_loop_never_exceed_the_places():
 
 
 def test_connections_of_one_account_share_a_limiter():
-    """The same key at the same host, whatever the connection is called; another key has its own."""
+    """The same key and host share one under any connection id; another key has its own."""
     one = Settings.parse("a", password="key-of-one-account", host="127.0.0.1")
     other = Settings.parse("b", password="key-of-one-account", host="127.0.0.1", login="3")
     stranger = Settings.parse("a", password="key-of-another", host="127.0.0.1")

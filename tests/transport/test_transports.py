@@ -1,4 +1,4 @@
-"""Both transports against odd servers: what is described, what is never shown, what is never followed."""
+"""Both transports against faulty servers: errors, secrets that they must not contain, and redirects."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ MARKS = {KEY, quote(KEY, safe=""), quote_plus(KEY), quote(KEY), json.dumps(KEY)[
 
 
 def ask(kind, port, *works, clock=None, **parts):
-    """Do works one after the other with a client of this kind, and return results and errors."""
+    """Run operations one after the other with a client of this kind; return results and errors."""
     clock = clock or FakeTime()
     extra = {"timeout": 5, **parts.pop("extra", {})}
-    given = {"password": KEY, "login": "1", "host": f"http://127.0.0.1:{port}", **parts}
-    settings = Settings.parse("odd", extra=extra, **given)
+    fields = {"password": KEY, "login": "1", "host": f"http://127.0.0.1:{port}", **parts}
+    settings = Settings.parse("odd", extra=extra, **fields)
     limiter = Limiter(4, clock)
 
     def blocking():
@@ -46,19 +46,19 @@ def ask(kind, port, *works, clock=None, **parts):
 
     async def asynchronous():
         async with AsyncRetreaverClient(settings, sleep=clock.asleep, limiter=limiter) as client:
-            found = []
+            results = []
             for work in works:
                 try:
-                    found.append(await client.run(work))
+                    results.append(await client.run(work))
                 except RetreaverError as error:
-                    found.append(error)
-            return found
+                    results.append(error)
+            return results
 
     return blocking() if kind == "sync" else asyncio.run(asynchronous())
 
 
 def outcome(run, work):
-    """Return a result or its error."""
+    """Return the result or the error."""
     try:
         return run(work)
     except RetreaverError as error:
@@ -66,7 +66,7 @@ def outcome(run, work):
 
 
 def everything_of(error, seen=None):
-    """Walk an error: its texts, arguments and attributes, and those of its cause and context."""
+    """Yield an error, its cause, its context and the errors in its attributes."""
     seen = seen if seen is not None else set()
     if error is None or id(error) in seen:
         return
@@ -80,28 +80,28 @@ def everything_of(error, seen=None):
 
 
 def is_clean(error):
-    """Say that neither the key nor a library's exception is anywhere in an error."""
+    """Assert that an error contains neither the key nor a library's exception."""
     for one in everything_of(error):
         assert isinstance(one, RetreaverError), repr(one)
-        shown = f"{one} {one!r} {one.args!r} {vars(one)!r}"
-        assert not any(mark in shown for mark in MARKS), shown
+        text = f"{one} {one!r} {one.args!r} {vars(one)!r}"
+        assert not any(mark in text for mark in MARKS), text
     return True
 
 
 @pytest.fixture(params=["sync", "async"])
 def kind(request):
-    """Give the kind of client."""
+    """Return the kind of client."""
     return request.param
 
 
 def free_port():
-    """Return a port on which nobody listens."""
+    """Return an unused port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
-def test_a_refused_connection_is_tried_again(kind):
-    """Even for a POST: nothing can have happened."""
+def test_a_refused_connection_is_retried(kind):
+    """Also for a POST, which was not sent."""
     clock = FakeTime()
     (error,) = ask(kind, free_port(), reset_cap(1), clock=clock, extra={"max_attempts": 3})
     assert type(error) is ConnectionFailed
@@ -111,8 +111,8 @@ def test_a_refused_connection_is_tried_again(kind):
     assert is_clean(error)
 
 
-def test_an_answer_that_does_not_come(kind):
-    """A GET is tried again, a POST is not."""
+def test_a_response_that_does_not_come(kind):
+    """A GET is retried, a POST is not."""
     with raw_server(None) as server:
         got, posted = ask(
             kind, server.port, get_target(id=1), reset_cap(1), extra={"timeout": 0.1, "max_attempts": 2}
@@ -137,7 +137,7 @@ def test_an_answer_that_does_not_come(kind):
     ],
 )
 def test_a_broken_transfer(kind, script):
-    """It counts as no answer: repeated where harmless, left open where not."""
+    """It counts as no response: idempotent requests are retried, the outcome of others is unknown."""
     with raw_server(script) as server:
         got, posted = ask(kind, server.port, get_target(id=1), reset_cap(1), extra={"max_attempts": 2})
     assert type(got) is ConnectionFailed
@@ -148,15 +148,15 @@ def test_a_broken_transfer(kind, script):
     assert is_clean(posted)
 
 
-def test_a_broken_transfer_heals(kind):
-    """The next attempt is answered."""
+def test_a_retry_after_a_broken_transfer(kind):
+    """The next attempt succeeds."""
     with raw_server(b"", answer(body=TARGET[:9], length=500), answer(body=TARGET)) as server:
         assert ask(kind, server.port, get_target(id=1)) == [{"id": 1}]
     assert len(server.requests) == 3
 
 
-def test_a_delete_is_not_repeated_unseen(kind):
-    """Every request that is sent is one that the policy knows of."""
+def test_libraries_do_not_repeat_a_delete(kind):
+    """Every request that is sent is an attempt of the policy."""
     with raw_server(b"", answer(404)) as server:
         assert ask(kind, server.port, delete_target(id=1)) == [None]
     assert len(server.requests) == 2
@@ -164,7 +164,7 @@ def test_a_delete_is_not_repeated_unseen(kind):
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_never_reaches_the_other_host(kind, status):
-    """A second server counts what comes: nothing, so no key either."""
+    """The second server gets no request and so no key."""
     with raw_server(answer(body=TARGET)) as other:
         place = b"Location: http://127.0.0.1:%d/targets/1.json?api_key=%s" % (other.port, quote_plus(KEY).encode())
         with raw_server(answer(status, headers=[place])) as server:
@@ -176,7 +176,7 @@ def test_a_redirect_never_reaches_the_other_host(kind, status):
 
 
 def test_a_link_never_reaches_the_other_host(kind):
-    """The next page is asked of our own base."""
+    """The next page is requested from the connection's own host."""
     with raw_server(answer(body=b"[]")) as other:
         link = b"Link: <http://127.0.0.1:%d/targets.json?page=2>; rel=next" % other.port
         more = b"Link: <http://127.0.0.1:%d/targets.json?page=2>; rel=last" % other.port
@@ -195,8 +195,8 @@ def whole_list():
     return (yield list_targets())
 
 
-def test_a_foreign_page_is_a_protocol_error(kind):
-    """A login page with status 200 is described, not dumped."""
+def test_a_login_page_is_a_protocol_error(kind):
+    """The error describes an HTML page with status 200 and does not contain all of it."""
     page = b"<html>" + b"x" * 100_000 + KEY.encode()
     with raw_server(answer(body=page)) as server:
         (error,) = ask(kind, server.port, get_target(id=1))
@@ -207,7 +207,7 @@ def test_a_foreign_page_is_a_protocol_error(kind):
 
 
 def test_cookies_are_not_kept(kind):
-    """Nothing that one answer sets comes with the next request."""
+    """A cookie of one response is not sent with the next request."""
     setting = answer(body=TARGET, headers=[b"Set-Cookie: session=1; Path=/"])
     with raw_server(setting, answer(body=TARGET)) as server:
         ask(kind, server.port, get_target(id=1), get_target(id=1))
@@ -215,7 +215,7 @@ def test_cookies_are_not_kept(kind):
 
 
 def test_credentials_of_a_netrc_are_not_sent(kind, tmp_path, monkeypatch):
-    """Whatever the machine keeps for this host."""
+    """Credentials for this host in .netrc are not used."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password hidden")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -224,8 +224,8 @@ def test_credentials_of_a_netrc_are_not_sent(kind, tmp_path, monkeypatch):
     assert b"authorization" not in server.requests[0].lower()
 
 
-def test_the_proxy_of_the_connection_wins(kind, monkeypatch):
-    """Over the environment's, with its password; without one the environment's is used."""
+def test_the_proxy_of_the_connection_is_used(kind, monkeypatch):
+    """It is used with its password instead of the environment's, which is used if there is none."""
     with raw_server(answer(body=TARGET)) as ours, raw_server(answer(body=TARGET)) as environments:
         monkeypatch.setenv("http_proxy", f"127.0.0.1:{environments.port}")
         mine = {"http": f"http://me:pass@127.0.0.1:{ours.port}"}
@@ -236,8 +236,8 @@ def test_the_proxy_of_the_connection_wins(kind, monkeypatch):
     assert b"proxy-authorization: basic" in ours.requests[0].lower()
 
 
-def test_a_proxy_that_is_not_there(kind):
-    """It is named as the reason, and nothing was sent."""
+def test_an_unreachable_proxy(kind):
+    """The error names the proxy, and nothing was sent."""
     proxies = {"http": f"http://me:hidden@127.0.0.1:{free_port()}"}
     (error,) = ask(kind, 1, reset_cap(1), extra={"proxies": proxies, "max_attempts": 1})
     assert type(error) is ConnectionFailed
@@ -247,7 +247,7 @@ def test_a_proxy_that_is_not_there(kind):
 
 
 def test_a_proxy_of_an_unknown_kind(kind, monkeypatch):
-    """It is refused at once, for both clients alike."""
+    """Both clients refuse it at once."""
     monkeypatch.setenv("all_proxy", "socks5://me:hidden@127.0.0.1:1")
     (error,) = ask(kind, 1, get_target(id=1))
     assert type(error) is ConnectionFailed
@@ -258,7 +258,7 @@ def test_a_proxy_of_an_unknown_kind(kind, monkeypatch):
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_certificates_that_cannot_be_read(kind, tmp_path, content):
-    """The extra is named before anything is sent."""
+    """The error names the extra; nothing is sent."""
     bundle = tmp_path / "bundle.pem"
     if content is not None:
         bundle.write_text(content)
@@ -267,13 +267,13 @@ def test_certificates_that_cannot_be_read(kind, tmp_path, content):
 
 
 def test_a_folder_of_certificates(kind, tmp_path):
-    """It is taken as such; it plays no part in plain HTTP."""
+    """A folder is accepted, and has no effect on plain HTTP."""
     with raw_server(answer(body=TARGET)) as server:
         assert ask(kind, server.port, get_target(id=1), extra={"verify": str(tmp_path)}) == [{"id": 1}]
 
 
-def test_a_host_that_speaks_no_tls(kind):
-    """It is an error of the connection, with neither a key nor a library's words."""
+def test_a_host_without_tls(kind):
+    """It is a connection error that contains neither the key nor the library's message."""
     with raw_server(answer()) as server:
         (error,) = ask(
             kind, server.port, get_target(id=1), host=f"https://127.0.0.1:{server.port}", extra={"max_attempts": 1}
@@ -282,18 +282,18 @@ def test_a_host_that_speaks_no_tls(kind):
     assert is_clean(error)
 
 
-def test_headers_that_come_twice_are_one_list(kind):
-    """As HTTP has it, and the same for both clients."""
+def test_repeated_headers_are_joined(kind):
+    """Both clients join them with commas, as HTTP defines it."""
     headers = [b"Retry-After: 3", b"Retry-After: 4"]
     clock = FakeTime()
     with raw_server(answer(429, headers=headers), answer(body=TARGET)) as server:
         ask(kind, server.port, get_target(id=1), clock=clock)
-    # A list of seconds says nothing: the ordinary backoff and the brief common pause.
+    # A list of seconds is not valid: the usual backoff and the default pause apply.
     assert sum(clock.waits) == pytest.approx(1.0)
 
 
-def test_debug_logs_hold_no_key(kind, caplog):
-    """Over TCP, with every logger at DEBUG, malformed headers and broken connections included."""
+def test_debug_logs_contain_no_key(kind, caplog):
+    """With every logger at DEBUG, also for malformed headers and broken connections."""
     scripts = (
         answer(body=TARGET),
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nbroken header line\r\nX: " + KEY.encode() + b"\r\n\r\n{}",
@@ -312,8 +312,8 @@ def test_debug_logs_hold_no_key(kind, caplog):
         assert not any(mark in text for mark in MARKS), text
 
 
-def test_debug_logs_against_the_sandbox_hold_no_key(kind, caplog):
-    """A whole list with the vendor's `Link`, which repeats the key."""
+def test_debug_logs_of_a_list_contain_no_key(kind, caplog):
+    """A list is read whose `Link` headers contain the key."""
     with run_sandbox(options(load="demo")) as served, caplog.at_level(logging.DEBUG):
         (rows,) = ask(kind, served.port, whole_list())
     assert len(rows) > 25
@@ -321,8 +321,8 @@ def test_debug_logs_against_the_sandbox_hold_no_key(kind, caplog):
     assert not any(mark in caplog.text for mark in MARKS)
 
 
-def test_nothing_is_left_behind(kind):
-    """A consumer that stops early leaves neither a thread nor a task."""
+def test_a_reader_that_stops_early(kind):
+    """No thread and no task are left."""
     before = threading.active_count()
 
     async def some(settings, limiter):
@@ -348,8 +348,8 @@ def test_nothing_is_left_behind(kind):
     assert threading.active_count() <= before + 1
 
 
-def test_pages_are_fetched_ahead_within_the_limit(kind):
-    """Never more than `max_concurrency` at once, several at once, and in order."""
+def test_pages_are_requested_ahead(kind):
+    """Several pages are requested at once, at most `max_concurrency`, and come in order."""
     with run_sandbox(options(latency_ms=10, max_concurrency=3)) as served:
         served.sandbox.handle("POST", "/__sandbox__/calls", [], {}, b'{"count": 300}')
         (rows,) = ask(kind, served.port, calls_by_twenty(), extra={"max_concurrency": 3, "per_page": 20})
@@ -367,8 +367,8 @@ def calls_by_twenty():
     return (yield list_calls())
 
 
-def test_a_certificate_that_is_not_accepted_is_final(kind, monkeypatch):
-    """Trying again cannot help; both libraries' errors are understood."""
+def test_an_invalid_certificate_is_not_retried(kind, monkeypatch):
+    """Both libraries' errors are recognized as final."""
     import aiohttp
     import requests
     import urllib3
@@ -379,19 +379,19 @@ def test_a_certificate_that_is_not_accepted_is_final(kind, monkeypatch):
     request = get_target(id=1).request
     if kind == "sync":
         reason = urllib3.exceptions.SSLError(wrong)
-        found = blocking._connection_error(
+        error = blocking._connection_error(
             request, requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", reason))
         )
     else:
         key = aiohttp.client_reqrep.ConnectionKey("h", 443, True, True, None, None, None)
-        found = aio._connection_error(request, aiohttp.ClientConnectorCertificateError(key, wrong))
-    assert found.final
-    assert not found.sent
-    assert "certificate of the host was not accepted" in str(found)
+        error = aio._connection_error(request, aiohttp.ClientConnectorCertificateError(key, wrong))
+    assert error.final
+    assert not error.sent
+    assert "certificate of the host was not accepted" in str(error)
 
 
-def test_a_host_that_accepts_nothing_in_time(kind):
-    """It was never connected, so nothing was sent."""
+def test_a_connect_timeout(kind):
+    """There was no connection, so nothing was sent."""
     import aiohttp
     import requests
 
@@ -399,16 +399,16 @@ def test_a_host_that_accepts_nothing_in_time(kind):
 
     request = reset_cap(1).request
     if kind == "sync":
-        found = blocking._connection_error(request, requests.exceptions.ConnectTimeout())
+        error = blocking._connection_error(request, requests.exceptions.ConnectTimeout())
     else:
-        found = aio._connection_error(request, aiohttp.ConnectionTimeoutError())
-    assert not found.sent
-    assert not found.final
-    assert "could not connect in time" in str(found)
+        error = aio._connection_error(request, aiohttp.ConnectionTimeoutError())
+    assert not error.sent
+    assert not error.final
+    assert "could not connect in time" in str(error)
 
 
-def test_a_429_holds_back_the_clients_of_other_threads_and_loops(caplog):
-    """Who asks next waits as long as the first was told to, and says so."""
+def test_a_429_pauses_the_clients_of_other_threads_and_loops(caplog):
+    """The next request waits as long as the `Retry-After` of the first, and logs it."""
     clock = FakeTime()
     limiter = Limiter(4, clock)
     waited = {"thread": [], "loop": []}

@@ -1,4 +1,4 @@
-"""The hook: its connection form on both lines of Airflow, testing a connection, and what it does with secrets."""
+"""The hook: its connection form on Airflow 2 and 3, testing a connection, and secrets."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ both = pytest.mark.parametrize("hook", [RetreaverHook, RetreaverAsyncHook])
 
 
 @both
-def test_a_working_connection_says_which_company(account, hook):
-    """The test of a good connection is one request, and tells the company's name."""
+def test_a_valid_connection_returns_its_company(account, hook):
+    """Testing a valid connection sends one request and returns the company's name."""
     ok, message = check_connection(hook)
     assert (ok, message) == (True, "Connected to company 1 (Sandbox Calls).")
     assert account.sent() == ["GET /company.json"]
@@ -72,24 +72,24 @@ BAD = {
     "blank key": ({"password": ""}, "password is blank"),
     "unknown extra": ({"extra": {"api_rotes": "legacy"}}, "did you mean 'api_routes'?"),
     "foreign http": ({"host": "http://example.com"}, "http://"),
-    "nobody there": ({"host": "http://127.0.0.1:9", "extra": {"max_wait": 0}}, "could not connect"),
+    "no server": ({"host": "http://127.0.0.1:9", "extra": {"max_wait": 0}}, "could not connect"),
 }
 
 
 @both
-@pytest.mark.parametrize(("changes", "said"), BAD.values(), ids=BAD.keys())
-def test_a_broken_connection_says_why(account, monkeypatch, changes, said, hook):
-    """The test of a bad connection gives one sentence that says what to mend, without the key."""
+@pytest.mark.parametrize(("changes", "reason"), BAD.values(), ids=BAD.keys())
+def test_an_invalid_connection_returns_the_reason(account, monkeypatch, changes, reason, hook):
+    """Testing an invalid connection returns one sentence with the reason and no key."""
     connect(monkeypatch, account, **changes)
     ok, message = check_connection(hook)
     assert not ok
-    assert said in message
+    assert reason in message
     assert SECRET not in message
 
 
 @both
-def test_an_answer_that_is_no_company(account, hook):
-    """A login page instead of the vendor's answer is a failure, not a company called None."""
+def test_a_response_without_a_company(account, hook):
+    """A login page instead of Retreaver's response is a failure, not a company named None."""
     for fault in ({"body": "<html>"}, {"body": "{}"}, {"body": {"company": {"name": "x"}}}, {"body": "null"}):
         account.fault("/company", status=200, **fault)
         ok, message = check_connection(hook)
@@ -98,7 +98,7 @@ def test_an_answer_that_is_no_company(account, hook):
 
 
 def test_another_connection_id(account, monkeypatch):
-    """The hook uses the connection that it is told to use."""
+    """The hook uses the connection with the id that it has."""
     connect(monkeypatch, account, "second", password="wrong")
     for hook in (RetreaverHook, RetreaverAsyncHook):
         assert check_connection(hook, "second")[0] is False
@@ -106,7 +106,7 @@ def test_another_connection_id(account, monkeypatch):
 
 
 def test_run_iterate_count_and_close(account):
-    """The four ways to use a hook; after `close` it opens anew."""
+    """Each method works, also after `close`."""
     ids = account.targets(27, filled=0)
     with RetreaverHook() as hook:
         assert hook.run(companies.get_active_company())["id"] == 1
@@ -120,8 +120,8 @@ def test_run_iterate_count_and_close(account):
     hook.close()
 
 
-def test_the_same_as_coroutines(account):
-    """The hook for triggers and async tasks does the same, and closes what it opened."""
+def test_the_asynchronous_hook(account):
+    """The asynchronous hook returns the same results and closes its connections."""
     ids = account.targets(27, filled=0)
 
     async def work():
@@ -160,16 +160,16 @@ print([name for name in sys.modules if name.startswith("airflow_provider_retreav
     assert done.stdout.strip().splitlines()[-1] == "[] None"
 
 
-def test_no_request_is_sent_before_one_is_wanted(account):
-    """Making a hook, a client and a lazy listing asks nothing."""
+def test_hooks_clients_and_listings_are_lazy(account):
+    """Creating a hook, a client or an iterator over a listing sends no request."""
     with RetreaverHook() as hook:
         hook.get_conn()
         hook.iterate(targets.list_targets())
     assert account.sent() == []
 
 
-def test_nothing_shows_the_key(account):
-    """Hook, client, settings and a signed request do not show the key, nor are they pickled with it."""
+def test_objects_do_not_contain_the_key(account):
+    """The key is in no text or pickle of hook, client, settings or signed request."""
     with RetreaverHook() as hook:
         client = hook.get_conn()
         for thing in (
@@ -186,8 +186,8 @@ def test_nothing_shows_the_key(account):
     assert SECRET not in repr(vars(hook))
 
 
-def test_a_secret_of_one_letter_does_not_ruin_every_sentence(account, monkeypatch):
-    """A placeholder left in a secret's field is not masked in every word that is written later."""
+def test_a_secret_of_one_letter_is_not_masked(account, monkeypatch):
+    """A placeholder in a secret's field does not mask that letter in all later messages."""
     connect(monkeypatch, account, password="a", extra={"postback_key": "e"})
     ok, message = RetreaverHook().test_connection()
     assert not ok
@@ -195,8 +195,8 @@ def test_a_secret_of_one_letter_does_not_ruin_every_sentence(account, monkeypatc
 
 
 @pytest.mark.parametrize("form", ["json", "uri"])
-def test_every_extra_of_the_form_is_understood(account, monkeypatch, form):
-    """The form's fields are exactly the extras that settings know, and come as texts."""
+def test_every_field_of_the_form_is_an_extra(account, monkeypatch, form):
+    """The form has exactly the extras of the settings, and their values are texts."""
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     assert fields.keys() == EXTRAS.keys()
     if form == "json":
@@ -219,8 +219,8 @@ def test_every_extra_of_the_form_is_understood(account, monkeypatch, form):
         assert "https://api.example.com:8443" in settings.urls.values()
 
 
-def test_an_extra_that_is_no_json_keeps_its_secrets():
-    """An extra with a missing brace is refused by name; no exception behind the error holds its text."""
+def test_an_extra_that_is_not_json():
+    """A missing brace is an error that names the extra; no exception in its chain contains the text."""
     parts = dict.fromkeys(("host", "port", "schema"))
     extra = f'{{"postback_key": "{KEY}"'
     connection = SimpleNamespace(conn_id="broken", login="1", password="a-good-key", extra=extra, **parts)
@@ -233,7 +233,7 @@ def test_an_extra_that_is_no_json_keeps_its_secrets():
 
 
 def test_fields_left_blank_are_defaults(account, monkeypatch):
-    """A form that was saved with its fields empty is the same as one without them."""
+    """Empty fields of the form have the same effect as missing ones."""
     connect(monkeypatch, account, extra=dict.fromkeys(EXTRAS, ""))
     blank = RetreaverHook().settings
     connect(monkeypatch, account, extra=None)
@@ -242,7 +242,7 @@ def test_fields_left_blank_are_defaults(account, monkeypatch):
 
 
 def test_the_form_of_airflow_3():
-    """The provider's metadata has labels, hides what is not used, and keeps secrets in password fields."""
+    """The provider's metadata has labels, hides unused fields and has password fields for secrets."""
     (kind,) = get_provider_info()["connection-types"]
     assert kind["connection-type"] == RetreaverHook.conn_type == "retreaver"
     behaviour = kind["ui-field-behaviour"]
@@ -257,7 +257,7 @@ def test_the_form_of_airflow_3():
 
 
 def test_airflow_finds_the_hook_through_the_entry_point():
-    """The installed distribution offers its provider info, and it is the one of this package."""
+    """The installed distribution's entry point returns this package's provider info."""
     found = [
         one for one in entry_points(group="apache_airflow_provider") if one.module.startswith("airflow_provider_retr")
     ]
@@ -272,7 +272,7 @@ import sys
 from airflow import __version__
 from airflow.providers_manager import ProvidersManager
 
-if __version__.startswith("3.1."):  # where the web interface puts stand-ins in the place of FAB
+if __version__.startswith("3.1."):  # whose web interface replaces FAB by mocks
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
     hooks, widgets, behaviours = HookMetaService._get_hooks_with_mocked_fab()
@@ -284,24 +284,24 @@ print("FORM " + json.dumps([names, behaviours["retreaver"]["relabeling"], hooks[
 """
 
 
-def test_the_form_as_this_airflow_builds_it(airflow_lab):
-    """Airflow's own provider manager, in a process of its own, shows every field and label without a warning."""
+def test_the_form_of_the_installed_airflow(airflow_lab):
+    """Airflow's provider manager, in a separate process, returns every field and label without a warning."""
     env = airflow_lab.environment(airflow_lab.root / "form", {"PYTHONWARNINGS": "default"})
     done = subprocess.run(
         [sys.executable, "-c", FORM], env=env, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    shown = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FORM "))[5:])
-    assert shown[0] == sorted(f"extra__retreaver__{name}" for name in EXTRAS)
-    assert shown[1]["password"] == "API key"
-    assert shown[2] == "Retreaver"
+    form = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FORM "))[5:])
+    assert form[0] == sorted(f"extra__retreaver__{name}" for name in EXTRAS)
+    assert form[1]["password"] == "API key"
+    assert form[2] == "Retreaver"
     noise = [line for line in (done.stdout + done.stderr).splitlines() if "retreaver" in line and "FORM" not in line]
     assert noise == []
 
 
 def test_airflow_connections_test(airflow_lab, account):
     """`airflow connections test` succeeds, and fails with the reason."""
-    for password, said in ((KEY, "Connection success!"), ("no-such-key", "the API key is wrong")):
+    for password, message in ((KEY, "Connection success!"), ("no-such-key", "the API key is wrong")):
         env = airflow_lab.environment(
             airflow_lab.root / "form",
             {
@@ -313,12 +313,12 @@ def test_airflow_connections_test(airflow_lab, account):
         command = [sys.executable, "-m", "airflow", "connections", "test", "retreaver_default"]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
         output = done.stdout + done.stderr
-        assert said in output, output
+        assert message in output, output
         assert SECRET not in output
 
 
-def test_errors_of_a_hook_are_of_one_tree(account, monkeypatch):
-    """Whatever goes wrong, a caller of a hook catches `RetreaverError`."""
+def test_all_errors_are_retreaver_errors(account, monkeypatch):
+    """Every failure of a hook is a `RetreaverError`."""
     connect(monkeypatch, account, password="")
     with pytest.raises(RetreaverError) as caught:
         RetreaverHook().run(companies.get_active_company())
@@ -327,13 +327,13 @@ def test_errors_of_a_hook_are_of_one_tree(account, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:Using Connection.from_json:DeprecationWarning")  # what Airflow 3.1 itself does
-def test_secrets_reach_the_supervisor_from_the_loop_of_the_triggerer(account, monkeypatch):
-    """Airflow 3.1 and 3.2 speak to the supervisor on one loop; a word from any other ends the whole triggerer."""
+def test_secrets_are_masked_on_the_event_loop_of_the_triggerer(account, monkeypatch):
+    """Airflow 3.1 and 3.2 send messages to the supervisor from one loop; one from another ends the triggerer."""
     task_runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")
     loops = []
 
     class Comms:
-        """As the triggerer's of Airflow 3.1: a synchronous word is said on the loop that asgiref knows of."""
+        """Sends messages as the triggerer of Airflow 3.1: synchronous ones on the loop that asgiref knows."""
 
         def send(self, message):
             return async_to_sync(self.asend)(message)

@@ -1,4 +1,4 @@
-"""The key is nowhere: whole DAGs at DEBUG against a vendor that fails in every way and echoes the key."""
+"""No output contains the key: DAGs at DEBUG against a server with every kind of failure that echoes the key."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.airflow.support.account import KEY, Account
 
 pytestmark = pytest.mark.airflow
 
-# Every spelling of the key keeps its letters, whatever it does to its signs.
+# Every encoding of the key keeps its letters and changes only special characters.
 MARKS = [b"s3cr3t", base64.b64encode(KEY.encode())[:12], KEY.encode()[1:].hex().encode()[:12]]
 
-# At DEBUG, the supervisor that `dag.test()` of Airflow 3 runs in the same process prints what it is told to mask, its
+# At DEBUG, the supervisor that `dag.test()` of Airflow 3 runs in the same process prints the texts to mask, its
 # own masks of a connection's fields included. A worker's does not: `scheduler_run.py` searches its logs whole.
 TOLD_TO_MASK = re.compile(r"Sending request .*msg=MaskSecret\(value=")
 
@@ -116,10 +116,10 @@ FAULTS = [
 ]
 
 
-def test_the_key_is_nowhere(airflow_lab, running_sandbox):
-    """Logs, output, XComs, rendered fields, states, the whole database: no spelling of the key, whatever fails.
+def test_no_output_contains_the_key(airflow_lab, running_sandbox):
+    """Logs, output, XComs, rendered fields and the database contain no encoding of the key.
 
-    What the DAG prints by itself goes past Airflow's masks, so that this is the package's own doing.
+    The DAG prints past Airflow's masks, so that only the package can remove the key.
     """
     account = Account(running_sandbox)
     account.reset()
@@ -127,15 +127,15 @@ def test_the_key_is_nowhere(airflow_lab, running_sandbox):
     account.targets(count + 30)
     for number, fault in enumerate(FAULTS, 1):
         account.fault(f"/targets/{number}[./]", times=None, **fault)
-    nobody = f"http://127.0.0.1:{unused_port()}"
-    proxy = f"http://user:{quote_plus(KEY)}@{nobody[7:]}"
+    closed_host = f"http://127.0.0.1:{unused_port()}"
+    proxy = f"http://user:{quote_plus(KEY)}@{closed_host[7:]}"
     base = {"max_attempts": 2, "max_wait": 0.01}
     state = airflow_lab.root / "state"
     result = airflow_lab.run_dag(
         SOURCE.replace("COUNT", str(count)).replace("STATE", str(state)),
         connections={
             "retreaver_default": account.connection(extra={**base, "postback_key": KEY}),
-            "refused": account.connection(host=nobody, extra=base),
+            "refused": account.connection(host=closed_host, extra=base),
             "foreign": account.connection(host=f"http://{KEY[:6]}.example"),
             "unknown": account.connection(extra={"apikey": KEY}),
             "swapped": account.connection(login=KEY, password="1"),
@@ -166,21 +166,21 @@ def test_the_key_is_nowhere(airflow_lab, running_sandbox):
 
 
 def leaked(name, content):
-    """Return where a mark of the key stands, with its neighbourhood."""
+    """Return the places with a part of the key, each with the text around it."""
     lower = content.lower()
     places = [found.start() for mark in MARKS for found in re.finditer(re.escape(mark.lower()), lower)]
     return [(name, content[max(0, place - 200) : place + 60]) for place in places[:20]]
 
 
 def unused_port():
-    """Return a port on which nobody listens."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def test_the_search_finds_what_it_looks_for():
-    """Every spelling of the key is found by the search above, so that a clean result means something."""
+def test_the_search_finds_the_key():
+    """The search above finds every encoding of the key."""
     spellings = [KEY, quote(KEY), quote(KEY, safe=""), quote_plus(KEY), KEY.replace("&", "&amp;"), KEY.upper()]
     spellings += [base64.b64encode(KEY.encode()).decode(), base64.b64encode(f"{KEY}:".encode()).decode()]
     for spelling in spellings:
