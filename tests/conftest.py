@@ -1,4 +1,4 @@
-"""What every test stands on: an Airflow without a database, without the developer's settings, without the network.
+"""The environment of every test: Airflow without a database, without the developer's settings and without network.
 
 This module sets the environment at import, because Airflow reads it when it is first imported.
 """
@@ -22,24 +22,24 @@ from tests.paths import PROJECT
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="retreaver-tests-"))
 
 for name in [name for name in os.environ if name.startswith("AIRFLOW") or name.lower().endswith("_proxy")]:
-    del os.environ[name]  # neither a developer's Airflow nor a proxy takes part
+    del os.environ[name]  # neither the developer's Airflow nor a proxy is used
 os.environ["AIRFLOW_HOME"] = str(AIRFLOW_HOME)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"  # 2.11 warns of its own default
+os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"  # 2.11 warns about its default
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(AIRFLOW_HOME / "dags")
-# A folder that does not exist: whatever asks the metadata database in a unit test fails at once and says so.
+# A folder that does not exist: a unit test that uses the metadata database fails at once, with this path.
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{AIRFLOW_HOME}/no-database-in-unit-tests/airflow.db"
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse what would leave this machine (an audit hook: it cannot be forgotten by a test)."""
+    """Refuse connections to other machines; as an audit hook this holds for every test."""
     if event != "socket.connect":
         return
     connecting, address = arguments
     if connecting.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in LOOPBACK:
-        message = f"a test tried to reach {address[0]}: tests talk to this machine only"
+        message = f"a test tried to connect to {address[0]}; tests may connect to this machine only"
         raise RuntimeError(message)
 
 
@@ -53,11 +53,11 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def project() -> Path:
-    """Give the folder of the project."""
+    """Return the folder of the project."""
     return PROJECT
 
 
 @pytest.fixture(autouse=True)
-def masks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test's secrets be forgotten after it: a process masks what it has once known for good."""
+def separate_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unregister the secrets of a test after it, since a process otherwise masks them for good."""
     monkeypatch.setattr(secrets, "_registered", copy(secrets._registered))

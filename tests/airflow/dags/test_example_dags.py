@@ -1,4 +1,4 @@
-"""Every example DAG: parses fast and without a warning on this line of Airflow, and is set up as it should be."""
+"""Every example DAG parses fast and without a warning on this version of Airflow, and has the expected settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.paths import EXAMPLE_DAGS, PROJECT
 
 pytestmark = pytest.mark.airflow
 
-# Airflow 2 has no assets that are watched.
-LEFT_OUT = {"retreaver_export_new_calls.py"} if version("apache-airflow").startswith("2.") else set()
-EXAMPLES = sorted(path for path in EXAMPLE_DAGS.glob("*.py") if path.name not in LEFT_OUT)
+# Airflow 2 has no asset watchers.
+SKIPPED = {"retreaver_export_new_calls.py"} if version("apache-airflow").startswith("2.") else set()
+EXAMPLES = sorted(path for path in EXAMPLE_DAGS.glob("*.py") if path.name not in SKIPPED)
 HEAVY = {"requests", "aiohttp", "tenacity", "phonenumbers", "pyarrow", "pandas", "sqlite3", "starlette", "uvicorn"}
 
 PARSE = """
@@ -28,10 +28,10 @@ import pendulum
 
 before = set(sys.modules)
 warnings.simplefilter("error")
-began = time.perf_counter()
+started = time.perf_counter()
 source = Path(sys.argv[1])
 exec(compile(source.read_text(), str(source), "exec"), {"__name__": "parsed"})
-seconds = time.perf_counter() - began
+seconds = time.perf_counter() - started
 print("PARSED " + json.dumps([sorted(set(sys.modules) - before), seconds]))
 """
 
@@ -44,7 +44,7 @@ moved = find_spec("airflow.dag_processing.dagbag") is not None
 bag = import_module("airflow.dag_processing.dagbag" if moved else "airflow.models.dagbag").DagBag()
 print("BAG " + json.dumps({
     "errors": bag.import_errors,
-    "warnings": {str(path): [str(one) for one in found] for path, found in bag.captured_warnings.items()},
+    "warnings": {str(path): [str(warning) for warning in several] for path, several in bag.captured_warnings.items()},
     "dags": {
         dag.dag_id: {
             "file": dag.fileloc.rpartition("/")[2],
@@ -64,20 +64,22 @@ print("BAG " + json.dumps({
 """
 
 
-def said_by(airflow_lab, script, mark, *arguments, home="examples"):
-    """Run a script in a process of its own and return what it said after a mark."""
+def output_of(airflow_lab, script, prefix, *arguments, home="examples"):
+    """Run a script in a new process and return the JSON of the output line with a prefix."""
     env = airflow_lab.environment(airflow_lab.root / home, {"AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True"})
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(next(line for line in done.stdout.splitlines() if line.startswith(mark)).removeprefix(mark))
+    assert process.returncode == 0, process.stderr
+    return json.loads(
+        next(line for line in process.stdout.splitlines() if line.startswith(prefix)).removeprefix(prefix)
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[path.stem for path in EXAMPLES])
-def test_parsing_is_light_and_silent(airflow_lab, example):
-    """Parsing a file imports no HTTP library nor anything else that is heavy, warns about nothing, and is quick."""
-    loaded, seconds = said_by(airflow_lab, PARSE, "PARSED ", str(example))
+def test_parsing_is_fast_without_warnings(airflow_lab, example):
+    """Parsing a file imports no HTTP client or other large library, causes no warning, and is fast."""
+    loaded, seconds = output_of(airflow_lab, PARSE, "PARSED ", str(example))
     print(f"{example.name}: {seconds * 1000:.0f} ms, {len(loaded)} modules")
     assert any(name.startswith("airflow_provider_retreaver.operators") for name in loaded)
     assert not HEAVY & {name.partition(".")[0] for name in loaded}
@@ -85,19 +87,19 @@ def test_parsing_is_light_and_silent(airflow_lab, example):
     assert seconds < 2
 
 
-def test_the_whole_folder(airflow_lab):
-    """All examples together: no import error, no warning, one DAG a file, named after it, told about, and retried."""
+def test_the_folder_of_examples(airflow_lab):
+    """The folder has no import error and no warning; each file has one documented DAG of its name, with retries."""
     folder = airflow_lab.root / "examples" / "dags"
     shutil.copytree(
-        PROJECT / "example_dags", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", *LEFT_OUT)
+        PROJECT / "example_dags", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", *SKIPPED)
     )
-    found = said_by(airflow_lab, BAG, "BAG ")
-    assert found["errors"] == {}
-    assert found["warnings"] == {}
-    assert {f"{dag_id}.py": dag["file"] for dag_id, dag in found["dags"].items()} == {
+    bag = output_of(airflow_lab, BAG, "BAG ")
+    assert bag["errors"] == {}
+    assert bag["warnings"] == {}
+    assert {f"{dag_id}.py": dag["file"] for dag_id, dag in bag["dags"].items()} == {
         path.name: path.name for path in EXAMPLES
     }
-    for dag_id, dag in found["dags"].items():
+    for dag_id, dag in bag["dags"].items():
         assert dag["catchup"] is False, dag_id
         assert dag["doc"], dag_id
         assert "retreaver" in dag["tags"], dag_id
@@ -108,9 +110,9 @@ def test_the_whole_folder(airflow_lab):
         assert all(retries >= 1 for retries in ours.values()), dag_id
 
 
-def test_the_nightly_reset_runs_at_the_business_own_midnight(airflow_lab):
+def test_the_nightly_reset_runs_at_local_midnight(airflow_lab):
     """The example's schedule is midnight in a named time zone, one run at a time."""
-    dag = said_by(airflow_lab, BAG, "BAG ")["dags"]["retreaver_nightly_cap_reset"]
+    dag = output_of(airflow_lab, BAG, "BAG ")["dags"]["retreaver_nightly_cap_reset"]
     assert dag["zone"] == "America/New_York"
     assert dag["active"] == 1
     assert dag["tasks"].keys() == {"reset_full_caps", "report"}
