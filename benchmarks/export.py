@@ -178,12 +178,12 @@ def check(name: str, output: Path, calls: int) -> str:
 
 
 def measure(scenario: Scenario, folder: Path) -> dict[str, Runs]:
-    """Run all contestants in turn."""
+    """Run all programs in turn and return their measurements."""
     results = {name: Runs() for name in scenario.programs}
-    with server(scenario, reliable=False) as hostile, server(scenario, reliable=True) as friendly:
+    with server(scenario, reliable=False) as unreliable, server(scenario, reliable=True) as reliable:
         for turn in range(scenario.runs):
             for name in scenario.programs if turn % 2 == 0 else reversed(scenario.programs):
-                url = friendly if name.startswith("bound") else hostile
+                url = reliable if name.startswith("bound") else unreliable
                 output = folder / f"{name}.{turn}"
                 seconds, memory, _ = run(name, url, scenario, NOTHING, output)
                 results[name].starts.append(seconds)
