@@ -3,12 +3,12 @@
     .venv/bin/python benchmarks/sensors.py [--sensors 1000] [--seconds 60] [--interval 10]
 
 Each sensor is the trigger that a triggerer runs, in a process that has imported the triggerer's modules. The
-scenarios: all sensors send the same request (with different limits), they send 50 different requests, each sends its
-own, and each sends the same request with its own client (as without sharing). The account is a sandbox in a separate
-process. In "no sensors" and in the first seconds of each process ("idle gap") the loop does nothing, which shows the
-gaps of the machine itself. Printed are the requests, the longest turns of the loop (see `turns.py`), how many took
-more than 50 ms, processor time and memory; also the first run of two sensors in each process, which imports what they need, and
-the time of a garbage collection of what Airflow alone has loaded.
+scenarios: all sensors send the same request (with different limits), they send 50 different requests, each sends
+its own, and each sends the same request with its own client (as without sharing). The account is a sandbox in a
+separate process. In "no sensors" and in the first seconds of each process ("idle gap") the loop does nothing, which
+shows the gaps of the machine itself. Printed are the requests, the longest turns of the loop (see `turns.py`), how
+many took more than 50 ms, processor time and memory; also the first run of two sensors in each process, which
+imports what they need, and the time of a garbage collection of what Airflow alone has loaded.
 """
 
 from __future__ import annotations
