@@ -20,7 +20,8 @@ from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.operations import Outcome
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.watching.condition import Query, QueryState
-from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, async_client
+from airflow_provider_retreaver.hooks.connection import async_client
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook
 from airflow_provider_retreaver.triggers.loading import freeze_objects
 
 if TYPE_CHECKING:

@@ -217,10 +217,6 @@ def _text(span: Span) -> str:
     return f"{DAYS[day % 7]} {span_text((start, end if end <= DAY else end - DAY))}"
 
 
-def _moved(spans: Spans, minutes: int) -> Spans:
-    return _wrapped((start - minutes, end - minutes) for start, end in spans)
-
-
 def _wrapped(spans: Iterable[Span]) -> Spans:
     """Return spans with what lies beyond the end or before the beginning of the week put at its other end."""
     found: list[Span] = []

@@ -17,7 +17,8 @@ from asgiref.sync import async_to_sync
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook, settings_of
+from airflow_provider_retreaver.hooks.connection import settings_of
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook
 from airflow_provider_retreaver.provider_info import get_provider_info
 from airflow_provider_retreaver.resources import companies, targets
 from tests.airflow.support.account import KEY

@@ -61,7 +61,7 @@ def caught(id_):
 @task(trigger_rule="all_done")
 def awaited():
     from airflow_provider_retreaver.core.errors import RetreaverError
-    from airflow_provider_retreaver.hooks.retreaver import settings_of
+    from airflow_provider_retreaver.hooks.connection import settings_of
     from airflow_provider_retreaver.resources import targets
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
