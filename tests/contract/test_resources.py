@@ -45,7 +45,7 @@ def connect(client: CaseClient, case: Case, edition: str) -> None:
 
 def send(client: CaseClient, case: Case) -> object:
     """Send the request of a case."""
-    work = case.ours()
+    work = case.make_operation()
     return client.iterate(work) if isinstance(work, Listing) else client.run(work)
 
 
@@ -117,7 +117,7 @@ def test_every_function_with_failures(sandboxes, case, edition):
 
 def reads_answer(case: Case) -> bool:
     """Return whether the resource function reads the answer."""
-    work = case.ours()
+    work = case.make_operation()
     return isinstance(work, Listing) or work.read is not read_nothing
 
 

@@ -1,4 +1,4 @@
-"""The account that the vendor's documents show, in a sandbox in memory: its objects have the documented IDs."""
+"""The account of the examples in Retreaver's reference, in a sandbox: its objects have the documented IDs."""
 
 from __future__ import annotations
 
@@ -22,42 +22,44 @@ TIMERS = [
 
 
 class Account:
-    """The documented objects in a sandbox, and a way to ask as the documents do.
+    """The documented objects in a sandbox, and a way to send the documented requests.
 
-    :param sandbox: empty.
-    :param key: that reaches its company 1.
-    :param marks: headers that go with every request.
+    :param sandbox: An empty sandbox.
+    :param key: An API key of its company 1.
+    :param default_headers: Headers of every request.
     """
 
-    def __init__(self, sandbox: Sandbox, key: str = KEY, **marks: str) -> None:
+    def __init__(self, sandbox: Sandbox, key: str = KEY, **default_headers: str) -> None:
         self.sandbox = sandbox
         self._key = key
-        self._marks = marks
+        self._default_headers = default_headers
 
-    def ask(self, method: str, url: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request as a document shows it, with host or without."""
+    def request(self, method: str, url: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request as the reference shows it, with host or without."""
         parts = urlsplit(url)
         # A plus in a documented URL means a plus: curl sends it as it stands.
         query = [(name, value.replace(" ", "+")) for name, value in parse_qsl(parts.query)]
-        given = {"Content-Type": "application/json", **self._marks, **headers}
+        all_headers = {"Content-Type": "application/json", **self._default_headers, **headers}
         raw = b"" if body is None else json.dumps(body).encode()
-        return self.sandbox.handle(method, parts.path, query, given, raw)
+        return self.sandbox.handle(method, parts.path, query, all_headers, raw)
 
-    def ask_signed(self, method: str, url: str, body: Any = None) -> Answer:
+    def send_with_api_key(self, method: str, url: str, body: Any = None) -> Answer:
         """Send a request with key and company."""
-        joint = "&" if "?" in url else "?"
-        return self.ask(method, f"{url}{joint}{urlencode({'api_key': self._key, 'company_id': 1})}", body)
+        separator = "&" if "?" in url else "?"
+        return self.request(method, f"{url}{separator}{urlencode({'api_key': self._key, 'company_id': 1})}", body)
 
-    def ask_as_keeper(self, method: str, url: str, body: Any = None) -> Answer:
+    def send_with_postback_key(self, method: str, url: str, body: Any = None) -> Answer:
         """Send a request with the key for caller lists."""
-        joint = "&" if "?" in url else "?"
-        return self.ask(method, f"{url}{joint}key={POSTBACK_KEY}", body, Authorization=f"Bearer {POSTBACK_SECRET}")
+        separator = "&" if "?" in url else "?"
+        return self.request(
+            method, f"{url}{separator}key={POSTBACK_KEY}", body, Authorization=f"Bearer {POSTBACK_SECRET}"
+        )
 
     def add(self, table: str, envelope: str, attributes: dict[str, Any], id_: int | None = None) -> None:
         """Add an object with a documented ID."""
         if id_ is not None:
             self.next_id(table, id_)
-        answer = self.ask_signed("POST", f"/{table}.json", {envelope: attributes})
+        answer = self.send_with_api_key("POST", f"/{table}.json", {envelope: attributes})
         assert answer.status == 200, (table, answer)
 
     def next_id(self, table: str, id_: int) -> None:
@@ -88,18 +90,18 @@ class Account:
         self.next_id("contact_numbers", 2)
         tags = {"tag_list": "<<<name:Retreaver Support>>>"}
         self.add("contacts", "contact", {"contact_numbers_attributes": numbers, **tags}, 2)
-        self.ask_signed("POST", f"/suppressed_numbers/{PHONE}.json")
+        self.send_with_api_key("POST", f"/suppressed_numbers/{PHONE}.json")
         fields = {"uuid": CALL, "afid": "0001", "cid": "0003", "tid": None, "created_at": "2016-01-01T12:00:00Z"}
-        self.ask("POST", "/__sandbox__/calls", {"count": 1, "fields": fields | {"caller": PHONE}})
+        self.request("POST", "/__sandbox__/calls", {"count": 1, "fields": fields | {"caller": PHONE}})
         for owner in ("targets/3", "campaigns/5"):
             lists = f"/api/v2/{owner}/caller_lists"
-            self.ask_as_keeper("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
+            self.send_with_postback_key("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
             number = {"caller_list_number": {"number": PHONE}}
-            self.ask_as_keeper("POST", f"{lists}/suppressed/caller_list_numbers.json", number)
+            self.send_with_postback_key("POST", f"{lists}/suppressed/caller_list_numbers.json", number)
 
 
 class Documented(Account):
-    """The documented account in a sandbox of its own, and a transport to it for a client of ours."""
+    """The documented account in its own sandbox, with a transport to it for a client."""
 
     def __init__(self) -> None:
         super().__init__(Sandbox(SandboxOptions(api_key=KEY)))
@@ -107,7 +109,7 @@ class Documented(Account):
         self.fill()
 
     def send(self, request: Request, wire: HttpRequest) -> Response:
-        """Carry a request of ours and keep it."""
+        """Send a request to the sandbox and record it."""
         self.sent.append(wire)
         parts = urlsplit(wire.url)
         query = parse_qsl(parts.query, keep_blank_values=True)

@@ -18,24 +18,24 @@ IN_QUERY = "created_at_start=2016-01-01T00:00:00+00:00&created_at_end=2016-01-02
 class Case:
     """One documented request.
 
-    :param heading: where the vendor documents it.
+    :param heading: heading of its section in Retreaver's reference.
     :param request: method and URL, without host, key and company.
-    :param ours: makes our operation or listing.
+    :param make_operation: makes the same request as an operation or a listing.
     :param body: documented JSON body.
     :param answer: shape of the documented answer; None where none is documented.
     :param editions: in which it is documented.
     :param version: of the call log.
-    :param keeper: whether it is signed with the key for caller lists.
+    :param uses_postback_key: whether it needs the key for caller lists instead of the API key.
     """
 
     heading: str
     request: str
-    ours: Callable[[], Operation[Any] | Listing]
+    make_operation: Callable[[], Operation[Any] | Listing]
     body: Any = None
     answer: Shape = None
     editions: tuple[str, ...] = BOTH
     version: str = "v2"
-    keeper: bool = False
+    uses_postback_key: bool = False
 
 
 def put(name: str, attributes: Any) -> dict[str, Any]:

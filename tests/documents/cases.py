@@ -1,4 +1,4 @@
-"""Every documented example request, the way of ours to ask the same, and the keys of the documented answer."""
+"""Every documented example request, the operation that sends the same, and the keys of the documented answer."""
 
 from __future__ import annotations
 

@@ -233,6 +233,6 @@ def list_cases(owner: caller_lists.Owner, base: str) -> list[Case]:
         ),
     ]
     return [
-        Case(f"Caller lists: {name} ({base})", request, ours, body, answer, CURRENT, keeper=True)
-        for name, request, ours, body, answer in documented
+        Case(f"Caller lists: {name} ({base})", request, make_operation, body, answer, CURRENT, uses_postback_key=True)
+        for name, request, make_operation, body, answer in documented
     ]

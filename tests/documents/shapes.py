@@ -1,4 +1,4 @@
-"""The keys of the vendor's documented answers: a mapping for an object, a list of one shape for an array."""
+"""The keys of the documented answers: a mapping for an object, a list of one shape for an array."""
 
 from __future__ import annotations
 
@@ -80,23 +80,25 @@ REPORT = keys(
 )
 
 
-def lacking(answer: Any, shape: Shape, where: str = "answer") -> list[str]:
-    """Return what an answer lacks of a documented shape; keys beyond it are welcome."""
+def missing_keys(answer: Any, shape: Shape, where: str = "answer") -> list[str]:
+    """Return the keys of a documented shape that an answer lacks; it may have others."""
     if isinstance(shape, list):
         if not isinstance(answer, list) or (shape and not answer):
-            return [f"{where} is {'empty' if answer == [] else 'no array'}"]
-        return [line for item in answer for part in shape for line in lacking(_bare(item, part), part, f"{where}[]")]
+            return [f"{where} is {'empty' if answer == [] else 'not an array'}"]
+        return [
+            line for item in answer for part in shape for line in missing_keys(_bare(item, part), part, f"{where}[]")
+        ]
     if not isinstance(shape, dict):
         return []
     if not isinstance(answer, dict):
-        return [f"{where} is no object"]
+        return [f"{where} is not an object"]
     missing = [f"{where}.{name}" for name in shape if name not in answer]
     inner = [(answer[name], part, f"{where}.{name}") for name, part in shape.items() if name in answer]
-    return missing + [line for value, part, name in inner for line in lacking(value, part, name)]
+    return missing + [line for value, part, name in inner for line in missing_keys(value, part, name)]
 
 
 def _bare(item: Any, shape: Shape) -> Any:
-    """Take an item out of the envelope that the document does not show."""
+    """Return an item without the envelope that the document does not show."""
     if isinstance(item, dict) and isinstance(shape, dict) and len(item) == 1 and len(shape) > 1:
         (inner,) = item.values()
         return inner if isinstance(inner, dict) else item
