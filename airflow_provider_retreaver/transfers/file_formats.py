@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
@@ -206,6 +206,8 @@ def _types(pa: Any) -> dict[str, Any]:
 
 def _array(pa: Any, field: Any, kind: fields.Kind, rows: list[Row]) -> Any:
     values = [row.get(field.name) for row in rows]
+    if values.count(None) == len(values):
+        return pa.nulls(len(values), field.type)
     # A column is converted at once; value by value only where a value is not of its kind.
     if kind in {fields.TEXT, fields.INTEGER, fields.BOOLEAN}:
         try:
@@ -215,20 +217,19 @@ def _array(pa: Any, field: Any, kind: fields.Kind, rows: list[Row]) -> Any:
             return _converted(pa, field, kind, values, rows)
         if array.type == field.type:
             return array
-        if pa.types.is_null(array.type):
-            return array.cast(field.type)
     return _converted(pa, field, kind, values, rows)
 
 
 def _converted(pa: Any, field: Any, kind: fields.Kind, values: list[Any], rows: list[Row]) -> Any:
-    read = fields.read_amount if kind == fields.DECIMAL else fields.READERS[kind]
+    is_map = kind == fields.MAP
+    read: Callable[[object], Any] = fields.read_amount if kind == fields.DECIMAL else fields.READERS[kind]
     made = []
     for row, value in zip(rows, values, strict=True):
         try:
             found = None if value is None else read(value)
         except fields.NotOfKind:
             raise _not_of_kind(row, field.name, kind, value) from None
-        made.append(list(found.items()) if isinstance(found, dict) else found)
+        made.append(list(found.items()) if is_map and found is not None else found)
     try:
         return pa.array(made, field.type)
     except (pa.ArrowInvalid, OverflowError):

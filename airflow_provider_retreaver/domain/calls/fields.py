@@ -181,7 +181,7 @@ def read_decimal(value: object) -> Decimal | None:
     :return: the amount; None for a blank text.
     :raises NotOfKind: for anything else.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         raise NotOfKind("not a number")
     text = str(value).strip()
     if not text:
@@ -256,7 +256,7 @@ def read_tags(value: object) -> dict[str, str | None] | None:
     """
     if isinstance(value, str) and not value.strip():
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise NotOfKind("not an object")
     return {
         str(key): item if item is None or isinstance(item, str) else format_json(item) for key, item in value.items()
