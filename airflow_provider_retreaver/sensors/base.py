@@ -226,7 +226,7 @@ def _error_of(event: dict[str, Any]) -> Exception:
     kind, message = str(event.get("kind")), str(event.get("message"))
     if kind == ConditionCannotComeTrue.__name__:
         return ConditionCannotComeTrue(message)
-    found = getattr(errors, kind, None)
-    if isinstance(found, type) and issubclass(found, errors.RetreaverError):
-        return found(message)
+    error_class = getattr(errors, kind, None)
+    if isinstance(error_class, type) and issubclass(error_class, errors.RetreaverError):
+        return error_class(message)
     return errors.RetreaverError(f"{kind}: {message}")

@@ -28,7 +28,8 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
     :param at_least: fewest calls.
     :param at_most: most calls.
     :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`; `status` and `state` (one or
-        several), `converted`, `min_duration` and `max_duration` (total seconds). All must match.
+        several), `converted`, `min_duration` and `max_duration` (total seconds). All must match; one whose value
+        is None is not applied.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :param deferrable: wait in the triggerer; see `RetreaverSensor`.
     :param failure_budget: for how long consecutive failures are tolerated, a timedelta or seconds; None until
@@ -57,7 +58,7 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
         window: str | float | timedelta | None = None,
         at_least: int | str | None = None,
         at_most: int | str | None = None,
-        filters: Mapping[str, object] | None = None,
+        filters: Mapping[str, object] | str | None = None,
         retreaver_conn_id: str = "retreaver_default",
         deferrable: bool = DEFERRABLE,
         failure_budget: timedelta | float | None = FAILURE_BUDGET,

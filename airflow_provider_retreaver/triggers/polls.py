@@ -221,14 +221,14 @@ class LoopState:
         :param settings: of the connection.
         :return: the client.
         """
-        found = self._find(settings)
-        if found is None:
+        shared = self._find(settings)
+        if shared is None:
             async with self.lock:
-                found = self._find(settings)
-                if found is None:
-                    found = SharedClient(await async_client(settings), self.callbacks)
-                    self.clients.append(found)
-        return found
+                shared = self._find(settings)
+                if shared is None:
+                    shared = SharedClient(await async_client(settings), self.callbacks)
+                    self.clients.append(shared)
+        return shared
 
     def _find(self, settings: Settings) -> SharedClient | None:
         return next((one for one in self.clients if one.client.settings == settings), None)

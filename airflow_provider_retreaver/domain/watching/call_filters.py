@@ -48,14 +48,15 @@ class CallFilters:
 
         :param filters: a mapping, or one as rendered text; None for no filters. Retreaver applies `caller`,
             `client_afid`, `client_cid`, `client_tid` and `sub_id` (texts). `status`, `state` (one or several texts,
-            in any case), `converted` (boolean), `min_duration` and `max_duration` (total seconds) are applied here.
+            in any case), `converted` (boolean), `min_duration` and `max_duration` (total seconds)
+            are applied here; one whose value is None is not applied.
         :return: the filters.
         :raises InvalidArgument: naming the filter that is not valid.
         """
         values = parameters.mapping(filters, "filters")
         parameters.known(values, (*API_FILTERS, *LOCAL_FILTERS), "filter of calls")
-        given = {name: value for name, value in values.items() if value is not None}
-        return cls(tuple(sorted((name, _read_filter(name, value)) for name, value in given.items())))
+        pairs = [(name, _read_filter(name, value)) for name, value in values.items() if not _is_none(value)]
+        return cls(tuple(sorted(pairs)))
 
     def as_dict(self) -> dict[str, object]:
         """Return the filters as plain JSON, from which `from_mapping` builds equal ones.
@@ -84,6 +85,11 @@ class CallFilters:
         return all(_matches(name, value, call) for name, value in self.local.items())
 
 
+def _is_none(value: object) -> bool:
+    # The text is what a template renders for None. Blank text is refused instead: leaving it out would count more.
+    return value is None or (isinstance(value, str) and value.strip() == "None")
+
+
 def _read_filter(name: str, value: object) -> FilterValue:
     label = f"filters: {name}"
     if name in ("min_duration", "max_duration"):
@@ -103,10 +109,10 @@ def lower_case_texts(value: object, name: str) -> tuple[str, ...]:
     :return: the distinct texts, sorted.
     :raises InvalidArgument: when one is blank, or there is none.
     """
-    found = tuple(sorted({text.lower() for text in parameters.texts(value, name) or ()}))
-    if not found:
+    lower = tuple(sorted({text.lower() for text in parameters.texts(value, name) or ()}))
+    if not lower:
         raise InvalidArgument(f"{name} must be one or several texts, not {value!r}.")
-    return found
+    return lower
 
 
 def _text(value: object, name: str) -> str:

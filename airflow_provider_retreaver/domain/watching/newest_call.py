@@ -35,13 +35,13 @@ class NewestCallQuery(Query[str | None]):
         :return: the query.
         :raises InvalidArgument: when Retreaver does not have one of the filters: all calls would have to be read.
         """
-        found = CallFilters.from_mapping(filters)
-        if found.local:
+        call_filters = CallFilters.from_mapping(filters)
+        if call_filters.local:
             raise InvalidArgument(
-                f"filters: {', '.join(found.local)} is not a filter of Retreaver's call log; leave it out and filter "
-                f"the calls when they are read."
+                f"filters: {', '.join(call_filters.local)} is not a filter of Retreaver's call log; leave it out and "
+                f"filter the calls when they are read."
             )
-        return cls(found)
+        return cls(call_filters)
 
     def run(self, _state: QueryState, /) -> Procedure[str | None]:
         """Read the newest call; no state is kept."""

@@ -326,6 +326,36 @@ def test_every_parameter_is_serialized(trigger):
     assert rebuilt.query == trigger.query
 
 
+# What Airflow stored for the triggers of `EXAMPLES` by an earlier release: a change loses their state.
+STORED = [
+    ({"window": 3600.0, "at_least": 3, "at_most": 9, "filters": {"status": ["x"]}}, "retreaver_f9fc47fce988e8a1"),
+    (
+        {"since": "2026-01-01T00:00:00Z", "filters": {"client_tid": "A"}, "overlap": 5.0},
+        "retreaver_917f87069258ae19",
+    ),
+    (
+        {
+            "target_id": [1, 2],
+            "tid": ["x"],
+            "target_group_id": [3],
+            "cap": "daily",
+            "at_least": None,
+            "remaining": 4,
+        },
+        "retreaver_12874f2adac796ab",
+    ),
+]
+
+
+@pytest.mark.parametrize(("trigger", "stored"), list(zip(EXAMPLES, STORED, strict=True)))
+def test_stored_triggers_stay_readable(trigger, stored):
+    """The names of serialized parameters and the keys of the state do not change, since Airflow stores both."""
+    parameters, key = stored
+    shared = {"retreaver_conn_id": "retreaver_default", "poll_interval": 60.0}
+    assert trigger.serialize()[1] == {**shared, **parameters}
+    assert trigger._state_key == key
+
+
 @pytest.mark.parametrize(
     ("create", "name"),
     [

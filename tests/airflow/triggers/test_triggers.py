@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_retreaver.domain.watching.condition import KINDS, build_condition
 from airflow_provider_retreaver.triggers import polls
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 from tests.airflow.support.virtual import KEY, first_event, in_virtual_time
@@ -555,3 +556,15 @@ def test_every_parameter_is_serialized():
     path, kwargs = RetreaverConditionTrigger(**arguments).serialize()
     assert path == "airflow_provider_retreaver.triggers.conditions.RetreaverConditionTrigger"
     assert kwargs == arguments
+
+
+def test_stored_triggers_stay_readable():
+    """The names of serialized parameters do not change: Airflow's database holds those of waiting sensors."""
+    names = (
+        "retreaver_conn_id", "kind", "options", "deadline", "next_look", "poke_interval", "exponential_backoff",
+        "max_wait", "failure_budget", "failing_since", "silent_fail",
+    )  # fmt: skip
+    assert set(trigger().serialize()[1]) == set(names)
+    assert set(KINDS) == {"call_volume", "call_status", "cap_filled", "target_idle", "number_pool"}
+    stored = trigger("cap_filled", options={"target_id": [1], "tid": [], "target_group_id": []})
+    assert build_condition(stored.kind, stored.options).options() == stored.options

@@ -260,6 +260,13 @@ def test_invalid_parameters_are_named(vendor, options, name):
     assert vendor.sent == []
 
 
+@pytest.mark.parametrize("missing", [None, "None", " None "])
+def test_filters_that_render_none_are_not_applied(missing):
+    """A filter that is None, or the text that a template renders for None, is not applied, not even as False."""
+    filters = dict.fromkeys(("converted", "status", "client_tid", "min_duration"), missing)
+    assert volume(window="1h", at_least=1, filters=filters).query == volume(window="1h", at_least=1).query
+
+
 def test_an_old_version_of_the_call_log_is_an_error(vendor):
     """A call without the field of a filter is an error that says what to set, not a call that does not match."""
     condition = volume(window="1h", at_least=1, filters={"converted": True})
