@@ -7,6 +7,7 @@ import inspect
 import json
 from datetime import timedelta
 from importlib import import_module
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -18,11 +19,13 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_retreaver.core import errors
+from airflow_provider_retreaver.domain.watching.cap_filled import CAPS
 from airflow_provider_retreaver.domain.watching.condition import KINDS, build_condition
 from airflow_provider_retreaver.provider_info import get_provider_info
 from airflow_provider_retreaver.sensors.base import ConditionCannotComeTrue, RetreaverSensor, UnexpectedEvent
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
+from airflow_provider_retreaver.triggers.caps import RetreaverCapFilledEventTrigger
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 from tests.airflow.support.account import StateStore, TaskInstance, context_of
 from tests.airflow.support.virtual import first_event
@@ -120,6 +123,15 @@ def test_every_sensor_is_tested():
     for kind, sensor in SENSORS.items():
         assert set(VALUES[kind]) == set(own_parameters(sensor)), kind
         assert set(parameters_of(RetreaverSensor)) < set(parameters_of(sensor)), "a signature hides no parameter"
+
+
+@pytest.mark.parametrize("owner", [*SENSORS.values(), RetreaverCapFilledEventTrigger], ids=lambda one: one.__name__)
+def test_choices_are_those_of_the_condition(owner):
+    """The choices in a signature are exactly those that the condition accepts."""
+    accepted = {"cap": set(CAPS), "match": {"any", "all"}}
+    hints = get_type_hints(inspect.unwrap(owner.__init__))
+    choices = {name: set(get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal}
+    assert choices == {name: accepted[name] for name in accepted if name in hints}
 
 
 @pytest.mark.parametrize("kind", KINDS)
