@@ -71,7 +71,7 @@ class TestEverywhere:
         assert held(connection)["a"][1] == 2
 
     def test_many_keys(self, table, connection):
-        """More calls than keys are looked for at once are told apart."""
+        """More calls than keys in one statement are handled."""
         calls = [row(f"call-{number}") for number in range(1_203)]
         assert table.write(calls) == 1_203
         table.write([row(f"call-{number}", 1, seconds=2) for number in range(600, 1_203)])
@@ -136,7 +136,7 @@ class MySqlTalk:
     Error = sqlite3.Error
 
     def __init__(self, unique):
-        self.said = []
+        self.statements = []
         self._unique = unique
         self.description = [(name,) for name in COLUMNS.names]
 
@@ -146,11 +146,11 @@ class MySqlTalk:
 
     def execute(self, statement, parameters=()):
         """Note a statement."""
-        self.said.append((statement, parameters))
+        self.statements.append((statement, parameters))
 
     def executemany(self, statement, rows):
         """Note a statement and its rows."""
-        self.said.append((statement, rows))
+        self.statements.append((statement, rows))
 
     def fetchall(self):
         """RawPage how many unique keys there are."""
@@ -158,7 +158,7 @@ class MySqlTalk:
 
     def commit(self):
         """Note it."""
-        self.said.append(("COMMIT", ()))
+        self.statements.append(("COMMIT", ()))
 
     def rollback(self):
         """Do nothing: nothing is kept."""
@@ -172,17 +172,17 @@ def test_mysql_is_asked_for_a_unique_key_first():
     talk = MySqlTalk(unique=0)
     with pytest.raises(InvalidArgument, match="no unique key"):
         CallTable(talk, "reporting.calls", COLUMNS, dialect_of("mysql")).prepare(create=False)
-    assert talk.said[-1] == (MYSQL_UNIQUE, ("reporting", "calls", "id"))
+    assert talk.statements[-1] == (MYSQL_UNIQUE, ("reporting", "calls", "id"))
     CallTable(MySqlTalk(unique=1), "calls", COLUMNS, dialect_of("mysql")).prepare(create=False)
 
 
 def test_mysql_is_told_to_keep_the_newest():
-    """One statement with an update that looks at the old time before it replaces it; times are UTC without a zone."""
+    """One statement with an update that compares the old time before it replaces it; times are UTC without a zone."""
     talk = MySqlTalk(unique=1)
     table = CallTable(talk, "calls", COLUMNS, dialect_of("mysql"))
     assert table.write([row("a")]) is None
     newer = "`changed` IS NULL OR VALUES(`changed`) >= `changed`"
-    assert talk.said == [
+    assert talk.statements == [
         (
             (
                 "INSERT INTO `calls` (`id`, `changed`, `caller`, `seconds`) VALUES (%s, %s, %s, %s) "

@@ -64,7 +64,7 @@ def test_a_download_that_breaks_off_is_continued(host, fetched, ranges):
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_file_that_changes_meanwhile_is_not_patched_together(host, fetched, named):
+def test_parts_of_a_file_that_changed_are_not_joined(host, fetched, named):
     """When the rest is of another file, by its tag or by its length, the download ends in an error."""
     if not named:
         host.headers["/a.mp3"] = {"ETag": None}
@@ -81,7 +81,7 @@ def test_a_file_that_changes_meanwhile_is_not_patched_together(host, fetched, na
 
 
 def test_a_host_that_stumbles_is_asked_again(host, fetched):
-    """503, 429 and 500 are waited out like the vendor's own."""
+    """503, 429 and 500 are retried like Retreaver's own."""
     host.statuses["/a.mp3"] = [503, 429, 500]
     assert fetched.fetch(f"{host.url}/a.mp3") == len(SOUND)
     assert fetched.data == SOUND
@@ -117,25 +117,25 @@ def test_nobody_there(fetched):
     ],
 )  # fmt: skip
 def test_nothing_inside_a_network_is_asked(place):
-    """With the vendor's real API, neither an address nor a redirect leads to this machine or its network."""
+    """With Retreaver's real API, neither an address nor a redirect leads to this machine or its network."""
     outside = Fetched("https://api.retreaver.com")
     with pytest.raises(InvalidRequest, match="is in a private network"):
         outside.fetch(place)
-    with requests_mock.Mocker() as vendor:
-        vendor.get(
+    with requests_mock.Mocker() as mock:
+        mock.get(
             "https://recordings.test/a.mp3", status_code=302, headers={"Location": place.replace("http:", "https:")}
         )
         with pytest.raises(InvalidRequest, match="is in a private network"):
             Fetched("https://api.retreaver.com").fetch("https://recordings.test/a.mp3")
-        assert vendor.call_count == 1
+        assert mock.call_count == 1
 
 
 def test_a_redirect_to_http_is_not_followed():
     """What came by https goes on by https."""
-    with requests_mock.Mocker() as vendor:
-        vendor.get(
+    with requests_mock.Mocker() as mock:
+        mock.get(
             "https://recordings.test/a.mp3", status_code=302, headers={"Location": "http://recordings.test/b.mp3"}
         )
         with pytest.raises(InvalidRequest, match="from https to http"):
             Fetched("https://api.retreaver.com").fetch("https://recordings.test/a.mp3")
-        assert vendor.call_count == 1
+        assert mock.call_count == 1

@@ -80,7 +80,7 @@ def test_a_clash_leaves_the_batches_before_it(table, connection):
     assert set(held(connection)) == {"a", "b"}
 
 
-def test_progress_is_said_about_every_ten_seconds(caplog):
+def test_progress_is_logged_every_ten_seconds(caplog):
     """Rows, pages, speed and time left; no line in between."""
     caplog.set_level(logging.INFO, "airflow_provider_retreaver")
     now = iter([0.0, 4.0, 10.0, 12.0, 19.0, 20.0])

@@ -63,7 +63,7 @@ class MovingLog(Sandbox):
             return super().handle(method, path, query, headers, body)
 
     def add(self, number=1, **fields):
-        """Add calls, spread over a day unless it is said when they were created; return their uuids."""
+        """Add calls, spread over a day unless `created_at` is given; return their uuids."""
         spread = {"created_at_start": "2026-01-05T00:00:00Z", "created_at_end": "2026-01-06T00:00:00Z"}
         spread = {} if "created_at" in fields else spread
         given = {"caller": CALLER, "updated_at": "2026-01-07T00:00:00Z", **spread, **fields}
@@ -82,7 +82,7 @@ class MovingLog(Sandbox):
             self.control("faults", fault)
 
     def delete(self, uuid):
-        """Let a call be gone, as the vendor may."""
+        """Delete a call."""
         with self.state.store.transaction():
             self.state.store.run("DELETE FROM calls WHERE uuid = ?", (uuid,))
         self.state.store.calls_version += 1
@@ -201,8 +201,8 @@ def test_all_of_it_at_once(moving, window):
 
 @WINDOWS
 @pytest.mark.parametrize("change", [True, False])
-def test_a_vendor_that_sorts_newest_first_is_not_believed(moving, window, change):
-    """A log that ignores the order is read to its end, or said to be incomplete."""
+def test_a_log_that_comes_newest_first(moving, window, change):
+    """A log that ignores the order is read to its end, or reported as incomplete."""
     log, client = moving
     there = log.add(95)
     log.newest_first = True
@@ -246,7 +246,7 @@ def test_a_company_that_the_key_loses_on_the_way_is_no_success(moving, request_n
 
 @pytest.mark.parametrize("length", [240, None], ids=["ends", "does not end"])
 def test_a_storm_of_429_for_minutes(moving, length):
-    """Four minutes of refusals in the middle are waited out and cost no call; what does not end is told."""
+    """Four minutes of refusals in the middle are retried and lose no call; refusals without end are an error."""
     log, client = moving
     there = log.add(95)
     log.before[4] = log.storm

@@ -158,7 +158,7 @@ def test_no_number_and_no_key_is_logged(account, warehouse, caplog, capsys):
     to_sql()
     with pytest.raises(TableNotWritten) as failed:
         to_sql(table="wrong", mapping={**MAPPING, "caller": {"field": "caller", "type": "boolean"}})
-    # The sandbox, which runs in this process, is the vendor: its own log is not looked at.
+    # The sandbox, which runs in this process, is the server: its own log does not count.
     ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn"))
     assert "calls were read" in ours
     ours += "\n".join(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)
@@ -210,7 +210,7 @@ def test_what_the_database_refuses_is_named_too(account, warehouse):
     ],
 )
 def test_bad_input_is_refused_before_the_first_request(account, warehouse, monkeypatch, parameters, named):
-    """What cannot be right is named, and nothing is asked of the vendor."""
+    """Wrong input is named, and nothing is sent."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     monkeypatch.setenv("AIRFLOW_CONN_WEB", json.dumps({"conn_type": "http", "host": "127.0.0.1"}))
@@ -231,7 +231,7 @@ def test_bad_input_is_refused_before_the_first_request(account, warehouse, monke
     ],
 )
 def test_a_table_that_does_not_fit_is_refused_before_the_first_request(account, warehouse, create, named):
-    """A missing column or key is named, and nothing is asked of the vendor."""
+    """A missing column or key is named, and nothing is sent."""
     warehouse.rows(create)
     with pytest.raises(InvalidArgument, match=named):
         to_sql(mapping=MAPPING)
@@ -263,7 +263,7 @@ def test_a_broken_listing_fails_the_task(account, warehouse):
 
 
 def test_a_database_that_cannot_be_written_is_found_before_the_first_request(account, warehouse, monkeypatch):
-    """A read-only database is told as such, and nothing is asked of the vendor."""
+    """A read-only database is named, and nothing is sent."""
     warehouse.rows(f"CREATE TABLE calls (id TEXT PRIMARY KEY, {', '.join(list(MAPPING)[1:])})")
     connection = {"conn_type": "sqlite", "host": str(warehouse.path), "extra": {"mode": "ro"}}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))

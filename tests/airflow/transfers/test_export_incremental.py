@@ -109,7 +109,7 @@ def test_the_state_can_live_elsewhere(calls, folder, tmp_path):
 
 
 def test_an_unknown_storage_is_told_under_the_name_that_was_given(account):
-    """Without a state path the destination is blamed, with one that is, and nothing is asked of the vendor."""
+    """The error names the destination, or the state path where one is given, and nothing is sent."""
     with pytest.raises(InvalidArgument, match=r"^destination gs://bucket/calls/_state cannot be used: no installed"):
         export(destination="gs://bucket/calls", **SINCE)
     with pytest.raises(InvalidArgument, match=r"^state_path gs://bucket/state cannot be used: no installed"):
@@ -131,8 +131,8 @@ def whole(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "parquet"])
-def test_killed_at_any_moment_and_retried(calls, tmp_path, killer, format_):
-    """Killed at any moment, an export leaves no manifest of half an export, and its retry leaves the same bytes."""
+def test_killed_at_any_time_and_retried(calls, tmp_path, killer, format_):
+    """Killed at any time, an export leaves no manifest of half an export, and its retry leaves the same bytes."""
     there = calls.add(60)
     parameters = {"start": START, "end": END, "format": format_, "partition_by": "day", "max_file_bytes": 40_000}
     run = killer()
@@ -154,7 +154,7 @@ def test_killed_at_any_moment_and_retried(calls, tmp_path, killer, format_):
 
 
 def test_a_killed_incremental_export_forgets_nothing(calls, tmp_path, killer):
-    """Killed at any moment and retried, an incremental export ends with the cursor, files and report of one run."""
+    """Killed at any time and retried, an incremental export ends with the cursor, files and report of one run."""
     run = killer()
     base = datetime.fromisoformat("2026-01-07T00:00:00+00:00")
     there = calls.add(30, revenue=10, updated_at=base.isoformat())
@@ -163,8 +163,8 @@ def test_a_killed_incremental_export_forgets_nothing(calls, tmp_path, killer):
         assert run.attempt(place, **SINCE)["status"] == 0
     kill_at = 1
     for turn in range(1, 12):
-        moment = base + timedelta(hours=turn)
-        calls.update(there[turn], revenue=10 + turn, updated_at=moment.isoformat())
+        time = base + timedelta(hours=turn)
+        calls.update(there[turn], revenue=10 + turn, updated_at=time.isoformat())
         events = run.attempt(undisturbed, **SINCE)["events"]
         kill_at = 1 + (turn * 11) % events
         assert run.attempt(disturbed, kill_at, **SINCE)["status"] == 9

@@ -54,12 +54,12 @@ def test_every_call_of_the_window_once(calls, folder, format_, compression):
     assert names == {Path(result["manifest"]).name, *(file["path"] for file in manifest["files"])}
 
 
-def test_json_lines_are_what_the_vendor_sent(calls, folder, account):
-    """Every line is the call as the vendor shows it."""
+def test_json_lines_are_the_calls_as_they_came(calls, folder, account):
+    """Every line is the call as Retreaver returns it."""
     calls.add(3, tags={"source": "web,tv"}, revenue=12.5)
     rows = rows_of(export(destination=folder, **WINDOW))
-    shown = [row["call"] for row in account._handle("GET", "/api/v2/calls.json")]
-    assert rows == sorted(shown, key=lambda row: row["created_at"])
+    expected = [row["call"] for row in account._handle("GET", "/api/v2/calls.json")]
+    assert rows == sorted(expected, key=lambda row: row["created_at"])
 
 
 def test_an_empty_window_has_a_file_too(calls, folder):
@@ -235,13 +235,13 @@ def test_numbers_can_be_hidden(calls, folder, caplog, capsys):
         result = export(destination=folder, phone_numbers="mask", **WINDOW)
     assert not any(b"4155550123" in data for data in contents(result))
     assert len(rows_of(result)) == 20
-    said = caplog.text + capsys.readouterr().out
-    assert "Wrote 20 calls" in said
-    assert "4155550123" not in said
+    output = caplog.text + capsys.readouterr().out
+    assert "Wrote 20 calls" in output
+    assert "4155550123" not in output
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"start": END, "end": START}, "end .* must be after start"),
         ({"start": "2096-01-01T00:00:00Z", "end": "2096-01-02T00:00:00Z"}, "is in the future"),
@@ -261,9 +261,9 @@ def test_numbers_can_be_hidden(calls, folder, caplog, capsys):
         ({"destination": " "}, "destination"),
     ],
 )
-def test_what_cannot_be_right_is_refused(account, folder, parameters, said):
-    """One sentence names the parameter, no retry is spent on it, and nothing is asked of the vendor."""
-    with pytest.raises(InvalidArgument, match=said) as caught:
+def test_wrong_parameters_are_refused(account, folder, parameters, message):
+    """One sentence names the parameter, it is not retried, and nothing is sent."""
+    with pytest.raises(InvalidArgument, match=message) as caught:
         export(**{"destination": folder, **WINDOW, **parameters})
     assert isinstance(caught.value, AirflowFailException)
     assert account.sent() == []
@@ -295,8 +295,8 @@ def test_a_full_disk_leaves_the_former_export(calls, folder):
     assert tree(root) == before
 
 
-def test_a_vendor_that_fails_leaves_the_former_export(calls, folder, account):
-    """When the vendor does not recover, the task fails and nothing in the folder has changed."""
+def test_a_failing_server_leaves_the_former_export(calls, folder, account):
+    """When the server does not recover, the task fails and nothing in the folder has changed."""
     calls.add(300)
     export(destination=folder, **WINDOW)
     root = Path(folder.removeprefix("file://"))
@@ -318,7 +318,7 @@ def test_a_company_that_changed_is_no_success(calls, folder, account, monkeypatc
 
 
 def test_pages_that_stay_empty_are_no_success(calls, folder, account):
-    """A vendor that answers one page empty, again and again, is not believed."""
+    """A page that is empty again and again is an error."""
     calls.add(300)
     link = '<https://retreaver.com/x?page=3>; rel="last", <https://retreaver.com/x?page=2>; rel="next"'
     account.fault("calls.json", status=200, body="[]", headers={"Link": link}, times=None)

@@ -87,7 +87,7 @@ def test_what_is_there_is_not_fetched_again(calls, host, tmp_path):
 
 
 def test_the_key_is_never_sent(calls, host, tmp_path, monkeypatch):
-    """Not as a parameter that the vendor put into the URL, not after a redirect; no cookie and no login either."""
+    """Not as a parameter that Retreaver put into the URL, not after a redirect; no cookie and no login either."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password something\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -111,20 +111,20 @@ def test_a_url_that_holds_the_key_elsewhere_is_refused(calls, host, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("headers", "said"),
+    ("headers", "message"),
     [
         ({"Content-Length": None, "Connection": "close"}, "does not contain its length"),
         ({"Content-Encoding": "gzip"}, "is compressed although"),
         ({"Content-Length": "2000000", "Connection": "close"}, "was cut off after"),
     ],
 )
-def test_a_length_that_cannot_be_verified_fails(calls, host, tmp_path, headers, said):
+def test_a_length_that_cannot_be_verified_fails(calls, host, tmp_path, headers, message):
     """A file that may be half of one is not stored."""
     host.files["/a.mp3"] = SOUND
     host.headers["/a.mp3"] = headers
     host.cuts["/a.mp3"] = [1_000] * 20 if "2000000" in headers.values() else []
     calls({"call-a": "/a.mp3"})
-    with pytest.raises(PartialFailure, match=said):
+    with pytest.raises(PartialFailure, match=message):
         fetch(tmp_path)
     assert held(tmp_path) == {}
 
@@ -150,17 +150,17 @@ def test_failures_are_named_and_a_retry_fetches_only_those(calls, host, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "message"),
     [
         ("ftp://files.test/a.mp3", "not a plain http"),
         ("http://user:pass@127.0.0.1/a.mp3", "not a plain http"),
         ("not a url", "not a plain http"),
     ],
 )
-def test_addresses_that_are_not_asked(calls, tmp_path, place, said):
-    """What is no plain URL is refused, and its password not shown."""
+def test_addresses_that_are_not_asked(calls, tmp_path, place, message):
+    """An address that is not a plain URL is refused, and its password is not quoted."""
     calls({"call-a": place})
-    with pytest.raises(PartialFailure, match=said) as failed:
+    with pytest.raises(PartialFailure, match=message) as failed:
         fetch(tmp_path)
     assert "pass" not in str(failed.value)
 
@@ -190,7 +190,7 @@ def test_nothing_personal_is_logged(calls, host, tmp_path, caplog, capsys):
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "", "a/b"])
 def test_a_uuid_that_is_no_name_is_no_path(calls, host, tmp_path, name):
-    """What the vendor calls a uuid does not lead out of the folder."""
+    """A uuid with a path does not lead out of the folder."""
     host.files["/a.mp3"] = SOUND
     calls({name: "/a.mp3"})
     with pytest.raises(PartialFailure, match="its file has no name"):
@@ -211,7 +211,7 @@ def test_a_uuid_that_is_no_name_is_no_path(calls, host, tmp_path, name):
     ],
 )
 def test_bad_input_is_refused_before_the_first_request(account, tmp_path, parameters, named):
-    """What cannot be right is named, and nothing is asked of the vendor."""
+    """Wrong input is named, and nothing is sent."""
     with pytest.raises(InvalidArgument, match=named) as refused:
         fetch(tmp_path, **parameters)
     assert isinstance(refused.value, AirflowFailException)

@@ -48,7 +48,7 @@ def pages_asked(log: CallLog) -> list[int]:
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 21, 80, 81, 95])
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_still_window_is_proved_complete(count, concurrency):
-    """Every call comes once, oldest first, and as many as the vendor counts; outside the window nothing."""
+    """Every call comes once, oldest first, and as many as Retreaver counts; outside the window nothing."""
     log = CallLog()
     inside = log.add(count) if count else []
     log.add(3, created_at="2026-01-04T23:59:59Z")
@@ -72,7 +72,7 @@ def test_few_requests_are_spent_on_the_proof():
 
 
 def test_pages_are_asked_for_together():
-    """The first pages of a long window are asked for before the first answer has told how many there are."""
+    """The first pages of a long window are requested before the first response says how many there are."""
     log = CallLog()
     log.add(30)
     log.together = 4
@@ -124,7 +124,7 @@ def test_a_call_that_leaves_costs_no_other(request_number, concurrency):
     st.integers(0, 2**32),
 )
 def test_whatever_moves_nothing_is_lost(changes, concurrency, count, seed):
-    """Calls come into a window by update filter and leave it at any moments; those that stay come exactly once."""
+    """Calls come into a window by update filter and leave it at any time; those that stay come exactly once."""
     log = CallLog()
     there = log.add(count, updated_at="2026-01-07T00:00:00Z", caller="+14155550000") if count else []
     moved: set[str] = set()
@@ -177,7 +177,7 @@ def emptied(number: int, times: int) -> Any:
     return instead
 
 
-def test_a_page_that_is_empty_once_is_made_good():
+def test_a_page_that_is_empty_once_is_read_again():
     """A page in the middle that comes empty is noticed, and its calls are delivered all the same."""
     log = CallLog()
     there = log.add(50)
@@ -188,7 +188,7 @@ def test_a_page_that_is_empty_once_is_made_good():
     assert export.completeness.readings == 2
 
 
-def test_a_vendor_that_hides_calls_is_found_out():
+def test_a_count_that_never_agrees_is_an_error():
     """When the count never agrees with what can be read, the export fails and says how many are missing."""
     log = CallLog()
     log.add(50)
@@ -207,7 +207,7 @@ def test_a_vendor_that_hides_calls_is_found_out():
 
 
 def test_last_may_change_while_it_is_read():
-    """A window without an end whose last page grows is read to its new end, and is said not to be proved."""
+    """A window without an end whose last page grows is read to its new end, and is not reported as complete."""
     log = CallLog(now="2026-01-05T12:00:00Z")
     there = log.add(40, created_at_end="2026-01-05T11:00:00Z")
     log.before[3] = lambda: log.add(25, created_at="2026-01-05T11:30:00Z")
@@ -219,7 +219,7 @@ def test_last_may_change_while_it_is_read():
 
 
 def test_many_calls_of_one_moment_that_move_end_in_an_error():
-    """More calls of one moment than a page holds cannot be told apart when they move: said, not passed over."""
+    """More calls of one time than a page has cannot be separated when the list changes: an error, no silent loss."""
     log = CallLog()
     log.add(30, created_at="2026-01-05T01:00:00Z")
     log.before[3] = lambda: log.add(created_at="2026-01-05T00:30:00Z")
@@ -239,8 +239,8 @@ def test_every_version_and_the_legacy_log(version):
     assert export.completeness.proved
 
 
-def test_filters_are_the_vendors():
-    """Only the calls that the vendor's filter lets through come, and they are proved complete."""
+def test_filters_are_sent():
+    """Only the calls that Retreaver's filter matches come, and they are proved complete."""
     log = CallLog()
     log.add(20)
     wanted = log.add(12, caller="+14155550123")
@@ -249,8 +249,8 @@ def test_filters_are_the_vendors():
     assert export.completeness.counted == 12
 
 
-def test_raw_rows_are_the_vendors_bytes():
-    """Raw rows are the JSON that the vendor sent, without envelope and without line breaks."""
+def test_raw_rows_are_the_bytes_of_the_response():
+    """Raw rows are the JSON of the response, without envelope and without line breaks."""
     log = CallLog()
     log.add(12)
     _, rows = read(log, per_page=5)
@@ -268,7 +268,7 @@ def test_raw_rows_are_the_vendors_bytes():
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"<html>login</html>", "not a JSON array of calls"),
         (b'{"errors": []}', "not a JSON array of calls"),
@@ -279,17 +279,17 @@ def test_raw_rows_are_the_vendors_bytes():
         (b"", "not a JSON array of calls"),
     ],
 )
-def test_what_is_no_page_of_calls_is_refused(body, said):
+def test_a_body_that_is_not_a_page_of_calls_is_refused(body, message):
     """HTML, truncated JSON and other shapes end in an error that names the request."""
     log = CallLog()
     log.instead = lambda _, __, answer: Response(200, {"content-type": "text/html"}, body)
-    with pytest.raises(ProtocolError, match=said) as caught:
+    with pytest.raises(ProtocolError, match=message) as caught:
         read(log)
     assert "GET /api/v2/calls.json" in str(caught.value)
 
 
 def test_a_storm_of_refusals_is_waited_out():
-    """Every page refused several times still comes, once; a vendor that never recovers ends in an error."""
+    """Every page that is refused several times still comes once; refusals without end are an error."""
     log = CallLog()
     there = log.add(50)
     tries: dict[str, int] = {}
@@ -310,7 +310,7 @@ def test_a_storm_of_refusals_is_waited_out():
 
 
 @pytest.mark.parametrize(
-    ("window", "said"),
+    ("window", "message"),
     [
         (CallWindow(END, START), "end .* must be after start"),
         (CallWindow(START, START), "end .* must be after start"),
@@ -324,10 +324,10 @@ def test_a_storm_of_refusals_is_waited_out():
         (CallWindow(START, END, filters={"call_flow_events": "yes"}), "call_flow_events"),
     ],
 )
-def test_a_window_that_cannot_be_right_is_refused(window, said):
+def test_a_wrong_window_is_refused(window, message):
     """Nothing is sent, and the error names the parameter."""
     log = CallLog()
-    with pytest.raises(InvalidArgument, match=said):
+    with pytest.raises(InvalidArgument, match=message):
         read(log, window)
     assert log.asked == []
 
@@ -341,7 +341,7 @@ def test_the_legacy_log_knows_no_updates():
 
 
 def test_a_clock_that_is_ahead_proves_nothing():
-    """A window that has ended by this machine's clock, and not by the vendor's, is not said to be proved."""
+    """A window that has ended by this machine's clock, and not by Retreaver's, is not proved."""
     log = CallLog(now="2026-01-05T12:00:00Z")
     there = log.add(30, created_at_end="2026-01-05T11:00:00Z")
     export, rows = read(log, per_page=10)
@@ -403,15 +403,15 @@ def test_a_window_that_ends_later_is_not_waited_for():
     assert "settled" in export.completeness.reason
 
 
-def test_progress_is_told():
-    """After every page it is told how many calls and pages there are, out of how many."""
+def test_the_progress_callback():
+    """After every page the callback gets the calls and pages read, and the pages in all."""
     log = CallLog()
     log.add(30)
-    told: list[ExportProgress] = []
+    updates: list[ExportProgress] = []
     with log.client(per_page=10) as client:
-        for _ in export_calls(client, WINDOW, progress=told.append):
+        for _ in export_calls(client, WINDOW, progress=updates.append):
             pass
-    assert told == [ExportProgress(10, 1, 3), ExportProgress(20, 2, 3), ExportProgress(30, 3, 3)]
+    assert updates == [ExportProgress(10, 1, 3), ExportProgress(20, 2, 3), ExportProgress(30, 3, 3)]
 
 
 def test_an_export_that_is_left_early_asks_no_more():

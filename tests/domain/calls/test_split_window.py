@@ -22,13 +22,13 @@ MOMENTS = st.datetimes(datetime(2010, 1, 1), datetime(2030, 1, 1))  # noqa: DTZ0
 
 
 def parsed(parts):
-    """Return the parts' ends as moments in UTC."""
+    """Return the parts' ends as times in UTC."""
     return [tuple(datetime.fromisoformat(part[name]).astimezone(UTC) for name in ("start", "end")) for part in parts]
 
 
 @given(start=MOMENTS, zone=ZONES, size=st.timedeltas(timedelta(seconds=1), timedelta(days=40)), every=st.data())
 def test_parts_tile_the_window_exactly(start, zone, size, every):
-    """Every moment of the window lies in exactly one part, whatever the zone's clock does meanwhile."""
+    """Every time of the window is in exactly one part, also where the zone's clock changes."""
     first = start.replace(tzinfo=ZoneInfo(zone))
     last = (first.astimezone(UTC) + size).astimezone(ZoneInfo(zone))
     lengths = st.one_of(

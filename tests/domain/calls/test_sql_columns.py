@@ -15,7 +15,7 @@ from airflow_provider_retreaver.domain.calls.sql_dialects import POSTGRESQL, cop
 from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
 
 NEEDED = {"id": "uuid", "changed": "updated_at"}
-# The call of the vendor's reference ("Calls"), and what later versions add to one.
+# The call of Retreaver's reference ("Calls"), and what later versions add to one.
 FIRST = {
     "uuid": "addcf985-017e-4962-be34-cf5d55e74afc", "caller": "+17195220377", "caller_zip": "80920",
     "dialed_call_duration": 193, "total_duration": 204, "status": "finished", "start_time": "2012-04-29T12:29:40Z",
@@ -37,7 +37,7 @@ def warehouse_row(call, numbers=None):
 
 
 def test_a_call_of_the_first_version():
-    """The customer's IDs stand where the vendor's own are not told; nobody knows where the call went."""
+    """The customer's IDs are used where Retreaver's own are missing; the destination is unknown."""
     row = warehouse_row(FIRST)
     assert (row["call_id"], row["campaign_id"], row["publisher_id"]) == (FIRST["uuid"], "0003", "03994")
     assert row["destination_number"] is None
@@ -46,7 +46,7 @@ def test_a_call_of_the_first_version():
 
 
 def test_a_call_of_a_later_version():
-    """The vendor's own IDs as texts, the target's number, times in UTC, everything else as metadata."""
+    """Retreaver's own IDs as texts, the target's number, times in UTC, everything else as metadata."""
     row = warehouse_row(SECOND, {7: "+19195550123"})
     assert (row["campaign_id"], row["publisher_id"], row["destination_number"]) == ("31", "44", "+19195550123")
     assert row["call_start_time"] == datetime(2012, 4, 29, 12, 29, 40, 125_000, tzinfo=UTC)
@@ -72,12 +72,12 @@ def test_a_campaign_that_is_an_object():
     ],
 )  # fmt: skip
 def test_statuses(status, connected, meant):
-    """The guide's statuses, and the one that calls really have; what nobody documents is unknown."""
+    """The guide's statuses, and the one that calls really have; undocumented ones are unknown."""
     row = warehouse_row({**FIRST, "status": status, "connected": connected})
     assert row["call_status"] == meant
 
 
-def test_a_call_that_nobody_answered_has_no_answer_time():
+def test_an_unanswered_call_has_no_answer_time():
     """A call that was put through and not connected was not answered."""
     assert warehouse_row({**SECOND, "connected": False})["call_answer_time"] is None
 
@@ -125,7 +125,7 @@ def test_what_a_column_holds(kind, value, held):
     ],
 )  # fmt: skip
 def test_what_a_column_cannot_hold(kind, value):
-    """The column is named, and the value shown without phone numbers; a time without an offset is no time."""
+    """The column is named, and the value quoted without phone numbers; a time needs an offset."""
     columns = mapped({**NEEDED, "x": {"field": "postback_value", "type": kind}})
     with pytest.raises(ColumnMisfit, match=rf"column x \({kind}\) cannot hold") as clash:
         columns.values({"postback_value": value})
@@ -191,7 +191,7 @@ def test_mysql_tables_have_a_key_of_limited_length():
 
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_characters="\0"))), min_size=1))
 def test_rows_survive_the_copy_format(values):
-    """Whatever a text holds, a row is one line whose fields can be told apart and read back."""
+    """Whatever a text holds, a row is one line whose fields can be separated and read back."""
     line = copy_line(values)
     assert line.count("\n") == 1
     back = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}

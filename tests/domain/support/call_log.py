@@ -50,14 +50,14 @@ class CallLog:
         return json.loads(answer.body) if answer.body else None
 
     def add(self, number: int = 1, **fields: Any) -> list[str]:
-        """Add calls, spread over a day unless it is said when they were created; return their uuids."""
+        """Add calls, spread over a day unless `created_at` is given; return their uuids."""
         if "created_at" not in fields:
             fields = {**DAY, **fields}
         uuids: list[str] = self.control("calls", {"count": number, "fields": fields})["uuids"]
         return uuids
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the newest calls as the vendor lists them, in their envelopes."""
+        """Return the newest calls as Retreaver lists them, in their envelopes."""
         query = [("api_key", "sandbox-key"), ("company_id", "1")]
         rows: list[dict[str, Any]] = json.loads(self.sandbox.handle("GET", "/api/v2/calls.json", query, {}, b"").body)
         return rows
