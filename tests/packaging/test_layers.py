@@ -77,7 +77,7 @@ def test_airflow_is_imported_in_one_way():
 
 
 def test_no_import_is_tried():
-    """Versions are not told apart by catching ImportError."""
+    """Versions are not detected by catching ImportError."""
     for module, tree in modules().items():
         caught = {
             name.id

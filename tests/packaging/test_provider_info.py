@@ -1,4 +1,4 @@
-"""What Airflow is told about the package is valid, complete and true."""
+"""The metadata that Airflow reads is valid, complete and true."""
 
 from __future__ import annotations
 

@@ -52,9 +52,9 @@ def test_make_commands_are_there_and_all_are_told():
     """Every `make` command in the README is in the Makefile with its help, and the other way round."""
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     there = set(re.findall(r"^([a-z0-9-]+):.*## ", makefile, re.MULTILINE))
-    told = set(re.findall(r"`make ([a-z0-9-]+)`", README))
+    message = set(re.findall(r"`make ([a-z0-9-]+)`", README))
     run = {command.split()[-1] for command in COMMANDS if command.startswith("make ")}
-    assert told == there
+    assert message == there
     assert run <= there
 
 
@@ -81,10 +81,10 @@ def test_every_extra_is_told():
     from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS
 
     table = README.partition("| extra | meaning")[2].partition("\n\n")[0]
-    told = {
+    message = {
         name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")
     }
-    assert told == set(CUSTOM_FIELDS)
+    assert message == set(CUSTOM_FIELDS)
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("retreaver-sandbox")])

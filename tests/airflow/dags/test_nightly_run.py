@@ -24,5 +24,5 @@ def test_the_report_does_not_hide_what_became_of_the_reset(airflow_lab, running_
     result = airflow_lab.run_dag(DAG_FILE, connections={"retreaver_default": connection}, retries=False)
     assert result.states == {"reset_full_caps": state, "report": "success"}
     assert f"run of retreaver_nightly_cap_reset: {state}" in result.output
-    said = result.xcoms["report"]["return_value"]
-    assert said.startswith("Reset 1 hard caps (Acme Roofing)" if state == "success" else "No caps were reset")
+    message = result.xcoms["report"]["return_value"]
+    assert message.startswith("Reset 1 hard caps (Acme Roofing)" if state == "success" else "No caps were reset")

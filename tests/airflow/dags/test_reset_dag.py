@@ -29,7 +29,7 @@ def one(id_):
 
 
 @task(trigger_rule="all_done")
-def told(result):
+def summary(result):
     return [[row["id"] for row in result[name]] for name in ("reset", "failed")]
 
 
@@ -51,7 +51,7 @@ with DAG(
         task_id="retried", target_ids=[10, 11], retries=1, state_path="file://{{ params.folder }}"
     )
     failing = RetreaverResetCapOperator(task_id="failing", target_ids=[12, 999])
-    told(failing.output)
+    summary(failing.output)
     RetreaverResetCapOperator(task_id="unnamed", retries=5)
     RetreaverResetCapOperator(task_id="unconnected", target_ids=1, retreaver_conn_id="nowhere")
 """
@@ -115,7 +115,7 @@ def test_a_partial_failure_tells_the_next_task(ran):
     """A task that failed for one target has pushed its result: the report knows who was reset and who was not."""
     result, _ = ran
     assert result.states["failing"] == "failed"
-    assert result.xcoms["told"]["return_value"] == [[12], [999]]
+    assert result.xcoms["summary"]["return_value"] == [[12], [999]]
     assert "1 of 2 were not reset: target 999" in result.output
 
 

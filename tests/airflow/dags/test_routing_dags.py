@@ -55,7 +55,7 @@ OFFICE = {0: None, **dict.fromkeys(range(1, 6), ("09:00", "17:30")), 6: ("10:00"
 
 
 def test_business_hours(airflow_lab, account):
-    """After the DAG, every target is open exactly in the hours that were said, on its own clock, all week long."""
+    """After the DAG, every target is open exactly in the given hours, in its own time zone, all week long."""
     zones = {"buyer-001": "Eastern Time (US & Canada)", "buyer-002": "Hawaii", "buyer-003": "London"}
     ids = {tid: account.target(tid, tid=tid, time_zone=zone) for tid, zone in zones.items()}
     other = account.target("other")

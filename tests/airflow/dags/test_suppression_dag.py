@@ -34,7 +34,7 @@ def night(airflow_lab, account, tmp_path):
 
 
 def everything(found):
-    """Return all that a run has said."""
+    """Return the output and the logs of a run."""
     return found.output + "".join(path.read_text() for path in found.logs_dir.rglob("*.log"))
 
 
@@ -54,9 +54,9 @@ def test_night_after_night(night, account):
     refused = night(phone_numbers(60, 2))
     assert refused.exit_code != 0
     assert refused.states[TASK] == "failed"
-    told = everything(refused)
-    assert "42 of 102 suppressed numbers would be removed, and max_removals allows 0.05 of 102" in told
-    assert "60 numbers, 102 are known to be on the list; 0 would be added, 42 removed, 60 stay" in told
+    message = everything(refused)
+    assert "42 of 102 suppressed numbers would be removed, and max_removals allows 0.05 of 102" in message
+    assert "60 numbers, 102 are known to be on the list; 0 would be added, 42 removed, 60 stay" in message
     assert "UP_FOR_RETRY" not in refused.output
     assert "was not synchronized" in refused.xcoms["report"]["return_value"]
     assert len(account.sent("DELETE", "POST")) == sent

@@ -1,4 +1,4 @@
-"""Lineage: what OpenLineage itself emits about our operators, in a real Airflow, and what it is told of folders."""
+"""Lineage: what OpenLineage emits about the operators, in a real Airflow, and how folders are named."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_openlineage_is_told_what_was_read_and_written(events, tmp_path):
 
 
 def test_a_table_without_a_name_is_left_out(account, tmp_path, monkeypatch):
-    """SQLite's provider has no names of tables for OpenLineage: what was read is told all the same."""
+    """SQLite's provider has no names of tables for OpenLineage: what was read is reported all the same."""
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToSqlOperator
 
     database = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}

@@ -44,34 +44,34 @@ NUMBERS = {"mode": "mirror", "numbers": ["+17195220377", "+17195220378", "x"], "
 BLOCKED = NUMBERS | {"can_resubscribe": False, "max_removals": None}
 
 
-def told(kind, name, *more, **parameters):
-    return kind(task_id=name, outlets=[Asset(uri=f"file:///told/{name}"), *more], **parameters)
+def with_outlet(kind, name, *more, **parameters):
+    return kind(task_id=name, outlets=[Asset(uri=f"file:///outlets/{name}"), *more], **parameters)
 
 
 with DAG("outlets", schedule=None, start_date=datetime(2026, 1, 1)):
-    told(
+    with_outlet(
         RetreaverCallsToObjectStorageOperator, "export", retreaver_asset(1, "calls"), AssetAlias("calls"),
         destination="file://FOLDER/calls", filters={"caller": "+17195220377"}, **WINDOW
     )
-    told(
+    with_outlet(
         RetreaverCallsToObjectStorageOperator, "nothing", destination="file://FOLDER/nothing", by="updated_at",
         incremental=True, start="START", filters={"client_cid": "nobody"},
     )
-    told(RetreaverCallsToSqlOperator, "sql", sql_conn_id="warehouse", table="calls", **WINDOW)
-    told(
+    with_outlet(RetreaverCallsToSqlOperator, "sql", sql_conn_id="warehouse", table="calls", **WINDOW)
+    with_outlet(
         RetreaverRecordingsToObjectStorageOperator, "recordings", destination="file://FOLDER/recordings",
         start="2025-01-01", end="2025-01-02",
     )
-    suppress = told(RetreaverSuppressionSyncOperator, "suppress", state_path="file://FOLDER/state", **BLOCKED)
-    look = told(RetreaverSuppressionSyncOperator, "look", dry_run=True, **BLOCKED | {"numbers": ["+17195220377"]})
-    told(RetreaverCallerListSyncOperator, "caller_list", target_id=1, list_name="suppressed", **NUMBERS)
-    caps = told(RetreaverSetCapsOperator, "caps", target_ids=[1, 2], hard=10)
-    told(RetreaverResetCapOperator, "reset", target_ids=[1])
-    told(RetreaverListOperator, "list", resource="targets", limit=10)
-    told(RetreaverCreateOperator, "create", resource="affiliates", attributes={"afid": "0002", "company_name": "A"})
-    told(RetreaverUpsertOperator, "upsert", resource="targets", attributes={"tid": "A1", "number": "+17195220379"})
-    change = told(RetreaverUpdateOperator, "change", resource="targets", resource_id=2, attributes={"name": "B"})
-    delete = told(
+    suppress = with_outlet(RetreaverSuppressionSyncOperator, "suppress", state_path="file://FOLDER/state", **BLOCKED)
+    look = with_outlet(RetreaverSuppressionSyncOperator, "look", dry_run=True, **BLOCKED | {"numbers": ["+17195220377"]})
+    with_outlet(RetreaverCallerListSyncOperator, "caller_list", target_id=1, list_name="suppressed", **NUMBERS)
+    caps = with_outlet(RetreaverSetCapsOperator, "caps", target_ids=[1, 2], hard=10)
+    with_outlet(RetreaverResetCapOperator, "reset", target_ids=[1])
+    with_outlet(RetreaverListOperator, "list", resource="targets", limit=10)
+    with_outlet(RetreaverCreateOperator, "create", resource="affiliates", attributes={"afid": "0002", "company_name": "A"})
+    with_outlet(RetreaverUpsertOperator, "upsert", resource="targets", attributes={"tid": "A1", "number": "+17195220379"})
+    change = with_outlet(RetreaverUpdateOperator, "change", resource="targets", resource_id=2, attributes={"name": "B"})
+    delete = with_outlet(
         RetreaverDeleteOperator, "delete", resource="suppressed_numbers", resource_id="+17195220378"
     )
     suppress >> look >> delete
@@ -112,38 +112,38 @@ def test_events_say_what_was_done(extras):
     """Every operator fills the extra of the asset among its outlets: counts and windows, no phone number."""
     found, folder = extras
     window = {"by": "created_at", "start": START, "end": END}
-    export = found["file:///told/export"]
+    export = found["file:///outlets/export"]
     assert found["retreaver://api.retreaver.com/1/calls"] == export
     assert (export["window"], export["rows"], export["calls"], export["files"]) == (window, 30, 30, 1)
     assert export["manifest"].startswith(f"file://{folder}/calls/calls-created-")
     assert (export["complete"], export["restated"], export["bytes"] > 0) == (True, None, True)
-    told = {uri.removeprefix("file:///told/"): extra for uri, extra in found.items()}
-    assert told["nothing"] == {
+    message = {uri.removeprefix("file:///outlets/"): extra for uri, extra in found.items()}
+    assert message["nothing"] == {
         "window": None, "manifest": None, "files": 0, "rows": 0, "calls": 0, "bytes": 0, "complete": True,
     }  # fmt: skip
-    assert told["sql"] == {"window": window, "table": "calls", "rows": 30, "changed": 30, "complete": True}
+    assert message["sql"] == {"window": window, "table": "calls", "rows": 30, "changed": 30, "complete": True}
     counts = {"calls": 0, "recordings": 0, "stored": 0, "skipped": 0, "bytes": 0, "complete": True, "missing": 0}
-    assert {name: told["recordings"][name] for name in counts} == counts
-    assert told["recordings"]["destination"] == f"file://{folder}/recordings"
-    assert told["suppress"] == {
+    assert {name: message["recordings"][name] for name in counts} == counts
+    assert message["recordings"]["destination"] == f"file://{folder}/recordings"
+    assert message["suppress"] == {
         "campaign_id": None, "dry_run": False, "added": 2, "changed": 0, "removed": 0, "failed": 0, "unchanged": 0,
         "rejected": 1, "duplicates": 0,
     }  # fmt: skip
-    assert told["look"].items() >= {"dry_run": True, "would_add": 0, "would_remove": 1, "unchanged": 1}.items()
-    assert told["caller_list"].items() >= {
+    assert message["look"].items() >= {"dry_run": True, "would_add": 0, "would_remove": 1, "unchanged": 1}.items()
+    assert message["caller_list"].items() >= {
         "list_name": "suppressed", "target_id": 1, "added": 2, "created": True, "dry_run": False,
     }.items()  # fmt: skip
-    assert told["caps"] == {
+    assert message["caps"] == {
         "changed": 1, "unchanged": 1, "fields": ["hard_cap"], "target_ids": [2], "dry_run": False,
     }  # fmt: skip
-    assert told["reset"] == {"caps_reset": 1, "target_ids": [1], "dry_run": False}
-    assert told["list"]["resource"] == "targets"
+    assert message["reset"] == {"caps_reset": 1, "target_ids": [1], "dry_run": False}
+    assert message["list"]["resource"] == "targets"
     told_change = {"resource": "targets", "action": "updated", "id": 2, "fields": ["name"], "dry_run": False}
-    assert told["change"] == told_change
-    assert told["create"]["fields"] == ["afid", "company_name"]
-    assert told["upsert"].items() >= {"action": "created", "id": 3, "fields": ["number", "tid"]}.items()
+    assert message["change"] == told_change
+    assert message["create"]["fields"] == ["afid", "company_name"]
+    assert message["upsert"].items() >= {"action": "created", "id": 3, "fields": ["number", "tid"]}.items()
     deleted = {"resource": "suppressed_numbers", "action": "deleted", "id": None, "fields": [], "dry_run": False}
-    assert told["delete"] == deleted
+    assert message["delete"] == deleted
     assert "71952203" not in json.dumps(found)
 
 
@@ -163,7 +163,7 @@ def test_every_asset_is_told():
 
 
 def test_too_many_ids_are_left_out():
-    """A thousand IDs are told, each once; more would make every event a burden."""
+    """A thousand IDs are in an event, each once; more would make every event too large."""
     assert told_ids([{"id": 1}, {"id": 1}, {"id": None}, {"id": 2}]) == [1, 2]
     assert len(told_ids({"id": number} for number in range(1000))) == 1000
     assert told_ids({"id": number} for number in range(1001)) is None

@@ -24,7 +24,7 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Any, **changes: Any) -> No
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(**changes)))
 
 
-def said(error: BaseException | None) -> str:
+def message(error: BaseException | None) -> str:
     """Return everything that a log would show of an error, its causes and contexts included."""
     text = "".join(traceback.format_exception(error))
     while error is not None:
@@ -57,7 +57,7 @@ def test_a_bad_connection(account, monkeypatch, requests_mock, changes, field):
     assert "'retreaver_default'" in str(caught.value)
     assert field in str(caught.value)
     assert str(caught.value).count("\n") == 0
-    assert SECRET not in said(caught.value)
+    assert SECRET not in message(caught.value)
     assert requests_mock.call_count == 0
 
 
@@ -255,7 +255,7 @@ def test_a_redirect_is_not_followed(requests_mock, account, monkeypatch):
     with pytest.raises(errors.PartialFailure, match="redirects are not followed") as caught:
         reset_caps(target_ids=1)
     assert not elsewhere.called
-    assert SECRET not in said(caught.value)
+    assert SECRET not in message(caught.value)
 
 
 def test_a_link_to_another_host_is_read_for_its_number_only(requests_mock, account, monkeypatch):
@@ -303,7 +303,7 @@ def test_no_error_shows_the_key(requests_mock, account, monkeypatch, answer):
     instance = TaskInstance()
     with pytest.raises(errors.RetreaverError) as caught:
         reset_caps({"ti": instance}, target_ids=1)
-    assert SECRET not in said(caught.value)
+    assert SECRET not in message(caught.value)
     assert SECRET not in json.dumps(instance.pushed)
 
 
@@ -320,7 +320,7 @@ def test_a_refused_connection(account, monkeypatch, unused_port):
     connect(monkeypatch, account, host=f"http://127.0.0.1:{unused_port}", extra={"max_wait": 0})
     with pytest.raises(errors.PartialFailure, match="could not connect; check host, port and network") as caught:
         reset_caps(target_ids=1)
-    assert SECRET not in said(caught.value)
+    assert SECRET not in message(caught.value)
 
 
 @pytest.fixture

@@ -71,13 +71,13 @@ STALE = {
 }
 
 
-@pytest.mark.parametrize(("dates", "parameters", "said"), STALE.values(), ids=STALE.keys())
-def test_skips(account, dates, parameters, said):
+@pytest.mark.parametrize(("dates", "parameters", "message"), STALE.values(), ids=STALE.keys())
+def test_skips(account, dates, parameters, message):
     """A run that comes too late is skipped before any request, with a reason that says how late and what to do."""
     id_ = account.target(filled=10)
     with pytest.raises(AirflowSkipException) as caught:
         reset_caps(context_of(**dates()), target_ids=id_, **parameters)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "force=True" in str(caught.value)
     assert account.sent() == []
 

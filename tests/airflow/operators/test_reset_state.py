@@ -224,5 +224,5 @@ def test_an_attempt_without_memory_warns(account, tmp_path, caplog, capfd, param
     if "state_path" in parameters:
         parameters = {**parameters, "state_path": f"file://{tmp_path}"}
     reset_caps(context_of(), target_ids=account.target(filled=10), **parameters)
-    told = caplog.text + "".join(capfd.readouterr())
-    assert ("set state_path, or use only_filled" in told) is warned
+    message = caplog.text + "".join(capfd.readouterr())
+    assert ("set state_path, or use only_filled" in message) is warned
