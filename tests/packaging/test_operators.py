@@ -19,6 +19,16 @@ OPERATORS = [
 ]
 
 
+def stored_name(statement: ast.stmt) -> str:
+    """Return the parameter that `self.name = parameter` or `setattr(self, NAME, parameter)` stores."""
+    match statement:
+        case ast.Assign([ast.Attribute(ast.Name("self"))], ast.Name(name)):
+            return name
+        case ast.Expr(ast.Call(ast.Name("setattr"), [ast.Name("self"), ast.Name(), ast.Name(name)])):
+            return name
+    raise AssertionError(ast.unparse(statement))
+
+
 def constructor(node: ast.ClassDef) -> ast.FunctionDef:
     """Return the class's `__init__`."""
     return next(part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__")
@@ -39,18 +49,14 @@ def test_init_only_assigns(node):
     first, *rest = function.body
     assert isinstance(first, ast.Expr)
     assert ast.unparse(first).startswith("super().__init__(")
-    for statement in rest:
-        assert isinstance(statement, ast.Assign), ast.unparse(statement)
-        assert isinstance(statement.value, ast.Name), ast.unparse(statement)
-        assert statement.value.id in parameters
-        assert ast.unparse(statement.targets[0]).startswith("self.")
+    assert {stored_name(statement) for statement in rest} <= parameters
 
 
 @pytest.mark.parametrize("node", OPERATORS)
 def test_every_parameter_is_used(node):
     """Each parameter is stored, or passed to the parent class under its own name."""
     function = constructor(node)
-    stored = {statement.value.id for statement in function.body[1:]}
+    stored = {stored_name(statement) for statement in function.body[1:]}
     passed = {
         keyword.arg
         for keyword in function.body[0].value.keywords

@@ -44,34 +44,34 @@ NUMBERS = {"mode": "mirror", "numbers": ["+17195220377", "+17195220378", "x"], "
 BLOCKED = NUMBERS | {"can_resubscribe": False, "max_removals": None}
 
 
-def with_outlet(kind, name, *more, **parameters):
+def writes(kind, name, *more, **parameters):
     return kind(task_id=name, outlets=[Asset(uri=f"file:///outlets/{name}"), *more], **parameters)
 
 
 with DAG("outlets", schedule=None, start_date=datetime(2026, 1, 1)):
-    with_outlet(
+    writes(
         RetreaverCallsToObjectStorageOperator, "export", retreaver_asset(1, "calls"), AssetAlias("calls"),
         destination="file://FOLDER/calls", filters={"caller": "+17195220377"}, **WINDOW
     )
-    with_outlet(
+    writes(
         RetreaverCallsToObjectStorageOperator, "nothing", destination="file://FOLDER/nothing", by="updated_at",
         incremental=True, start="START", filters={"client_cid": "nobody"},
     )
-    with_outlet(RetreaverCallsToSqlOperator, "sql", sql_conn_id="warehouse", table="calls", **WINDOW)
-    with_outlet(
+    writes(RetreaverCallsToSqlOperator, "sql", sql_conn_id="warehouse", table="calls", **WINDOW)
+    writes(
         RetreaverRecordingsToObjectStorageOperator, "recordings", destination="file://FOLDER/recordings",
         start="2025-01-01", end="2025-01-02",
     )
-    suppress = with_outlet(RetreaverSuppressionSyncOperator, "suppress", state_path="file://FOLDER/state", **BLOCKED)
-    look = with_outlet(RetreaverSuppressionSyncOperator, "look", dry_run=True, **BLOCKED | {"numbers": ["+17195220377"]})
-    with_outlet(RetreaverCallerListSyncOperator, "caller_list", target_id=1, list_name="suppressed", **NUMBERS)
-    caps = with_outlet(RetreaverSetCapsOperator, "caps", target_ids=[1, 2], hard=10)
-    with_outlet(RetreaverResetCapOperator, "reset", target_ids=[1])
-    with_outlet(RetreaverListOperator, "list", resource="targets", limit=10)
-    with_outlet(RetreaverCreateOperator, "create", resource="affiliates", attributes={"afid": "0002", "company_name": "A"})
-    with_outlet(RetreaverUpsertOperator, "upsert", resource="targets", attributes={"tid": "A1", "number": "+17195220379"})
-    change = with_outlet(RetreaverUpdateOperator, "change", resource="targets", resource_id=2, attributes={"name": "B"})
-    delete = with_outlet(
+    suppress = writes(RetreaverSuppressionSyncOperator, "suppress", state_path="file://FOLDER/state", **BLOCKED)
+    look = writes(RetreaverSuppressionSyncOperator, "look", dry_run=True, **BLOCKED | {"numbers": ["+17195220377"]})
+    writes(RetreaverCallerListSyncOperator, "caller_list", target_id=1, list_name="suppressed", **NUMBERS)
+    caps = writes(RetreaverSetCapsOperator, "caps", target_ids=[1, 2], hard=10)
+    writes(RetreaverResetCapOperator, "reset", target_ids=[1])
+    writes(RetreaverListOperator, "list", resource="targets", limit=10)
+    writes(RetreaverCreateOperator, "create", resource="affiliates", attributes={"afid": "0002", "company_name": "A"})
+    writes(RetreaverUpsertOperator, "upsert", resource="targets", attributes={"tid": "A1", "number": "+17195220379"})
+    change = writes(RetreaverUpdateOperator, "change", resource="targets", resource_id=2, attributes={"name": "B"})
+    delete = writes(
         RetreaverDeleteOperator, "delete", resource="suppressed_numbers", resource_id="+17195220378"
     )
     suppress >> look >> delete
