@@ -21,7 +21,7 @@ from airflow_provider_retreaver.core.time_parameters import duration, format_dur
 # Retreaver may list a call a little after it was created; until then a window that has ended can still get calls.
 SETTLE_TIME = timedelta(seconds=60)
 # A window is counted again when a difference of clocks that was learned late moves it by more than this.
-NOTABLE = timedelta(seconds=2)
+MIN_CLOCK_CHANGE = timedelta(seconds=2)
 DAY = timedelta(days=1)
 # The window of a run without a data interval: this much before it.
 WITHOUT_INTERVAL = DAY

@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolErro
 from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Procedure, Row, ServerTime, Wait
 from airflow_provider_retreaver.core.parameters import number
 from airflow_provider_retreaver.core.time_parameters import instant
-from airflow_provider_retreaver.domain.calls.time_window import NOTABLE, Window
+from airflow_provider_retreaver.domain.calls.time_window import MIN_CLOCK_CHANGE, Window
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.resources import calls
@@ -57,7 +57,7 @@ class CallCountQuery(Query[WindowCount]):
         after: ClockReading = yield ServerTime()
         # The offset of the clocks that the responses show also holds for the time before them.
         corrected = ClockReading(before.local_time, after.offset)
-        if self.window.sliding and abs(after.offset - before.offset) > NOTABLE:
+        if self.window.sliding and abs(after.offset - before.offset) > MIN_CLOCK_CHANGE:
             if after.offset < before.offset:
                 # The window began too late: calls at its beginning were not read, or were dropped from the state.
                 state.pop("calls", None)
