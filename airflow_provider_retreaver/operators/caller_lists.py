@@ -1,4 +1,4 @@
-"""Operators for caller lists of targets and campaigns."""
+"""The operator for caller lists of targets and campaigns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.operators.numbers.base import REJECTS, RetreaverNumbersOperator
+from airflow_provider_retreaver.operators.numbers.base import (
+    MAX_REMOVALS,
+    REJECTS,
+    Limit,
+    Mode,
+    PhoneNumbers,
+    RetreaverNumbersOperator,
+    SourceFormat,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -21,32 +29,57 @@ DAY = 24 * 3600
 
 
 class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
-    """Keep a caller list in step with a file, a query or a list, by bulk uploads.
+    """Synchronize a caller list with a file, a query or a list, by bulk uploads.
 
-    Vendor's reference: "Caller Lists". A list whose name begins with `suppressed` blocks its callers for that target
-    or campaign; one that begins with `accepted` lets nobody else through. The list is created when it is missing. A
-    mirror uploads the difference where the key may read the list; otherwise it has to empty the list and fill it
-    again, which `allow_gap` allows. After the uploads the operator waits until the list shows them. Needs the
-    connection's `caller_list_key` and `caller_list_secret`; a missing permission is named in the error. Returns::
+    Retreaver's reference: "Caller Lists". A list whose name begins with `suppressed` blocks its callers for that
+    target or
+    campaign; one that begins with `accepted` blocks all others. A missing list is created. A mirror uploads the
+    difference if
+    the key may read the list; otherwise it must clear the list and fill it again, which `allow_gap` allows. After the
+    uploads
+    the operator waits until the list shows them. It needs the connection's `caller_list_key` and
+    `caller_list_secret`; the error
+    of a missing permission names it. Returns::
 
         {"added", "removed", "unchanged", "rejected", "duplicates", "created", "verified"}
 
-    (counts are None where the key may not count; `verified` says how; a dry run has `would_add`, `would_remove` and
-    `would_create`). A retry compares and uploads again, which leaves the list as one upload does.
+    (counts are None where the key may not count; `verified` has what was checked; a dry run has `would_add`,
+    `would_remove` and
+    `would_create`). A retry compares and uploads again, which has the same effect as one upload.
 
-    Source, guards and `state_path` (here only for files that people read) are parameters of
-    `RetreaverNumbersOperator`.
-
-    :param list_name: of the caller list; its beginning is behaviour.
-    :param target_id: Retreaver's ID of the target that has the list, or
-    :param campaign_id: of the campaign; exactly one of the two.
-    :param allow_gap: a mirror may empty a list that the key cannot read: for a moment nobody is on it.
+    :param mode: `add` (never removes), `mirror` (also removes numbers that the source does not have) or `remove`
+        (removes the
+        numbers of the source).
+    :param list_name: of the caller list; its beginning decides what the list does.
+    :param source: file on object storage: csv with a header, jsonl or txt, compressed with gzip or not. Give exactly
+        one of
+        `source`, `sql` and `numbers`; it is read completely before anything is sent.
+    :param source_format: `csv`, `jsonl` or `txt`, where the name of the file does not show it.
+    :param column: column of the csv file, field of the jsonl objects or column of the query that contains the number;
+        may be left out where there is only one.
+    :param encoding: of the file; a byte order mark is handled.
+    :param sql: query whose rows contain the numbers.
+    :param sql_conn_id: connection of any SQL database that Airflow has a provider for.
+    :param numbers: a list, another task's result, or a text with commas.
+    :param default_region: country of numbers without a country code, e.g. `US`.
+    :param max_removals: a number, a share of the list (`0.1`, `"10%"`), or several of them (the lowest applies); with
+        more
+        removals nothing is sent; None for no limit. By default 10 % and 10,000.
+    :param max_rejects: how many values of the source may be invalid, as a number or a share; 5 % by default.
+    :param allow_empty: continue with an empty source.
+    :param state_path: folder on object storage for files that people read (rejected and planned numbers).
+    :param target_id: Retreaver's ID of the target that has the list; exactly one of `target_id` and `campaign_id`.
+    :param campaign_id: Retreaver's ID of the campaign that has the list.
+    :param allow_gap: a mirror may clear a list that the key cannot read: for a short time it is empty.
     :param allow_accept_list: a list whose name begins with `accepted` may be created.
-    :param verify_wait: seconds to wait at most until uploads show.
-    :raises InvalidArgument: naming the parameter or the fault in the source; nothing was sent.
-    :raises ChangeRefused: when a guard stops it; nothing was sent.
+    :param verify_wait: seconds to wait at most until the list shows the uploads.
+    :param dry_run: compare and return what would be done (written below `state_path` if it is given); nothing is
+        sent.
+    :param retreaver_conn_id: ID of a connection of type `retreaver`.
+    :raises InvalidArgument: naming the parameter or the problem of the source; nothing was sent.
+    :raises ChangeRefused: when a guard refuses the sync; nothing was sent.
     :raises PermissionDenied: naming the permission that the key lacks.
-    :raises OutcomeUnknown: when the uploads were taken and do not show in time.
+    :raises OutcomeUnknown: when uploads were accepted and the list does not show them in time.
     """
 
     template_fields = (*RetreaverNumbersOperator.template_fields, "list_name", "target_id", "campaign_id")
@@ -54,15 +87,47 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
     def __init__(
         self,
         *,
+        mode: Mode,
         list_name: str,
+        source: str | None = None,
+        source_format: SourceFormat | None = None,
+        column: str | None = None,
+        encoding: str = "utf-8",
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        numbers: PhoneNumbers | None = None,
+        default_region: str = "US",
+        max_removals: Limit = MAX_REMOVALS,
+        max_rejects: float | str | None = "5%",
+        allow_empty: bool | str = False,
+        state_path: str | None = None,
         target_id: int | str | None = None,
         campaign_id: int | str | None = None,
         allow_gap: bool | str = False,
         allow_accept_list: bool | str = False,
         verify_wait: float = 600.0,
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            mode=mode,
+            source=source,
+            source_format=source_format,
+            column=column,
+            encoding=encoding,
+            sql=sql,
+            sql_conn_id=sql_conn_id,
+            numbers=numbers,
+            default_region=default_region,
+            max_removals=max_removals,
+            max_rejects=max_rejects,
+            allow_empty=allow_empty,
+            state_path=state_path,
+            dry_run=dry_run,
+            retreaver_conn_id=retreaver_conn_id,
+            **kwargs,
+        )
         self.list_name = list_name
         self.target_id = target_id
         self.campaign_id = campaign_id
@@ -71,7 +136,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         self.verify_wait = verify_wait
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Bring the list into step and return the counts."""
+        """Synchronize the list and return the counts."""
         from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListSync
 
         with self.connected() as hook:

@@ -1,4 +1,4 @@
-"""Operators for suppressed numbers."""
+"""The operator for suppressed numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import publish_partial
-from airflow_provider_retreaver.operators.numbers.base import RetreaverNumbersOperator
+from airflow_provider_retreaver.operators.numbers.base import (
+    MAX_REMOVALS,
+    Limit,
+    Mode,
+    PhoneNumbers,
+    RetreaverNumbersOperator,
+    SourceFormat,
+)
 from airflow_provider_retreaver.resources.companies import get_active_company
 
 if TYPE_CHECKING:
@@ -20,37 +27,67 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
 
 # Failures are part of every checkpoint, which must stay small.
-MOST_FAILURES = 10_000
+MAX_FAILURES = 10_000
 
 
 class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
-    """Keep the company's suppressed numbers in step with a file, a query or a list.
+    """Synchronize the company's suppressed numbers with a file, a query or a list.
 
-    With the current routes the source is compared with the vendor's list; with the legacy routes, which cannot list,
-    with the sync's own record under `state_path`. One request is sent for a number that differs ("Suppress a Contact
-    Number by phone number", "Delete a Contact Number from the Suppression List …"): additions first, removals last.
+    With the current routes the source is compared with Retreaver's list; with the legacy routes, which cannot list,
+    with the
+    sync's own record below `state_path`. One request is sent for each number that differs (Retreaver's reference:
+    "Suppress a
+    Contact Number by phone number", "Delete a Contact Number from the Suppression List …"): additions first, removals
+    last.
     Returns::
 
         {"added", "changed", "removed", "unchanged", "rejected", "failed", "duplicates"}   (counts)
 
     with `plan`, `rejects` and `failures` (paths of files with whole numbers) when `state_path` is given; `changed`
-    are numbers that had the other `can_resubscribe`. A dry run has `would_add`, `would_change` and `would_remove`.
+    are numbers
+    that had the other `can_resubscribe`. A dry run has `would_add`, `would_change` and `would_remove`.
 
-    A retry goes on where the attempt before was broken off: with `state_path` from its checkpoint, without it by
-    comparing again. Numbers that the vendor refuses are reported and leave the task successful as long as they are no
-    more than `max_failures`; when others failed, the task fails, and its retry sends those only.
+    A retry continues where the attempt before ended: with `state_path` from its checkpoint, without it by comparing
+    again.
+    Numbers that Retreaver refuses are reported and leave the task successful as long as there are at most
+    `max_failures`; when
+    others failed, the task fails, and its retry sends only those.
 
-    :param can_resubscribe: whether callers may unblock themselves by pressing 7; no default, since the vendor's
-        (True) is wrong for a do-not-call list.
-    :param campaign_id: customer's ID of the campaign (`cid`) whose calls alone are suppressed; None for the whole
-        company. Current routes only.
-    :param only_ours: change and remove only numbers that this sync has put there itself; needs `state_path`.
-    :param max_failures: numbers that may fail before the rest is left undone, 0 to 10,000.
-    :raises InvalidArgument: naming the parameter or the fault in the source; nothing was sent.
-    :raises ChangeRefused: when a guard stops it, with the counts; nothing was sent.
+    :param mode: `add` (never removes), `mirror` (also removes numbers that the source does not have) or `remove`
+        (removes the
+        numbers of the source).
+    :param can_resubscribe: whether callers may unblock themselves by pressing 7; without a default, since Retreaver's
+        (True) is
+        wrong for a do-not-call list.
+    :param source: file on object storage: csv with a header, jsonl or txt, compressed with gzip or not. Give exactly
+        one of
+        `source`, `sql` and `numbers`; it is read completely before anything is sent.
+    :param source_format: `csv`, `jsonl` or `txt`, where the name of the file does not show it.
+    :param column: column of the csv file, field of the jsonl objects or column of the query that contains the number;
+        may be left out where there is only one.
+    :param encoding: of the file; a byte order mark is handled.
+    :param sql: query whose rows contain the numbers.
+    :param sql_conn_id: connection of any SQL database that Airflow has a provider for.
+    :param numbers: a list, another task's result, or a text with commas.
+    :param default_region: country of numbers without a country code, e.g. `US`.
+    :param max_removals: a number, a share of the list (`0.1`, `"10%"`), or several of them (the lowest applies); with
+        more
+        removals nothing is sent; None for no limit. By default 10 % and 10,000.
+    :param max_rejects: how many values of the source may be invalid, as a number or a share; 5 % by default.
+    :param allow_empty: continue with an empty source.
+    :param state_path: folder on object storage for the record, plan and checkpoint of this sync; no other sync may
+        use it.
+    :param campaign_id: customer's ID (`cid`) of the only campaign whose calls are suppressed; None for the whole
+        company.
+        Current routes only.
+    :param only_ours: change and remove only numbers that this sync has added; needs `state_path`.
+    :param max_failures: how many numbers may fail before the sync stops, 0 to 10,000.
+    :param dry_run: compare and return what would be done (written below `state_path` if it is given); nothing is
+        sent.
+    :param retreaver_conn_id: ID of a connection of type `retreaver`.
+    :raises InvalidArgument: naming the parameter or the problem of the source; nothing was sent.
+    :raises ChangeRefused: when a guard refuses the sync, with the counts; nothing was sent.
     :raises PartialFailure: when some numbers could not be sent, or too many failed.
-
-    Source, guards and `state_path` are parameters of `RetreaverNumbersOperator`.
     """
 
     template_fields = (
@@ -64,26 +101,58 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
     def __init__(
         self,
         *,
+        mode: Mode,
         can_resubscribe: bool | str,
+        source: str | None = None,
+        source_format: SourceFormat | None = None,
+        column: str | None = None,
+        encoding: str = "utf-8",
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        numbers: PhoneNumbers | None = None,
+        default_region: str = "US",
+        max_removals: Limit = MAX_REMOVALS,
+        max_rejects: float | str | None = "5%",
+        allow_empty: bool | str = False,
+        state_path: str | None = None,
         campaign_id: str | None = None,
         only_ours: bool | str = False,
         max_failures: int | str = 100,
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(
+            mode=mode,
+            source=source,
+            source_format=source_format,
+            column=column,
+            encoding=encoding,
+            sql=sql,
+            sql_conn_id=sql_conn_id,
+            numbers=numbers,
+            default_region=default_region,
+            max_removals=max_removals,
+            max_rejects=max_rejects,
+            allow_empty=allow_empty,
+            state_path=state_path,
+            dry_run=dry_run,
+            retreaver_conn_id=retreaver_conn_id,
+            **kwargs,
+        )
         self.can_resubscribe = can_resubscribe
         self.campaign_id = campaign_id
         self.only_ours = only_ours
         self.max_failures = max_failures
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Bring the vendor's list into step and return the counts."""
+        """Synchronize Retreaver's list and return the counts."""
         from airflow_provider_retreaver.domain.lists.suppression_plan import limits
         from airflow_provider_retreaver.operators.numbers.suppression_run import SuppressionRun
 
         with self.connected() as hook:
             wanted = self._wanted(legacy=hook.settings.routes.legacy)
-            max_failures = parameters.whole(self.max_failures, "max_failures", 0, MOST_FAILURES)
+            max_failures = parameters.whole(self.max_failures, "max_failures", 0, MAX_FAILURES)
             dry_run = self.is_dry_run()
             limits(self.max_removals)
             files = self.files_of(context, "suppression")
@@ -127,8 +196,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             raise InvalidArgument("campaign_id is blank; leave it out for the whole company.")
         if legacy and campaign is not None:
             raise InvalidArgument(
-                "campaign_id cannot be said under the legacy routes; set the connection's extra api_routes to "
-                "current."
+                "campaign_id needs the current routes; set the connection's extra api_routes to current."
             )
         if not self.state_path and (legacy or wanted.only_ours):
             why = "the legacy routes cannot list suppressed numbers" if legacy else "only_ours compares with it"
@@ -138,7 +206,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
     def _state(self, context: Context, hook: RetreaverHook, place: str, wanted: Wanted) -> SyncState:
         from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
 
-        # A record belongs to a company, and a connection may come to name another one.
+        # A record belongs to a company, and a connection may later have another one.
         company = _company(hook)
         scope = f"company-{company}" + (f"-campaign-{wanted.campaign}" if wanted.campaign is not None else "")
         return SyncState(context, str(self.state_path), place, scope)

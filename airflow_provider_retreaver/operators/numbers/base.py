@@ -1,11 +1,11 @@
-"""Where the operators that take many phone numbers get them from."""
+"""The base of the operators that take many phone numbers, with their sources: files, queries and lists."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
@@ -18,38 +18,41 @@ if TYPE_CHECKING:
 
     from airflow_provider_retreaver.domain.lists.number_sources import Collected, Numbered, Rejected
 
-# Rows that are asked of a database at once.
+Mode = Literal["add", "mirror", "remove"]
+SourceFormat = Literal["csv", "jsonl", "txt"]
+PhoneNumbers = str | int | Iterable[str | int]
+Limit = float | str | Sequence[float | str] | None
+
+# Rows that are read from a database at once.
 ROWS = 10_000
-# Rejected values that the log shows.
-SHOWN = 5
+# Rejected values that are logged.
+LOGGED_REJECTS = 5
 REJECTS = "rejects.csv"
-# A tenth of the list, and never more than this many, unless somebody has looked.
-MAX_REMOVALS = ("10%", 10_000)
+MAX_REMOVALS: Limit = ("10%", 10_000)
 
 
 class RetreaverNumbersOperator(RetreaverWriteOperator):
-    """Base of the operators that keep a list at the vendor's in step with a source of phone numbers.
+    """Base of the operators that synchronize a list in Retreaver with a source of phone numbers.
 
-    The source is read to its end before anything is sent. Exactly one of `source`, `sql` and `numbers` is given.
-
-    :param mode: `add` (never removes), `mirror` (also removes what the source does not have) or `remove` (removes
-        what the source has).
-    :param source: file on object storage: csv with a header, jsonl or txt, packed with gzip or not.
-    :param source_format: `csv`, `jsonl` or `txt` where the file's ending does not say it.
-    :param column: of the csv file, the jsonl objects or the query that holds the number; may be left out where there
-        is only one.
-    :param encoding: of the file; a byte order mark is taken care of.
-    :param sql: query whose rows hold the numbers.
+    :param mode: `add` (never removes), `mirror` (also removes numbers that the source does not have) or `remove`
+        (removes the numbers of the source).
+    :param source: file on object storage: csv with a header, jsonl or txt, compressed with gzip or not. Give exactly
+        one of `source`, `sql` and `numbers`; it is read completely before anything is sent.
+    :param source_format: `csv`, `jsonl` or `txt`, where the name of the file does not show it.
+    :param column: column of the csv file, field of the jsonl objects or column of the query that contains the number;
+        may be left out where there is only one.
+    :param encoding: of the file; a byte order mark is handled.
+    :param sql: query whose rows contain the numbers.
     :param sql_conn_id: connection of any SQL database that Airflow has a provider for.
     :param numbers: a list, another task's result, or a text with commas.
-    :param default_region: country of numbers without a country code.
-    :param max_removals: a number, a share of what is on the list (`0.1`, `"10%"`), or both as a list, above which
-        nothing is sent; None for no limit. By default 10 % and 10,000.
-    :param max_rejects: how many values of the source may be no phone numbers, as a number or a share; 5 % by default.
-    :param allow_empty: go on although the source is empty.
-    :param state_path: folder on object storage for what belongs to this sync; no other sync may use it.
-    :param dry_run: compare and say what would be done (written under `state_path` when it is given); nothing is sent.
-    :param retreaver_conn_id: the connection.
+    :param default_region: country of numbers without a country code, e.g. `US`.
+    :param max_removals: a number, a share of the list (`0.1`, `"10%"`), or several of them (the lowest applies); with
+        more removals nothing is sent; None for no limit. By default 10 % and 10,000.
+    :param max_rejects: how many values of the source may be invalid, as a number or a share; 5 % by default.
+    :param allow_empty: continue with an empty source.
+    :param state_path: folder on object storage for the files of this sync; no other sync may use it.
+    :param dry_run: compare and return what would be done (written below `state_path` if given); nothing is sent.
+    :param retreaver_conn_id: ID of a connection of type `retreaver`.
     """
 
     template_fields: tuple[str, ...] = (
@@ -72,22 +75,24 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
     def __init__(
         self,
         *,
-        mode: str,
+        mode: Mode,
         source: str | None = None,
-        source_format: str | None = None,
+        source_format: SourceFormat | None = None,
         column: str | None = None,
         encoding: str = "utf-8",
         sql: str | None = None,
         sql_conn_id: str | None = None,
-        numbers: Any = None,
+        numbers: PhoneNumbers | None = None,
         default_region: str = "US",
-        max_removals: Any = MAX_REMOVALS,
+        max_removals: Limit = MAX_REMOVALS,
         max_rejects: float | str | None = "5%",
         allow_empty: bool | str = False,
         state_path: str | None = None,
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.mode = mode
         self.source = source
         self.source_format = source_format
@@ -103,11 +108,12 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         self.state_path = state_path
 
     def collect_numbers(self, folder: Folder | None) -> Collected:
-        """Read the source to its end.
+        """Read the source completely.
 
-        :param folder: where the rejects file goes.
-        :raises InvalidArgument: when it cannot be read; nothing was sent.
-        :raises ChangeRefused: when it is empty, or holds too much that is no phone number; nothing was sent.
+        :param folder: folder for the file of rejected values, None for none.
+        :return: the phone numbers, with counts.
+        :raises InvalidArgument: when the source cannot be read; nothing was sent.
+        :raises ChangeRefused: when it is empty, or has too many invalid values; nothing was sent.
         """
         from airflow_provider_retreaver.domain.lists.number_sources import check_source, collect
         from airflow_provider_retreaver.domain.lists.phones import Normalizer
@@ -121,7 +127,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         with _rejects(folder) as write:
 
             def reject(rejected: Rejected) -> None:
-                if len(first) < SHOWN:
+                if len(first) < LOGGED_REJECTS:
                     first.append(str(rejected))
                 write(rejected)
 
@@ -136,15 +142,22 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         return found
 
     def tell_sync(self, context: Context, result: Mapping[str, Any], **which: Any) -> None:
-        """Tell outlets the counts of a sync, and nothing about files that hold whole numbers.
+        """Put the counts of a sync into the events of the outlets, without the paths of files with whole numbers.
 
-        :param which: what was synced.
+        :param context: the task's context.
+        :param result: of the sync.
+        :param which: what was synchronized.
         """
         counts = {name: value for name, value in result.items() if name not in {"plan", "rejects", "failures"}}
         self.tell_outlets(context, **which, **{"dry_run": False, **counts})
 
     def files_of(self, context: Context, name: str) -> tuple[Folder, str] | None:
-        """Return the folder of this run and its place below `state_path`; None without one."""
+        """Return the folder for the files of this run.
+
+        :param context: the task's context.
+        :param name: of the kind of sync.
+        :return: the folder and its path below `state_path`; None without `state_path`.
+        """
         if not self.state_path:
             return None
         place = run_folder(context, name)
@@ -203,7 +216,7 @@ def _sql_values(sql: str, conn_id: str, column: str | None, where: str) -> Itera
 
 
 def _cursor(connection: Any) -> Any:
-    """Return a cursor that does not fetch everything at once where the driver has a special one for that."""
+    """Return a cursor that does not read all rows at once, where the driver has one."""
     if type(connection).__module__.partition(".")[0] in {"psycopg", "psycopg2"}:
         return connection.cursor("airflow_provider_retreaver")
     return connection.cursor()

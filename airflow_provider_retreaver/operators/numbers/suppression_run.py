@@ -1,4 +1,4 @@
-"""One run of a suppression sync: compare, guard, write the plan down, send, write the outcome down."""
+"""One run of a suppression sync: compare, guard, save the plan, send, save the outcome."""
 
 from __future__ import annotations
 
@@ -36,11 +36,15 @@ PLANNED, FAILURES = "planned.csv.gz", "failures.csv"
 
 
 class SuppressionRun:
-    """What `RetreaverSuppressionSyncOperator` does with its parameters.
+    """One run of `RetreaverSuppressionSyncOperator`.
 
-    :param collected: the source, read to its end.
-    :param folder: for this run's files, None for none.
-    :param state: the sync's memory, None for none.
+    :param hook: of the connection.
+    :param wanted: what the parameters request.
+    :param collected: the source, read completely.
+    :param max_removals: see the operator.
+    :param max_failures: see the operator.
+    :param folder: for the files of this run, None for none.
+    :param state: the sync's saved state, None for none.
     """
 
     def __init__(
@@ -67,11 +71,14 @@ class SuppressionRun:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a plan that passed the guards."""
+        """Whether there is a plan that the guards have allowed."""
         return self._sync is not None
 
     def look(self) -> dict[str, Any]:
-        """Say what would be done."""
+        """Return what would be done; nothing is sent.
+
+        :return: counts and paths as plain JSON.
+        """
         plan, known, ours = self._compare()
         try:
             self._guard(plan, known, ours)
@@ -79,7 +86,7 @@ class SuppressionRun:
             log.warning("Without dry_run this would be refused: %s", refusal)
         would = {"would_add": len(plan.add), "would_change": len(plan.change), "would_remove": len(plan.remove)}
         log.info(
-            "Dry run: %d would be added, %d changed, %d removed, %d stay; nothing was sent.",
+            "Dry run: %d would be added, %d changed, %d removed, %d unchanged; nothing was sent.",
             *would.values(),
             plan.unchanged,
         )
@@ -89,9 +96,10 @@ class SuppressionRun:
         return {**would, **self._read(plan.unchanged), "failed": len(plan.conflict), "dry_run": True, **paths}
 
     def carry_out(self) -> dict[str, Any]:
-        """Send what differs and return the counts.
+        """Send what differs.
 
-        :raises RetreaverError: see `RetreaverSuppressionSyncOperator`; `result()` then says what was done.
+        :return: counts and paths as plain JSON.
+        :raises RetreaverError: see `RetreaverSuppressionSyncOperator`; `result()` then has what was done.
         """
         sync = self._resumed() or self._planned()
         try:
@@ -104,13 +112,14 @@ class SuppressionRun:
         result = self.result()
         log.info("Suppression: %s.", ", ".join(f"{name} {n}" for name, n in result.items() if isinstance(n, int)))
         if result["failed"]:
-            log.warning(
-                "%d numbers could not be suppressed or removed as wanted; see the failures.", result["failed"]
-            )
+            log.warning("%d numbers could not be suppressed or removed; see the failures.", result["failed"])
         return result
 
     def result(self) -> dict[str, Any]:
-        """Return the counts of what was done, and where the files are, as plain JSON."""
+        """Return what was done.
+
+        :return: counts and paths as plain JSON.
+        """
         counts = self._sync.counts() if self._sync is not None else _NOTHING
         paths = {}
         if self._folder is not None:
@@ -126,23 +135,23 @@ class SuppressionRun:
         return {"rejects": str(self._folder.path / REJECTS)} if self._folder is not None else {}
 
     def _resumed(self) -> SuppressionSync | None:
-        """Return the plan of an earlier attempt of this run, where it was broken off."""
+        """Return the plan of an earlier attempt of this run, None without one."""
         found = self._state.resume(self._fingerprint) if self._state is not None else None
         if found is None:
             return None
         plan, checkpoint = found
-        log.info("An earlier attempt has come to %d of %d numbers; going on from there.", checkpoint.done, len(plan))
+        log.info("An earlier attempt has sent %d of %d numbers; continuing from there.", checkpoint.done, len(plan))
         return self._make(plan, checkpoint)
 
     def _planned(self) -> SuppressionSync:
-        """Return a new plan, written down.
+        """Return a new plan, which was saved.
 
-        :raises ChangeRefused: when a guard stops it.
+        :raises ChangeRefused: when a guard refuses it.
         """
         plan, known, ours = self._compare()
         self._guard(plan, known, ours)
         log.info(
-            "To do: add %d, change %d, remove %d; %d stay.",
+            "Plan: add %d, change %d, remove %d; %d unchanged.",
             len(plan.add), len(plan.change), len(plan.remove), plan.unchanged,
         )  # fmt: skip
         if self._state is not None:
@@ -167,7 +176,7 @@ class SuppressionRun:
             known = Known.recorded(ours)
         else:
             known = self._hook.run(read_list(self._wanted))
-            # Somebody else may have taken off what was ours.
+            # Someone else may have removed numbers of this sync.
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
         return compare(self._wanted, self._collected.numbers, known, ours), known, ours
 
@@ -176,8 +185,8 @@ class SuppressionRun:
         check_removals(plan, concerned, len(self._collected.numbers), self._max_removals)
         if len(plan.conflict) > self._max_failures:
             raise ChangeRefused(
-                f"{len(plan.conflict)} numbers are suppressed for another campaign, which the vendor cannot keep "
-                f"besides; max_failures allows {self._max_failures}. Nothing was sent."
+                f"{len(plan.conflict)} numbers are suppressed for another campaign, and Retreaver allows only one "
+                f"campaign for each; max_failures allows {self._max_failures}. Nothing was sent."
             )
 
 

@@ -1,4 +1,4 @@
-"""What a suppression sync keeps on object storage: its own record, the plan of a run, how far it has come."""
+"""The state of a suppression sync on object storage: its own record, the plan of a run, and the plan's progress."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 
 SURE, UNSURE = "sure", "unsure"
 PLAN, CHECKPOINT = "plan.csv.gz", "checkpoint.json"
-LOOK = "the vendor's list"
+CHECK = "Retreaver's list"
 
 
 class SyncState:
-    """The memory of one sync: what it has put on the list, and the plan that is being carried out.
+    """The saved state of one sync: what it has added to the list, and the plan that is being sent.
 
-    `<state_path>/<scope>.json` says whose record it is and which plan is open, `<scope>.csv.gz` is the record. A
-    plan is open from before its first request until its outcome is part of the record: whatever happens to a run,
-    the next one knows what it has done.
+    `<state_path>/<scope>.json` has the owner of the record and its open plan, `<scope>.csv.gz` is the record. A plan
+    is open from
+    before its first request until its outcome is part of the record: whatever happens to a run, the next one knows
+    what it has
+    sent.
 
     :param context: the task's context.
     :param state_path: folder on object storage.
-    :param place: of this run's files below it.
+    :param place: path of this run's files below it.
     :param scope: company and campaign, as part of file names.
-    :raises ChangeRefused: when the record is another task's.
+    :raises ChangeRefused: when the record belongs to another task.
     """
 
     def __init__(self, context: Context, state_path: str, place: str, scope: str) -> None:
@@ -53,13 +55,13 @@ class SyncState:
     def _read_head(self) -> str | None:
         if not self._head.is_file():
             return None
-        head = read_state(self._head.read_text(), f"{self._head} (state_path)", LOOK)
+        head = read_state(self._head.read_text(), f"{self._head} (state_path)", CHECK)
         owner = head.get("owner", {})
         if owner and self._owner and owner != self._owner:
             raise ChangeRefused(
                 f"{self._head} is the record of task {owner.get('task_id')} of {owner.get('dag_id')}: with one "
-                f"record for two syncs each would remove what the other has added. Give this one a state_path of its "
-                f"own; if it is the same sync under another name, correct the owner in that file."
+                f"record for two syncs each would remove what the other has added. Give this one its own state_path; "
+                f"if it is the same sync under another name, correct the owner in that file."
             )
         self._owner = self._owner or owner
         place: str | None = head.get("open", {}).get("place")
@@ -70,7 +72,11 @@ class SyncState:
         replace_text(self._head, json.dumps({"owner": self._owner, "open": {"place": place} if place else {}}))
 
     def resume(self, fingerprint: str) -> tuple[Plan, Checkpoint] | None:
-        """Return the open plan when it is this run's and meant the same, and how far it has come."""
+        """Return the open plan if it belongs to this run and its source.
+
+        :param fingerprint: of parameters and source.
+        :return: the plan and its progress, None without one.
+        """
         if self._open != self._place or self._place.startswith("manual/"):
             return None
         head, checkpoint = self._checkpoint(self._place)
@@ -80,7 +86,10 @@ class SyncState:
         return self._read_plan(self._place, head), checkpoint
 
     def ours(self) -> Ours:
-        """Return what this sync has put on the list, as far as an open plan has come too."""
+        """Return what this sync has added to the list, including what an open plan has sent.
+
+        :return: numbers with known and unknown outcome.
+        """
         found = self._read_record()
         if self._open is None:
             return found
@@ -88,7 +97,12 @@ class SyncState:
         return fold(found, self._read_plan(self._open, head), checkpoint)
 
     def begin(self, plan: Plan, fingerprint: str, ours: Ours) -> None:
-        """Write a plan down before its first request, and what is ours before it."""
+        """Save a plan before its first request.
+
+        :param plan: the plan.
+        :param fingerprint: of parameters and source.
+        :param ours: what the sync had added before.
+        """
         self.close(ours)
         Folder(self._root / self._place).write(PLAN, plan.lines())
         self._plan = {"fingerprint": fingerprint, "unchanged": plan.unchanged}
@@ -96,12 +110,18 @@ class SyncState:
         self._write_head(self._place)
 
     def close(self, ours: Ours) -> None:
-        """Write down what is ours; no plan is open any more."""
+        """Save what the sync has added; no plan is open afterwards.
+
+        :param ours: what the sync has added.
+        """
         self._folder.write(self._record, _record_lines(ours))
         self._write_head(None)
 
     def note(self, checkpoint: Checkpoint) -> None:
-        """Write down how far the plan has come."""
+        """Save the progress of the plan.
+
+        :param checkpoint: the progress.
+        """
         text = json.dumps({"plan": self._plan, **checkpoint.dump()}, separators=(",", ":"))
         replace_text(self._root / self._place / CHECKPOINT, text)
 
@@ -109,10 +129,10 @@ class SyncState:
         file = self._root / place / CHECKPOINT
         if not file.is_file():
             raise InvalidArgument(
-                f"{file} is missing, so what the plan that {self._head} calls open has sent is not known; restore "
-                f"it, or look at {LOOK} and set open to {{}} there."
+                f"{file} is missing, so it is unknown what the open plan of {self._head} has sent; restore it, or "
+                f"check {CHECK} and set open to {{}} there."
             )
-        value = read_state(file.read_text(), str(file), LOOK)
+        value = read_state(file.read_text(), str(file), CHECK)
         return value["plan"], Checkpoint.load(value)
 
     def _read_plan(self, place: str, head: dict[str, Any]) -> Plan:
@@ -130,8 +150,8 @@ class SyncState:
                 number = from_e164(text)
                 if number is None or state not in found:
                     raise InvalidArgument(
-                        f"{self._root / self._record} is damaged: it holds something else than numbers; restore it "
-                        f"from {LOOK}, one `number,sure` a line."
+                        f"{self._root / self._record} is damaged: it contains something other than numbers; restore "
+                        f"it from {CHECK}, with a line `number,sure` for each."
                     )
                 found[state].add(number)
         return Ours(found[SURE].finish(), found[UNSURE].finish())
