@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,28 +32,30 @@ if TYPE_CHECKING:
 # the method, but nothing calls it.
 DRY_RUN_FIELD = "dry_run" if AIRFLOW_V_3_0_PLUS else "dry_run_only"
 
-# The extra of an event is kept for ever and read with every run that it starts.
-MOST_IDS = 1000
+# The extra of an event is never deleted, and read with every run that it starts.
+MAX_EVENT_IDS = 1000
+# Failed objects that an error names at most.
+MAX_NAMED = 10
 
 
 class FinalAuthenticationError(AuthenticationError, AirflowFailException):
-    """The key is refused: the task fails without using up its retries."""
+    """The key was refused; the task is not retried."""
 
 
 class FinalPermissionDenied(PermissionDenied, AirflowFailException):
-    """The company is refused: the task fails without using up its retries."""
+    """The company was refused; the task is not retried."""
 
 
 class FinalInvalidConnection(InvalidConnection, AirflowFailException):
-    """The connection cannot work: the task fails without using up its retries."""
+    """The connection is invalid; the task is not retried."""
 
 
 class FinalInvalidArgument(InvalidArgument, AirflowFailException):
-    """A parameter cannot be right: the task fails without using up its retries."""
+    """A parameter is invalid; the task is not retried."""
 
 
 class FinalChangeRefused(ChangeRefused, AirflowFailException):
-    """A guard stops the change: the task fails without using up its retries, so that somebody looks."""
+    """A guard refused the change; the task is not retried, so that someone checks it."""
 
 
 _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
@@ -67,12 +69,12 @@ _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
 
 @contextmanager
 def final_errors() -> Generator[None]:
-    """Turn errors that no retry can mend into ones that Airflow does not retry; they keep their type and fields."""
+    """Raise errors that no retry can avoid as ones that Airflow does not retry; they keep their type and fields."""
     final: RetreaverError | None = None
     try:
         yield
     except RetreaverError as error:
-        kinds = [mended for plain, mended in _FINAL if isinstance(error, plain)]
+        kinds = [final_kind for kind, final_kind in _FINAL if isinstance(error, kind)]
         if not kinds or isinstance(error, AirflowFailException):
             raise
         final = kinds[0](error.message)
@@ -84,7 +86,7 @@ def final_errors() -> Generator[None]:
 class RetreaverOperator(BaseOperator):
     """Base of the operators.
 
-    :param retreaver_conn_id: id of a connection of type `retreaver`.
+    :param retreaver_conn_id: ID of a connection of type `retreaver`.
     """
 
     template_fields: tuple[str, ...] = ("retreaver_conn_id",)
@@ -96,27 +98,34 @@ class RetreaverOperator(BaseOperator):
 
     @contextmanager
     def connected(self) -> Generator[RetreaverHook]:
-        """Provide a hook, closed at the end, with errors that no retry can mend made final."""
+        """Provide a hook, which is closed at the end; errors that no retry can avoid fail the task at once.
+
+        :return: a context manager.
+        """
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
         with final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:
             yield hook
 
-    def tell_outlets(self, context: Context, **extra: Any) -> None:
-        """Tell in the events of this task's outlets what it did; Airflow sends them if the task succeeds.
+    def update_outlet_events(self, context: Context, **extra: Any) -> None:
+        """Add what the task did to the events of its outlets; Airflow sends them if the task succeeds.
 
+        :param context: of the task.
         :param extra: small plain JSON, without phone numbers and secrets.
         """
         update_outlet_events(context, self.outlets, extra)
 
     def lineage_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
-        """Return what was read and written beside the task's inlets and outlets, for OpenLineage."""
+        """Return what was read and written besides the task's inlets and outlets, for OpenLineage.
+
+        :return: inputs and outputs.
+        """
         return [], []
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:  # noqa: ARG002
         """Return inputs and outputs; called by OpenLineage, where it is installed.
 
-        Without it OpenLineage would take the files in which an operator remembers things for the task's data.
+        Without it OpenLineage would report the files of an operator's own state as the task's data.
         """
         return lineage_of(self)
 
@@ -147,37 +156,49 @@ class RetreaverWriteOperator(RetreaverOperator):
         return flag(getattr(self, DRY_RUN_FIELD), "dry_run")
 
 
-def publish_partial(context: Context, result: dict[str, Any]) -> None:
-    """Push a result although the task is about to fail, so that a report task can say what was done."""
+def publish_partial(context: Context, result: Mapping[str, object]) -> None:
+    """Push the result of a task that is about to fail, so that another task can report what was done.
+
+    :param context: of the task.
+    :param result: lists of rows, or counts of them; nothing is pushed when all are empty.
+    """
     instance = context.get("ti")
-    # Lists of rows, or counts of them.
-    counted = (part for part in result.values() if isinstance(part, (list, int)) and not isinstance(part, bool))
-    if instance is not None and any(counted):
+    parts = (part for part in result.values() if isinstance(part, (list, int)) and not isinstance(part, bool))
+    if instance is not None and any(parts):
         instance.xcom_push(key="return_value", value=result)
 
 
-def told_ids(rows: Iterable[Mapping[str, Any]]) -> list[int] | None:
-    """Return the IDs of rows for the `extra` of an asset's event, each once; None when they are too many for that."""
-    found = list(dict.fromkeys(row["id"] for row in rows if row.get("id") is not None))
-    return found if len(found) <= MOST_IDS else None
+def event_ids(rows: Iterable[Mapping[str, Any]]) -> list[int] | None:
+    """Return IDs for the `extra` of an asset's event.
+
+    :param rows: of a result; those without ID are left out.
+    :return: each ID once; None when there are too many for an event.
+    """
+    ids = list(dict.fromkeys(row["id"] for row in rows if row.get("id") is not None))
+    return ids if len(ids) <= MAX_EVENT_IDS else None
 
 
-def partial_failure(what: str, result: dict[str, Any], done: int, failed: list[dict[str, Any]]) -> PartialFailure:
+def partial_failure(
+    action: str, result: dict[str, Any], done: int, failed: Sequence[Mapping[str, Any]]
+) -> PartialFailure:
     """Return the error that names what was not done.
 
-    :param what: what should have happened, e.g. "reset".
+    :param action: what should have been done, e.g. "reset".
+    :param result: of the task.
+    :param done: how many objects were done.
     :param failed: rows of the result with an `error` each.
+    :return: the error.
     """
-    shown = "; ".join(f"{_called(row)}: {row['error']}" for row in failed[:10])
-    more = f"; and {len(failed) - 10} more" if len(failed) > 10 else ""
+    named = "; ".join(f"{_object_of(row)}: {row['error']}" for row in failed[:MAX_NAMED])
+    more = f"; and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
     return PartialFailure(
-        f"{len(failed)} of {len(failed) + done} were not {what}: {shown}{more} The other {done} were; a retry "
-        f"touches only what is still to do.",
+        f"{len(failed)} of {len(failed) + done} were not {action}: {named}{more} The other {done} were; a retry "
+        f"changes only what is left.",
         result=result,
     )
 
 
-def _called(row: dict[str, Any]) -> str:
+def _object_of(row: Mapping[str, Any]) -> str:
     if "kind" in row:
         return f"{row['kind']} {row['named'] if row['id'] is None else row['id']}"
     if row.get("target_group_id") is not None and "id" not in row:
@@ -186,20 +207,21 @@ def _called(row: dict[str, Any]) -> str:
 
 
 def lineage_of(operator: RetreaverOperator) -> OperatorLineage[Any, Any]:
-    """Return what an operator itself has read and written, with the inlets and outlets that OpenLineage knows.
+    """Return what an operator has read and written, with its inlets and outlets that OpenLineage knows.
 
-    Called by OpenLineage, so it is there.
+    Called by OpenLineage only, so that it is installed.
 
     :param operator: after its `execute`.
+    :return: inputs and outputs, each once.
     """
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.providers.openlineage.extractors.manager import ExtractorManager
 
-    read, wrote = operator.lineage_datasets()
+    inputs, outputs = operator.lineage_datasets()
     convert = ExtractorManager.convert_to_ol_dataset
     return OperatorLineage(
-        inputs=_each_once([*read, *map(convert, operator.inlets)]),
-        outputs=_each_once([*wrote, *map(convert, operator.outlets)]),
+        inputs=_each_once([*inputs, *map(convert, operator.inlets)]),
+        outputs=_each_once([*outputs, *map(convert, operator.outlets)]),
     )
 
 

@@ -96,7 +96,7 @@ class RetreaverExportOperator(RetreaverOperator):
         settings = hook.settings
         self._read_from = urlsplit(settings.urls[Host.API]).netloc, settings.company_id
         self._counts = counts
-        self.tell_outlets(context, window=None if window is None else window.as_dict(), **counts)
+        self.update_outlet_events(context, window=None if window is None else window.as_dict(), **counts)
 
     def lineage_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
         """Return the datasets for OpenLineage.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from airflow_provider_retreaver.core.errors import AuthenticationError, NotFound
 from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Outcome, ServerTime, Together, Wait
-from airflow_provider_retreaver.domain.objects.selection import Chosen
+from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.resources.targets import get_target, list_targets
 from tests.contract.harness import CaseClient
@@ -71,7 +71,7 @@ def caps_are_reset_and_read_back(client: CaseClient) -> None:
     client.target(filled=4)
     client.fault(method="POST", status=500, then="done")
     client.fault(method="POST", cut=True)
-    result = client.run(ResetCaps(Chosen(only_filled=True)).procedure())
+    result = client.run(ResetCaps(TargetSelection(only_filled=True)).procedure())
     assert sorted(row["id"] for row in result["reset"]) == full
     assert result["failed"] == []
     assert [client.filled(id_) for id_ in full] == [0, 0, 0]
@@ -82,5 +82,5 @@ def caps_are_reset_and_read_back(client: CaseClient) -> None:
 def a_refused_key_ends_a_procedure_with_the_first_request(client: CaseClient) -> None:
     """The other objects are not tried, because the key would be refused for all of them."""
     client.connect(password="another-key")
-    client.fails(AuthenticationError, ResetCaps(Chosen(only_filled=True)).procedure())
+    client.fails(AuthenticationError, ResetCaps(TargetSelection(only_filled=True)).procedure())
     assert len(client.entries()) == 1

@@ -42,6 +42,8 @@ NAMES = {
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
 
+CHANGE = {"max_changes", "state_path", "dry_run", "retreaver_conn_id"}
+SNAPSHOT = {"snapshot_path", "overwrite_snapshot"}
 SENSOR = {"retreaver_conn_id", "deferrable", "failure_budget", "state_path"}
 PARAMETERS = {
     ("operators.numbers.base", "RetreaverNumbersOperator"): {
@@ -55,6 +57,7 @@ PARAMETERS = {
         "list_name", "target_id", "campaign_id", "allow_gap", "allow_accept_list", "verify_wait",
     },
     ("operators.caps", "RetreaverResetCapOperator"): {
+        "dry_run", "retreaver_conn_id",
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
     },
     ("transfers.calls", "RetreaverCallsToSqlOperator"): {
@@ -107,24 +110,24 @@ PARAMETERS = {
         "resource", "resource_id", "customer_id", "list_owner", "confirm", "missing_ok",
         "dry_run", "retreaver_conn_id",
     },
-    ("operators.caps", "RetreaverSetCapsOperator"): {
+    ("operators.caps", "RetreaverSetCapsOperator"): CHANGE | SNAPSHOT | {
         "hard", "hourly", "daily", "monthly", "concurrency", "target_ids", "tids", "tag", "target_group_ids", "rows",
     },
-    ("operators.targets", "RetreaverSetPausedOperator"): {
+    ("operators.targets", "RetreaverSetPausedOperator"): CHANGE | SNAPSHOT | {
         "paused", "target_ids", "tids", "target_group_ids", "tag", "only_filled", "keep_open",
     },
-    ("operators.targets", "RetreaverUpdateBusinessHoursOperator"): {
+    ("operators.targets", "RetreaverUpdateBusinessHoursOperator"): CHANGE | SNAPSHOT | {
         "hours", "target_ids", "tids", "target_group_ids", "tag", "time_zone", "change_time_zone",
     },
-    ("operators.targets", "RetreaverRestoreOperator"): {"snapshot_path", "parts", "overwrite"},
-    ("operators.tags", "RetreaverUpdateTagsOperator"): {
+    ("operators.targets", "RetreaverRestoreOperator"): CHANGE | {"snapshot_path", "parts", "overwrite"},
+    ("operators.tags", "RetreaverUpdateTagsOperator"): CHANGE | {
         "add", "remove", "replace", "target_ids", "tids", "target_group_ids", "tag", "contact_ids", "contact_numbers",
     },
-    ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): {
+    ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): CHANGE | {
         "target_group_id", "add", "remove", "replace",
     },
-    ("operators.change_base", "RetreaverChangeOperator"): {"max_changes", "state_path"},
-    ("operators.change_base", "RetreaverSnapshotOperator"): {"snapshot_path", "overwrite_snapshot"},
+    ("operators.change_base", "RetreaverChangeOperator"): CHANGE,
+    ("operators.change_base", "RetreaverSnapshotOperator"): CHANGE | SNAPSHOT,
     ("hooks.retreaver", "RetreaverHook"): {"retreaver_conn_id"},
 }  # fmt: skip
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-View = Mapping[str, Any]
+# Fields of an object as comparable JSON values, e.g. `hard_cap`, `monday`, `paused`.
+Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One field of one object that is to change, or has.
+class FieldChange:
+    """A field of an object that is to change, or has changed.
 
     :param field: e.g. `hard_cap`, `monday`, `paused`.
     :param before: JSON value.
@@ -19,16 +19,27 @@ class Change:
     """
 
     field: str
-    before: Any
-    after: Any
+    before: object
+    after: object
+
+    def as_json(self) -> list[object]:
+        """Return the change as a state file keeps it.
+
+        :return: `[field, before, after]`.
+        """
+        return [self.field, self.before, self.after]
 
     def __str__(self) -> str:
-        """Write it as `hard_cap 100 -> 110`."""
-        return f"{self.field} {shown(self.before)} -> {shown(self.after)}"
+        """Return the form of log lines: `hard_cap 100 -> 110`."""
+        return f"{self.field} {format_value(self.before)} -> {format_value(self.after)}"
 
 
-def shown(value: Any) -> str:
-    """Return a value as a log line has it: lists with their items, None as `none`."""
+def format_value(value: object) -> str:
+    """Return a value as log lines and errors have it.
+
+    :param value: JSON value.
+    :return: e.g. `none`, `yes`, `100`, or the items of a list.
+    """
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -36,20 +47,29 @@ def shown(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
 
 
-def differences(before: View, wanted: View) -> list[Change]:
-    """Return the fields wanted that are not yet so."""
-    return [Change(name, before.get(name), after) for name, after in wanted.items() if before.get(name) != after]
+def differences(current: Fields, desired: Fields) -> list[FieldChange]:
+    """Return what has to change.
 
-
-def changed_by_others(base: View, ours: View, theirs: View) -> list[str]:
-    """Return a line for every field that is neither as it was nor as we made it (a three-way difference).
-
-    :param base: before our change.
-    :param ours: after our change.
-    :param theirs: now.
+    :param current: fields as they are.
+    :param desired: some of the fields as they should be.
+    :return: a change for each field that is not as it should be.
     """
     return [
-        f"{name}: {shown(base[name])} before, {shown(ours.get(name))} by us, {shown(theirs.get(name))} now"
-        for name in base
-        if theirs.get(name) not in (base[name], ours.get(name))
+        FieldChange(name, current.get(name), after) for name, after in desired.items() if current.get(name) != after
+    ]
+
+
+def changed_by_others(before: Fields, after: Fields, current: Fields) -> list[str]:
+    """Return what others have changed since a change of this package (a three-way difference).
+
+    :param before: fields before our change.
+    :param after: fields after our change.
+    :param current: fields as they are now.
+    :return: a line for each field that is neither as it was before our change nor as it was after it.
+    """
+    return [
+        f"{name}: {format_value(value)} before, {format_value(after.get(name))} by us, "
+        f"{format_value(current.get(name))} now"
+        for name, value in before.items()
+        if current.get(name) not in (value, after.get(name))
     ]

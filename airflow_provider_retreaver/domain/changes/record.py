@@ -1,4 +1,4 @@
-"""What one run of a schedule meant to change and changed, as kept between its attempts."""
+"""What the attempts of one run want to change and have changed, as it is kept between them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 @dataclass(slots=True)
 class Record:
-    """A plan, written down before the first change, and what was done of it, written down as it is done.
+    """A plan, saved before the first change, and what was done of it, saved as it is done.
 
     Resetting caps plans the count before by key of the object (`target 3`, `group 5`), and has done `[before,
-    after]`, where after is None when it was accepted and not read back. Changing objects plans and has done lists of
-    `[field, before, after]`.
+    after]`, where after is None when the reset was accepted and not read back. Changing objects plans and has done
+    lists of `[field, before, after]`.
 
     :param plan: JSON values by key.
     :param done: JSON values by key.
@@ -24,10 +24,17 @@ class Record:
 
     @classmethod
     def load(cls, value: Mapping[str, Any] | None) -> Record:
-        """Build a record from what `dump` made; nothing makes an empty one."""
+        """Return a record from its JSON form.
+
+        :param value: what `dump` returned; None for an empty record.
+        :return: the record.
+        """
         value = value or {}
         return cls(dict(value.get("plan", {})), dict(value.get("done", {})))
 
     def dump(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
+        """Return the record as JSON values.
+
+        :return: `{"plan": {…}, "done": {…}}`.
+        """
         return {"plan": self.plan, "done": self.done}

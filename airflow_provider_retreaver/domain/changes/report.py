@@ -1,79 +1,142 @@
-"""What a run of changes reports: one log line for every object and one row for every field."""
+"""What a run reports: a log line for each object, and rows for its result."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.secrets import redact
-from airflow_provider_retreaver.domain.changes.differences import Change
-from airflow_provider_retreaver.domain.objects.naming import describe, told
+from airflow_provider_retreaver.domain.changes.differences import FieldChange
+from airflow_provider_retreaver.domain.objects.key import ObjectKey
+from airflow_provider_retreaver.domain.objects.naming import describe, safe_field, without_secrets
 
 log = logging.getLogger(__name__)
 
 
+class ObjectRow(TypedDict):
+    """An object in a result; one whose ID is not known has `named`, such as `tid A7`."""
+
+    kind: str
+    id: int | None
+    name: NotRequired[object]
+    named: NotRequired[str]
+
+
+class ChangedRow(ObjectRow):
+    """A field that was changed."""
+
+    field: str
+    before: object
+    after: object
+
+
+class FailedRow(ObjectRow):
+    """An object that could not be changed, or not provably."""
+
+    error: str
+
+
+class ChangeResult(TypedDict):
+    """The result of a run of changes; a dry run has `would_change`, and `refused` when a guard would refuse it."""
+
+    changed: list[ChangedRow]
+    unchanged: list[ObjectRow]
+    failed: list[FailedRow]
+    would_change: NotRequired[list[ChangedRow]]
+    dry_run: NotRequired[bool]
+    refused: NotRequired[str]
+
+
 class ChangeReport:
-    """Collects what was changed, left alone and failed, logging each as it happens.
+    """Collects what was changed, unchanged and failed, and logs it as it happens.
 
     :param rows: the objects as read last, by key.
     """
 
-    def __init__(self, rows: Mapping[str, Row]) -> None:
+    def __init__(self, rows: Mapping[ObjectKey, Row]) -> None:
         self._rows = rows
-        self._lists: dict[str, list[dict[str, Any]]] = {"changed": [], "unchanged": [], "failed": []}
+        self._result: ChangeResult = {"changed": [], "unchanged": [], "failed": []}
 
-    def as_json(self) -> dict[str, Any]:
-        """Return `{"changed", "unchanged", "failed"}` (and `would_change` of a dry run) as lists of plain rows."""
-        return {name: list(rows) for name, rows in self._lists.items()}
+    def as_json(self) -> ChangeResult:
+        """Return the result.
 
-    def changed(self, key: str, changes: Sequence[Change]) -> None:
-        """Report fields that are as they were wanted."""
-        log.info("Changed %s: %s", self.called(key), _lines(changes))
-        self._lists["changed"].extend(self._fields(key, changes))
+        :return: what was reported until now.
+        """
+        result = self._result.copy()
+        result["changed"], result["unchanged"] = [*result["changed"]], [*result["unchanged"]]
+        result["failed"] = [*result["failed"]]
+        return result
 
-    def would(self, key: str, changes: Sequence[Change]) -> None:
-        """Report what a dry run leaves alone."""
-        log.info("Would change %s: %s", self.called(key), _lines(changes))
-        self._lists.setdefault("would_change", []).extend(self._fields(key, changes))
+    def changed(self, key: ObjectKey, changes: Sequence[FieldChange]) -> None:
+        """Report fields that were changed.
 
-    def unchanged(self, key: str) -> None:
-        """Report an object that was already as it was wanted."""
-        log.info("Unchanged: %s", self.called(key))
-        self._lists["unchanged"].append(self._name(key))
+        :param key: of the object.
+        :param changes: made by this attempt or an earlier one.
+        """
+        log.info("Changed %s: %s", self.label(key), format_changes(changes))
+        self._result["changed"].extend(self._changed_rows(key, changes))
 
-    def fail(self, key: str, sentence: str) -> None:
-        """Report an object that is not as it was wanted, or not provably."""
-        sentence = redact(sentence)
-        log.error("Failed: %s: %s", self.called(key), sentence)
-        self._lists["failed"].append(self._name(key) | {"error": sentence})
+    def would_change(self, key: ObjectKey, changes: Sequence[FieldChange]) -> None:
+        """Report fields that a dry run does not change.
 
-    def called(self, key: str) -> str:
-        """Return how an object is called in a log line."""
+        :param key: of the object.
+        :param changes: that would be made.
+        """
+        log.info("Would change %s: %s", self.label(key), format_changes(changes))
+        self._result.setdefault("would_change", []).extend(self._changed_rows(key, changes))
+
+    def unchanged(self, key: ObjectKey) -> None:
+        """Report an object that was already as it should be.
+
+        :param key: of the object.
+        """
+        log.info("Unchanged: %s", self.label(key))
+        self._result["unchanged"].append(self._object_row(key))
+
+    def fail(self, key: ObjectKey, error: str) -> None:
+        """Report an object that is not as it should be, or not provably.
+
+        :param key: of the object.
+        :param error: a sentence.
+        """
+        error = redact(error)
+        log.error("Failed: %s: %s", self.label(key), error)
+        self._result["failed"].append({**self._object_row(key), "error": error})
+
+    def label(self, key: ObjectKey) -> str:
+        """Return the name of an object in a log line.
+
+        :param key: of the object.
+        :return: e.g. `target 3 (tid A7, "Acme Roofing")`.
+        """
         return describe(key, self._rows.get(key, {}))
 
-    def _fields(self, key: str, changes: Sequence[Change]) -> list[dict[str, Any]]:
-        name = self._name(key)
+    def _changed_rows(self, key: ObjectKey, changes: Sequence[FieldChange]) -> list[ChangedRow]:
         return [
-            name | {"field": one.field, "before": _clean(one.before), "after": _clean(one.after)} for one in changes
+            {
+                **self._object_row(key),
+                "field": one.field,
+                "before": without_secrets(one.before),
+                "after": without_secrets(one.after),
+            }
+            for one in changes
         ]
 
-    def _name(self, key: str) -> dict[str, Any]:
-        kind, _, rest = key.partition(" ")
+    def _object_row(self, key: ObjectKey) -> ObjectRow:
+        if key.id is None:
+            return {"kind": key.kind, "id": None, "named": key.label}
         row = self._rows.get(key, {})
-        if not rest.isdecimal():
-            return {"kind": kind, "id": None, "named": rest}
-        named = {"kind": kind, "id": int(rest)}
-        return named | ({"name": told(row, "name")} if row.get("name") else {})
+        if row.get("name"):
+            return {"kind": key.kind, "id": key.id, "name": safe_field(row, "name")}
+        return {"kind": key.kind, "id": key.id}
 
 
-def _lines(changes: Sequence[Change]) -> str:
+def format_changes(changes: Sequence[FieldChange]) -> str:
+    """Return changes of an object as a log line has them.
+
+    :param changes: of fields.
+    :return: e.g. `hard_cap 100 -> 110; paused no -> yes`.
+    """
     return redact("; ".join(map(str, changes)))
-
-
-def _clean(value: Any) -> Any:
-    """Return a value without a key that somebody may have pasted into a tag."""
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return redact(value) if isinstance(value, str) else value

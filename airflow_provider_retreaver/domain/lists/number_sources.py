@@ -91,8 +91,8 @@ def check_source(collected: Collected, max_rejects: Any, *, allow_empty: bool, w
     if limit.exceeded(collected.rejected, collected.rows):
         raise ChangeRefused(
             f"{collected.rejected} of {collected.rows} values of {where} are no phone numbers, and max_rejects "
-            f"allows {limit.told(collected.rows)}; nothing was sent. The first: {'; '.join(first)}. Look whether it "
-            f"is the right column and default_region."
+            f"allows {limit.describe(collected.rows)}; nothing was sent. The first: {'; '.join(first)}. Check the "
+            f"column and default_region."
         )
     if not collected.numbers and not allow_empty:
         raise ChangeRefused(

@@ -1,8 +1,4 @@
-"""How objects are called in log lines, errors and results.
-
-Procedures know an object by a key: its kind and its ID (`target 3`, `group 5`, `contact 7`), or what it was asked for
-by where its ID is not known (`target tid A7`).
-"""
+"""How log lines, errors and results name objects."""
 
 from __future__ import annotations
 
@@ -10,22 +6,56 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_retreaver.core.secrets import redact
+from airflow_provider_retreaver.domain.objects.key import ObjectKey
 
 
-def describe(key: str, row: Mapping[str, Any]) -> str:
-    """Return how an object is called in a log line: `target 3 (tid A7, "Acme Roofing")`."""
-    tid, name = customer_id(row), told(row, "name")
+def describe(key: ObjectKey, row: Mapping[str, object]) -> str:
+    """Return the name of an object in a log line.
+
+    :param key: of the object.
+    :param row: the object as read; empty when it could not be read.
+    :return: e.g. `target 3 (tid A7, "Acme Roofing")`.
+    """
+    tid, name = customer_id(row), safe_field(row, "name")
     known = [part for part in (f"tid {tid}" if tid else "", f'"{name}"' if name else "") if part]
-    return f"{key} ({', '.join(known)})" if known else key
+    return f"{key} ({', '.join(known)})" if known else str(key)
 
 
-def customer_id(row: Mapping[str, Any]) -> Any:
-    """Return the tid of a target, under either of the vendor's names for it."""
-    return told(row, "tid") or told(row, "client_tid")
+def customer_id(row: Mapping[str, object]) -> Any:
+    """Return the tid of a target, under either of Retreaver's names for it.
+
+    :param row: the target as read.
+    :return: the tid with secrets masked; None when the target has none.
+    """
+    return safe_field(row, "tid") or safe_field(row, "client_tid")
 
 
-def told(row: Mapping[str, Any], name: str) -> Any:
-    """Return a field of an object as it may be shown."""
-    value = row.get(name)
-    # Somebody may have pasted a key into a name: it would travel into logs and XComs.
+def safe_field(row: Mapping[str, object], name: str) -> Any:
+    """Return a field of an object with secrets masked, since a key may have been pasted into a name.
+
+    :param row: the object as read.
+    :param name: of the field.
+    :return: the field's value; None when the object does not have it.
+    """
+    return without_secrets(row.get(name))
+
+
+def without_secrets(value: object) -> object:
+    """Return a JSON value with secrets masked in its texts.
+
+    :param value: a text, a list of texts, or any other value, which is returned unchanged.
+    :return: the value.
+    """
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
     return redact(value) if isinstance(value, str) else value
+
+
+def object_name(row: Mapping[str, object], kind: str = "target") -> str:
+    """Return the name of an object in an error about its contents.
+
+    :param row: the object as read.
+    :param kind: of the object.
+    :return: e.g. `target 3`.
+    """
+    return f"{kind} {row.get('id')}"

@@ -1,4 +1,4 @@
-"""Reading many targets: one by one where they are few, by listing where that costs fewer requests."""
+"""Reading the objects that a task selects: one by one, or by a list where that takes fewer requests."""
 
 from __future__ import annotations
 
@@ -9,31 +9,50 @@ from typing import Any
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import AuthenticationError, PermissionDenied, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
-from airflow_provider_retreaver.core.secrets import mask_number
-from airflow_provider_retreaver.domain.objects.selection import Chosen
+from airflow_provider_retreaver.domain.objects.key import ObjectKey, group_key, target_key
+from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.resources import contacts, target_groups, targets
 
 # More targets than a page of the list are read by listing them.
-ONE_BY_ONE = 25
-
-Found = tuple[dict[int, Row], dict[int, RetreaverError]]
+MAX_SINGLE_READS = 25
 
 
 @dataclass(slots=True)
 class FoundObjects:
-    """What is to be looked at.
+    """The objects that a task selects.
 
-    :param rows: objects by key (`target 3`, `group 5`, `contact 7`).
+    :param rows: objects as read, by key.
     :param errors: of those that could not be read, by key.
     """
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    errors: dict[str, RetreaverError] = field(default_factory=dict)
+    rows: dict[ObjectKey, Row] = field(default_factory=dict)
+    errors: dict[ObjectKey, RetreaverError] = field(default_factory=dict)
+
+    def add(self, key: ObjectKey, outcome: Outcome[Any]) -> None:
+        """Add what a read returned.
+
+        :param key: of the object.
+        :param outcome: the object as read, or the error.
+        """
+        if outcome.error is not None:
+            self.errors[key] = outcome.error
+        else:
+            self.rows[key] = outcome.value or {}
+
+    def update(self, other: FoundObjects) -> None:
+        """Add other objects, which take the place of those with the same key.
+
+        :param other: is not changed.
+        """
+        self.rows.update(other.rows)
+        self.errors.update(other.errors)
 
 
 def together(operations: Sequence[Operation[Any]]) -> Procedure[list[Outcome[Any]]]:
-    """Do operations at once; an error that all of them would meet is raised at once.
+    """Do operations at once; an error that concerns the whole account is raised.
 
+    :param operations: that do not depend on each other.
+    :return: what each returned, in their order.
     :raises AuthenticationError: when the key is refused.
     :raises PermissionDenied: when the company is refused.
     """
@@ -44,18 +63,21 @@ def together(operations: Sequence[Operation[Any]]) -> Procedure[list[Outcome[Any
     return outcomes
 
 
-def read_targets(ids: Iterable[int], needed: Sequence[str] = ("caps",)) -> Procedure[Found]:
+def read_targets(
+    ids: Iterable[int], needed: Sequence[str] = ("caps",)
+) -> Procedure[tuple[dict[int, Row], dict[int, RetreaverError]]]:
     """Read targets by Retreaver's own IDs.
 
-    :param needed: fields that rows of the vendor's list must have, see `all_targets`.
-    :return: the targets found and the errors of those that could not be read, both by ID.
+    :param ids: of the targets; an ID that is there twice is read once.
+    :param needed: fields that rows of the list must have, see `all_targets`.
+    :return: the targets found, and the errors of those that could not be read, both by ID.
     """
-    wanted = list(dict.fromkeys(ids))
+    selected = list(dict.fromkeys(ids))
     rows: dict[int, Row] = {}
-    if len(wanted) > ONE_BY_ONE:
+    if len(selected) > MAX_SINGLE_READS:
         listed = yield from all_targets(needed)
-        rows = {row["id"]: row for row in listed if row["id"] in set(wanted)}
-    missing = [id_ for id_ in wanted if id_ not in rows]
+        rows = {row["id"]: row for row in listed if row["id"] in set(selected)}
+    missing = [id_ for id_ in selected if id_ not in rows]
     outcomes = yield from together([targets.get_target(id=id_) for id_ in missing])
     errors: dict[int, RetreaverError] = {}
     for id_, outcome in zip(missing, outcomes, strict=True):
@@ -63,13 +85,15 @@ def read_targets(ids: Iterable[int], needed: Sequence[str] = ("caps",)) -> Proce
             errors[id_] = outcome.error
         else:
             rows[id_] = outcome.value or {}
-    return {id_: rows[id_] for id_ in wanted if id_ in rows}, errors
+    return {id_: rows[id_] for id_ in selected if id_ in rows}, errors
 
 
 def read_by_tid(tids: Sequence[str]) -> Procedure[tuple[list[Row], dict[str, RetreaverError]]]:
     """Read targets by the customer's IDs.
 
+    :param tids: of the targets.
     :return: the targets found, each with an integer `id`, and the errors of the others by tid.
+    :raises ProtocolError: when a target came without ID.
     """
     operations = [targets.get_target(tid=tid) for tid in tids]
     outcomes = yield from together(operations)
@@ -87,99 +111,130 @@ def read_by_tid(tids: Sequence[str]) -> Procedure[tuple[list[Row], dict[str, Ret
 def all_targets(needed: Sequence[str] = ("caps",)) -> Procedure[list[Row]]:
     """Read all targets of the company.
 
-    :param needed: fields that every row must have; the vendor's list may leave nested ones out, and such a target is
-        then read on its own.
+    :param needed: fields that every row must have; Retreaver's list may leave out nested ones, and such a target is
+        then read by its ID.
     :return: rows with an integer `id`.
+    :raises ProtocolError: when a target came without ID.
     """
     listing = targets.list_targets()
     rows: list[Row] = yield listing
     for row in rows:
         require(row, "id", listing.request)
-    short = [row["id"] for row in rows if any(name not in row for name in needed)]
-    outcomes = yield from together([targets.get_target(id=id_) for id_ in short])
-    whole: dict[int, Row | None] = {}
-    for id_, outcome in zip(short, outcomes, strict=True):
+    incomplete = [row["id"] for row in rows if any(name not in row for name in needed)]
+    outcomes = yield from together([targets.get_target(id=id_) for id_ in incomplete])
+    complete: dict[int, Row | None] = {}
+    for id_, outcome in zip(incomplete, outcomes, strict=True):
         if outcome.error is not None:
             raise outcome.error
-        whole[id_] = outcome.value
-    return [whole.get(row["id"]) or row for row in rows]
+        complete[id_] = outcome.value
+    return [complete.get(row["id"]) or row for row in rows]
 
 
 def find_targets(
-    chosen: Chosen, needed: Sequence[str], only: Callable[[Row], bool] | None = None
+    selection: TargetSelection, needed: Sequence[str], only: Callable[[Row], bool] | None = None
 ) -> Procedure[FoundObjects]:
-    """Read the targets chosen; a group stands for its members.
+    """Read the selected targets; a group stands for its members.
 
+    :param selection: of targets.
     :param needed: fields that rows must have.
-    :param only: leaves out targets that were read and are not meant; one that it cannot judge counts as an error.
+    :param only: returns whether a target that was read belongs to the selection; None for all. A target that it
+        raises an error for counts as one that could not be read.
+    :return: the targets, and the errors of targets and groups.
     """
-    found = yield from _chosen(chosen, needed)
+    groups = yield from find_groups(selection.groups or ())
+    found = yield from find_selected(selection, groups.rows.values(), needed)
+    found.errors.update(groups.errors)
     if only is None:
         return found
-    kept = FoundObjects(errors=found.errors)
+    filtered = FoundObjects(errors=found.errors)
     for key, row in found.rows.items():
         try:
             if only(row):
-                kept.rows[key] = row
+                filtered.rows[key] = row
         except RetreaverError as error:
-            kept.errors[key] = error
-    return kept
+            filtered.errors[key] = error
+    return filtered
+
+
+def find_selected(
+    selection: TargetSelection, groups: Iterable[Mapping[str, Any]], needed: Sequence[str]
+) -> Procedure[FoundObjects]:
+    """Read the selected targets, where the selected groups are known.
+
+    :param selection: of targets; its groups are not read.
+    :param groups: the selected groups as read, which stand for their members.
+    :param needed: fields that rows must have.
+    :return: the targets: first those by ID, then members of groups, by tid, and by tag or all.
+    """
+    members = [member for group in groups for member in group.get("target_ids") or ()]
+    rows, errors = yield from read_targets([*(selection.ids or ()), *members], needed)
+    by_tid, tid_errors = yield from read_by_tid(selection.tids or ())
+    found = FoundObjects({target_key(id_): row for id_, row in rows.items()})
+    found.rows.update({target_key(row["id"]): row for row in by_tid})
+    found.errors.update({target_key(id_): error for id_, error in errors.items()})
+    found.errors.update({ObjectKey("target", customer_id=tid): error for tid, error in tid_errors.items()})
+    if selection.tag is not None or selection.everything:
+        listed = yield from all_targets((*needed, "tag_values") if selection.tag else needed)
+        for row in listed:
+            if selection.tag is None or selection.tag.matches(row):
+                found.rows.setdefault(target_key(row["id"]), row)
+    return found
 
 
 def find_groups(ids: Sequence[int]) -> Procedure[FoundObjects]:
-    """Read target groups."""
+    """Read target groups.
+
+    :param ids: of the groups.
+    :return: the groups and the errors.
+    """
     outcomes = yield from together([target_groups.get_target_group(id_) for id_ in ids])
     found = FoundObjects()
     for id_, outcome in zip(ids, outcomes, strict=True):
-        if outcome.error is not None:
-            found.errors[f"group {id_}"] = outcome.error
-        else:
-            found.rows[f"group {id_}"] = outcome.value or {}
+        found.add(group_key(id_), outcome)
     return found
 
 
 def find_contacts(ids: Sequence[int], numbers: Sequence[str]) -> Procedure[FoundObjects]:
-    """Read contacts by Retreaver's own IDs and by their phone numbers."""
-    named: list[tuple[str, Operation[Any]]] = [(f"contact {id_}", contacts.get_contact(id=id_)) for id_ in ids]
-    named += [(f"contact with number {mask_number(one)}", contacts.get_contact(number=one)) for one in numbers]
-    outcomes = yield from together([operation for _, operation in named])
+    """Read contacts.
+
+    :param ids: Retreaver's own IDs.
+    :param numbers: phone numbers.
+    :return: the contacts by ID, and the errors.
+    :raises ProtocolError: when a contact came without ID.
+    """
+    keys = [ObjectKey("contact", id_) for id_ in ids] + [ObjectKey("contact", customer_id=one) for one in numbers]
+    operations: list[Operation[Any]] = [contacts.get_contact(id=id_) for id_ in ids]
+    operations += [contacts.get_contact(number=one) for one in numbers]
+    outcomes = yield from together(operations)
     found = FoundObjects()
-    for (key, operation), outcome in zip(named, outcomes, strict=True):
-        if outcome.error is not None:
-            found.errors[key] = outcome.error
-        elif outcome.value is not None:
-            found.rows[f"contact {require(outcome.value, 'id', operation.request)}"] = outcome.value
+    for key, operation, outcome in zip(keys, operations, outcomes, strict=True):
+        known = key
+        if outcome.value is not None:
+            known = ObjectKey("contact", int(require(outcome.value, "id", operation.request)))
+        found.add(known, outcome)
     return found
 
 
-def _chosen(chosen: Chosen, needed: Sequence[str]) -> Procedure[FoundObjects]:
-    groups = yield from find_groups(chosen.groups or ())
-    members = [member for group in groups.rows.values() for member in group.get("target_ids") or ()]
-    rows, errors = yield from read_targets([*(chosen.ids or ()), *members], needed)
-    named, unread = yield from read_by_tid(chosen.tids or ())
-    found = FoundObjects({f"target {id_}": row for id_, row in rows.items()}, dict(groups.errors))
-    found.rows.update({f"target {row['id']}": row for row in named})
-    found.errors.update({f"target {id_}": error for id_, error in errors.items()})
-    found.errors.update({f"target tid {tid}": error for tid, error in unread.items()})
-    if chosen.tag is not None or chosen.everything:
-        listed = yield from all_targets((*needed, "tag_values") if chosen.tag else needed)
-        for row in listed:
-            if chosen.tag is None or chosen.tag.on(row):
-                found.rows.setdefault(f"target {row['id']}", row)
-    return found
+def get_object(key: ObjectKey) -> Operation[Mapping[str, object]]:
+    """Return the operation that reads an object.
+
+    :param key: with an ID.
+    :return: the operation.
+    """
+    if key.kind == "group":
+        return target_groups.get_target_group(key.label)
+    return contacts.get_contact(id=key.label) if key.kind == "contact" else targets.get_target(id=key.label)
 
 
-def get_object(key: str) -> Operation[Mapping[str, object]]:
-    """Return the operation that reads an object by its key."""
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return target_groups.get_target_group(id_)
-    return contacts.get_contact(id=id_) if kind == "contact" else targets.get_target(id=id_)
+def update_object(key: ObjectKey, attributes: Mapping[str, object]) -> Operation[Mapping[str, object]]:
+    """Return the operation that changes an object.
 
-
-def update_object(key: str, body: Mapping[str, Any]) -> Operation[Mapping[str, object]]:
-    """Return the operation that changes an object by its key."""
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return target_groups.update_target_group(body, id=id_)
-    return contacts.update_contact(body, id=id_) if kind == "contact" else targets.update_target(body, id=id_)
+    :param key: with an ID.
+    :param attributes: as Retreaver takes them.
+    :return: the operation.
+    """
+    if key.kind == "group":
+        return target_groups.update_target_group(attributes, id=key.label)
+    if key.kind == "contact":
+        return contacts.update_contact(attributes, id=key.label)
+    return targets.update_target(attributes, id=key.label)

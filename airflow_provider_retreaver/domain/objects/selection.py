@@ -1,65 +1,70 @@
-"""Which objects a task means: IDs as DAG authors write them.
+"""Which targets a task selects.
 
-An ID may be given as a number, a text, a comma-separated text, a JSON array in a text (what a template renders), a
-list, or the result of another task. `None` means "not said", an empty list means "none of them": the two are never
-confused, since the first may stand for everything.
+`None` means that a parameter was not given, an empty list that it selects nothing: the two are never confused, since
+the first may stand for all targets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag by which targets are chosen.
+    """A tag that selects targets.
 
     :param key: of the tag.
-    :param value: that it must equal.
+    :param value: that the tag must have.
     """
 
     key: str
     value: str
 
     @classmethod
-    def parse(cls, given: Any) -> Tag | None:
-        """Read `"key:value"`, or a mapping of one key to its value; None when not given.
+    def parse(cls, value: object) -> Tag | None:
+        """Read the parameter `tag`.
 
-        :raises InvalidArgument: when it is neither.
+        :param value: `"key:value"`, a mapping of one key to its value, or None.
+        :return: the tag; None when the parameter was not given.
+        :raises InvalidArgument: when the value is none of these.
         """
-        if given is None:
+        if value is None:
             return None
-        if isinstance(given, Mapping) and len(given) == 1:
-            key, value = next(iter(given.items()))
-        elif isinstance(given, str) and ":" in given:
-            key, _, value = given.partition(":")
+        if isinstance(value, Mapping) and len(value) == 1:
+            key, tag_value = next(iter(value.items()))
+        elif isinstance(value, str) and ":" in value:
+            key, _, tag_value = value.partition(":")
         else:
-            raise InvalidArgument(f"tag must be 'key:value' or {{'key': 'value'}}, not {given!r}.")
-        if not str(key).strip() or not str(value).strip():
-            raise InvalidArgument(f"tag must have a key and a value, not {given!r}.")
-        return cls(str(key).strip(), str(value).strip())
+            raise InvalidArgument(f"tag must be 'key:value' or {{'key': 'value'}}, not {value!r}.")
+        if not str(key).strip() or not str(tag_value).strip():
+            raise InvalidArgument(f"tag must have a key and a value, not {value!r}.")
+        return cls(str(key).strip(), str(tag_value).strip())
 
-    def on(self, row: Mapping[str, Any]) -> bool:
-        """Whether a target carries it (with the operator `==`)."""
-        return any(
+    def matches(self, row: Mapping[str, object]) -> bool:
+        """Return whether a target has the tag.
+
+        :param row: the target as read.
+        :return: True when one of its tags has this key, this value and the operator `==`.
+        """
+        tags = row.get("tag_values")
+        return isinstance(tags, list) and any(
             tag.get("key") == self.key and str(tag.get("value")) == self.value and tag.get("operator", "==") == "=="
-            for tag in row.get("tag_values") or ()
+            for tag in tags
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """Whose caps are to be reset; None means "not said", an empty list "none".
+class TargetSelection:
+    """The targets that a task works on: those that any of the parameters selects.
 
-    :param ids: targets by Retreaver's ID.
-    :param tids: targets by the customer's ID.
-    :param groups: target groups by ID.
-    :param tag: targets that carry this tag.
-    :param only_filled: only hard caps that are full.
+    :param ids: targets by Retreaver's own ID; None when not given.
+    :param tids: targets by the customer's ID; None when not given.
+    :param groups: target groups by ID; None when not given.
+    :param tag: targets with this tag; None when not given.
+    :param only_filled: only targets with a full cap.
     """
 
     ids: Sequence[int] | None = None
@@ -70,16 +75,16 @@ class Chosen:
 
     @property
     def everything(self) -> bool:
-        """Whether nothing was named, which stands for all targets of the company."""
+        """Whether no parameter was given, which stands for all targets of the company."""
         return self.ids is None and self.tids is None and self.groups is None and self.tag is None
 
     def check(self) -> None:
-        """Refuse a choice that would reset every target, full or not.
+        """Refuse a selection that would reset the caps of every target, full or not.
 
         :raises InvalidArgument: in that case.
         """
         if self.everything and not self.only_filled:
             raise InvalidArgument(
-                "Nothing says whose caps to reset, and resetting all of them would forget every count; give "
-                "target_ids, tids, target_group_ids or tag, or set only_filled=True for the full ones."
+                "No targets are selected, and resetting the caps of all of them would lose every count; give "
+                "target_ids, tids, target_group_ids or tag, or set only_filled=True for those with a full cap."
             )

@@ -1,79 +1,165 @@
-"""What a run of resetting caps reports: one log line and one row for every object."""
+"""What a run of resetting caps reports: a log line and a row for each object."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.domain.objects.naming import customer_id, describe, told
+from airflow_provider_retreaver.domain.objects.key import ObjectKey
+from airflow_provider_retreaver.domain.objects.naming import customer_id, describe, safe_field
 from airflow_provider_retreaver.domain.routing.caps import hard_cap
 
 log = logging.getLogger(__name__)
 
 
-def names(key: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that say which object a row of the report is about."""
-    kind, _, id_ = key.partition(" ")
-    if kind == "group":
-        return {"target_group_id": int(id_), "name": told(row, "name")}
-    if id_.startswith("tid "):
-        return {"id": None, "tid": id_[4:], "name": None}
-    return {"id": int(id_), "tid": customer_id(row), "name": told(row, "name")}
+class CapOwnerRow(TypedDict, total=False):
+    """An object in the result: a target has `id` and `tid`, a group `target_group_id`."""
+
+    id: int | None
+    tid: object
+    name: object
+    target_group_id: int | None
 
 
-class CapsReport:
-    """Collects what was reset, skipped and failed, logging each as it happens.
+class ResetRow(CapOwnerRow):
+    """A hard cap that was reset; `filled_after` is None when it was not read back."""
+
+    filled_before: int | None
+    filled_after: int | None
+    cap: int | None
+
+
+class SkippedRow(CapOwnerRow):
+    """An object that needs no reset."""
+
+    reason: str
+
+
+class FailedResetRow(CapOwnerRow):
+    """An object that was not reset, or not provably."""
+
+    error: str
+
+
+class CapResetResult(TypedDict):
+    """The result of a run of resetting caps; a dry run has `would_reset`."""
+
+    reset: list[ResetRow]
+    skipped: list[SkippedRow]
+    failed: list[FailedResetRow]
+    would_reset: NotRequired[list[ResetRow]]
+    dry_run: NotRequired[bool]
+
+
+def owner_row(key: ObjectKey, row: Mapping[str, object]) -> CapOwnerRow:
+    """Return the fields of a result's row that name its object.
+
+    :param key: of the object.
+    :param row: the object as read; empty when it could not be read.
+    :return: ID, customer ID and name.
+    """
+    if key.kind == "group":
+        return {"target_group_id": key.id, "name": safe_field(row, "name")}
+    if key.id is None:
+        return {"id": None, "tid": key.customer_id, "name": None}
+    return {"id": key.id, "tid": customer_id(row), "name": safe_field(row, "name")}
+
+
+class CapResetReport:
+    """Collects what was reset, skipped and failed, and logs it as it happens.
 
     :param rows: the objects as read last, by key.
-    :param group_of: the group through which a target was chosen, by key of the target.
+    :param group_of: ID of the group through which a target was selected, by key of the target.
     """
 
-    def __init__(self, rows: Mapping[str, Row], group_of: Mapping[str, int]) -> None:
+    def __init__(self, rows: Mapping[ObjectKey, Row], group_of: Mapping[ObjectKey, int]) -> None:
         self._rows = rows
         self._group_of = group_of
-        self._lists: dict[str, dict[str, dict[str, Any]]] = {"reset": {}, "skipped": {}, "failed": {}}
+        # By key, since an object that is reported again takes the place of its earlier row.
+        self._reset: dict[ObjectKey, ResetRow] = {}
+        self._skipped: dict[ObjectKey, SkippedRow] = {}
+        self._failed: dict[ObjectKey, FailedResetRow] = {}
+        self._would_reset: dict[ObjectKey, ResetRow] = {}
 
-    def as_json(self) -> dict[str, Any]:
-        """Return `{"reset", "skipped", "failed"}` (and `would_reset` of a dry run) as lists of plain rows."""
-        return {name: list(rows.values()) for name, rows in self._lists.items()}
+    def as_json(self) -> CapResetResult:
+        """Return the result.
 
-    def failed(self, key: str) -> bool:
-        """Whether a failure was reported for this object."""
-        return key in self._lists["failed"]
+        :return: what was reported until now.
+        """
+        result: CapResetResult = {
+            "reset": [*self._reset.values()],
+            "skipped": [*self._skipped.values()],
+            "failed": [*self._failed.values()],
+        }
+        if self._would_reset:
+            result["would_reset"] = [*self._would_reset.values()]
+        return result
 
-    def done(self, key: str, before: int | None, after: int | None, *, earlier: bool = False) -> None:
-        """Report a reset, of this attempt or an earlier one."""
-        shown = "not read back" if after is None else after
-        what = "Left alone, an earlier attempt reset" if earlier else "Reset"
-        log.info("%s %s: %s -> %s, %s", what, self._called(key), before, shown, self._cap(key))
-        self._lists["reset"][key] = self._line(key, before, after)
+    def failed(self, key: ObjectKey) -> bool:
+        """Return whether an object was reported as failed.
 
-    def would(self, key: str) -> None:
-        """Report what a dry run leaves alone."""
+        :param key: of the object.
+        :return: True when it was.
+        """
+        return key in self._failed
+
+    def done(self, key: ObjectKey, before: int | None, after: int | None, *, earlier: bool = False) -> None:
+        """Report a reset.
+
+        :param key: of the object.
+        :param before: count before the reset.
+        :param after: count after the reset; None when it was not read back.
+        :param earlier: whether an earlier attempt of the run made it.
+        """
+        action = "Unchanged, an earlier attempt reset" if earlier else "Reset"
+        after_text = "not read back" if after is None else after
+        log.info("%s %s: %s -> %s, %s", action, self._label(key), before, after_text, self._cap(key))
+        self._reset[key] = self._reset_row(key, before, after)
+
+    def would_reset(self, key: ObjectKey) -> None:
+        """Report a hard cap that a dry run does not reset.
+
+        :param key: of the object.
+        """
         filled = hard_cap(self._rows[key]).filled
-        log.info("Dry run: would reset %s, which counts %s, %s", self._called(key), filled, self._cap(key))
-        self._lists.setdefault("would_reset", {})[key] = self._line(key, filled, None)
+        log.info("Dry run: would reset %s, which counts %s, %s", self._label(key), filled, self._cap(key))
+        self._would_reset[key] = self._reset_row(key, filled, None)
 
-    def skip(self, key: str, reason: str) -> None:
-        """Report an object that needs no reset."""
-        log.info("Skipped %s: %s", self._called(key), reason)
-        self._lists["skipped"][key] = names(key, self._rows[key]) | {"reason": reason}
+    def skip(self, key: ObjectKey, reason: str) -> None:
+        """Report an object that needs no reset.
 
-    def fail(self, key: str, sentence: str) -> None:
-        """Report an object that was not reset, or not provably."""
-        log.error("Failed: %s: %s", self._called(key), sentence)
-        self._lists["failed"][key] = names(key, self._rows.get(key, {})) | {"error": sentence}
+        :param key: of the object.
+        :param reason: as the end of a sentence.
+        """
+        log.info("Skipped %s: %s", self._label(key), reason)
+        self._skipped[key] = {**owner_row(key, self._rows[key]), "reason": reason}
 
-    def _called(self, key: str) -> str:
+    def fail(self, key: ObjectKey, error: str) -> None:
+        """Report an object that was not reset, or not provably.
+
+        :param key: of the object.
+        :param error: a sentence.
+        """
+        log.error("Failed: %s: %s", self._label(key), error)
+        self._failed[key] = {**owner_row(key, self._rows.get(key, {})), "error": error}
+
+    def _label(self, key: ObjectKey) -> str:
         return describe(key, self._rows.get(key, {}))
 
-    def _cap(self, key: str) -> str:
+    def _cap(self, key: ObjectKey) -> str:
         cap = hard_cap(self._rows[key]).cap
         return "no hard cap" if cap is None else f"hard cap {cap}"
 
-    def _line(self, key: str, before: int | None, after: int | None) -> dict[str, Any]:
+    def _reset_row(self, key: ObjectKey, before: int | None, after: int | None) -> ResetRow:
         row = self._rows[key]
-        line = names(key, row) | {"filled_before": before, "filled_after": after, "cap": hard_cap(row).cap}
-        return line | ({"target_group_id": self._group_of[key]} if key in self._group_of else {})
+        reset: ResetRow = {
+            **owner_row(key, row),
+            "filled_before": before,
+            "filled_after": after,
+            "cap": hard_cap(row).cap,
+        }
+        if key in self._group_of:
+            reset["target_group_id"] = self._group_of[key]
+        return reset

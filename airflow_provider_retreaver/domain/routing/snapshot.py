@@ -1,97 +1,119 @@
-"""Remembering hours, pause and caps of targets before a change, and putting back exactly that.
+"""Snapshots: hours, pause and caps of targets as they were before a change, to restore exactly that.
 
-The vendor has no holiday on a date: a holiday is remembered, changed and restored. A snapshot is a JSON object::
+Retreaver has no holidays by date: hours are saved in a snapshot, changed, and restored. A snapshot is a JSON object::
 
     {"format": "retreaver-snapshot", "version": 1, "company_id": 1, "taken_at": "2026-12-24T17:00:00+00:00",
      "run": {"dag_id", "run_id", "task_id", "map_index"},
      "targets": {"3": {"name": "Acme", "before": {…}, "after": {…}}}}
 
-`before` and `after` are the parts of a target, as the vendor writes them, before our change and as our change was
-meant to leave it: the two with what the target is now make the three-way difference that tells our change from
-somebody else's.
+`before` and `after` are the parts of a target, as Retreaver writes them, before our change and as our change should
+leave it. Both are compared with the target as it is now (a three-way difference), which tells our change from those
+of others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.domain.changes.differences import View, changed_by_others
-from airflow_provider_retreaver.domain.changes.edit import Aim, Edit, owner
-from airflow_provider_retreaver.domain.objects.naming import told
-from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, caps_body
+from airflow_provider_retreaver.domain.changes.differences import Fields, changed_by_others
+from airflow_provider_retreaver.domain.changes.edit import DesiredState, Edit
+from airflow_provider_retreaver.domain.objects.naming import object_name, safe_field
+from airflow_provider_retreaver.domain.routing.cap_change import DesiredCaps, cap_attributes
 from airflow_provider_retreaver.domain.routing.caps import TYPES
 from airflow_provider_retreaver.domain.routing.hours_change import ZONE, changed_rows, replaced_rows
 from airflow_provider_retreaver.domain.routing.hours_rows import DAYS, Hours, open_spans, rows_for, rows_of
 from airflow_provider_retreaver.domain.routing.pause import PAUSED, is_paused
 
 FORMAT, VERSION = "retreaver-snapshot", 1
-PARTS = ("hours", "paused", "caps")
 
-# Fields of a target that rows must have to be remembered.
+Part = Literal["hours", "paused", "caps"]
+PARTS: tuple[Part, ...] = ("hours", "paused", "caps")
+
+# Fields that rows of targets must have for a snapshot.
 NEEDED = ("caps", "business_hours", PAUSED)
+
+
+class SavedTarget(TypedDict):
+    """A target in a snapshot: its name, and its parts before and after our change."""
+
+    name: object
+    before: Row
+    after: Row
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """What a run remembered.
+    """What a run saved of the targets that it changes.
 
-    :param company_id: whose targets they are.
-    :param run: names the task of a run that took it.
-    :param taken_at: RFC 3339.
-    :param targets: by ID as text: `name`, and the target's parts `before` and `after`.
+    :param company_id: of the company that the targets belong to.
+    :param run: DAG ID, run ID, task ID and map index of the task that took it.
+    :param taken_at: when it was taken, RFC 3339.
+    :param targets: by Retreaver's own ID.
     """
 
     company_id: int
-    run: Mapping[str, Any]
+    run: Mapping[str, object]
     taken_at: str
-    targets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    targets: dict[int, SavedTarget] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, value: Any, where: str) -> Snapshot:
-        """Read what `dump` made.
+    def load(cls, value: object, where: str) -> Snapshot:
+        """Return a snapshot from its JSON form.
 
-        :param where: what was read, for the error.
-        :raises InvalidArgument: when it is no snapshot, or one of a later version.
+        :param value: what `dump` returned.
+        :param where: path of the file, for the error.
+        :return: the snapshot.
+        :raises InvalidArgument: when it is not a snapshot, is damaged, or is one of a later version.
         """
         if not isinstance(value, Mapping) or value.get("format") != FORMAT:
-            raise InvalidArgument(f"{where} is not a snapshot that this package has taken; check the path.")
+            raise InvalidArgument(f"{where} is not a snapshot of this package; check the path.")
         if value.get("version") != VERSION:
             raise InvalidArgument(
                 f"{where} is a snapshot of version {value.get('version')!r}, and this package reads version "
                 f"{VERSION}; update it."
             )
         try:
-            targets = {id_: _entry(entry) for id_, entry in dict(value["targets"]).items()}
+            targets = {int(id_): _saved_target(target) for id_, target in dict(value["targets"]).items()}
             return cls(int(value["company_id"]), dict(value["run"]), str(value["taken_at"]), targets)
         except (KeyError, TypeError, ValueError, ProtocolError):
-            raise InvalidArgument(f"{where} is a damaged snapshot: parts of it are missing or odd.") from None
+            raise InvalidArgument(f"{where} is a damaged snapshot: parts of it are missing or invalid.") from None
 
-    def dump(self) -> dict[str, Any]:
-        """Return the snapshot as JSON values."""
+    def dump(self) -> dict[str, object]:
+        """Return the snapshot as JSON values.
+
+        :return: see the module's docstring.
+        """
         return {
             "format": FORMAT,
             "version": VERSION,
             "company_id": self.company_id,
             "taken_at": self.taken_at,
             "run": dict(self.run),
-            "targets": self.targets,
+            "targets": {str(id_): target for id_, target in self.targets.items()},
         }
 
     def add(self, edits: Sequence[Edit]) -> None:
-        """Remember what edits are about to change; what an earlier attempt has remembered of a target stays."""
+        """Save the targets that edits are about to change; what an earlier attempt saved of a target stays.
+
+        :param edits: of targets.
+        """
         for edit in edits:
-            before = picture(edit.row)
-            entry = {"name": told(edit.row, "name"), "before": before, "after": painted(before, edit.body)}
-            self.targets.setdefault(edit.key.removeprefix("target "), entry)
+            before = saved_parts(edit.row)
+            target = SavedTarget(
+                name=safe_field(edit.row, "name"), before=before, after=parts_after(before, edit.attributes)
+            )
+            self.targets.setdefault(edit.key.id or 0, target)
 
-    def check_company(self, company: Mapping[str, Any], where: str) -> None:
-        """Refuse to restore the targets of another company.
+    def check_company(self, company: Mapping[str, object], where: str) -> None:
+        """Refuse to use the snapshot for another company.
 
-        :raises InvalidArgument: naming both.
+        :param company: that the connection belongs to, as read.
+        :param where: path of the file, for the error.
+        :raises InvalidArgument: naming both companies.
         """
         if company.get("id") != self.company_id:
             raise InvalidArgument(
@@ -100,127 +122,134 @@ class Snapshot:
             )
 
 
-def _entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    for part in (entry["before"], entry["after"]):
-        state(part, PARTS)
-    return dict(entry)
+def _saved_target(target: SavedTarget) -> SavedTarget:
+    for part in (target["before"], target["after"]):
+        fields_of(part, PARTS)
+    return target
 
 
-def picture(row: Row) -> dict[str, Any]:
-    """Return the parts of a target that a snapshot keeps, as the vendor writes them.
+def saved_parts(row: Row) -> Row:
+    """Return the parts of a target that a snapshot keeps.
 
+    :param row: the target as read.
+    :return: the parts as Retreaver writes them.
     :raises ProtocolError: when the target came without one of them.
     """
-    state(row, PARTS)
-    hours = [{"id": one.id, "day_of_week": one.day, **one.hours.wire()} for one in _rows(row)]
-    caps = [{name: cap[name] for name in ("type", "cap", "filled")} for cap in row["caps"]]
-    plain = {"id": row.get("id"), ZONE: row.get(ZONE), PAUSED: is_paused(row)}
-    return plain | {"concurrency_cap": row.get("concurrency_cap"), "caps": caps, "business_hours": hours}
-
-
-def painted(part: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parts of a target as a change is meant to leave them.
-
-    :param part: the parts as they are.
-    :param body: attributes that will be sent.
-    """
-    sent = {row["id"]: row for row in body.get("business_hours_attributes", ())}
-    capped = {type_: body.get(f"{name}_cap_attributes") for name, type_ in TYPES.items()}
-    simple = {name: body[name] for name in (ZONE, PAUSED, "concurrency_cap") if name in body}
+    fields_of(row, PARTS)
+    rows = [one for day in rows_of(row, object_name(row)).values() for one in day]
     return {
-        **part,
-        **simple,
-        "caps": [cap | (capped.get(cap["type"]) or {}) for cap in part["caps"]],
-        "business_hours": [row | sent.get(row["id"], {}) for row in part["business_hours"]],
+        "id": row.get("id"),
+        ZONE: row.get(ZONE),
+        PAUSED: is_paused(row),
+        "concurrency_cap": row.get("concurrency_cap"),
+        "caps": [{name: cap[name] for name in ("type", "cap", "filled")} for cap in row["caps"]],
+        "business_hours": [{"id": one.id, "day_of_week": one.day, **one.hours.wire()} for one in rows],
     }
 
 
-def state(row: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
-    """Return the fields of a target that belong to some parts, as comparable JSON values.
+def parts_after(parts: Row, attributes: Mapping[str, Any]) -> Row:
+    """Return the parts of a target as a change should leave them.
 
-    :param parts: of `PARTS`.
+    :param parts: as they are.
+    :param attributes: that will be sent.
+    :return: the parts.
     """
-    found: dict[str, Any] = {}
-    if "hours" in parts:
-        rows = rows_of(row, owner(dict(row)))
-        found = {DAYS[day]: _text([one.hours for one in rows[day]]) for day in rows}
-        found[ZONE] = row.get(ZONE)
-    if "paused" in parts:
-        found[PAUSED] = is_paused(dict(row))
-    return found | (dict(CapsAim({}).view(dict(row))) if "caps" in parts else {})
+    hours = {row["id"]: row for row in attributes.get("business_hours_attributes", ())}
+    caps = {type_: attributes.get(f"{name}_cap_attributes") for name, type_ in TYPES.items()}
+    simple = {name: attributes[name] for name in (ZONE, PAUSED, "concurrency_cap") if name in attributes}
+    return {
+        **parts,
+        **simple,
+        "caps": [cap | (caps.get(cap["type"]) or {}) for cap in parts["caps"]],
+        "business_hours": [row | hours.get(row["id"], {}) for row in parts["business_hours"]],
+    }
 
 
-class RestoreAim(Aim):
-    """A target put back to how it was.
+def fields_of(row: Row, parts: Iterable[Part]) -> dict[str, object]:
+    """Return the fields of a target that belong to some parts.
 
-    :param entry: the target in a snapshot.
-    :param parts: what is put back, of `PARTS`.
-    :param overwrite: also what somebody else has changed since.
+    :param row: the target as read, or its saved parts.
+    :param parts: some of `PARTS`.
+    :return: comparable JSON values by name.
+    :raises ProtocolError: when the target came without one of the parts.
+    """
+    selected = set(parts)
+    fields: dict[str, object] = {}
+    if "hours" in selected:
+        rows = rows_of(row, object_name(row))
+        fields |= {DAYS[day]: _format_rows([one.hours for one in rows[day]]) for day in rows}
+        fields[ZONE] = row.get(ZONE)
+    if "paused" in selected:
+        fields[PAUSED] = is_paused(row)
+    if "caps" in selected:
+        fields |= DesiredCaps({}).current(row)
+    return fields
+
+
+class RestoredState(DesiredState):
+    """A target as it was before a change.
+
+    :param target: in a snapshot.
+    :param parts: that are restored, of `PARTS`.
+    :param overwrite: also overwrite changes that others have made since.
     """
 
-    def __init__(self, entry: Mapping[str, Any], parts: Sequence[str], *, overwrite: bool) -> None:
-        self._entry = entry
+    def __init__(self, target: SavedTarget, parts: Sequence[Part], *, overwrite: bool) -> None:
+        self._target = target
         self._parts = parts
         self._overwrite = overwrite
         self.replaces = not overwrite
 
-    def view(self, row: Row) -> View:
-        """Return the fields of the parts that are put back."""
-        return state(row, self._parts)
+    def current(self, row: Row) -> Fields:
+        """Return the fields of the parts that are restored."""
+        return fields_of(row, self._parts)
 
-    def want(self, row: Row) -> View:
-        """Return them as they were.
-
-        :raises ChangeRefused: with the three-way difference, when somebody else has changed one of them.
-        """
-        before, ours = (state(self._entry[part], self._parts) for part in ("before", "after"))
-        foreign = changed_by_others(before, ours, self.view(row))
-        if foreign and not self._overwrite:
+    def desired(self, row: Row) -> Fields:
+        """Return the fields as they were; changes of others are refused with the three-way difference."""
+        before, after = fields_of(self._target["before"], self._parts), fields_of(self._target["after"], self._parts)
+        others = changed_by_others(before, after, self.current(row))
+        if others and not self._overwrite:
             raise ChangeRefused(
-                f"Somebody changed it after our change: {'; '.join(foreign)}. Nothing was sent to it; set "
-                f"overwrite=True to put back what was before all the same."
+                f"Others changed it after our change: {'; '.join(others)}. Nothing was sent to it; set "
+                f"overwrite=True to restore it anyway."
             )
-        again = self._days(row) if "hours" in self._parts else {}
-        return before | {DAYS[day]: _text(said) for day, said in again.items() if not isinstance(said, str)}
+        days = self._hours_by_day(row) if "hours" in self._parts else {}
+        return before | {DAYS[day]: _format_rows(hours) for day, hours in days.items() if not isinstance(hours, str)}
 
-    def body(self, row: Row, wanted: View) -> dict[str, Any]:
-        """Return what is to be sent.
+    def attributes(self, row: Row, fields: Fields) -> dict[str, object]:
+        """Return the attributes that restore the fields; a day whose rows were deleted is refused."""
+        attributes: dict[str, object] = {name: fields[name] for name in (ZONE, PAUSED) if name in fields}
+        attributes |= cap_attributes({name: cap for name, cap in fields.items() if name.endswith("_cap")})
+        rows, days = rows_of(row, object_name(row)), self._hours_by_day(row)
+        changed: list[dict[str, object]] = []
+        for day in (DAYS.index(name) for name in fields if name in DAYS):
+            hours = days[day]
+            if isinstance(hours, str):
+                raise ChangeRefused(f"{DAYS[day]} cannot be restored: {hours}. Nothing was sent to it.")
+            changed.extend(changed_rows(rows[day], hours))
+        return attributes | ({"business_hours_attributes": changed} if changed else {})
 
-        :raises ChangeRefused: naming a day whose rows are no longer there.
-        """
-        body = {name: wanted[name] for name in (ZONE, PAUSED) if name in wanted}
-        body |= caps_body({name: cap for name, cap in wanted.items() if name.endswith("_cap")})
-        now, again = rows_of(row, owner(row)), self._days(row)
-        sent: list[dict[str, Any]] = []
-        for day in (DAYS.index(name) for name in wanted if name in DAYS):
-            said = again[day]
-            if isinstance(said, str):
-                raise ChangeRefused(f"{DAYS[day]} cannot be put back: {said}. Nothing was sent to it.")
-            sent.extend(changed_rows(now[day], said))
-        return body | ({"business_hours_attributes": sent} if sent else {})
-
-    def explain(self, before: Row, after: Row, /) -> str:
-        """Say on which days the rows were replaced by others."""
+    def explain_failure(self, before: Row, after: Row, /) -> str:
+        """Return the days whose rows were replaced by others."""
         return replaced_rows(before, after)
 
-    def _days(self, row: Row) -> dict[int, list[Hours] | str]:
-        then, now = (rows_of(part, owner(row)) for part in (self._entry["before"], row))
-        return {day: _again([one.hours for one in then[day]], [one.hours for one in now[day]]) for day in then}
+    def _hours_by_day(self, row: Row) -> dict[int, list[Hours] | str]:
+        before, now = rows_of(self._target["before"], object_name(row)), rows_of(row, object_name(row))
+        return {
+            day: _restored_hours([one.hours for one in before[day]], [one.hours for one in now[day]])
+            for day in before
+        }
 
 
-def _again(then: list[Hours], now: list[Hours]) -> list[Hours] | str:
-    """Return what the rows of a day have to say for it to be as it was, with the rows that there are now."""
-    if len(then) == len(now):
-        return then
-    spans = open_spans(then)
+def _restored_hours(before: list[Hours], now: list[Hours]) -> list[Hours] | str:
+    """Return the hours of the rows that a day has now for the day to be open as before, or why there are none."""
+    if len(before) == len(now):
+        return before
+    spans = open_spans(before)
     if spans is None:
-        return f"it had {len(then)} rows, has {len(now)}, and what it had means nothing that is documented"
+        return f"it had {len(before)} rows, has {len(now)}, and the meaning of what it had is not documented"
     return rows_for(spans, now)
 
 
-def _text(rows: Sequence[Hours]) -> str:
+def _format_rows(rows: Sequence[Hours]) -> str:
     return "; ".join(map(str, rows)) or "no row"
-
-
-def _rows(row: Row) -> list[Any]:
-    return [one for rows in rows_of(row, owner(row)).values() for one in rows]

@@ -46,7 +46,7 @@ _DASHES = re.compile(r"\s*[-–—]\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class SaidHours:
+class WeeklyHours:
     """Hours of a week, in minutes from Sunday 00:00.
 
     :param spans: open.
@@ -57,7 +57,7 @@ class SaidHours:
     concerned: Spans
 
     @classmethod
-    def parse(cls, given: Any, name: str = "hours") -> SaidHours:
+    def parse(cls, given: Any, name: str = "hours") -> WeeklyHours:
         """Read hours.
 
         :param given: a mapping of days (`mon`, `mon-fri`, `sat, sun`, `weekdays`, `daily`) to hours (`09:00-17:30`,
@@ -88,17 +88,17 @@ class SaidHours:
         listed = [(day * DAY, day * DAY + DAY) for day in by_day]
         return cls(week, merged([*listed, *week]))
 
-    def shifted(self, minutes: int) -> SaidHours:
+    def shifted(self, minutes: int) -> WeeklyHours:
         """Return the same times on clocks that are behind.
 
         :param minutes: by how many minutes.
         :return: the hours on those clocks.
         """
-        return SaidHours(
+        return WeeklyHours(
             *(_wrapped((a - minutes, b - minutes) for a, b in spans) for spans in (self.spans, self.concerned))
         )
 
-    def in_zone(self, zone: str, target_zone: str, today: date) -> SaidHours:
+    def in_zone(self, zone: str, target_zone: str, today: date) -> WeeklyHours:
         """Return the hours in another time zone.
 
         :param zone: zone of these hours, by either kind of name.

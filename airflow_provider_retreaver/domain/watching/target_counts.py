@@ -9,7 +9,7 @@ from typing import Literal
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.parameters import ids, texts
-from airflow_provider_retreaver.domain.objects.naming import customer_id, told
+from airflow_provider_retreaver.domain.objects.naming import customer_id, safe_field
 from airflow_provider_retreaver.domain.objects.reading import read_by_tid, read_targets, together
 from airflow_provider_retreaver.domain.routing.caps import TYPES, Cap, cap_of
 from airflow_provider_retreaver.domain.watching.condition import Evaluation, Query, QueryState
@@ -55,7 +55,7 @@ class ObjectCounts:
         """
         caps = {name: cap_of(row, name) for name in TYPES}
         busy, limit = row.get("calls_in_progress"), row.get("concurrency_cap")
-        return cls(kind, row["id"], customer_id(row), told(row, "name"), caps, busy, limit)
+        return cls(kind, row["id"], customer_id(row), safe_field(row, "name"), caps, busy, limit)
 
     @property
     def label(self) -> str:

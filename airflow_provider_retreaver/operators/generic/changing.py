@@ -87,7 +87,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
             result = hook.run(procedures.update(entry, reference, attributes, dry_run=dry_run))
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.describe(reference), changed)
-        self.tell_outlets(context, **event_extra(entry, result))
+        self.update_outlet_events(context, **event_extra(entry, result))
         return result
 
 
@@ -163,5 +163,5 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
             )
             result = hook.run(procedure)
         self.log.info("%s: %s", result["action"], entry.describe(reference))
-        self.tell_outlets(context, **event_extra(entry, result))
+        self.update_outlet_events(context, **event_extra(entry, result))
         return result

@@ -124,7 +124,7 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
             if lost is not None:
                 raise FinalOutcomeUnknown(lost.message, method=lost.method, path=lost.path)
         self.log.info("%s: %s %s", result["action"], entry.title, "" if result["id"] is None else result["id"])
-        self.tell_outlets(context, **event_extra(entry, result))
+        self.update_outlet_events(context, **event_extra(entry, result))
         return result
 
     def _check_retries(self, entry: Entry, state: RunState) -> None:
@@ -214,7 +214,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
             result = hook.run(procedures.upsert(entry, value, attributes, owner, dry_run=dry_run))
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.describe(ObjectReference(customer_id=value)), changed)
-        self.tell_outlets(context, **event_extra(entry, result))
+        self.update_outlet_events(context, **event_extra(entry, result))
         return result
 
     def _key_value(self, entry: Entry, attributes: Mapping[str, object]) -> Id:

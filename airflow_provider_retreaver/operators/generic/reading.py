@@ -87,11 +87,11 @@ class RetreaverListOperator(RetreaverOperator):
             listing = entry.list(mapping(self.filters, "filters"), mapping(self.list_owner, "list_owner"))
             if limit is not None:
                 rows = self._rows(hook, listing, limit, truncate=truncate)
-                self.tell_outlets(context, resource=entry.name, rows=len(rows))
+                self.update_outlet_events(context, resource=entry.name, rows=len(rows))
                 return rows
             with closing(_masked_rows(hook, listing)) as masked:
                 written = {"resource": entry.name, **write_jsonl(str(self.destination), masked)}
-            self.tell_outlets(context, **written)
+            self.update_outlet_events(context, **written)
         return written
 
     def _limit(self) -> int | None:

@@ -149,7 +149,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         :param which: what was synchronized.
         """
         counts = {name: value for name, value in result.items() if name not in {"plan", "rejects", "failures"}}
-        self.tell_outlets(context, **which, **{"dry_run": False, **counts})
+        self.update_outlet_events(context, **which, **{"dry_run": False, **counts})
 
     def files_of(self, context: Context, name: str) -> tuple[Folder, str] | None:
         """Return the folder for the files of this run.

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import Asset
 
 from airflow_provider_retreaver.assets import retreaver_asset, update_outlet_events, window_of_events
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.operators.base import told_ids
+from airflow_provider_retreaver.operators.base import event_ids
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from tests.airflow.support.account import Account
 from tests.airflow.support.exports import END, START, Calls, events_of
@@ -164,9 +164,9 @@ def test_every_asset_is_told():
 
 def test_too_many_ids_are_left_out():
     """A thousand IDs are in an event, each once; more would make every event too large."""
-    assert told_ids([{"id": 1}, {"id": 1}, {"id": None}, {"id": 2}]) == [1, 2]
-    assert len(told_ids({"id": number} for number in range(1000))) == 1000
-    assert told_ids({"id": number} for number in range(1001)) is None
+    assert event_ids([{"id": 1}, {"id": 1}, {"id": None}, {"id": 2}]) == [1, 2]
+    assert len(event_ids({"id": number} for number in range(1000))) == 1000
+    assert event_ids({"id": number} for number in range(1001)) is None
 
 
 def event(**extra):

@@ -97,7 +97,7 @@ BAD = [
     ({"target_ids": True}, "target_ids", "True"),
     ({"target_ids": 1.5}, "target_ids", "1.5"),
     ({"target_ids": [-1]}, "target_ids", "'-1'"),
-    ({"target_ids": "None"}, "target_ids", "'None'"),
+    ({"target_ids": "None"}, "target_ids", "None"),
     ({"target_ids": "[1, 2"}, "target_ids", "template"),
     ({"target_ids": {"id": 1}}, "target_ids", "dict"),
     ({"target_ids": [[1, 2]]}, "target_ids", "[1, 2]"),

@@ -41,7 +41,7 @@ def test_a_retry_touches_only_what_is_to_do(account, memory, caplog):
         result = reset_caps(context_of(**parts), target_ids=ids, **parameters)
     rows = sorted((row["id"], row["filled_before"], row["filled_after"]) for row in result["reset"])
     assert rows == [(id_, 10, 0) for id_ in ids]
-    assert sum(line.startswith("Left alone, an earlier attempt reset target") for line in caplog.messages) == 2
+    assert sum(line.startswith("Unchanged, an earlier attempt reset target") for line in caplog.messages) == 2
     assert result["failed"] == []
     assert [account.filled(id_) for id_ in ids] == [2, 0, 10]
     assert len(account.sent("POST")) == 4

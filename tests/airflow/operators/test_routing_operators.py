@@ -106,7 +106,7 @@ BAD = {
     "pause: keep_open": (
         RetreaverSetPausedOperator, {"paused": True, "target_ids": 1, "keep_open": "some"}, "keep_open must be",
     ),
-    "caps: nobody named": (RetreaverSetCapsOperator, {"hard": 1}, "whose caps to set"),
+    "caps: nobody named": (RetreaverSetCapsOperator, {"hard": 1}, "No targets or groups are selected"),
     "caps: no cap": (RetreaverSetCapsOperator, {"target_ids": 1}, "No cap is given"),
     "caps: no such cap": (RetreaverSetCapsOperator, {"target_ids": 1, "daily": "lots"}, "daily must be a number"),
     "caps: rows beside caps": (RetreaverSetCapsOperator, {"rows": [], "hard": 3}, "give it alone"),
@@ -120,7 +120,7 @@ BAD = {
         {"target_group_ids": 1, "hard": 1, "snapshot_path": "file:///nowhere/x.json"},
         "not target groups",
     ),
-    "hours: nobody named": (RetreaverUpdateBusinessHoursOperator, {"hours": "24h"}, "which targets"),
+    "hours: nobody named": (RetreaverUpdateBusinessHoursOperator, {"hours": "24h"}, "No targets are selected"),
     "hours: 25:00": (
         RetreaverUpdateBusinessHoursOperator, {"hours": {"mon": "9:00-25:00"}, "target_ids": 1}, "'mon'.*25:00",
     ),
@@ -135,12 +135,12 @@ BAD = {
     ),
     "hours: move without zone": (
         RetreaverUpdateBusinessHoursOperator,
-        {"hours": "24h", "target_ids": 1, "change_time_zone": True}, "which zone",
+        {"hours": "24h", "target_ids": 1, "change_time_zone": True}, "give the zone",
     ),
     "tags: nothing": (RetreaverUpdateTagsOperator, {"target_ids": 1}, "give add, remove or replace"),
     "tags: comma": (RetreaverUpdateTagsOperator, {"target_ids": 1, "add": {"a": "b,c"}}, "'a:b,c'"),
     "tags: targets and contacts": (
-        RetreaverUpdateTagsOperator, {"target_ids": 1, "contact_ids": 1, "add": "a:b"}, "each in a task of its own",
+        RetreaverUpdateTagsOperator, {"target_ids": 1, "contact_ids": 1, "add": "a:b"}, "each in its own task",
     ),
     "tags: bad number": (RetreaverUpdateTagsOperator, {"contact_numbers": "seven", "add": "a:b"}, "contact_numbers"),
     "group: several": (RetreaverUpdateTargetGroupOperator, {"target_group_id": [1, 2], "add": 1}, "must be one ID"),
@@ -241,7 +241,7 @@ def test_a_relative_change_is_applied_once(account, caplog, capsys):
     account.fault(f"/targets/{ids[1]}.json", method="PUT", status=422)
     store = StateStore()
     parameters = {"target_ids": ids, "hard": "+10%", "retries": 2}
-    with pytest.raises(PartialFailure, match=f"1 of 2 were not changed as wanted: target {ids[1]}"):
+    with pytest.raises(PartialFailure, match=f"1 of 2 were not changed as requested: target {ids[1]}"):
         perform(RetreaverSetCapsOperator, context_of(task_state_store=store), **parameters)
     for _ in range(2):
         result = perform(RetreaverSetCapsOperator, context_of(task_state_store=store), **parameters)
@@ -346,7 +346,7 @@ def test_keep_open_with_groups(account):
     account.group(ids[1:])
     for id_ in ids:
         account.fill(id_, 0)
-    with pytest.raises(ChangeRefused, match="keep_open=1 forbids this change: group 1"):
+    with pytest.raises(ChangeRefused, match="keep_open=1 does not allow this change: group 1"):
         perform(RetreaverSetPausedOperator, paused=True, target_ids=ids[:2], keep_open="1")
     assert account.sent("PUT") == []
     assert ids_of(perform(RetreaverSetPausedOperator, paused=True, target_ids=ids[1:3], keep_open=1)["changed"]) == [

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
-from airflow_provider_retreaver.domain.changes.differences import Change, changed_by_others, differences
+from airflow_provider_retreaver.domain.changes.differences import FieldChange, changed_by_others, differences
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 views = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=3)
@@ -60,6 +60,6 @@ def test_three_ways(base, ours, theirs):
 
 def test_lines():
     """A change is written so that a person sees what happens."""
-    assert str(Change("hard_cap", None, 5)) == "hard_cap none -> 5"
-    assert str(Change("paused", False, True)) == "paused no -> yes"
-    assert str(Change("tags", ["a:1", "b:2"], [])) == "tags a:1, b:2 -> none"
+    assert str(FieldChange("hard_cap", None, 5)) == "hard_cap none -> 5"
+    assert str(FieldChange("paused", False, True)) == "paused no -> yes"
+    assert str(FieldChange("tags", ["a:1", "b:2"], [])) == "tags a:1, b:2 -> none"

@@ -14,10 +14,11 @@ from airflow_provider_retreaver.core.operations import Outcome
 from airflow_provider_retreaver.core.parameters import ids, texts
 from airflow_provider_retreaver.core.secrets import Secret
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.objects.naming import customer_id, describe, told
+from airflow_provider_retreaver.domain.objects.key import ObjectKey, group_key, target_key
+from airflow_provider_retreaver.domain.objects.naming import customer_id, describe, safe_field
 from airflow_provider_retreaver.domain.objects.reading import all_targets, read_by_tid
-from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
-from airflow_provider_retreaver.domain.routing.cap_reset_report import names
+from airflow_provider_retreaver.domain.objects.selection import Tag, TargetSelection
+from airflow_provider_retreaver.domain.routing.cap_reset_report import owner_row
 from airflow_provider_retreaver.domain.routing.caps import Cap, any_full, cap_of, hard_cap, limits
 
 
@@ -98,22 +99,22 @@ def test_tags():
         with pytest.raises(InvalidArgument, match="tag must"):
             Tag.parse(wrong)
     tag = Tag("city", "Rome")
-    assert tag.on({"tag_values": [{"key": "a", "value": 1}, {"key": "city", "value": "Rome"}]})
-    assert not tag.on({"tag_values": [{"key": "city", "value": "Rome", "operator": "!="}]})
-    assert not tag.on({"tag_values": None})
-    assert not tag.on({})
+    assert tag.matches({"tag_values": [{"key": "a", "value": 1}, {"key": "city", "value": "Rome"}]})
+    assert not tag.matches({"tag_values": [{"key": "city", "value": "Rome", "operator": "!="}]})
+    assert not tag.matches({"tag_values": None})
+    assert not tag.matches({})
 
 
 def test_everything_is_never_meant_by_silence():
     """One name, even of nobody, is enough; so is asking for the full ones."""
-    with pytest.raises(InvalidArgument, match="forget every count"):
-        Chosen().check()
+    with pytest.raises(InvalidArgument, match="lose every count"):
+        TargetSelection().check()
     for chosen in (
-        Chosen(only_filled=True),
-        Chosen(ids=[]),
-        Chosen(tids=[]),
-        Chosen(groups=[]),
-        Chosen(tag=Tag("a", "b")),
+        TargetSelection(only_filled=True),
+        TargetSelection(ids=[]),
+        TargetSelection(tids=[]),
+        TargetSelection(groups=[]),
+        TargetSelection(tag=Tag("a", "b")),
     ):
         chosen.check()
 
@@ -155,14 +156,14 @@ def test_caps_that_cannot_be_understood(row):
 def test_names(monkeypatch):
     """Under either of the vendor's names, with pasted keys hidden."""
     monkeypatch.setattr(secrets, "_registered", frozenset())
-    assert describe("target 3", {"tid": "A7", "name": "Acme"}) == 'target 3 (tid A7, "Acme")'
-    assert describe("target 3", {}) == "target 3"
+    assert describe(target_key(3), {"tid": "A7", "name": "Acme"}) == 'target 3 (tid A7, "Acme")'
+    assert describe(target_key(3), {}) == "target 3"
     assert customer_id({"client_tid": "B"}) == "B"
     secrets.register_secrets([Secret("pasted-key")])
-    assert told({"name": "x pasted-key"}, "name") == "x ***"
-    assert told({"name": 3}, "name") == 3
-    assert names("group 5", {"name": "G"}) == {"target_group_id": 5, "name": "G"}
-    assert names("target tid A 7", {}) == {"id": None, "tid": "A 7", "name": None}
+    assert safe_field({"name": "x pasted-key"}, "name") == "x ***"
+    assert safe_field({"name": 3}, "name") == 3
+    assert owner_row(group_key(5), {"name": "G"}) == {"target_group_id": 5, "name": "G"}
+    assert owner_row(ObjectKey("target", customer_id="A 7"), {}) == {"id": None, "tid": "A 7", "name": None}
 
 
 def test_a_record_is_plain_json():

@@ -25,7 +25,7 @@ from airflow_provider_retreaver.domain.routing.hours_rows import (
     spans_text,
     without,
 )
-from airflow_provider_retreaver.domain.routing.weekly_hours import SaidHours
+from airflow_provider_retreaver.domain.routing.weekly_hours import WeeklyHours
 from airflow_provider_retreaver.sandbox.handle import Sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 
@@ -84,7 +84,7 @@ def test_what_is_said_is_what_is_open_in_each_of_10080_minutes(drawn):
     """Any week of shifts, over midnight and over the end of the week, means exactly the minutes of a naive model."""
     shifts, said = drawn
     expected = week_of(shifts)
-    found = minutes_of(SaidHours.parse(said).applied(()))
+    found = minutes_of(WeeklyHours.parse(said).applied(()))
     assert [minute in found for minute in range(WEEK)] == expected
 
 
@@ -165,11 +165,11 @@ def test_rows_that_can_stay_stay():
 def test_overnight_rows():
     """22:00-06:00 every day is an inverted row a day; for one night, the end of a day and the start of the next."""
     one = [Hours(True, 0, DAY, False)]
-    every = SaidHours.parse({"daily": "22:00-06:00"}).applied(())
+    every = WeeklyHours.parse({"daily": "22:00-06:00"}).applied(())
     assert [row.wire() for row in rows_for(of_day(every, 1), one)] == [
         {"work_day": True, "time_open": 600, "time_close": 2200, "invert": True}
     ]
-    monday = SaidHours.parse({"mon": "22:00-06:00"}).applied(())
+    monday = WeeklyHours.parse({"mon": "22:00-06:00"}).applied(())
     assert [spans_text(of_day(monday, day)) for day in range(7)] == [
         "closed", "22:00-24:00", "00:00-06:00", "closed", "closed", "closed", "closed",
     ]  # fmt: skip
@@ -180,7 +180,7 @@ def test_overnight_rows():
 
 def test_saturday_night_reaches_sunday():
     """A span over Saturday's midnight opens Sunday's small hours."""
-    week = SaidHours.parse({"sat": "20:00-02:30"}).applied(())
+    week = WeeklyHours.parse({"sat": "20:00-02:30"}).applied(())
     assert spans_text(of_day(week, 0)) == "00:00-02:30"
     assert spans_text(of_day(week, 6)) == "20:00-24:00"
 
@@ -188,7 +188,7 @@ def test_saturday_night_reaches_sunday():
 def test_days_not_named_stay_but_for_the_small_hours():
     """A named day is described completely; the others keep their minutes, and a night adds to the day after it."""
     week = merged((day * DAY + 540, day * DAY + 1020) for day in range(7))
-    changed = SaidHours.parse({"mon": "22:00-06:00", "wed": "closed"}).applied(week)
+    changed = WeeklyHours.parse({"mon": "22:00-06:00", "wed": "closed"}).applied(week)
     assert [spans_text(of_day(changed, day)) for day in range(7)] == [
         "09:00-17:00", "22:00-24:00", "00:00-06:00, 09:00-17:00", "closed",
         "09:00-17:00", "09:00-17:00", "09:00-17:00",
@@ -218,7 +218,7 @@ FORMS = {
 @pytest.mark.parametrize(("said", "monday"), FORMS.values(), ids=FORMS.keys())
 def test_forms(said, monday):
     """Hours are understood in the forms that people and templates write."""
-    assert spans_text(of_day(SaidHours.parse(said).applied(()), 1)) == monday
+    assert spans_text(of_day(WeeklyHours.parse(said).applied(()), 1)) == monday
 
 
 REFUSED = {
@@ -257,7 +257,7 @@ REFUSED = {
 def test_refused(said, why):
     """Hours that cannot be are refused in one sentence that names the day and what is wrong."""
     with pytest.raises(InvalidArgument, match=why) as caught:
-        SaidHours.parse(said)
+        WeeklyHours.parse(said)
     assert "\n" not in str(caught.value)
 
 
@@ -276,7 +276,7 @@ def test_spans_are_sets(one, other):
 @settings(max_examples=30, deadline=None)
 def test_shifting_moves_every_minute(drawn, minutes):
     """Hours on clocks that are behind are the same minutes, each so many earlier, around the week."""
-    said = SaidHours.parse(drawn[1])
+    said = WeeklyHours.parse(drawn[1])
     moved = said.shifted(minutes)
     assert minutes_of(moved.spans) == {(minute - minutes) % WEEK for minute in minutes_of(said.spans)}
     assert minutes_of(moved.concerned) == {(minute - minutes) % WEEK for minute in minutes_of(said.concerned)}
@@ -284,7 +284,7 @@ def test_shifting_moves_every_minute(drawn, minutes):
 
 def test_hours_said_in_another_zone():
     """New York's nine to five is six to two in Los Angeles; in London it is nothing that a row can say all year."""
-    said = SaidHours.parse({"mon": "09:00-17:00"})
+    said = WeeklyHours.parse({"mon": "09:00-17:00"})
     today = datetime(2026, 3, 1, tzinfo=UTC).date()
     moved = said.in_zone("America/New_York", "Pacific Time (US & Canada)", today)
     assert spans_text(of_day(moved.applied(()), 1)) == "06:00-14:00"
@@ -339,7 +339,7 @@ class Routing:
         return json.loads(answer.body)
 
     def put(self, rows):
-        """Change rows by their IDs, and read the target back."""
+        """FieldChange rows by their IDs, and read the target back."""
         path = f"/targets/{self.target['id']}.json"
         self.ask("PUT", path, {"target": {"business_hours_attributes": rows}})
         self.target = self.ask("GET", path)["target"]
@@ -357,7 +357,7 @@ def test_the_sandbox_reads_the_rows_alike(rows_a_day, data):
     """Around every change of a week, the sandbox's own routing clock says what was meant."""
     routing = Routing(rows_a_day)
     _, said = data.draw(said_weeks())
-    week = SaidHours.parse(said).applied(())
+    week = WeeklyHours.parse(said).applied(())
     meant = set()
     for day, present in rows_of(routing.target, "target").items():
         spans = of_day(week, day)

@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.operations import Outcome, Together
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.objects.selection import Chosen, Tag
+from airflow_provider_retreaver.domain.objects.selection import Tag, TargetSelection
 from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.sandbox import Sandbox
 from tests.contract.harness import AccountAccess, CaseClient, options
@@ -63,7 +63,7 @@ def effective(account):
 def test_targets_by_their_ids(account):
     """Read, reset, read back; the row says what was."""
     id_ = account.target(filled=7, tid="A7")
-    assert reset(account, Chosen(ids=[id_])) == {
+    assert reset(account, TargetSelection(ids=[id_])) == {
         "reset": [{"id": id_, "tid": "A7", "name": "Acme", "filled_before": 7, "filled_after": 0, "cap": 10}],
         "skipped": [],
         "failed": [],
@@ -77,19 +77,19 @@ def test_one_target_named_twice_is_reset_once(account):
     id_ = account.target(filled=7, tid="A7")
     other = account.target(filled=3)
     groups = [account.group([id_]), account.group([id_, other]), account.group([id_], cap=9, filled=3)]
-    result = reset(account, Chosen(ids=[id_], tids=["A7"], groups=groups[:2]))
+    result = reset(account, TargetSelection(ids=[id_], tids=["A7"], groups=groups[:2]))
     assert done(result) == [id_, other]
     assert effective(account) == [f"/target_groups/{groups[0]}/reset_cap.json", f"/targets/{other}/reset_cap.json"]
     # A group's own count can be reset by its route only.
     account.fill(id_, 2)
-    assert None in [row.get("id") for row in reset(account, Chosen(groups=groups))["reset"]]
+    assert None in [row.get("id") for row in reset(account, TargetSelection(groups=groups))["reset"]]
     assert account.filled(groups[2], "target_group") == 0
 
 
 def test_what_needs_no_reset_is_skipped_and_said(account):
     """No hard cap, nothing counted, not full."""
     bare, fresh, half = account.target(cap=None), account.target(), account.target(filled=5)
-    result = reset(account, Chosen(ids=[bare, fresh, half], only_filled=True))
+    result = reset(account, TargetSelection(ids=[bare, fresh, half], only_filled=True))
     reasons = {row["id"]: row["reason"] for row in result["skipped"]}
     assert reasons == {
         bare: "it has no hard cap",
@@ -102,22 +102,22 @@ def test_what_needs_no_reset_is_skipped_and_said(account):
 def test_everything_is_refused_before_any_request(account):
     """Unless only the full ones are meant."""
     with pytest.raises(InvalidArgument, match="only_filled"):
-        ResetCaps(Chosen())
+        ResetCaps(TargetSelection())
     assert account.sent() == []
-    assert reset(account, Chosen(only_filled=True)) == {"reset": [], "skipped": [], "failed": []}
+    assert reset(account, TargetSelection(only_filled=True)) == {"reset": [], "skipped": [], "failed": []}
 
 
 def test_naming_nobody_touches_nobody(account):
     """An empty list is no request for everything."""
     account.target(filled=10)
-    assert reset(account, Chosen(ids=[])) == {"reset": [], "skipped": [], "failed": []}
+    assert reset(account, TargetSelection(ids=[])) == {"reset": [], "skipped": [], "failed": []}
     assert account.sent() == []
 
 
 def test_all_full_ones_of_several_pages(account):
     """The others are not even mentioned."""
     full = [account.target(filled=10 if number % 2 else 9) for number in range(60)][1::2]
-    result = reset(account, Chosen(only_filled=True))
+    result = reset(account, TargetSelection(only_filled=True))
     assert done(result) == full
     assert result["skipped"] == []
 
@@ -126,14 +126,14 @@ def test_by_tag(account):
     """Targets that carry the tag with the operator of equality."""
     tagged = account.target(filled=3, tag_list="<<<tier:gold>>>,<<<city:Rome>>>")
     account.target(filled=3, tag_list="<<<tier:silver>>>")
-    assert done(reset(account, Chosen(tag=Tag("tier", "gold")))) == [tagged]
+    assert done(reset(account, TargetSelection(tag=Tag("tier", "gold")))) == [tagged]
 
 
 def test_a_group_is_reset_by_its_own_route(account):
     """One request; the targets that it covers are not reset again, though they are named too."""
     members = account.targets(3, filled=4)
     group = account.group(members, cap=50, filled=12)
-    result = reset(account, Chosen(groups=[group], ids=[members[0]]))
+    result = reset(account, TargetSelection(groups=[group], ids=[members[0]]))
     assert effective(account) == [f"/target_groups/{group}/reset_cap.json"]
     assert [row.get("id") for row in result["reset"]].count(members[0]) == 1
     assert {row.get("id") for row in result["reset"]} == {*members, None}
@@ -144,7 +144,7 @@ def test_full_members_of_a_group_that_is_not_full(account):
     """With `only_filled` they are reset one by one, since the group's route would reset the others."""
     full, half = account.target(filled=10), account.target(filled=4)
     group = account.group([full, half], cap=50, filled=14)
-    assert done(reset(account, Chosen(groups=[group], only_filled=True))) == [full]
+    assert done(reset(account, TargetSelection(groups=[group], only_filled=True))) == [full]
     assert account.filled(half) == 4
 
 
@@ -152,7 +152,7 @@ def test_a_full_group(account):
     """Its route is used, and says what the members lost."""
     member = account.target(filled=4)
     group = account.group([member], cap=4, filled=4)
-    result = reset(account, Chosen(groups=[group], only_filled=True))
+    result = reset(account, TargetSelection(groups=[group], only_filled=True))
     assert effective(account) == [f"/target_groups/{group}/reset_cap.json"]
     assert {row.get("id") for row in result["reset"]} == {member, None}
 
@@ -160,7 +160,7 @@ def test_a_full_group(account):
 def test_a_group_with_nothing_to_do_is_skipped(account):
     """No member has counted anything."""
     group = account.group(account.targets(2), cap=5)
-    result = reset(account, Chosen(groups=[group]))
+    result = reset(account, TargetSelection(groups=[group]))
     assert "has counted anything" in result["skipped"][-1]["reason"]
     assert effective(account) == []
 
@@ -170,7 +170,7 @@ def test_a_dry_run_sends_no_post(account):
     one, member = account.target(filled=7), account.target(filled=2)
     group = account.group([member], cap=5, filled=2)
     notes = []
-    result = reset(account, Chosen(ids=[one], groups=[group]), dry_run=True, remember=notes.append)
+    result = reset(account, TargetSelection(ids=[one], groups=[group]), dry_run=True, save=notes.append)
     assert {row.get("id") for row in result["would_reset"]} == {one, member, None}
     assert result["dry_run"] is True
     assert {entry["method"] for entry in account.entries()} == {"GET"}
@@ -181,7 +181,7 @@ def test_a_dry_run_sends_no_post(account):
 def test_one_missing_of_many(account):
     """It is named, and the others are done; the same for tids and groups."""
     ids = account.targets(3, filled=5)
-    result = reset(account, Chosen(ids=[ids[0], 999, *ids[1:]], tids=["nobody"], groups=[77]))
+    result = reset(account, TargetSelection(ids=[ids[0], 999, *ids[1:]], tids=["nobody"], groups=[77]))
     assert done(result) == ids
     errors = {(row.get("id"), row.get("tid"), row.get("target_group_id")): row["error"] for row in result["failed"]}
     assert set(errors) == {(999, None, None), (None, "nobody", None), (None, None, 77)}
@@ -194,7 +194,7 @@ def test_a_lost_answer_is_looked_up(account, fault, then):
     """Done: not repeated, and calls counted since survive. Not done: sent again."""
     first, second = account.targets(2, filled=8)
     account.fault(method="POST", then=then, **fault)
-    result = reset(account, Chosen(ids=[first, second]))
+    result = reset(account, TargetSelection(ids=[first, second]))
     assert sorted(done(result)) == [first, second]
     posts = effective(account)
     assert posts.count(f"/targets/{first}/reset_cap.json") == (1 if then == "done" else 2)
@@ -205,7 +205,7 @@ def test_answers_lost_again_and_again_end(account):
     """After three tries the target has failed, with its count."""
     id_ = account.target(filled=8)
     account.fault(method="POST", status=500, times=None)
-    result = reset(account, Chosen(ids=[id_]))
+    result = reset(account, TargetSelection(ids=[id_]))
     assert "lost 3 times; it counts 8 (8 before)" in result["failed"][0]["error"]
     assert len(effective(account)) == 3
 
@@ -214,7 +214,7 @@ def test_accepted_and_not_changed_fails(account):
     """The vendor says yes and keeps the count."""
     id_ = account.target(filled=8)
     account.fault(method="POST", status=200, body="{}")
-    result = reset(account, Chosen(ids=[id_]))
+    result = reset(account, TargetSelection(ids=[id_]))
     assert "accepted, but its hard cap still counts 8" in result["failed"][0]["error"]
 
 
@@ -229,10 +229,10 @@ def test_accepted_and_not_read_back(account):
         if kept.plan and not kept.done:
             account.fault(method="GET", path=f"targets/{id_}", status=500)
 
-    result = reset(account, Chosen(ids=[id_]), record, remember=note)
+    result = reset(account, TargetSelection(ids=[id_]), record, save=note)
     assert "could not be read back" in result["failed"][0]["error"]
     account.fill(id_, 6)
-    again = reset(account, Chosen(ids=[id_]), Record.load(json.loads(json.dumps(record.dump()))))
+    again = reset(account, TargetSelection(ids=[id_]), Record.load(json.loads(json.dumps(record.dump()))))
     assert (again["reset"][0]["filled_before"], again["reset"][0]["filled_after"]) == (8, None)
     assert account.filled(id_) == 6
 
@@ -242,7 +242,7 @@ def test_a_partly_done_group(account):
     first, second = account.targets(2, filled=5)
     group = account.group([first, second])
     account.fault(method="POST", path="target_groups", status=500, then="nothing")
-    run = ResetCaps(Chosen(groups=[group]))
+    run = ResetCaps(TargetSelection(groups=[group]))
     procedure = run.procedure()
 
     step = next(procedure)
@@ -267,7 +267,7 @@ def test_a_target_that_goes_meanwhile(account):
     """Its reset is answered 404: it has failed by its ID, and the others are done."""
     ids = account.targets(3, filled=5)
     account.fault(method="POST", path=f"targets/{ids[1]}/", status=404)
-    result = reset(account, Chosen(ids=ids))
+    result = reset(account, TargetSelection(ids=ids))
     assert done(result) == [ids[0], ids[2]]
     assert done(result, "failed") == [ids[1]]
 
@@ -283,7 +283,7 @@ def test_objects_whose_caps_cannot_be_understood(account):
         if kept.plan and not kept.done:
             account.fault(method="GET", path=f"targets/{later}", status=200, body={"target": {"id": later}})
 
-    result = reset(account, Chosen(ids=[odd, fine, later], groups=[group]), remember=note)
+    result = reset(account, TargetSelection(ids=[odd, fine, later], groups=[group]), save=note)
     assert done(result) == [fine]
     errors = {row.get("id"): row["error"] for row in result["failed"]}
     assert "came without 'caps'" in errors[odd]
@@ -294,7 +294,7 @@ def test_objects_whose_caps_cannot_be_understood(account):
 def test_many_named_targets_are_read_by_listing(account):
     """Two pages instead of thirty requests; what the list lacks is looked up by itself."""
     ids = account.targets(30, cap=None)
-    result = reset(account, Chosen(ids=[*ids, 999]))
+    result = reset(account, TargetSelection(ids=[*ids, 999]))
     assert done(result, "skipped") == ids
     assert done(result, "failed") == [999]
     assert account.sent() == ["GET /targets.json", "GET /targets.json", "GET /targets/999.json"]
@@ -305,7 +305,7 @@ def test_a_refused_key_is_not_tried_on_every_object(account):
     ids = account.targets(3, filled=5)
     account.fault(method="GET", path=f"targets/{ids[1]}", status=401)
     with pytest.raises(AuthenticationError):
-        reset(account, Chosen(ids=ids))
+        reset(account, TargetSelection(ids=ids))
     assert effective(account) == []
 
 
@@ -314,7 +314,7 @@ def test_a_refused_account_ends_it_with_what_was_done(account):
     ids = account.targets(3, filled=5)
     account.fault(method="POST", path=f"targets/{ids[1]}", status=403)
     record = Record()
-    run = ResetCaps(Chosen(ids=ids), record=record)
+    run = ResetCaps(TargetSelection(ids=ids), record=record)
     with pytest.raises(PermissionDenied):
         account.run(run.procedure())
     assert done(run.result()) == [ids[0], ids[2]]
@@ -331,7 +331,7 @@ def test_killed_anywhere_and_started_again(account, lost):
     for point in itertools.count():
         AccountAccess(account.account.sandbox).control("POST", "reset", {"load": "empty"})
         ids = account.targets(4, filled=9)
-        chosen = Chosen(ids=ids)
+        chosen = TargetSelection(ids=ids)
         if lost is not None:
             account.fault(method="POST", path=f"targets/{ids[1]}/", status=500, then=lost)
         kept: list[str] = []
@@ -367,7 +367,7 @@ def _run_until(account, chosen, kept, point):
         kept.append(json.dumps(record.dump()))
         maybe_die()
 
-    procedure = ResetCaps(chosen, remember=remember).procedure()
+    procedure = ResetCaps(chosen, save=remember).procedure()
     try:
         answer = None
         while True:
@@ -398,7 +398,7 @@ def test_a_large_account(account, capsys):
     """A thousand targets: few requests more than resets, and a result that fits an XCom."""
     ids = [account.target(filled=10, tid=f"BUYER-{number:04}", name=f"Buyer {number}") for number in range(1_000)]
     before = len(account.entries())
-    result = reset(account, Chosen(only_filled=True))
+    result = reset(account, TargetSelection(only_filled=True))
     requests, size = len(account.entries()) - before, len(json.dumps(result))
     with capsys.disabled():
         print(f"\n1,000 targets: {requests} requests, result {size:,} bytes as JSON")

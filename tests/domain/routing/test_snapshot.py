@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.changes.change import ChangeObjects
-from airflow_provider_retreaver.domain.changes.edit import Task
+from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
 from airflow_provider_retreaver.domain.objects.reading import find_targets
-from airflow_provider_retreaver.domain.objects.selection import Chosen
-from airflow_provider_retreaver.domain.routing.cap_change import CapsAim, parse_caps
-from airflow_provider_retreaver.domain.routing.hours_change import HoursAim
-from airflow_provider_retreaver.domain.routing.pause import PausedAim
-from airflow_provider_retreaver.domain.routing.snapshot import NEEDED, PARTS, RestoreAim, Snapshot
-from airflow_provider_retreaver.domain.routing.weekly_hours import SaidHours
+from airflow_provider_retreaver.domain.objects.selection import TargetSelection
+from airflow_provider_retreaver.domain.routing.cap_change import DesiredCaps, parse_caps
+from airflow_provider_retreaver.domain.routing.hours_change import DesiredHours
+from airflow_provider_retreaver.domain.routing.pause import DesiredPause
+from airflow_provider_retreaver.domain.routing.snapshot import NEEDED, PARTS, RestoredState, Snapshot
+from airflow_provider_retreaver.domain.routing.weekly_hours import WeeklyHours
 from tests.domain.support.vendor import Vendor
 
 HOURS = ("time_zone", "paused", "concurrency_cap")
@@ -32,17 +32,19 @@ def change(vendor, aim, ids):
         snapshot.add(edits)
         yield from ()
 
-    task = Task(find=lambda: find_targets(Chosen(ids=ids), NEEDED), aim=lambda *_: aim, prepare=prepare)
+    task = ChangeSpec(
+        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: aim, prepare=prepare
+    )
     result = vendor.client.run(ChangeObjects(task).procedure())
     return Snapshot.load(json.loads(json.dumps(snapshot.dump())), "x.json"), result
 
 
 def restore(vendor, snapshot, *, overwrite=False, parts=PARTS):
     """Put a snapshot back."""
-    ids = [int(id_) for id_ in snapshot.targets]
-    task = Task(
-        find=lambda: find_targets(Chosen(ids=ids), NEEDED),
-        aim=lambda key, _: RestoreAim(snapshot.targets[key[7:]], parts, overwrite=overwrite),
+    ids = list(snapshot.targets)
+    task = ChangeSpec(
+        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED),
+        state=lambda key, _: RestoredState(snapshot.targets[key.id], parts, overwrite=overwrite),
     )
     return vendor.client.run(ChangeObjects(task).procedure())
 
@@ -56,15 +58,15 @@ def whole(vendor, id_):
 
 def closed(zone=None):
     """Return the aim of a holiday."""
-    return HoursAim(SaidHours.parse("closed"), zone=zone, move=zone is not None, today=date(2026, 12, 24))
+    return DesiredHours(WeeklyHours.parse("closed"), zone=zone, move=zone is not None, today=date(2026, 12, 24))
 
 
 AIMS = {
     "holiday": closed(),
     "holiday elsewhere": closed("Tokyo"),
-    "night": HoursAim(SaidHours.parse("22:00-06:00"), today=date(2026, 12, 24)),
-    "pause": PausedAim(paused=True),
-    "caps": CapsAim(parse_caps({"hard": 1, "daily": None, "concurrency": 2}, "")),
+    "night": DesiredHours(WeeklyHours.parse("22:00-06:00"), today=date(2026, 12, 24)),
+    "pause": DesiredPause(paused=True),
+    "caps": DesiredCaps(parse_caps({"hard": 1, "daily": None, "concurrency": 2}, "")),
 }
 
 times = st.tuples(st.integers(0, 23), st.integers(0, 59), st.integers(0, 23), st.integers(0, 59)).map(
@@ -137,12 +139,12 @@ def test_rows_that_were_replaced():
     rows = [{"day_of_week": day, "time_open": 900, "time_close": 1200} for day in (1, 1, 2)]
     rows[1] |= {"time_open": 1300, "time_close": 1700}
     id_ = vendor.target(business_hours_attributes=rows)
-    snapshot, _ = change(vendor, HoursAim(SaidHours.parse("closed"), today=date(2026, 1, 1)), [id_])
+    snapshot, _ = change(vendor, DesiredHours(WeeklyHours.parse("closed"), today=date(2026, 1, 1)), [id_])
     one, other, tuesday = vendor.read(id_)["business_hours"]
     gone = [{"id": row["id"], "_destroy": True} for row in (other, tuesday)]
     vendor.change(id_, business_hours_attributes=[*gone, {"day_of_week": 2, "work_day": False}])
     result = restore(vendor, snapshot, overwrite=True)
-    assert "monday cannot be put back: 09:00-12:00, 13:00-17:00 takes 2 rows" in result["failed"][0]["error"]
+    assert "monday cannot be restored: 09:00-12:00, 13:00-17:00 takes 2 rows" in result["failed"][0]["error"]
     vendor.change(id_, business_hours_attributes=[{"day_of_week": 1}, {"day_of_week": 1}])
     assert restore(vendor, snapshot, overwrite=True)["failed"] == []
     opened = [(row["day_of_week"], row["time_open"]) for row in vendor.read(id_)["business_hours"]]
@@ -155,12 +157,15 @@ def test_rows_that_meant_nothing():
     vendor = Vendor()
     id_ = vendor.target(business_hours_attributes=[{"day_of_week": 1, "time_open": 2200, "time_close": 600}])
     before = whole(vendor, id_)
-    snapshot, _ = change(vendor, HoursAim(SaidHours.parse({"mon": "closed"}), today=date(2026, 1, 1)), [id_])
+    snapshot, _ = change(vendor, DesiredHours(WeeklyHours.parse({"mon": "closed"}), today=date(2026, 1, 1)), [id_])
     assert restore(vendor, snapshot)["failed"] == []
     assert whole(vendor, id_) == before
     vendor.change(id_, business_hours_attributes=[{"day_of_week": 1}])
     [failed] = restore(vendor, snapshot, overwrite=True)["failed"]
-    assert "monday cannot be put back: it had 1 rows, has 2, and what it had means nothing" in failed["error"]
+    assert (
+        "monday cannot be restored: it had 1 rows, has 2, and the meaning of what it had is not documented"
+        in failed["error"]
+    )
 
 
 def test_rows_replaced_while_they_are_put_back():
@@ -175,7 +180,7 @@ def test_rows_replaced_while_they_are_put_back():
 
     vendor.meanwhile("PUT", f"/targets/{id_}.json", replace)
     [failed] = restore(vendor, snapshot)["failed"]
-    assert "Somebody replaced the rows of sunday" in failed["error"]
+    assert "The rows of sunday were replaced by others" in failed["error"]
 
 
 def test_what_was_remembered_first_stays():
@@ -185,19 +190,22 @@ def test_what_was_remembered_first_stays():
     vendor.fault("/targets/2.json", method="PUT", status=422)
     snapshot, result = change(vendor, closed(), ids)
     assert [row["id"] for row in result["failed"]] == [2]
-    assert set(snapshot.targets) == {"1", "2"}
+    assert set(snapshot.targets) == {1, 2}
 
     def prepare(edits):
         snapshot.add(edits)
         yield from ()
 
-    task = Task(find=lambda: find_targets(Chosen(ids=ids), NEEDED), aim=lambda *_: closed(), prepare=prepare)
+    task = ChangeSpec(
+        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: closed(), prepare=prepare
+    )
     assert vendor.client.run(ChangeObjects(task).procedure())["failed"] == []
     assert restore(vendor, snapshot)["failed"] == []
     assert all(row["work_day"] for id_ in ids for row in vendor.read(id_)["business_hours"])
 
 
 WHOLE = Snapshot(1, {}, "t").dump()
+BEFORE = {"caps": [], "business_hours": [], "paused": False, "time_zone": "UTC"}
 BAD = {
     "no snapshot": ({}, "is not a snapshot"),
     "a list": ([], "is not a snapshot"),
@@ -206,6 +214,10 @@ BAD = {
     "no run": (WHOLE | {"run": None}, "damaged"),
     "a target without parts": (WHOLE | {"targets": {"1": {}}}, "damaged"),
     "a target without hours": (WHOLE | {"targets": {"1": {"before": {"caps": []}, "after": {}}}}, "damaged"),
+    "a target without ID": (
+        WHOLE | {"targets": {"x": {"name": "Acme", "before": BEFORE, "after": BEFORE}}},
+        "damaged",
+    ),
     "odd targets": (WHOLE | {"targets": 5}, "damaged"),
 }
 

@@ -1,0 +1,61 @@
+"""What identifies an object of a Retreaver account inside a procedure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from airflow_provider_retreaver.core.secrets import mask_number
+
+ObjectKind = Literal["target", "group", "contact"]
+
+# How an object is named that is known by the customer's ID only.
+_PREFIXES: dict[ObjectKind, str] = {"target": "tid ", "group": "", "contact": "with number "}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ObjectKey:
+    """A target, a target group or a contact.
+
+    :param kind: `target`, `group` or `contact`.
+    :param id: Retreaver's own ID; None for an object that could not be read by the customer's ID.
+    :param customer_id: where the ID is not known: the tid of a target, or the phone number of a contact.
+    """
+
+    kind: ObjectKind
+    id: int | None = None
+    customer_id: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What identifies the object among those of its kind: `3`, or `tid A7`; a phone number is masked."""
+        if self.id is not None:
+            return str(self.id)
+        name = mask_number(self.customer_id) if self.kind == "contact" else str(self.customer_id)
+        return _PREFIXES[self.kind] + name
+
+    def __str__(self) -> str:
+        """Return the form of logs, errors and state files: `target 3`, `group 5`, `target tid A7`."""
+        return f"{self.kind} {self.label}"
+
+    def __repr__(self) -> str:
+        """Return the form for debugging, in which a phone number is masked as well."""
+        return f"<{self}>"
+
+
+def target_key(id_: int) -> ObjectKey:
+    """Return the key of a target.
+
+    :param id_: Retreaver's own ID.
+    :return: the key.
+    """
+    return ObjectKey("target", id_)
+
+
+def group_key(id_: int) -> ObjectKey:
+    """Return the key of a target group.
+
+    :param id_: Retreaver's own ID.
+    :return: the key.
+    """
+    return ObjectKey("group", id_)
