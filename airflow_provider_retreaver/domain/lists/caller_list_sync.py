@@ -1,8 +1,10 @@
-"""Keeping a caller list in step with a source by uploads, which the vendor works on after its answer.
+"""Synchronizing a caller list with a source by uploads, which Retreaver processes after its response.
 
-Nothing tells how an upload went, so the list is looked at afterwards until it is as it should be: by its `Total`
-where the key may list, and by asking for some of the numbers. An upload that is sent twice leaves the list as one
-that is sent once, so an answer that was lost is no more than a reason to send it again.
+The outcome of an upload is not reported, so the list is polled afterwards until it has the expected numbers: by its
+`Total`
+where the key may list, and by checking some of the numbers. Sending an upload twice has the same effect as once, so
+an upload
+whose response was lost is sent again.
 """
 
 from __future__ import annotations
@@ -34,24 +36,24 @@ log = logging.getLogger(__name__)
 MODES = ("add", "mirror", "remove")
 # Numbers of one upload: about 130 KB.
 BATCH = 10_000
-# How often an upload is sent whose answer is lost.
+# How often an upload is sent when its responses are lost.
 TRIES = 3
-# Numbers that are asked for afterwards.
+# Numbers that are checked afterwards.
 SAMPLE = 20
-FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+FIRST_WAIT, MAX_WAIT = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Which list is to be kept in step, and what may happen on the way.
+    """The list to synchronize, and what is allowed.
 
-    :param owner: whose list.
+    :param owner: target or campaign of the list.
     :param name: of the list.
     :param mode: `add`, `mirror` or `remove`.
-    :param allow_gap: a list that the key may not read may be emptied and filled again.
-    :param allow_accept_list: a list that shuts everybody else out may be created.
+    :param allow_gap: a list that the key may not read may be cleared and filled again.
+    :param allow_accept_list: a list that blocks all other callers may be created.
     :param max_removals: see `suppression_plan.limits`.
-    :param verify_wait: seconds to wait, in all, for uploads to show.
+    :param verify_wait: seconds to wait in total until the list shows the uploads.
     """
 
     owner: Owner
@@ -67,9 +69,13 @@ class Aim:
 class Change:
     """What a sync uploads.
 
-    :param known: numbers on the list before, None when the key may not list.
-    :param exact: whether `add` and `remove` were compared with the list, so that the outcome is known beforehand.
-    :param clear: empty the list first.
+    :param add: numbers to add.
+    :param remove: numbers to remove.
+    :param unchanged: count of the others.
+    :param known: count of numbers on the list before, None when the key may not list.
+    :param exact: whether `add` and `remove` were compared with the list, so that the result is known in advance.
+    :param clear: clear the list first.
+    :param created: whether the list has to be created.
     """
 
     add: NumberSet = EMPTY
@@ -81,7 +87,10 @@ class Change:
     created: bool = False
 
     def lines(self) -> Iterator[str]:
-        """Write it as csv lines without their ends."""
+        """Return the change as lines of csv, without line ends.
+
+        :return: lines of action and number.
+        """
         yield "action,number"
         for action, numbers in (("add", self.add), ("remove", self.remove)):
             for number in numbers:
@@ -90,9 +99,9 @@ class Change:
 
 @dataclass(slots=True)
 class CallerListSync:
-    """One sync: `plan()` compares, `carry_out()` uploads and looks.
+    """One sync: `plan()` compares, `carry_out()` uploads and verifies.
 
-    :param aim: what is meant.
+    :param aim: the list to synchronize.
     :param source: the numbers.
     """
 
@@ -103,8 +112,9 @@ class CallerListSync:
     def plan(self) -> Procedure[Change]:
         """Find out what has to be uploaded; nothing is changed.
 
-        :raises ChangeRefused: when a guard stops it.
-        :raises PermissionDenied: when the key may not do what the mode needs, naming the permission.
+        :return: the change.
+        :raises ChangeRefused: when a guard refuses it.
+        :raises PermissionDenied: when the key lacks a permission for the mode, naming it.
         """
         try:
             yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
@@ -186,14 +196,16 @@ class CallerListSync:
     # -- uploading
 
     def carry_out(self, change: Change) -> Procedure[dict[str, Any]]:
-        """Upload a change, wait until it shows, and return what was done.
+        """Upload a change, and wait until the list shows it.
 
-        :raises InvalidRequest: when the vendor reports errors in an upload.
-        :raises OutcomeUnknown: when the list does not come to be as it should be in time.
+        :param change: the change.
+        :return: `{"added", "removed", "unchanged", "created", "verified"}`.
+        :raises InvalidRequest: when Retreaver reports errors of an upload.
+        :raises OutcomeUnknown: when the list does not show the change in time.
         """
         if change.created:
             yield from self._create()
-        # A list that is emptied first is filled by one upload: nobody knows in which order several are done.
+        # A list that is cleared first is filled by one upload, since the order of several is not documented.
         size = max(1, len(change.add)) if change.clear else BATCH
         uploads: tuple[tuple[UploadAction, NumberSet], ...] = (("create", change.add), ("delete", change.remove))
         for action, numbers in uploads:
@@ -207,7 +219,7 @@ class CallerListSync:
         return {**self._counted(change, total), "created": change.created, "verified": verified}
 
     def _counted(self, change: Change, total: int | None) -> dict[str, Any]:
-        """Return how many numbers came and went; None where the key may not count."""
+        """Return how many numbers were added and removed; None where the key may not count."""
         added: int | None = len(change.add)
         removed: int | None = len(change.remove)
         if not change.exact:
@@ -227,7 +239,7 @@ class CallerListSync:
         try:
             yield caller_lists.create_caller_list(self.aim.owner, self.aim.name)
         except OutcomeUnknown:
-            # Raises when it is not there: then a retry creates it.
+            # Raises when the list is missing: then a retry creates it.
             yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
 
     def _upload(self, numbers: list[int], action: UploadAction, *, clear: bool) -> Procedure[None]:
@@ -264,7 +276,7 @@ class CallerListSync:
             step = min(pause, self.aim.verify_wait - waited)
             log.info("The uploads do not show yet (%s); looking again in %.0f s.", wrong, step)
             yield Wait(step)
-            waited, pause = waited + step, min(pause * 2, LONGEST_WAIT)
+            waited, pause = waited + step, min(pause * 2, MAX_WAIT)
 
     def _wrong_total(self, change: Change, total: int | None) -> str:
         if total is None or change.known is None:

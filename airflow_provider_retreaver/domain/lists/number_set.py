@@ -1,4 +1,4 @@
-"""Sets of a million phone numbers in 8 MB: sorted arrays, compared by merging."""
+"""Sets of a million phone numbers in 8 MB: sorted arrays that are compared by merging."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from heapq import merge
 
 # Unsigned, 64 bits: E.164 has 15 digits at most.
 _TYPE = "Q"
-# Numbers sorted at once; the memory that sorting takes stays below 50 MB however many there are.
+# Numbers that are sorted together; sorting takes less than 50 MB of memory for any number of them.
 RUN = 500_000
 
 
@@ -26,7 +26,11 @@ class NumberSet:
 
     @classmethod
     def of(cls, numbers: Iterable[int]) -> NumberSet:
-        """Collect numbers in any order, duplicates folded."""
+        """Build a set.
+
+        :param numbers: in any order, duplicates included.
+        :return: the set.
+        """
         collector = Collector()
         for number in numbers:
             collector.add(number)
@@ -52,32 +56,52 @@ class NumberSet:
         return hash(self._numbers.tobytes())
 
     def part(self, start: int, stop: int) -> list[int]:
-        """Return the numbers from one place to another."""
+        """Return a part of the numbers.
+
+        :param start: place of the first.
+        :param stop: place after the last.
+        :return: the numbers.
+        """
         return self._numbers[start:stop].tolist()
 
     def minus(self, other: NumberSet) -> NumberSet:
-        """Return the numbers that the other does not have."""
+        """Return the numbers that are not in another set.
+
+        :param other: the other set.
+        :return: a new set.
+        """
         return NumberSet(_difference(self._numbers, other._numbers))
 
     def common(self, other: NumberSet) -> NumberSet:
-        """Return the numbers that both have."""
+        """Return the numbers that are in both sets.
+
+        :param other: the other set.
+        :return: a new set.
+        """
         return NumberSet(_intersection(self._numbers, other._numbers))
 
     def plus(self, other: NumberSet) -> NumberSet:
-        """Return the numbers that either has."""
+        """Return the numbers that are in either set.
+
+        :param other: the other set.
+        :return: a new set.
+        """
         if not self or not other:
             return self or other
         return NumberSet(_each_once(merge(self._numbers, other._numbers)))
 
     def to_bytes(self) -> bytes:
-        """Return what is the same for the same numbers on one machine."""
+        """Return the numbers as bytes, for hashes.
+
+        :return: the same bytes for the same numbers on one machine.
+        """
         return self._numbers.tobytes()
 
 
 class Collector:
-    """Takes numbers as they come, in flat memory.
+    """Collects numbers in any order, in bounded memory.
 
-    :param run: how many are sorted at once.
+    :param run: how many are sorted together.
     """
 
     def __init__(self, run: int = RUN) -> None:
@@ -87,14 +111,20 @@ class Collector:
         self.taken = 0
 
     def add(self, number: int) -> None:
-        """Take a number."""
+        """Add a number.
+
+        :param number: digits of E.164 as an integer.
+        """
         self._fresh.append(number)
         self.taken += 1
         if len(self._fresh) >= self._run:
             self._sort()
 
     def finish(self) -> NumberSet:
-        """Return the numbers, each once; `taken` says how many there were with duplicates."""
+        """Return the numbers, each once; `taken` is their count with duplicates.
+
+        :return: the set.
+        """
         self._sort()
         runs, self._runs = self._runs, []
         return NumberSet(runs[0] if len(runs) == 1 else _each_once(merge(*runs)))

@@ -1,4 +1,4 @@
-"""Reading phone numbers out of files and rows: to the end, before anything is done with them."""
+"""Reading phone numbers from files and rows: completely, before anything is done with them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ Numbered = tuple[int, Any]
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A value that is no phone number.
+    """A value that is not a phone number.
 
-    :param line: where it stands, counted from 1.
+    :param line: its line or row, counted from 1.
     :param value: as it was written.
+    :param reason: why it is rejected.
     """
 
     line: int
@@ -46,11 +47,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A source that was read to its end.
+    """A source that was read completely.
 
-    :param numbers: the phone numbers in it.
-    :param rows: values read, those that were no numbers and duplicates included.
-    :param rejected: values that were no phone numbers.
+    :param numbers: its phone numbers.
+    :param rows: count of values, rejected ones and duplicates included.
+    :param rejected: count of rejected values.
     """
 
     numbers: NumberSet
@@ -59,14 +60,17 @@ class Collected:
 
     @property
     def duplicates(self) -> int:
-        """Numbers that had been there before."""
+        """Count of repeated numbers."""
         return self.rows - self.rejected - len(self.numbers)
 
 
 def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable[[Rejected], None]) -> Collected:
-    """Read a source to its end.
+    """Read a source completely.
 
-    :param reject: called for every value that is no phone number.
+    :param values: values with their line or row.
+    :param normalizer: reads single numbers.
+    :param reject: called for every value that is not a phone number.
+    :return: the numbers, with counts.
     """
     collector, rejected = Collector(), 0
     for line, value in values:
@@ -80,31 +84,36 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
 
 
 def check_source(collected: Collected, max_rejects: Any, *, allow_empty: bool, where: str, first: list[str]) -> None:
-    """Refuse a source that cannot be what was meant.
+    """Refuse a source that is probably wrong.
 
-    :param max_rejects: how many values may be no numbers, as `ChangeLimit.parse` takes it.
-    :param where: names the source.
-    :param first: some of the rejected values, as a log may show them.
-    :raises ChangeRefused: when it is empty, or too much of it is no phone number.
+    :param collected: the source.
+    :param max_rejects: how many values may be rejected, as `ChangeLimit.parse` takes it.
+    :param allow_empty: whether it may be empty.
+    :param where: name of the source.
+    :param first: some of the rejected values, masked.
+    :raises ChangeRefused: when it is empty, or too many values are rejected.
     """
     limit = ChangeLimit.parse(max_rejects, "max_rejects")
     if limit.exceeded(collected.rejected, collected.rows):
         raise ChangeRefused(
-            f"{collected.rejected} of {collected.rows} values of {where} are no phone numbers, and max_rejects "
+            f"{collected.rejected} of {collected.rows} values of {where} are not phone numbers, and max_rejects "
             f"allows {limit.describe(collected.rows)}; nothing was sent. The first: {'; '.join(first)}. Check the "
             f"column and default_region."
         )
     if not collected.numbers and not allow_empty:
         raise ChangeRefused(
-            f"{where} holds no phone numbers ({collected.rows} values read); nothing was sent, since an empty source "
-            f"is more often a fault than meant. Set allow_empty=True if it is meant."
+            f"{where} has no phone numbers ({collected.rows} values read); nothing was sent, since an empty source "
+            f"is more often a mistake than intended. Set allow_empty=True if it is intended."
         )
 
 
 def format_of(path: str, given: str | None) -> str:
-    """Return the format of a file by its name, unless it is given.
+    """Return the format of a file.
 
-    :raises InvalidArgument: when neither says.
+    :param path: of the file.
+    :param given: the format if it is known, else None for that of the file's ending.
+    :return: `csv`, `jsonl` or `txt`.
+    :raises InvalidArgument: when neither is known.
     """
     if given is not None:
         if given not in FORMATS:
@@ -113,51 +122,52 @@ def format_of(path: str, given: str | None) -> str:
     name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz")
     found = _ENDINGS.get(name.rpartition(".")[2])
     if found is None:
-        raise InvalidArgument(
-            f"{path} does not say what it is by its ending; set source_format to csv, jsonl or txt."
-        )
+        raise InvalidArgument(f"{path} has no known ending; set source_format to csv, jsonl or txt.")
     return found
 
 
 def read_file(
     stream: BinaryIO, where: str, kind: str, *, column: str | None = None, encoding: str = "utf-8"
 ) -> Iterator[Numbered]:
-    """Read the values of a file, lazily; gzip is recognised by its content.
+    """Yield the values of a file; gzip is recognized by its content.
 
     :param stream: buffered, at its beginning.
-    :param where: names the file.
-    :param kind: csv (with a header), jsonl (an object or a text a line) or txt (a number a line).
-    :param column: of a csv file, or field of the objects of a jsonl file; may be left out where there is only one.
+    :param where: name of the file.
+    :param kind: csv (with a header), jsonl (an object or a text in each line) or txt (a number in each line).
+    :param column: column of a csv file, or field of the objects of a jsonl file; may be left out where there is only
+        one.
+    :param encoding: of the file.
+    :return: values with their line.
     :raises InvalidArgument: when the file is damaged, in another encoding, or has no such column.
     """
     with _readable(where, encoding):
         packed = stream.read(2) == b"\x1f\x8b"
         stream.seek(0)
         content: BinaryIO = gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[assignment]
-        # A byte order mark at the beginning is no part of the first column's name.
+        # A byte order mark at the beginning is not a part of the first column's name.
         name = "utf-8-sig" if re.fullmatch(r"utf[-_]?8", encoding.strip(), re.IGNORECASE) else encoding
         lines = io.TextIOWrapper(content, encoding=name, newline="")
         try:
             yield from _READERS[kind](lines, where, column)
         finally:
-            # Whoever has opened the file closes it.
+            # The caller closes the file.
             lines.detach()
 
 
 @contextmanager
 def _readable(where: str, encoding: str) -> Iterator[None]:
-    """Say in one sentence why a file cannot be read to its end."""
+    """Raise one sentence for a file that cannot be read completely."""
     problem = ""
     try:
         yield
     except UnicodeError:
         problem = f"is not {encoding}; set encoding to the one it is written in (cp1252, utf-16 …)"
     except LookupError:
-        problem = f"was to be read in encoding {encoding!r}, which nobody knows"
+        problem = f"was to be read in encoding {encoding!r}, which is unknown"
     except (EOFError, gzip.BadGzipFile, zlib.error):
         problem = "is a gzip file that is damaged or cut off"
     except csv.Error as error:
-        problem = f"is not csv that can be read ({error})"
+        problem = f"is not valid csv ({error})"
     if problem:
         raise InvalidArgument(f"{where} {problem}; nothing was sent.")
 
@@ -169,22 +179,26 @@ def _read_csv(lines: io.TextIOWrapper, where: str, column: str | None) -> Iterat
         return
     at = column_at(header, column, where)
     if column is None and re.fullmatch(r"[+\d\s().-]+", header[at]):
-        raise InvalidArgument(f"The first line of {where} is no header; add one, or set source_format to txt.")
+        raise InvalidArgument(f"The first line of {where} is not a header; add one, or set source_format to txt.")
     for row in rows:
         if row:
             yield rows.line_num, row[at] if at < len(row) else None
 
 
 def column_at(names: list[str], column: str | None, where: str) -> int:
-    """Return where a column stands.
+    """Return the place of a column.
 
-    :raises InvalidArgument: when it is not there, or there are several and none was named.
+    :param names: of all columns.
+    :param column: the column, None for the only one.
+    :param where: name of the source.
+    :return: the index.
+    :raises InvalidArgument: when it does not exist, or there are several and none was named.
     """
     if column is None and len(names) == 1:
         return 0
     if column is None or names.count(column) != 1:
-        asked = "several columns" if column is None else f"no column {column!r}, or more than one"
-        raise InvalidArgument(f"{where} has {asked}; set column to one of {', '.join(names)}. Nothing was sent.")
+        columns = "several columns" if column is None else f"no column {column!r}, or more than one"
+        raise InvalidArgument(f"{where} has {columns}; set column to one of {', '.join(names)}. Nothing was sent.")
     return names.index(column)
 
 

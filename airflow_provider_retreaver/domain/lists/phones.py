@@ -16,26 +16,38 @@ if TYPE_CHECKING:
 NORTH_AMERICA = 1
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-# As a spreadsheet or a data frame writes a whole number.
+# How spreadsheets and data frames write whole numbers.
 _DECIMAL = re.compile(r"(\+?[0-9]{7,15})\.0")
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
-# Digits and what people put between them; anything else would have to be guessed at.
+# Digits and the usual separators; anything else is ambiguous.
 _WRITTEN = re.compile(r"(?:tel:)?\s*[(\[]?\s*[+\uff0b]?[\d(][\d\s().\[\]/\u00a0\u2010-\u2015\u2212-]+", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?<![\w.:-])(\+?[0-9])[0-9]{4,12}([0-9]{2})(?![\w:])")
 
 
 def e164(number: int) -> str:
-    """Write a number as the vendor takes it: `+19195550123`."""
+    """Return a number as text.
+
+    :param number: digits of E.164 as an integer.
+    :return: e.g. `+19195550123`.
+    """
     return f"+{number}"
 
 
 def from_e164(text: str) -> int | None:
-    """Read what `e164` has written; None for anything else."""
+    """Read the result of `e164`.
+
+    :param text: the text.
+    :return: digits as an integer, None for any other text.
+    """
     return int(text[1:]) if _E164.fullmatch(text) else None
 
 
 def mask_numbers(text: str) -> str:
-    """Return a text in which whatever may be a phone number is masked."""
+    """Return a text in which everything that may be a phone number is masked.
+
+    :param text: the text.
+    :return: the masked text.
+    """
     return _NUMBERS.sub(r"\1…\2", text)
 
 

@@ -1,4 +1,4 @@
-"""Some numbers of a suppression plan, sent at once: what follows an answer, and an answer that was lost."""
+"""Some numbers of a suppression plan that are sent together: what follows a response, and a lost response."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ from airflow_provider_retreaver.domain.lists.phones import e164
 from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Wanted, scope_of
 from airflow_provider_retreaver.resources import suppression
 
-# How often a number is sent when the answers to it are lost.
+# How often a number is sent when its responses are lost.
 TRIES = 3
 
 POST, PUT, DELETE = "POST", "PUT", "DELETE"
 _FIRST = {ADD: POST, CHANGE: PUT, REMOVE: DELETE}
 
-WEATHER = (Unavailable, RateLimited, ConnectionFailed)
-# What concerns the account and not the number; under the legacy routes also 410, which says that they are not served.
+TEMPORARY = (Unavailable, RateLimited, ConnectionFailed)
+# Errors of the account, not of a number; with the legacy routes also 410: the server does not have them.
 ACCOUNT = (AuthenticationError, PermissionDenied)
 
 
 @dataclass(slots=True)
 class Failure:
-    """A number that could not be done.
+    """A number that could not be sent.
 
-    :param final: the vendor has refused it, so trying again would not help.
+    :param final: whether Retreaver has refused it, so that another attempt cannot help.
+    :param reason: why, as a sentence.
     """
 
     final: bool
@@ -47,25 +48,29 @@ class Failure:
 
 
 class Batch:
-    """Some steps of a plan that are sent at once.
+    """Steps of a plan that are sent together.
 
     :param steps: action and number by the step's place in the plan.
+    :param wanted: what the sync has to achieve.
     """
 
     def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: Wanted) -> None:
         self._steps = steps
         self._wanted = wanted
         self._losses: Counter[int] = Counter()
-        self._weather: list[RetreaverError] = []
+        self._temporary: list[RetreaverError] = []
         self.failures: dict[int, Failure] = {}
-        # The error that concerns everybody, if there was one.
+        # The error of the account, if there was one.
         self.stop: RetreaverError | None = None
 
     def procedure(self, *, maybe_sent: bool) -> Procedure[None]:
-        """Send until every step is done or has failed."""
+        """Send until every step is done or has failed.
+
+        :param maybe_sent: whether an earlier attempt may have sent the batch.
+        """
         todo = {place: _FIRST[action] for place, (action, _) in self._steps.items()}
         if maybe_sent:
-            todo = yield from self._look(todo)
+            todo = yield from self._check(todo)
         while todo:
             outcomes: list[Outcome[Row]] = yield Together(
                 [self._operation(place, verb) for place, verb in todo.items()]
@@ -80,27 +85,27 @@ class Batch:
                     following |= self._next(place, verb, outcome.error)
                 else:
                     self._fail(place, outcome.error)
-            todo = following | (lost if self._wanted.legacy else (yield from self._look(lost)))
-        if len(self._weather) == len(self._steps):
-            self.stop = self.stop or self._weather[0]
+            todo = following | (lost if self._wanted.legacy else (yield from self._check(lost)))
+        if len(self._temporary) == len(self._steps):
+            self.stop = self.stop or self._temporary[0]
 
     def _is_missing(self, error: RetreaverError) -> bool:
         return isinstance(error, NotFound) or (isinstance(error, Gone) and not self._wanted.legacy)
 
     def _next(self, place: int, verb: str, error: RetreaverError | None) -> dict[int, str]:
-        """Return what follows an answer, by place: nothing when the step is done."""
+        """Return the next requests after a response, by place: none when the step is done."""
         if error is None:
             # Only a number that is suppressed can be given a campaign.
             return {place: PUT} if verb == POST and self._wanted.campaign is not None else {}
         if verb == PUT and self._losses[place] < TRIES:
-            # Somebody has taken it off meanwhile.
+            # Someone else has removed it in the meantime.
             self._losses[place] += 1
             return {place: POST}
         if verb != DELETE:
             self._fail(place, error)
         return {}
 
-    def _look(self, asked: Mapping[int, str]) -> Procedure[dict[int, str]]:
+    def _check(self, asked: Mapping[int, str]) -> Procedure[dict[int, str]]:
         """Ask what the vendor has, and return what is still to be sent."""
         places = list(asked)
         numbers = [e164(self._steps[place][1]) for place in places]
@@ -143,10 +148,10 @@ class Batch:
 
     def _fail(self, place: int, error: RetreaverError) -> None:
         account = isinstance(error, ACCOUNT) or (isinstance(error, Gone) and self._wanted.legacy)
-        final = not (account or isinstance(error, (*WEATHER, OutcomeUnknown, ProtocolError)))
+        final = not (account or isinstance(error, (*TEMPORARY, OutcomeUnknown, ProtocolError)))
         self.failures[place] = Failure(final, str(error))
-        if isinstance(error, WEATHER):
-            self._weather.append(error)
+        if isinstance(error, TEMPORARY):
+            self._temporary.append(error)
         if account:
             self.stop = self.stop or error
 

@@ -1,9 +1,12 @@
-"""What a suppression sync has to do: the difference between a source and what is known to be suppressed.
+"""The plan of a suppression sync: the difference between a source and the numbers that are known to be suppressed.
 
-One number has one record at the vendor: suppressed for the whole company, or for one campaign. So a sync for a
-campaign leaves numbers alone that are suppressed company-wide (they are blocked for the campaign already, and
-narrowing their record would unblock them everywhere else), and a number whose record belongs to another campaign
-cannot be suppressed a second time: it is a conflict, reported and not sent.
+Retreaver has one record for each number: suppressed for the whole company, or for one campaign. So a sync for a
+campaign does
+not change numbers that are suppressed for the company (they are already blocked for the campaign, and narrowing their
+record
+would unblock them everywhere else), and a number whose record is for another campaign cannot be suppressed a second
+time: it
+is a conflict, which is reported and not sent.
 """
 
 from __future__ import annotations
@@ -27,19 +30,19 @@ log = logging.getLogger(__name__)
 
 MODES = ("add", "mirror", "remove")
 ADD, CHANGE, REMOVE, CONFLICT = "add", "change", "remove", "conflict"
-# The order in which they are done: whoever must not call is blocked before anybody is let through again.
+# The order in which they are sent: numbers are blocked before others are unblocked.
 ACTIONS = (ADD, CHANGE, REMOVE)
 EMPTY = NumberSet()
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a sync is asked for.
+    """What a sync has to achieve.
 
     :param mode: `add` never removes, `mirror` removes what the source does not have, `remove` removes what it has.
     :param can_resubscribe: whether callers may unblock themselves by pressing 7.
-    :param campaign: customer's ID of the campaign (`cid`), None for the whole company.
-    :param only_ours: leave numbers alone that others have put there.
+    :param campaign: customer's ID (`cid`) of the campaign, None for the whole company.
+    :param only_ours: do not change numbers that others have added.
     :param legacy: whether the connection uses the legacy routes, which cannot list suppressed numbers.
     """
 
@@ -50,17 +53,21 @@ class Wanted:
     legacy: bool = False
 
     def fingerprint(self, source: NumberSet) -> str:
-        """Return what is the same as long as the plan for a source would be meant the same."""
-        said = json.dumps([self.mode, self.can_resubscribe, self.campaign, self.only_ours, self.legacy])
-        return hashlib.sha256(said.encode() + source.to_bytes()).hexdigest()
+        """Return a hash of these parameters and a source; a saved plan is continued only if it is equal.
+
+        :param source: numbers of the source.
+        :return: hexadecimal digits.
+        """
+        parameters = json.dumps([self.mode, self.can_resubscribe, self.campaign, self.only_ours, self.legacy])
+        return hashlib.sha256(parameters.encode() + source.to_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What this sync has put on the list and not taken off, as far as it knows.
+    """Numbers that this sync has added and not removed, according to its record.
 
-    :param sure: numbers that are there.
-    :param unsure: numbers of which it is not known whether a change to them has happened.
+    :param sure: numbers that are suppressed.
+    :param unsure: numbers for which the outcome of a change is unknown.
     """
 
     sure: NumberSet = EMPTY
@@ -68,19 +75,19 @@ class Ours:
 
     @property
     def both(self) -> NumberSet:
-        """All that may be there."""
+        """All numbers that may be suppressed."""
         return self.sure.plus(self.unsure)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known to be suppressed.
+    """Numbers that are known to be suppressed.
 
     :param there: within the scope of the sync.
-    :param removable: what a removal may concern; more than `there` where something is unsure.
-    :param differing: of `there`: with the other `can_resubscribe`.
-    :param covered: company-wide, where the sync is for a campaign.
-    :param conflicting: for a campaign that is not the sync's.
+    :param removable: numbers that may be removed; more than `there` where outcomes are unknown.
+    :param differing: numbers of `there` with the other `can_resubscribe`.
+    :param covered: suppressed for the company, when the sync is for a campaign.
+    :param conflicting: suppressed for another campaign.
     """
 
     there: NumberSet
@@ -91,13 +98,24 @@ class Known:
 
     @classmethod
     def recorded(cls, ours: Ours) -> Known:
-        """Return what the sync's own record knows: all there is under the legacy routes."""
+        """Return what the sync's own record has: all that is known with the legacy routes.
+
+        :param ours: the record.
+        :return: the known numbers.
+        """
         return cls(ours.sure.minus(ours.unsure), ours.both)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done, in the order of `ACTIONS`, and what cannot be."""
+    """What has to be sent, in the order of `ACTIONS`, and what cannot be.
+
+    :param add: numbers to suppress.
+    :param change: numbers whose `can_resubscribe` changes.
+    :param remove: numbers to remove.
+    :param conflict: numbers that cannot be suppressed.
+    :param unchanged: count of the others.
+    """
 
     add: NumberSet = EMPTY
     change: NumberSet = EMPTY
@@ -109,12 +127,21 @@ class Plan:
         return len(self.add) + len(self.change) + len(self.remove)
 
     def of(self, action: str) -> NumberSet:
-        """Return the numbers of an action."""
+        """Return the numbers of an action.
+
+        :param action: one of `ACTIONS`.
+        :return: the numbers.
+        """
         numbers: NumberSet = getattr(self, action)
         return numbers
 
     def part(self, start: int, stop: int) -> list[tuple[str, int]]:
-        """Return the steps from one place to another, as action and number."""
+        """Return a part of the steps.
+
+        :param start: place of the first step.
+        :param stop: place after the last step.
+        :return: pairs of action and number.
+        """
         steps, offset = [], 0
         for action in ACTIONS:
             numbers = self.of(action)
@@ -124,18 +151,32 @@ class Plan:
         return steps
 
     def reached(self, action: str, stop: int) -> list[int]:
-        """Return the numbers of an action whose step comes before a place."""
+        """Return the numbers of an action whose steps are before a place.
+
+        :param action: one of `ACTIONS`.
+        :param stop: the place.
+        :return: the numbers.
+        """
         offset = sum(len(self.of(one)) for one in ACTIONS[: ACTIONS.index(action)])
         return self.of(action).part(0, max(0, stop - offset))
 
     def within(self, action: str, start: int, stop: int) -> int:
-        """Return how many of the steps from one place to another are of an action."""
+        """Return how many steps of an action are between two places.
+
+        :param action: one of `ACTIONS`.
+        :param start: the first place.
+        :param stop: the place after the last.
+        :return: the count.
+        """
         offset = sum(len(self.of(one)) for one in ACTIONS[: ACTIONS.index(action)])
         end = offset + len(self.of(action))
         return max(0, min(stop, end) - max(start, offset))
 
     def lines(self) -> Iterator[str]:
-        """Write it as csv lines without their ends: a header, then action and number."""
+        """Return the plan as lines of csv, without line ends.
+
+        :return: lines of action and number.
+        """
         yield "action,number"
         for action in (*ACTIONS, CONFLICT):
             for number in self.of(action):
@@ -143,10 +184,13 @@ class Plan:
 
     @classmethod
     def read(cls, lines: Iterable[str], unchanged: int, where: str) -> Plan:
-        """Read what `lines` has written.
+        """Read the result of `lines`.
 
-        :param where: names the file.
-        :raises InvalidArgument: when it is damaged.
+        :param lines: the lines.
+        :param unchanged: count of unchanged numbers.
+        :param where: name of the file.
+        :return: the plan.
+        :raises InvalidArgument: when a line is damaged.
         """
         found = {action: Collector() for action in (*ACTIONS, CONFLICT)}
         for line in lines:
@@ -196,21 +240,27 @@ class _Reading:
 
 
 def scope_of(row: Row) -> str | None:
-    """Return the campaign that a suppressed number is suppressed for, None for the whole company."""
-    said = row.get("cid") or row.get("campaign_id")
-    return None if said in (None, "") else str(said)
+    """Return the campaign for which a number is suppressed.
+
+    :param row: a suppressed number.
+    :return: customer's ID of the campaign, None for the whole company.
+    """
+    campaign = row.get("cid") or row.get("campaign_id")
+    return None if campaign in (None, "") else str(campaign)
 
 
 def read_list(wanted: Wanted) -> Procedure[Known]:
-    """Read the vendor's list to its end (current routes).
+    """Read Retreaver's list completely (current routes).
 
-    :raises ListingIncomplete: when it cannot be read to its end.
+    :param wanted: what the sync has to achieve.
+    :return: the known numbers.
+    :raises ListingIncomplete: when it cannot be read completely.
     """
     reading = _Reading(wanted)
     yield Each(suppression.list_suppressed_numbers(), reading.visit)
     if reading.unreadable:
         log.warning(
-            "%d of %d suppressed numbers are not written in E.164 and are left alone.",
+            "%d of %d suppressed numbers are not in E.164 and are not changed.",
             reading.unreadable,
             reading.rows,
         )
@@ -219,12 +269,16 @@ def read_list(wanted: Wanted) -> Procedure[Known]:
 
 
 def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours) -> Plan:
-    """Work out what has to be done.
+    """Return what has to be sent.
 
-    :param ours: what the sync has put there itself, for `only_ours`.
+    :param wanted: what the sync has to achieve.
+    :param source: numbers of the source.
+    :param known: numbers that are known to be suppressed.
+    :param ours: numbers that the sync has added, for `only_ours`.
+    :return: the plan.
     """
     if wanted.mode == "remove":
-        # Nothing tells what the legacy routes have, so every number of the source is taken off.
+        # The legacy routes cannot list, so every number of the source is removed.
         removable = source if wanted.legacy and not wanted.only_ours else known.removable
         gone = source.common(owned(removable, wanted, ours))
         return Plan(remove=gone, unchanged=len(source) - len(gone))
@@ -237,13 +291,21 @@ def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours) -> Plan
 
 
 def owned(numbers: NumberSet, wanted: Wanted, ours: Ours) -> NumberSet:
-    """Return those of the numbers that a sync may change or remove."""
+    """Return the numbers that a sync may change or remove.
+
+    :param numbers: the numbers.
+    :param wanted: what the sync has to achieve.
+    :param ours: numbers that the sync has added.
+    :return: all of them, or with `only_ours` those that the sync has added.
+    """
     return numbers.common(ours.both) if wanted.only_ours else numbers
 
 
 def limits(given: Any) -> list[ChangeLimit]:
-    """Read `max_removals`: a number, a share, several of them (the lowest counts), or None for no limit.
+    """Read `max_removals`.
 
+    :param given: a number, a share, several of them (the lowest applies), or None for no limit.
+    :return: the limits.
     :raises InvalidArgument: when it is none of these.
     """
     several = given if isinstance(given, (list, tuple)) else [given]
@@ -251,16 +313,17 @@ def limits(given: Any) -> list[ChangeLimit]:
 
 
 def check_removals(plan: Plan, known: int, source: int, given: Any) -> None:
-    """Refuse a plan that takes off more than is meant.
+    """Refuse a plan that removes too many numbers.
 
-    :param known: numbers known to be on the list, of which a share is taken.
-    :param source: numbers in the source.
+    :param plan: the plan.
+    :param known: count of numbers on the list, of which a share is taken.
+    :param source: count of numbers in the source.
     :param given: `max_removals`.
     :raises ChangeRefused: with the counts.
     """
     counts = (
         f"The source has {source} numbers, {known} are known to be on the list; {len(plan.add)} would be added, "
-        f"{len(plan.remove)} removed, {plan.unchanged} stay."
+        f"{len(plan.remove)} removed, {plan.unchanged} are unchanged."
     )
     for limit in limits(given):
         limit.check(len(plan.remove), known, "suppressed numbers", verb="removed", more=counts)

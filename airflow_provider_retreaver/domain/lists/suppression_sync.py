@@ -1,9 +1,12 @@
-"""Carrying out a suppression plan: one request a number, steadily, and nothing twice when it is broken off.
+"""Sending a suppression plan: one request for each number, and none twice after an interruption.
 
-Before a batch of numbers is sent, the checkpoint says that it is about to be; after it, that it is done. An attempt
-that finds a batch announced and not done looks those numbers up before it sends anything (current routes). The
-legacy routes cannot be asked about a number, so there a batch is no larger than what is under way at once, and is
-sent again: to suppress a suppressed number, or to remove one that is gone, leaves things as they are.
+A checkpoint is saved before a batch of numbers is sent, and after it. An attempt that finds a batch that was begun
+and not
+finished reads its numbers before it sends anything (current routes). The legacy routes cannot read a number, so there
+a batch
+is no larger than the number of concurrent requests, and is sent again: suppressing a suppressed number, or removing a
+missing
+one, changes nothing.
 """
 
 from __future__ import annotations
@@ -25,16 +28,16 @@ from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 log = logging.getLogger(__name__)
 
-# Rounds of requests between two checkpoints, where an announced batch can be looked up.
+# Rounds of requests between two checkpoints, where numbers of an interrupted batch can be read.
 ROUNDS = 8
 
 
 @dataclass(slots=True)
 class Checkpoint:
-    """How far a plan has come.
+    """The progress of a plan.
 
-    :param done: steps of the plan that are behind, failures included.
-    :param announced: steps up to here may have been sent.
+    :param done: number of finished steps, failures included.
+    :param announced: steps up to this place may have been sent.
     :param failures: by the step's place in the plan.
     """
 
@@ -43,7 +46,10 @@ class Checkpoint:
     failures: dict[int, Failure] = field(default_factory=dict)
 
     def dump(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return it as JSON values.
+
+        :return: for `load`.
+        """
         failures = {str(place): [failure.final, failure.reason] for place, failure in self.failures.items()}
         return {
             "position": {"done": self.done, "announced": self.announced},
@@ -52,27 +58,31 @@ class Checkpoint:
 
     @classmethod
     def load(cls, value: Mapping[str, Any]) -> Checkpoint:
-        """Build it from what `dump` made."""
+        """Build it from the result of `dump`.
+
+        :param value: the saved values.
+        :return: the checkpoint.
+        """
         failures = {int(place): Failure(*failure) for place, failure in value["failures"].items()}
         return cls(failures=failures, **value["position"])
 
     @property
     def uncertain(self) -> list[int]:
-        """The places of steps of which it is not known what became of them."""
+        """The places of steps with an unknown outcome."""
         again = {place for place, failure in self.failures.items() if not failure.final}
         return sorted(again.union(range(self.done, self.announced)))
 
 
 class SuppressionSync:
-    """One plan on its way: `procedure()` carries it out, `counts()` says at any time what was done.
+    """A plan that is being sent: `procedure()` sends it, `counts()` returns at any time what was done.
 
-    :param plan: what is to be done.
-    :param wanted: what it is done for.
-    :param at_once: requests under way at once.
-    :param max_failures: numbers that may fail before the rest is left undone.
-    :param checkpoint: how far an earlier attempt came.
-    :param note: writes the checkpoint down; called before a batch is sent and at the end.
-    :param clock: monotonic seconds.
+    :param plan: what has to be sent.
+    :param wanted: what the sync has to achieve.
+    :param at_once: number of concurrent requests.
+    :param max_failures: how many numbers may fail before it stops.
+    :param checkpoint: the progress of an earlier attempt.
+    :param note: saves the checkpoint; called before a batch is sent and at the end.
+    :param clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -97,7 +107,10 @@ class SuppressionSync:
         )
 
     def counts(self) -> dict[str, int]:
-        """Return `{"added", "changed", "removed", "failed"}`; numbers that cannot be expressed count as failed."""
+        """Return what was done.
+
+        :return: `{"added", "changed", "removed", "failed"}`; conflicts count as failed.
+        """
         counts, behind = {}, [place for place in self.checkpoint.failures if place < self.checkpoint.done]
         for name, action in (("added", ADD), ("changed", CHANGE), ("removed", REMOVE)):
             failed = sum(self._plan.within(action, place, place + 1) for place in behind)
@@ -105,13 +118,16 @@ class SuppressionSync:
         return {**counts, "failed": len(self.checkpoint.failures) + len(self._plan.conflict)}
 
     def failures(self) -> Iterator[tuple[str, int, str]]:
-        """Yield action, number and reason of every number that was not done."""
+        """Yield every number that was not sent successfully.
+
+        :return: action, number and reason.
+        """
         for place, failure in sorted(self.checkpoint.failures.items()):
             ((action, number),) = self._plan.part(place, place + 1)
             yield action, number, failure.reason
-        reason = "suppressed for another campaign: the vendor keeps one record a number"
+        reason = "suppressed for another campaign: Retreaver has one record for each number"
         if self._wanted.campaign is None:
-            reason = "suppressed for one campaign only, and no route is documented that widens it to the company"
+            reason = "suppressed for one campaign only, and no documented route changes this to the company"
         for number in self._plan.conflict:
             yield ADD, number, reason
 
@@ -194,9 +210,12 @@ class SuppressionSync:
 
 
 def fold(ours: Ours, plan: Plan, checkpoint: Checkpoint) -> Ours:
-    """Return what is ours after a plan has come so far; the same again when it is done twice.
+    """Return what the sync has added after a part of a plan; folding twice gives the same result.
 
-    :param ours: before the plan.
+    :param ours: what it had added before the plan.
+    :param plan: the plan.
+    :param checkpoint: its progress.
+    :return: what it has added now.
     """
     failed = NumberSet.of(plan.part(place, place + 1)[0][1] for place in checkpoint.failures)
     unsure = NumberSet.of(plan.part(place, place + 1)[0][1] for place in checkpoint.uncertain)

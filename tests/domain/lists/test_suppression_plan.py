@@ -139,7 +139,7 @@ def test_removals_are_guarded_by_number_and_share(removals, known, limit, refuse
     with pytest.raises(ChangeRefused, match=f"{removals} of {known}.*max_removals") as refusal:
         check_removals(plan, known, 11, limit)
     assert f"source has 11 numbers, {known} are known" in str(refusal.value)
-    assert f"3 would be added, {removals} removed, 8 stay" in str(refusal.value)
+    assert f"3 would be added, {removals} removed, 8 are unchanged" in str(refusal.value)
 
 
 @pytest.mark.parametrize("given", ["many", -1, 1.5, True, ["10%", "x"]])
