@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import ProtocolError
 
@@ -35,7 +34,7 @@ class Cap:
         return self.cap is not None and self.filled >= self.cap
 
 
-def hard_cap(row: Mapping[str, Any]) -> Cap:
+def hard_cap(row: Mapping[str, object]) -> Cap:
     """Return the hard cap of a target or group.
 
     :param row: the target or group; without a hard cap it counts as having no cap.
@@ -45,7 +44,7 @@ def hard_cap(row: Mapping[str, Any]) -> Cap:
     return cap_of(row, "hard")
 
 
-def limits(row: Mapping[str, Any]) -> dict[str, int | None]:
+def limits(row: Mapping[str, object]) -> dict[str, int | None]:
     """Return the limits of a target or group.
 
     :param row: the target or group.
@@ -55,7 +54,7 @@ def limits(row: Mapping[str, Any]) -> dict[str, int | None]:
     return {name: cap_of(row, name).cap for name in TYPES}
 
 
-def any_full(row: Mapping[str, Any]) -> bool:
+def any_full(row: Mapping[str, object]) -> bool:
     """Return whether one of the four caps of a target or group stops calls.
 
     :param row: the target or group.
@@ -65,7 +64,7 @@ def any_full(row: Mapping[str, Any]) -> bool:
     return any(cap_of(row, name).full for name in TYPES)
 
 
-def cap_of(row: Mapping[str, Any], name: str) -> Cap:
+def cap_of(row: Mapping[str, object], name: str) -> Cap:
     """Return one of the four caps of a target or group.
 
     :param row: the target or group; without this cap it counts as having no cap.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from airflow_provider_retreaver.core.errors import ProtocolError
 
@@ -83,7 +83,7 @@ class Hours:
     time_close: int
     invert: bool
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> dict[str, object]:
         """Return the attributes that Retreaver takes.
 
         :return: `work_day`, `time_open`, `time_close` (HHMM) and `invert`.
@@ -119,7 +119,7 @@ class Row:
     hours: Hours
 
     @classmethod
-    def read(cls, value: Any, owner: str) -> Row:
+    def read(cls, value: object, owner: str) -> Row:
         """Read a row from a response.
 
         :param value: the row.
@@ -139,7 +139,7 @@ class Row:
         return cls(id_, day, Hours(flags[0], first, last, flags[1]))
 
 
-def rows_of(target: Mapping[str, Any], owner: str) -> dict[int, list[Row]]:
+def rows_of(target: Mapping[str, object], owner: str) -> dict[int, list[Row]]:
     """Return the rows of a target by day of the week.
 
     :param target: the target.
@@ -247,11 +247,11 @@ def _hhmm(minutes: int) -> int:
     return minutes // 60 * 100 + minutes % 60
 
 
-def _minutes(value: Any) -> int | None:
+def _minutes(value: object) -> int | None:
     if not _is_number(value) or not 0 <= value <= 2400 or value % 100 > 59:
         return None
     return value // 100 * 60 + value % 100
 
 
-def _is_number(value: Any) -> TypeGuard[int]:
+def _is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

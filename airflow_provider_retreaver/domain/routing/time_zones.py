@@ -14,7 +14,6 @@ from __future__ import annotations
 import difflib
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -211,7 +210,7 @@ ALIKE: dict[str, str] = {
 }
 
 
-def iana_name(name: Any, parameter: str = "time_zone") -> str:
+def iana_name(name: object, parameter: str = "time_zone") -> str:
     """Return the zone of the tz database for a name of either kind.
 
     :param name: one of Retreaver's names, or one of the tz database that Retreaver has a name for.
@@ -229,7 +228,7 @@ def iana_name(name: Any, parameter: str = "time_zone") -> str:
     raise InvalidArgument(f"{parameter} {name!r} {problem}; {hint}")
 
 
-def rails_name(name: Any, parameter: str = "time_zone") -> str:
+def rails_name(name: object, parameter: str = "time_zone") -> str:
     """Return Retreaver's name for a zone.
 
     :param name: a name of either kind; one of Retreaver's is returned as it is.
@@ -241,7 +240,7 @@ def rails_name(name: Any, parameter: str = "time_zone") -> str:
     return str(name).strip() if str(name).strip() in RAILS else NAMES[zone][0]
 
 
-def same_zone(one: Any, other: Any) -> bool:
+def same_zone(one: object, other: object) -> bool:
     """Return whether two names of either kind are the same zone.
 
     :param one: a name.

@@ -57,7 +57,7 @@ class WeeklyHours:
     concerned: Spans
 
     @classmethod
-    def parse(cls, given: Any, name: str = "hours") -> WeeklyHours:
+    def parse(cls, given: object, name: str = "hours") -> WeeklyHours:
         """Read hours.
 
         :param given: a mapping of days (`mon`, `mon-fri`, `sat, sun`, `weekdays`, `daily`) to hours (`09:00-17:30`,
@@ -125,7 +125,7 @@ class WeeklyHours:
         return merged([*without(week, self.concerned), *self.spans])
 
 
-def _mapping(given: Any, name: str) -> Mapping[Any, Any]:
+def _mapping(given: object, name: str) -> Mapping[Any, Any]:
     if isinstance(given, str):
         text = given.strip()
         if not text.startswith("{"):
@@ -138,7 +138,7 @@ def _mapping(given: Any, name: str) -> Mapping[Any, Any]:
     return given
 
 
-def _days(given: Any, name: str) -> list[int]:
+def _days(given: object, name: str) -> list[int]:
     if not isinstance(given, str) or not given.strip():
         raise InvalidArgument(f"{name} has the day {given!r}; days are names like 'mon', 'mon-fri' or 'daily'.")
     return [day for part in given.split(",") for day in _range(part.strip().lower(), given, name)]
@@ -162,7 +162,7 @@ def _day(text: str, given: str, name: str) -> tuple[int, ...]:
     raise InvalidArgument(f"{name} has the unknown day {text!r} in {given!r}; {hint}")
 
 
-def _spans(hours: Any, where: str) -> list[Span]:
+def _spans(hours: object, where: str) -> list[Span]:
     """Return the spans of one day; one across midnight ends after its 24th hour."""
     items = [hours] if isinstance(hours, str) else hours
     if not isinstance(items, Sequence) or not items or not all(isinstance(item, str) for item in items):

@@ -255,5 +255,5 @@ def test_xcoms_templates_and_mapping(airflow_lab, account):
     assert len(result.xcoms["group"]["return_value"]["changed"]) == 2
     assert len(result.xcoms["pause"]["return_value"]["would_change"]) == 2
     assert result.states["refused"] == "failed"
-    assert result.output.count("keep_open=1 forbids this change") >= 1
+    assert result.output.count("keep_open=1 does not allow this change") >= 1
     assert [read(account, id_)["paused"] for id_ in (1, 2)] == [False, False]

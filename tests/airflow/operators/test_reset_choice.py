@@ -9,6 +9,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+from airflow_provider_retreaver.operators.target_choice import SELECTION_FIELDS
 from tests.airflow.support.account import context_of, reset_caps
 
 pytestmark = pytest.mark.airflow
@@ -89,6 +91,14 @@ def test_none_from_upstream_does_not_mean_everyone(account, name):
     other = "tids" if name == "target_ids" else "target_ids"
     assert reset_caps(**{name: None, other: []}, only_filled=True)["reset"] == []
     assert account.filled(id_) == 10
+
+
+def test_parameters_that_are_not_given_are_none_in_rendered_templates():
+    """The default that differs from None appears in no template field, also after rendering and when mapped."""
+    operator = RetreaverResetCapOperator(task_id="reset", only_filled=True, tag=None)
+    operator.render_template_fields({})
+    assert {name: getattr(operator, name) for name in SELECTION_FIELDS} == dict.fromkeys(SELECTION_FIELDS)
+    assert operator.selection_given == ("tag",)
 
 
 BAD = [
