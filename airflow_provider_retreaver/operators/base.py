@@ -100,7 +100,7 @@ class RetreaverOperator(BaseOperator):
     def connected(self) -> Generator[RetreaverHook]:
         """Provide a hook, which is closed at the end; errors that no retry can avoid fail the task at once.
 
-        :return: a context manager.
+        :yield: a context manager.
         """
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 

@@ -30,7 +30,7 @@ def run_sandbox(options: SandboxOptions | None = None) -> Iterator[RunningSandbo
     """Serve a sandbox from a thread, on a free port of 127.0.0.1, until the block ends.
 
     :param options: Options of the sandbox; None is the defaults.
-    :return: The running sandbox.
+    :yield: The running sandbox.
     """
     sandbox = Sandbox(options)
     listener = listen("127.0.0.1", 0)

@@ -290,7 +290,7 @@ def calls_table(
     :param columns: that are written.
     :param dialect: of the database.
     :param placeholder: the driver's mark of a parameter, `%s` or `?`.
-    :return: the table.
+    :yield: the table.
     """
     with closing(connection):
         if dialect.session:

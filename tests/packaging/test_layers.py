@@ -33,6 +33,18 @@ MAY_USE = {
 }
 
 
+# The same for the groups inside `domain/`; its modules without a group may be used by all of them.
+DOMAIN_MAY_USE = {
+    "objects": set(),
+    "changes": {"objects"},
+    "routing": {"objects", "changes"},
+    "resources": {"objects", "changes", "routing"},
+    "lists": {"objects"},
+    "calls": {"lists"},
+    "watching": {"objects", "routing", "calls"},
+}
+
+
 def layer_of(name: str) -> str:
     """Return the layer of a dotted name inside the package."""
     return name.split(".")[1] if name.startswith(f"{NAME}.") else ""
@@ -50,6 +62,35 @@ def test_every_layer_has_its_rule():
     """A new folder of the package must be given its place."""
     folders = {layer_of(name) for name, tree in modules().items() if name.count(".") > 1}
     assert folders - {""} <= set(MAY_USE)
+
+
+@pytest.mark.parametrize("group", DOMAIN_MAY_USE)
+def test_a_group_of_the_domain_uses_only_what_lies_below(group):
+    """The groups of `domain/` import each other in one direction."""
+    ungrouped = {name.split(".")[2] for name in modules("domain") if name.count(".") == 2} - set(DOMAIN_MAY_USE)
+    for module, tree in modules(f"domain/{group}").items():
+        names = {
+            name.split(".")[2] for name in imports(tree, at_run_time_only=True) if name.startswith(f"{NAME}.domain.")
+        }
+        assert names <= DOMAIN_MAY_USE[group] | ungrouped | {group}, module
+
+
+def test_every_group_of_the_domain_has_its_rule():
+    """A new folder of `domain/` must be given its place."""
+    assert {name.split(".")[2] for name in modules("domain") if name.count(".") > 2} == set(DOMAIN_MAY_USE)
+
+
+def test_no_module_imports_itself():
+    """No circle of imports, not even through functions that import later."""
+    graph = {
+        module: {name for name in imports(tree, at_run_time_only=True) if name in modules_of_package} - {module}
+        for modules_of_package in [modules()]
+        for module, tree in modules_of_package.items()
+    }
+    while leaves := {module for module, used in graph.items() if not used & set(graph)}:
+        graph = {module: used for module, used in graph.items() if module not in leaves}
+    circle = {module: sorted(used & set(graph)) for module, used in graph.items()}
+    assert not circle
 
 
 @pytest.mark.parametrize("layer", ["core", "resources", "domain", "transport", "sandbox"])

@@ -19,13 +19,22 @@ OPERATORS = [
 ]
 
 
-def stored_name(statement: ast.stmt) -> str:
-    """Return the parameter that `self.name = parameter` or `setattr(self, NAME, parameter)` stores."""
+def stored_names(statement: ast.stmt) -> set[str]:
+    """Return the parameters that a statement of `__init__` stores as they came.
+
+    Allowed are `self.name = parameter`, `setattr(self, NAME, parameter)`, and the two functions that tell a parameter
+    that was not given from one that is None.
+    """
     match statement:
         case ast.Assign([ast.Attribute(ast.Name("self"))], ast.Name(name)):
-            return name
+            return {name}
+        case ast.Assign([ast.Attribute(ast.Name("self"))], ast.Call(ast.Name("given_value"), [ast.Name(name)])):
+            return {name}
         case ast.Expr(ast.Call(ast.Name("setattr"), [ast.Name("self"), ast.Name(), ast.Name(name)])):
-            return name
+            return {name}
+        case ast.Assign([ast.Attribute(ast.Name("self"))], ast.Call(ast.Name("given_names"), [], keywords)):
+            assert all(keyword.arg == getattr(keyword.value, "id", None) for keyword in keywords)
+            return set()
     raise AssertionError(ast.unparse(statement))
 
 
@@ -49,14 +58,14 @@ def test_init_only_assigns(node):
     first, *rest = function.body
     assert isinstance(first, ast.Expr)
     assert ast.unparse(first).startswith("super().__init__(")
-    assert {stored_name(statement) for statement in rest} <= parameters
+    assert set().union(*map(stored_names, rest)) <= parameters
 
 
 @pytest.mark.parametrize("node", OPERATORS)
 def test_every_parameter_is_used(node):
     """Each parameter is stored, or passed to the parent class under its own name."""
     function = constructor(node)
-    stored = {stored_name(statement) for statement in function.body[1:]}
+    stored = set().union(*map(stored_names, function.body[1:]))
     passed = {
         keyword.arg
         for keyword in function.body[0].value.keywords

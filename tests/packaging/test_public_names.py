@@ -45,15 +45,16 @@ NAMES = {
 CHANGE = {"max_changes", "state_path", "dry_run", "retreaver_conn_id"}
 SNAPSHOT = {"snapshot_path", "overwrite_snapshot"}
 SENSOR = {"retreaver_conn_id", "deferrable", "failure_budget", "state_path"}
+NUMBERS = {
+    "mode", "source", "source_format", "column", "encoding", "sql", "sql_conn_id", "numbers", "default_region",
+    "max_removals", "max_rejects", "allow_empty", "state_path", "dry_run", "retreaver_conn_id",
+}  # fmt: skip
 PARAMETERS = {
-    ("operators.numbers.base", "RetreaverNumbersOperator"): {
-        "mode", "source", "source_format", "column", "encoding", "sql", "sql_conn_id", "numbers", "default_region",
-        "max_removals", "max_rejects", "allow_empty", "state_path",
-    },
-    ("operators.suppression", "RetreaverSuppressionSyncOperator"): {
+    ("operators.numbers.base", "RetreaverNumbersOperator"): NUMBERS,
+    ("operators.suppression", "RetreaverSuppressionSyncOperator"): NUMBERS | {
         "can_resubscribe", "campaign_id", "only_ours", "max_failures",
     },
-    ("operators.caller_lists", "RetreaverCallerListSyncOperator"): {
+    ("operators.caller_lists", "RetreaverCallerListSyncOperator"): NUMBERS | {
         "list_name", "target_id", "campaign_id", "allow_gap", "allow_accept_list", "verify_wait",
     },
     ("operators.caps", "RetreaverResetCapOperator"): {
