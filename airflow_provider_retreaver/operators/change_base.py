@@ -91,7 +91,7 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
 
     @abstractmethod
     def event_extra(self, result: Result) -> dict[str, object]:
-        """Return what the events of the outlets say.
+        """Return what is added to the events of the outlets.
 
         :param result: of the run.
         :return: small plain JSON, without values that may be about people.

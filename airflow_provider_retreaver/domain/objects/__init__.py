@@ -1,1 +1,1 @@
-"""Which objects are meant, and reading them."""
+"""Which objects a task selects, and how they are read."""

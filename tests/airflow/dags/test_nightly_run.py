@@ -1,4 +1,4 @@
-"""The nightly example as a whole: the state of its run tells the truth about the reset."""
+"""The nightly example as a whole: the state of its run matches the reset."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ with DAG(
 
 @pytest.fixture(scope="module")
 def ran(airflow_lab, running_sandbox, tmp_path_factory):
-    """Run the DAG once; the tests look at what it left behind."""
+    """Run the DAG once; the tests check its results."""
     account = Account(running_sandbox)
     account.reset()
     ids = [account.target(f"T{number}", filled=10, tid="nine" if number == 9 else None) for number in range(1, 13)]
@@ -75,7 +75,7 @@ def ran(airflow_lab, running_sandbox, tmp_path_factory):
 
 
 def reset(result, task):
-    """Return who was reset by a task: target ID and counts."""
+    """Return what a task has reset: target IDs and counts."""
     rows = result.xcoms[task]["return_value"]["reset"]
     return [(row.get("id"), row["filled_before"], row["filled_after"]) for row in rows]
 
@@ -111,8 +111,8 @@ def test_a_retry_inside_airflow(ran):
     assert posts.count("POST /targets/11/reset_cap.json") == 2
 
 
-def test_a_partial_failure_tells_the_next_task(ran):
-    """A task that failed for one target has pushed its result: the report knows who was reset and who was not."""
+def test_a_partial_failure_pushes_its_result(ran):
+    """A task that failed for one target has pushed its result, with the targets that were reset and that were not."""
     result, _ = ran
     assert result.states["failing"] == "failed"
     assert result.xcoms["summary"]["return_value"] == [[12], [999]]
@@ -120,7 +120,7 @@ def test_a_partial_failure_tells_the_next_task(ran):
 
 
 def test_bad_parameters_do_not_use_up_retries(ran):
-    """What no retry can mend fails at the first attempt."""
+    """What no retry can avoid fails at the first attempt."""
     result, _ = ran
     assert result.states["unnamed"] == "failed"
     assert result.output.count("No targets are selected") >= 1
@@ -151,8 +151,8 @@ def test_one_line_in_the_log_sums_up(ran):
     assert "Hard caps: reset 4, skipped 0, failed 0" in result.output
 
 
-def test_every_task_ended_as_meant(ran):
-    """Nothing but what was meant to fail has failed."""
+def test_every_task_ended_as_expected(ran):
+    """Only the tasks that should fail have failed."""
     result, _ = ran
     failed = {task for task, state in result.states.items() if state != "success"}
     assert failed == {"failing", "unnamed", "unconnected"}, result.output
@@ -183,7 +183,7 @@ def test_the_example_dag(airflow_lab, running_sandbox, project):
 
 
 def test_the_example_dag_comes_too_late(airflow_lab, running_sandbox, project):
-    """A run of long ago is skipped with the reason, and the report still says so."""
+    """A run of long ago is skipped with the reason, and the report still runs."""
     account = Account(running_sandbox)
     account.reset("demo")
     result = airflow_lab.run_dag(

@@ -24,7 +24,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 
 def is_open(account, id_, moment):
-    """Ask the sandbox whether a call would reach a target at a moment."""
+    """Return whether a call would reach a target at a time, by the sandbox's routing."""
     url = f"{account.url}/__sandbox__/targets/{id_}/open?at={quote(moment.isoformat())}"
     with urlopen(url) as answer:
         return json.load(answer)["open"]
@@ -38,7 +38,7 @@ def read(account, id_):
 
 
 def example(airflow_lab, account, name, moment, home=None, **conf):
-    """Run an example DAG as the schedule would at a moment."""
+    """Run an example DAG as the schedule would at a time."""
     result = airflow_lab.run_dag(
         EXAMPLES / f"{name}.py",
         connections={"retreaver_default": account.connection()},
@@ -119,7 +119,7 @@ def test_a_holiday(airflow_lab, account, tmp_path):
 
 
 def test_an_evening_and_a_morning(airflow_lab, account, tmp_path):
-    """Full buyers are paused in the evening; in the morning those are resumed, and not who was paused by hand."""
+    """Full buyers are paused in the evening; in the morning those are resumed, not those paused by hand."""
     full, free = account.target("full", filled=10), account.target("free", filled=9)
     by_hand = account.target("by hand", filled=10, paused=True)
     conf = {"snapshots": f"file://{tmp_path}"}

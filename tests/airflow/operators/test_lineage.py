@@ -70,7 +70,7 @@ def events(airflow_lab, running_sandbox, tmp_path):
     return emitted(log), f"retreaver://{host}"
 
 
-def test_openlineage_is_told_what_was_read_and_written(events, tmp_path):
+def test_openlineage_gets_what_was_read_and_written(events, tmp_path):
     """Exports name the company's calls and their folder once, with counts; a reset names its inlets and outlets."""
     found, account = events
     export, recordings, reset = (found[f"lineage.{name}"] for name in ("export", "recordings", "reset"))

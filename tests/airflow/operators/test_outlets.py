@@ -147,7 +147,7 @@ def test_events_say_what_was_done(extras):
     assert "71952203" not in json.dumps(found)
 
 
-def test_every_asset_is_told():
+def test_every_asset_gets_the_extra():
     """Assets of every scheme get the extra beside what is there, an alias does not; no events, no harm."""
 
     class Event:

@@ -1,4 +1,4 @@
-"""Whose caps `RetreaverResetCapOperator` resets: every way to name targets, and what its result says."""
+"""Whose caps `RetreaverResetCapOperator` resets: every way to select targets, and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.airflow
 
 
 class Lazy(Sequence[Any]):
-    """What a downstream of a mapped task gets: a sequence that reads its items when they are asked for."""
+    """What a downstream of a mapped task gets: a sequence that reads its items lazily."""
 
     def __init__(self, *items: Any) -> None:
         self._items = items
@@ -61,8 +61,8 @@ def test_every_form_of_ids(account, given, meant):
 
 
 @pytest.mark.parametrize("nobody", [[], "", " , ", "[]", (), set(), Lazy()])
-def test_an_empty_list_means_nobody(account, nobody):
-    """An empty list in any form resets nobody and asks nothing, even with only_filled."""
+def test_an_empty_list_selects_nothing(account, nobody):
+    """An empty list in any form resets nothing and sends nothing, even with only_filled."""
     id_ = account.target(filled=10)
     for only_filled in (False, True):
         result = reset_caps(target_ids=nobody, only_filled=only_filled)
@@ -71,8 +71,8 @@ def test_an_empty_list_means_nobody(account, nobody):
     assert account.filled(id_) == 10
 
 
-def test_naming_nobody_is_refused(account):
-    """Without any choice nothing is sent: resetting everyone takes only_filled."""
+def test_selecting_nothing_is_refused(account):
+    """Without any selection nothing is sent: resetting all targets needs only_filled."""
     account.target(filled=10)
     with pytest.raises(InvalidArgument, match="only_filled=True") as caught:
         reset_caps()
@@ -81,8 +81,8 @@ def test_naming_nobody_is_refused(account):
 
 
 @pytest.mark.parametrize("name", ["target_ids", "tids", "target_group_ids", "tag"])
-def test_none_from_upstream_does_not_mean_everyone(account, name):
-    """A choice that comes out as None is refused where leaving it out would mean all full targets."""
+def test_none_from_upstream_does_not_select_all(account, name):
+    """A parameter that comes out as None is refused where leaving it out would mean all full targets."""
     id_ = account.target(filled=10)
     with pytest.raises(InvalidArgument, match=f"^{name} came out as None") as caught:
         reset_caps(**{name: None}, only_filled=True)
@@ -139,7 +139,7 @@ def test_bad_parameters_are_refused_by_name(account, parameters, name, item):
 
 
 def test_by_tid(account):
-    """Customer IDs choose targets, also those that look like numbers or hold signs."""
+    """Customer IDs select targets, also those that look like numbers or hold signs."""
     account.target("One", tid="A 1/ü", filled=3)
     account.target("Two", tid="0042", filled=3)
     kept = account.target("Three", tid="1", filled=3)
@@ -173,7 +173,7 @@ def test_a_group_is_reset_through_its_own_route(account):
 
 
 def test_a_target_named_twice_is_reset_once(account):
-    """A target chosen by ID, by tid, by tag and through its group is reset once."""
+    """A target selected by ID, by tid, by tag and through its group is reset once."""
     id_ = account.target(tid="A1", tag_list="<<<a:b>>>", filled=10)
     group = account.group([id_])
     reset_caps(target_ids=[id_], tids="A1", target_group_ids=[group], tag="a:b")
@@ -181,7 +181,7 @@ def test_a_target_named_twice_is_reset_once(account):
 
 
 def test_all_filled_ones(account):
-    """With nobody named, only_filled resets the full caps of the whole account and speaks of them alone."""
+    """Without other parameters only_filled resets the full caps of the whole account and reports only those."""
     account.targets(30, filled=3)
     full = account.targets(2)
     account.target("None", cap=None)
@@ -234,7 +234,7 @@ def test_the_result_says_what_was_done(account, caplog):
 
 
 def test_dry_run_sends_nothing_that_changes(account, caplog):
-    """A dry run reads, says what it would do in result and log, and sends no write."""
+    """A dry run reads, reports what it would do in result and log, and sends no write."""
     full, part = account.target("Full", filled=10), account.target("Part", filled=5)
     group = account.group([part])
     with caplog.at_level("INFO"):

@@ -67,7 +67,7 @@ def test_a_bad_connection(account, monkeypatch, requests_mock, changes, field):
 )
 @pytest.mark.parametrize("path", ["/targets/", "/reset_cap"])
 def test_refused_credentials_end_the_task_at_once(account, status, kind, advice, path):
-    """401 and 403 are asked once, fail without retries, keep their type, and say where to look."""
+    """401 and 403 are not retried, keep their type, and name what to check."""
     id_ = account.target(filled=10)
     account.fault(path, status=status, times=None)
     with pytest.raises(kind) as caught:
@@ -82,7 +82,7 @@ def test_refused_credentials_end_the_task_at_once(account, status, kind, advice,
 
 
 def test_credentials_refused_in_the_middle(account):
-    """What was reset before the key was refused is pushed, so that a report can say so."""
+    """What was reset before the key was refused is pushed, so that another task can report it."""
     first, second = account.targets(2)
     account.fault(f"/targets/{second}/reset_cap", status=401)
     context = context_of()
@@ -93,7 +93,7 @@ def test_credentials_refused_in_the_middle(account):
 
 
 def test_the_sandbox_itself_refuses_a_wrong_key_and_company(account, monkeypatch):
-    """The vendor's own 401 and 403, not scripted ones."""
+    """The sandbox's own 401 and 403, not scripted ones."""
     connect(monkeypatch, account, password="wrong")
     with pytest.raises(errors.AuthenticationError):
         reset_caps(target_ids=1)
@@ -145,7 +145,7 @@ def test_429_and_503_are_waited_out(account, monkeypatch, caplog):
 
 @pytest.mark.parametrize(("status", "name"), [(429, "429"), (503, "503")])
 def test_429_and_503_without_end(account, monkeypatch, status, name):
-    """After the policy's limits the failure says how long it was tried; the task may be retried by Airflow."""
+    """After the policy's limits the error has how long it was tried; the task may be retried by Airflow."""
     connect(monkeypatch, account, extra={"max_attempts": 3})
     id_ = account.target(filled=10)
     account.fault("reset_cap", status=status, headers={"Retry-After": "0"}, times=None)
@@ -183,7 +183,7 @@ def test_a_lost_answer_to_a_reset_that_was_not_done(account, weather):
 
 
 def test_answers_lost_without_end(account):
-    """A reset whose answers are all lost is given up after a few looks, and named."""
+    """A reset whose responses are all lost fails after a few attempts, and is named."""
     id_, other = account.targets(2)
     account.fault(f"/targets/{id_}/reset_cap", cut=True, times=None)
     with pytest.raises(errors.PartialFailure, match=f"target {id_}: .*lost 3 times"):
@@ -259,7 +259,7 @@ def test_a_redirect_is_not_followed(requests_mock, account, monkeypatch):
 
 
 def test_a_link_to_another_host_is_read_for_its_number_only(requests_mock, account, monkeypatch):
-    """Page 2 is asked of the connection's host, wherever the Link points."""
+    """Page 2 is requested from the connection's host, wherever the Link points."""
     connect(monkeypatch, account, host=None)
     elsewhere = requests_mock.get("https://evil.example/targets.json", json=[])
     caps = [{"type": "Hard", "filled": 0, "cap": 5}]
@@ -297,7 +297,7 @@ def test_a_link_to_another_host_is_read_for_its_number_only(requests_mock, accou
     ids=["404", "422", "400", "HTML", "500", "307", "connect", "read", "chunked", "SSL", "proxy", "URL"],
 )
 def test_no_error_shows_the_key(requests_mock, account, monkeypatch, answer):
-    """Whatever the vendor echoes or the library says, an error with all its causes does not show the key."""
+    """Whatever the server echoes or the library reports, an error with all its causes does not contain the key."""
     connect(monkeypatch, account, host=None, extra={"max_wait": 0})
     requests_mock.get(f"{API}/targets/1.json", **answer)
     instance = TaskInstance()
@@ -316,7 +316,7 @@ def test_an_echoed_key_does_not_reach_the_result(account):
 
 
 def test_a_refused_connection(account, monkeypatch, unused_port):
-    """Nobody listens: the sentence says so, nothing is claimed to have happened."""
+    """No server listens: the error has the reason, and the result is empty."""
     connect(monkeypatch, account, host=f"http://127.0.0.1:{unused_port}", extra={"max_wait": 0})
     with pytest.raises(errors.PartialFailure, match="could not connect; check host, port and network") as caught:
         reset_caps(target_ids=1)
@@ -325,7 +325,7 @@ def test_a_refused_connection(account, monkeypatch, unused_port):
 
 @pytest.fixture
 def unused_port() -> int:
-    """Give a port on which nobody listens."""
+    """Give a port on which no server listens."""
     import socket
 
     with socket.socket() as probe:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.airflow
 
 
 def ago(**span: float) -> datetime:
-    """Return a moment in the past."""
+    """Return a time in the past."""
     return datetime.now(UTC) - timedelta(**span)
 
 
@@ -73,7 +73,7 @@ STALE = {
 
 @pytest.mark.parametrize(("dates", "parameters", "message"), STALE.values(), ids=STALE.keys())
 def test_skips(account, dates, parameters, message):
-    """A run that comes too late is skipped before any request, with a reason that says how late and what to do."""
+    """A run that comes too late is skipped before any request, with a reason that has the delay and what to do."""
     id_ = account.target(filled=10)
     with pytest.raises(AirflowSkipException) as caught:
         reset_caps(context_of(**dates()), target_ids=id_, **parameters)
@@ -83,7 +83,7 @@ def test_skips(account, dates, parameters, message):
 
 
 def test_a_dry_run_is_never_stale(account):
-    """What an old run would do may be looked at: nothing is sent."""
+    """A dry run of an old run is not skipped: nothing is sent."""
     id_ = account.target(filled=10)
     result = reset_caps(context_of(**ended(ago(days=30))), target_ids=id_, dry_run=True)
     assert [row["id"] for row in result["would_reset"]] == [id_]

@@ -1,4 +1,4 @@
-"""What a run of `RetreaverResetCapOperator` remembers between its attempts, and what it makes of it."""
+"""The state that a run of `RetreaverResetCapOperator` keeps between its attempts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_cleared_run_repeats_nothing(account, memory):
     assert [account.filled(id_) for id_ in ids] == [10, 10]
 
 
-def test_only_filled_remembers_too(account, memory):
+def test_only_filled_keeps_state_too(account, memory):
     """A target that was full, was reset, and is full again is not reset twice by one run."""
     parts, parameters = memory
     ids = account.targets(2)
@@ -178,7 +178,7 @@ def kill_in_the_middle(account: Account, parameters: dict[str, Any], target: int
 
 
 def test_killed_in_the_middle_again_and_again(account, tmp_path):
-    """Killed with SIGKILL before and after the vendor acted: each target is reset once, the result is whole."""
+    """Killed with SIGKILL before and after the sandbox acted: each target is reset once, the result is whole."""
     ids = account.targets(30)
     group = account.group(ids[28:], cap=100, filled=20)
     parameters = {"target_ids": ids[:28], "target_group_ids": group, "state_path": f"file://{tmp_path}"}
@@ -220,7 +220,7 @@ def test_killed_in_the_middle_again_and_again(account, tmp_path):
     ids=["retries", "no retries", "dry run", "only filled", "state path"],
 )
 def test_an_attempt_without_memory_warns(account, tmp_path, caplog, capfd, parameters, warned):
-    """Where a retry could forget calls because nothing is remembered, the log says so and names the way out."""
+    """Where a retry could lose calls because no state is kept, the log warns and names the parameters that help."""
     if "state_path" in parameters:
         parameters = {**parameters, "state_path": f"file://{tmp_path}"}
     reset_caps(context_of(), target_ids=account.target(filled=10), **parameters)

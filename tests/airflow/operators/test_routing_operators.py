@@ -45,7 +45,7 @@ def read(account, id_, kind="target"):
 
 
 def put(account, id_, kind="target", **attributes):
-    """Change an object as somebody else would."""
+    """Change an object as another client would."""
     account._handle("PUT", f"/{kind}s/{id_}.json", {kind: attributes})
 
 
@@ -85,8 +85,8 @@ def test_targets_by_tid_group_and_tag(account):
 
 
 @pytest.mark.parametrize("nobody", [[], "", "[]", ()])
-def test_nobody(account, nobody):
-    """An empty list means nobody, and never everybody."""
+def test_empty_lists(account, nobody):
+    """An empty list selects nothing, and never all."""
     account.targets(2)
     for operator, parameters in (
         (RetreaverSetPausedOperator, {"paused": True}),
@@ -314,7 +314,7 @@ def test_dry_run(account, tmp_path, value, caplog):
 
 
 def test_a_pasted_key_stays_hidden(account, caplog):
-    """A key that somebody has pasted into a name or a tag appears neither in the result nor in the log."""
+    """A key that was pasted into a name or a tag appears neither in the result nor in the log."""
     id_ = account.target(f"Pasted {KEY} here", tag_list=f"<<<note:{KEY}>>>")
     with caplog.at_level(logging.DEBUG):
         result = perform(RetreaverUpdateTagsOperator, add="a:b", target_ids=id_)
@@ -369,7 +369,7 @@ def test_a_pause_twice(account):
 
 
 def hours(account, id_):
-    """Return the rows of a target as what they say."""
+    """Return the hours of a target's rows."""
     names = ("id", "day_of_week", "work_day", "time_open", "time_close", "invert")
     return [{name: row[name] for name in names} for row in read(account, id_)["business_hours"]]
 
@@ -395,7 +395,7 @@ def test_there_and_back(account, tmp_path, operator, parameters):
 
 
 def test_the_snapshot_is_written_before_the_change(account, tmp_path):
-    """Killed by a refused key at the first change: the snapshot is already there, and says what was."""
+    """Killed by a refused key at the first change: the snapshot is already there, with the state before."""
     id_ = account.target()
     account.fault("/targets/", method="PUT", status=401)
     with pytest.raises(AuthenticationError):
@@ -410,7 +410,7 @@ def test_the_snapshot_is_written_before_the_change(account, tmp_path):
 
 
 def test_another_runs_snapshot_is_not_overwritten(account, tmp_path):
-    """Another run's snapshot stays unless that is asked for; the same run's retry adds to its own."""
+    """Another run's snapshot stays unless overwriting is requested; the same run's retry adds to its own."""
     first, second = account.targets(2)
     path = f"file://{tmp_path}/x.json"
     perform(RetreaverSetPausedOperator, paused=True, target_ids=first, snapshot_path=path)
@@ -443,8 +443,8 @@ def test_something_else_is_at_the_path(account, tmp_path, content):
     assert (tmp_path / "x.json").read_text() == content
 
 
-def test_somebody_changed_the_target(account, tmp_path):
-    """Restoring refuses what somebody changed, with the three-way difference, restores the others, and can insist."""
+def test_others_changed_the_target(account, tmp_path):
+    """Restoring refuses what others changed, with the three-way difference, restores the rest, and can overwrite."""
     ids = account.targets(2)
     path = f"file://{tmp_path}/x.json"
     perform(RetreaverUpdateBusinessHoursOperator, hours="closed", target_ids=ids, snapshot_path=path)
@@ -483,7 +483,7 @@ def test_tags_of_contacts(account):
 
 
 def test_groups(account):
-    """Members are put in and taken out through the helpers; the list is replaced when that is asked for."""
+    """Members are added and removed through the helpers; the list is replaced when requested."""
     ids = account.targets(4)
     group = account.group(ids[:2])
     perform(RetreaverUpdateTargetGroupOperator, target_group_id=str(group), add="3,1", remove=[2])

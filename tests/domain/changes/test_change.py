@@ -41,17 +41,17 @@ def vendor():
     return Vendor()
 
 
-def caps_task(ids, **caps):
+def caps_spec(ids, **caps):
     """Return the task that sets caps of targets."""
-    aim = DesiredCaps(parse_caps(caps, ""))
+    state = DesiredCaps(parse_caps(caps, ""))
     chosen = TargetSelection(ids=ids)
-    return ChangeSpec(find=lambda: find_targets(chosen, NEEDED), state=lambda *_: aim, relative=aim.relative)
+    return ChangeSpec(find=lambda: find_targets(chosen, NEEDED), state=lambda *_: state, relative=state.relative)
 
 
-def hours_task(ids, hours, **how):
+def hours_spec(ids, hours, **how):
     """Return the task that sets hours."""
-    aim = DesiredHours(WeeklyHours.parse(hours), today=date(2026, 3, 1), **how)
-    return ChangeSpec(find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: aim)
+    state = DesiredHours(WeeklyHours.parse(hours), today=date(2026, 3, 1), **how)
+    return ChangeSpec(find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state)
 
 
 def run(vendor, task, **how):
@@ -60,12 +60,12 @@ def run(vendor, task, **how):
 
 
 def fields_of(result, name="changed"):
-    """Return what a result says of fields."""
+    """Return the fields of a result."""
     return [(row["id"], row["field"], row["before"], row["after"]) for row in result[name]]
 
 
 def errors(result):
-    """Return what a result says of failures, by ID."""
+    """Return the errors of a result, by ID."""
     return {row["id"] if row["id"] is not None else row["named"]: row["error"] for row in result["failed"]}
 
 
@@ -85,13 +85,13 @@ class Killed(BaseException):
 def test_only_differences_are_sent(vendor):
     """A target that is as it should be gets no request; of another only the caps that differ are sent."""
     ids = [vendor.target(), vendor.target(hard_cap_attributes={"cap": 50}, daily_cap_attributes={"cap": 5})]
-    result = run(vendor, caps_task(ids, hard=100, daily=5, hourly="keep"))
+    result = run(vendor, caps_spec(ids, hard=100, daily=5, hourly="keep"))
     assert fields_of(result) == [(1, "daily_cap", None, 5), (2, "hard_cap", 50, 100)]
     assert vendor.writes() == [
         ("/targets/1.json", {"daily_cap_attributes": {"cap": 5}}),
         ("/targets/2.json", {"hard_cap_attributes": {"cap": 100}}),
     ]
-    again = run(vendor, caps_task(ids, hard=100, daily=5))
+    again = run(vendor, caps_spec(ids, hard=100, daily=5))
     assert (again["changed"], [row["id"] for row in again["unchanged"]]) == ([], [1, 2])
     assert len(vendor.writes()) == 2
 
@@ -105,7 +105,7 @@ def test_only_differences_are_sent(vendor):
     ],
 )  # fmt: skip
 def test_new_caps(given, before, after):
-    """Caps are said as numbers, changes, percents (halves up) and no cap."""
+    """Caps are given as numbers, changes, percents (halves up) and no cap."""
     assert NewCap.parse(given, "hard").of(before, "hard") == after
 
 
@@ -146,7 +146,7 @@ def test_rows_in_every_form(given):
 def test_relative_changes_need_something_to_change(vendor):
     """No cap cannot be changed by a percent, nor a small one below nothing; the others are done."""
     ids = [vendor.target(hard_cap_attributes={"cap": cap}) for cap in (None, 3, 10)]
-    result = run(vendor, caps_task(ids, hard=-5))
+    result = run(vendor, caps_spec(ids, hard=-5))
     assert fields_of(result) == [(3, "hard_cap", 10, 5)]
     assert "has no hard cap to change by -5" in errors(result)[1]
     assert "is 3 and cannot be changed by -5" in errors(result)[2]
@@ -185,7 +185,7 @@ def test_bad_rows(given, why):
 
 
 def test_rows():
-    """Rows are read from a list, a mapping by ID, and JSON; what a row does not say is kept."""
+    """Rows are read from a list, a mapping by ID, and JSON; what a row does not have is kept."""
     assert parse_rows([{"tid": "A7", "hard": None}, {"target_group_id": 5, "daily": "+10%"}]) == {
         ObjectKey("target", customer_id="A7"): {"hard": NewCap()},
         group_key(5): {"daily": NewCap.parse("+10%", "")},
@@ -197,10 +197,10 @@ def test_rows():
 
 
 def test_the_vendor_accepts_but_does_not_change(vendor):
-    """A change that was answered with success and is not there fails, named with field, is and wanted."""
+    """A change that was accepted and is not read back fails, with the field, its value and the expected one."""
     ids = [vendor.target(), vendor.target()]
     vendor.fault("/targets/1.json", method="PUT", status=204)
-    result = run(vendor, caps_task(ids, hard=7))
+    result = run(vendor, caps_spec(ids, hard=7))
     assert errors(result) == {
         1: "The change was accepted, but not all of it is read back. hard_cap is still 100, expected 7. No field was "
         "changed."
@@ -209,33 +209,33 @@ def test_the_vendor_accepts_but_does_not_change(vendor):
 
 
 def test_half_of_a_change(vendor):
-    """What was done of a change and what was not are both said."""
+    """The error has what was changed and what was not."""
     id_ = vendor.target()
     vendor.meanwhile("GET", "/targets/1.json", lambda: None)
     vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.meanwhile(
         "GET", "/targets/1.json", lambda: vendor.change(id_, daily_cap_attributes={"cap": 1})))  # fmt: skip
-    result = run(vendor, caps_task([id_], hard=7, daily=8))
+    result = run(vendor, caps_spec([id_], hard=7, daily=8))
     assert fields_of(result) == [(1, "hard_cap", 100, 7)]
     assert "daily_cap is 1, was none, expected 8: others changed it at the same time." in errors(result)[1]
     assert "Changed: hard_cap." in errors(result)[1]
 
 
-def test_somebody_else_changes_another_field(vendor, caplog):
-    """Another's change of a field that was not asked for stays, and is noticed."""
+def test_another_client_changes_another_field(vendor, caplog):
+    """A change of another field by another client stays, and is logged."""
     id_ = vendor.target()
     vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.change(id_, monthly_cap_attributes={"cap": 1}))
-    result = run(vendor, caps_task([id_], hard=7))
+    result = run(vendor, caps_spec([id_], hard=7))
     assert result["failed"] == []
     assert 'target 1 ("Acme") was also changed by others' in caplog.text
     assert vendor.caps(id_)["monthly"] == 1
 
 
-def test_a_target_that_vanished(vendor):
+def test_a_target_that_was_deleted(vendor):
     """404, before or between, fails that target alone."""
     ids = [vendor.target(), vendor.target(), vendor.target()]
     vendor.ask("DELETE", "/targets/1.json")
     vendor.meanwhile("PUT", "/targets/2.json", lambda: vendor.ask("DELETE", "/targets/2.json"))
-    result = run(vendor, caps_task(ids, hard=7))
+    result = run(vendor, caps_spec(ids, hard=7))
     assert fields_of(result) == [(3, "hard_cap", 100, 7)]
     assert {id_: "404" in error for id_, error in errors(result).items()} == {1: True, 2: True}
 
@@ -243,19 +243,19 @@ def test_a_target_that_vanished(vendor):
 @pytest.mark.parametrize("weather", [{"status": 500}, {"status": 503}, {"cut": True}])
 @pytest.mark.parametrize("then", ["done", "nothing"])
 def test_lost_answers(vendor, weather, then):
-    """A change whose answer was lost is sent again, since that does no harm, and ends as wanted."""
+    """A change whose response was lost is sent again, which is safe, and ends as requested."""
     id_ = vendor.target()
     vendor.fault("/targets/1.json", method="PUT", then=then, **weather)
-    result = run(vendor, caps_task([id_], hard="+10%"))
+    result = run(vendor, caps_spec([id_], hard="+10%"))
     assert fields_of(result) == [(1, "hard_cap", 100, 110)]
     assert vendor.caps(id_)["hard"] == 110
 
 
-def test_an_answer_lost_to_the_end_is_looked_up(vendor):
+def test_a_lost_response_is_verified_by_reading(vendor):
     """When all answers are lost, what is read back decides, not the error."""
     id_ = vendor.target()
     vendor.fault("/targets/1.json", method="PUT", status=500, then="done", times=8)
-    assert fields_of(run(vendor, caps_task([id_], hard=7))) == [(1, "hard_cap", 100, 7)]
+    assert fields_of(run(vendor, caps_spec([id_], hard=7))) == [(1, "hard_cap", 100, 7)]
 
 
 def test_refused_credentials_in_the_middle(vendor):
@@ -263,36 +263,36 @@ def test_refused_credentials_in_the_middle(vendor):
     ids = [vendor.target(), vendor.target()]
     vendor.fault("/targets/2.json", method="PUT", status=401)
     record = Record()
-    work = ChangeObjects(caps_task(ids, hard=7), record=record)
+    work = ChangeObjects(caps_spec(ids, hard=7), record=record)
     with pytest.raises(AuthenticationError):
         vendor.client.run(work.procedure())
     assert fields_of(work.result()) == [(1, "hard_cap", 100, 7)]
     assert record.done.keys() == {"target 1"}
 
 
-def test_odd_answers(vendor):
-    """An object without what was asked for fails alone, before and after the change."""
+def test_invalid_responses(vendor):
+    """An object without the fields concerned fails alone, before and after the change."""
     ids = [vendor.target(), vendor.target(), vendor.target()]
     vendor.fault("/targets/1.json", method="GET", status=200, body={"target": {"id": 1}})
     vendor.meanwhile("PUT", "/targets/2.json", lambda: vendor.fault(
         "/targets/2.json", method="GET", status=200, body={"target": {"id": 2}}))  # fmt: skip
-    result = run(vendor, caps_task(ids, hard=7))
+    result = run(vendor, caps_spec(ids, hard=7))
     assert fields_of(result) == [(3, "hard_cap", 100, 7)]
     assert "without 'caps'" in errors(result)[1]
     assert "what was read back is invalid" in errors(result)[2]
 
 
 def test_what_cannot_be_read_back(vendor):
-    """A change that was sent and cannot be read back is neither done nor not done, and says so."""
+    """A change that was sent and cannot be read back is reported as such."""
     id_ = vendor.target()
     vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.fault("/targets/1.json", method="GET", status=404))
-    result = run(vendor, caps_task([id_], hard=7))
+    result = run(vendor, caps_spec([id_], hard=7))
     assert "The change was accepted, but it could not be read back: GET /targets/1.json" in errors(result)[id_]
     assert result["changed"] == []
 
 
 def test_what_cannot_be_judged_is_not_left_out(vendor):
-    """A target of which it cannot be said whether it is meant fails, and so does a group that is not there."""
+    """A target whose selection cannot be decided fails, and so does a group that does not exist."""
     ids = [vendor.target(), vendor.target()]
     vendor.fault("/targets/1.json", status=200, body={"target": {"id": 1, "paused": False}})
     task = ChangeSpec(
@@ -323,33 +323,33 @@ def test_killed_anywhere_and_tried_again(vendor, after_requests):
 
     vendor.send = mortal
     with contextlib.suppress(Killed):
-        run(vendor, caps_task(ids, hard="+10%"), save=lambda record: notes.append(json.dumps(record.dump())))
+        run(vendor, caps_spec(ids, hard="+10%"), save=lambda record: notes.append(json.dumps(record.dump())))
     vendor.send = send
     record = Record.load(json.loads(notes[-1])) if notes else Record()
-    result = run(vendor, caps_task(ids, hard="+10%"), record=record)
+    result = run(vendor, caps_spec(ids, hard="+10%"), record=record)
     assert fields_of(result) == [(1, "hard_cap", 100, 110), (2, "hard_cap", 100, 110)]
     assert [vendor.caps(id_)["hard"] for id_ in ids] == [110, 110]
 
 
 def test_a_relative_change_that_lost_its_base(vendor):
-    """A cap that somebody set between two attempts is not changed from there, and the reason is given."""
+    """A cap that others set between two attempts is not changed from there, and the reason is given."""
     id_ = vendor.target()
     record = Record(plan={"target 1": [["hard_cap", 100, 110]]})
     vendor.change(id_, hard_cap_attributes={"cap": 60})
-    result = run(vendor, caps_task([id_], hard="+10%"), record=record)
+    result = run(vendor, caps_spec([id_], hard="+10%"), record=record)
     assert "was 100 when this run began, was to become 110, and is 60 now" in errors(result)[1]
     assert vendor.writes() == []
 
 
 def test_a_retry_touches_only_what_is_to_do(vendor):
-    """What an attempt has done is reported again and not sent again, even when somebody has changed it since."""
+    """What an attempt has done is reported again and not sent again, even when others have changed it since."""
     ids = [vendor.target(), vendor.target()]
     vendor.fault("/targets/2.json", method="PUT", status=422)
     record = Record()
-    assert fields_of(run(vendor, caps_task(ids, hard=7), record=record)) == [(1, "hard_cap", 100, 7)]
+    assert fields_of(run(vendor, caps_spec(ids, hard=7), record=record)) == [(1, "hard_cap", 100, 7)]
     vendor.change(1, hard_cap_attributes={"cap": 33})
     vendor.sent.clear()
-    result = run(vendor, caps_task(ids, hard=7), record=Record.load(record.dump()))
+    result = run(vendor, caps_spec(ids, hard=7), record=Record.load(record.dump()))
     assert fields_of(result) == [(1, "hard_cap", 100, 7), (2, "hard_cap", 100, 7)]
     assert [path for path, _ in vendor.writes()] == ["/targets/2.json"]
 
@@ -366,16 +366,16 @@ def test_max_changes(vendor, limit, stops):
     ids = [vendor.target() for _ in range(4)]
     if stops:
         with pytest.raises(ChangeRefused, match="4 of 4 targets would be changed"):
-            run(vendor, caps_task(ids, hard=7), limit=ChangeLimit.parse(limit))
+            run(vendor, caps_spec(ids, hard=7), limit=ChangeLimit.parse(limit))
     else:
-        run(vendor, caps_task(ids, hard=7), limit=ChangeLimit.parse(limit))
+        run(vendor, caps_spec(ids, hard=7), limit=ChangeLimit.parse(limit))
     assert len(vendor.writes()) == (0 if stops else 4)
 
 
 def test_a_dry_run_sends_nothing_and_says_what_a_guard_would(vendor):
-    """A dry run reads, shows the difference, and tells a refusal instead of raising it."""
+    """A dry run reads, reports the difference, and returns a refusal instead of raising it."""
     ids = [vendor.target(), vendor.target()]
-    result = run(vendor, caps_task(ids, hard=7), dry_run=True, limit=ChangeLimit.parse(1))
+    result = run(vendor, caps_spec(ids, hard=7), dry_run=True, limit=ChangeLimit.parse(1))
     assert fields_of(result, "would_change") == [(1, "hard_cap", 100, 7), (2, "hard_cap", 100, 7)]
     assert result["dry_run"] is True
     assert "max_changes allows 1" in result["refused"]
@@ -389,7 +389,7 @@ def test_hours_are_sent_by_row(vendor):
     """Only the rows of days that differ are sent, each with its ID; the rest is not touched."""
     id_ = vendor.target(time_zone="London")
     before = {row["day_of_week"]: row["id"] for row in vendor.read(id_)["business_hours"]}
-    result = run(vendor, hours_task([id_], {"mon": "22:00-06:00", "wed": "24h", "sun": "closed"}))
+    result = run(vendor, hours_spec([id_], {"mon": "22:00-06:00", "wed": "24h", "sun": "closed"}))
     assert fields_of(result) == [
         (1, "sunday", "24h", "closed"), (1, "monday", "24h", "22:00-24:00"),
     ]  # fmt: skip
@@ -403,7 +403,7 @@ def test_several_spans_where_there_are_rows(vendor):
     """A day with two rows takes two spans; one with one row refuses them with the day and the reason."""
     rows = [{"day_of_week": day} for day in (0, 1, 1, 2, 3, 4, 5, 6)]
     two, one = vendor.target(business_hours_attributes=rows), vendor.target()
-    result = run(vendor, hours_task([two, one], {"mon": "08:00-12:00, 13:00-17:00", "tue": "closed"}))
+    result = run(vendor, hours_spec([two, one], {"mon": "08:00-12:00, 13:00-17:00", "tue": "closed"}))
     assert open_text(vendor, two, 1) == [(True, 800, 1200, False), (True, 1300, 1700, False)]
     assert "monday: 08:00-12:00, 13:00-17:00 takes 2 rows, and the target has one row" in errors(result)[one]
     assert "Nothing was sent" in errors(result)[one]
@@ -413,8 +413,8 @@ def test_several_spans_where_there_are_rows(vendor):
 def test_a_day_without_a_row(vendor):
     """A day for which the target has no row can stay closed, and cannot be opened."""
     id_ = vendor.target(business_hours_attributes=[{"day_of_week": 1}])
-    assert run(vendor, hours_task([id_], {"tue": "closed"}))["failed"] == []
-    result = run(vendor, hours_task([id_], {"tue": "09:00-10:00"}))
+    assert run(vendor, hours_spec([id_], {"tue": "closed"}))["failed"] == []
+    result = run(vendor, hours_spec([id_], {"tue": "09:00-10:00"}))
     assert "tuesday: the target has no row for that day" in errors(result)[id_]
 
 
@@ -427,14 +427,14 @@ def test_rows_replaced_between_read_and_write(vendor):
         vendor.change(id_, business_hours_attributes=[{"id": row["id"], "_destroy": True}, {"day_of_week": 2}])
 
     vendor.meanwhile("PUT", "/targets/1.json", replace)
-    result = run(vendor, hours_task([id_], {"tue": "09:00-10:00"}))
+    result = run(vendor, hours_spec([id_], {"tue": "09:00-10:00"}))
     assert "The rows of tuesday were replaced by others after they were read" in errors(result)[id_]
     assert "tuesday is still 24h, expected 09:00-10:00" in errors(result)[id_]
-    assert run(vendor, hours_task([id_], {"tue": "09:00-10:00"}))["failed"] == []
+    assert run(vendor, hours_spec([id_], {"tue": "09:00-10:00"}))["failed"] == []
 
 
 def test_a_concurrent_edit_of_hours(vendor):
-    """Hours that somebody else set between write and read-back are named with their day."""
+    """Hours that another client set between write and read-back are named with their day."""
     id_ = vendor.target()
 
     def edit():
@@ -442,7 +442,7 @@ def test_a_concurrent_edit_of_hours(vendor):
         vendor.change(id_, business_hours_attributes=[{"id": row["id"], "time_close": 1200}])
 
     vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.meanwhile("GET", "/targets/1.json", edit))
-    result = run(vendor, hours_task([id_], {"fri": "09:00-17:00"}))
+    result = run(vendor, hours_spec([id_], {"fri": "09:00-17:00"}))
     assert (
         "friday is 09:00-12:00, was 24h, expected 09:00-17:00: others changed it at the same time"
         in errors(result)[1]
@@ -450,14 +450,14 @@ def test_a_concurrent_edit_of_hours(vendor):
 
 
 def test_zones(vendor):
-    """Hours said in another zone are moved, refused where they cannot be, or move the target when asked to."""
+    """Hours in another zone are moved, refused where they cannot be, or move the target when requested."""
     zones = ("Pacific Time (US & Canada)", "London", "Eastern Time (US & Canada)")
     west, london, east = (vendor.target(time_zone=zone) for zone in zones)
-    result = run(vendor, hours_task([west, london, east], {"daily": "09:00-17:00"}, zone="America/New_York"))
+    result = run(vendor, hours_spec([west, london, east], {"daily": "09:00-17:00"}, zone="America/New_York"))
     assert open_text(vendor, west, 1) == [(True, 600, 1400, False)]
     assert open_text(vendor, east, 1) == [(True, 900, 1700, False)]
     assert "change their clocks on different days" in errors(result)[london]
-    run(vendor, hours_task([london, east], {"daily": "09:00-17:00"}, zone="US/Eastern", move=True))
+    run(vendor, hours_spec([london, east], {"daily": "09:00-17:00"}, zone="US/Eastern", move=True))
     assert vendor.read(london)["time_zone"] == zones[2]
     assert open_text(vendor, london, 1) == [(True, 900, 1700, False)]
 
@@ -465,7 +465,7 @@ def test_zones(vendor):
 def test_a_zone_by_another_name_stays(vendor):
     """A target in Edinburgh that is to be in Europe/London keeps its name."""
     id_ = vendor.target(time_zone="Edinburgh")
-    run(vendor, hours_task([id_], "24h", zone="Europe/London", move=True))
+    run(vendor, hours_spec([id_], "24h", zone="Europe/London", move=True))
     assert vendor.read(id_)["time_zone"] == "Edinburgh"
 
 
@@ -473,16 +473,16 @@ def test_unclear_hours(vendor):
     """Rows that mean nothing documented are only replaced for a whole day."""
     row = {"time_open": 2200, "time_close": 600}
     id_ = vendor.target(business_hours_attributes=[{"day_of_week": day, **row} for day in range(7)])
-    result = run(vendor, hours_task([id_], {"mon": "22:00-06:00"}))
+    result = run(vendor, hours_spec([id_], {"mon": "22:00-06:00"}))
     assert "hours of tuesday are unclear (22:00-06:00)" in errors(result)[id_]
-    assert run(vendor, hours_task([id_], "22:00-06:00"))["failed"] == []
+    assert run(vendor, hours_spec([id_], "22:00-06:00"))["failed"] == []
     assert open_text(vendor, id_, 3) == [(True, 600, 2200, True)]
 
 
 # -- pausing
 
 
-def pause_task(ids, least, *, paused=True):
+def pause_spec(ids, least, *, paused=True):
     """Return the task that pauses targets and keeps some open."""
     return ChangeSpec(
         find=lambda: find_targets(TargetSelection(ids=ids), NEEDED),
@@ -492,14 +492,14 @@ def pause_task(ids, least, *, paused=True):
 
 
 def test_keep_open(vendor):
-    """Fewer open targets than asked for in any group concerned refuse the whole change; other groups do not."""
+    """Fewer open targets than required in any group concerned refuse the whole change; other groups do not."""
     ids = [vendor.target() for _ in range(4)]
     vendor.group(ids[:3])
     vendor.group(ids[3:])
     with pytest.raises(ChangeRefused, match=r'group 1 \("Roofers"\) would have 1 open \(target 3\)'):
-        run(vendor, pause_task(ids[:2], 2))
+        run(vendor, pause_spec(ids[:2], 2))
     assert vendor.writes() == []
-    assert len(run(vendor, pause_task(ids[:1], 2))["changed"]) == 1
+    assert len(run(vendor, pause_spec(ids[:1], 2))["changed"]) == 1
 
 
 def test_keep_open_counts_who_takes_calls(vendor):
@@ -509,25 +509,25 @@ def test_keep_open_counts_who_takes_calls(vendor):
     vendor.change(ids[0], paused=True)
     vendor.ask("POST", f"/__sandbox__/targets/{ids[1]}/fill", {"filled": 100})
     with pytest.raises(ChangeRefused, match=r"would have 1 open \(target 4\)"):
-        run(vendor, pause_task([ids[0], ids[2]], 2))
-    assert len(run(vendor, pause_task([ids[0], ids[2]], 1))["changed"]) == 1
+        run(vendor, pause_spec([ids[0], ids[2]], 2))
+    assert len(run(vendor, pause_spec([ids[0], ids[2]], 1))["changed"]) == 1
 
 
 def test_keep_open_does_not_guess(vendor):
-    """A member that cannot be read stops the pause; without anybody to pause nothing is asked."""
+    """A member that cannot be read stops the pause; without targets to pause nothing is read."""
     ids = [vendor.target(), vendor.target()]
     vendor.group(ids)
     vendor.fault("/targets/2.json", method="GET", status=404)
     with pytest.raises(NotFound):
-        run(vendor, pause_task(ids[:1], 1))
+        run(vendor, pause_spec(ids[:1], 1))
     vendor.change(ids[0], paused=True)
     vendor.sent.clear()
-    assert [row["id"] for row in run(vendor, pause_task(ids[:1], 2))["unchanged"]] == [ids[0]]
+    assert [row["id"] for row in run(vendor, pause_spec(ids[:1], 2))["unchanged"]] == [ids[0]]
     assert [path for _, path, _ in vendor.sent] == ["/targets/1.json"]
 
 
 def test_whether_a_target_is_paused():
-    """The vendor says it by `paused`, or only by when; a target that says neither is not taken for open."""
+    """Retreaver sends `paused`, or only `paused_at`; a target with neither does not count as open."""
     assert is_paused({"paused": True})
     assert is_paused({"paused_at": "2026-01-01T00:00:00Z"})
     assert not is_paused({"paused_at": None})
@@ -538,22 +538,22 @@ def test_whether_a_target_is_paused():
 # -- tags
 
 
-def tags_task(find, kind="target", **edit):
+def tags_spec(find, kind="target", **edit):
     """Return the task that changes tags."""
-    aim = DesiredTags(TagEdit.parse(**edit), kind)
-    return ChangeSpec(find=find, state=lambda *_: aim)
+    state = DesiredTags(TagEdit.parse(**edit), kind)
+    return ChangeSpec(find=find, state=lambda *_: state)
 
 
 def test_tags(vendor):
     """Tags are put on and taken off beside others, which stay; the same again sends nothing."""
     id_ = vendor.target(tag_list="<<<a:1>>>,<<<b:2>>>,<<<b:3>>>")
-    task = tags_task(lambda: find_targets(TargetSelection(ids=[id_]), NEEDED), add={"c": ["4", "5"]}, remove=["b:2"])
+    task = tags_spec(lambda: find_targets(TargetSelection(ids=[id_]), NEEDED), add={"c": ["4", "5"]}, remove=["b:2"])
     assert fields_of(run(vendor, task)) == [(1, "tags", ["a:1", "b:2", "b:3"], ["a:1", "b:3", "c:4", "c:5"])]
     assert [(tag["key"], tag["value"]) for tag in vendor.read(id_)["tag_values"]] == [
         ("a", "1"), ("b", "3"), ("c", "4"), ("c", "5"),
     ]  # fmt: skip
     assert run(vendor, task)["changed"] == []
-    cleared = tags_task(lambda: find_targets(TargetSelection(tag=Tag("a", "1")), NEEDED), replace=[])
+    cleared = tags_spec(lambda: find_targets(TargetSelection(tag=Tag("a", "1")), NEEDED), replace=[])
     run(vendor, cleared)
     assert vendor.read(id_)["tag_values"] == []
 
@@ -564,14 +564,14 @@ def test_tags_with_operators_are_not_rewritten(vendor):
     fault = {"target": {"id": id_, "tag_values": [{"key": "state", "value": "NY", "operator": "!="}]}}
     find = lambda: find_targets(TargetSelection(ids=[id_]), NEEDED)  # noqa: E731
     vendor.fault("/targets/1.json", method="GET", status=200, body=fault, times=2)
-    result = run(vendor, tags_task(find, add="a:b"))
+    result = run(vendor, tags_spec(find, add="a:b"))
     assert "has the tag state != NY, and a tag list has no operator '!='" in errors(result)[id_]
-    assert run(vendor, tags_task(find, add="state:NY"))["failed"] == []
+    assert run(vendor, tags_spec(find, add="state:NY"))["failed"] == []
     assert vendor.writes() == []
 
 
 def test_contacts_whose_masked_numbers_are_equal(vendor):
-    """Two unknown numbers that look the same in an error are two failures."""
+    """Two unknown numbers whose masked forms are equal are two failures."""
     numbers = ["+18005550199", "+18665550199"]
     edit = TagEdit.parse(add="a:1")
     result = run(vendor, ChangeSpec(
@@ -583,10 +583,10 @@ def test_contacts_whose_masked_numbers_are_equal(vendor):
 
 
 def test_tags_of_contacts(vendor):
-    """Contacts are named by ID and by phone number, once each; an unknown number is masked."""
+    """Contacts are selected by ID and by phone number, once each; an unknown number is masked."""
     id_ = vendor.contact("+18668987878")
     find = lambda: find_contacts([id_], ["+18668987878", "+18005550199"])  # noqa: E731
-    result = run(vendor, tags_task(find, "contact", add="vip:yes"))
+    result = run(vendor, tags_spec(find, "contact", add="vip:yes"))
     assert fields_of(result) == [(id_, "tags", [], ["vip:yes"])]
     assert list(errors(result)) == ["with number +1…99"]
 
@@ -594,18 +594,18 @@ def test_tags_of_contacts(vendor):
 # -- groups
 
 
-def group_task(group, aim):
+def group_spec(group, state):
     """Return the task that changes a group."""
-    return ChangeSpec(find=lambda: find_groups([group]), state=lambda *_: aim, counted="memberships")
+    return ChangeSpec(find=lambda: find_groups([group]), state=lambda *_: state, counted="memberships")
 
 
 def test_groups_beside_other_writers(vendor):
-    """Helpers leave alone what somebody else adds at the same moment; only what differs is sent."""
+    """Helpers keep what another client adds at the same time; only what differs is sent."""
     ids = [vendor.target() for _ in range(5)]
     group = vendor.group(ids[:3])
     path = f"/target_groups/{group}.json"
     vendor.meanwhile("PUT", path, lambda: vendor.change(group, "target_group", add_targets_by_id=[ids[4]]))
-    result = run(vendor, group_task(group, DesiredMembership(add=[1, 4], remove=[2, 5])))
+    result = run(vendor, group_spec(group, DesiredMembership(add=[1, 4], remove=[2, 5])))
     assert fields_of(result) == [(group, "target 4", False, True), (group, "target 2", True, False)]
     assert vendor.writes() == [(path, {"add_targets_by_id": [4], "remove_targets_by_id": [2]})]
     assert vendor.read(group, "target_group")["target_ids"] == [1, 3, 4, 5]
@@ -616,17 +616,17 @@ def test_groups_replaced(vendor):
     ids = [vendor.target() for _ in range(4)]
     group = vendor.group(ids[:3])
     with pytest.raises(ChangeRefused, match=r"3 of 3 memberships would be changed, and max_changes allows 0\.5 of 3"):
-        run(vendor, group_task(group, DesiredMemberList([3, 4, 2][:0])), limit=ChangeLimit.parse("50%"))
-    run(vendor, group_task(group, DesiredMemberList([4, 3])))
+        run(vendor, group_spec(group, DesiredMemberList([3, 4, 2][:0])), limit=ChangeLimit.parse("50%"))
+    run(vendor, group_spec(group, DesiredMemberList([4, 3])))
     assert vendor.read(group, "target_group")["target_ids"] == [3, 4]
-    run(vendor, group_task(group, DesiredMemberList([])))
+    run(vendor, group_spec(group, DesiredMemberList([])))
     assert vendor.read(group, "target_group")["target_ids"] == []
 
 
 def test_an_unknown_member(vendor):
-    """A target that is not there is the vendor's to refuse, with its own words."""
+    """A target that does not exist is refused by Retreaver, whose message is reported."""
     group = vendor.group([vendor.target()])
-    result = run(vendor, group_task(group, DesiredMembership(add=[99], remove=[])))
+    result = run(vendor, group_spec(group, DesiredMembership(add=[99], remove=[])))
     assert "there is no target 99" in errors(result)[group]
     with pytest.raises(InvalidArgument, match="Target 3 is in add and in remove"):
         DesiredMembership([3], [3])
@@ -635,23 +635,23 @@ def test_an_unknown_member(vendor):
 def test_many_targets_are_read_by_listing(vendor):
     """More targets than a page are read from the list, and each is changed."""
     ids = [vendor.target() for _ in range(60)]
-    result = run(vendor, caps_task(ids, daily=5))
+    result = run(vendor, caps_spec(ids, daily=5))
     assert len(result["changed"]) == 60
     first_write = next(index for index, (method, *_) in enumerate(vendor.sent) if method == "PUT")
     assert [path for _, path, _ in vendor.sent[:first_write]] == ["/targets.json"] * 3
 
 
-def test_many_are_looked_at_again_before_they_are_replaced(vendor):
-    """What somebody puts on while others are being changed is not lost: that target fails, and a retry does it."""
+def test_many_are_read_again_before_they_are_replaced(vendor):
+    """A tag that is added while other targets are changed is not lost: that target fails, and a retry changes it."""
     ids = [vendor.target() for _ in range(30)]
-    task = tags_task(lambda: find_targets(TargetSelection(ids=ids), NEEDED), add="a:1")
+    task = tags_spec(lambda: find_targets(TargetSelection(ids=ids), NEEDED), add="a:1")
     vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.change(ids[-1], tag_list="<<<b:2>>>"))
     result = run(vendor, task)
     assert len(result["changed"]) == 29
     assert len(vendor.writes()) == 29
     assert "It was changed by others after it was read: tags none -> b:2. Nothing was sent" in errors(result)[ids[-1]]
     assert fields_of(run(vendor, task)) == [(ids[-1], "tags", ["b:2"], ["a:1", "b:2"])]
-    odd = tags_task(lambda: find_targets(TargetSelection(ids=ids), NEEDED), add="c:3")
+    odd = tags_spec(lambda: find_targets(TargetSelection(ids=ids), NEEDED), add="c:3")
     vendor.meanwhile("PUT", "/targets/1.json", lambda: vendor.fault(
         f"/targets/{ids[-1]}.json", method="GET", status=200, body={"target": {"id": ids[-1]}}))  # fmt: skip
     result = run(vendor, odd)
@@ -659,10 +659,10 @@ def test_many_are_looked_at_again_before_they_are_replaced(vendor):
 
 
 def test_protocol_errors_name_the_object(vendor):
-    """A group without members cannot be judged, and says so."""
+    """A group that came without its members fails."""
     group = vendor.group([])
     vendor.fault(f"/target_groups/{group}", status=200, body={"target_group": {"id": group}})
-    result = run(vendor, group_task(group, DesiredMemberList([])))
+    result = run(vendor, group_spec(group, DesiredMemberList([])))
     assert "without 'target_ids'" in errors(result)[group]
     with pytest.raises(ProtocolError, match="concurrency cap"):
         DesiredCaps({}).current({"id": 1, "caps": [], "concurrency_cap": "many"})

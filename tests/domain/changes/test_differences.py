@@ -45,7 +45,7 @@ def test_shares(of, percent):
 
 @given(views, views)
 def test_differences(before, wanted):
-    """Applying the differences makes what was wanted."""
+    """Applying the differences makes the desired fields."""
     changes = differences(before, wanted)
     assert before | {one.field: one.after for one in changes} == before | wanted
     assert all(one.before != one.after for one in changes)
@@ -53,7 +53,7 @@ def test_differences(before, wanted):
 
 @given(views, views, views)
 def test_three_ways(base, ours, theirs):
-    """A field is somebody else's when it is neither as it was nor as we made it."""
+    """A field was changed by others when it is neither as before nor as after our change."""
     lines = changed_by_others(base, ours, theirs)
     assert {line[0] for line in lines} == {name for name in base if theirs[name] not in (base[name], ours[name])}
 

@@ -44,7 +44,7 @@ from airflow_provider_retreaver.domain.routing.caps import Cap, any_full, cap_of
     ],
 )
 def test_ids_in_every_form(given_, expected):
-    """Numbers, texts, rendered lists, results of tasks: distinct, in order; nobody is not everybody."""
+    """Numbers, texts, rendered lists, results of tasks: distinct, in order; an empty list does not select all."""
     assert ids(given_, "target_ids") == expected
 
 
@@ -105,8 +105,8 @@ def test_tags():
     assert not tag.matches({})
 
 
-def test_everything_is_never_meant_by_silence():
-    """One name, even of nobody, is enough; so is asking for the full ones."""
+def test_all_targets_need_only_filled():
+    """One parameter, even an empty one, is enough; so is only_filled."""
     with pytest.raises(InvalidArgument, match="lose every count"):
         TargetSelection().check()
     for chosen in (
@@ -154,7 +154,7 @@ def test_caps_that_cannot_be_understood(row):
 
 
 def test_names(monkeypatch):
-    """Under either of the vendor's names, with pasted keys hidden."""
+    """Under either of Retreaver's names, with pasted keys masked."""
     monkeypatch.setattr(secrets, "_registered", frozenset())
     assert describe(target_key(3), {"tid": "A7", "name": "Acme"}) == 'target 3 (tid A7, "Acme")'
     assert describe(target_key(3), {}) == "target 3"
@@ -195,7 +195,7 @@ def test_rows_without_an_id_are_no_targets():
 
 
 def test_lists_that_leave_out_what_is_needed():
-    """Such targets are read on their own; one that is gone meanwhile is an error, since the whole was asked for."""
+    """Such targets are read on their own; one that was deleted is an error, since all were requested."""
     whole = {"id": 1, "caps": CAPS}
     assert driven(all_targets(), [{"id": 1}, {"id": 2, "caps": []}], [Outcome(value=whole)]) == [
         whole,

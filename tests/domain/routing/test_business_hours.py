@@ -1,4 +1,4 @@
-"""Business hours: what people say, what the vendor's rows mean, and the way between the two, minute by minute."""
+"""Business hours: requested hours, the meaning of Retreaver's rows, and the way between the two, minute by minute."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def minutes_of(spans):
 
 
 def row_is_open(row, minute):
-    """Apply the vendor's sentence about a row to one minute of its day, in the vendor's own numbers."""
+    """Apply Retreaver's description of a row to one minute of its day, in Retreaver's numbers."""
     if not row["work_day"]:
         return False
     clock = minute // 60 * 100 + minute % 60
@@ -63,7 +63,7 @@ def clock(minute):
 
 @st.composite
 def said_weeks(draw):
-    """Draw a week of shifts that do not overlap, as minutes and as people would say it."""
+    """Draw a week of shifts that do not overlap, as minutes and as an author would write it."""
     bounds = sorted(draw(st.sets(st.integers(0, WEEK - 1), min_size=2, max_size=24)))
     offset = draw(st.integers(0, 1))
     pairs = list(zip(bounds[offset::2], bounds[offset + 1 :: 2], strict=False))
@@ -80,7 +80,7 @@ def said_weeks(draw):
 
 @given(said_weeks())
 @settings(max_examples=60, deadline=None)
-def test_what_is_said_is_what_is_open_in_each_of_10080_minutes(drawn):
+def test_requested_hours_are_open_in_each_of_10080_minutes(drawn):
     """Any week of shifts, over midnight and over the end of the week, means exactly the minutes of a naive model."""
     shifts, said = drawn
     expected = week_of(shifts)
@@ -104,8 +104,8 @@ present_rows = st.lists(hours, min_size=1, max_size=4)
 
 @given(day_spans(), present_rows)
 @settings(deadline=None)
-def test_rows_mean_the_minutes_that_were_wanted(wanted, present):
-    """Whatever rows there are, the rows written mean the wanted minutes, read by the vendor's own sentence."""
+def test_rows_have_the_requested_minutes(wanted, present):
+    """Whatever rows there are, the rows written have the requested minutes, by Retreaver's description."""
     rows = rows_for(wanted, present)
     if isinstance(rows, str):
         assert len(wanted) > len(present)
@@ -133,7 +133,7 @@ def test_spans_to_rows_to_spans(wanted, count):
 
 @given(present_rows)
 def test_rows_that_already_mean_it_stay(present):
-    """Rows to schedule to rows: the same rows, whatever they look like."""
+    """Rows to schedule to rows: the same rows, whatever they are."""
     meaning = open_spans(present)
     assert rows_for(meaning, present) == present
 
@@ -148,13 +148,13 @@ def test_what_is_written_is_written_once(present, wanted):
 
 @given(hours, st.integers(0, 6), st.integers(1, 10**9))
 def test_a_row_survives_the_wire(one, day, id_):
-    """A row as the vendor takes it is read back as itself."""
+    """A row as Retreaver takes it is read back as itself."""
     wire = json.loads(json.dumps({"id": id_, "day_of_week": day, **one.wire()}))
     assert Row.read(wire, "target 1") == Row(id_, day, one)
 
 
 def test_rows_that_can_stay_stay():
-    """Of two rows that are to say two spans, the one that already says one of them is not sent again."""
+    """Of two rows for two spans, the one that already has one of them is not sent again."""
     one, other = Hours(True, 480, 720, False), Hours(True, 780, 1020, False)
     wanted = ((480, 720), (780, 1020))
     assert rows_for(wanted, [Hours(True, 0, DAY, False), one]) == [other, one]
@@ -282,8 +282,8 @@ def test_shifting_moves_every_minute(drawn, minutes):
     assert minutes_of(moved.concerned) == {(minute - minutes) % WEEK for minute in minutes_of(said.concerned)}
 
 
-def test_hours_said_in_another_zone():
-    """New York's nine to five is six to two in Los Angeles; in London it is nothing that a row can say all year."""
+def test_hours_in_another_zone():
+    """New York's nine to five is six to two in Los Angeles; in London no row can express it all year."""
     said = WeeklyHours.parse({"mon": "09:00-17:00"})
     today = datetime(2026, 3, 1, tzinfo=UTC).date()
     moved = said.in_zone("America/New_York", "Pacific Time (US & Canada)", today)
@@ -315,7 +315,7 @@ def test_texts():
         ([{"id": 1, "day_of_week": 2, "work_day": "yes"}], "tuesday"),
     ],
 )
-def test_odd_rows(rows, why):
+def test_invalid_rows(rows, why):
     """Rows that are none are an error that names target and day, not a guess."""
     with pytest.raises(ProtocolError, match=why):
         rows_of({"id": 3, "business_hours": rows}, "target 3")
@@ -354,7 +354,7 @@ class Routing:
 @given(data=st.data())
 @settings(max_examples=6, deadline=None)
 def test_the_sandbox_reads_the_rows_alike(rows_a_day, data):
-    """Around every change of a week, the sandbox's own routing clock says what was meant."""
+    """Around every change of a week, the sandbox's own routing agrees with the requested hours."""
     routing = Routing(rows_a_day)
     _, said = data.draw(said_weeks())
     week = WeeklyHours.parse(said).applied(())

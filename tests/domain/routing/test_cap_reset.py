@@ -56,12 +56,12 @@ def done(result, kind="reset", of="id"):
 
 
 def effective(account):
-    """Return which resets were carried out, as the vendor saw them."""
+    """Return which resets were carried out, as the sandbox received them."""
     return [entry["path"] for entry in account.entries() if entry["method"] == "POST"]
 
 
 def test_targets_by_their_ids(account):
-    """Read, reset, read back; the row says what was."""
+    """Read, reset, read back; the row has the counts."""
     id_ = account.target(filled=7, tid="A7")
     assert reset(account, TargetSelection(ids=[id_])) == {
         "reset": [{"id": id_, "tid": "A7", "name": "Acme", "filled_before": 7, "filled_after": 0, "cap": 10}],
@@ -86,7 +86,7 @@ def test_one_target_named_twice_is_reset_once(account):
     assert account.filled(groups[2], "target_group") == 0
 
 
-def test_what_needs_no_reset_is_skipped_and_said(account):
+def test_what_needs_no_reset_is_skipped_with_a_reason(account):
     """No hard cap, nothing counted, not full."""
     bare, fresh, half = account.target(cap=None), account.target(), account.target(filled=5)
     result = reset(account, TargetSelection(ids=[bare, fresh, half], only_filled=True))
@@ -100,14 +100,14 @@ def test_what_needs_no_reset_is_skipped_and_said(account):
 
 
 def test_everything_is_refused_before_any_request(account):
-    """Unless only the full ones are meant."""
+    """Unless only full ones are selected."""
     with pytest.raises(InvalidArgument, match="only_filled"):
         ResetCaps(TargetSelection())
     assert account.sent() == []
     assert reset(account, TargetSelection(only_filled=True)) == {"reset": [], "skipped": [], "failed": []}
 
 
-def test_naming_nobody_touches_nobody(account):
+def test_an_empty_selection_resets_nothing(account):
     """An empty list is no request for everything."""
     account.target(filled=10)
     assert reset(account, TargetSelection(ids=[])) == {"reset": [], "skipped": [], "failed": []}
@@ -149,7 +149,7 @@ def test_full_members_of_a_group_that_is_not_full(account):
 
 
 def test_a_full_group(account):
-    """Its route is used, and says what the members lost."""
+    """Its route is used, and the result has the members' counts."""
     member = account.target(filled=4)
     group = account.group([member], cap=4, filled=4)
     result = reset(account, TargetSelection(groups=[group], only_filled=True))
@@ -166,7 +166,7 @@ def test_a_group_with_nothing_to_do_is_skipped(account):
 
 
 def test_a_dry_run_sends_no_post(account):
-    """It says what it would do, for targets and groups."""
+    """It reports what it would reset, for targets and groups."""
     one, member = account.target(filled=7), account.target(filled=2)
     group = account.group([member], cap=5, filled=2)
     notes = []
@@ -190,7 +190,7 @@ def test_one_missing_of_many(account):
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 502}, {"cut": True}])
 @pytest.mark.parametrize("then", ["done", "nothing"])
-def test_a_lost_answer_is_looked_up(account, fault, then):
+def test_a_lost_response_is_verified(account, fault, then):
     """Done: not repeated, and calls counted since survive. Not done: sent again."""
     first, second = account.targets(2, filled=8)
     account.fault(method="POST", then=then, **fault)
@@ -211,7 +211,7 @@ def test_answers_lost_again_and_again_end(account):
 
 
 def test_accepted_and_not_changed_fails(account):
-    """The vendor says yes and keeps the count."""
+    """Retreaver accepts the reset and keeps the count."""
     id_ = account.target(filled=8)
     account.fault(method="POST", status=200, body="{}")
     result = reset(account, TargetSelection(ids=[id_]))
@@ -263,7 +263,7 @@ def test_a_partly_done_group(account):
     assert account.filled(first) == 2
 
 
-def test_a_target_that_goes_meanwhile(account):
+def test_a_target_that_is_deleted_during_the_run(account):
     """Its reset is answered 404: it has failed by its ID, and the others are done."""
     ids = account.targets(3, filled=5)
     account.fault(method="POST", path=f"targets/{ids[1]}/", status=404)
@@ -292,7 +292,7 @@ def test_objects_whose_caps_cannot_be_understood(account):
 
 
 def test_many_named_targets_are_read_by_listing(account):
-    """Two pages instead of thirty requests; what the list lacks is looked up by itself."""
+    """Two pages instead of thirty requests; what the list lacks is read by its ID."""
     ids = account.targets(30, cap=None)
     result = reset(account, TargetSelection(ids=[*ids, 999]))
     assert done(result, "skipped") == ids
@@ -301,7 +301,7 @@ def test_many_named_targets_are_read_by_listing(account):
 
 
 def test_a_refused_key_is_not_tried_on_every_object(account):
-    """It concerns the account: the run ends, whatever was asked at once."""
+    """It concerns the account: the run ends, whatever was sent at once."""
     ids = account.targets(3, filled=5)
     account.fault(method="GET", path=f"targets/{ids[1]}", status=401)
     with pytest.raises(AuthenticationError):

@@ -1,4 +1,4 @@
-"""Snapshots: exactly what was is put back, and what somebody else has changed is not lost."""
+"""Snapshots: exactly what was is restored, and what others have changed is not lost."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.domain.support.vendor import Vendor
 HOURS = ("time_zone", "paused", "concurrency_cap")
 
 
-def change(vendor, aim, ids):
-    """Make a change that is remembered; return the snapshot as it would come out of its file, and the result."""
+def change(vendor, state, ids):
+    """Make a change with a snapshot; return the snapshot as it would come out of its file, and the result."""
     snapshot = Snapshot(1, {"dag_id": "d"}, "2026-12-24T00:00:00+00:00")
 
     def prepare(edits):
@@ -33,14 +33,14 @@ def change(vendor, aim, ids):
         yield from ()
 
     task = ChangeSpec(
-        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: aim, prepare=prepare
+        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state, prepare=prepare
     )
     result = vendor.client.run(ChangeObjects(task).procedure())
     return Snapshot.load(json.loads(json.dumps(snapshot.dump())), "x.json"), result
 
 
 def restore(vendor, snapshot, *, overwrite=False, parts=PARTS):
-    """Put a snapshot back."""
+    """Restore a snapshot."""
     ids = list(snapshot.targets)
     task = ChangeSpec(
         find=lambda: find_targets(TargetSelection(ids=ids), NEEDED),
@@ -57,11 +57,11 @@ def whole(vendor, id_):
 
 
 def closed(zone=None):
-    """Return the aim of a holiday."""
+    """Return the desired state of a holiday."""
     return DesiredHours(WeeklyHours.parse("closed"), zone=zone, move=zone is not None, today=date(2026, 12, 24))
 
 
-AIMS = {
+STATES = {
     "holiday": closed(),
     "holiday elsewhere": closed("Tokyo"),
     "night": DesiredHours(WeeklyHours.parse("22:00-06:00"), today=date(2026, 12, 24)),
@@ -75,18 +75,18 @@ times = st.tuples(st.integers(0, 23), st.integers(0, 59), st.integers(0, 23), st
 day_rows = st.fixed_dictionaries({"work_day": st.booleans(), "invert": st.booleans()})
 
 
-@pytest.mark.parametrize("aim", AIMS.values(), ids=AIMS.keys())
+@pytest.mark.parametrize("state", STATES.values(), ids=STATES.keys())
 @given(st.lists(st.tuples(st.integers(0, 6), times, day_rows), min_size=1, max_size=12), st.booleans())
 @settings(max_examples=12, deadline=None)
-def test_exactly_what_was(aim, rows, paused):
-    """Any target, however odd its rows, is after restoring what it was before the change, row by row."""
+def test_exactly_what_was(state, rows, paused):
+    """Any target, whatever its rows, is after restoring what it was before the change, row by row."""
     vendor = Vendor()
     attributes = [{"day_of_week": day, **span, **flags} for day, span, flags in rows]
     id_ = vendor.target(
         business_hours_attributes=attributes, paused=paused, daily_cap_attributes={"cap": 9}, time_zone="Lima"
     )
     before = whole(vendor, id_)
-    snapshot, _ = change(vendor, aim, [id_])
+    snapshot, _ = change(vendor, state, [id_])
     assert restore(vendor, snapshot)["failed"] == []
     assert whole(vendor, id_) == before
     vendor.sent.clear()
@@ -94,8 +94,8 @@ def test_exactly_what_was(aim, rows, paused):
     assert (again["changed"], again["failed"], vendor.writes()) == ([], [], [])
 
 
-def test_somebody_changed_it_meanwhile():
-    """A field that is neither as before nor as we left it refuses that target, and shows all three."""
+def test_others_changed_it():
+    """A field that is neither as before nor as we left it refuses that target, with all three values."""
     vendor = Vendor()
     ids = [vendor.target(), vendor.target()]
     snapshot, _ = change(vendor, closed(), ids)
@@ -112,7 +112,7 @@ def test_somebody_changed_it_meanwhile():
 
 
 def test_only_some_parts():
-    """What is not put back is not looked at either."""
+    """What is not restored is not compared either."""
     vendor = Vendor()
     id_ = vendor.target()
     snapshot, _ = change(vendor, closed(), [id_])
@@ -123,7 +123,7 @@ def test_only_some_parts():
 
 
 def test_overwrite():
-    """With overwrite, what was before is put back whatever is there now."""
+    """With overwrite, what was before is restored whatever is there now."""
     vendor = Vendor()
     id_ = vendor.target()
     before = whole(vendor, id_)
@@ -152,8 +152,8 @@ def test_rows_that_were_replaced():
     assert one["id"] in {row["id"] for row in vendor.read(id_)["business_hours"]}
 
 
-def test_rows_that_meant_nothing():
-    """Rows that meant nothing documented come back as they were, and not at all once their number differs."""
+def test_rows_without_documented_meaning():
+    """Rows without documented meaning are restored as they were, and refused once their number differs."""
     vendor = Vendor()
     id_ = vendor.target(business_hours_attributes=[{"day_of_week": 1, "time_open": 2200, "time_close": 600}])
     before = whole(vendor, id_)
@@ -168,8 +168,8 @@ def test_rows_that_meant_nothing():
     )
 
 
-def test_rows_replaced_while_they_are_put_back():
-    """Rows that somebody replaces between reading and writing fail with the day."""
+def test_rows_replaced_while_they_are_restored():
+    """Rows that are replaced between reading and writing fail with the day."""
     vendor = Vendor()
     id_ = vendor.target()
     snapshot, _ = change(vendor, closed(), [id_])
@@ -183,7 +183,7 @@ def test_rows_replaced_while_they_are_put_back():
     assert "The rows of sunday were replaced by others" in failed["error"]
 
 
-def test_what_was_remembered_first_stays():
+def test_what_was_saved_first_stays():
     """A second attempt of the same run does not take its own first attempt's work for what was before."""
     vendor = Vendor()
     ids = [vendor.target(), vendor.target()]

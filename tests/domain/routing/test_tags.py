@@ -1,4 +1,4 @@
-"""Tags: how they are said, what a tag list carries, and what it refuses."""
+"""Tags: how they are written, what a tag list can hold, and what is refused."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def row(*found, operator="=="):
 
 
 @given(pairs)
-def test_what_is_written_is_what_the_vendor_reads(wanted):
-    """Any tags that can be carried are read by the vendor as they were meant, and read back so."""
+def test_what_is_written_is_what_retreaver_reads(wanted):
+    """Any tags that a tag list can hold are read by the sandbox as they were written, and read back so."""
     text = tags.tag_list(row(), wanted, "target 3")
     assert sorted(tags.read_tags(row(*vendors_reading(text)), "target 3")) == sorted(wanted)
 
@@ -53,7 +53,7 @@ FORMS = {
 
 @pytest.mark.parametrize(("given_", "meant"), FORMS.values(), ids=FORMS.keys())
 def test_forms(given_, meant):
-    """Tags are said in every form that people and templates write."""
+    """Tags are read in every form that authors and templates write."""
     assert list(TagEdit.parse(replace=given_).replace) == meant
 
 
@@ -76,7 +76,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("given_", "why"), REFUSED.values(), ids=REFUSED.keys())
 def test_refused(given_, why):
-    """What cannot be said is refused by parameter and tag."""
+    """What cannot be sent is refused by parameter and tag."""
     with pytest.raises(InvalidArgument, match=why):
         TagEdit.parse(**given_)
 
@@ -116,7 +116,7 @@ def test_zip_codes_that_the_vendor_joins_come_apart():
 
 
 @pytest.mark.parametrize("values", [None, [None], [{"value": "1"}]])
-def test_odd_objects(values):
+def test_invalid_objects(values):
     """An object whose tags cannot be understood is an error with its name."""
     with pytest.raises(ProtocolError, match="target 3 came with"):
         tags.read_tags({"tag_values": values}, "target 3")

@@ -1,4 +1,4 @@
-"""The vendor's time zone names and the tz database's."""
+"""Retreaver's time zone names and the tz database's."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ MOMENTS = [datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=6 * step) for step
 
 
 def clocks(zone):
-    """Return the offset of a zone at every moment looked at."""
+    """Return the offset of a zone at every time compared."""
     tz = ZoneInfo(zone)
     return [moment.astimezone(tz).utcoffset() for moment in MOMENTS]
 
 
 def test_the_map_is_complete():
-    """Every name that the vendor documents, all 146, has a zone, and there is no other name."""
+    """Every name that Retreaver documents, all 146, has a zone, and there is no other name."""
     assert set(RAILS) == set(SANDBOX)
     assert len(RAILS) == 146 == sum(map(len, NAMES.values()))
 
 
 @pytest.mark.parametrize("name", sorted(RAILS))
 def test_every_zone_is_in_the_tz_database_and_keeps_the_vendors_clock(name):
-    """The zone exists, and its clock has agreed with the vendor's for years, whatever it is called there."""
+    """The zone exists, and its clock has agreed with Retreaver's zone for years, whatever its name there."""
     assert RAILS[name] in available_timezones()
     assert clocks(RAILS[name]) == clocks(SANDBOX[name])
 
 
 def test_the_vendors_offsets_of_some_names():
-    """A few offsets that everybody knows, so that two maps cannot be wrong together."""
+    """A few well-known offsets, so that two maps cannot be wrong together."""
     winter = datetime(2026, 1, 15, 12, tzinfo=UTC)
     known = {
         "Eastern Time (US & Canada)": -5, "Pacific Time (US & Canada)": -8, "Arizona": -7, "Hawaii": -10, "London": 0,
@@ -64,7 +64,7 @@ def test_other_names_keep_the_same_clock(name):
 
 @given(st.sampled_from(sorted(RAILS)))
 def test_there_and_back(name):
-    """One of the vendor's names stays itself; its zone leads back to a name of the same zone."""
+    """One of Retreaver's names stays itself; its zone leads back to a name of the same zone."""
     assert rails_name(name) == name
     assert RAILS[rails_name(iana_name(name))] == RAILS[name]
     assert same_zone(name, RAILS[name])
@@ -93,7 +93,7 @@ def test_the_choice_where_several_names_share_a_zone():
     ],
 )
 def test_unknown(name, why):
-    """A zone that is none, or that the vendor has no name for, is refused by name."""
+    """A zone that is none, or that Retreaver has no name for, is refused by name."""
     with pytest.raises(InvalidArgument, match=f"time_zone .*{why}"):
         iana_name(name)
     assert not same_zone(name, "UTC")
