@@ -20,7 +20,13 @@ from typing import Any, TypeVar
 from airflow_provider_retreaver.core.operations import Each, Progress
 from airflow_provider_retreaver.domain.lists.number_sources import collect, read_file
 from airflow_provider_retreaver.domain.lists.phones import Normalizer
-from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan, Wanted, compare, read_list
+from airflow_provider_retreaver.domain.lists.suppression_plan import (
+    Ours,
+    Plan,
+    SuppressionRequest,
+    compare,
+    read_list,
+)
 
 T = TypeVar("T")
 AREAS = ("212", "305", "415", "512", "617", "702", "808", "919")
@@ -39,7 +45,7 @@ def rows(count: int, start: int) -> Iterator[dict[str, Any]]:
         yield {"id": number, "number": f"+{number}", "can_resubscribe": False, "company_id": 1, "cid": None}
 
 
-def read_known(wanted: Wanted, listed: Iterator[dict[str, Any]]) -> Any:
+def read_known(wanted: SuppressionRequest, listed: Iterator[dict[str, Any]]) -> Any:
     """Run `read_list` as the client does, with rows in memory."""
     progress = Progress(read_list(wanted))
     assert isinstance(progress.step, Each)
@@ -64,7 +70,7 @@ def measure(title: str, work: Callable[[], T]) -> T:
 
 def main(count: int) -> None:
     """Print the table."""
-    wanted, differing = Wanted("mirror", can_resubscribe=False), count // 100
+    wanted, differing = SuppressionRequest("mirror", can_resubscribe=False), count // 100
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "dnc.csv.gz"
         with gzip.open(file, "wt", compresslevel=1) as out:

@@ -1,1 +1,1 @@
-"""What the vendor's rules mean: caps, and the procedures that change them safely."""
+"""What Retreaver's rules mean, and the procedures that read and change its objects."""

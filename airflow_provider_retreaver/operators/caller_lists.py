@@ -20,7 +20,7 @@ from airflow_provider_retreaver.operators.numbers.base import (
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.lists.caller_list_sync import Aim, Change
+    from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListRequest, ListChange
     from airflow_provider_retreaver.domain.lists.number_sources import Collected
     from airflow_provider_retreaver.storage.line_files import Folder
 
@@ -140,26 +140,30 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListSync
 
         with self.connected() as hook:
-            aim = self._aim()
+            request = self._request()
             dry_run = self.is_dry_run()
             files = self.files_of(context, "caller_list")
             folder = files[0] if files else None
             collected = self.collect_numbers(folder)
-            sync = CallerListSync(aim, collected.numbers)
+            sync = CallerListSync(request, collected.numbers)
             change = hook.run(sync.plan())
             self._announce(change)
             done = _would(change) if dry_run else hook.run(sync.carry_out(change))
-        self.log.info("Caller list %s: %s.", aim.name, ", ".join(f"{name} {value}" for name, value in done.items()))
+        self.log.info(
+            "Caller list %s: %s.", request.name, ", ".join(f"{name} {value}" for name, value in done.items())
+        )
         result = {**done, **_read(collected, folder, change if dry_run else None)}
-        self.tell_sync(context, result, list_name=aim.name, target_id=self.target_id, campaign_id=self.campaign_id)
+        self.tell_sync(
+            context, result, list_name=request.name, target_id=self.target_id, campaign_id=self.campaign_id
+        )
         return result
 
-    def _aim(self) -> Aim:
+    def _request(self) -> CallerListRequest:
         """Return what is meant.
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        from airflow_provider_retreaver.domain.lists.caller_list_sync import MODES, Aim
+        from airflow_provider_retreaver.domain.lists.caller_list_sync import MODES, CallerListRequest
         from airflow_provider_retreaver.domain.lists.suppression_plan import limits
         from airflow_provider_retreaver.resources.caller_lists import Owner
 
@@ -170,7 +174,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         wait: Any = self.verify_wait
         if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= DAY:
             raise InvalidArgument(f"verify_wait must be seconds from 0 to {DAY}, not {wait!r}.")
-        return Aim(
+        return CallerListRequest(
             owner,
             name,
             mode=parameters.one_of(self.mode, MODES, "mode"),
@@ -180,14 +184,14 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             verify_wait=float(wait),
         )
 
-    def _announce(self, change: Change) -> None:
+    def _announce(self, change: ListChange) -> None:
         if change.clear:
             self.log.warning("The list cannot be read, so it is emptied and filled again with %d.", len(change.add))
         else:
             self.log.info("To upload: add %d, remove %d.", len(change.add), len(change.remove))
 
 
-def _would(change: Change) -> dict[str, Any]:
+def _would(change: ListChange) -> dict[str, Any]:
     return {
         "would_add": len(change.add),
         "would_remove": None if change.clear else len(change.remove),
@@ -196,7 +200,7 @@ def _would(change: Change) -> dict[str, Any]:
     }
 
 
-def _read(collected: Collected, folder: Folder | None, planned: Change | None) -> dict[str, Any]:
+def _read(collected: Collected, folder: Folder | None, planned: ListChange | None) -> dict[str, Any]:
     """Return what the source was like, and where the files are; the plan of a dry run is written."""
     found: dict[str, Any] = {"rejected": collected.rejected, "duplicates": collected.duplicates}
     if folder is not None:

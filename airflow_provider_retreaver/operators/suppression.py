@@ -22,7 +22,7 @@ from airflow_provider_retreaver.resources.companies import get_active_company
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.lists.suppression_plan import Wanted
+    from airflow_provider_retreaver.domain.lists.suppression_plan import SuppressionRequest
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
 
@@ -175,17 +175,17 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         self.tell_sync(context, result, campaign_id=wanted.campaign)
         return result
 
-    def _wanted(self, *, legacy: bool) -> Wanted:
+    def _wanted(self, *, legacy: bool) -> SuppressionRequest:
         """Return what is asked for.
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        from airflow_provider_retreaver.domain.lists.suppression_plan import MODES, Wanted
+        from airflow_provider_retreaver.domain.lists.suppression_plan import MODES, SuppressionRequest
 
         if str(self.can_resubscribe).strip() in {"", "None"}:
             raise InvalidArgument("can_resubscribe must be chosen: may callers unblock themselves by pressing 7?")
         campaign = str(self.campaign_id).strip() if self.campaign_id is not None else None
-        wanted = Wanted(
+        wanted = SuppressionRequest(
             mode=parameters.one_of(self.mode, MODES, "mode"),
             can_resubscribe=flag(self.can_resubscribe, "can_resubscribe"),
             campaign=campaign,
@@ -203,7 +203,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             raise InvalidArgument(f"state_path must be given, for the sync's own record: {why}.")
         return wanted
 
-    def _state(self, context: Context, hook: RetreaverHook, place: str, wanted: Wanted) -> SyncState:
+    def _state(self, context: Context, hook: RetreaverHook, place: str, wanted: SuppressionRequest) -> SyncState:
         from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
 
         # A record belongs to a company, and a connection may later have another one.

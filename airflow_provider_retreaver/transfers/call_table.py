@@ -65,7 +65,7 @@ class CallTable:
         if names is None and create:
             statement = self._dialect.create_table(self._table, self._columns)
             message = self._execute(statement)
-            # Another task may have created it meanwhile.
+            # Another task may have created it in the meantime.
             names, _ = self._column_names()
             if names is not None and not message:
                 log.info("Table %s was created", self._table)

@@ -8,7 +8,7 @@
     export.completeness  # a Completeness
 
 A settled window, which no further call can enter (`domain.calls.time_window.is_settled`), is read by page numbers. If
-its list did not change meanwhile, which is checked, it is complete; if it did, it is read again by spans of creation
+its list did not change, which is checked, it is complete; if it did, it is read again by spans of creation
 time, which cannot lose a call to such changes, and counted. If Retreaver's count is still greater than the number of
 calls delivered, the export ends in `ListingIncomplete`.
 
@@ -162,7 +162,7 @@ class CallExport:
             return
         counted = self._verify(order, scan)
         if newest != self._newest_change():
-            raise LogChanged("a call was updated meanwhile, so that the filters may apply to other calls")
+            raise LogChanged("a call was updated at the same time, so that the filters may apply to other calls")
         if counted != scan.rows:
             raise LogChanged(f"{scan.rows} calls were read and Retreaver counts {counted}")
         self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)

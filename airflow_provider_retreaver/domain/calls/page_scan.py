@@ -1,4 +1,4 @@
-"""Reading a window of calls by page numbers, and finding out whether its list changed meanwhile.
+"""Reading a window of calls by page numbers, and finding out whether its list changed in the meantime.
 
 Retreaver makes the list anew for every request. Oldest first, the list of a settled window hardly ever changes. A
 call that enters it late, or leaves it because it is updated, moves every later call to another position; pages that

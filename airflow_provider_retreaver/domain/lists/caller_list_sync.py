@@ -44,7 +44,7 @@ FIRST_WAIT, MAX_WAIT = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class CallerListRequest:
     """The list to synchronize, and what is allowed.
 
     :param owner: target or campaign of the list.
@@ -66,7 +66,7 @@ class Aim:
 
 
 @dataclass(slots=True)
-class Change:
+class ListChange:
     """What a sync uploads.
 
     :param add: numbers to add.
@@ -101,15 +101,15 @@ class Change:
 class CallerListSync:
     """One sync: `plan()` compares, `carry_out()` uploads and verifies.
 
-    :param aim: the list to synchronize.
+    :param request: the list to synchronize.
     :param source: the numbers.
     """
 
-    aim: Aim
+    request: CallerListRequest
     source: NumberSet
     _checkable: bool = field(default=True, init=False)
 
-    def plan(self) -> Procedure[Change]:
+    def plan(self) -> Procedure[ListChange]:
         """Find out what has to be uploaded; nothing is changed.
 
         :return: the change.
@@ -117,29 +117,29 @@ class CallerListSync:
         :raises PermissionDenied: when the key lacks a permission for the mode, naming it.
         """
         try:
-            yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
+            yield caller_lists.get_caller_list(self.request.owner, self.request.name)
         except NotFound:
             return self._of_new_list()
-        if self.aim.mode == "mirror":
+        if self.request.mode == "mirror":
             return (yield from self._difference())
         known = yield from self._total()
-        if self.aim.mode == "add":
-            return Change(add=self.source, known=known)
+        if self.request.mode == "add":
+            return ListChange(add=self.source, known=known)
         self._guard(len(self.source), known or 0)
-        return Change(remove=self.source, known=known)
+        return ListChange(remove=self.source, known=known)
 
-    def _of_new_list(self) -> Change:
-        if self.aim.mode == "remove":
-            log.info("There is no caller list %r, so nobody has to be taken off it.", self.aim.name)
-            return Change(known=0, exact=True)
-        if caller_lists.blocks_unlisted_callers(self.aim.name) and not self.aim.allow_accept_list:
+    def _of_new_list(self) -> ListChange:
+        if self.request.mode == "remove":
+            log.info("There is no caller list %r, so no numbers have to be removed.", self.request.name)
+            return ListChange(known=0, exact=True)
+        if caller_lists.blocks_unlisted_callers(self.request.name) and not self.request.allow_accept_list:
             raise ChangeRefused(
-                f"The caller list {self.aim.name!r} does not exist, and creating it would shut out everybody who is "
-                f"not on it; nothing was sent. Set allow_accept_list=True if that is meant."
+                f"The caller list {self.request.name!r} does not exist, and creating it would block all callers who "
+                f"are not on it; nothing was sent. Set allow_accept_list=True if that is intended."
             )
-        return Change(add=self.source, known=0, exact=True, created=True)
+        return ListChange(add=self.source, known=0, exact=True, created=True)
 
-    def _difference(self) -> Procedure[Change]:
+    def _difference(self) -> Procedure[ListChange]:
         found, odd = Collector(), 0
 
         def visit(row: Row) -> None:
@@ -152,50 +152,50 @@ class CallerListSync:
 
         denied: PermissionDenied | None = None
         try:
-            yield Each(caller_lists.list_caller_list_numbers(self.aim.owner, self.aim.name), visit)
+            yield Each(caller_lists.list_caller_list_numbers(self.request.owner, self.request.name), visit)
         except PermissionDenied as error:
             denied = error
         if denied is not None:
             return self._clearing(denied)
         if odd:
-            log.warning("%d numbers on the list are not written in E.164 and are left alone.", odd)
+            log.warning("%d numbers on the list are not in E.164 and are not changed.", odd)
         there = found.finish()
         add, remove = self.source.minus(there), there.minus(self.source)
         self._guard(len(remove), len(there))
-        return Change(add, remove, len(self.source) - len(add), len(there) + odd, exact=True)
+        return ListChange(add, remove, len(self.source) - len(add), len(there) + odd, exact=True)
 
-    def _clearing(self, denied: PermissionDenied) -> Change:
+    def _clearing(self, denied: PermissionDenied) -> ListChange:
         """Return the change that replaces a list which cannot be read."""
-        if not self.aim.allow_gap:
+        if not self.request.allow_gap:
             denied.message = (
-                f"{denied.message} Without it a mirror can only empty the list and fill it again, so that for a "
-                f"moment nobody is on it: set allow_gap=True if that may be."
+                f"{denied.message} Without it a mirror can only clear the list and fill it again, so that it is "
+                f"empty for a short time: set allow_gap=True to allow that."
             )
             raise denied
-        if any(limit.number is not None or limit.share is not None for limit in limits(self.aim.max_removals)):
+        if any(limit.number is not None or limit.share is not None for limit in limits(self.request.max_removals)):
             raise ChangeRefused(
-                "How many numbers a list would lose that the key may not read is not known, so max_removals cannot "
-                "hold; nothing was sent. Grant the key the list, or set max_removals=None."
+                "The key may not read the list, so it is unknown how many numbers would be removed, and max_removals "
+                "cannot be applied; nothing was sent. Grant the key the list, or set max_removals=None."
             )
         if not self.source:
             raise ChangeRefused("A list that the key may not read cannot be emptied by an upload; nothing was sent.")
-        return Change(add=self.source, clear=True)
+        return ListChange(add=self.source, clear=True)
 
     def _guard(self, removals: int, known: int) -> None:
-        for limit in limits(self.aim.max_removals):
+        for limit in limits(self.request.max_removals):
             limit.check(removals, known, "numbers on the caller list", verb="removed")
 
     def _total(self) -> Procedure[int | None]:
         """Return how many numbers the list has, None when the key may not list."""
         try:
-            total: int = yield Count(caller_lists.list_caller_list_numbers(self.aim.owner, self.aim.name))
+            total: int = yield Count(caller_lists.list_caller_list_numbers(self.request.owner, self.request.name))
         except PermissionDenied:
             return None
         return total
 
     # -- uploading
 
-    def carry_out(self, change: Change) -> Procedure[dict[str, Any]]:
+    def carry_out(self, change: ListChange) -> Procedure[dict[str, Any]]:
         """Upload a change, and wait until the list shows it.
 
         :param change: the change.
@@ -218,7 +218,7 @@ class CallerListSync:
             verified, total = yield from self._verify(change)
         return {**self._counted(change, total), "created": change.created, "verified": verified}
 
-    def _counted(self, change: Change, total: int | None) -> dict[str, Any]:
+    def _counted(self, change: ListChange, total: int | None) -> dict[str, Any]:
         """Return how many numbers were added and removed; None where the key may not count."""
         added: int | None = len(change.add)
         removed: int | None = len(change.remove)
@@ -237,14 +237,14 @@ class CallerListSync:
 
     def _create(self) -> Procedure[None]:
         try:
-            yield caller_lists.create_caller_list(self.aim.owner, self.aim.name)
+            yield caller_lists.create_caller_list(self.request.owner, self.request.name)
         except OutcomeUnknown:
             # Raises when the list is missing: then a retry creates it.
-            yield caller_lists.get_caller_list(self.aim.owner, self.aim.name)
+            yield caller_lists.get_caller_list(self.request.owner, self.request.name)
 
     def _upload(self, numbers: list[int], action: UploadAction, *, clear: bool) -> Procedure[None]:
         operation = caller_lists.upload_caller_list(
-            self.aim.owner, self.aim.name, map(e164, numbers), action=action, clear_before_upload=clear
+            self.request.owner, self.request.name, map(e164, numbers), action=action, clear_before_upload=clear
         )
         for attempt in range(1, TRIES + 1):
             try:
@@ -255,10 +255,10 @@ class CallerListSync:
             else:
                 return _refuse_errors(operation.request, answer)
 
-    # -- looking
+    # -- verifying
 
-    def _verify(self, change: Change) -> Procedure[tuple[str, int | None]]:
-        """Wait until the list is as it should be."""
+    def _verify(self, change: ListChange) -> Procedure[tuple[str, int | None]]:
+        """Wait until the list has the expected numbers."""
         waited, pause = 0.0, FIRST_WAIT
         while True:
             total = (yield from self._total()) if change.known is not None else None
@@ -268,52 +268,55 @@ class CallerListSync:
                 if not ways:
                     log.warning("The key may neither list nor check numbers, so the upload is not verified.")
                 return " and ".join(ways) or "not verified", total
-            if waited >= self.aim.verify_wait:
+            if waited >= self.request.verify_wait:
                 raise OutcomeUnknown(
-                    f"The uploads to caller list {self.aim.name!r} were taken, but after {waited:.0f} s {wrong}; "
-                    f"look at the list in the portal. A retry compares and uploads again."
+                    f"The uploads to caller list {self.request.name!r} were accepted, but after {waited:.0f} s "
+                    f"{wrong}; check the list in the portal. A retry compares and uploads again."
                 )
-            step = min(pause, self.aim.verify_wait - waited)
-            log.info("The uploads do not show yet (%s); looking again in %.0f s.", wrong, step)
+            step = min(pause, self.request.verify_wait - waited)
+            log.info("The list does not show the uploads yet (%s); next check in %.0f s.", wrong, step)
             yield Wait(step)
             waited, pause = waited + step, min(pause * 2, MAX_WAIT)
 
-    def _wrong_total(self, change: Change, total: int | None) -> str:
+    def _wrong_total(self, change: ListChange, total: int | None) -> str:
         if total is None or change.known is None:
             return ""
         if change.exact:
-            due = change.known + len(change.add) - len(change.remove)
-            return "" if total == due else f"it has {total} numbers, and should have {due}"
+            expected = change.known + len(change.add) - len(change.remove)
+            return "" if total == expected else f"it has {total} numbers, and should have {expected}"
         least = len(change.add)
         return "" if total >= least else f"it has {total} numbers, and should have {least} at least"
 
-    def _wrong_sample(self, change: Change) -> Procedure[str]:
-        """Ask for some numbers; a key that may not ask makes no difference."""
-        asked = [(number, True) for number in _sample(change.add)] + [
+    def _wrong_sample(self, change: ListChange) -> Procedure[str]:
+        """Check some numbers, if the key may check."""
+        checked = [(number, True) for number in _sample(change.add)] + [
             (number, False) for number in _sample(change.remove)
         ]
         if not self._checkable:
             return ""
         outcomes: list[Outcome[bool]] = yield Together(
-            [caller_lists.check_caller_list(self.aim.owner, self.aim.name, e164(number)) for number, _ in asked]
+            [
+                caller_lists.check_caller_list(self.request.owner, self.request.name, e164(number))
+                for number, _ in checked
+            ]
         )
         wrong = 0
-        for (_, due), outcome in zip(asked, outcomes, strict=True):
+        for (_, expected), outcome in zip(checked, outcomes, strict=True):
             if isinstance(outcome.error, PermissionDenied):
                 self._checkable = False
                 return ""
             if outcome.error is not None and not isinstance(outcome.error, OutcomeUnknown):
                 raise outcome.error
-            wrong += outcome.value is not due
-        return f"{wrong} of {len(asked)} numbers asked for are not as they should be" if wrong else ""
+            wrong += outcome.value is not expected
+        return f"{wrong} of {len(checked)} checked numbers are not as expected" if wrong else ""
 
 
 def _refuse_errors(request: Request, answer: Row) -> None:
-    """Raise what the vendor says is wrong with an upload."""
+    """Raise the errors that Retreaver reports for an upload."""
     found = answer.get("error_messages")
     if found:
         raise InvalidRequest(
-            f"{request.label} was taken, with errors: {excerpt(mask_numbers(join_messages(found)), 400)}.",
+            f"{request.label} was accepted, with errors: {excerpt(mask_numbers(join_messages(found)), 400)}.",
             method=request.method,
             path=request.path,
             status=200,

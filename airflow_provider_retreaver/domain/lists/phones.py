@@ -91,8 +91,8 @@ class Normalizer:
         text = decimal[1] if decimal else text
         if not _WRITTEN.fullmatch(text):
             if _SCIENTIFIC.fullmatch(text):
-                return "in scientific notation: whoever wrote it has rounded it"
-            return "holds characters that no phone number has" if re.search(r"\d", text) else "not a phone number"
+                return "in scientific notation, so it was rounded"
+            return "contains characters that no phone number has" if re.search(r"\d", text) else "not a phone number"
         library = self._library
         try:
             number = library.parse(text, self._region)
@@ -101,7 +101,7 @@ class Normalizer:
         if library.is_valid_number(number):
             return int(library.format_number(number, library.PhoneNumberFormat.E164)[1:])
         possible = library.is_possible_number_with_reason(number)
-        return _LENGTHS.get(possible, "no number that is in use anywhere")
+        return _LENGTHS.get(possible, "not a number that is in use")
 
 
 # Of phonenumbers' NumberParseException.error_type.

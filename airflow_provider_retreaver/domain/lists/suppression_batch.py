@@ -21,7 +21,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.lists.phones import e164
-from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Wanted, scope_of
+from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, SuppressionRequest, scope_of
 from airflow_provider_retreaver.resources import suppression
 
 # How often a number is sent when its responses are lost.
@@ -54,7 +54,7 @@ class Batch:
     :param wanted: what the sync has to achieve.
     """
 
-    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: Wanted) -> None:
+    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: SuppressionRequest) -> None:
         self._steps = steps
         self._wanted = wanted
         self._losses: Counter[int] = Counter()
@@ -105,9 +105,9 @@ class Batch:
             self._fail(place, error)
         return {}
 
-    def _check(self, asked: Mapping[int, str]) -> Procedure[dict[int, str]]:
-        """Ask what the vendor has, and return what is still to be sent."""
-        places = list(asked)
+    def _check(self, verbs: Mapping[int, str]) -> Procedure[dict[int, str]]:
+        """Read the numbers, and return what must still be sent."""
+        places = list(verbs)
         numbers = [e164(self._steps[place][1]) for place in places]
         outcomes: list[Outcome[Row]] = []
         if places:
@@ -128,8 +128,9 @@ class Batch:
         scope = scope_of(row)
         # A number that is being added for a campaign is suppressed for the company until it is given the campaign.
         if scope != self._wanted.campaign and not (action == ADD and scope is None):
-            told = "the whole company" if scope is None else f"campaign {scope}"
-            self.failures[place] = Failure(final=True, reason=f"It has come to be suppressed for {told} meanwhile.")
+            owner = "the whole company" if scope is None else f"campaign {scope}"
+            reason = f"It was suppressed for {owner} in the meantime."
+            self.failures[place] = Failure(final=True, reason=reason)
             return {}
         if action == REMOVE:
             return {place: DELETE}
@@ -157,5 +158,5 @@ class Batch:
 
 
 def _is_lost(error: RetreaverError | None) -> bool:
-    """Whether it is unknown if a number was done: no answer, or a success that cannot be read."""
+    """Return whether the outcome is unknown: no response, or a success that cannot be read."""
     return isinstance(error, (OutcomeUnknown, ProtocolError))

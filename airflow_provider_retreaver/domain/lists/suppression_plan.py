@@ -36,7 +36,7 @@ EMPTY = NumberSet()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SuppressionRequest:
     """What a sync has to achieve.
 
     :param mode: `add` never removes, `mirror` removes what the source does not have, `remove` removes what it has.
@@ -199,17 +199,15 @@ class Plan:
             if action in found and number is not None:
                 found[action].add(number)
             elif line.strip() != "action,number":
-                raise InvalidArgument(
-                    f"{where} is damaged: it does not hold a plan; delete its folder to start over."
-                )
+                raise InvalidArgument(f"{where} is damaged: it is not a plan; delete its folder to start again.")
         return cls(**{action: numbers.finish() for action, numbers in found.items()}, unchanged=unchanged)
 
 
 @dataclass(slots=True)
 class _Reading:
-    """The vendor's list, sorted into heaps as its rows come."""
+    """Retreaver's list, sorted by scope as its rows come."""
 
-    wanted: Wanted
+    wanted: SuppressionRequest
     there: Collector = field(default_factory=Collector)
     differing: Collector = field(default_factory=Collector)
     covered: Collector = field(default_factory=Collector)
@@ -221,19 +219,19 @@ class _Reading:
     rows: int = 0
 
     def visit(self, row: Row) -> None:
-        """Take one row."""
+        """Add one row."""
         self.rows += 1
         self.progress.update(self.rows)
         number = from_e164(str(row.get("number", "")).strip())
         if number is None:
             self.unreadable += 1
             return
-        heap = self._heap(scope_of(row))
-        heap.add(number)
-        if heap is self.there and row.get("can_resubscribe") is not self.wanted.can_resubscribe:
+        collector = self._collector(scope_of(row))
+        collector.add(number)
+        if collector is self.there and row.get("can_resubscribe") is not self.wanted.can_resubscribe:
             self.differing.add(number)
 
-    def _heap(self, scope: str | None) -> Collector:
+    def _collector(self, scope: str | None) -> Collector:
         if scope == self.wanted.campaign:
             return self.there
         return self.covered if scope is None else self.conflicting
@@ -249,7 +247,7 @@ def scope_of(row: Row) -> str | None:
     return None if campaign in (None, "") else str(campaign)
 
 
-def read_list(wanted: Wanted) -> Procedure[Known]:
+def read_list(wanted: SuppressionRequest) -> Procedure[Known]:
     """Read Retreaver's list completely (current routes).
 
     :param wanted: what the sync has to achieve.
@@ -268,7 +266,7 @@ def read_list(wanted: Wanted) -> Procedure[Known]:
     return Known(there, there, reading.differing.finish(), reading.covered.finish(), reading.conflicting.finish())
 
 
-def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours) -> Plan:
+def compare(wanted: SuppressionRequest, source: NumberSet, known: Known, ours: Ours) -> Plan:
     """Return what has to be sent.
 
     :param wanted: what the sync has to achieve.
@@ -290,7 +288,7 @@ def compare(wanted: Wanted, source: NumberSet, known: Known, ours: Ours) -> Plan
     return Plan(add, change, gone, conflict, len(source) - len(add) - len(change) - len(conflict))
 
 
-def owned(numbers: NumberSet, wanted: Wanted, ours: Ours) -> NumberSet:
+def owned(numbers: NumberSet, wanted: SuppressionRequest, ours: Ours) -> NumberSet:
     """Return the numbers that a sync may change or remove.
 
     :param numbers: the numbers.

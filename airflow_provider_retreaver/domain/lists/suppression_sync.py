@@ -23,7 +23,14 @@ from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.domain.lists.phones import mask_numbers
 from airflow_provider_retreaver.domain.lists.suppression_batch import Batch, Failure
-from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, Ours, Plan, Wanted
+from airflow_provider_retreaver.domain.lists.suppression_plan import (
+    ADD,
+    CHANGE,
+    REMOVE,
+    Ours,
+    Plan,
+    SuppressionRequest,
+)
 from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 log = logging.getLogger(__name__)
@@ -88,7 +95,7 @@ class SuppressionSync:
     def __init__(
         self,
         plan: Plan,
-        wanted: Wanted,
+        wanted: SuppressionRequest,
         *,
         at_once: int,
         max_failures: int,
@@ -135,7 +142,7 @@ class SuppressionSync:
         """Send what is still to be sent.
 
         :raises PartialFailure: when numbers failed that may succeed later, or more than `max_failures` failed.
-        :raises RetreaverError: when the account is refused, or nothing gets through; a retry goes on from here.
+        :raises RetreaverError: when the account is refused, or all requests fail; a retry continues from here.
         """
         yield from self._settle()
         while self.checkpoint.done < len(self._plan):
@@ -146,12 +153,12 @@ class SuppressionSync:
             self._give_up(stop)
             self._progress.update(self.checkpoint.done, self._detail())
         self._stop_at_too_many()
-        passing = [failure for failure in self.checkpoint.failures.values() if not failure.final]
+        temporary = [failure for failure in self.checkpoint.failures.values() if not failure.final]
         self._write()
-        if passing:
+        if temporary:
             raise PartialFailure(
-                f"{len(passing)} of {len(self._plan)} suppressed numbers could not be sent, the first because: "
-                f"{mask_numbers(passing[0].reason)} The others were; a retry sends these only."
+                f"{len(temporary)} of {len(self._plan)} suppressed numbers could not be sent, the first because: "
+                f"{mask_numbers(temporary[0].reason)} The others were sent; a retry sends only these."
             )
 
     def _detail(self) -> str:
@@ -175,7 +182,7 @@ class SuppressionSync:
             raise PartialFailure(
                 f"{failed} suppressed numbers failed, which is more than max_failures ({self._max_failures}), so the "
                 f"other {len(self._plan) - self.checkpoint.done} were not sent; the first because: "
-                f"{mask_numbers(first.reason)} A retry goes on from here."
+                f"{mask_numbers(first.reason)} A retry continues from here."
             )
 
     # -- one batch
@@ -190,10 +197,10 @@ class SuppressionSync:
         self.checkpoint.done = max(self.checkpoint.done, self.checkpoint.announced)
 
     def _do(self, places: Sequence[int], *, maybe_sent: bool = False) -> Procedure[RetreaverError | None]:
-        """Do steps of the plan; what fails is in the checkpoint's failures afterwards.
+        """Send steps of the plan; failed ones are in the checkpoint's failures afterwards.
 
-        :param maybe_sent: look first what became of them, where that can be asked.
-        :return: the error for which it makes no sense to go on, if there was one.
+        :param maybe_sent: read the numbers first, where that is possible.
+        :return: the error after which the sync must stop, None without one.
         """
         steps = {place: self._plan.part(place, place + 1)[0] for place in places}
         batch = Batch(steps, self._wanted)

@@ -15,7 +15,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     Known,
     Ours,
     Plan,
-    Wanted,
+    SuppressionRequest,
     check_removals,
     compare,
     owned,
@@ -50,7 +50,7 @@ class SuppressionRun:
     def __init__(
         self,
         hook: RetreaverHook,
-        wanted: Wanted,
+        wanted: SuppressionRequest,
         collected: Collected,
         *,
         max_removals: Any,

@@ -14,7 +14,7 @@ from airflow_provider_retreaver.core.errors import (
     OutcomeUnknown,
     PermissionDenied,
 )
-from airflow_provider_retreaver.domain.lists.caller_list_sync import Aim, CallerListSync
+from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListRequest, CallerListSync
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.resources.caller_lists import Owner
 from airflow_provider_retreaver.sandbox.api.postback_keys import PERMISSIONS
@@ -84,7 +84,7 @@ def vendor():
 
 def sync(vendor, mode, source, name="suppressed", **how):
     """Run a sync and return its result."""
-    work = CallerListSync(Aim(Owner(target_id=vendor.id), name, mode, **how), source)
+    work = CallerListSync(CallerListRequest(Owner(target_id=vendor.id), name, mode, **how), source)
     change = vendor.client.run(work.plan())
     return vendor.client.run(work.carry_out(change))
 
@@ -230,7 +230,7 @@ def test_an_upload_that_does_not_show_in_time_fails(vendor):
     with pytest.raises(OutcomeUnknown, match=r"after 100 s it has 5 numbers, and should have 6.*portal"):
         sync(vendor, "mirror", some(6), verify_wait=100)
     assert vendor.slept == [1, 2, 4, 8, 16, 32, 37]
-    with pytest.raises(OutcomeUnknown, match=r"after 0 s 5 of 5 numbers asked for"):
+    with pytest.raises(OutcomeUnknown, match=r"after 0 s 5 of 5 checked numbers"):
         sync(vendor, "remove", some(5), verify_wait=0)
 
 

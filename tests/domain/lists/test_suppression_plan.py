@@ -14,14 +14,14 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     Known,
     Ours,
     Plan,
-    Wanted,
+    SuppressionRequest,
     check_removals,
     compare,
     limits,
 )
 from tests.domain.support.blocked import FIRST, Blocked, some
 
-MIRROR, ADD, REMOVE = (Wanted(mode, can_resubscribe=False) for mode in ("mirror", "add", "remove"))
+MIRROR, ADD, REMOVE = (SuppressionRequest(mode, can_resubscribe=False) for mode in ("mirror", "add", "remove"))
 NUMBERS = st.sets(st.integers(1, 30)).map(NumberSet.of)
 
 
@@ -37,7 +37,7 @@ def test_a_mirror_makes_the_list_the_source(source, there):
 @given(NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["mirror", "remove"]))
 def test_only_ours_removes_nobody_elses(source, there, ours, mode):
     """With `only_ours` a removal or a change concerns numbers of our own only."""
-    wanted = Wanted(mode, can_resubscribe=False, only_ours=True)
+    wanted = SuppressionRequest(mode, can_resubscribe=False, only_ours=True)
     plan = compare(wanted, source, Known(there, there, differing=there), Ours(ours))
     assert not plan.remove.minus(ours)
     assert not plan.change.minus(ours)
@@ -57,7 +57,7 @@ def test_a_legacy_removal_takes_the_source_at_its_word():
     """Nothing tells what the legacy routes have: all of the source is taken off, or with `only_ours` what is ours."""
     ours = Ours(some(3))
     assert compare(replace(REMOVE, legacy=True), some(5), Known.recorded(ours), ours).remove == some(5)
-    wanted = Wanted("remove", can_resubscribe=False, only_ours=True, legacy=True)
+    wanted = SuppressionRequest("remove", can_resubscribe=False, only_ours=True, legacy=True)
     assert compare(wanted, some(5), Known.recorded(ours), ours).remove == some(3)
     assert compare(REMOVE, some(5), Known(some(2), some(2)), Ours()) == Plan(remove=some(2), unchanged=3)
 
@@ -72,12 +72,12 @@ def test_the_list_is_read_in_its_scopes():
     vendor.suppress(some(2, 40), cid="roof")
     vendor.suppress(some(2, 50), cid="attic")
     source = some(60)
-    company = vendor.plan(Wanted("mirror", can_resubscribe=False), source)
+    company = vendor.plan(SuppressionRequest("mirror", can_resubscribe=False), source)
     assert company.change == some(2, 30)
     assert company.conflict == some(2, 40).plus(some(2, 50))
     assert company.add == source.minus(some(32)).minus(company.conflict)
     assert company.unchanged == 30
-    roof = vendor.plan(Wanted("mirror", can_resubscribe=False, campaign="roof"), some(41))
+    roof = vendor.plan(SuppressionRequest("mirror", can_resubscribe=False, campaign="roof"), some(41))
     assert roof.remove == some(1, 41)
     assert roof.add == some(8, 32)
     assert (roof.unchanged, len(roof.conflict), len(roof.change)) == (33, 0, 0)
@@ -152,9 +152,9 @@ def test_a_limit_that_is_none_is_refused(given):
 def test_a_fingerprint_changes_with_what_is_meant():
     """The same numbers for the same purpose have one fingerprint; anything else has another."""
     prints = {
-        Wanted(mode, can_resubscribe=resubscribe, campaign=campaign, only_ours=ours, legacy=legacy).fingerprint(
-            source
-        )
+        SuppressionRequest(
+            mode, can_resubscribe=resubscribe, campaign=campaign, only_ours=ours, legacy=legacy
+        ).fingerprint(source)
         for mode in ("add", "mirror")
         for resubscribe in (True, False)
         for campaign in (None, "roof")

@@ -16,11 +16,11 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
-from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan, Wanted
+from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan, SuppressionRequest
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, fold
 from tests.domain.support.blocked import FIRST, Blocked, some
 
-MIRROR = Wanted("mirror", can_resubscribe=False)
+MIRROR = SuppressionRequest("mirror", can_resubscribe=False)
 EDITIONS = pytest.mark.parametrize("edition", ["current", "legacy"])
 
 
@@ -64,7 +64,7 @@ def test_a_campaigns_numbers_are_narrowed_to_it():
     """A number is suppressed and then given its campaign; a later sync finds nothing to do."""
     vendor = Blocked()
     vendor.campaign("roof")
-    wanted = Wanted("mirror", can_resubscribe=True, campaign="roof")
+    wanted = SuppressionRequest("mirror", can_resubscribe=True, campaign="roof")
     carry_out(vendor, vendor.plan(wanted, some(5)), wanted)
     assert vendor.suppressed() == dict.fromkeys(some(5), (True, "roof"))
     assert Counter(method for method, _ in vendor.sends()) == {"POST": 5, "PUT": 5}
@@ -103,7 +103,7 @@ def test_answers_that_stay_lost_fail_the_number(edition):
     vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", cut=True, times=None)
     plan = Plan(add=some(10))
     sync = vendor.sync(plan, MIRROR)
-    with pytest.raises(PartialFailure, match=r"1 of 10 .*/%2B1…03.*a retry sends these only") as failure:
+    with pytest.raises(PartialFailure, match=r"1 of 10 .*/%2B1…03.*a retry sends only these") as failure:
         vendor.client.run(sync.procedure())
     assert str(FIRST + 3) not in str(failure.value)
     assert sync.counts() == {"added": 9, "changed": 0, "removed": 0, "failed": 1}
@@ -227,11 +227,11 @@ def test_somebody_elses_change_meanwhile_is_respected():
     assert sync.counts() == {"added": 0, "changed": 0, "removed": 0, "failed": 2}
     assert all("campaign roof" in reason for _, _, reason in sync.failures())
     assert vendor.sends("POST", "PUT", "DELETE") == []
-    campaign = Wanted("mirror", can_resubscribe=False, campaign="roof")
+    campaign = SuppressionRequest("mirror", can_resubscribe=False, campaign="roof")
     vendor.suppress(some(1, 5))
     sync = carry_out(vendor, Plan(remove=some(1, 5)), campaign, checkpoint=Checkpoint(done=0, announced=1))
     assert [reason for _, _, reason in sync.failures()] == [
-        "It has come to be suppressed for the whole company meanwhile."
+        "It was suppressed for the whole company in the meantime."
     ]
 
 

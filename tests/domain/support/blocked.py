@@ -8,7 +8,14 @@ from typing import Any
 
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
-from airflow_provider_retreaver.domain.lists.suppression_plan import Known, Ours, Plan, Wanted, compare, read_list
+from airflow_provider_retreaver.domain.lists.suppression_plan import (
+    Known,
+    Ours,
+    Plan,
+    SuppressionRequest,
+    compare,
+    read_list,
+)
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, SuppressionSync
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from airflow_provider_retreaver.transport.client import RetreaverClient
@@ -76,14 +83,20 @@ class Blocked(Vendor):
         found = [(method, re.search(r"%2B([0-9]+)", path)) for method, path, _ in self.sent]
         return [(method, int(one[1])) for method, one in found if one and (not methods or method in methods)]
 
-    def plan(self, wanted: Wanted, source: NumberSet, ours: Ours | None = None) -> Plan:
+    def plan(self, wanted: SuppressionRequest, source: NumberSet, ours: Ours | None = None) -> Plan:
         """Compare a source with what is known."""
         ours = ours or Ours()
         known = Known.recorded(ours) if self.legacy else self.client.run(read_list(wanted))
         return compare(replace(wanted, legacy=self.legacy), source, known, ours)
 
     def sync(
-        self, plan: Plan, wanted: Wanted, *, checkpoint: Checkpoint | None = None, max_failures: int = 100, **how: Any
+        self,
+        plan: Plan,
+        wanted: SuppressionRequest,
+        *,
+        checkpoint: Checkpoint | None = None,
+        max_failures: int = 100,
+        **how: Any,
     ) -> SuppressionSync:
         """Return a sync of a plan that is not yet begun."""
         return SuppressionSync(
