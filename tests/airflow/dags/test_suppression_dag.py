@@ -56,7 +56,7 @@ def test_night_after_night(night, account):
     assert refused.states[TASK] == "failed"
     message = everything(refused)
     assert "42 of 102 suppressed numbers would be removed, and max_removals allows 0.05 of 102" in message
-    assert "60 numbers, 102 are known to be on the list; 0 would be added, 42 removed, 60 stay" in message
+    assert "60 numbers, 102 are known to be on the list; 0 would be added, 42 removed, 60 are unchanged" in message
     assert "UP_FOR_RETRY" not in refused.output
     assert "was not synchronized" in refused.xcoms["report"]["return_value"]
     assert len(account.sent("DELETE", "POST")) == sent

@@ -37,5 +37,5 @@ def test_killed_twice_and_resumed(tmp_path, routes):
         # Under the legacy routes it cannot be read back whether an open request was executed.
         assert len(sync.repeated_changes()) <= 2 * CONCURRENCY
     log = (tmp_path / "attempts.log").read_text()
-    assert "going on from there" in log
+    assert "continuing from there" in log
     assert not any(number[2:] in log for number in phone_numbers(COUNT))
