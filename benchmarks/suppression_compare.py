@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 from airflow_provider_retreaver.core.operations import Each, Progress
 from airflow_provider_retreaver.domain.lists.number_sources import collect, read_file
 from airflow_provider_retreaver.domain.lists.phones import Normalizer
+from airflow_provider_retreaver.domain.lists.suppression_list import read_list
 from airflow_provider_retreaver.domain.lists.suppression_plan import (
     Ours,
     Plan,
     SuppressionRequest,
     compare,
-    read_list,
 )
 
 T = TypeVar("T")

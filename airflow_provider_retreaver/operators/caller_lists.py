@@ -20,7 +20,7 @@ from airflow_provider_retreaver.operators.numbers.base import (
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListRequest, ListChange
+    from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
     from airflow_provider_retreaver.domain.lists.number_sources import Collected
     from airflow_provider_retreaver.storage.line_files import Folder
 
@@ -163,8 +163,8 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
 
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
-        from airflow_provider_retreaver.domain.lists.caller_list_sync import MODES, CallerListRequest
-        from airflow_provider_retreaver.domain.lists.suppression_plan import limits
+        from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest
+        from airflow_provider_retreaver.domain.lists.suppression_plan import MODES, limits
         from airflow_provider_retreaver.resources.caller_lists import Owner
 
         owner = Owner(self.target_id, self.campaign_id)

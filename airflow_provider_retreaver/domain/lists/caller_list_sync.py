@@ -1,16 +1,13 @@
 """Synchronizing a caller list with a source by uploads, which Retreaver processes after its response.
 
 The outcome of an upload is not reported, so the list is polled afterwards until it has the expected numbers: by its
-`Total`
-where the key may list, and by checking some of the numbers. Sending an upload twice has the same effect as once, so
-an upload
-whose response was lost is sent again.
+`Total` where the key may list, and by checking some of the numbers. Sending an upload twice has the same effect as
+sending it once, so an upload whose response was lost is sent again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,15 +22,15 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Count, Each, Outcome, Procedure, Row, Together, Wait
+from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164, mask_numbers
-from airflow_provider_retreaver.domain.lists.suppression_plan import EMPTY, limits
+from airflow_provider_retreaver.domain.lists.suppression_plan import limits
 from airflow_provider_retreaver.resources import caller_lists
-from airflow_provider_retreaver.resources.caller_lists import Owner, UploadAction
+from airflow_provider_retreaver.resources.caller_lists import UploadAction
 
 log = logging.getLogger(__name__)
 
-MODES = ("add", "mirror", "remove")
 # Numbers of one upload: about 130 KB.
 BATCH = 10_000
 # How often an upload is sent when its responses are lost.
@@ -41,60 +38,6 @@ TRIES = 3
 # Numbers that are checked afterwards.
 SAMPLE = 20
 FIRST_WAIT, MAX_WAIT = 1.0, 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class CallerListRequest:
-    """The list to synchronize, and what is allowed.
-
-    :param owner: target or campaign of the list.
-    :param name: of the list.
-    :param mode: `add`, `mirror` or `remove`.
-    :param allow_gap: a list that the key may not read may be cleared and filled again.
-    :param allow_accept_list: a list that blocks all other callers may be created.
-    :param max_removals: see `suppression_plan.limits`.
-    :param verify_wait: seconds to wait in total until the list shows the uploads.
-    """
-
-    owner: Owner
-    name: str
-    mode: str
-    allow_gap: bool = False
-    allow_accept_list: bool = False
-    max_removals: Any = None
-    verify_wait: float = 600.0
-
-
-@dataclass(slots=True)
-class ListChange:
-    """What a sync uploads.
-
-    :param add: numbers to add.
-    :param remove: numbers to remove.
-    :param unchanged: count of the others.
-    :param known: count of numbers on the list before, None when the key may not list.
-    :param exact: whether `add` and `remove` were compared with the list, so that the result is known in advance.
-    :param clear: clear the list first.
-    :param created: whether the list has to be created.
-    """
-
-    add: NumberSet = EMPTY
-    remove: NumberSet = EMPTY
-    unchanged: int = 0
-    known: int | None = None
-    exact: bool = False
-    clear: bool = False
-    created: bool = False
-
-    def lines(self) -> Iterator[str]:
-        """Return the change as lines of csv, without line ends.
-
-        :return: lines of action and number.
-        """
-        yield "action,number"
-        for action, numbers in (("add", self.add), ("remove", self.remove)):
-            for number in numbers:
-                yield f"{action},{e164(number)}"
 
 
 @dataclass(slots=True)

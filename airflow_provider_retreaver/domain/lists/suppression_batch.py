@@ -21,7 +21,8 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.lists.phones import e164
-from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, SuppressionRequest, scope_of
+from airflow_provider_retreaver.domain.lists.suppression_list import scope_of
+from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, SuppressionRequest
 from airflow_provider_retreaver.resources import suppression
 
 # How often a number is sent when its responses are lost.

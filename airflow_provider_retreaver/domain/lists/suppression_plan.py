@@ -1,32 +1,23 @@
 """The plan of a suppression sync: the difference between a source and the numbers that are known to be suppressed.
 
 Retreaver has one record for each number: suppressed for the whole company, or for one campaign. So a sync for a
-campaign does
-not change numbers that are suppressed for the company (they are already blocked for the campaign, and narrowing their
-record
-would unblock them everywhere else), and a number whose record is for another campaign cannot be suppressed a second
-time: it
-is a conflict, which is reported and not sent.
+campaign does not change numbers that are suppressed for the company: they are already blocked for the campaign, and
+narrowing their record would unblock them everywhere else. A number whose record is for another campaign cannot be
+suppressed a second time: it is a conflict, which is reported and not sent.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.operations import Each, Procedure, Row
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
-from airflow_provider_retreaver.domain.progress import ProgressLogger
-from airflow_provider_retreaver.resources import suppression
-
-log = logging.getLogger(__name__)
 
 MODES = ("add", "mirror", "remove")
 ADD, CHANGE, REMOVE, CONFLICT = "add", "change", "remove", "conflict"
@@ -201,69 +192,6 @@ class Plan:
             elif line.strip() != "action,number":
                 raise InvalidArgument(f"{where} is damaged: it is not a plan; delete its folder to start again.")
         return cls(**{action: numbers.finish() for action, numbers in found.items()}, unchanged=unchanged)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """Retreaver's list, sorted by scope as its rows come."""
-
-    wanted: SuppressionRequest
-    there: Collector = field(default_factory=Collector)
-    differing: Collector = field(default_factory=Collector)
-    covered: Collector = field(default_factory=Collector)
-    conflicting: Collector = field(default_factory=Collector)
-    unreadable: int = 0
-    progress: ProgressLogger = field(
-        default_factory=lambda: ProgressLogger(lambda line: log.info("Suppressed numbers read: %s.", line))
-    )
-    rows: int = 0
-
-    def visit(self, row: Row) -> None:
-        """Add one row."""
-        self.rows += 1
-        self.progress.update(self.rows)
-        number = from_e164(str(row.get("number", "")).strip())
-        if number is None:
-            self.unreadable += 1
-            return
-        collector = self._collector(scope_of(row))
-        collector.add(number)
-        if collector is self.there and row.get("can_resubscribe") is not self.wanted.can_resubscribe:
-            self.differing.add(number)
-
-    def _collector(self, scope: str | None) -> Collector:
-        if scope == self.wanted.campaign:
-            return self.there
-        return self.covered if scope is None else self.conflicting
-
-
-def scope_of(row: Row) -> str | None:
-    """Return the campaign for which a number is suppressed.
-
-    :param row: a suppressed number.
-    :return: customer's ID of the campaign, None for the whole company.
-    """
-    campaign = row.get("cid") or row.get("campaign_id")
-    return None if campaign in (None, "") else str(campaign)
-
-
-def read_list(wanted: SuppressionRequest) -> Procedure[Known]:
-    """Read Retreaver's list completely (current routes).
-
-    :param wanted: what the sync has to achieve.
-    :return: the known numbers.
-    :raises ListingIncomplete: when it cannot be read completely.
-    """
-    reading = _Reading(wanted)
-    yield Each(suppression.list_suppressed_numbers(), reading.visit)
-    if reading.unreadable:
-        log.warning(
-            "%d of %d suppressed numbers are not in E.164 and are not changed.",
-            reading.unreadable,
-            reading.rows,
-        )
-    there = reading.there.finish()
-    return Known(there, there, reading.differing.finish(), reading.covered.finish(), reading.conflicting.finish())
 
 
 def compare(wanted: SuppressionRequest, source: NumberSet, known: Known, ours: Ours) -> Plan:

@@ -1,12 +1,9 @@
 """Sending a suppression plan: one request for each number, and none twice after an interruption.
 
 A checkpoint is saved before a batch of numbers is sent, and after it. An attempt that finds a batch that was begun
-and not
-finished reads its numbers before it sends anything (current routes). The legacy routes cannot read a number, so there
-a batch
-is no larger than the number of concurrent requests, and is sent again: suppressing a suppressed number, or removing a
-missing
-one, changes nothing.
+and not finished reads its numbers before it sends anything (current routes). The legacy routes cannot read a number,
+so there a batch is no larger than the number of concurrent requests, and is sent again: suppressing a suppressed
+number, or removing a missing one, changes nothing.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Operators that keep lists of numbers in step with a source."""
+"""Operators that synchronize lists of phone numbers with a source."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core.errors import ChangeRefused
 from airflow_provider_retreaver.domain.lists.number_sources import Collected
 from airflow_provider_retreaver.domain.lists.phones import e164
+from airflow_provider_retreaver.domain.lists.suppression_list import read_list
 from airflow_provider_retreaver.domain.lists.suppression_plan import (
     Known,
     Ours,
@@ -19,7 +20,6 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     check_removals,
     compare,
     owned,
-    read_list,
 )
 from airflow_provider_retreaver.domain.lists.suppression_sync import SuppressionSync
 from airflow_provider_retreaver.operators.numbers.base import REJECTS

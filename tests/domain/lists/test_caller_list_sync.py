@@ -1,4 +1,4 @@
-"""Caller lists by upload: batches, looking afterwards, and nobody shut out or let through by accident."""
+"""Synchronizing caller lists: uploads, verification, and guards against blocking or unblocking by mistake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from airflow_provider_retreaver.core.errors import (
     OutcomeUnknown,
     PermissionDenied,
 )
-from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListRequest, CallerListSync
+from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest
+from airflow_provider_retreaver.domain.lists.caller_list_sync import CallerListSync
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.resources.caller_lists import Owner
 from airflow_provider_retreaver.sandbox.api.postback_keys import PERMISSIONS
@@ -23,7 +24,7 @@ from tests.domain.support.blocked import Blocked, some
 
 
 class Listed(Blocked):
-    """An account with one target, whose caller lists are looked at with a key of their own."""
+    """An account with one target, whose caller lists are read with a separate key."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,8 +33,8 @@ class Listed(Blocked):
         self._master = {"key": "11111111-2222-3333-4444-555555555555", "secret": "master-secret"}
         self.ask("POST", "/__sandbox__/postback_keys", self._master)
 
-    def look(self, method, path, body=None, query=()):
-        """Ask about caller lists behind the client's back."""
+    def request(self, method, path, body=None, query=()):
+        """Send a request about caller lists without the client."""
         pairs = [("key", self._master["key"]), *query]
         headers = {"authorization": f"Bearer {self._master['secret']}", "content-type": "application/json"}
         raw = b"" if body is None else json.dumps(body).encode()
@@ -46,7 +47,7 @@ class Listed(Blocked):
         """Return the numbers on a list."""
         found, page = set(), 1
         while True:
-            rows, headers = self.look(
+            rows, headers = self.request(
                 "GET", f"/{name}/caller_list_numbers", query=[("page", str(page)), ("per_page", "100")]
             )
             found |= {int(row["caller_list_number"]["number"][1:]) for row in rows}
@@ -56,19 +57,19 @@ class Listed(Blocked):
             page += 1
 
     def fill(self, numbers, name="suppressed"):
-        """Make a list with these numbers."""
-        self.look("POST", "", {"caller_list": {"name": name}})
+        """Create a list with these numbers."""
+        self.request("POST", "", {"caller_list": {"name": name}})
         if numbers:
             text = "\n".join(f"+{number}" for number in numbers)
-            self.look("POST", f"/{name}/caller_list_uploads", {"caller_list_upload": {"numbers": text}})
+            self.request("POST", f"/{name}/caller_list_uploads", {"caller_list_upload": {"numbers": text}})
             self.sleep(10)
         self.slept.clear()
 
     def permit(self, *withheld):
-        """Let the client's key do everything but these."""
+        """Give the client's key all permissions except these."""
         permissions = [name for name in PERMISSIONS if name not in withheld]
-        given = {"key": POSTBACK_KEY, "secret": POSTBACK_SECRET, "permissions": permissions}
-        self.ask("POST", "/__sandbox__/postback_keys", given)
+        key = {"key": POSTBACK_KEY, "secret": POSTBACK_SECRET, "permissions": permissions}
+        self.ask("POST", "/__sandbox__/postback_keys", key)
 
     def uploads(self):
         """Return action, count and clearing of every upload that the client has sent."""
@@ -78,7 +79,7 @@ class Listed(Blocked):
 
 @pytest.fixture
 def vendor():
-    """Give an account with a target and no caller list."""
+    """Return an account with a target and no caller list."""
     return Listed()
 
 
@@ -90,7 +91,7 @@ def sync(vendor, mode, source, name="suppressed", **how):
 
 
 def test_a_missing_list_is_created_and_filled_in_batches(vendor):
-    """Batches of ten thousand; the wait for them grows until the list shows them."""
+    """In batches of ten thousand; the waits between checks grow."""
     vendor.ask("POST", "/__sandbox__/upload_delay", {"seconds": 20})
     result = sync(vendor, "mirror", some(25_000))
     assert result == {"added": 25_000, "removed": 0, "unchanged": 0, "created": True, "verified": "total and sample"}
@@ -100,7 +101,7 @@ def test_a_missing_list_is_created_and_filled_in_batches(vendor):
 
 
 def test_a_mirror_uploads_the_difference(vendor):
-    """What is missing is added, what is too much removed, additions first; again there is nothing to do."""
+    """Missing numbers are added, others removed, additions first; a second run changes nothing."""
     vendor.fill(some(300))
     result = sync(vendor, "mirror", some(300, 20))
     assert result == {"added": 20, "removed": 20, "unchanged": 280, "created": False, "verified": "total and sample"}
@@ -110,16 +111,16 @@ def test_a_mirror_uploads_the_difference(vendor):
     assert len(vendor.uploads()) == 2
 
 
-def test_adding_never_removes_and_counts_what_came(vendor):
-    """All of the source is uploaded; the list's total tells how many were new."""
+def test_adding_never_removes_and_counts_new_numbers(vendor):
+    """All of the source is uploaded; the number of new ones follows from the list's total."""
     vendor.fill(some(10))
     result = sync(vendor, "add", some(10, 5))
     assert result == {"added": 5, "removed": 0, "unchanged": 5, "created": False, "verified": "total and sample"}
     assert vendor.on_list() == set(some(15))
 
 
-def test_removing_takes_the_source_off(vendor):
-    """Only numbers of the source go; a list that is not there needs nothing."""
+def test_removing_removes_the_source(vendor):
+    """Only numbers of the source are removed; for a missing list nothing is sent."""
     vendor.fill(some(10))
     result = sync(vendor, "remove", some(10, 5))
     assert result == {"added": 0, "removed": 5, "unchanged": 5, "created": False, "verified": "total and sample"}
@@ -138,8 +139,8 @@ def test_removals_are_guarded(vendor, mode):
     assert vendor.uploads() == []
 
 
-def test_shutting_everybody_out_needs_a_word(vendor):
-    """A list whose name begins with accepted is created only when that is allowed; one that is there is kept."""
+def test_creating_an_accept_list_needs_a_confirmation(vendor):
+    """A list whose name begins with accepted is created only with `allow_accept_list`; an existing one is changed."""
     with pytest.raises(ChangeRefused, match="allow_accept_list"):
         sync(vendor, "add", some(3), name="Accepted callers")
     assert [method for method, path, _ in vendor.sent if method == "POST"] == []
@@ -147,8 +148,8 @@ def test_shutting_everybody_out_needs_a_word(vendor):
     assert sync(vendor, "mirror", some(4), name="accepted-vip")["added"] == 1
 
 
-def test_a_list_that_cannot_be_read_is_not_mirrored_without_a_word(vendor):
-    """Without the permission to list, a mirror names it and what else could be done."""
+def test_mirroring_a_list_that_cannot_be_read_needs_a_confirmation(vendor):
+    """Without the permission to list, the error names it and the alternative."""
     vendor.fill(some(10))
     vendor.permit("caller_list_number__index")
     with pytest.raises(PermissionDenied, match=r"caller_list__show.*caller_list_number__index.*allow_gap=True"):
@@ -160,8 +161,8 @@ def test_a_list_that_cannot_be_read_is_not_mirrored_without_a_word(vendor):
     assert vendor.uploads() == []
 
 
-def test_with_a_gap_allowed_it_is_emptied_and_filled_by_one_upload(vendor):
-    """Several uploads could be done in any order, and the one that empties the list might be the last."""
+def test_with_allow_gap_the_list_is_cleared_and_filled_by_one_upload(vendor):
+    """Several uploads could be processed in any order, and the one that clears the list might be the last."""
     vendor.fill(some(10))
     vendor.permit("caller_list_number__index")
     result = sync(vendor, "mirror", some(12_000, 5), allow_gap=True)
@@ -170,8 +171,8 @@ def test_with_a_gap_allowed_it_is_emptied_and_filled_by_one_upload(vendor):
     assert vendor.on_list() == set(some(12_000, 5))
 
 
-def test_a_key_that_may_not_look_verifies_nothing_and_says_so(vendor, caplog):
-    """Without the permissions to list and to check, the upload is taken at its word, with a warning."""
+def test_without_permissions_to_read_the_upload_is_not_verified(vendor, caplog):
+    """Without the permissions to list and to check, a warning is logged."""
     vendor.fill(some(10))
     vendor.permit("caller_list_number__index", "caller_list_check__create")
     result = sync(vendor, "add", some(3, 20))
@@ -198,15 +199,15 @@ def test_a_missing_permission_is_named(vendor, withheld, named):
 
 @pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}, {"status": 200, "body": "<html>"}])
 @pytest.mark.parametrize("then", ["done", "nothing"])
-def test_a_lost_answer_to_an_upload_is_repeated(vendor, how, then):
-    """Uploading twice leaves the list as uploading once."""
+def test_an_upload_whose_response_was_lost_is_sent_again(vendor, how, then):
+    """Uploading twice has the same effect as uploading once."""
     vendor.fault("caller_list_uploads", method="POST", then=then, **how)
     assert sync(vendor, "mirror", some(30))["added"] == 30
     assert vendor.on_list() == set(some(30))
     assert len(vendor.uploads()) == 2
 
 
-def test_a_lost_answer_to_the_creation_is_looked_up(vendor):
+def test_a_list_is_read_after_a_lost_response_to_its_creation(vendor):
     """A list that was created is used; one that was not is created by the retry."""
     vendor.fault("caller_lists.json", method="POST", then="done", cut=True)
     assert sync(vendor, "add", some(3))["created"]
@@ -215,16 +216,16 @@ def test_a_lost_answer_to_the_creation_is_looked_up(vendor):
         sync(vendor, "add", some(3), name="other")
 
 
-def test_uploads_that_stay_lost_are_unknown(vendor):
-    """After three lost answers it says so."""
+def test_an_upload_without_any_response_is_unknown(vendor):
+    """It is sent three times."""
     vendor.fault("caller_list_uploads", method="POST", cut=True, times=None)
     with pytest.raises(OutcomeUnknown, match="caller_list_uploads"):
         sync(vendor, "add", some(3))
     assert len(vendor.uploads()) == 3
 
 
-def test_an_upload_that_does_not_show_in_time_fails(vendor):
-    """The wait is bounded, and the error says what is missing."""
+def test_an_upload_that_takes_effect_too_late_fails(vendor):
+    """The wait is limited, and the error describes the difference."""
     vendor.fill(some(5))
     vendor.ask("POST", "/__sandbox__/upload_delay", {"seconds": 10_000})
     with pytest.raises(OutcomeUnknown, match=r"after 100 s it has 5 numbers, and should have 6.*portal"):
@@ -234,8 +235,8 @@ def test_an_upload_that_does_not_show_in_time_fails(vendor):
         sync(vendor, "remove", some(5), verify_wait=0)
 
 
-def test_errors_of_an_upload_are_told_with_numbers_masked(vendor):
-    """What the vendor says is wrong with an upload fails it; its file's address is in nothing."""
+def test_errors_of_an_upload_are_raised_with_numbers_masked(vendor):
+    """Errors that Retreaver reports fail the upload; the URL of its file is in no error."""
     upload = {
         "status": "Failed",
         "error_messages": ["+19192000001 is odd"],
@@ -248,7 +249,7 @@ def test_errors_of_an_upload_are_told_with_numbers_masked(vendor):
 
 
 def test_no_such_target(vendor):
-    """A target that is not there is an error, not a list to be created."""
+    """For a missing target an error is raised and no list is created."""
     vendor.id += 1
     with pytest.raises(NotFound):
         sync(vendor, "add", some(3))

@@ -11,7 +11,7 @@ NUMBERS = st.lists(st.integers(0, 40) | st.integers(0, 2**64 - 1), max_size=60)
 
 
 @given(NUMBERS, NUMBERS)
-def test_they_are_sets(left, right):
+def test_set_operations(left, right):
     """Difference, intersection and union are those of sets, in ascending order."""
     one, other = NumberSet.of(left), NumberSet.of(right)
     assert list(one) == sorted(set(left))
@@ -23,8 +23,8 @@ def test_they_are_sets(left, right):
 
 
 @given(NUMBERS)
-def test_in_several_runs(numbers):
-    """Numbers that are sorted in several runs come out as those that are sorted in one."""
+def test_numbers_are_sorted_in_several_runs(numbers):
+    """The result is the same as for one run."""
     collector = Collector(run=7)
     for number in numbers:
         collector.add(number)
@@ -32,15 +32,15 @@ def test_in_several_runs(numbers):
     assert collector.taken == len(numbers)
 
 
-def test_the_same_numbers_are_the_same_bytes():
-    """Order and duplicates do not show in what a fingerprint is made of, nor in the hash."""
+def test_equal_sets_have_equal_bytes():
+    """Order and duplicates change neither the bytes, which a fingerprint uses, nor the hash."""
     assert NumberSet.of([3, 1, 2, 3]).to_bytes() == NumberSet.of([1, 2, 3]).to_bytes()
     assert hash(NumberSet.of([3, 1])) == hash(NumberSet.of([1, 3]))
     assert NumberSet.of([1]) != [1]
 
 
-def test_parts_and_places():
-    """A part is a list of plain integers."""
+def test_slices():
+    """A slice is a list of plain integers."""
     numbers = NumberSet.of(range(10, 20))
     assert numbers.part(2, 4) == [12, 13]
     assert numbers[3] == 13

@@ -1,4 +1,4 @@
-"""Files and lists of numbers: read to the end, and refused by name when they are not what they should be."""
+"""Files and lists of numbers: read completely, or refused with an error that names the fault."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(content: bytes | str, kind: str = "csv", **how):
 
 
 def test_csv_by_column_with_line_numbers():
-    """A column is found by its name; a short line has a blank there; quoted line ends count."""
+    """A column is found by its name; in a short line it is blank; quoted line ends count as lines."""
     assert read(CSV, column="phone") == [(2, "+19195551234"), (3, "919 555 9999"), (4, ""), (5, None)]
     assert read('phone,note\n1,"two\nlines"\n\n2,x\n', column="phone") == [(3, "1"), (5, "2")]
     assert read("phone\r\n1\r\n2\r\n") == [(2, "1"), (3, "2")]
@@ -36,7 +36,7 @@ def test_csv_by_column_with_line_numbers():
 
 
 @pytest.mark.parametrize("kind", ["csv", "txt", "jsonl"])
-def test_nothing_in_it(kind):
+def test_empty_files(kind):
     """An empty file holds no values, nor does one with nothing but a header or blank lines."""
     assert read("", kind) == []
     assert read({"csv": "phone\n", "txt": "\n \n", "jsonl": "\n"}[kind], kind) == []
@@ -50,15 +50,15 @@ def test_txt_and_jsonl():
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8", "utf-8-sig", "utf-16"])
-def test_a_byte_order_mark_is_no_part_of_the_name(encoding):
-    """A file of a spreadsheet begins with a byte order mark."""
+def test_a_byte_order_mark_is_not_part_of_the_column_name(encoding):
+    """Files of spreadsheets begin with a byte order mark."""
     content = "phone\n1\n".encode("utf-16" if encoding == "utf-16" else "utf-8-sig")
     assert read(content, column="phone", encoding=encoding) == [(2, "1")]
     assert read(gzip.compress(content), column="phone", encoding=encoding) == [(2, "1")]
 
 
-def test_gzip_is_known_by_its_content():
-    """A packed file may be called anything."""
+def test_gzip_is_recognized_by_its_content():
+    """A compressed file may have any name."""
     assert read(gzip.compress(CSV.encode()), column="phone") == read(CSV, column="phone")
     assert read(gzip.compress(b""), "txt") == []
 
@@ -67,7 +67,7 @@ WHOLE = gzip.compress("\n".join(f"+1919{number:07d}" for number in range(5000)).
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "how", "told"),
+    ("content", "kind", "how", "message"),
     [
         (WHOLE[: len(WHOLE) // 2], "txt", {}, "cut off"),
         (WHOLE[:-4], "txt", {}, "cut off"),
@@ -87,9 +87,9 @@ WHOLE = gzip.compress("\n".join(f"+1919{number:07d}" for number in range(5000)).
         ("1\n", "txt", {"column": "phone"}, "no column"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_name(content, kind, how, told):
-    """A damaged file, another encoding, a wrong column: one sentence that names the file and the fault."""
-    with pytest.raises(InvalidArgument, match=told):
+def test_a_file_that_cannot_be_read_is_refused(content, kind, how, message):
+    """The error names the file and the fault: damaged, another encoding, a wrong column."""
+    with pytest.raises(InvalidArgument, match=message):
         read(content, kind, **how)
 
 
@@ -101,13 +101,13 @@ def test_what_cannot_be_read_is_refused_by_name(content, kind, how, told):
     ],
 )  # fmt: skip
 def test_the_format_is_the_ending(path, given, kind):
-    """The ending says what a file is, unless it is said."""
+    """The ending of the name shows the format, unless `source_format` is given."""
     assert format_of(path, given) == kind
 
 
 @pytest.mark.parametrize(("path", "given"), [("dnc.parquet", None), ("dnc", None), ("a.csv", "excel"), ("gz", None)])
-def test_a_format_that_is_not_known_is_refused(path, given):
-    """An ending that says nothing is refused, naming the parameter."""
+def test_an_unknown_format_is_refused(path, given):
+    """The error names the parameter."""
     with pytest.raises(InvalidArgument, match="source_format"):
         format_of(path, given)
 
@@ -127,14 +127,14 @@ def test_lists_of_all_kinds(given, values):
 
 
 @pytest.mark.parametrize("given", [{"a": 1}, b"919", None, "None", [float("nan")]])
-def test_what_is_no_list_is_refused(given):
-    """Anything else is refused by name."""
+def test_other_types_are_refused(given):
+    """The error names the parameter."""
     with pytest.raises(InvalidArgument, match="numbers"):
         listed(given)
 
 
-def test_duplicates_are_folded_and_rejects_told():
-    """Every value is a number, a duplicate or rejected with its line, which the log shows masked."""
+def test_duplicates_and_rejected_values_are_counted():
+    """Every value is a number, a duplicate, or rejected with its line and masked in the log."""
     rejects = []
     values = enumerate(["+19195551234", "919-555-1234", None, "+19195551299", "+191955512345678"], 1)
     found = collect(values, Normalizer(), rejects.append)
@@ -145,7 +145,7 @@ def test_duplicates_are_folded_and_rejects_told():
 
 
 def collected(good: int, bad: int):
-    """Return a source with so many numbers and so many that are none."""
+    """Return a source with this many valid and invalid values."""
     values = [f"+1919{2000000 + number}" for number in range(good)] + ["x"] * bad
     return collect(enumerate(values, 1), Normalizer(), lambda _: None)
 
@@ -158,13 +158,13 @@ def test_too_many_rejects_are_refused(bad, limit):
 
 
 @pytest.mark.parametrize(("bad", "limit"), [(5, "5%"), (0, 0), (10, 10), (100, None)])
-def test_a_few_rejects_are_not(bad, limit):
-    """As many as are allowed are allowed."""
+def test_a_few_rejects_are_accepted(bad, limit):
+    """Up to the share or number that is allowed."""
     check_source(collected(100, bad), limit, allow_empty=False, where="F", first=[])
 
 
-def test_an_empty_source_is_refused_unless_it_is_meant():
-    """No number at all is more often a fault than meant."""
+def test_an_empty_source_needs_a_confirmation():
+    """A source without numbers is refused unless `allow_empty` is set."""
     with pytest.raises(ChangeRefused, match="allow_empty"):
         check_source(collected(0, 0), "5%", allow_empty=False, where="F", first=[])
     with pytest.raises(ChangeRefused, match="allow_empty"):

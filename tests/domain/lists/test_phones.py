@@ -1,4 +1,4 @@
-"""Phone numbers as people write them, and the quick way that must never say anything else than the library."""
+"""Phone numbers as people write them, and the fast reader, which must always agree with the library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ US = Normalizer("US")
         "tel:+1-919-555-1234", " +1 (919) 555\u20111234 ", "1.919.555.1234", "\uff0b1 919 555 1234",
     ],
 )  # fmt: skip
-def test_the_same_number_however_it_is_written(written):
+def test_different_spellings_of_one_number(written):
     """Spaces, brackets, dashes, a missing country code and a data frame's decimals make no difference."""
     assert US.read(written) == 19195551234
 
@@ -37,30 +37,30 @@ def test_the_same_number_however_it_is_written(written):
         ("+15551234567", "in use"), ("+1 919 555 1234 567", "too long"), ("020 7946 0958", "too long"),
     ],
 )  # fmt: skip
-def test_what_is_no_number_is_rejected_with_a_reason(written, reason):
-    """What would have to be guessed at is no number, and the reason never repeats it."""
-    told = US.read(written)
-    assert isinstance(told, str)
-    assert reason in told
-    assert not any(char.isdigit() for char in told)
+def test_an_invalid_number_is_rejected_with_a_reason(written, reason):
+    """An ambiguous value is rejected, and the reason contains no digits of it."""
+    message = US.read(written)
+    assert isinstance(message, str)
+    assert reason in message
+    assert not any(char.isdigit() for char in message)
 
 
 def test_the_default_region_reads_local_numbers():
-    """A number without a country code belongs to the default region; one with a code does not care."""
+    """A number without a country code belongs to the default region; one with a code does not depend on it."""
     london = Normalizer("gb")
     assert london.read("020 7946 0958") == US.read("+44 20 7946 0958") == 442079460958
     assert london.read("+19195551234") == 19195551234
 
 
 @pytest.mark.parametrize("region", ["XX", "", "USA", None, "1"])
-def test_a_region_that_is_none_is_refused(region):
+def test_an_unknown_region_is_refused(region):
     """A default region is a country's two letters."""
     with pytest.raises(InvalidArgument, match="default_region"):
         Normalizer(region)
 
 
-def library_says(text: str, region: str) -> int | None:
-    """Return what phonenumbers alone makes of a text."""
+def read_by_library(text: str, region: str) -> int | None:
+    """Return the number that phonenumbers alone reads from a text."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -81,34 +81,34 @@ PLAIN = st.builds(
 
 @given(PLAIN, st.sampled_from(["US", "CA", "JM", "GB", "DE"]))
 @settings(max_examples=2000)
-def test_the_quick_way_says_what_the_library_says(text, region):
-    """Plain North American numbers get the library's verdict, from whatever country they are read."""
+def test_the_fast_reader_agrees_with_the_library(text, region):
+    """Plain North American numbers are read as by the library, for every default region."""
     found = Normalizer(region).read(text)
-    assert (found if isinstance(found, int) else None) == library_says(text, region)
+    assert (found if isinstance(found, int) else None) == read_by_library(text, region)
 
 
 @given(st.text(alphabet="+0123456789 ().-", max_size=20))
 @settings(max_examples=500)
-def test_whatever_is_accepted_is_the_librarys_number(text):
-    """No reading of ours yields a number that the library does not."""
+def test_every_accepted_number_is_the_number_of_the_library(text):
+    """No number is read that the library would not read."""
     found = US.read(text)
     if isinstance(found, int) and not text.strip().endswith(".0"):
-        assert found == library_says(text, "US")
+        assert found == read_by_library(text, "US")
 
 
 @given(st.integers(10**6, 10**15 - 1))
 def test_e164_and_back(number):
-    """What is written for the vendor is read back as the same number."""
+    """A number that is formatted for Retreaver is read back as the same number."""
     assert from_e164(e164(number)) == number
 
 
 @pytest.mark.parametrize("text", ["19195551234", "+0123456789", "+1919555123x", "", "+1 919", "+1234567890123456"])
 def test_only_e164_is_read_back(text):
-    """Anything but E.164 is not taken for it."""
+    """Any other format returns None."""
     assert from_e164(text) is None
 
 
-def test_a_log_shows_the_ends_only():
+def test_numbers_are_masked_in_logs():
     """A masked number keeps its country and its last two digits; a short text keeps nothing."""
     assert mask_number(19195551234) == mask_number("+19195551234") == "+1…34"
     assert mask_number("12345") == "…"

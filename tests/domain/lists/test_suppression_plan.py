@@ -1,4 +1,4 @@
-"""What a suppression sync plans: the difference within its scope, and nothing that others would lose."""
+"""Plans of suppression syncs: the difference within the scope, and no number of others."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NUMBERS = st.sets(st.integers(1, 30)).map(NumberSet.of)
 
 
 @given(NUMBERS, NUMBERS)
-def test_a_mirror_makes_the_list_the_source(source, there):
-    """After additions and removals the list is the source, whatever either was."""
+def test_after_a_mirror_the_list_equals_the_source(source, there):
+    """After additions and removals the list equals the source."""
     plan = compare(MIRROR, source, Known(there, there), Ours())
     assert there.plus(plan.add).minus(plan.remove) == source
     assert plan.unchanged == len(source.common(there))
@@ -35,8 +35,8 @@ def test_a_mirror_makes_the_list_the_source(source, there):
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["mirror", "remove"]))
-def test_only_ours_removes_nobody_elses(source, there, ours, mode):
-    """With `only_ours` a removal or a change concerns numbers of our own only."""
+def test_only_ours_changes_no_numbers_of_others(source, there, ours, mode):
+    """With `only_ours` only numbers that the sync has added are removed or changed."""
     wanted = SuppressionRequest(mode, can_resubscribe=False, only_ours=True)
     plan = compare(wanted, source, Known(there, there, differing=there), Ours(ours))
     assert not plan.remove.minus(ours)
@@ -45,16 +45,16 @@ def test_only_ours_removes_nobody_elses(source, there, ours, mode):
 
 
 @given(NUMBERS, NUMBERS, NUMBERS)
-def test_what_is_unsure_is_sent_again(source, sure, unsure):
-    """A number of which nothing is known is added when it is wanted, removed when it is not."""
+def test_numbers_with_an_unknown_outcome_are_sent_again(source, sure, unsure):
+    """They are added when the source has them, otherwise removed."""
     wanted, ours = replace(MIRROR, legacy=True), Ours(sure, unsure)
     plan = compare(wanted, source, Known.recorded(ours), ours)
     assert plan.add == source.minus(sure.minus(unsure))
     assert plan.remove == sure.plus(unsure).minus(source)
 
 
-def test_a_legacy_removal_takes_the_source_at_its_word():
-    """Nothing tells what the legacy routes have: all of the source is taken off, or with `only_ours` what is ours."""
+def test_a_legacy_removal_removes_the_whole_source():
+    """The legacy routes cannot list: all of the source is removed, or with `only_ours` the numbers of the sync."""
     ours = Ours(some(3))
     assert compare(replace(REMOVE, legacy=True), some(5), Known.recorded(ours), ours).remove == some(5)
     wanted = SuppressionRequest("remove", can_resubscribe=False, only_ours=True, legacy=True)
@@ -62,8 +62,8 @@ def test_a_legacy_removal_takes_the_source_at_its_word():
     assert compare(REMOVE, some(5), Known(some(2), some(2)), Ours()) == Plan(remove=some(2), unchanged=3)
 
 
-def test_the_list_is_read_in_its_scopes():
-    """Company-wide numbers, those of a campaign, and those that may unblock themselves are told apart."""
+def test_the_list_is_read_by_scope():
+    """Company-wide numbers, those of a campaign, and those that may unblock themselves are distinguished."""
     vendor = Blocked()
     vendor.campaign("roof")
     vendor.campaign("attic")
@@ -83,8 +83,8 @@ def test_the_list_is_read_in_its_scopes():
     assert (roof.unchanged, len(roof.conflict), len(roof.change)) == (33, 0, 0)
 
 
-def test_a_list_that_breaks_off_is_no_list():
-    """When a page of the vendor's list cannot be had, nothing is compared."""
+def test_a_list_that_cannot_be_read_completely_is_not_compared():
+    """When a page of the list cannot be read, an error is raised."""
     vendor = Blocked(max_attempts=1)
     vendor.suppress(some(60))
     vendor.meanwhile(
@@ -94,8 +94,8 @@ def test_a_list_that_breaks_off_is_no_list():
         vendor.plan(MIRROR, some(1))
 
 
-def test_steps_come_in_their_order():
-    """Additions first, changes, removals last, wherever a part of the plan begins."""
+def test_the_order_of_steps():
+    """Additions first, changes, removals last, also in parts of the plan."""
     plan = Plan(add=some(3), change=some(2, 10), remove=some(4, 20), conflict=some(9, 50))
     steps = plan.part(0, 99)
     assert [action for action, _ in steps] == ["add"] * 3 + ["change"] * 2 + ["remove"] * 4
@@ -110,8 +110,8 @@ def test_steps_come_in_their_order():
             assert plan.reached(action, start) == [number for one, number in steps[:start] if one == action]
 
 
-def test_a_plan_is_read_as_it_was_written():
-    """A plan outlives its process as csv; anything else in it is refused."""
+def test_a_plan_is_saved_and_read():
+    """A plan is saved as csv; a damaged file is refused."""
     plan = Plan(some(3), some(2, 10), some(4, 20), some(2, 50), unchanged=7)
     lines = list(plan.lines())
     assert lines[:2] == ["action,number", f"add,+{FIRST}"]
@@ -131,7 +131,7 @@ def test_a_plan_is_read_as_it_was_written():
     ],
 )  # fmt: skip
 def test_removals_are_guarded_by_number_and_share(removals, known, limit, refused):
-    """The lowest limit counts, and the refusal says all counts."""
+    """The lowest limit applies, and the error contains all counts."""
     plan = Plan(add=some(3), remove=some(removals, 50), unchanged=8)
     if not refused:
         check_removals(plan, known, 11, limit)
@@ -143,14 +143,14 @@ def test_removals_are_guarded_by_number_and_share(removals, known, limit, refuse
 
 
 @pytest.mark.parametrize("given", ["many", -1, 1.5, True, ["10%", "x"]])
-def test_a_limit_that_is_none_is_refused(given):
+def test_an_invalid_limit_is_refused(given):
     """A limit is a number, a share, several of them or None."""
     with pytest.raises(InvalidArgument, match="max_removals"):
         limits(given)
 
 
-def test_a_fingerprint_changes_with_what_is_meant():
-    """The same numbers for the same purpose have one fingerprint; anything else has another."""
+def test_a_fingerprint_changes_with_the_parameters():
+    """The same numbers and parameters have the same fingerprint; all others have another."""
     prints = {
         SuppressionRequest(
             mode, can_resubscribe=resubscribe, campaign=campaign, only_ours=ours, legacy=legacy

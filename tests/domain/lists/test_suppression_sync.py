@@ -1,4 +1,4 @@
-"""Carrying out a plan: in order, steadily, in bad weather, and nothing twice after a kill."""
+"""Sending a plan: in order, with temporary failures, and nothing twice after an attempt was killed."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ EDITIONS = pytest.mark.parametrize("edition", ["current", "legacy"])
 
 
 class Killed(BaseException):
-    """Ends an attempt as a kill does: nothing of ours runs afterwards."""
+    """Ends an attempt like a kill: no code of the sync runs afterwards."""
 
 
 def carry_out(vendor, plan, wanted=MIRROR, **how):
-    """Carry a plan out and return its sync."""
+    """Send a plan and return its sync."""
     sync = vendor.sync(plan, wanted, **how)
     vendor.client.run(sync.procedure())
     return sync
@@ -37,7 +37,7 @@ def carry_out(vendor, plan, wanted=MIRROR, **how):
 
 @EDITIONS
 def test_additions_come_first_and_removals_last(edition):
-    """Everything is sent once; no number is let through before the last one is blocked."""
+    """Everything is sent once; no number is unblocked before the last one is blocked."""
     vendor = Blocked(edition)
     vendor.suppress(some(40))
     plan = Plan(add=some(50, 100), remove=some(40))
@@ -49,8 +49,8 @@ def test_additions_come_first_and_removals_last(edition):
     assert [method for method, _ in sent] == ["POST"] * 50 + ["DELETE"] * 40
 
 
-def test_who_may_unblock_themselves_is_corrected():
-    """A number with the other `can_resubscribe` is changed; one that was taken off meanwhile is suppressed again."""
+def test_can_resubscribe_is_changed():
+    """The other `can_resubscribe` is changed; a number that others have removed is suppressed again."""
     vendor = Blocked()
     vendor.suppress(some(5), can_resubscribe=True)
     plan = vendor.plan(MIRROR, some(5))
@@ -60,8 +60,8 @@ def test_who_may_unblock_themselves_is_corrected():
     assert vendor.suppressed() == dict.fromkeys(some(5), (False, None))
 
 
-def test_a_campaigns_numbers_are_narrowed_to_it():
-    """A number is suppressed and then given its campaign; a later sync finds nothing to do."""
+def test_numbers_are_suppressed_for_a_campaign():
+    """A number is suppressed and then given its campaign; a later sync changes nothing."""
     vendor = Blocked()
     vendor.campaign("roof")
     wanted = SuppressionRequest("mirror", can_resubscribe=True, campaign="roof")
@@ -75,8 +75,8 @@ def test_a_campaigns_numbers_are_narrowed_to_it():
 
 @pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}, {"status": 502}, {"status": 200, "body": "<html>"}])
 @pytest.mark.parametrize("then", ["done", "nothing"])
-def test_a_lost_answer_is_looked_up(how, then):
-    """A POST without an answer is sent again only when the number is not there."""
+def test_a_number_is_read_after_a_lost_response(how, then):
+    """A POST whose response was lost is sent again only when the number is not suppressed."""
     vendor = Blocked()
     vendor.fault(rf"%2B{FIRST + 3}\.json", method="POST", then=then, **how)
     sync = carry_out(vendor, Plan(add=some(10)))
@@ -89,7 +89,7 @@ def test_a_lost_answer_is_looked_up(how, then):
 
 @pytest.mark.parametrize("then", ["done", "nothing"])
 def test_the_legacy_routes_suppress_again(then):
-    """Where a number cannot be looked up, suppressing it again is the only way, and harmless."""
+    """Where a number cannot be read, suppressing it again is the only way, and has no effect."""
     vendor = Blocked("legacy")
     vendor.fault(rf"%2B{FIRST + 3}/", method="POST", then=then, cut=True)
     assert carry_out(vendor, Plan(add=some(10))).counts()["added"] == 10
@@ -97,8 +97,8 @@ def test_the_legacy_routes_suppress_again(then):
 
 
 @EDITIONS
-def test_answers_that_stay_lost_fail_the_number(edition):
-    """After three lost answers the number is reported, the others are done, and a retry sends it alone."""
+def test_a_number_without_any_response_fails(edition):
+    """After three lost responses it is reported, the others are sent, and a retry sends only this number."""
     vendor = Blocked(edition)
     vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", cut=True, times=None)
     plan = Plan(add=some(10))
@@ -116,8 +116,8 @@ def test_answers_that_stay_lost_fail_the_number(edition):
 
 
 @EDITIONS
-def test_a_refused_number_is_reported_and_the_rest_goes_on(edition):
-    """422 fails its number for good, with the vendor's reason; it is not sent again."""
+def test_a_refused_number_is_reported_and_the_others_are_sent(edition):
+    """A number that is refused with 422 fails with Retreaver's reason and is not sent again."""
     vendor = Blocked(edition)
     vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", status=422, body={"errors": {"number": ["is a hotline"]}})
     sync = carry_out(vendor, Plan(add=some(60)))
@@ -131,8 +131,8 @@ def test_a_refused_number_is_reported_and_the_rest_goes_on(edition):
     assert len(vendor.sends()) == 60
 
 
-def test_too_many_failures_stop_it():
-    """Above `max_failures` nothing more is sent; with a higher limit it goes on from there."""
+def test_too_many_failures_stop_the_sync():
+    """Above `max_failures` nothing more is sent; a retry with a higher limit continues from there."""
     vendor = Blocked()
     vendor.fault("suppressed_numbers/", method="POST", status=422, times=6)
     notes = []
@@ -157,8 +157,8 @@ def test_too_many_failures_stop_it():
         ({"status": 410}, Gone, "legacy"),
     ],
 )
-def test_when_nothing_gets_through_it_stops_at_once(fault, error, edition):
-    """A refused account, routes that are not served or a vendor that is away end it; a retry does the rest."""
+def test_an_error_of_the_account_stops_the_sync(fault, error, edition):
+    """It stops when the account is refused, the routes do not exist or the server is down; a retry sends the rest."""
     vendor = Blocked(edition, max_attempts=2)
     vendor.fault("/%2B", method="POST", times=None, **fault)
     notes = []
@@ -172,8 +172,8 @@ def test_when_nothing_gets_through_it_stops_at_once(fault, error, edition):
     assert set(vendor.suppressed()) == set(some(100))
 
 
-def test_storms_are_waited_out():
-    """A storm of 429s and a burst of 503s change nothing but the time it takes."""
+def test_temporary_errors_are_retried():
+    """Many responses of 429 and 503 only make the sync take longer."""
     vendor = Blocked(max_attempts=80, max_wait=3600)
     vendor.fault("/%2B", method="POST", status=429, times=25, headers={"Retry-After": "2"})
     vendor.fault("/%2B", method="POST", status=503, times=25)
@@ -185,7 +185,7 @@ def test_storms_are_waited_out():
 
 @EDITIONS
 @pytest.mark.parametrize("kill_at", [1, 2, 31, 33, 60, 61, 75, 90])
-def test_after_a_kill_nothing_is_sent_twice_but_what_was_under_way(edition, kill_at):
+def test_after_a_kill_only_open_requests_are_repeated(edition, kill_at):
     """Killed at any request, an attempt from the last checkpoint completes the list."""
     vendor = Blocked(edition)
     vendor.suppress(some(40))
@@ -217,8 +217,8 @@ def test_after_a_kill_nothing_is_sent_twice_but_what_was_under_way(edition, kill
     assert len(twice) <= (4 if edition == "legacy" else 0)
 
 
-def test_somebody_elses_change_meanwhile_is_respected():
-    """On resuming, a number that has come to belong to another scope is reported and left alone."""
+def test_a_change_of_others_is_kept():
+    """On resuming, a number that was suppressed for another scope in the meantime is reported and not changed."""
     vendor = Blocked()
     vendor.campaign("roof")
     vendor.suppress(some(2), cid="roof")
@@ -235,8 +235,8 @@ def test_somebody_elses_change_meanwhile_is_respected():
     ]
 
 
-def test_conflicts_are_told_and_not_sent():
-    """A number that is suppressed for a campaign cannot be suppressed for the company besides."""
+def test_conflicts_are_reported_and_not_sent():
+    """A number that is suppressed for a campaign cannot be suppressed for the company as well."""
     vendor = Blocked()
     vendor.campaign("roof")
     vendor.suppress(some(2), cid="roof")
@@ -246,8 +246,8 @@ def test_conflicts_are_told_and_not_sent():
     assert vendor.sends() == [("POST", FIRST + 2)]
 
 
-def test_progress_shows_masked_numbers_only(caplog):
-    """The log tells how far it is, about every ten seconds, and no whole number, not even in a failure."""
+def test_numbers_are_masked_in_the_log(caplog):
+    """Progress is logged about every ten seconds, without whole numbers, also in failures."""
     vendor = Blocked()
     vendor.fault(rf"%2B{FIRST + 3}\.json", method="POST", status=422, body={"errors": {"number": ["no"]}})
     vendor.fault(rf"%2B{FIRST + 9}\.json", method="POST", status=503)
@@ -263,8 +263,8 @@ def test_progress_shows_masked_numbers_only(caplog):
     assert "503" in caplog.text
 
 
-def test_what_is_ours_follows_from_plan_and_checkpoint():
-    """Steps behind are ours or no longer ours, steps that may have been sent are unsure, twice over the same."""
+def test_the_record_follows_from_plan_and_checkpoint():
+    """Finished steps are added or removed, others that may have been sent are unsure; twice has no effect."""
     plan = Plan(add=some(4), remove=some(4, 10))
     ours = Ours(some(8, 10), some(2))
     checkpoint = Checkpoint.load(
@@ -277,8 +277,8 @@ def test_what_is_ours_follows_from_plan_and_checkpoint():
     assert fold(Ours(), plan, Checkpoint(done=8, announced=8)) == Ours(some(4))
 
 
-def test_errors_of_the_vendor_in_looking_up_are_failures():
-    """A number that cannot be looked up on resuming is tried again by the next attempt."""
+def test_a_number_that_cannot_be_read_is_a_failure():
+    """A number that cannot be read on resuming is sent by the next attempt."""
     vendor = Blocked(max_attempts=1)
     vendor.fault(rf"%2B{FIRST}\.json", method="GET", status=500)
     sync = vendor.sync(Plan(add=some(5)), MIRROR, checkpoint=Checkpoint(done=0, announced=5))

@@ -8,13 +8,13 @@ from typing import Any
 
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
+from airflow_provider_retreaver.domain.lists.suppression_list import read_list
 from airflow_provider_retreaver.domain.lists.suppression_plan import (
     Known,
     Ours,
     Plan,
     SuppressionRequest,
     compare,
-    read_list,
 )
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, SuppressionSync
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
@@ -58,7 +58,7 @@ class Blocked(Vendor):
         self.ask("POST", "/__sandbox__/clock", {"advance": seconds})
 
     def suppress(self, numbers: NumberSet, *, can_resubscribe: bool = False, cid: str | None = None) -> None:
-        """Suppress numbers as somebody else would."""
+        """Suppress numbers without the client."""
         for number in numbers:
             body = {"can_resubscribe": can_resubscribe}
             self.ask("POST", f"/suppressed_numbers/+{number}.json", {"suppressed_number": body})
