@@ -1,4 +1,4 @@
-"""The public names and parameters: changing one breaks somebody's DAG, so it is done on purpose or not at all."""
+"""The public names and parameters: changing one breaks users' DAGs, so it needs a decision."""
 
 from __future__ import annotations
 

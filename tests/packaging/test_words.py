@@ -1,4 +1,4 @@
-"""The project speaks of itself alone: no path of somebody's machine, no host of a package registry."""
+"""The project speaks of itself alone: no path of a machine, no host of a package registry."""
 
 from __future__ import annotations
 

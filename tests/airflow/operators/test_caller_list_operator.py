@@ -115,7 +115,7 @@ def test_a_missing_permission_fails_at_once_and_is_named(account, target):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ({}, "exactly one of the two"),
         ({"target_id": 1, "campaign_id": 2}, "exactly one of the two"),
@@ -129,10 +129,10 @@ def test_a_missing_permission_fails_at_once_and_is_named(account, target):
         ({"target_id": 1, "numbers": None}, "source, sql and numbers"),
     ],
 )
-def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, target, parameters, told):
+def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, target, parameters, message):
     """One sentence that names the parameter; nothing is sent."""
     before = account.sent()
-    with pytest.raises(InvalidArgument, match=told):
+    with pytest.raises(InvalidArgument, match=message):
         sync(**{"numbers": phone_numbers(1), **parameters})
     assert account.sent() == before
 

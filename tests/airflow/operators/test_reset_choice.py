@@ -60,12 +60,12 @@ def test_every_form_of_ids(account, given, meant):
     assert len(account.sent("POST")) == len(meant)
 
 
-@pytest.mark.parametrize("nobody", [[], "", " , ", "[]", (), set(), Lazy()])
-def test_an_empty_list_selects_nothing(account, nobody):
+@pytest.mark.parametrize("empty_list", [[], "", " , ", "[]", (), set(), Lazy()])
+def test_an_empty_list_selects_nothing(account, empty_list):
     """An empty list in any form resets nothing and sends nothing, even with only_filled."""
     id_ = account.target(filled=10)
     for only_filled in (False, True):
-        result = reset_caps(target_ids=nobody, only_filled=only_filled)
+        result = reset_caps(target_ids=empty_list, only_filled=only_filled)
         assert result == {"reset": [], "skipped": [], "failed": []}
     assert account.sent() == []
     assert account.filled(id_) == 10

@@ -1,4 +1,4 @@
-"""What `RetreaverResetCapOperator` does in bad weather, and with bad connections."""
+"""What `RetreaverResetCapOperator` does with failing requests and bad connections."""
 
 from __future__ import annotations
 
@@ -156,21 +156,21 @@ def test_429_and_503_without_end(account, monkeypatch, status, name):
     assert account.filled(id_) == 10
 
 
-@pytest.mark.parametrize("weather", [{"status": 500}, {"status": 502}, {"status": 504}, {"cut": True}])
-def test_a_lost_answer_to_a_reset_that_was_done(account, weather):
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 502}, {"status": 504}, {"cut": True}])
+def test_a_lost_answer_to_a_reset_that_was_done(account, fault):
     """A POST whose answer was lost is read back: done means done, and it is not sent again."""
     id_ = account.target(filled=10)
-    account.fault("reset_cap", then="done", **weather)
+    account.fault("reset_cap", then="done", **fault)
     result = reset_caps(target_ids=id_)
     assert [(row["filled_before"], row["filled_after"]) for row in result["reset"]] == [(10, 0)]
     assert account.sent("POST") == [f"POST /targets/{id_}/reset_cap.json"]
 
 
-@pytest.mark.parametrize("weather", [{"status": 500}, {"cut": True}])
-def test_a_lost_answer_to_a_reset_that_was_not_done(account, weather):
+@pytest.mark.parametrize("fault", [{"status": 500}, {"cut": True}])
+def test_a_lost_answer_to_a_reset_that_was_not_done(account, fault):
     """Read back and still counting: only then the reset is sent again."""
     id_ = account.target(filled=10)
-    account.fault("reset_cap", **weather)
+    account.fault("reset_cap", **fault)
     result = reset_caps(target_ids=id_)
     assert [row["filled_after"] for row in result["reset"]] == [0]
     assert account.sent() == [

@@ -84,8 +84,8 @@ def test_targets_by_tid_group_and_tag(account):
         assert ids_of(result["would_change"]) == meant
 
 
-@pytest.mark.parametrize("nobody", [[], "", "[]", ()])
-def test_empty_lists(account, nobody):
+@pytest.mark.parametrize("empty", [[], "", "[]", ()])
+def test_empty_lists(account, empty):
     """An empty list selects nothing, and never all."""
     account.targets(2)
     for operator, parameters in (
@@ -94,19 +94,19 @@ def test_empty_lists(account, nobody):
         (RetreaverUpdateBusinessHoursOperator, {"hours": "closed"}),
         (RetreaverUpdateTagsOperator, {"add": "a:b"}),
     ):
-        result = perform(operator, target_ids=nobody, **parameters)
+        result = perform(operator, target_ids=empty, **parameters)
         assert result == {"changed": [], "unchanged": [], "failed": []}
     assert perform(RetreaverSetCapsOperator, rows=[])["changed"] == []
     assert account.sent() == []
 
 
 BAD = {
-    "pause: nobody named": (RetreaverSetPausedOperator, {"paused": True}, "only_filled=True"),
+    "pause: no selection": (RetreaverSetPausedOperator, {"paused": True}, "only_filled=True"),
     "pause: neither": (RetreaverSetPausedOperator, {"paused": "maybe", "target_ids": 1}, "paused must be true"),
     "pause: keep_open": (
         RetreaverSetPausedOperator, {"paused": True, "target_ids": 1, "keep_open": "some"}, "keep_open must be",
     ),
-    "caps: nobody named": (RetreaverSetCapsOperator, {"hard": 1}, "No targets or groups are selected"),
+    "caps: no selection": (RetreaverSetCapsOperator, {"hard": 1}, "No targets or groups are selected"),
     "caps: no cap": (RetreaverSetCapsOperator, {"target_ids": 1}, "No cap is given"),
     "caps: no such cap": (RetreaverSetCapsOperator, {"target_ids": 1, "daily": "lots"}, "daily must be a number"),
     "caps: rows beside caps": (RetreaverSetCapsOperator, {"rows": [], "hard": 3}, "give it alone"),
@@ -120,7 +120,7 @@ BAD = {
         {"target_group_ids": 1, "hard": 1, "snapshot_path": "file:///nowhere/x.json"},
         "not target groups",
     ),
-    "hours: nobody named": (RetreaverUpdateBusinessHoursOperator, {"hours": "24h"}, "No targets are selected"),
+    "hours: no selection": (RetreaverUpdateBusinessHoursOperator, {"hours": "24h"}, "No targets are selected"),
     "hours: 25:00": (
         RetreaverUpdateBusinessHoursOperator, {"hours": {"mon": "9:00-25:00"}, "target_ids": 1}, "'mon'.*25:00",
     ),

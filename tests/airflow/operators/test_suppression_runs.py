@@ -75,7 +75,7 @@ def test_the_other_modes(account, edition, tmp_path, mode):
 
 
 def test_numbers_of_others_are_left_alone(account, edition, tmp_path):
-    """With `only_ours` (and always without a listing) nobody else's number is removed, changed or claimed."""
+    """With `only_ours` (and always without a listing) numbers of others are neither removed nor changed."""
     suppress(account, phone_numbers(10, 100), can_resubscribe=True)
     state = {"state_path": f"file://{tmp_path}", "only_ours": True}
     sync(
@@ -243,7 +243,7 @@ def test_another_tasks_record_is_refused(account, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "told"),
+    ("file", "content", "message"),
     [
         ("company-1.json", "{", "cannot be read"),
         ("company-1.csv.gz", gzip.compress(b"+19192000000,sure\n+1919", mtime=0), "contains something other"),
@@ -251,20 +251,20 @@ def test_another_tasks_record_is_refused(account, tmp_path):
         ("company-1.csv.gz", b"+19192000000,sure\n", "missing or damaged"),
     ],
 )
-def test_a_damaged_record_is_refused(account, tmp_path, file, content, told):
+def test_a_damaged_record_is_refused(account, tmp_path, file, content, message):
     """A memory that cannot be read is not taken for an empty one."""
     sync(attempt_context("first"), numbers=phone_numbers(3), state_path=f"file://{tmp_path}")
     path = tmp_path / file
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = account.sent("POST", "DELETE")
-    with pytest.raises(InvalidArgument, match=told):
+    with pytest.raises(InvalidArgument, match=message):
         sync(attempt_context("second"), numbers=phone_numbers(4), state_path=f"file://{tmp_path}")
     assert account.sent("POST", "DELETE") == before
 
 
 @pytest.mark.parametrize("lost", ["checkpoint.json", "plan.csv.gz"])
 def test_a_lost_checkpoint_is_refused(account, tmp_path, lost):
-    """An open plan whose files are gone is said, not guessed at."""
+    """An open plan whose files are missing is an error."""
     account.fault(phone_numbers(9)[5].replace("+", "%2B"), method="POST", status=401)
     with pytest.raises(AuthenticationError):
         sync(attempt_context(), numbers=phone_numbers(9), state_path=f"file://{tmp_path}")
@@ -283,7 +283,7 @@ def test_a_task_without_an_instance(account, tmp_path):
 
 
 def test_mapped_tasks_have_files_of_their_own(account, tmp_path):
-    """The files of a mapped task are told apart by its index."""
+    """The files of a mapped task are distinguished by its index."""
     context = {"ti": TaskInstance(task_id="sync", map_index=3)}
     result = sync(context, numbers=phone_numbers(2), state_path=f"file://{tmp_path}")
     assert "suppression.3/" in result["plan"]

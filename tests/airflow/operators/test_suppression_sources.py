@@ -101,7 +101,7 @@ TRUNCATED = gzip.compress(CSV.encode())[:-20]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "how", "told"),
+    ("name", "content", "how", "message"),
     [
         ("dnc.csv.gz", TRUNCATED, {"column": "phone"}, "cut off"),
         ("dnc.csv", CSV, {"column": "telephone"}, "name, phone"),
@@ -112,11 +112,11 @@ TRUNCATED = gzip.compress(CSV.encode())[:-20]
         ("dnc.xlsx", b"PK", {}, "source_format"),
     ],
 )
-def test_a_file_that_is_not_what_it_should_be_sends_nothing(account, tmp_path, name, content, how, told):
+def test_a_file_that_is_not_what_it_should_be_sends_nothing(account, tmp_path, name, content, how, message):
     """Damage, another encoding, a wrong column, another format: refused by name, without a retry."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
-    with pytest.raises(InvalidArgument, match=told) as error:
+    with pytest.raises(InvalidArgument, match=message) as error:
         sync(source=file_of(tmp_path, name, content), **how)
     assert isinstance(error.value, AirflowFailException)
     assert account.sent() == []
@@ -156,15 +156,15 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
     ]
     # Where an operator's own log goes differs between the lines of Airflow.
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
-    said = "\n".join([*ours, *(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)])
-    assert "line 61 (+1…34): too long" in said
-    assert not any(number[2:] in said for number in values[:61])
+    text = "\n".join([*ours, *(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)])
+    assert "line 61 (+1…34): too long" in text
+    assert not any(number[2:] in text for number in values[:61])
     with pytest.raises(ChangeRefused, match=r"3 of 63 values.*max_rejects allows 2"):
         sync(numbers=values, max_rejects=2)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ({}, "exactly one of source, sql and numbers"),
         ({"numbers": phone_numbers(1), "source": "file:///x.csv"}, "exactly one of"),
@@ -189,22 +189,23 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
         ({"sql": "SELECT 1", "sql_conn_id": "web"}, "not a SQL connection"),
     ],
 )
-def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatch, parameters, told):
+def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatch, parameters, message):
     """One sentence that names the parameter; nothing is sent."""
     monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://127.0.0.1:1")
-    with pytest.raises(InvalidArgument, match=told):
+    with pytest.raises(InvalidArgument, match=message):
         sync(**parameters)
     assert account.sent() == []
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"), [({}, "state_path.*legacy"), ({"campaign_id": "roof", "state_path": "x"}, "campaign_id")]
+    ("parameters", "message"),
+    [({}, "state_path.*legacy"), ({"campaign_id": "roof", "state_path": "x"}, "campaign_id")],
 )
-def test_what_the_legacy_routes_cannot_do_is_refused(account, monkeypatch, parameters, told):
-    """Without a listing a record is needed, and no campaign can be said."""
+def test_what_the_legacy_routes_cannot_do_is_refused(account, monkeypatch, parameters, message):
+    """Without a listing a record is needed, and campaigns are not possible."""
     connection = account.connection(extra={"api_routes": "legacy"})
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
-    with pytest.raises(InvalidArgument, match=told):
+    with pytest.raises(InvalidArgument, match=message):
         sync(numbers=phone_numbers(1), **parameters)
     assert account.sent() == []
 

@@ -78,108 +78,108 @@ class Listed(Blocked):
 
 
 @pytest.fixture
-def vendor():
+def retreaver():
     """Return an account with a target and no caller list."""
     return Listed()
 
 
-def sync(vendor, mode, source, name="suppressed", **how):
+def sync(retreaver, mode, source, name="suppressed", **how):
     """Run a sync and return its result."""
-    work = CallerListSync(CallerListRequest(Owner(target_id=vendor.id), name, mode, **how), source)
-    change = vendor.client.run(work.plan())
-    return vendor.client.run(work.carry_out(change))
+    work = CallerListSync(CallerListRequest(Owner(target_id=retreaver.id), name, mode, **how), source)
+    change = retreaver.client.run(work.plan())
+    return retreaver.client.run(work.carry_out(change))
 
 
-def test_a_missing_list_is_created_and_filled_in_batches(vendor):
+def test_a_missing_list_is_created_and_filled_in_batches(retreaver):
     """In batches of ten thousand; the waits between checks grow."""
-    vendor.ask("POST", "/__sandbox__/upload_delay", {"seconds": 20})
-    result = sync(vendor, "mirror", some(25_000))
+    retreaver.ask("POST", "/__sandbox__/upload_delay", {"seconds": 20})
+    result = sync(retreaver, "mirror", some(25_000))
     assert result == {"added": 25_000, "removed": 0, "unchanged": 0, "created": True, "verified": "total and sample"}
-    assert vendor.uploads() == [("create", 10_000, False), ("create", 10_000, False), ("create", 5000, False)]
-    assert vendor.on_list() == set(some(25_000))
-    assert vendor.slept == [1, 2, 4, 8, 16]
+    assert retreaver.uploads() == [("create", 10_000, False), ("create", 10_000, False), ("create", 5000, False)]
+    assert retreaver.on_list() == set(some(25_000))
+    assert retreaver.slept == [1, 2, 4, 8, 16]
 
 
-def test_a_mirror_uploads_the_difference(vendor):
+def test_a_mirror_uploads_the_difference(retreaver):
     """Missing numbers are added, others removed, additions first; a second run changes nothing."""
-    vendor.fill(some(300))
-    result = sync(vendor, "mirror", some(300, 20))
+    retreaver.fill(some(300))
+    result = sync(retreaver, "mirror", some(300, 20))
     assert result == {"added": 20, "removed": 20, "unchanged": 280, "created": False, "verified": "total and sample"}
-    assert vendor.uploads() == [("create", 20, False), ("delete", 20, False)]
-    assert vendor.on_list() == set(some(300, 20))
-    assert sync(vendor, "mirror", some(300, 20))["verified"] == "nothing to verify"
-    assert len(vendor.uploads()) == 2
+    assert retreaver.uploads() == [("create", 20, False), ("delete", 20, False)]
+    assert retreaver.on_list() == set(some(300, 20))
+    assert sync(retreaver, "mirror", some(300, 20))["verified"] == "nothing to verify"
+    assert len(retreaver.uploads()) == 2
 
 
-def test_adding_never_removes_and_counts_new_numbers(vendor):
+def test_adding_never_removes_and_counts_new_numbers(retreaver):
     """All of the source is uploaded; the number of new ones follows from the list's total."""
-    vendor.fill(some(10))
-    result = sync(vendor, "add", some(10, 5))
+    retreaver.fill(some(10))
+    result = sync(retreaver, "add", some(10, 5))
     assert result == {"added": 5, "removed": 0, "unchanged": 5, "created": False, "verified": "total and sample"}
-    assert vendor.on_list() == set(some(15))
+    assert retreaver.on_list() == set(some(15))
 
 
-def test_removing_removes_the_source(vendor):
+def test_removing_removes_the_source(retreaver):
     """Only numbers of the source are removed; for a missing list nothing is sent."""
-    vendor.fill(some(10))
-    result = sync(vendor, "remove", some(10, 5))
+    retreaver.fill(some(10))
+    result = sync(retreaver, "remove", some(10, 5))
     assert result == {"added": 0, "removed": 5, "unchanged": 5, "created": False, "verified": "total and sample"}
-    assert vendor.on_list() == set(some(5))
-    assert sync(vendor, "remove", some(3), name="suppressed-none")["removed"] == 0
-    assert len(vendor.uploads()) == 1
+    assert retreaver.on_list() == set(some(5))
+    assert sync(retreaver, "remove", some(3), name="suppressed-none")["removed"] == 0
+    assert len(retreaver.uploads()) == 1
 
 
 @pytest.mark.parametrize("mode", ["mirror", "remove"])
-def test_removals_are_guarded(vendor, mode):
+def test_removals_are_guarded(retreaver, mode):
     """More removals than allowed are refused before anything is uploaded."""
-    vendor.fill(some(10))
+    retreaver.fill(some(10))
     source = some(3) if mode == "mirror" else some(7)
     with pytest.raises(ChangeRefused, match=r"7 of 10 numbers on the caller list.*max_removals"):
-        sync(vendor, mode, source, max_removals=("10%", 10_000))
-    assert vendor.uploads() == []
+        sync(retreaver, mode, source, max_removals=("10%", 10_000))
+    assert retreaver.uploads() == []
 
 
-def test_creating_an_accept_list_needs_a_confirmation(vendor):
+def test_creating_an_accept_list_needs_a_confirmation(retreaver):
     """A list whose name begins with accepted is created only with `allow_accept_list`; an existing one is changed."""
     with pytest.raises(ChangeRefused, match="allow_accept_list"):
-        sync(vendor, "add", some(3), name="Accepted callers")
-    assert [method for method, path, _ in vendor.sent if method == "POST"] == []
-    assert sync(vendor, "add", some(3), name="accepted-vip", allow_accept_list=True)["created"]
-    assert sync(vendor, "mirror", some(4), name="accepted-vip")["added"] == 1
+        sync(retreaver, "add", some(3), name="Accepted callers")
+    assert [method for method, path, _ in retreaver.sent if method == "POST"] == []
+    assert sync(retreaver, "add", some(3), name="accepted-vip", allow_accept_list=True)["created"]
+    assert sync(retreaver, "mirror", some(4), name="accepted-vip")["added"] == 1
 
 
-def test_mirroring_a_list_that_cannot_be_read_needs_a_confirmation(vendor):
+def test_mirroring_a_list_that_cannot_be_read_needs_a_confirmation(retreaver):
     """Without the permission to list, the error names it and the alternative."""
-    vendor.fill(some(10))
-    vendor.permit("caller_list_number__index")
+    retreaver.fill(some(10))
+    retreaver.permit("caller_list_number__index")
     with pytest.raises(PermissionDenied, match=r"caller_list__show.*caller_list_number__index.*allow_gap=True"):
-        sync(vendor, "mirror", some(3))
+        sync(retreaver, "mirror", some(3))
     with pytest.raises(ChangeRefused, match="max_removals=None"):
-        sync(vendor, "mirror", some(3), allow_gap=True, max_removals="10%")
+        sync(retreaver, "mirror", some(3), allow_gap=True, max_removals="10%")
     with pytest.raises(ChangeRefused, match="cannot be emptied"):
-        sync(vendor, "mirror", NumberSet(), allow_gap=True)
-    assert vendor.uploads() == []
+        sync(retreaver, "mirror", NumberSet(), allow_gap=True)
+    assert retreaver.uploads() == []
 
 
-def test_with_allow_gap_the_list_is_cleared_and_filled_by_one_upload(vendor):
+def test_with_allow_gap_the_list_is_cleared_and_filled_by_one_upload(retreaver):
     """Several uploads could be processed in any order, and the one that clears the list might be the last."""
-    vendor.fill(some(10))
-    vendor.permit("caller_list_number__index")
-    result = sync(vendor, "mirror", some(12_000, 5), allow_gap=True)
+    retreaver.fill(some(10))
+    retreaver.permit("caller_list_number__index")
+    result = sync(retreaver, "mirror", some(12_000, 5), allow_gap=True)
     assert result == {"added": None, "removed": None, "unchanged": None, "created": False, "verified": "sample"}
-    assert vendor.uploads() == [("create", 12_000, True)]
-    assert vendor.on_list() == set(some(12_000, 5))
+    assert retreaver.uploads() == [("create", 12_000, True)]
+    assert retreaver.on_list() == set(some(12_000, 5))
 
 
-def test_without_permissions_to_read_the_upload_is_not_verified(vendor, caplog):
+def test_without_permissions_to_read_the_upload_is_not_verified(retreaver, caplog):
     """Without the permissions to list and to check, a warning is logged."""
-    vendor.fill(some(10))
-    vendor.permit("caller_list_number__index", "caller_list_check__create")
-    result = sync(vendor, "add", some(3, 20))
+    retreaver.fill(some(10))
+    retreaver.permit("caller_list_number__index", "caller_list_check__create")
+    result = sync(retreaver, "add", some(3, 20))
     assert result == {"added": None, "removed": 0, "unchanged": None, "created": False, "verified": "not verified"}
     assert "not verified" in caplog.text
-    vendor.permit("caller_list_check__create")
-    assert sync(vendor, "add", some(3, 30))["verified"] == "total"
+    retreaver.permit("caller_list_check__create")
+    assert sync(retreaver, "add", some(3, 30))["verified"] == "total"
 
 
 @pytest.mark.parametrize(
@@ -190,66 +190,66 @@ def test_without_permissions_to_read_the_upload_is_not_verified(vendor, caplog):
         ("caller_list__show", "needs caller_list__show"),
     ],
 )
-def test_a_missing_permission_is_named(vendor, withheld, named):
+def test_a_missing_permission_is_named(retreaver, withheld, named):
     """The error of a 403 names the permission that the action needs."""
-    vendor.permit(withheld)
+    retreaver.permit(withheld)
     with pytest.raises(PermissionDenied, match=named):
-        sync(vendor, "add", some(3))
+        sync(retreaver, "add", some(3))
 
 
 @pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}, {"status": 200, "body": "<html>"}])
 @pytest.mark.parametrize("then", ["done", "nothing"])
-def test_an_upload_whose_response_was_lost_is_sent_again(vendor, how, then):
+def test_an_upload_whose_response_was_lost_is_sent_again(retreaver, how, then):
     """Uploading twice has the same effect as uploading once."""
-    vendor.fault("caller_list_uploads", method="POST", then=then, **how)
-    assert sync(vendor, "mirror", some(30))["added"] == 30
-    assert vendor.on_list() == set(some(30))
-    assert len(vendor.uploads()) == 2
+    retreaver.fault("caller_list_uploads", method="POST", then=then, **how)
+    assert sync(retreaver, "mirror", some(30))["added"] == 30
+    assert retreaver.on_list() == set(some(30))
+    assert len(retreaver.uploads()) == 2
 
 
-def test_a_list_is_read_after_a_lost_response_to_its_creation(vendor):
+def test_a_list_is_read_after_a_lost_response_to_its_creation(retreaver):
     """A list that was created is used; one that was not is created by the retry."""
-    vendor.fault("caller_lists.json", method="POST", then="done", cut=True)
-    assert sync(vendor, "add", some(3))["created"]
-    vendor.fault("caller_lists.json", method="POST", cut=True)
+    retreaver.fault("caller_lists.json", method="POST", then="done", cut=True)
+    assert sync(retreaver, "add", some(3))["created"]
+    retreaver.fault("caller_lists.json", method="POST", cut=True)
     with pytest.raises(NotFound):
-        sync(vendor, "add", some(3), name="other")
+        sync(retreaver, "add", some(3), name="other")
 
 
-def test_an_upload_without_any_response_is_unknown(vendor):
+def test_an_upload_without_any_response_is_unknown(retreaver):
     """It is sent three times."""
-    vendor.fault("caller_list_uploads", method="POST", cut=True, times=None)
+    retreaver.fault("caller_list_uploads", method="POST", cut=True, times=None)
     with pytest.raises(OutcomeUnknown, match="caller_list_uploads"):
-        sync(vendor, "add", some(3))
-    assert len(vendor.uploads()) == 3
+        sync(retreaver, "add", some(3))
+    assert len(retreaver.uploads()) == 3
 
 
-def test_an_upload_that_takes_effect_too_late_fails(vendor):
+def test_an_upload_that_takes_effect_too_late_fails(retreaver):
     """The wait is limited, and the error describes the difference."""
-    vendor.fill(some(5))
-    vendor.ask("POST", "/__sandbox__/upload_delay", {"seconds": 10_000})
+    retreaver.fill(some(5))
+    retreaver.ask("POST", "/__sandbox__/upload_delay", {"seconds": 10_000})
     with pytest.raises(OutcomeUnknown, match=r"after 100 s it has 5 numbers, and should have 6.*portal"):
-        sync(vendor, "mirror", some(6), verify_wait=100)
-    assert vendor.slept == [1, 2, 4, 8, 16, 32, 37]
+        sync(retreaver, "mirror", some(6), verify_wait=100)
+    assert retreaver.slept == [1, 2, 4, 8, 16, 32, 37]
     with pytest.raises(OutcomeUnknown, match=r"after 0 s 5 of 5 checked numbers"):
-        sync(vendor, "remove", some(5), verify_wait=0)
+        sync(retreaver, "remove", some(5), verify_wait=0)
 
 
-def test_errors_of_an_upload_are_raised_with_numbers_masked(vendor):
+def test_errors_of_an_upload_are_raised_with_numbers_masked(retreaver):
     """Errors that Retreaver reports fail the upload; the URL of its file is in no error."""
     upload = {
         "status": "Failed",
         "error_messages": ["+19192000001 is odd"],
         "csv_file_url": "https://x.test/secret.csv",
     }
-    vendor.fault("caller_list_uploads", method="POST", status=200, body={"caller_list_upload": upload})
+    retreaver.fault("caller_list_uploads", method="POST", status=200, body={"caller_list_upload": upload})
     with pytest.raises(InvalidRequest, match=re.escape("+1…01 is odd")) as error:
-        sync(vendor, "add", some(3))
+        sync(retreaver, "add", some(3))
     assert "secret.csv" not in f"{error.value!r} {error.value.__dict__}"
 
 
-def test_no_such_target(vendor):
+def test_no_such_target(retreaver):
     """For a missing target an error is raised and no list is created."""
-    vendor.id += 1
+    retreaver.id += 1
     with pytest.raises(NotFound):
-        sync(vendor, "add", some(3))
+        sync(retreaver, "add", some(3))

@@ -64,20 +64,20 @@ def test_a_legacy_removal_removes_the_whole_source():
 
 def test_the_list_is_read_by_scope():
     """Company-wide numbers, those of a campaign, and those that may unblock themselves are distinguished."""
-    vendor = Blocked()
-    vendor.campaign("roof")
-    vendor.campaign("attic")
-    vendor.suppress(some(30))
-    vendor.suppress(some(2, 30), can_resubscribe=True)
-    vendor.suppress(some(2, 40), cid="roof")
-    vendor.suppress(some(2, 50), cid="attic")
+    retreaver = Blocked()
+    retreaver.campaign("roof")
+    retreaver.campaign("attic")
+    retreaver.suppress(some(30))
+    retreaver.suppress(some(2, 30), can_resubscribe=True)
+    retreaver.suppress(some(2, 40), cid="roof")
+    retreaver.suppress(some(2, 50), cid="attic")
     source = some(60)
-    company = vendor.plan(SuppressionRequest("mirror", can_resubscribe=False), source)
+    company = retreaver.plan(SuppressionRequest("mirror", can_resubscribe=False), source)
     assert company.change == some(2, 30)
     assert company.conflict == some(2, 40).plus(some(2, 50))
     assert company.add == source.minus(some(32)).minus(company.conflict)
     assert company.unchanged == 30
-    roof = vendor.plan(SuppressionRequest("mirror", can_resubscribe=False, campaign="roof"), some(41))
+    roof = retreaver.plan(SuppressionRequest("mirror", can_resubscribe=False, campaign="roof"), some(41))
     assert roof.remove == some(1, 41)
     assert roof.add == some(8, 32)
     assert (roof.unchanged, len(roof.conflict), len(roof.change)) == (33, 0, 0)
@@ -85,13 +85,13 @@ def test_the_list_is_read_by_scope():
 
 def test_a_list_that_cannot_be_read_completely_is_not_compared():
     """When a page of the list cannot be read, an error is raised."""
-    vendor = Blocked(max_attempts=1)
-    vendor.suppress(some(60))
-    vendor.meanwhile(
-        "GET", "/suppressed_numbers.json", lambda: vendor.fault("suppressed_numbers.json", times=None, status=500)
+    retreaver = Blocked(max_attempts=1)
+    retreaver.suppress(some(60))
+    retreaver.before_next(
+        "GET", "/suppressed_numbers.json", lambda: retreaver.fault("suppressed_numbers.json", times=None, status=500)
     )
     with pytest.raises(Unavailable, match="500"):
-        vendor.plan(MIRROR, some(1))
+        retreaver.plan(MIRROR, some(1))
 
 
 def test_the_order_of_steps():

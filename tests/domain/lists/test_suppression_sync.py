@@ -28,60 +28,60 @@ class Killed(BaseException):
     """Ends an attempt like a kill: no code of the sync runs afterwards."""
 
 
-def carry_out(vendor, plan, wanted=MIRROR, **how):
+def carry_out(retreaver, plan, wanted=MIRROR, **how):
     """Send a plan and return its sync."""
-    sync = vendor.sync(plan, wanted, **how)
-    vendor.client.run(sync.procedure())
+    sync = retreaver.sync(plan, wanted, **how)
+    retreaver.client.run(sync.procedure())
     return sync
 
 
 @EDITIONS
 def test_additions_come_first_and_removals_last(edition):
     """Everything is sent once; no number is unblocked before the last one is blocked."""
-    vendor = Blocked(edition)
-    vendor.suppress(some(40))
+    retreaver = Blocked(edition)
+    retreaver.suppress(some(40))
     plan = Plan(add=some(50, 100), remove=some(40))
-    sync = carry_out(vendor, plan)
+    sync = carry_out(retreaver, plan)
     assert sync.counts() == {"added": 50, "changed": 0, "removed": 40, "failed": 0}
-    assert set(vendor.suppressed()) == set(some(50, 100))
-    sent = vendor.sends()
+    assert set(retreaver.suppressed()) == set(some(50, 100))
+    sent = retreaver.sends()
     assert len(sent) == len(set(sent)) == 90
     assert [method for method, _ in sent] == ["POST"] * 50 + ["DELETE"] * 40
 
 
 def test_can_resubscribe_is_changed():
     """The other `can_resubscribe` is changed; a number that others have removed is suppressed again."""
-    vendor = Blocked()
-    vendor.suppress(some(5), can_resubscribe=True)
-    plan = vendor.plan(MIRROR, some(5))
-    vendor.ask("DELETE", f"/suppressed_numbers/+{FIRST}.json")
-    sync = carry_out(vendor, plan)
+    retreaver = Blocked()
+    retreaver.suppress(some(5), can_resubscribe=True)
+    plan = retreaver.plan(MIRROR, some(5))
+    retreaver.ask("DELETE", f"/suppressed_numbers/+{FIRST}.json")
+    sync = carry_out(retreaver, plan)
     assert sync.counts()["changed"] == 5
-    assert vendor.suppressed() == dict.fromkeys(some(5), (False, None))
+    assert retreaver.suppressed() == dict.fromkeys(some(5), (False, None))
 
 
 def test_numbers_are_suppressed_for_a_campaign():
     """A number is suppressed and then given its campaign; a later sync changes nothing."""
-    vendor = Blocked()
-    vendor.campaign("roof")
+    retreaver = Blocked()
+    retreaver.campaign("roof")
     wanted = SuppressionRequest("mirror", can_resubscribe=True, campaign="roof")
-    carry_out(vendor, vendor.plan(wanted, some(5)), wanted)
-    assert vendor.suppressed() == dict.fromkeys(some(5), (True, "roof"))
-    assert Counter(method for method, _ in vendor.sends()) == {"POST": 5, "PUT": 5}
-    assert len(vendor.plan(wanted, some(5))) == 0
-    carry_out(vendor, vendor.plan(wanted, some(4)), wanted)
-    assert set(vendor.suppressed()) == set(some(4))
+    carry_out(retreaver, retreaver.plan(wanted, some(5)), wanted)
+    assert retreaver.suppressed() == dict.fromkeys(some(5), (True, "roof"))
+    assert Counter(method for method, _ in retreaver.sends()) == {"POST": 5, "PUT": 5}
+    assert len(retreaver.plan(wanted, some(5))) == 0
+    carry_out(retreaver, retreaver.plan(wanted, some(4)), wanted)
+    assert set(retreaver.suppressed()) == set(some(4))
 
 
 @pytest.mark.parametrize("how", [{"cut": True}, {"status": 500}, {"status": 502}, {"status": 200, "body": "<html>"}])
 @pytest.mark.parametrize("then", ["done", "nothing"])
 def test_a_number_is_read_after_a_lost_response(how, then):
     """A POST whose response was lost is sent again only when the number is not suppressed."""
-    vendor = Blocked()
-    vendor.fault(rf"%2B{FIRST + 3}\.json", method="POST", then=then, **how)
-    sync = carry_out(vendor, Plan(add=some(10)))
+    retreaver = Blocked()
+    retreaver.fault(rf"%2B{FIRST + 3}\.json", method="POST", then=then, **how)
+    sync = carry_out(retreaver, Plan(add=some(10)))
     assert sync.counts() == {"added": 10, "changed": 0, "removed": 0, "failed": 0}
-    sends = Counter(vendor.sends())
+    sends = Counter(retreaver.sends())
     assert sends["GET", FIRST + 3] == 1
     assert sends["POST", FIRST + 3] == (1 if then == "done" else 2)
     assert sum(sends.values()) == (11 if then == "done" else 12)
@@ -90,63 +90,63 @@ def test_a_number_is_read_after_a_lost_response(how, then):
 @pytest.mark.parametrize("then", ["done", "nothing"])
 def test_the_legacy_routes_suppress_again(then):
     """Where a number cannot be read, suppressing it again is the only way, and has no effect."""
-    vendor = Blocked("legacy")
-    vendor.fault(rf"%2B{FIRST + 3}/", method="POST", then=then, cut=True)
-    assert carry_out(vendor, Plan(add=some(10))).counts()["added"] == 10
-    assert Counter(vendor.sends("POST"))["POST", FIRST + 3] == 2
+    retreaver = Blocked("legacy")
+    retreaver.fault(rf"%2B{FIRST + 3}/", method="POST", then=then, cut=True)
+    assert carry_out(retreaver, Plan(add=some(10))).counts()["added"] == 10
+    assert Counter(retreaver.sends("POST"))["POST", FIRST + 3] == 2
 
 
 @EDITIONS
 def test_a_number_without_any_response_fails(edition):
     """After three lost responses it is reported, the others are sent, and a retry sends only this number."""
-    vendor = Blocked(edition)
-    vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", cut=True, times=None)
+    retreaver = Blocked(edition)
+    retreaver.fault(rf"%2B{FIRST + 3}\b", method="POST", cut=True, times=None)
     plan = Plan(add=some(10))
-    sync = vendor.sync(plan, MIRROR)
+    sync = retreaver.sync(plan, MIRROR)
     with pytest.raises(PartialFailure, match=r"1 of 10 .*/%2B1…03.*a retry sends only these") as failure:
-        vendor.client.run(sync.procedure())
+        retreaver.client.run(sync.procedure())
     assert str(FIRST + 3) not in str(failure.value)
     assert sync.counts() == {"added": 9, "changed": 0, "removed": 0, "failed": 1}
-    assert Counter(vendor.sends("POST"))["POST", FIRST + 3] == 3
-    vendor.ask("DELETE", "/__sandbox__/faults")
-    vendor.sent.clear()
-    again = carry_out(vendor, plan, checkpoint=sync.checkpoint)
+    assert Counter(retreaver.sends("POST"))["POST", FIRST + 3] == 3
+    retreaver.ask("DELETE", "/__sandbox__/faults")
+    retreaver.sent.clear()
+    again = carry_out(retreaver, plan, checkpoint=sync.checkpoint)
     assert again.counts() == {"added": 10, "changed": 0, "removed": 0, "failed": 0}
-    assert [number for _, number in vendor.sends("POST")] == [FIRST + 3]
+    assert [number for _, number in retreaver.sends("POST")] == [FIRST + 3]
 
 
 @EDITIONS
 def test_a_refused_number_is_reported_and_the_others_are_sent(edition):
     """A number that is refused with 422 fails with Retreaver's reason and is not sent again."""
-    vendor = Blocked(edition)
-    vendor.fault(rf"%2B{FIRST + 3}\b", method="POST", status=422, body={"errors": {"number": ["is a hotline"]}})
-    sync = carry_out(vendor, Plan(add=some(60)))
+    retreaver = Blocked(edition)
+    retreaver.fault(rf"%2B{FIRST + 3}\b", method="POST", status=422, body={"errors": {"number": ["is a hotline"]}})
+    sync = carry_out(retreaver, Plan(add=some(60)))
     assert sync.counts()["failed"] == 1
     ((action, number, reason),) = sync.failures()
     assert (action, number) == ("add", FIRST + 3)
     assert "number is a hotline" in reason
-    assert len(vendor.suppressed()) == 59
-    again = carry_out(vendor, Plan(add=some(60)), checkpoint=sync.checkpoint)
+    assert len(retreaver.suppressed()) == 59
+    again = carry_out(retreaver, Plan(add=some(60)), checkpoint=sync.checkpoint)
     assert again.counts()["failed"] == 1
-    assert len(vendor.sends()) == 60
+    assert len(retreaver.sends()) == 60
 
 
 def test_too_many_failures_stop_the_sync():
     """Above `max_failures` nothing more is sent; a retry with a higher limit continues from there."""
-    vendor = Blocked()
-    vendor.fault("suppressed_numbers/", method="POST", status=422, times=6)
+    retreaver = Blocked()
+    retreaver.fault("suppressed_numbers/", method="POST", status=422, times=6)
     notes = []
     plan = Plan(add=some(200))
-    sync = vendor.sync(plan, MIRROR, max_failures=5, note=lambda one: notes.append(json.dumps(one.dump())))
+    sync = retreaver.sync(plan, MIRROR, max_failures=5, note=lambda one: notes.append(json.dumps(one.dump())))
     with pytest.raises(PartialFailure, match=r"6 suppressed numbers failed.*max_failures \(5\).*168 were not sent"):
-        vendor.client.run(sync.procedure())
-    assert len(vendor.sends()) == 32
+        retreaver.client.run(sync.procedure())
+    assert len(retreaver.sends()) == 32
     checkpoint = Checkpoint.load(json.loads(notes[-1]))
     with pytest.raises(PartialFailure, match="max_failures"):
-        carry_out(vendor, plan, checkpoint=checkpoint, max_failures=5)
-    assert len(vendor.sends()) == 32
-    assert carry_out(vendor, plan, checkpoint=checkpoint, max_failures=6).counts()["added"] == 194
-    assert len(vendor.sends()) == 200
+        carry_out(retreaver, plan, checkpoint=checkpoint, max_failures=5)
+    assert len(retreaver.sends()) == 32
+    assert carry_out(retreaver, plan, checkpoint=checkpoint, max_failures=6).counts()["added"] == 194
+    assert len(retreaver.sends()) == 200
 
 
 @pytest.mark.parametrize(
@@ -159,36 +159,36 @@ def test_too_many_failures_stop_the_sync():
 )
 def test_an_error_of_the_account_stops_the_sync(fault, error, edition):
     """It stops when the account is refused, the routes do not exist or the server is down; a retry sends the rest."""
-    vendor = Blocked(edition, max_attempts=2)
-    vendor.fault("/%2B", method="POST", times=None, **fault)
+    retreaver = Blocked(edition, max_attempts=2)
+    retreaver.fault("/%2B", method="POST", times=None, **fault)
     notes = []
-    sync = vendor.sync(Plan(add=some(100)), MIRROR, note=lambda one: notes.append(json.dumps(one.dump())))
+    sync = retreaver.sync(Plan(add=some(100)), MIRROR, note=lambda one: notes.append(json.dumps(one.dump())))
     with pytest.raises(error):
-        vendor.client.run(sync.procedure())
-    assert len({number for _, number in vendor.sends()}) == (4 if edition == "legacy" else 32)
-    vendor.ask("DELETE", "/__sandbox__/faults")
-    again = carry_out(vendor, Plan(add=some(100)), checkpoint=Checkpoint.load(json.loads(notes[-1])))
+        retreaver.client.run(sync.procedure())
+    assert len({number for _, number in retreaver.sends()}) == (4 if edition == "legacy" else 32)
+    retreaver.ask("DELETE", "/__sandbox__/faults")
+    again = carry_out(retreaver, Plan(add=some(100)), checkpoint=Checkpoint.load(json.loads(notes[-1])))
     assert again.counts() == {"added": 100, "changed": 0, "removed": 0, "failed": 0}
-    assert set(vendor.suppressed()) == set(some(100))
+    assert set(retreaver.suppressed()) == set(some(100))
 
 
 def test_temporary_errors_are_retried():
     """Many responses of 429 and 503 only make the sync take longer."""
-    vendor = Blocked(max_attempts=80, max_wait=3600)
-    vendor.fault("/%2B", method="POST", status=429, times=25, headers={"Retry-After": "2"})
-    vendor.fault("/%2B", method="POST", status=503, times=25)
-    sync = carry_out(vendor, Plan(add=some(100)))
+    retreaver = Blocked(max_attempts=80, max_wait=3600)
+    retreaver.fault("/%2B", method="POST", status=429, times=25, headers={"Retry-After": "2"})
+    retreaver.fault("/%2B", method="POST", status=503, times=25)
+    sync = carry_out(retreaver, Plan(add=some(100)))
     assert sync.counts()["added"] == 100
-    assert vendor.slept
-    assert set(vendor.suppressed()) == set(some(100))
+    assert retreaver.slept
+    assert set(retreaver.suppressed()) == set(some(100))
 
 
 @EDITIONS
 @pytest.mark.parametrize("kill_at", [1, 2, 31, 33, 60, 61, 75, 90])
 def test_after_a_kill_only_open_requests_are_repeated(edition, kill_at):
     """Killed at any request, an attempt from the last checkpoint completes the list."""
-    vendor = Blocked(edition)
-    vendor.suppress(some(40))
+    retreaver = Blocked(edition)
+    retreaver.suppress(some(40))
     plan = Plan(add=some(60, 100), remove=some(40))
     notes: list[str] = []
 
@@ -196,40 +196,40 @@ def test_after_a_kill_only_open_requests_are_repeated(edition, kill_at):
         notes.append(json.dumps(checkpoint.dump()))
 
     def watch(line):
-        if len(vendor.sends()) >= kill_at:
+        if len(retreaver.sends()) >= kill_at:
             raise Killed
 
-    carried = vendor.send
+    carried = retreaver.send
 
     def carry(request, wire):
         watch(request)
         return carried(request, wire)
 
-    vendor.client._transport = type("Carrier", (), {"send": staticmethod(carry), "close": lambda self: None})()
+    retreaver.client._transport = type("Carrier", (), {"send": staticmethod(carry), "close": lambda self: None})()
     with pytest.raises(Killed):
-        vendor.client.run(vendor.sync(plan, MIRROR, note=note).procedure())
-    vendor.client._transport = vendor
-    before = set(vendor.suppressed())
-    sync = carry_out(vendor, plan, checkpoint=Checkpoint.load(json.loads(notes[-1])), note=note)
+        retreaver.client.run(retreaver.sync(plan, MIRROR, note=note).procedure())
+    retreaver.client._transport = retreaver
+    before = set(retreaver.suppressed())
+    sync = carry_out(retreaver, plan, checkpoint=Checkpoint.load(json.loads(notes[-1])), note=note)
     assert sync.counts() == {"added": 60, "changed": 0, "removed": 40, "failed": 0}
-    assert set(vendor.suppressed()) == set(some(60, 100)) != before
-    twice = [step for step, times in Counter(vendor.sends("POST", "DELETE")).items() if times > 1]
+    assert set(retreaver.suppressed()) == set(some(60, 100)) != before
+    twice = [step for step, times in Counter(retreaver.sends("POST", "DELETE")).items() if times > 1]
     assert len(twice) <= (4 if edition == "legacy" else 0)
 
 
 def test_a_change_of_others_is_kept():
     """On resuming, a number that was suppressed for another scope in the meantime is reported and not changed."""
-    vendor = Blocked()
-    vendor.campaign("roof")
-    vendor.suppress(some(2), cid="roof")
+    retreaver = Blocked()
+    retreaver.campaign("roof")
+    retreaver.suppress(some(2), cid="roof")
     plan = Plan(add=some(1), remove=some(1, 1))
-    sync = carry_out(vendor, plan, checkpoint=Checkpoint(done=0, announced=2))
+    sync = carry_out(retreaver, plan, checkpoint=Checkpoint(done=0, announced=2))
     assert sync.counts() == {"added": 0, "changed": 0, "removed": 0, "failed": 2}
     assert all("campaign roof" in reason for _, _, reason in sync.failures())
-    assert vendor.sends("POST", "PUT", "DELETE") == []
+    assert retreaver.sends("POST", "PUT", "DELETE") == []
     campaign = SuppressionRequest("mirror", can_resubscribe=False, campaign="roof")
-    vendor.suppress(some(1, 5))
-    sync = carry_out(vendor, Plan(remove=some(1, 5)), campaign, checkpoint=Checkpoint(done=0, announced=1))
+    retreaver.suppress(some(1, 5))
+    sync = carry_out(retreaver, Plan(remove=some(1, 5)), campaign, checkpoint=Checkpoint(done=0, announced=1))
     assert [reason for _, _, reason in sync.failures()] == [
         "It was suppressed for the whole company in the meantime."
     ]
@@ -237,23 +237,23 @@ def test_a_change_of_others_is_kept():
 
 def test_conflicts_are_reported_and_not_sent():
     """A number that is suppressed for a campaign cannot be suppressed for the company as well."""
-    vendor = Blocked()
-    vendor.campaign("roof")
-    vendor.suppress(some(2), cid="roof")
-    sync = carry_out(vendor, vendor.plan(MIRROR, some(3)))
+    retreaver = Blocked()
+    retreaver.campaign("roof")
+    retreaver.suppress(some(2), cid="roof")
+    sync = carry_out(retreaver, retreaver.plan(MIRROR, some(3)))
     assert sync.counts() == {"added": 1, "changed": 0, "removed": 0, "failed": 2}
     assert {number for _, number, _ in sync.failures()} == set(some(2))
-    assert vendor.sends() == [("POST", FIRST + 2)]
+    assert retreaver.sends() == [("POST", FIRST + 2)]
 
 
 def test_numbers_are_masked_in_the_log(caplog):
     """Progress is logged about every ten seconds, without whole numbers, also in failures."""
-    vendor = Blocked()
-    vendor.fault(rf"%2B{FIRST + 3}\.json", method="POST", status=422, body={"errors": {"number": ["no"]}})
-    vendor.fault(rf"%2B{FIRST + 9}\.json", method="POST", status=503)
+    retreaver = Blocked()
+    retreaver.fault(rf"%2B{FIRST + 3}\.json", method="POST", status=422, body={"errors": {"number": ["no"]}})
+    retreaver.fault(rf"%2B{FIRST + 9}\.json", method="POST", status=503)
     times = iter(range(0, 10_000, 6))
     with caplog.at_level(logging.DEBUG):
-        sync = carry_out(vendor, Plan(add=some(200)), clock=lambda: float(next(times)))
+        sync = carry_out(retreaver, Plan(add=some(200)), clock=lambda: float(next(times)))
     lines = [record.getMessage() for record in caplog.records if "a second" in record.getMessage()]
     assert len(lines) == 3
     assert "64 of 200 (32%)" in lines[0]
@@ -279,9 +279,9 @@ def test_the_record_follows_from_plan_and_checkpoint():
 
 def test_a_number_that_cannot_be_read_is_a_failure():
     """A number that cannot be read on resuming is sent by the next attempt."""
-    vendor = Blocked(max_attempts=1)
-    vendor.fault(rf"%2B{FIRST}\.json", method="GET", status=500)
-    sync = vendor.sync(Plan(add=some(5)), MIRROR, checkpoint=Checkpoint(done=0, announced=5))
+    retreaver = Blocked(max_attempts=1)
+    retreaver.fault(rf"%2B{FIRST}\.json", method="GET", status=500)
+    sync = retreaver.sync(Plan(add=some(5)), MIRROR, checkpoint=Checkpoint(done=0, announced=5))
     with pytest.raises(RetreaverError, match="1 of 5"):
-        vendor.client.run(sync.procedure())
-    assert carry_out(vendor, Plan(add=some(5)), checkpoint=sync.checkpoint).counts()["added"] == 5
+        retreaver.client.run(sync.procedure())
+    assert carry_out(retreaver, Plan(add=some(5)), checkpoint=sync.checkpoint).counts()["added"] == 5

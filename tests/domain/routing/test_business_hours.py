@@ -46,10 +46,10 @@ def row_is_open(row, minute):
     return not inside if row["invert"] else inside
 
 
-def week_of(said):
+def week_of(written):
     """Say for each of the 10,080 minutes of a week whether a named shift is on (an independent model)."""
     on = [False] * WEEK
-    for day, shifts in said.items():
+    for day, shifts in written.items():
         for start, length in shifts:
             for minute in range(length):
                 on[(NAMES.index(day) * DAY + start + minute) % WEEK] = True
@@ -62,7 +62,7 @@ def clock(minute):
 
 
 @st.composite
-def said_weeks(draw):
+def written_weeks(draw):
     """Draw a week of shifts that do not overlap, as minutes and as an author would write it."""
     bounds = sorted(draw(st.sets(st.integers(0, WEEK - 1), min_size=2, max_size=24)))
     offset = draw(st.integers(0, 1))
@@ -71,20 +71,20 @@ def said_weeks(draw):
     for start, end in pairs:
         length = min(end - start, DAY - 1)
         shifts[NAMES[start // DAY]].append((start % DAY, length))
-    said = {}
+    written = {}
     for name, spans in shifts.items():
         texts = [f"{clock(start)}-{clock((start + length) % DAY)}" for start, length in spans]
-        said[name] = ", ".join(texts) or "closed"
-    return shifts, said
+        written[name] = ", ".join(texts) or "closed"
+    return shifts, written
 
 
-@given(said_weeks())
+@given(written_weeks())
 @settings(max_examples=60, deadline=None)
 def test_requested_hours_are_open_in_each_of_10080_minutes(drawn):
     """Any week of shifts, over midnight and over the end of the week, means exactly the minutes of a naive model."""
-    shifts, said = drawn
+    shifts, written = drawn
     expected = week_of(shifts)
-    found = minutes_of(WeeklyHours.parse(said).applied(()))
+    found = minutes_of(WeeklyHours.parse(written).applied(()))
     assert [minute in found for minute in range(WEEK)] == expected
 
 
@@ -215,10 +215,10 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize(("said", "monday"), FORMS.values(), ids=FORMS.keys())
-def test_forms(said, monday):
+@pytest.mark.parametrize(("written", "monday"), FORMS.values(), ids=FORMS.keys())
+def test_forms(written, monday):
     """Hours are understood in the forms that people and templates write."""
-    assert spans_text(of_day(WeeklyHours.parse(said).applied(()), 1)) == monday
+    assert spans_text(of_day(WeeklyHours.parse(written).applied(()), 1)) == monday
 
 
 REFUSED = {
@@ -253,11 +253,11 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "why"), REFUSED.values(), ids=REFUSED.keys())
-def test_refused(said, why):
+@pytest.mark.parametrize(("written", "why"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused(written, why):
     """Hours that cannot be are refused in one sentence that names the day and what is wrong."""
     with pytest.raises(InvalidArgument, match=why) as caught:
-        WeeklyHours.parse(said)
+        WeeklyHours.parse(written)
     assert "\n" not in str(caught.value)
 
 
@@ -272,26 +272,26 @@ def test_spans_are_sets(one, other):
     assert minutes_of(without(one, other)) == minutes_of(one) - minutes_of(other)
 
 
-@given(said_weeks(), st.integers(-WEEK, WEEK))
+@given(written_weeks(), st.integers(-WEEK, WEEK))
 @settings(max_examples=30, deadline=None)
 def test_shifting_moves_every_minute(drawn, minutes):
     """Hours on clocks that are behind are the same minutes, each so many earlier, around the week."""
-    said = WeeklyHours.parse(drawn[1])
-    moved = said.shifted(minutes)
-    assert minutes_of(moved.spans) == {(minute - minutes) % WEEK for minute in minutes_of(said.spans)}
-    assert minutes_of(moved.concerned) == {(minute - minutes) % WEEK for minute in minutes_of(said.concerned)}
+    written = WeeklyHours.parse(drawn[1])
+    moved = written.shifted(minutes)
+    assert minutes_of(moved.spans) == {(minute - minutes) % WEEK for minute in minutes_of(written.spans)}
+    assert minutes_of(moved.concerned) == {(minute - minutes) % WEEK for minute in minutes_of(written.concerned)}
 
 
 def test_hours_in_another_zone():
     """New York's nine to five is six to two in Los Angeles; in London no row can express it all year."""
-    said = WeeklyHours.parse({"mon": "09:00-17:00"})
+    written = WeeklyHours.parse({"mon": "09:00-17:00"})
     today = datetime(2026, 3, 1, tzinfo=UTC).date()
-    moved = said.in_zone("America/New_York", "Pacific Time (US & Canada)", today)
+    moved = written.in_zone("America/New_York", "Pacific Time (US & Canada)", today)
     assert spans_text(of_day(moved.applied(()), 1)) == "06:00-14:00"
     # Monday in New York begins while it is still Sunday in Los Angeles.
     assert moved.concerned == ((DAY - 180, 2 * DAY - 180),)
     with pytest.raises(InvalidArgument, match=r"change their clocks on different days.*change_time_zone"):
-        said.in_zone("America/New_York", "London", today)
+        written.in_zone("America/New_York", "London", today)
 
 
 def test_texts():
@@ -356,8 +356,8 @@ class Routing:
 def test_the_sandbox_reads_the_rows_alike(rows_a_day, data):
     """Around every change of a week, the sandbox's own routing agrees with the requested hours."""
     routing = Routing(rows_a_day)
-    _, said = data.draw(said_weeks())
-    week = WeeklyHours.parse(said).applied(())
+    _, written = data.draw(written_weeks())
+    week = WeeklyHours.parse(written).applied(())
     meant = set()
     for day, present in rows_of(routing.target, "target").items():
         spans = of_day(week, day)

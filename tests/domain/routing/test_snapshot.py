@@ -19,12 +19,12 @@ from airflow_provider_retreaver.domain.routing.hours_change import DesiredHours
 from airflow_provider_retreaver.domain.routing.pause import DesiredPause
 from airflow_provider_retreaver.domain.routing.snapshot import NEEDED, PARTS, RestoredState, Snapshot
 from airflow_provider_retreaver.domain.routing.weekly_hours import WeeklyHours
-from tests.domain.support.vendor import Vendor
+from tests.domain.support.retreaver import SimulatedRetreaver
 
 HOURS = ("time_zone", "paused", "concurrency_cap")
 
 
-def change(vendor, state, ids):
+def change(retreaver, state, ids):
     """Make a change with a snapshot; return the snapshot as it would come out of its file, and the result."""
     snapshot = Snapshot(1, {"dag_id": "d"}, "2026-12-24T00:00:00+00:00")
 
@@ -35,23 +35,23 @@ def change(vendor, state, ids):
     task = ChangeSpec(
         find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state, prepare=prepare
     )
-    result = vendor.client.run(ChangeObjects(task).procedure())
+    result = retreaver.client.run(ChangeObjects(task).procedure())
     return Snapshot.load(json.loads(json.dumps(snapshot.dump())), "x.json"), result
 
 
-def restore(vendor, snapshot, *, overwrite=False, parts=PARTS):
+def restore(retreaver, snapshot, *, overwrite=False, parts=PARTS):
     """Restore a snapshot."""
     ids = list(snapshot.targets)
     task = ChangeSpec(
         find=lambda: find_targets(TargetSelection(ids=ids), NEEDED),
         state=lambda key, _: RestoredState(snapshot.targets[key.id], parts, overwrite=overwrite),
     )
-    return vendor.client.run(ChangeObjects(task).procedure())
+    return retreaver.client.run(ChangeObjects(task).procedure())
 
 
-def whole(vendor, id_):
+def whole(retreaver, id_):
     """Return everything of a target that a snapshot is about, rows with their IDs."""
-    row = vendor.read(id_)
+    row = retreaver.read(id_)
     hours = [{name: one[name] for name in one if not name.endswith("_at")} for one in row["business_hours"]]
     return [{name: row[name] for name in HOURS}, [{**cap} for cap in row["caps"]], hours]
 
@@ -80,88 +80,88 @@ day_rows = st.fixed_dictionaries({"work_day": st.booleans(), "invert": st.boolea
 @settings(max_examples=12, deadline=None)
 def test_exactly_what_was(state, rows, paused):
     """Any target, whatever its rows, is after restoring what it was before the change, row by row."""
-    vendor = Vendor()
+    retreaver = SimulatedRetreaver()
     attributes = [{"day_of_week": day, **span, **flags} for day, span, flags in rows]
-    id_ = vendor.target(
+    id_ = retreaver.target(
         business_hours_attributes=attributes, paused=paused, daily_cap_attributes={"cap": 9}, time_zone="Lima"
     )
-    before = whole(vendor, id_)
-    snapshot, _ = change(vendor, state, [id_])
-    assert restore(vendor, snapshot)["failed"] == []
-    assert whole(vendor, id_) == before
-    vendor.sent.clear()
-    again = restore(vendor, snapshot)
-    assert (again["changed"], again["failed"], vendor.writes()) == ([], [], [])
+    before = whole(retreaver, id_)
+    snapshot, _ = change(retreaver, state, [id_])
+    assert restore(retreaver, snapshot)["failed"] == []
+    assert whole(retreaver, id_) == before
+    retreaver.sent.clear()
+    again = restore(retreaver, snapshot)
+    assert (again["changed"], again["failed"], retreaver.writes()) == ([], [], [])
 
 
 def test_others_changed_it():
     """A field that is neither as before nor as we left it refuses that target, with all three values."""
-    vendor = Vendor()
-    ids = [vendor.target(), vendor.target()]
-    snapshot, _ = change(vendor, closed(), ids)
-    row = next(row for row in vendor.read(1)["business_hours"] if row["day_of_week"] == 5)
+    retreaver = SimulatedRetreaver()
+    ids = [retreaver.target(), retreaver.target()]
+    snapshot, _ = change(retreaver, closed(), ids)
+    row = next(row for row in retreaver.read(1)["business_hours"] if row["day_of_week"] == 5)
     other = [{"id": row["id"], "work_day": True, "time_open": 1000, "time_close": 1200}]
-    vendor.change(1, business_hours_attributes=other, hard_cap_attributes={"cap": 5})
-    result = restore(vendor, snapshot)
+    retreaver.change(1, business_hours_attributes=other, hard_cap_attributes={"cap": 5})
+    result = restore(retreaver, snapshot)
     [failed] = result["failed"]
     assert failed["id"] == 1
     assert "friday: 00:00-24:00 before, off (00:00-24:00) by us, 10:00-12:00 now" in failed["error"]
     assert "hard_cap: 100 before, 100 by us, 5 now" in failed["error"]
     assert {row["id"] for row in result["changed"]} == {2}
-    assert vendor.caps(1)["hard"] == 5
+    assert retreaver.caps(1)["hard"] == 5
 
 
 def test_only_some_parts():
     """What is not restored is not compared either."""
-    vendor = Vendor()
-    id_ = vendor.target()
-    snapshot, _ = change(vendor, closed(), [id_])
-    vendor.change(id_, hard_cap_attributes={"cap": 5})
-    assert restore(vendor, snapshot, parts=["hours"])["failed"] == []
-    assert vendor.caps(id_)["hard"] == 5
-    assert all(row["work_day"] for row in vendor.read(id_)["business_hours"])
+    retreaver = SimulatedRetreaver()
+    id_ = retreaver.target()
+    snapshot, _ = change(retreaver, closed(), [id_])
+    retreaver.change(id_, hard_cap_attributes={"cap": 5})
+    assert restore(retreaver, snapshot, parts=["hours"])["failed"] == []
+    assert retreaver.caps(id_)["hard"] == 5
+    assert all(row["work_day"] for row in retreaver.read(id_)["business_hours"])
 
 
 def test_overwrite():
     """With overwrite, what was before is restored whatever is there now."""
-    vendor = Vendor()
-    id_ = vendor.target()
-    before = whole(vendor, id_)
-    snapshot, _ = change(vendor, closed(), [id_])
-    vendor.change(id_, paused=True, hard_cap_attributes={"cap": 5}, time_zone="Tokyo")
-    assert restore(vendor, snapshot, overwrite=True)["failed"] == []
-    assert whole(vendor, id_) == before
+    retreaver = SimulatedRetreaver()
+    id_ = retreaver.target()
+    before = whole(retreaver, id_)
+    snapshot, _ = change(retreaver, closed(), [id_])
+    retreaver.change(id_, paused=True, hard_cap_attributes={"cap": 5}, time_zone="Tokyo")
+    assert restore(retreaver, snapshot, overwrite=True)["failed"] == []
+    assert whole(retreaver, id_) == before
 
 
 def test_rows_that_were_replaced():
     """Rows with other IDs are given what theirs had; where their number differs, the same minutes or a refusal."""
-    vendor = Vendor()
+    retreaver = SimulatedRetreaver()
     rows = [{"day_of_week": day, "time_open": 900, "time_close": 1200} for day in (1, 1, 2)]
     rows[1] |= {"time_open": 1300, "time_close": 1700}
-    id_ = vendor.target(business_hours_attributes=rows)
-    snapshot, _ = change(vendor, DesiredHours(WeeklyHours.parse("closed"), today=date(2026, 1, 1)), [id_])
-    one, other, tuesday = vendor.read(id_)["business_hours"]
+    id_ = retreaver.target(business_hours_attributes=rows)
+    snapshot, _ = change(retreaver, DesiredHours(WeeklyHours.parse("closed"), today=date(2026, 1, 1)), [id_])
+    one, other, tuesday = retreaver.read(id_)["business_hours"]
     gone = [{"id": row["id"], "_destroy": True} for row in (other, tuesday)]
-    vendor.change(id_, business_hours_attributes=[*gone, {"day_of_week": 2, "work_day": False}])
-    result = restore(vendor, snapshot, overwrite=True)
+    retreaver.change(id_, business_hours_attributes=[*gone, {"day_of_week": 2, "work_day": False}])
+    result = restore(retreaver, snapshot, overwrite=True)
     assert "monday cannot be restored: 09:00-12:00, 13:00-17:00 takes 2 rows" in result["failed"][0]["error"]
-    vendor.change(id_, business_hours_attributes=[{"day_of_week": 1}, {"day_of_week": 1}])
-    assert restore(vendor, snapshot, overwrite=True)["failed"] == []
-    opened = [(row["day_of_week"], row["time_open"]) for row in vendor.read(id_)["business_hours"]]
+    retreaver.change(id_, business_hours_attributes=[{"day_of_week": 1}, {"day_of_week": 1}])
+    assert restore(retreaver, snapshot, overwrite=True)["failed"] == []
+    opened = [(row["day_of_week"], row["time_open"]) for row in retreaver.read(id_)["business_hours"]]
     assert sorted(opened) == [(1, 900), (1, 900), (1, 1300), (2, 900)]
-    assert one["id"] in {row["id"] for row in vendor.read(id_)["business_hours"]}
+    assert one["id"] in {row["id"] for row in retreaver.read(id_)["business_hours"]}
 
 
 def test_rows_without_documented_meaning():
     """Rows without documented meaning are restored as they were, and refused once their number differs."""
-    vendor = Vendor()
-    id_ = vendor.target(business_hours_attributes=[{"day_of_week": 1, "time_open": 2200, "time_close": 600}])
-    before = whole(vendor, id_)
-    snapshot, _ = change(vendor, DesiredHours(WeeklyHours.parse({"mon": "closed"}), today=date(2026, 1, 1)), [id_])
-    assert restore(vendor, snapshot)["failed"] == []
-    assert whole(vendor, id_) == before
-    vendor.change(id_, business_hours_attributes=[{"day_of_week": 1}])
-    [failed] = restore(vendor, snapshot, overwrite=True)["failed"]
+    retreaver = SimulatedRetreaver()
+    id_ = retreaver.target(business_hours_attributes=[{"day_of_week": 1, "time_open": 2200, "time_close": 600}])
+    before = whole(retreaver, id_)
+    snapshot, _ = change(retreaver, DesiredHours(WeeklyHours.parse({"mon": "closed"}), today=date(2026, 1, 1)), [id_])
+    assert restore(retreaver, snapshot)["failed"] == []
+    assert whole(retreaver, id_) == before
+    retreaver.change(id_, business_hours_attributes=[{"day_of_week": 1}])
+    [failed] = restore(retreaver, snapshot, overwrite=True)["failed"]
     assert (
         "monday cannot be restored: it had 1 rows, has 2, and the meaning of what it had is not documented"
         in failed["error"]
@@ -170,25 +170,25 @@ def test_rows_without_documented_meaning():
 
 def test_rows_replaced_while_they_are_restored():
     """Rows that are replaced between reading and writing fail with the day."""
-    vendor = Vendor()
-    id_ = vendor.target()
-    snapshot, _ = change(vendor, closed(), [id_])
+    retreaver = SimulatedRetreaver()
+    id_ = retreaver.target()
+    snapshot, _ = change(retreaver, closed(), [id_])
 
     def replace():
-        row = vendor.read(id_)["business_hours"][0]
-        vendor.change(id_, business_hours_attributes=[{"id": row["id"], "_destroy": True}, {"day_of_week": 0}])
+        row = retreaver.read(id_)["business_hours"][0]
+        retreaver.change(id_, business_hours_attributes=[{"id": row["id"], "_destroy": True}, {"day_of_week": 0}])
 
-    vendor.meanwhile("PUT", f"/targets/{id_}.json", replace)
-    [failed] = restore(vendor, snapshot)["failed"]
+    retreaver.before_next("PUT", f"/targets/{id_}.json", replace)
+    [failed] = restore(retreaver, snapshot)["failed"]
     assert "The rows of sunday were replaced by others" in failed["error"]
 
 
 def test_what_was_saved_first_stays():
     """A second attempt of the same run does not take its own first attempt's work for what was before."""
-    vendor = Vendor()
-    ids = [vendor.target(), vendor.target()]
-    vendor.fault("/targets/2.json", method="PUT", status=422)
-    snapshot, result = change(vendor, closed(), ids)
+    retreaver = SimulatedRetreaver()
+    ids = [retreaver.target(), retreaver.target()]
+    retreaver.fault("/targets/2.json", method="PUT", status=422)
+    snapshot, result = change(retreaver, closed(), ids)
     assert [row["id"] for row in result["failed"]] == [2]
     assert set(snapshot.targets) == {1, 2}
 
@@ -199,9 +199,9 @@ def test_what_was_saved_first_stays():
     task = ChangeSpec(
         find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: closed(), prepare=prepare
     )
-    assert vendor.client.run(ChangeObjects(task).procedure())["failed"] == []
-    assert restore(vendor, snapshot)["failed"] == []
-    assert all(row["work_day"] for id_ in ids for row in vendor.read(id_)["business_hours"])
+    assert retreaver.client.run(ChangeObjects(task).procedure())["failed"] == []
+    assert restore(retreaver, snapshot)["failed"] == []
+    assert all(row["work_day"] for id_ in ids for row in retreaver.read(id_)["business_hours"])
 
 
 WHOLE = Snapshot(1, {}, "t").dump()

@@ -20,7 +20,7 @@ from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint,
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from airflow_provider_retreaver.transport.client import RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
-from tests.domain.support.vendor import Vendor
+from tests.domain.support.retreaver import SimulatedRetreaver
 
 FIRST = 19192000000
 
@@ -30,7 +30,7 @@ def some(count: int, start: int = 0) -> NumberSet:
     return NumberSet(range(FIRST + start, FIRST + start + count))
 
 
-class Blocked(Vendor):
+class Blocked(SimulatedRetreaver):
     """An account; `client` speaks the edition that it is made with, four requests at once."""
 
     def __init__(self, edition: str = "current", **extra: Any) -> None:

@@ -11,15 +11,15 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolErro
 from airflow_provider_retreaver.core.operations import ClockReading, Progress, ServerTime, Wait
 from airflow_provider_retreaver.domain.watching.call_volume import CallVolume, WindowCount
 from airflow_provider_retreaver.resources.targets import list_targets
-from tests.domain.support.vendor import Vendor
+from tests.domain.support.retreaver import SimulatedRetreaver
 
 CONTROL = "/__sandbox__"
 
 
 @pytest.fixture
-def vendor():
+def retreaver():
     """Provide an empty account whose clock the client knows: all tests of a process share one."""
-    account = Vendor()
+    account = SimulatedRetreaver()
     account.client.count(list_targets())
     account.sent.clear()
     return account
@@ -31,71 +31,71 @@ def volume(**options):
     return CallVolume.from_parameters(**{**defaults, **options})
 
 
-def add(vendor, count=1, **fields):
+def add(retreaver, count=1, **fields):
     """Add calls and return their UUIDs."""
-    return vendor.ask("POST", f"{CONTROL}/calls", {"count": count, "fields": fields})["uuids"]
+    return retreaver.ask("POST", f"{CONTROL}/calls", {"count": count, "fields": fields})["uuids"]
 
 
-def advance(vendor, **length):
+def advance(retreaver, **length):
     """Move Retreaver's clock forward."""
-    vendor.ask("POST", f"{CONTROL}/clock", {"advance": timedelta(**length).total_seconds()})
+    retreaver.ask("POST", f"{CONTROL}/clock", {"advance": timedelta(**length).total_seconds()})
 
 
-def advance_both(vendor, **length):
+def advance_both(retreaver, **length):
     """Move Retreaver's clock forward, and let the client know, as if both clocks moved."""
-    advance(vendor, **length)
-    vendor.client.count(list_targets())
+    advance(retreaver, **length)
+    retreaver.client.count(list_targets())
 
 
-def poll(vendor, condition, state=None):
+def poll(retreaver, condition, state=None):
     """Run the query once; return the evaluation and the number of requests."""
-    before = len(vendor.sent)
-    evaluation = condition.evaluate(vendor.client.run(condition.query.run({} if state is None else state)))
-    return evaluation, len(vendor.sent) - before
+    before = len(retreaver.sent)
+    evaluation = condition.evaluate(retreaver.client.run(condition.query.run({} if state is None else state)))
+    return evaluation, len(retreaver.sent) - before
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 5_000])
-def test_a_count_costs_two_requests(vendor, count):
+def test_a_count_costs_two_requests(retreaver, count):
     """A count is exact and costs at most two requests, however many calls there are."""
-    add(vendor, count)
-    evaluation, requests = poll(vendor, volume(window="1h", at_least=0))
+    add(retreaver, count)
+    evaluation, requests = poll(retreaver, volume(window="1h", at_least=0))
     assert (evaluation.met, evaluation.value) == (True, count)
     assert requests <= 2
 
 
-def test_calls_leave_a_sliding_window(vendor):
+def test_calls_leave_a_sliding_window(retreaver):
     """Calls leave a sliding window as time passes at Retreaver, also while state is kept."""
-    add(vendor, 3)
+    add(retreaver, 3)
     quiet, state = volume(window=3600, at_most=2), {}
-    assert not poll(vendor, quiet, state)[0].met
-    advance(vendor, minutes=59)
-    assert poll(vendor, quiet, state)[0].value == 3
-    advance(vendor, minutes=2)
-    evaluation, _ = poll(vendor, quiet, state)
+    assert not poll(retreaver, quiet, state)[0].met
+    advance(retreaver, minutes=59)
+    assert poll(retreaver, quiet, state)[0].value == 3
+    advance(retreaver, minutes=2)
+    evaluation, _ = poll(retreaver, quiet, state)
     assert (evaluation.met, evaluation.value) == (True, 0)
 
 
 @pytest.mark.parametrize("hours", [-30, -1, 1, 30])
-def test_windows_follow_retreavers_clock(vendor, hours):
+def test_windows_follow_retreavers_clock(retreaver, hours):
     """A local clock that differs from Retreaver's, even by days, does not move the window, not even at first."""
-    advance(vendor, hours=hours)
-    add(vendor, 7, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-50)).isoformat())
-    add(vendor, 5, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-70)).isoformat())
-    assert poll(vendor, volume(window="1h", at_least=1))[0].value == 7
-    assert poll(vendor, volume(window="1h", at_least=1))[1] <= 2, "a known difference costs no request"
+    advance(retreaver, hours=hours)
+    add(retreaver, 7, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-50)).isoformat())
+    add(retreaver, 5, created_at=(datetime.now(UTC) + timedelta(hours=hours, minutes=-70)).isoformat())
+    assert poll(retreaver, volume(window="1h", at_least=1))[0].value == 7
+    assert poll(retreaver, volume(window="1h", at_least=1))[1] <= 2, "a known difference costs no request"
 
 
 @pytest.mark.parametrize(("day", "hours"), [((2026, 3, 8), 23), ((2026, 11, 1), 25), ((2026, 6, 1), 24)])
-def test_days_on_which_clocks_change(vendor, day, hours):
+def test_days_on_which_clocks_change(retreaver, day, hours):
     """A fixed window from local midnight to local midnight has as many hours as that day."""
     zone = ZoneInfo("America/New_York")
     start = datetime(*day, tzinfo=zone)
     end = start + timedelta(days=1)
     utc = start.astimezone(UTC)
-    vendor.ask("POST", f"{CONTROL}/clock", {"now": (utc + timedelta(days=2)).isoformat()})
+    retreaver.ask("POST", f"{CONTROL}/clock", {"now": (utc + timedelta(days=2)).isoformat()})
     for hour in range(-2, 28):
-        add(vendor, 1, created_at=(utc + timedelta(hours=hour, minutes=30)).isoformat())
-    assert poll(vendor, volume(start=start, end=end, at_least=0))[0].value == hours
+        add(retreaver, 1, created_at=(utc + timedelta(hours=hour, minutes=30)).isoformat())
+    assert poll(retreaver, volume(start=start, end=end, at_least=0))[0].value == hours
 
 
 def test_a_sliding_day_is_24_hours():
@@ -108,10 +108,10 @@ FILTERED = {"status": "completed", "converted": True, "state": ["NY", "CA"], "mi
 BOUNDS = (("start", 6), ("end", 1))
 
 
-def matching(vendor, count=1, **fields):
+def matching(retreaver, count=1, **fields):
     """Add calls that match all filters, except for the given fields."""
     defaults = {"status": "completed", "converted": 1, "caller_state": "NY", "total_duration": 90}
-    return add(vendor, count, **{**defaults, **fields})
+    return add(retreaver, count, **{**defaults, **fields})
 
 
 @pytest.mark.parametrize(
@@ -125,35 +125,35 @@ def matching(vendor, count=1, **fields):
         {"total_duration": None},
     ],
 )
-def test_filters_applied_here(vendor, other):
+def test_filters_applied_here(retreaver, other):
     """A call is not counted when one of the filters that are applied here does not match."""
-    matching(vendor, 4)
-    matching(vendor, 3, caller_state="ca")
-    matching(vendor, 2, **other)
-    assert poll(vendor, volume(window="1h", at_least=1, filters=FILTERED))[0].value == 7
+    matching(retreaver, 4)
+    matching(retreaver, 3, caller_state="ca")
+    matching(retreaver, 2, **other)
+    assert poll(retreaver, volume(window="1h", at_least=1, filters=FILTERED))[0].value == 7
 
 
-def test_only_updated_calls_are_read_again(vendor):
+def test_only_updated_calls_are_read_again(retreaver):
     """After the first poll only calls that were updated since are read, and the count stays exact."""
     hours_ago = {f"created_at_{end}": (datetime.now(UTC) - timedelta(hours=ago)).isoformat() for end, ago in BOUNDS}
-    matching(vendor, 950, **hours_ago)
+    matching(retreaver, 950, **hours_ago)
     condition, state = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
-    evaluation, requests = poll(vendor, condition, state)
+    evaluation, requests = poll(retreaver, condition, state)
     assert (evaluation.value, requests) == (950, 10)
-    advance_both(vendor, minutes=10)
-    evaluation, requests = poll(vendor, condition, state)
+    advance_both(retreaver, minutes=10)
+    evaluation, requests = poll(retreaver, condition, state)
     assert (evaluation.value, requests) == (950, 1)
-    new = matching(vendor, 20)
-    late = matching(vendor, 1, status="ringing")
-    evaluation, requests = poll(vendor, condition, state)
+    new = matching(retreaver, 20)
+    late = matching(retreaver, 1, status="ringing")
+    evaluation, requests = poll(retreaver, condition, state)
     assert (evaluation.value, requests) == (970, 1)
-    advance_both(vendor, minutes=10)
-    vendor.ask("POST", f"{CONTROL}/calls/{late[0]}", {"fields": {"status": "completed"}})
-    vendor.ask("POST", f"{CONTROL}/calls/{new[0]}", {"fields": {"status": "canceled"}})
-    vendor.ask("POST", f"{CONTROL}/calls/{new[1]}", {"fields": {"status": "canceled"}})
-    evaluation, requests = poll(vendor, condition, state)
+    advance_both(retreaver, minutes=10)
+    retreaver.ask("POST", f"{CONTROL}/calls/{late[0]}", {"fields": {"status": "completed"}})
+    retreaver.ask("POST", f"{CONTROL}/calls/{new[0]}", {"fields": {"status": "canceled"}})
+    retreaver.ask("POST", f"{CONTROL}/calls/{new[1]}", {"fields": {"status": "canceled"}})
+    evaluation, requests = poll(retreaver, condition, state)
     assert (evaluation.value, requests) == (969, 1)
-    assert poll(vendor, condition)[0].value == 969, "the count is the same without state"
+    assert poll(retreaver, condition)[0].value == 969, "the count is the same without state"
 
 
 def test_a_large_state_does_not_block_the_loop():
@@ -170,63 +170,63 @@ def test_a_large_state_does_not_block_the_loop():
     assert turns >= 20
 
 
-def test_a_failed_poll_keeps_the_state(vendor):
+def test_a_failed_poll_keeps_the_state(retreaver):
     """A poll that fails leaves the state unchanged, so the next one misses nothing."""
     condition, state = volume(window="10h", at_least=1, filters={"status": "completed"}), {}
-    matching(vendor, 5)
-    poll(vendor, condition, state)
+    matching(retreaver, 5)
+    poll(retreaver, condition, state)
     before = {name: (dict(value) if isinstance(value, dict) else value) for name, value in state.items()}
-    advance(vendor, minutes=5)
-    matching(vendor, 250)
-    vendor.fault("/calls", times=50, status=400)
+    advance(retreaver, minutes=5)
+    matching(retreaver, 250)
+    retreaver.fault("/calls", times=50, status=400)
     with pytest.raises(Exception, match="400"):
-        poll(vendor, condition, state)
+        poll(retreaver, condition, state)
     assert state == before
-    vendor.ask("DELETE", f"{CONTROL}/faults")
-    assert poll(vendor, condition, state)[0].value == 255
+    retreaver.ask("DELETE", f"{CONTROL}/faults")
+    assert poll(retreaver, condition, state)[0].value == 255
 
 
-def test_filters_that_retreaver_has_are_sent(vendor):
+def test_filters_that_retreaver_has_are_sent(retreaver):
     """Filters that Retreaver has are sent and cost two requests; they combine with those applied here."""
-    vendor.target(tid="A7")
-    vendor.target(tid="B8")
-    matching(vendor, 150, tid="A7")
-    matching(vendor, 20, tid="A7", status="ringing")
-    matching(vendor, 30, tid="B8")
+    retreaver.target(tid="A7")
+    retreaver.target(tid="B8")
+    matching(retreaver, 150, tid="A7")
+    matching(retreaver, 20, tid="A7", status="ringing")
+    matching(retreaver, 30, tid="B8")
     sent = volume(window="1h", at_least=1, filters={"client_tid": "A7"})
-    assert poll(vendor, sent) == (sent.evaluate(WindowCount(170, settled=False)), 2)
+    assert poll(retreaver, sent) == (sent.evaluate(WindowCount(170, settled=False)), 2)
     both = volume(window="1h", at_least=1, filters={"client_tid": "A7", "status": "completed"})
-    assert poll(vendor, both)[0].value == 150
+    assert poll(retreaver, both)[0].value == 150
 
 
-def test_a_fixed_window_is_evaluated_when_it_is_settled(vendor):
+def test_a_fixed_window_is_evaluated_when_it_is_settled(retreaver):
     """`at_most` is met only when the window is settled; too many calls, or too few at the end, end the wait."""
     now = datetime.now(UTC)
-    vendor.ask("POST", f"{CONTROL}/clock", {"now": now.isoformat()})
+    retreaver.ask("POST", f"{CONTROL}/clock", {"now": now.isoformat()})
     window = {"start": (now - timedelta(minutes=1)).isoformat(), "end": (now + timedelta(hours=1)).isoformat()}
     limited = volume(**window, at_least=1, at_most=3)
-    add(vendor, 2)
-    assert not poll(vendor, limited)[0].met
-    advance(vendor, minutes=60, seconds=30)
-    assert not poll(vendor, limited)[0].met, "calls can still become visible"
-    advance(vendor, minutes=1)
-    evaluation = poll(vendor, limited)[0]
+    add(retreaver, 2)
+    assert not poll(retreaver, limited)[0].met
+    advance(retreaver, minutes=60, seconds=30)
+    assert not poll(retreaver, limited)[0].met, "calls can still become visible"
+    advance(retreaver, minutes=1)
+    evaluation = poll(retreaver, limited)[0]
     assert (evaluation.met, evaluation.value, evaluation.impossible) == (True, 2, None)
-    missing = poll(vendor, volume(**window, at_least=3))[0]
+    missing = poll(retreaver, volume(**window, at_least=3))[0]
     assert not missing.met
     assert "has ended" in missing.impossible
-    exceeded = poll(vendor, volume(**window, at_most=1))[0]
+    exceeded = poll(retreaver, volume(**window, at_most=1))[0]
     assert not exceeded.met
     assert "never falls" in exceeded.impossible
 
 
-def test_at_least_is_met_before_the_end(vendor):
+def test_at_least_is_met_before_the_end(retreaver):
     """`at_least` is met before a fixed window has ended, and in one that stays open."""
     now = datetime.now(UTC)
-    add(vendor, 5)
+    add(retreaver, 5)
     start = (now - timedelta(hours=1)).isoformat()
-    assert poll(vendor, volume(start=start, at_least=5))[0].met
-    assert poll(vendor, volume(start=start, end=(now + timedelta(hours=1)).isoformat(), at_least=5))[0].met
+    assert poll(retreaver, volume(start=start, at_least=5))[0].met
+    assert poll(retreaver, volume(start=start, end=(now + timedelta(hours=1)).isoformat(), at_least=5))[0].met
 
 
 @pytest.mark.parametrize(
@@ -253,11 +253,11 @@ def test_at_least_is_met_before_the_end(vendor):
         ({"at_least": 1, "window": "1h", "filters": {"min_duration": -1}}, "min_duration"),
     ],
 )
-def test_invalid_parameters_are_named(vendor, options, name):
+def test_invalid_parameters_are_named(retreaver, options, name):
     """An invalid parameter is refused by name before anything is sent."""
     with pytest.raises(InvalidArgument, match=name):
-        poll(vendor, volume(**options))
-    assert vendor.sent == []
+        poll(retreaver, volume(**options))
+    assert retreaver.sent == []
 
 
 @pytest.mark.parametrize("missing", [None, "None", " None "])
@@ -267,7 +267,7 @@ def test_filters_that_render_none_are_not_applied(missing):
     assert volume(window="1h", at_least=1, filters=filters).query == volume(window="1h", at_least=1).query
 
 
-def test_an_old_version_of_the_call_log_is_an_error(vendor):
+def test_an_old_version_of_the_call_log_is_an_error(retreaver):
     """A call without the field of a filter is an error that says what to set, not a call that does not match."""
     condition = volume(window="1h", at_least=1, filters={"converted": True})
     with pytest.raises(ProtocolError, match="calls_version"):

@@ -25,7 +25,7 @@ from airflow_provider_retreaver.domain.watching.failure_budget import FailureBud
 from airflow_provider_retreaver.domain.watching.newest_call import new_calls_window
 from airflow_provider_retreaver.domain.watching.poll_interval import PollInterval
 from airflow_provider_retreaver.domain.watching.target_counts import ObjectCounts
-from tests.domain.support.vendor import Vendor
+from tests.domain.support.retreaver import SimulatedRetreaver
 
 CONTROL = "/__sandbox__"
 DEFAULTS = {
@@ -38,9 +38,9 @@ DEFAULTS = {
 
 
 @pytest.fixture
-def vendor():
+def retreaver():
     """Provide an empty account."""
-    return Vendor()
+    return SimulatedRetreaver()
 
 
 def condition(kind, **options):
@@ -48,31 +48,31 @@ def condition(kind, **options):
     return build_condition(kind, {**dict.fromkeys(parameter_names(kind)), **DEFAULTS[kind], **options})
 
 
-def poll(vendor, kind, **options):
+def poll(retreaver, kind, **options):
     """Run the query of a condition once and return its evaluation."""
     expected = condition(kind, **options)
-    return expected.evaluate(vendor.client.run(expected.query.run({})))
+    return expected.evaluate(retreaver.client.run(expected.query.run({})))
 
 
-def fill(vendor, id_, filled, kind="hard", owner="targets"):
+def fill(retreaver, id_, filled, kind="hard", owner="targets"):
     """Set the number of calls that a cap has counted."""
-    vendor.ask("POST", f"{CONTROL}/{owner}/{id_}/fill", {"type": kind, "filled": filled})
+    retreaver.ask("POST", f"{CONTROL}/{owner}/{id_}/fill", {"type": kind, "filled": filled})
 
 
 @pytest.mark.parametrize("kind", ["hard", "hourly", "daily", "monthly"])
-def test_shares_of_caps(vendor, kind):
+def test_shares_of_caps(retreaver, kind):
     """The condition is met at the share of each of the four caps, and not one call earlier."""
-    id_ = vendor.target(**{"hard_cap_attributes": {"cap": None}, f"{kind}_cap_attributes": {"cap": 10}})
-    fill(vendor, id_, 8, kind)
-    assert not poll(vendor, "cap_filled", target_id=id_, cap=kind, at_least=0.9).met
-    fill(vendor, id_, 9, kind)
-    evaluation = poll(vendor, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
+    id_ = retreaver.target(**{"hard_cap_attributes": {"cap": None}, f"{kind}_cap_attributes": {"cap": 10}})
+    fill(retreaver, id_, 8, kind)
+    assert not poll(retreaver, "cap_filled", target_id=id_, cap=kind, at_least=0.9).met
+    fill(retreaver, id_, 9, kind)
+    evaluation = poll(retreaver, "cap_filled", target_id=id_, cap=kind, at_least="0.9")
     assert evaluation.met
     row = {"kind": "target", "id": id_, "tid": None, "name": "Acme", "cap": kind, "filled": 9, "limit": 10}
     assert evaluation.value == [row]
-    assert not poll(vendor, "cap_filled", target_id=id_, cap=kind).met, "without a share the cap must be full"
+    assert not poll(retreaver, "cap_filled", target_id=id_, cap=kind).met, "without a share the cap must be full"
     others = {"hard", "hourly", "daily", "monthly"} - {kind}
-    assert not any(poll(vendor, "cap_filled", target_id=id_, cap=other, at_least=0).met for other in others)
+    assert not any(poll(retreaver, "cap_filled", target_id=id_, cap=other, at_least=0).met for other in others)
 
 
 @given(cap=st.integers(0, 10_000), percent=st.integers(0, 100))
@@ -89,87 +89,87 @@ def test_shares_are_exact(cap, percent):
     assert filled == 0 or not met(filled - 1)
 
 
-def test_remaining_calls(vendor):
+def test_remaining_calls(retreaver):
     """`remaining` is the number of calls that are left."""
-    id_ = vendor.target(hard_cap_attributes={"cap": 100})
-    fill(vendor, id_, 94)
-    assert not poll(vendor, "cap_filled", target_id=id_, remaining=5).met
-    fill(vendor, id_, 95)
-    assert poll(vendor, "cap_filled", target_id=id_, remaining=5).met
+    id_ = retreaver.target(hard_cap_attributes={"cap": 100})
+    fill(retreaver, id_, 94)
+    assert not poll(retreaver, "cap_filled", target_id=id_, remaining=5).met
+    fill(retreaver, id_, 95)
+    assert poll(retreaver, "cap_filled", target_id=id_, remaining=5).met
 
 
-def test_any_and_all_of_several(vendor):
+def test_any_and_all_of_several(retreaver):
     """Targets by either ID and groups are checked together; those that match are returned."""
-    ids = [vendor.target(tid=f"T{n}") for n in range(3)]
-    group = vendor.group(ids, hard_cap_attributes={"cap": 10})
-    fill(vendor, ids[1], 100)
+    ids = [retreaver.target(tid=f"T{n}") for n in range(3)]
+    group = retreaver.group(ids, hard_cap_attributes={"cap": 10})
+    fill(retreaver, ids[1], 100)
     several = {"target_id": f"{ids[0]}, {ids[1]}", "tid": "T2", "target_group_id": group}
-    evaluation = poll(vendor, "cap_filled", **several)
+    evaluation = poll(retreaver, "cap_filled", **several)
     assert evaluation.met
     assert [row["id"] for row in evaluation.value] == [ids[1]]
     assert list(evaluation.matches) == [f"target {ids[1]}"]
-    assert not poll(vendor, "cap_filled", **several, match="all").met
-    fill(vendor, ids[0], 100)
-    fill(vendor, ids[2], 100)
-    fill(vendor, group, 10, owner="target_groups")
-    evaluation = poll(vendor, "cap_filled", **several, match="all")
+    assert not poll(retreaver, "cap_filled", **several, match="all").met
+    fill(retreaver, ids[0], 100)
+    fill(retreaver, ids[2], 100)
+    fill(retreaver, group, 10, owner="target_groups")
+    evaluation = poll(retreaver, "cap_filled", **several, match="all")
     assert evaluation.met
     assert [(row["kind"], row["id"]) for row in evaluation.value] == [*(("target", i) for i in ids), ("group", group)]
 
 
-def test_many_targets_cost_a_listing(vendor):
+def test_many_targets_cost_a_listing(retreaver):
     """Many targets are read by listing them, not by a request each."""
-    ids = [vendor.target() for _ in range(60)]
-    evaluation = poll(vendor, "target_idle", target_id=ids)
-    assert (evaluation.met, len(evaluation.value), len(vendor.sent)) == (True, 60, 3)
+    ids = [retreaver.target() for _ in range(60)]
+    evaluation = poll(retreaver, "target_idle", target_id=ids)
+    assert (evaluation.met, len(evaluation.value), len(retreaver.sent)) == (True, 60, 3)
 
 
-def test_concurrency_caps(vendor):
+def test_concurrency_caps(retreaver):
     """The concurrency cap is compared with the calls in progress, for targets only."""
-    id_ = vendor.target(concurrency_cap=4)
-    vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": id_, "calls_in_progress": 3})
-    assert not poll(vendor, "cap_filled", target_id=id_, cap="concurrency").met
-    assert poll(vendor, "cap_filled", target_id=id_, cap="concurrency", at_least=0.75).met
+    id_ = retreaver.target(concurrency_cap=4)
+    retreaver.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": id_, "calls_in_progress": 3})
+    assert not poll(retreaver, "cap_filled", target_id=id_, cap="concurrency").met
+    assert poll(retreaver, "cap_filled", target_id=id_, cap="concurrency", at_least=0.75).met
     with pytest.raises(InvalidArgument, match="target_group_id"):
         condition("cap_filled", target_group_id=1, cap="concurrency")
 
 
-def test_idle_targets(vendor):
+def test_idle_targets(retreaver):
     """Targets are idle without calls in progress; for a group its members are checked."""
-    ids = [vendor.target(tid=f"T{n}") for n in range(3)]
-    group, empty = vendor.group(ids[:2]), vendor.group([])
-    vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 2})
-    assert poll(vendor, "target_idle", target_id=ids[0]).met
-    assert not poll(vendor, "target_idle", target_group_id=group).met
-    assert poll(vendor, "target_idle", target_group_id=group, match="any").met
-    assert poll(vendor, "target_idle", target_group_id=group, at_most=2).met
-    assert poll(vendor, "target_idle", target_group_id=empty).met
-    vendor.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 0})
-    evaluation = poll(vendor, "target_idle", target_group_id=group, tid="T2")
+    ids = [retreaver.target(tid=f"T{n}") for n in range(3)]
+    group, empty = retreaver.group(ids[:2]), retreaver.group([])
+    retreaver.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 2})
+    assert poll(retreaver, "target_idle", target_id=ids[0]).met
+    assert not poll(retreaver, "target_idle", target_group_id=group).met
+    assert poll(retreaver, "target_idle", target_group_id=group, match="any").met
+    assert poll(retreaver, "target_idle", target_group_id=group, at_most=2).met
+    assert poll(retreaver, "target_idle", target_group_id=empty).met
+    retreaver.ask("POST", f"{CONTROL}/calls_in_progress", {"target_id": ids[1], "calls_in_progress": 0})
+    evaluation = poll(retreaver, "target_idle", target_group_id=group, tid="T2")
     assert evaluation.met
     assert {row["id"]: row["calls_in_progress"] for row in evaluation.value} == dict.fromkeys(ids, 0)
 
 
-def test_headroom_of_pools(vendor):
+def test_headroom_of_pools(retreaver):
     """A pool matches below its share of headroom; campaign and affiliate select pools."""
-    vendor.ask("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
+    retreaver.ask("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
     body = {"number_pool": {"cid": "C1", "max_pool_size": 20, "type": "Local", "country": "US"}}
-    id_ = vendor.ask("POST", "/number_pools.json", body)["number_pool"]["id"]
-    vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 18})
-    assert not poll(vendor, "number_pool", number_pool_id=id_).met, "0.1 is not below 0.1"
-    vendor.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 19})
-    evaluation = poll(vendor, "number_pool", number_pool_id=id_)
+    id_ = retreaver.ask("POST", "/number_pools.json", body)["number_pool"]["id"]
+    retreaver.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 18})
+    assert not poll(retreaver, "number_pool", number_pool_id=id_).met, "0.1 is not below 0.1"
+    retreaver.ask("POST", f"{CONTROL}/number_pools/{id_}/provision", {"numbers": 19})
+    evaluation = poll(retreaver, "number_pool", number_pool_id=id_)
     assert evaluation.value == [{"id": id_, "cid": "C1", "numbers_count": 19, "max_pool_size": 20, "headroom": 0.05}]
-    assert poll(vendor, "number_pool").met
-    assert poll(vendor, "number_pool", cid="C1").met
-    assert not poll(vendor, "number_pool", afid="nobody").met
+    assert poll(retreaver, "number_pool").met
+    assert poll(retreaver, "number_pool", cid="C1").met
+    assert not poll(retreaver, "number_pool", afid="nobody").met
 
 
-def test_statuses(vendor):
+def test_statuses(retreaver):
     """A call's status is compared with one or several, ignoring case."""
-    (uuid,) = vendor.ask("POST", f"{CONTROL}/calls", {"fields": {"status": "in-progress"}})["uuids"]
-    assert not poll(vendor, "call_status", uuid=uuid, status="completed").met
-    evaluation = poll(vendor, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
+    (uuid,) = retreaver.ask("POST", f"{CONTROL}/calls", {"fields": {"status": "in-progress"}})["uuids"]
+    assert not poll(retreaver, "call_status", uuid=uuid, status="completed").met
+    evaluation = poll(retreaver, "call_status", uuid=uuid, status=["Completed", "In-Progress"])
     assert evaluation.met
     assert evaluation.value["status"] == "in-progress"
 
@@ -185,11 +185,11 @@ def test_statuses(vendor):
         ("number_pool", {"number_pool_id": 77}, "/number_pools/77.json"),
     ],
 )
-def test_missing_objects_are_named(vendor, kind, options, path):
+def test_missing_objects_are_named(retreaver, kind, options, path):
     """An object that does not exist is an error that names it."""
-    vendor.target()
+    retreaver.target()
     with pytest.raises(NotFound, match=path):
-        poll(vendor, kind, **options)
+        poll(retreaver, kind, **options)
 
 
 @pytest.mark.parametrize(

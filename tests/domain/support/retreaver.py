@@ -15,10 +15,10 @@ from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.transport.client import RetreaverClient
 
 
-class Vendor:
+class SimulatedRetreaver:
     """An account, filled and read behind the client's back; also the client's transport.
 
-    `sent` has the requests that came through the client; `meanwhile` lets somebody act just before a request.
+    `sent` has the requests that came through the client; `meanwhile` acts just before a request.
     """
 
     def __init__(self, load: str = "empty") -> None:
@@ -55,8 +55,8 @@ class Vendor:
         assert answer.status < 300, (method, path, answer)
         return json.loads(answer.body) if answer.body.strip() else None
 
-    def meanwhile(self, method: str, path: str, act: Callable[[], Any]) -> None:
-        """Let somebody act just before the next such request."""
+    def before_next(self, method: str, path: str, act: Callable[[], Any]) -> None:
+        """Act just before the next such request, as someone else."""
         self._acts.append((method, path, act))
 
     def fault(self, path: str, **fault: Any) -> None:
@@ -83,7 +83,7 @@ class Vendor:
         return self.ask("GET", f"/{kind}s/{id_}.json")[kind]
 
     def change(self, id_: int, kind: str = "target", **attributes: Any) -> None:
-        """Change an object as somebody else would."""
+        """Change an object as someone else would."""
         self.ask("PUT", f"/{kind}s/{id_}.json", {kind: attributes})
 
     def writes(self) -> list[tuple[str, Any]]:
