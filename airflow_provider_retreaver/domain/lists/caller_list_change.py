@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164
@@ -30,7 +29,7 @@ class CallerListRequest:
     mode: str
     allow_gap: bool = False
     allow_accept_list: bool = False
-    max_removals: Any = None
+    max_removals: object = None
     verify_wait: float = 600.0
 
 

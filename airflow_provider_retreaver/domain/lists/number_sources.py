@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import items
@@ -24,7 +24,7 @@ FORMATS = ("csv", "jsonl", "txt")
 _ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
 
 # A value with the number of the line or row it stands in, counted from 1.
-Numbered = tuple[int, Any]
+Numbered = tuple[int, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,9 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
     return Collected(collector.finish(), collector.taken + rejected, rejected)
 
 
-def check_source(collected: Collected, max_rejects: Any, *, allow_empty: bool, where: str, first: list[str]) -> None:
+def check_source(
+    collected: Collected, max_rejects: object, *, allow_empty: bool, where: str, first: list[str]
+) -> None:
     """Refuse a source that is probably wrong.
 
     :param collected: the source.
@@ -208,7 +210,7 @@ def _read_jsonl(lines: io.TextIOWrapper, where: str, column: str | None) -> Iter
             yield line, _of_json(text, f"{where}, line {line},", column)
 
 
-def _of_json(text: str, where: str, column: str | None) -> Any:
+def _of_json(text: str, where: str, column: str | None) -> object:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -6,7 +6,7 @@ A number is kept as the integer of its E.164 digits (`+19195550123` is 191955501
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 
@@ -69,7 +69,7 @@ class Normalizer:
         local = phonenumbers.country_code_for_region(self._region) == NORTH_AMERICA
         self._plain = re.compile(r"(?:\+?1)?([2-9][0-9]{9})" if local else r"\+1([2-9][0-9]{9})").fullmatch
 
-    def read(self, value: Any) -> int | str:
+    def read(self, value: object) -> int | str:
         """Read one number.
 
         :param value: a text, or a whole number.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
@@ -138,7 +137,7 @@ class Batch:
         as_wanted = scope == self._wanted.campaign and row.get("can_resubscribe") is self._wanted.can_resubscribe
         return {} if as_wanted else {place: PUT}
 
-    def _operation(self, place: int, verb: str) -> Operation[Any]:
+    def _operation(self, place: int, verb: str) -> Operation[object]:
         number = e164(self._steps[place][1])
         if verb == POST:
             return suppression.suppress_number(number, can_resubscribe=self._wanted.can_resubscribe)

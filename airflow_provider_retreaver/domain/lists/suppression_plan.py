@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
@@ -227,7 +226,7 @@ def owned(numbers: NumberSet, wanted: SuppressionRequest, ours: Ours) -> NumberS
     return numbers.common(ours.both) if wanted.only_ours else numbers
 
 
-def limits(given: Any) -> list[ChangeLimit]:
+def limits(given: object) -> list[ChangeLimit]:
     """Read `max_removals`.
 
     :param given: a number, a share, several of them (the lowest applies), or None for no limit.
@@ -238,7 +237,7 @@ def limits(given: Any) -> list[ChangeLimit]:
     return [ChangeLimit.parse(one, "max_removals") for one in several]
 
 
-def check_removals(plan: Plan, known: int, source: int, given: Any) -> None:
+def check_removals(plan: Plan, known: int, source: int, given: object) -> None:
     """Refuse a plan that removes too many numbers.
 
     :param plan: the plan.

@@ -1,4 +1,4 @@
-"""The nightly suppression sync in a real Airflow: the example as it stands, its guards, its retries."""
+"""The nightly suppression sync in a real Airflow: the example DAG, its guards, its retries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TASK = "mirror_do_not_call"
 
 @pytest.fixture
 def night(airflow_lab, account, tmp_path):
-    """Return what runs the example once, with these numbers in the warehouse."""
+    """Return a function that runs the example once, with the given numbers in the warehouse."""
 
     def run(numbers, **conf):
         connections = {
@@ -38,8 +38,8 @@ def everything(found):
     return found.output + "".join(path.read_text() for path in found.logs_dir.rglob("*.log"))
 
 
-def test_night_after_night(night, account):
-    """The list follows the warehouse, others' numbers stay; one that shrinks is not believed until it is meant."""
+def test_the_list_follows_the_warehouse(night, account):
+    """Numbers of others stay; a much smaller table is refused until `max_removals` allows it."""
     suppress(account, phone_numbers(1, 500))
     first = night(phone_numbers(100))
     assert first.exit_code == 0, first.output

@@ -1,4 +1,4 @@
-"""`RetreaverCallerListSyncOperator`: its parameters, its guards and its result."""
+"""`RetreaverCallerListSyncOperator`: parameters, guards and result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CREDENTIALS = {"caller_list_key": POSTBACK_KEY, "caller_list_secret": POSTBACK_S
 
 @pytest.fixture
 def target(account, monkeypatch):
-    """Give a target, and let the connection have a caller-list key; uploads are done at once."""
+    """Create a target and a connection with a caller-list key; uploads take effect at once."""
     monkeypatch.setenv(
         "AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(extra={"max_wait": 0, **CREDENTIALS}))
     )
@@ -43,8 +43,8 @@ def sync(context=None, **parameters):
     return json.loads(json.dumps(operator.execute({} if context is None else context)))
 
 
-def test_a_list_is_kept_in_step(account, target, tmp_path):
-    """Created, mirrored, added to and taken from; rejects are written down."""
+def test_the_modes_change_a_list(account, target, tmp_path):
+    """The list is created and mirrored, numbers are added and removed; rejected values are saved."""
     result = sync(
         attempt_context(), target_id=target, numbers=[*phone_numbers(50), "x"], state_path=f"file://{tmp_path}"
     )
@@ -61,15 +61,15 @@ def test_a_list_is_kept_in_step(account, target, tmp_path):
     assert nonzero_counts(sync(target_id=target, mode="remove", numbers=phone_numbers(3))) == {"removed": 3}
 
 
-def test_a_campaigns_list_is_another(account, target):
-    """Lists of one name on a target and a campaign are independent."""
+def test_a_campaign_has_separate_lists(account, target):
+    """Lists of a target and of a campaign with the same name are independent."""
     account._handle("POST", "/campaigns.json", {"campaign": {"cid": "roof", "name": "Roofs"}})
     sync(target_id=target, numbers=phone_numbers(3))
     assert sync(campaign_id=1, numbers=phone_numbers(2))["created"] is True
 
 
 def test_a_dry_run_uploads_nothing(account, target, tmp_path):
-    """What would be added and removed is counted, and written down where there is a folder."""
+    """Additions and removals are counted, and with `state_path` written to a file."""
     sync(target_id=target, numbers=phone_numbers(20))
     before = account.sent("POST")
     result = sync(
@@ -89,8 +89,8 @@ def test_a_dry_run_uploads_nothing(account, target, tmp_path):
     )
 
 
-def test_guards_hold(account, target):
-    """A source that shrinks, is empty, or would shut everybody out changes nothing."""
+def test_the_guards_stop_a_sync(account, target):
+    """With a much smaller or empty source, or for a new accept list, nothing is sent."""
     sync(target_id=target, numbers=phone_numbers(20))
     before = account.sent("POST")
     with pytest.raises(ChangeRefused, match="17 of 20 numbers on the caller list would be removed"):
@@ -102,8 +102,8 @@ def test_guards_hold(account, target):
     assert account.sent("POST") == before
 
 
-def test_a_missing_permission_fails_at_once_and_is_named(account, target):
-    """A 403 is not retried, and its error says which permission to grant."""
+def test_a_missing_permission_fails_without_a_retry(account, target):
+    """The error names the permission."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     permissions = [name for name in PERMISSIONS if name != "caller_list_upload__create"]
@@ -129,8 +129,8 @@ def test_a_missing_permission_fails_at_once_and_is_named(account, target):
         ({"target_id": 1, "numbers": None}, "source, sql and numbers"),
     ],
 )
-def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, target, parameters, message):
-    """One sentence that names the parameter; nothing is sent."""
+def test_an_invalid_parameter_is_refused(account, target, parameters, message):
+    """The error names the parameter; nothing is sent."""
     before = account.sent()
     with pytest.raises(InvalidArgument, match=message):
         sync(**{"numbers": phone_numbers(1), **parameters})
@@ -138,7 +138,7 @@ def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, target, pa
 
 
 def test_a_connection_without_the_key_is_refused(account):
-    """The API key does not open caller lists."""
+    """The API key has no access to caller lists."""
     with pytest.raises(InvalidConnection, match="caller_list_key"):
         sync(target_id=1, numbers=phone_numbers(1))
     assert account.sent() == []

@@ -1,4 +1,4 @@
-"""A suppression sync from run to run: what it remembers, what a retry does, what it leaves alone."""
+"""Suppression syncs from run to run: the saved state, retries, and numbers of others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.airflow
 
 
 def read(path) -> str:
-    """Return a file of a result."""
+    """Return the content of a file of a result."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     raw = ObjectStoragePath(path).read_bytes()
@@ -38,14 +38,14 @@ def read(path) -> str:
 
 @pytest.fixture(params=["current", "legacy"])
 def edition(request, account, monkeypatch):
-    """Let the connection speak one edition, then the other; two requests at once."""
+    """Set up a connection with each edition of the routes and two concurrent requests."""
     extra = {"max_wait": 0, "api_routes": request.param, "max_concurrency": 2}
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(extra=extra)))
     return request.param
 
 
-def test_night_after_night(account, edition, tmp_path):
-    """A second run sends what differs and nothing else, whichever routes are spoken."""
+def test_a_second_run_sends_only_differences(account, edition, tmp_path):
+    """This holds for both editions of the routes."""
     state = {"state_path": f"file://{tmp_path}"}
     first = sync(attempt_context("first"), numbers=phone_numbers(50), **state)
     assert nonzero_counts(first) == {"added": 50}
@@ -74,7 +74,7 @@ def test_the_other_modes(account, edition, tmp_path, mode):
         assert result["removed"] == (20 if edition == "legacy" else 10)
 
 
-def test_numbers_of_others_are_left_alone(account, edition, tmp_path):
+def test_numbers_of_others_are_not_changed(account, edition, tmp_path):
     """With `only_ours` (and always without a listing) numbers of others are neither removed nor changed."""
     suppress(account, phone_numbers(10, 100), can_resubscribe=True)
     state = {"state_path": f"file://{tmp_path}", "only_ours": True}
@@ -92,8 +92,8 @@ def test_numbers_of_others_are_left_alone(account, edition, tmp_path):
     assert set(left) == {*phone_numbers(29), *phone_numbers(10, 100)}
 
 
-def test_without_only_ours_the_list_becomes_the_source(account):
-    """A mirror of the whole list also removes what others have put there, within its guard."""
+def test_without_only_ours_the_list_equals_the_source(account):
+    """A mirror also removes numbers that others have added, within `max_removals`."""
     suppress(account, phone_numbers(10, 100))
     with pytest.raises(ChangeRefused, match=r"10 of 10 suppressed numbers would be removed.*3 would be added"):
         sync(numbers=phone_numbers(3))
@@ -102,7 +102,7 @@ def test_without_only_ours_the_list_becomes_the_source(account):
 
 
 def test_a_dry_run_writes_what_it_would_do(account, edition, tmp_path):
-    """Additions and removals are written down; nothing is sent and nothing remembered."""
+    """Additions and removals are written to a file; nothing is sent, and the record stays as it is."""
     state = {"state_path": f"file://{tmp_path}"}
     sync(attempt_context("first"), numbers=phone_numbers(20), **state)
     sent, record = account.sent("POST", "DELETE"), (tmp_path / "company-1.csv.gz").read_bytes()
@@ -125,8 +125,8 @@ def test_a_dry_run_needs_no_folder(account):
     assert account.sent("POST") == []
 
 
-def test_a_retry_goes_on_from_the_checkpoint(account, edition, tmp_path):
-    """An account that is refused in the middle stops the attempt; the next one sends what was left of the plan."""
+def test_a_retry_continues_from_the_checkpoint(account, edition, tmp_path):
+    """An attempt stops when the account is refused; the next one sends the rest of the plan."""
     parameters = {"numbers": phone_numbers(40), "state_path": f"file://{tmp_path}"}
     refused = phone_numbers(40)[25].replace("+", "%2B")
     account.fault(refused, method="POST", status=401)
@@ -143,8 +143,8 @@ def test_a_retry_goes_on_from_the_checkpoint(account, edition, tmp_path):
     assert set(again) & set(sent) <= {one for one in sent if refused in one}
 
 
-def test_a_plan_that_nobody_finished_is_not_forgotten(account, edition, tmp_path):
-    """What an abandoned run has sent is known to the next one, and what is unsure is sent again."""
+def test_the_next_run_includes_an_unfinished_plan(account, edition, tmp_path):
+    """It knows what the unfinished run has sent, and sends numbers with an unknown outcome again."""
     state = {"state_path": f"file://{tmp_path}"}
     account.fault("%2B1", method="POST", cut=True, times=None, then="done")
     account.fault(r"\+1", method="GET", status=500, times=None)
@@ -162,8 +162,8 @@ def test_a_plan_that_nobody_finished_is_not_forgotten(account, edition, tmp_path
     assert nonzero_counts(sync(attempt_context("third"), numbers=phone_numbers(3), **state)) == {"unchanged": 3}
 
 
-def test_another_source_is_another_plan(account, tmp_path):
-    """When the source has changed between two attempts, the second compares anew."""
+def test_a_changed_source_needs_a_new_plan(account, tmp_path):
+    """When the source has changed between two attempts, the second compares again."""
     state = {"state_path": f"file://{tmp_path}"}
     account.fault(phone_numbers(40)[10].replace("+", "%2B"), method="POST", status=401)
     with pytest.raises(AuthenticationError):
@@ -174,7 +174,7 @@ def test_another_source_is_another_plan(account, tmp_path):
 
 
 def test_a_cleared_run_compares_again(account, edition, tmp_path):
-    """A run that was finished and is cleared does not take its old plan for a new one."""
+    """A finished run that is cleared does not continue its old plan."""
     state = {"state_path": f"file://{tmp_path}"}
     sync(attempt_context(), numbers=phone_numbers(20), **state)
     account._handle("DELETE", f"/suppressed_numbers/{phone_numbers(1)[0]}.json")
@@ -183,7 +183,7 @@ def test_a_cleared_run_compares_again(account, edition, tmp_path):
 
 
 def test_without_a_folder_a_retry_compares_again(account):
-    """The vendor's list is memory enough under the current routes."""
+    """With the current routes no saved state is needed."""
     account.fault(phone_numbers(40)[35].replace("+", "%2B"), method="POST", status=401)
     with pytest.raises(AuthenticationError):
         sync(attempt_context(), numbers=phone_numbers(40))
@@ -195,7 +195,7 @@ def test_without_a_folder_a_retry_compares_again(account):
 
 
 def test_refused_numbers_are_reported_and_the_task_succeeds(account, edition, tmp_path):
-    """422 for a few numbers is no failure of the run; the file has them whole, with the vendor's reason."""
+    """Numbers that are refused with 422 do not fail the task; they are in a file, with Retreaver's reason."""
     for number in phone_numbers(2):
         body = {"errors": {"number": [f"{number} is a hotline"]}}
         account.fault(number.replace("+", "%2B"), method="POST", status=422, body=body, times=None)
@@ -210,8 +210,8 @@ def test_refused_numbers_are_reported_and_the_task_succeeds(account, edition, tm
     assert not any(number[2:] in str(failure.value) for number in phone_numbers(20))
 
 
-def test_a_campaign_has_a_record_of_its_own(account, tmp_path):
-    """A sync for a campaign keeps its own record, and leaves the company's numbers alone."""
+def test_a_campaign_has_a_separate_record(account, tmp_path):
+    """A sync for a campaign has a separate record, and does not change numbers of the company."""
     account._handle("POST", "/campaigns.json", {"campaign": {"cid": "roof", "name": "Roofs"}})
     suppress(account, phone_numbers(3))
     parameters = {"campaign_id": "roof", "state_path": f"file://{tmp_path}", "only_ours": True}
@@ -225,7 +225,7 @@ def test_a_campaign_has_a_record_of_its_own(account, tmp_path):
 
 
 def test_conflicts_beyond_max_failures_are_refused(account):
-    """More numbers of other campaigns than failures are allowed: nothing is sent."""
+    """With more conflicts than `max_failures` nothing is sent."""
     account._handle("POST", "/campaigns.json", {"campaign": {"cid": "roof", "name": "Roofs"}})
     suppress(account, phone_numbers(3), campaign_id="roof")
     with pytest.raises(ChangeRefused, match="3 numbers are suppressed for another campaign"):
@@ -252,7 +252,7 @@ def test_another_tasks_record_is_refused(account, tmp_path):
     ],
 )
 def test_a_damaged_record_is_refused(account, tmp_path, file, content, message):
-    """A memory that cannot be read is not taken for an empty one."""
+    """A record that cannot be read is not taken for an empty one."""
     sync(attempt_context("first"), numbers=phone_numbers(3), state_path=f"file://{tmp_path}")
     path = tmp_path / file
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -275,14 +275,14 @@ def test_a_lost_checkpoint_is_refused(account, tmp_path, lost):
 
 
 def test_a_task_without_an_instance(account, tmp_path):
-    """A plain `execute({})` keeps the record and never resumes."""
+    """A plain `execute({})` saves the record and never resumes."""
     state = {"state_path": f"file://{tmp_path}"}
     assert nonzero_counts(sync({}, numbers=phone_numbers(5), **state)) == {"added": 5}
     assert nonzero_counts(sync({}, numbers=phone_numbers(6), **state)) == {"added": 1, "unchanged": 5}
     assert (tmp_path / "manual" / "suppression" / "plan.csv.gz").exists()
 
 
-def test_mapped_tasks_have_files_of_their_own(account, tmp_path):
+def test_mapped_tasks_have_separate_files(account, tmp_path):
     """The files of a mapped task are distinguished by its index."""
     context = {"ti": TaskInstance(task_id="sync", map_index=3)}
     result = sync(context, numbers=phone_numbers(2), state_path=f"file://{tmp_path}")
@@ -290,7 +290,7 @@ def test_mapped_tasks_have_files_of_their_own(account, tmp_path):
 
 
 def test_no_secret_and_no_number_in_the_result(account, tmp_path):
-    """The result has counts and paths and nothing else."""
+    """The result contains only counts and paths."""
     result = sync(
         attempt_context(),
         numbers=[*phone_numbers(3), "+1919200000000000"],

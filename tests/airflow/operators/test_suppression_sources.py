@@ -1,4 +1,4 @@
-"""Where a suppression sync gets its numbers from, and what it refuses before the first request."""
+"""Sources of suppression syncs, and parameters that are refused before the first request."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ CSV = "name,phone\n" + "".join(f"Caller,{number}\n" for number in phone_numbers(
     ],
 )
 def test_files_of_all_kinds(account, tmp_path, name, content, how):
-    """A file on object storage is read whatever it is, packed or not."""
+    """Files of each format are read, compressed or not."""
     result = sync(source=file_of(tmp_path, name, content), **how)
     assert nonzero_counts(result) == {"added": 60}
     assert suppressed(account) == dict.fromkeys(phone_numbers(60), (False, None))
@@ -67,13 +67,13 @@ def test_files_of_all_kinds(account, tmp_path, name, content, how):
     ],
 )
 def test_lists_of_all_kinds(account, numbers):
-    """A list, a text with commas and a list that a template has rendered mean the same."""
+    """A list, a text with commas and a rendered list have the same result."""
     assert nonzero_counts(sync(numbers=numbers)) == {"added": 3}
     assert set(suppressed(account)) == set(phone_numbers(3))
 
 
 def test_a_query_is_read_in_chunks(account, tmp_path, monkeypatch):
-    """A query on any SQL connection; a column is named where there are several."""
+    """A query runs on any SQL connection; `column` is needed where there are several."""
     connection = create_warehouse(
         tmp_path, ["(919) 200-0000", "9192000001", None, "9192000001", *phone_numbers(40, 2)]
     )
@@ -89,7 +89,7 @@ def test_a_query_is_read_in_chunks(account, tmp_path, monkeypatch):
 
 
 def test_a_query_that_fails_after_half_the_rows_sends_nothing(account, tmp_path, monkeypatch):
-    """A source is read to its end before anything is sent."""
+    """A source is read completely before anything is sent."""
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(create_warehouse(tmp_path, phone_numbers(25_000))))
     broken = "SELECT CASE WHEN id > 15000 THEN abs(-9223372036854775808) ELSE phone END AS phone FROM do_not_call"
     with pytest.raises(Exception, match="integer overflow"):
@@ -112,8 +112,8 @@ TRUNCATED = gzip.compress(CSV.encode())[:-20]
         ("dnc.xlsx", b"PK", {}, "source_format"),
     ],
 )
-def test_a_file_that_is_not_what_it_should_be_sends_nothing(account, tmp_path, name, content, how, message):
-    """Damage, another encoding, a wrong column, another format: refused by name, without a retry."""
+def test_with_an_unreadable_file_nothing_is_sent(account, tmp_path, name, content, how, message):
+    """The error names the fault, and the task is not retried."""
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     with pytest.raises(InvalidArgument, match=message) as error:
@@ -123,8 +123,8 @@ def test_a_file_that_is_not_what_it_should_be_sends_nothing(account, tmp_path, n
 
 
 @pytest.mark.parametrize("content", ["", "phone\n", "\ufeffphone\n"])
-def test_an_empty_file_unblocks_nobody(account, tmp_path, content):
-    """An empty file and one with a header only are refused; `allow_empty` does not lift the guard of removals."""
+def test_an_empty_file_removes_no_numbers(account, tmp_path, content):
+    """An empty file and one with only a header are refused; with `allow_empty`, `max_removals` still applies."""
     sync(numbers=phone_numbers(30))
     before = len(account.sent())
     source = file_of(tmp_path, "dnc.csv", content)
@@ -139,8 +139,8 @@ def test_an_empty_file_unblocks_nobody(account, tmp_path, content):
     assert suppressed(account) == {}
 
 
-def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, caplog, capsys):
-    """The rejects file has line, value and reason; the log shows some of them, masked."""
+def test_rejected_values_are_saved_and_logged_masked(account, tmp_path, caplog, capsys):
+    """The file has line, value and reason; the log has some of them, masked."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     values = [*phone_numbers(60), "+191920000001234", "nobody", "919200"]
@@ -154,9 +154,9 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
         ["62", "nobody", "not a phone number"],
         ["63", "919200", "too short"],
     ]
-    # Where an operator's own log goes differs between the lines of Airflow.
-    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
-    text = "\n".join([*ours, *(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)])
+    # Airflow 2 and 3 write the log of an operator to different places.
+    messages = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
+    text = "\n".join([*messages, *(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)])
     assert "line 61 (+1…34): too long" in text
     assert not any(number[2:] in text for number in values[:61])
     with pytest.raises(ChangeRefused, match=r"3 of 63 values.*max_rejects allows 2"):
@@ -189,8 +189,8 @@ def test_rejected_values_are_written_down_and_logged_masked(account, tmp_path, c
         ({"sql": "SELECT 1", "sql_conn_id": "web"}, "not a SQL connection"),
     ],
 )
-def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatch, parameters, message):
-    """One sentence that names the parameter; nothing is sent."""
+def test_an_invalid_parameter_is_refused(account, monkeypatch, parameters, message):
+    """The error names the parameter; nothing is sent."""
     monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://127.0.0.1:1")
     with pytest.raises(InvalidArgument, match=message):
         sync(**parameters)
@@ -201,7 +201,7 @@ def test_a_parameter_that_cannot_be_right_is_refused_by_name(account, monkeypatc
     ("parameters", "message"),
     [({}, "state_path.*legacy"), ({"campaign_id": "roof", "state_path": "x"}, "campaign_id")],
 )
-def test_what_the_legacy_routes_cannot_do_is_refused(account, monkeypatch, parameters, message):
+def test_parameters_that_the_legacy_routes_do_not_support_are_refused(account, monkeypatch, parameters, message):
     """Without a listing a record is needed, and campaigns are not possible."""
     connection = account.connection(extra={"api_routes": "legacy"})
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
@@ -211,7 +211,7 @@ def test_what_the_legacy_routes_cannot_do_is_refused(account, monkeypatch, param
 
 
 def test_can_resubscribe_has_no_default():
-    """The vendor's default would let callers unblock themselves, so the DAG's author has to say."""
+    """Retreaver's default would let callers unblock themselves, so the parameter is required."""
     from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
 
     with pytest.raises(Exception, match="can_resubscribe"):
