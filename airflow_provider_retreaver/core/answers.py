@@ -92,16 +92,16 @@ def _advice(request: Request, status: int, connection: str) -> str:
 def _permissions(request: Request) -> str:
     """Return the permissions that an action on caller lists needs.
 
-    Retreaver documents `caller_list__show`; the other names follow its pattern (resource, then action).
+    Retreaver's reference: "Caller Lists", "Permissions".
     """
     kind = re.search(r"/caller_list_(number|check|upload)s\b", request.path)
     resource = f"caller_list_{kind[1]}" if kind else "caller_list"
     reading = "index" if request.path.endswith("/caller_list_numbers.json") else "show"
-    action = {"POST": "create", "DELETE": "destroy"}.get(request.method, reading)
+    action = {"POST": "create", "DELETE": "delete"}.get(request.method, reading)
     own = f"{resource}__{action}"
     if own == "caller_list__show":
         return own
-    return f"caller_list__show and its own permission (probably called {own})"
+    return f"caller_list__show and {own}"
 
 
 def field_messages(response: Response) -> Any:

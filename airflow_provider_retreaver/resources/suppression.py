@@ -20,13 +20,16 @@ NO_LEGACY = CurrentOnly("the legacy routes can only add and remove suppressed nu
 
 
 class SuppressedNumber(TypedDict, total=False):
-    """A suppressed number as Retreaver sends it; `can_resubscribe` lets the caller unblock itself by pressing 7."""
+    """A suppressed number as Retreaver sends it; `can_resubscribe` lets the caller unblock itself by pressing 7.
+
+    `cid` is there only with a campaign, and documented as an integer.
+    """
 
     id: int
     number: str
     can_resubscribe: bool
     company_id: int
-    cid: str | None
+    cid: int | str | None
     campaign_id: str | int | None
     affiliate_id: str | int | None
     created_at: str

@@ -47,17 +47,17 @@ def test_library_logs_mask_phone_numbers():
     [
         (caller_lists.create_caller_list(OWNER, "x"), "caller_list__create"),
         (caller_lists.get_caller_list(OWNER, "x"), "caller_list__show"),
-        (caller_lists.delete_caller_list(OWNER, "x"), "caller_list__destroy"),
+        (caller_lists.delete_caller_list(OWNER, "x"), "caller_list__delete"),
         (caller_lists.list_caller_list_numbers(OWNER, "x"), "caller_list_number__index"),
         (caller_lists.add_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__create"),
         (caller_lists.get_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__show"),
-        (caller_lists.remove_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__destroy"),
+        (caller_lists.remove_caller_list_number(OWNER, "x", NUMBER), "caller_list_number__delete"),
         (caller_lists.check_caller_list(OWNER, "x", NUMBER), "caller_list_check__create"),
         (caller_lists.upload_caller_list(OWNER, "x", [NUMBER], action="create"), "caller_list_upload__create"),
     ],
 )
 def test_a_403_names_the_missing_permission(operation, permission):
-    """The error of a caller list has the documented permission, and the action's own as probable."""
+    """The error of a caller list has the permissions that the action needs, as they are documented."""
     error = error_for(operation.request, Response(403, {}, b"{}"), connection="retreaver_default")
-    probable = "" if permission == "caller_list__show" else f" and its own permission (probably called {permission})"
-    assert f"this action needs caller_list__show{probable}, which" in str(error)
+    own = "" if permission == "caller_list__show" else f" and {permission}"
+    assert f"this action needs caller_list__show{own}, which" in str(error)

@@ -55,7 +55,7 @@ def test_a_contact_keeps_at_least_one_number(client: SandboxClient) -> None:
 
 def test_suppression_by_the_current_routes(client: SandboxClient) -> None:
     """They add with or without a body, answer without an envelope, list, change and remove."""
-    client.request("POST", "/campaigns.json", {"campaign": {"cid": "116dc0f6"}})
+    campaign = client.request("POST", "/campaigns.json", {"campaign": {"cid": "116dc0f6"}})["campaign"]
     assert client.request("GET", "/suppressed_numbers/check.json") == {"suppressed_numbers_exist": False}
     added = client.request("POST", "/suppressed_numbers/%2B18668987878.json")
     assert added.keys() >= {"id", "company_id", "affiliate_id", "campaign_id", "number"}
@@ -66,7 +66,9 @@ def test_suppression_by_the_current_routes(client: SandboxClient) -> None:
     bare = {"can_resubscribe": False, "campaign_id": "116dc0f6"}
     client.request("PUT", "/suppressed_numbers/%2B18668987878.json", bare)
     result = client.request("GET", "/suppressed_numbers/+18668987878.json")["suppressed_number"]
-    assert (result["can_resubscribe"], result["cid"], result["company_id"]) == (False, "116dc0f6", 1)
+    assert (result["can_resubscribe"], result["cid"], result["company_id"]) == (False, campaign["id"], 1)
+    other = client.request("GET", "/suppressed_numbers/+18668987879.json")["suppressed_number"]
+    assert "cid" not in other
     numbers = [row["suppressed_number"]["number"] for row in client.request("GET", "/suppressed_numbers.json")]
     assert numbers == ["+18668987878", "+18668987879"]
     client.request("DELETE", "/suppressed_numbers/+18668987878.json")

@@ -20,8 +20,8 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.lists.phones import e164
-from airflow_provider_retreaver.domain.lists.suppression_list import scope_of
 from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, SuppressionRequest
+from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.resources import suppression
 
 # How often a number is sent when its responses are lost.
@@ -52,11 +52,13 @@ class Batch:
 
     :param steps: action and number by the step's place in the plan.
     :param wanted: what the sync has to achieve.
+    :param scope: of the sync.
     """
 
-    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: SuppressionRequest) -> None:
+    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: SuppressionRequest, scope: WantedScope) -> None:
         self._steps = steps
         self._wanted = wanted
+        self._scope = scope
         self._losses: Counter[int] = Counter()
         self._temporary: list[RetreaverError] = []
         self.failures: dict[int, Failure] = {}
@@ -82,7 +84,7 @@ class Batch:
                     self._losses[place] += 1
                     lost[place] = verb
                 elif outcome.error is None or self._is_missing(outcome.error):
-                    following |= self._next(place, verb, outcome.error)
+                    following |= self._next(place, verb, outcome)
                 else:
                     self._fail(place, outcome.error)
             todo = following | (lost if self._wanted.legacy else (yield from self._check(lost)))
@@ -92,9 +94,15 @@ class Batch:
     def _is_missing(self, error: RetreaverError) -> bool:
         return isinstance(error, NotFound) or (isinstance(error, Gone) and not self._wanted.legacy)
 
-    def _next(self, place: int, verb: str, error: RetreaverError | None) -> dict[int, str]:
+    def _next(self, place: int, verb: str, outcome: Outcome[Row]) -> dict[int, str]:
         """Return the next requests after a response, by place: none when the step is done."""
+        error = outcome.error
         if error is None:
+            scope = Scope.of(outcome.value or {})
+            if verb == POST and not scope.is_company and self._wanted.campaign is None:
+                # It was suppressed already, which a POST does not widen.
+                self._conflict(place, scope)
+                return {}
             # Only a number that is suppressed can be given a campaign.
             return {place: PUT} if verb == POST and self._wanted.campaign is not None else {}
         if verb == PUT and self._losses[place] < TRIES:
@@ -113,6 +121,7 @@ class Batch:
         if places:
             outcomes = yield Together([suppression.get_suppressed_number(number) for number in numbers])
         todo: dict[int, str] = {}
+        yield from self._scope.learn(Scope.of(outcome.value) for outcome in outcomes if outcome.value)
         for place, outcome in zip(places, outcomes, strict=True):
             action = self._steps[place][0]
             if outcome.error is not None and self._is_missing(outcome.error):
@@ -125,17 +134,19 @@ class Batch:
 
     def _still(self, place: int, action: str, row: Row) -> dict[int, str]:
         """Return what a number that is suppressed still needs."""
-        scope = scope_of(row)
+        scope = Scope.of(row)
+        ours = self._scope.covers(scope)
         # A number that is being added for a campaign is suppressed for the company until it is given the campaign.
-        if scope != self._wanted.campaign and not (action == ADD and scope is None):
-            owner = "the whole company" if scope is None else f"campaign {scope}"
-            reason = f"It was suppressed for {owner} in the meantime."
-            self.failures[place] = Failure(final=True, reason=reason)
+        if not ours and not (action == ADD and scope.is_company):
+            self._conflict(place, scope)
             return {}
         if action == REMOVE:
             return {place: DELETE}
-        as_wanted = scope == self._wanted.campaign and row.get("can_resubscribe") is self._wanted.can_resubscribe
+        as_wanted = ours and row.get("can_resubscribe") is self._wanted.can_resubscribe
         return {} if as_wanted else {place: PUT}
+
+    def _conflict(self, place: int, scope: Scope) -> None:
+        self.failures[place] = Failure(final=True, reason=f"It was suppressed for {scope} in the meantime.")
 
     def _operation(self, place: int, verb: str) -> Operation[object]:
         number = e164(self._steps[place][1])

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from airflow_provider_retreaver.core.operations import Each, Procedure, Row
 from airflow_provider_retreaver.domain.lists.number_set import Collector
 from airflow_provider_retreaver.domain.lists.phones import from_e164
-from airflow_provider_retreaver.domain.lists.suppression_plan import Known, SuppressionRequest
+from airflow_provider_retreaver.domain.lists.suppression_plan import EMPTY, Known, SuppressionRequest
+from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.domain.progress import ProgressLogger
 from airflow_provider_retreaver.resources import suppression
 
@@ -16,14 +17,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """Retreaver's list, sorted by scope as its rows come."""
+class _Group:
+    """Listed numbers of one scope."""
 
-    wanted: SuppressionRequest
-    there: Collector = field(default_factory=Collector)
+    numbers: Collector = field(default_factory=Collector)
     differing: Collector = field(default_factory=Collector)
-    covered: Collector = field(default_factory=Collector)
-    conflicting: Collector = field(default_factory=Collector)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """Retreaver's list, grouped by scope as its rows come."""
+
+    can_resubscribe: bool
+    groups: dict[Scope, _Group] = field(default_factory=dict)
     unreadable: int = 0
     progress: ProgressLogger = field(
         default_factory=lambda: ProgressLogger(lambda line: log.info("Suppressed numbers read: %s.", line))
@@ -38,35 +44,21 @@ class _Reading:
         if number is None:
             self.unreadable += 1
             return
-        collector = self._collector(scope_of(row))
-        collector.add(number)
-        if collector is self.there and row.get("can_resubscribe") is not self.wanted.can_resubscribe:
-            self.differing.add(number)
-
-    def _collector(self, scope: str | None) -> Collector:
-        if scope == self.wanted.campaign:
-            return self.there
-        return self.covered if scope is None else self.conflicting
+        group = self.groups.setdefault(Scope.of(row), _Group())
+        group.numbers.add(number)
+        if row.get("can_resubscribe") is not self.can_resubscribe:
+            group.differing.add(number)
 
 
-def scope_of(row: Row) -> str | None:
-    """Return the campaign for which a number is suppressed.
-
-    :param row: a suppressed number.
-    :return: customer's ID of the campaign, None for the whole company.
-    """
-    campaign = row.get("cid") or row.get("campaign_id")
-    return None if campaign in (None, "") else str(campaign)
-
-
-def read_list(wanted: SuppressionRequest) -> Procedure[Known]:
+def read_list(wanted: SuppressionRequest, scope: WantedScope) -> Procedure[Known]:
     """Read Retreaver's list completely (current routes).
 
     :param wanted: what the sync has to achieve.
+    :param scope: of the sync.
     :return: the known numbers.
     :raises ListingIncomplete: when it cannot be read completely.
     """
-    reading = _Reading(wanted)
+    reading = _Reading(wanted.can_resubscribe)
     yield Each(suppression.list_suppressed_numbers(), reading.visit)
     if reading.unreadable:
         log.warning(
@@ -74,5 +66,14 @@ def read_list(wanted: SuppressionRequest) -> Procedure[Known]:
             reading.unreadable,
             reading.rows,
         )
-    there = reading.there.finish()
-    return Known(there, there, reading.differing.finish(), reading.covered.finish(), reading.conflicting.finish())
+    yield from scope.learn(reading.groups)
+    there = differing = covered = conflicting = EMPTY
+    for one, group in reading.groups.items():
+        numbers = group.numbers.finish()
+        if scope.covers(one):
+            there, differing = there.plus(numbers), differing.plus(group.differing.finish())
+        elif one.is_company:
+            covered = covered.plus(numbers)
+        else:
+            conflicting = conflicting.plus(numbers)
+    return Known(there, there, differing, covered, conflicting)

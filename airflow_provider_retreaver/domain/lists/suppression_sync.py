@@ -28,6 +28,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     Plan,
     SuppressionRequest,
 )
+from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.domain.progress import ProgressLogger
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class SuppressionSync:
 
     :param plan: what has to be sent.
     :param wanted: what the sync has to achieve.
+    :param scope: of the sync.
     :param at_once: number of concurrent requests.
     :param max_failures: how many numbers may fail before it stops.
     :param checkpoint: the progress of an earlier attempt.
@@ -93,6 +95,7 @@ class SuppressionSync:
         self,
         plan: Plan,
         wanted: SuppressionRequest,
+        scope: WantedScope,
         *,
         at_once: int,
         max_failures: int,
@@ -102,6 +105,7 @@ class SuppressionSync:
     ) -> None:
         self._plan = plan
         self._wanted = wanted
+        self._scope = scope
         self._size = at_once if wanted.legacy else at_once * ROUNDS
         self._max_failures = max_failures
         self.checkpoint = checkpoint or Checkpoint()
@@ -129,9 +133,11 @@ class SuppressionSync:
         for place, failure in sorted(self.checkpoint.failures.items()):
             ((action, number),) = self._plan.part(place, place + 1)
             yield action, number, failure.reason
-        reason = "suppressed for another campaign: Retreaver has one record for each number"
+        reason = "suppressed for another campaign or affiliate: Retreaver has one record for each number"
         if self._wanted.campaign is None:
-            reason = "suppressed for one campaign only, and no documented route changes this to the company"
+            reason = (
+                "suppressed for one campaign or affiliate only, and no documented route changes this to the company"
+            )
         for number in self._plan.conflict:
             yield ADD, number, reason
 
@@ -200,7 +206,7 @@ class SuppressionSync:
         :return: the error after which the sync must stop, None without one.
         """
         steps = {place: self._plan.part(place, place + 1)[0] for place in places}
-        batch = Batch(steps, self._wanted)
+        batch = Batch(steps, self._wanted, self._scope)
         yield from batch.procedure(maybe_sent=maybe_sent and not self._wanted.legacy)
         for place in places:
             self.checkpoint.failures.pop(place, None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, NotFound
 from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.domain.resources.comparison import Difference, compare_attributes, mask_secrets
 from airflow_provider_retreaver.domain.resources.create_once import (
     create_or_find,
@@ -103,6 +104,7 @@ def upsert(
         reference = _reference_of(entry, row, value, owner)
         yield entry.update(reference, rest)
         row = yield from read_object(entry, reference)
+        row = yield from _with_campaign(entry, complete, row)
     return result_of_create(entry, row, complete)
 
 
@@ -144,6 +146,7 @@ def _change(
     entry: Entry, reference: ObjectReference, row: Row, attributes: Attributes, *, dry_run: bool
 ) -> Procedure[ObjectResult]:
     description = entry.describe(reference)
+    row = yield from _with_campaign(entry, attributes, row)
     difference = compare_attributes(attributes, row, description)
     if difference.refusals:
         raise ChangeRefused(f"Nothing was sent for the {description}: {'; '.join(difference.refusals)}.")
@@ -155,6 +158,7 @@ def _change(
     yield operation
     value = natural_key_value(entry, attributes)
     after = yield from read_object(entry, _reference_of(entry, row, value, reference.owner, reference))
+    after = yield from _with_campaign(entry, attributes, after)
     remaining = compare_attributes(attributes, after, description).changed
     for name in difference.changed:
         if name in remaining:
@@ -164,6 +168,19 @@ def _change(
         log.warning("The %s was changed, but Retreaver did not take over %s.", description, ", ".join(remaining))
         result["not_taken"] = sorted(remaining)
     return result
+
+
+def _with_campaign(entry: Entry, attributes: Attributes, row: Row) -> Procedure[Row]:
+    """Return a suppressed number with its campaign as it is requested, where it is the same one.
+
+    Retreaver takes the customer's ID and returns an integer.
+    """
+    campaign = attributes.get("campaign_id")
+    if entry.name != "suppressed_numbers" or campaign is None:
+        return row
+    wanted, scope = WantedScope(str(campaign)), Scope.of(row)
+    yield from wanted.learn([scope])
+    return {**row, "campaign_id": campaign} if wanted.covers(scope) else row
 
 
 def _result_of_change(

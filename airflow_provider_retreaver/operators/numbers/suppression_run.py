@@ -22,6 +22,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     owned,
 )
 from airflow_provider_retreaver.domain.lists.suppression_sync import SuppressionSync
+from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.operators.numbers.base import REJECTS
 from airflow_provider_retreaver.operators.numbers.suppression_state import PLAN
 
@@ -60,6 +61,7 @@ class SuppressionRun:
     ) -> None:
         self._hook = hook
         self._wanted = wanted
+        self._scope = WantedScope(wanted.campaign)
         self._collected = collected
         self._max_removals = max_removals
         self._max_failures = max_failures
@@ -79,6 +81,7 @@ class SuppressionRun:
 
         :return: counts and paths as plain JSON.
         """
+        self._hook.run(self._scope.check())
         plan, known, ours = self._compare()
         try:
             self._guard(plan, known, ours)
@@ -101,6 +104,7 @@ class SuppressionRun:
         :return: counts and paths as plain JSON.
         :raises RetreaverError: see `RetreaverSuppressionSyncOperator`; `result()` then has what was done.
         """
+        self._hook.run(self._scope.check())
         sync = self._resumed() or self._planned()
         try:
             self._hook.run(sync.procedure())
@@ -163,6 +167,7 @@ class SuppressionRun:
         self._sync = SuppressionSync(
             plan,
             self._wanted,
+            self._scope,
             at_once=self._hook.settings.max_concurrency,
             max_failures=self._max_failures,
             checkpoint=checkpoint,
@@ -175,7 +180,7 @@ class SuppressionRun:
         if self._wanted.legacy:
             known = Known.recorded(ours)
         else:
-            known = self._hook.run(read_list(self._wanted))
+            known = self._hook.run(read_list(self._wanted, self._scope))
             # Someone else may have removed numbers of this sync.
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
         return compare(self._wanted, self._collected.numbers, known, ours), known, ours
@@ -185,8 +190,8 @@ class SuppressionRun:
         check_removals(plan, concerned, len(self._collected.numbers), self._max_removals)
         if len(plan.conflict) > self._max_failures:
             raise ChangeRefused(
-                f"{len(plan.conflict)} numbers are suppressed for another campaign, and Retreaver allows only one "
-                f"campaign for each; max_failures allows {self._max_failures}. Nothing was sent."
+                f"{len(plan.conflict)} numbers are suppressed for another campaign or affiliate, and Retreaver has "
+                f"one record for each number; max_failures allows {self._max_failures}. Nothing was sent."
             )
 
 

@@ -132,11 +132,11 @@ def _upload(context: RequestContext, row: Row) -> Reply:
 _ONE = "/{name}"
 _TABLE: tuple[tuple[str, str, str, ListHandler], ...] = (
     ("GET", _ONE, postback_keys.SHOW, _get),
-    ("DELETE", _ONE, "caller_list__destroy", _delete),
+    ("DELETE", _ONE, "caller_list__delete", _delete),
     ("GET", f"{_ONE}/caller_list_numbers", "caller_list_number__index", _numbers),
     ("POST", f"{_ONE}/caller_list_numbers", "caller_list_number__create", _add_number),
     ("GET", f"{_ONE}/caller_list_numbers/{{number}}", "caller_list_number__show", _get_number),
-    ("DELETE", f"{_ONE}/caller_list_numbers/{{number}}", "caller_list_number__destroy", _delete_number),
+    ("DELETE", f"{_ONE}/caller_list_numbers/{{number}}", "caller_list_number__delete", _delete_number),
     ("POST", f"{_ONE}/caller_list_checks", "caller_list_check__create", _check),
     ("POST", f"{_ONE}/caller_list_uploads", "caller_list_upload__create", _upload),
 )

@@ -12,12 +12,14 @@ from airflow_provider_retreaver.sandbox.state.store import Row, Store
 SHOW = "caller_list__show"
 PERMISSIONS = (
     SHOW,
+    "caller_list__index",
     "caller_list__create",
-    "caller_list__destroy",
+    "caller_list__update",
+    "caller_list__delete",
     "caller_list_number__index",
     "caller_list_number__show",
     "caller_list_number__create",
-    "caller_list_number__destroy",
+    "caller_list_number__delete",
     "caller_list_check__create",
     "caller_list_upload__create",
 )

@@ -17,14 +17,15 @@ _COLUMNS = (Column("can_resubscribe", truth, optional=False),)
 
 
 def _render(context: RequestContext, row: Row) -> dict[str, Any]:
-    return {
+    rendered = {
         "id": row["id"],
         "number": row["number"],
         "created_at": format_milliseconds(row["created_at"], context.zone()),
         "can_resubscribe": bool(row["can_resubscribe"]),
         "company_id": row["company_id"],
-        "cid": context.store.value("SELECT cid FROM campaigns WHERE id = ?", (row["campaign_id"],)),
     }
+    # Documented as an integer, which is there only with a campaign.
+    return rendered if row["campaign_id"] is None else {**rendered, "cid": row["campaign_id"]}
 
 
 _LIST = Resource(table="suppressed_numbers", envelope="suppressed_number", columns=_COLUMNS, render=_render)

@@ -54,7 +54,7 @@ def test_upsert_of_a_suppressed_number_for_a_campaign(account):
     wanted = {"can_resubscribe": False, "campaign_id": "0044"}
     results = [execute("upsert", "suppressed_numbers", resource_id=PHONE, attributes=wanted) for _ in range(2)]
     assert [one["action"] for one in results] == ["created", "unchanged"]
-    assert results[0]["object"]["cid"] == "0044"
+    assert results[0]["object"]["campaign_id"] == "0044"
 
 
 def test_upsert_takes_the_customer_id_from_the_attributes(account):
@@ -106,6 +106,7 @@ def test_upsert_after_a_dropped_connection(account):
          "does not hold the number"),
         ("reports", {"customer_id": "x"}, "has no create for reports"),
         ("caller_lists", {"resource_id": "accepted-leads", "list_owner": {"target_id": 1}}, "blocks every caller"),
+        ("caller_lists", {"resource_id": " Accepted-vip", "list_owner": {"target_id": 1}}, "blocks every caller"),
     ],
 )  # fmt: skip
 def test_wrong_upserts_are_refused(account, resource, parameters, message):

@@ -21,11 +21,12 @@ def phone_numbers(count: int, start: int = 0) -> list[str]:
 
 def suppressed(account: Account) -> dict[str, tuple[bool, str | None]]:
     """Return every suppressed number with its `can_resubscribe` and its campaign."""
+    names = {row["campaign"]["id"]: row["campaign"]["cid"] for row in account._handle("GET", "/campaigns.json")}
     numbers: dict[str, tuple[bool, str | None]] = {}
     page = 1
     while rows := account._handle("GET", "/suppressed_numbers.json", page=page):
         for row in (row["suppressed_number"] for row in rows):
-            numbers[row["number"]] = (row["can_resubscribe"], row["cid"])
+            numbers[row["number"]] = (row["can_resubscribe"], names.get(row.get("cid")))
         page += 1
     return numbers
 

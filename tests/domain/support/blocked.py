@@ -17,6 +17,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     compare,
 )
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, SuppressionSync
+from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from airflow_provider_retreaver.transport.client import RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
@@ -71,10 +72,11 @@ class Blocked(SimulatedRetreaver):
 
     def suppressed(self) -> dict[int, tuple[bool, str | None]]:
         """Return every suppressed number with its `can_resubscribe` and its campaign."""
+        names = {row["campaign"]["id"]: row["campaign"]["cid"] for row in self.ask("GET", "/campaigns.json")}
         found, page = {}, 1
         while rows := self.ask("GET", "/suppressed_numbers.json", query={"page": str(page)}):
             for row in (row["suppressed_number"] for row in rows):
-                found[int(row["number"][1:])] = (row["can_resubscribe"], row["cid"])
+                found[int(row["number"][1:])] = (row["can_resubscribe"], names.get(row.get("cid")))
             page += 1
         return found
 
@@ -86,7 +88,8 @@ class Blocked(SimulatedRetreaver):
     def plan(self, wanted: SuppressionRequest, source: NumberSet, ours: Ours | None = None) -> Plan:
         """Compare a source with what is known."""
         ours = ours or Ours()
-        known = Known.recorded(ours) if self.legacy else self.client.run(read_list(wanted))
+        scope = WantedScope(wanted.campaign)
+        known = Known.recorded(ours) if self.legacy else self.client.run(read_list(wanted, scope))
         return compare(replace(wanted, legacy=self.legacy), source, known, ours)
 
     def sync(
@@ -102,6 +105,7 @@ class Blocked(SimulatedRetreaver):
         return SuppressionSync(
             plan,
             replace(wanted, legacy=self.legacy),
+            WantedScope(wanted.campaign),
             at_once=4,
             max_failures=max_failures,
             checkpoint=checkpoint,
