@@ -10,14 +10,14 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import items
 from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
-from airflow_provider_retreaver.domain.lists.phones import Normalizer
+from airflow_provider_retreaver.domain.lists.phones import BLANK, Normalizer
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 FORMATS = ("csv", "jsonl", "txt")
@@ -34,11 +34,18 @@ class Rejected:
     :param line: its line or row, counted from 1.
     :param value: as it was written.
     :param reason: why it is rejected.
+    :param could_mean: every number that it could stand for nevertheless.
     """
 
     line: int
     value: str
     reason: str
+    could_mean: frozenset[int] = frozenset()
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether something is written there; a blank is an absent number."""
+        return self.reason != BLANK
 
     def __str__(self) -> str:
         """Write it as a log may show it."""
@@ -52,11 +59,15 @@ class Collected:
     :param numbers: its phone numbers.
     :param rows: count of values, rejected ones and duplicates included.
     :param rejected: count of rejected values.
+    :param unreadable: count of those that are not blank: each may be a number, so none of them is an absent number.
+    :param could_mean: numbers that the unreadable values could stand for; some of them may be in `numbers` as well.
     """
 
     numbers: NumberSet
     rows: int
     rejected: int
+    unreadable: int = 0
+    could_mean: NumberSet = field(default_factory=NumberSet)
 
     @property
     def duplicates(self) -> int:
@@ -72,15 +83,19 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
     :param reject: called for every value that is not a phone number.
     :return: the numbers, with counts.
     """
-    collector, rejected = Collector(), 0
+    collector, meant, rejected, unreadable = Collector(), Collector(), 0, 0
     for line, value in values:
         found = normalizer.read(value)
         if isinstance(found, int):
             collector.add(found)
-        else:
-            rejected += 1
-            reject(Rejected(line, "" if value is None else str(value), found))
-    return Collected(collector.finish(), collector.taken + rejected, rejected)
+            continue
+        one = Rejected(line, "" if value is None else str(value), found, normalizer.could_mean(value))
+        rejected += 1
+        unreadable += one.unreadable
+        for number in one.could_mean:
+            meant.add(number)
+        reject(one)
+    return Collected(collector.finish(), collector.taken + rejected, rejected, unreadable, meant.finish())
 
 
 def check_source(

@@ -5,22 +5,38 @@ A number is kept as the integer of its E.164 digits (`+19195550123` is 191955501
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.visible_text import visible
+from airflow_provider_retreaver.domain.lists.possible_numbers import possible_numbers
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
 
 NORTH_AMERICA = 1
+# Why a value is none: there is nothing, or digits were lost.
+BLANK = "blank"
+ROUNDED = "in scientific notation, so it was rounded"
 
+_GREATER = 10**16
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-# How spreadsheets and data frames write whole numbers.
-_DECIMAL = re.compile(r"(\+?[0-9]{7,15})\.0")
+# How data frames write whole numbers. With many zeros at the end it may be a number of single precision, which has
+# seven digits.
+_DATA_FRAME = re.compile(r"(\+?[0-9]{7,15})(?<!000)\.0")
+_DECIMALS = re.compile(r"[^.]*\d\.(?:\d{1,2}|0+)")
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
+# How spreadsheets keep a text of digits a text.
+_FORMULA = re.compile(r"""=\s*"([^"]*)"|'([^']*)'?|"([^"]*)\"""")
 # Digits and the usual separators; anything else is ambiguous.
 _WRITTEN = re.compile(r"(?:tel:)?\s*[(\[]?\s*[+\uff0b]?[\d(][\d\s().\[\]/\u00a0\u2010-\u2015\u2212-]+", re.IGNORECASE)
+# What may stand between two numbers; a slash or the end of a line always does, unless an area code is before it.
+_BETWEEN = re.compile(r"[\s/\u2010-\u2015\u2212-]+")
+_SEPARATES = re.compile(r"[/\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _NUMBERS = re.compile(r"(?<![\w.:-])(\+?[0-9])[0-9]{4,12}([0-9]{2})(?![\w:])")
 
 
@@ -72,36 +88,111 @@ class Normalizer:
     def read(self, value: object) -> int | str:
         """Read one number.
 
-        :param value: a text, or a whole number.
+        :param value: a text, or a whole number; a `float` is none, since it may have been rounded.
         :return: the E.164 digits as an integer, or the reason why it is none (a text that does not repeat it).
         """
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if value is None or isinstance(value, bool) or not isinstance(value, (str, int)):
-            return "blank" if value is None else f"a {type(value).__name__}, not a phone number"
-        text = str(value).strip()
+        if not isinstance(value, str):
+            written = _of_driver(value)
+            if isinstance(written, str):
+                return written
+            value = str(written[0])
+        text = value.strip()
         # What phonenumbers would say, without the 35 microseconds that it takes.
         plain = self._plain(text)
         if plain is not None and self._valid(plain[1]):
             return int(f"1{plain[1]}")
-        return self._parsed(text) if text else "blank"
+        text = _cleaned(text)
+        return self._parsed(text) if text else BLANK
+
+    def could_mean(self, value: object) -> frozenset[int]:
+        """Return every number that a value could mean which `read` does not take.
+
+        :param value: the value.
+        :return: digits of E.164 as integers, for numbers that nobody is known to have as well.
+        """
+        if isinstance(value, (float, Decimal)):
+            # What is greater is no phone number, and may have more digits than memory.
+            value = int(value) if not _is_null(value) and -_GREATER < value < _GREATER else None
+        return possible_numbers("" if value is None else str(value), self._region, self._library)
 
     def _parsed(self, text: str) -> int | str:
-        decimal = _DECIMAL.fullmatch(text)
-        text = decimal[1] if decimal else text
-        if not _WRITTEN.fullmatch(text):
-            if _SCIENTIFIC.fullmatch(text):
-                return "in scientific notation, so it was rounded"
-            return "contains characters that no phone number has" if re.search(r"\d", text) else "not a phone number"
+        whole = _DATA_FRAME.fullmatch(text)
+        text = whole[1] if whole else text
+        problem = _unlike_a_number(text)
+        if problem:
+            return problem
         library = self._library
         try:
             number = library.parse(text, self._region)
         except library.NumberParseException as error:
             return _REASONS.get(error.error_type, "not a phone number")
-        if library.is_valid_number(number):
-            return int(library.format_number(number, library.PhoneNumberFormat.E164)[1:])
-        possible = library.is_possible_number_with_reason(number)
-        return _LENGTHS.get(possible, "not a number that is in use")
+        if not library.is_valid_number(number):
+            possible = library.is_possible_number_with_reason(number)
+            return _LENGTHS.get(possible, "not a number that is in use")
+        if self._holds_two(text):
+            return "two numbers in one field, or an extension"
+        return int(library.format_number(number, library.PhoneNumberFormat.E164)[1:])
+
+    def _holds_two(self, text: str) -> bool:
+        """Return whether a text is a number already before one of its separators, and what follows is another.
+
+        Where numbers have no fixed length, two of them together may look like a third.
+        """
+        for cut in _BETWEEN.finditer(text):
+            between, after = cut[0], text[cut.end() :]
+            if _SEPARATES.search(between) or (len(after) <= 2 and not between.isspace()):
+                second = True
+            else:
+                second = after.startswith(("0", "+", "(0")) and self._is_valid(after)
+            if second and re.search(r"\d", after) and self._is_valid(text[: cut.start()]):
+                return True
+        return False
+
+    def _is_valid(self, text: str) -> bool:
+        library = self._library
+        try:
+            return bool(library.is_valid_number(library.parse(text, self._region)))
+        except library.NumberParseException:
+            return False
+
+
+def _is_null(value: object) -> bool:
+    """Return whether a value of a driver stands for none; data frames have NaN there."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _of_driver(value: object) -> tuple[int] | str:
+    """Return the whole number that a value of a driver is, or why it is none."""
+    if _is_null(value):
+        return BLANK
+    name = type(value).__name__
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
+        return f"a {name}, not a phone number"
+    if isinstance(value, Integral):
+        return (int(value),)
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        # A positive exponent is what scientific notation leaves.
+        exponent = value.as_tuple().exponent
+        return ROUNDED if isinstance(exponent, int) and exponent > 0 else (int(value),)
+    return f"a {name}, which may have been rounded; convert the column to a text or a whole number"
+
+
+def _cleaned(text: str) -> str:
+    """Return a text without invisible characters, and without what spreadsheets put around digits."""
+    text = visible(text).strip()
+    quoted = _FORMULA.fullmatch(text)
+    return next((part for part in quoted.groups() if part is not None), "").strip() if quoted else text
+
+
+def _unlike_a_number(text: str) -> str:
+    """Return why a text is not written like a phone number, an empty text if it is."""
+    if _WRITTEN.fullmatch(text):
+        return "with decimals, so it is not a phone number" if _DECIMALS.fullmatch(text) else ""
+    if _SCIENTIFIC.fullmatch(text):
+        return ROUNDED
+    return "contains characters that no phone number has" if re.search(r"\d", text) else "not a phone number"
 
 
 # Of phonenumbers' NumberParseException.error_type.

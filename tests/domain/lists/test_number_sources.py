@@ -144,6 +144,18 @@ def test_duplicates_and_rejected_values_are_counted():
     assert json.dumps([one.value for one in rejects]) == '["", "+191955512345678"]'
 
 
+def test_an_unreadable_value_is_not_an_absent_number():
+    """What is written and cannot be read is counted apart from blanks, with every number that it could mean."""
+    rejects = []
+    values = [None, "", "+1 565 555 0123", "+266696687", "9195551234/9195551299", "+19195551234", "nobody", "9.2E+09"]
+    found = collect(enumerate(values, 1), Normalizer(), rejects.append)
+    assert (found.rejected, found.unreadable) == (7, 5)
+    assert [one.unreadable for one in rejects] == [False, False, True, True, True, True, True]
+    assert {15655550123, 266696687, 19195551234, 19195551299} <= set(found.could_mean)
+    assert set(found.could_mean) == set().union(*(one.could_mean for one in rejects))
+    assert list(found.numbers) == [19195551234]
+
+
 def collected(good: int, bad: int):
     """Return a source with this many valid and invalid values."""
     values = [f"+1919{2000000 + number}" for number in range(good)] + ["x"] * bad
