@@ -16,9 +16,9 @@ from airflow_provider_retreaver.core.errors import (
     VendorError,
 )
 from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.quoting import excerpt
 from airflow_provider_retreaver.core.secrets import redact
 
-EXCERPT_LENGTH = 160
 # Bytes of a response that an excerpt is taken from.
 EXCERPT_BYTES = 2_000
 
@@ -155,14 +155,3 @@ def beginning(body: bytes) -> str:
     if len(body) > EXCERPT_BYTES:
         body = body[:EXCERPT_BYTES].rpartition(b" ")[0]
     return body.decode("utf-8", "replace")
-
-
-def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
-    """Return a short piece of a text from outside.
-
-    :param text: the text.
-    :param length: characters at most.
-    :return: one line without secrets and without control characters.
-    """
-    line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in redact(text))).strip()
-    return line if len(line) <= length else line[: length - 1] + "…"

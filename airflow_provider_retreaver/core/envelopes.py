@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from airflow_provider_retreaver.core.answers import beginning, excerpt
+from airflow_provider_retreaver.core.answers import beginning
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.quoting import excerpt
 
 Row = dict[str, Any]
 

@@ -27,19 +27,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_retreaver.core.secrets import redact
+from airflow_provider_retreaver.core.quoting import message_line
 
 
 class RetreaverError(Exception):
     """Base of all errors of this package.
 
-    :param message: one sentence: what was wrong, where, what to do; secrets in it are masked.
+    :param message: one sentence: what was wrong, where, what to do; it becomes one printable line without secrets.
     :param method: HTTP method of the request concerned.
     :param path: its path, without query.
     """
 
     def __init__(self, message: str, *, method: str | None = None, path: str | None = None) -> None:
-        message = redact(message)
+        message = message_line(message)
         super().__init__(message)
         self.message = message
         self.method = method

@@ -7,8 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, StorageFailed
+from airflow_provider_retreaver.core.quoting import excerpt
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath

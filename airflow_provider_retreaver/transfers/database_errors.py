@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.lists.phones import mask_numbers
+from airflow_provider_retreaver.core.quoting import excerpt
 
 # Raised by a driver for a value that is too large for it, or for half a character.
 BUILTIN_ERRORS = (OverflowError, UnicodeError)
@@ -43,7 +42,7 @@ def error_text(error: BaseException) -> str:
     :return: its first line, with phone numbers masked.
     """
     # Further lines quote the row, and the first one may quote a value.
-    return excerpt(mask_numbers(next(iter(str(error).strip().splitlines()), type(error).__name__))).rstrip(".")
+    return excerpt(next(iter(str(error).strip().splitlines()), type(error).__name__)).rstrip(".")
 
 
 def driver_error(connection: Any) -> type[BaseException]:

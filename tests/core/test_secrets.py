@@ -15,8 +15,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core import secrets
-from airflow_provider_retreaver.core.answers import error_for, excerpt
+from airflow_provider_retreaver.core.answers import error_for
 from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.quoting import excerpt
 from airflow_provider_retreaver.core.secrets import (
     MASK,
     RedactingFilter,
@@ -216,7 +217,7 @@ def test_log_records_of_libraries_are_redacted(caplog):
 
 def test_excerpts():
     """An excerpt is one redacted line of printable characters, with an ellipsis when it is cut."""
-    assert excerpt("a\n\t b\x00c\u200b", 20) == "a b c"
+    assert excerpt("a\n\t b\x00c\u200b", 20) == "a b\\x00c\\u200b"
     assert excerpt("x" * 300) == "x" * 159 + "…"
     assert excerpt("?api_key=hidden&a=1") == "?api_key=***&a=1"
     assert excerpt("/b/warehouse/o?upload_id=ABg5-hidden") == "/b/warehouse/o?upload_id=***"

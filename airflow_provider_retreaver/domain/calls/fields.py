@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias, cast
 
-from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.quoting import excerpt
 
 Kind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json", "map"]
 TagLayout: TypeAlias = Literal["map", "rows"]

@@ -13,11 +13,10 @@ from decimal import Decimal
 from typing import Literal, TypeAlias, cast, get_args
 
 from airflow_provider_retreaver.core import parameters
-from airflow_provider_retreaver.core.answers import excerpt
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.quoting import excerpt
 from airflow_provider_retreaver.domain.calls.fields import FIELDS, READERS, NotOfKind
-from airflow_provider_retreaver.domain.lists.phones import mask_numbers
 
 SqlKind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json"]
 SqlValue: TypeAlias = str | int | Decimal | bool | datetime | None
@@ -159,5 +158,5 @@ def _column_value(column: Column, value: object) -> SqlValue:
         return cast("SqlValue", READERS[column.kind](value))
     except NotOfKind:
         pass
-    quoted = excerpt(mask_numbers(str(value)), 40)
+    quoted = excerpt(str(value), 40)
     raise ColumnMisfit(column.name, f"({column.kind}) cannot hold {quoted!r}, a {type(value).__name__}")

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_retreaver.core.answers import excerpt, join_messages
+from airflow_provider_retreaver.core.answers import join_messages
 from airflow_provider_retreaver.core.errors import (
     ChangeRefused,
     InvalidRequest,
@@ -24,7 +24,7 @@ from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Count, Each, Outcome, Procedure, Row, Together, Wait
 from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
-from airflow_provider_retreaver.domain.lists.phones import e164, from_e164, mask_numbers
+from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
 from airflow_provider_retreaver.domain.lists.suppression_plan import limits
 from airflow_provider_retreaver.resources import caller_lists
 from airflow_provider_retreaver.resources.caller_lists import UploadAction
@@ -259,7 +259,7 @@ def _refuse_errors(request: Request, answer: Row) -> None:
     found = answer.get("error_messages")
     if found:
         raise InvalidRequest(
-            f"{request.label} was accepted, with errors: {excerpt(mask_numbers(join_messages(found)), 400)}.",
+            f"{request.label} was accepted, with errors: {join_messages(found)}.",
             method=request.method,
             path=request.path,
             status=200,

@@ -37,7 +37,6 @@ _WRITTEN = re.compile(r"(?:tel:)?\s*[(\[]?\s*[+\uff0b]?[\d(][\d\s().\[\]/\u00a0\
 # What may stand between two numbers; a slash or the end of a line always does, unless an area code is before it.
 _BETWEEN = re.compile(r"[\s/\u2010-\u2015\u2212-]+")
 _SEPARATES = re.compile(r"[/\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_NUMBERS = re.compile(r"(?<![\w.:-])(\+?[0-9])[0-9]{4,12}([0-9]{2})(?![\w:])")
 
 
 def e164(number: int) -> str:
@@ -56,15 +55,6 @@ def from_e164(text: str) -> int | None:
     :return: digits as an integer, None for any other text.
     """
     return int(text[1:]) if _E164.fullmatch(text) else None
-
-
-def mask_numbers(text: str) -> str:
-    """Return a text in which everything that may be a phone number is masked.
-
-    :param text: the text.
-    :return: the masked text.
-    """
-    return _NUMBERS.sub(r"\1…\2", text)
 
 
 class Normalizer:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.secrets import mask_number
-from airflow_provider_retreaver.domain.lists.phones import Normalizer, e164, from_e164, mask_numbers
+from airflow_provider_retreaver.domain.lists.phones import Normalizer, e164, from_e164
 
 US = Normalizer("US")
 DE = Normalizer("DE")
@@ -210,6 +210,3 @@ def test_numbers_are_masked_in_logs():
     """A masked number keeps its country and its last two digits; a short text keeps nothing."""
     assert mask_number(19195551234) == mask_number("+19195551234") == "+1…34"
     assert mask_number("12345") == "…"
-    assert mask_numbers("number +19195551234 is invalid, so is 9195551234; id 502 stays") == (
-        "number +1…34 is invalid, so is 9…34; id 502 stays"
-    )

@@ -1,0 +1,122 @@
+"""What logs and errors quote: short, on one line, without secrets, phone numbers and characters that print nothing.
+
+A name, a file or an answer may hold line breaks that forge a log line, escape sequences for a terminal, characters
+that turn the direction of writing, a pasted key, or a megabyte of text. Everything that is quoted passes this module.
+"""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+from airflow_provider_retreaver.core.phone_text import mask_numbers
+from airflow_provider_retreaver.core.secrets import redact
+
+QUOTED_LENGTH = 80
+LINE_LENGTH = 200
+EXCERPT_LENGTH = 160
+MESSAGE_LENGTH = 8_000
+# What stands at a cut may be half a secret or half a phone number, which no mask recognizes.
+_EDGE = 2_000
+# Whole numbers of fewer digits are IDs and counts, which an error has to show.
+_LEAST_NUMBER = 10**9
+
+
+def quoted(value: object, length: int = QUOTED_LENGTH) -> str:
+    """Return a value as an error or a log line quotes it.
+
+    :param value: of any type and size.
+    :param length: characters at most, besides the quotation marks.
+    :return: like `repr`, with secrets and phone numbers masked.
+    """
+    if isinstance(value, str):
+        return repr(_beginning(value, length))
+    if isinstance(value, int) and abs(value) < _LEAST_NUMBER:
+        return repr(value)
+    return _escaped(_beginning(_SHORT.repr(value), length))
+
+
+def one_line(text: object, length: int = LINE_LENGTH) -> str:
+    """Return a text, such as a name, as it stands in a log line without quotation marks.
+
+    :param text: from outside.
+    :param length: characters at most.
+    :return: one line, with secrets and phone numbers masked, in which other characters than printable ones are
+        escaped.
+    """
+    return _escaped(_beginning(str(text), length))
+
+
+def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
+    """Return a short piece of prose from outside, such as the body of a response.
+
+    :param text: the text.
+    :param length: characters at most.
+    :return: like `one_line`, with a space for each run of spaces and line breaks.
+    """
+    return one_line(re.sub(r"\s+", " ", text[: 4 * length + 2 * _EDGE]).strip(), length)
+
+
+def message_line(text: str) -> str:
+    """Return the whole message of an error, whose parts were quoted before.
+
+    :param text: the message.
+    :return: one line without secrets, of `MESSAGE_LENGTH` characters at most; phone numbers are kept, since IDs look
+        the same.
+    """
+    return _escaped(_beginning(text, MESSAGE_LENGTH, mask=redact))
+
+
+def _masked(text: str) -> str:
+    return mask_numbers(redact(text))
+
+
+def _beginning(text: str, length: int, mask: Callable[[str], str] = _masked) -> str:
+    """Return the beginning of a text with its secrets masked, whole where it is short enough."""
+    window = length + 2 * _EDGE
+    if len(text) > window:
+        masked = mask(text[:window])[:-_EDGE]
+        return masked[: length - 1] + "…"
+    masked = mask(text)
+    return masked if len(masked) <= length else masked[: length - 1] + "…"
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else "".join(map(_escape, text))
+
+
+def _escape(char: str) -> str:
+    return char if char.isprintable() else repr(char)[1:-1]
+
+
+class _ShortRepr(reprlib.Repr):
+    """Writes values of any size in bounded time, with texts masked before they are cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 4
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxdict = 20
+        self.maxother = self.maxlong = 1_000
+
+    def repr_str(self, x: str, level: int) -> str:  # noqa: ARG002 - reprlib's signature
+        """Write a text, of `LINE_LENGTH` characters at most."""
+        return repr(_beginning(x, LINE_LENGTH))
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Write a whole number; Python refuses to write those of thousands of digits."""
+        return super().repr_int(x, level) if x.bit_length() < 3_000 else "a number of very many digits"
+
+    def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:
+        """Write a mapping in its own order."""
+        if level <= 0 and x:
+            return "{...}"
+        parts = [
+            f"{self.repr1(name, level - 1)}: {self.repr1(x[name], level - 1)}" for name in islice(x, self.maxdict)
+        ]
+        return f"{{{', '.join([*parts, *(['...'] if len(x) > self.maxdict else [])])}}}"
+
+
+_SHORT = _ShortRepr()
