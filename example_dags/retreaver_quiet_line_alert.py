@@ -1,6 +1,7 @@
-"""Send an alert if a campaign gets no call within half an hour on a working day.
+"""Send an alert if a campaign gets no call within half an hour in its working hours.
 
-The sensor waits from nine to five. If there are always calls, both tasks are skipped at the end of the day.
+The sensor waits from half past nine to five. If there are always calls, all tasks are skipped at the end of the day.
+A run that starts at another time, for example when the DAG is unpaused at night, sends no alert.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
+
+
+@task.short_circuit
+def in_working_hours(params: dict | None = None) -> bool:
+    """Return whether it is now a time at which calls are expected; the window then lies in the hours too."""
+    now = pendulum.now(params["time_zone"])
+    return now.isoweekday() in params["weekdays"] and params["from"] <= now.format("HH:mm") < params["until"]
 
 
 @task
@@ -27,7 +35,14 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     catchup=False,
     max_active_runs=1,
-    params={"cid": "roofing", "window": "30m"},
+    params={
+        "cid": "0001",
+        "window": "30m",
+        "time_zone": "America/New_York",
+        "weekdays": [1, 2, 3, 4, 5],
+        "from": "09:30",
+        "until": "17:00",
+    },
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["retreaver"],
@@ -42,4 +57,4 @@ with DAG(
         timeout=timedelta(hours=7, minutes=30),
         soft_fail=True,
     )
-    alarm(quiet.output)
+    quiet >> in_working_hours() >> alarm(quiet.output)

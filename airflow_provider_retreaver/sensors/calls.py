@@ -29,13 +29,15 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
     :param at_most: most calls.
     :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`; `status` and `state` (one or
         several), `converted`, `min_duration` and `max_duration` (total seconds). All must match; one whose value
-        is None is not applied.
+        is None is not applied. The campaign, affiliate and target that they name are looked up once.
+    :param allow_unknown: wait also when one of these does not exist, instead of failing.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :param deferrable: wait in the triggerer; see `RetreaverSensor`.
     :param failure_budget: for how long consecutive failures are tolerated, a timedelta or seconds; None until
         `timeout`.
     :param state_path: folder on object storage for the state of a rescheduled sensor; see `RetreaverSensor`.
     :raises InvalidArgument: when a parameter is not valid; nothing was sent.
+    :raises NotFound: when a campaign, affiliate or target that `filters` names does not exist.
     :raises ConditionCannotComeTrue: when a fixed window holds too many calls, or has ended with too few.
     """
 
@@ -48,6 +50,7 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
         "at_least",
         "at_most",
         "filters",
+        "allow_unknown",
     )
 
     def __init__(
@@ -59,6 +62,7 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
         at_least: int | str | None = None,
         at_most: int | str | None = None,
         filters: Mapping[str, object] | str | None = None,
+        allow_unknown: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
         deferrable: bool = DEFERRABLE,
         failure_budget: timedelta | float | None = FAILURE_BUDGET,
@@ -78,6 +82,7 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
         self.at_least = at_least
         self.at_most = at_most
         self.filters = filters
+        self.allow_unknown = allow_unknown
 
 
 class RetreaverCallSensor(RetreaverSensor):

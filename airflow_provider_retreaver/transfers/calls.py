@@ -66,7 +66,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta. An
         incremental export reads 10 minutes again by default.
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`.
+        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+    :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param format: `jsonl` (calls as Retreaver sends them), `csv` or `parquet` (typed columns; needs pyarrow).
     :param compression: `none`, `gzip` or `zstd` (needs pyarrow).
@@ -100,6 +101,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         by: Literal["created_at", "updated_at"] = "created_at",
         lookback: timedelta | float | str | None = None,
         filters: Mapping[str, object] | str | None = None,
+        allow_unknown: bool | str = False,
         version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         format: Literal["jsonl", "csv", "parquet"] = "jsonl",  # noqa: A002 - the usual name
         compression: Literal["none", "gzip", "zstd"] = "none",
@@ -118,6 +120,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             end=end,
             by=by,
             filters=filters,
+            allow_unknown=allow_unknown,
             version=version,
             retreaver_conn_id=retreaver_conn_id,
             **kwargs,
@@ -145,6 +148,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             initial = self._plan(context)
             publication = Publication(self.destination, initial.key)
             publication.prepare()
+            self.require_filter_objects(hook, initial.window)
             plan = initial if initial.cursor is None else self._up_to_newest(client, initial)
             if plan is None:
                 publication.clean()

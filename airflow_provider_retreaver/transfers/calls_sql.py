@@ -47,7 +47,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta.
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`.
+        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+    :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param mapping: column names to fields of a call, e.g. `{"id": "uuid", "changed": "updated_at"}`; the warehouse
         schema of Retreaver's integration guide by default. See docs/sql.md.
@@ -77,6 +78,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         by: Literal["created_at", "updated_at"] = "created_at",
         lookback: timedelta | float | str | None = None,
         filters: Mapping[str, object] | str | None = None,
+        allow_unknown: bool | str = False,
         version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         mapping: Mapping[str, Any] | None = None,
         create_table: bool | str = True,
@@ -91,6 +93,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             end=end,
             by=by,
             filters=filters,
+            allow_unknown=allow_unknown,
             version=version,
             retreaver_conn_id=retreaver_conn_id,
             **kwargs,
@@ -123,6 +126,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             create = flag(self.create_table, "create_table")
             with self._opened(columns) as table:
                 table.prepare(create=create)
+                self.require_filter_objects(hook, window)
                 export = export_calls(client, window, progress=export_progress_logger())
                 done = Loading(table, columns, hide, size).all_of(export)
             result = {"table": self.table, **done, **self._completeness(window, export)}

@@ -31,12 +31,21 @@ class RetreaverExportOperator(RetreaverOperator):
     :param end: end of the window, as `start`; calls before it.
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`.
+        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+    :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     """
 
-    template_fields = (*RetreaverOperator.template_fields, "start", "end", "by", "filters", "version")
+    template_fields = (
+        *RetreaverOperator.template_fields,
+        "start",
+        "end",
+        "by",
+        "filters",
+        "allow_unknown",
+        "version",
+    )
     # Set by `publish_export`: the account's host and company, and the counts.
     _read_from: tuple[str, str | None] | None = None
     _counts: dict[str, Any]
@@ -48,6 +57,7 @@ class RetreaverExportOperator(RetreaverOperator):
         end: datetime | date | str | None = None,
         by: Literal["created_at", "updated_at"] = "created_at",
         filters: Mapping[str, object] | str | None = None,
+        allow_unknown: bool | str = False,
         version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
@@ -57,6 +67,7 @@ class RetreaverExportOperator(RetreaverOperator):
         self.end = end
         self.by = by
         self.filters = filters
+        self.allow_unknown = allow_unknown
         self.version = version
 
     def window(self, context: Context, *, until_now: bool = False) -> CallWindow:
@@ -82,6 +93,19 @@ class RetreaverExportOperator(RetreaverOperator):
         window = CallWindow(start, end, self.by, mapping(self.filters, "filters"), version)
         window.check(now)
         return window
+
+    def require_filter_objects(self, hook: RetreaverHook, window: CallWindow) -> None:
+        """Check that the objects which the filters name exist, unless `allow_unknown` is set.
+
+        :param hook: of the account.
+        :param window: of the calls.
+        :raises NotFound: naming the filter whose object does not exist.
+        """
+        from airflow_provider_retreaver.core.parameters import flag
+        from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
+
+        if not flag(self.allow_unknown, "allow_unknown"):
+            hook.run(require_filter_objects(window.filters))
 
     def publish_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
         """Publish the result of an export to the assets among the outlets and to OpenLineage.

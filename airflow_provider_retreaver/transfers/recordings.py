@@ -49,7 +49,8 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     :param end: end of the window, as `start`; calls before it.
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`.
+        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+    :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param downloads: recordings that are downloaded concurrently.
     :param missing_ok: whether a recording that its host no longer has (404, 410) is no failure.
@@ -70,6 +71,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
         end: datetime | date | str | None = None,
         by: Literal["created_at", "updated_at"] = "created_at",
         filters: Mapping[str, object] | str | None = None,
+        allow_unknown: bool | str = False,
         version: Literal["v1", "v2", "v3", "v4", "v5"] | None = None,
         downloads: int | str = 4,
         missing_ok: bool | str = False,
@@ -81,6 +83,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
             end=end,
             by=by,
             filters=filters,
+            allow_unknown=allow_unknown,
             version=version,
             retreaver_conn_id=retreaver_conn_id,
             **kwargs,
@@ -109,6 +112,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
                 )
             files = RecordingFiles(self.destination, _key(window))
             files.prepare()
+            self.require_filter_objects(hook, window)
             export = export_calls(client, window, progress=export_progress_logger())
             try:
                 with closing(Downloads(client.settings)) as downloads:

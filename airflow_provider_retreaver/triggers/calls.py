@@ -25,6 +25,8 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
     :param at_least: send an event when there are at least this many calls.
     :param at_most: send an event when there are at most this many calls.
     :param filters: only calls that match, see `RetreaverCallVolumeSensor`.
+    :param allow_unknown: poll also when an object that the filters name does not exist; otherwise the log says so
+        every five minutes until it does.
     :param retreaver_conn_id: id of the connection.
     :param poll_interval: seconds between polls.
     :raises InvalidArgument: when the DAG is parsed, naming the parameter that is not valid.
@@ -37,6 +39,7 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
         at_least: int | None = None,
         at_most: int | None = None,
         filters: Mapping[str, object] | None = None,
+        allow_unknown: bool = False,
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
     ) -> None:
@@ -44,7 +47,13 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
         self.condition = CallVolume.from_parameters(
-            start=None, end=None, window=window, at_least=at_least, at_most=at_most, filters=filters
+            start=None,
+            end=None,
+            window=window,
+            at_least=at_least,
+            at_most=at_most,
+            filters=filters,
+            allow_unknown=allow_unknown,
         )
 
     @property
@@ -56,13 +65,14 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
         """Detect a crossing; the state is whether the limit is crossed."""
         evaluation = self.condition.evaluate(result)
         if evaluation.met and not state:
-            return True, {"count": evaluation.value, **self.parameters()}
+            limits = {name: self.parameters()[name] for name in ("window", "at_least", "at_most", "filters")}
+            return True, {"count": evaluation.value, **limits}
         return evaluation.met, None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters."""
         options = self.condition.options()
-        return {name: options[name] for name in ("window", "at_least", "at_most", "filters")}
+        return {name: options[name] for name in ("window", "at_least", "at_most", "filters", "allow_unknown")}
 
 
 class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
@@ -79,6 +89,7 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
 
     :param since: where to begin when there is no state, RFC 3339; by default at the first poll.
     :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`.
+    :param allow_unknown: as for `RetreaverCallVolumeEventTrigger`.
     :param overlap: seconds by which a window reaches back beyond the end of the one before.
     :param retreaver_conn_id: id of the connection.
     :param poll_interval: seconds between polls.
@@ -90,6 +101,7 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
         *,
         since: str | None = None,
         filters: Mapping[str, object] | None = None,
+        allow_unknown: bool = False,
         overlap: float = 60.0,
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
@@ -100,7 +112,7 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
         self.since = None if since is None else timestamp(since, "since")
         self.overlap = duration(overlap, "overlap")
-        self._query = NewestCallQuery.from_filters(filters)
+        self._query = NewestCallQuery.from_filters(filters, allow_unknown=allow_unknown)
 
     @property
     def query(self) -> NewestCallQuery:
@@ -124,4 +136,9 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters."""
-        return {"since": self.since, "filters": self._query.filters.as_dict(), "overlap": self.overlap}
+        return {
+            "since": self.since,
+            "filters": self._query.filters.as_dict(),
+            "allow_unknown": self._query.allow_unknown,
+            "overlap": self.overlap,
+        }

@@ -112,7 +112,9 @@ class RetreaverEventTrigger(BaseEventTrigger):
     @property
     def _state_key(self) -> str:
         """The key of this trigger's state: an asset may have several watchers."""
-        text = json.dumps([type(self).__name__, self.parameters()], sort_keys=True)
+        # Whether unknown objects are allowed does not change what is watched.
+        watched = {name: value for name, value in self.parameters().items() if name != "allow_unknown"}
+        text = json.dumps([type(self).__name__, watched], sort_keys=True)
         return f"retreaver_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     async def _load_state(self) -> Any:

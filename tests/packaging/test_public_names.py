@@ -62,17 +62,19 @@ PARAMETERS = {
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
     },
     ("transfers.calls", "RetreaverCallsToSqlOperator"): {
-        "sql_conn_id", "table", "start", "end", "by", "lookback", "filters", "version", "mapping", "create_table",
+        "sql_conn_id", "table", "start", "end", "by", "lookback", "filters", "allow_unknown", "version", "mapping",
+        "create_table",
         "batch_size", "phone_numbers", "phone_numbers_conn_id", "retreaver_conn_id",
     },
     ("transfers.recordings", "RetreaverRecordingsToObjectStorageOperator"): {
-        "destination", "start", "end", "by", "filters", "version", "downloads", "missing_ok", "retreaver_conn_id",
+        "destination", "start", "end", "by", "filters", "allow_unknown", "version", "downloads", "missing_ok",
+        "retreaver_conn_id",
     },
     ("transfers.exports", "RetreaverExportOperator"): {
-        "start", "end", "by", "filters", "version", "retreaver_conn_id",
+        "start", "end", "by", "filters", "allow_unknown", "version", "retreaver_conn_id",
     },
     ("sensors.calls", "RetreaverCallVolumeSensor"): SENSOR | {
-        "start", "end", "window", "at_least", "at_most", "filters",
+        "start", "end", "window", "at_least", "at_most", "filters", "allow_unknown",
     },
     ("sensors.calls", "RetreaverCallSensor"): SENSOR | {"uuid", "status"},
     ("sensors.caps", "RetreaverCapFilledSensor"): SENSOR | {
@@ -85,7 +87,7 @@ PARAMETERS = {
         "number_pool_id", "cid", "afid", "below", "match",
     },
     ("triggers.calls", "RetreaverNewCallsEventTrigger"): {
-        "since", "filters", "overlap", "retreaver_conn_id", "poll_interval",
+        "since", "filters", "allow_unknown", "overlap", "retreaver_conn_id", "poll_interval",
     },
     ("operators.resources", "RetreaverListOperator"): {
         "resource", "filters", "list_owner", "limit", "truncate", "destination",

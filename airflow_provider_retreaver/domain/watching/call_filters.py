@@ -7,7 +7,9 @@ from typing import TypedDict, cast
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
+from airflow_provider_retreaver.domain.watching.condition import QueryState
 
 
 class ApiFilters(TypedDict, total=False):
@@ -74,6 +76,18 @@ class CallFilters:
     def local(self) -> dict[str, FilterValue]:
         """The filters that are applied here, by name."""
         return {name: value for name, value in self.pairs if name in LOCAL_FILTERS}
+
+    def require_objects(self, state: QueryState, *, allow_unknown: bool) -> Procedure[None]:
+        """Check once, in the first run of a query, that the objects which the filters name exist.
+
+        :param state: of the query; changed when all of them exist.
+        :param allow_unknown: skip the check.
+        :return: a procedure without a result.
+        :raises NotFound: naming the filter whose object does not exist.
+        """
+        if not allow_unknown and not state.get("filters_known"):
+            yield from require_filter_objects(self.sent)
+            state["filters_known"] = True
 
     def match(self, call: Row) -> bool:
         """Return whether the filters that are applied here match a call.

@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Procedure, Row, ServerTime, Wait
-from airflow_provider_retreaver.core.parameters import number
+from airflow_provider_retreaver.core.parameters import flag, number
 from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.calls.time_window import MIN_CLOCK_CHANGE, Window
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
@@ -45,13 +45,16 @@ class CallCountQuery(Query[WindowCount]):
 
     :param window: the window.
     :param filters: only calls that match.
+    :param allow_unknown: count also when an object that the filters name does not exist.
     """
 
     window: Window
     filters: CallFilters
+    allow_unknown: bool = False
 
     def run(self, state: QueryState, /) -> Procedure[WindowCount]:
         """Count the calls; see `Query.run`."""
+        yield from self.filters.require_objects(state, allow_unknown=self.allow_unknown)
         before: ClockReading = yield ServerTime()
         count = yield from self._count(state, before)
         after: ClockReading = yield ServerTime()
@@ -148,6 +151,7 @@ class CallVolume(Condition[WindowCount]):
     :param at_least: fewest calls, None for no limit.
     :param at_most: most calls, None for no limit.
     :param filters: only calls that match; see `CallFilters.from_mapping`.
+    :param allow_unknown: count also when an object that the filters name does not exist.
     """
 
     kind: ClassVar[str] = "call_volume"
@@ -158,12 +162,21 @@ class CallVolume(Condition[WindowCount]):
     at_least: int | None
     at_most: int | None
     filters: Mapping[str, object]
+    allow_unknown: bool = False
 
     @classmethod
     def from_parameters(
-        cls, *, start: object, end: object, window: object, at_least: object, at_most: object, filters: object
+        cls,
+        *,
+        start: object,
+        end: object,
+        window: object,
+        at_least: object,
+        at_most: object,
+        filters: object,
+        allow_unknown: object = False,
     ) -> Self:
-        """Build the condition from the sensor's parameters."""
+        """Build the condition from the sensor's parameters; a trigger stored by an older version has no last one."""
         span = Window.of(window, start, end)
         fewest, most = number(at_least, "at_least"), number(at_most, "at_most")
         if fewest is None and most is None:
@@ -172,7 +185,8 @@ class CallVolume(Condition[WindowCount]):
             raise InvalidArgument(f"at_least ({fewest}) is more than at_most ({most}); no count can satisfy both.")
         if most is not None and not span.sliding and span.end is None:
             raise InvalidArgument("at_most needs end, or window: a window that stays open can always get more calls.")
-        return cls(span.start, span.end, span.seconds, fewest, most, CallFilters.from_mapping(filters).as_dict())
+        known = CallFilters.from_mapping(filters).as_dict()
+        return cls(span.start, span.end, span.seconds, fewest, most, known, flag(allow_unknown, "allow_unknown"))
 
     @property
     def _span(self) -> Window:
@@ -181,7 +195,7 @@ class CallVolume(Condition[WindowCount]):
     @property
     def query(self) -> CallCountQuery:
         """The number of calls in the window."""
-        return CallCountQuery(self._span, CallFilters.from_mapping(self.filters))
+        return CallCountQuery(self._span, CallFilters.from_mapping(self.filters), self.allow_unknown)
 
     def evaluate(self, result: WindowCount) -> Evaluation:
         """Evaluate a count: in a fixed window, `at_most` is met only when no further call can enter it."""

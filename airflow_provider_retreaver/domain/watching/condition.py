@@ -29,12 +29,14 @@ KINDS = {
 class QueryState(TypedDict, total=False):
     """What a query keeps between two runs; plain JSON, empty before the first run.
 
-    Only a count of calls with filters that Retreaver does not have keeps anything; see `call_volume`.
+    Only queries of calls keep anything; see `call_volume`.
 
+    :param filters_known: whether the objects that the filters name were found.
     :param calls: the matching calls: when each was created (RFC 3339), by UUID.
     :param newest: the latest `updated_at` that was read, RFC 3339.
     """
 
+    filters_known: bool
     calls: dict[str, str]
     newest: str
 

@@ -9,6 +9,7 @@ from typing import TypedDict
 from airflow_provider_retreaver.core.envelopes import read_array, require
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import CurrentOnly, Operation, Procedure, Row
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.condition import Query, QueryState
@@ -23,15 +24,18 @@ class NewestCallQuery(Query[str | None]):
     """The latest `updated_at` of all calls: RFC 3339, None when there is no call.
 
     :param filters: only calls that match; filters that Retreaver applies.
+    :param allow_unknown: poll also when an object that the filters name does not exist.
     """
 
     filters: CallFilters
+    allow_unknown: bool = False
 
     @classmethod
-    def from_filters(cls, filters: object) -> NewestCallQuery:
+    def from_filters(cls, filters: object, *, allow_unknown: object = False) -> NewestCallQuery:
         """Build the query from an event trigger's filters.
 
         :param filters: see `CallFilters.from_mapping`.
+        :param allow_unknown: poll also when an object that the filters name does not exist.
         :return: the query.
         :raises InvalidArgument: when Retreaver does not have one of the filters: all calls would have to be read.
         """
@@ -41,10 +45,11 @@ class NewestCallQuery(Query[str | None]):
                 f"filters: {', '.join(call_filters.local)} is not a filter of Retreaver's call log; leave it out and "
                 f"filter the calls when they are read."
             )
-        return cls(call_filters)
+        return cls(call_filters, flag(allow_unknown, "allow_unknown"))
 
-    def run(self, _state: QueryState, /) -> Procedure[str | None]:
-        """Read the newest call; no state is kept."""
+    def run(self, state: QueryState, /) -> Procedure[str | None]:
+        """Read the newest call; see `Query.run`."""
+        yield from self.filters.require_objects(state, allow_unknown=self.allow_unknown)
         listing = calls.list_calls(sort_by="updated_at", **self.filters.sent)
         request = listing.request.with_query(per_page="1", page="1")
         legacy = CurrentOnly() if isinstance(listing.legacy, CurrentOnly) else listing.legacy

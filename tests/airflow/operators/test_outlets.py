@@ -55,7 +55,7 @@ with DAG("outlets", schedule=None, start_date=datetime(2026, 1, 1)):
     )
     writes(
         RetreaverCallsToObjectStorageOperator, "nothing", destination="file://FOLDER/nothing", by="updated_at",
-        incremental=True, start="START", filters={"client_cid": "nobody"},
+        incremental=True, start="START", filters={"sub_id": "nobody"},
     )
     writes(RetreaverCallsToSqlOperator, "sql", sql_conn_id="warehouse", table="calls", **WINDOW)
     writes(

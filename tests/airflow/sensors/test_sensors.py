@@ -45,7 +45,7 @@ VALUES = {
         "start": ["2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00"],
         "end": ["2026-02-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"],
         "window": ["2h", "3h"], "at_least": [1, "7"], "at_most": [9, 8],
-        "filters": [{"status": "x"}, {"client_tid": "A"}],
+        "filters": [{"status": "x"}, {"client_tid": "A"}], "allow_unknown": [True, "False"],
     },
     "call_status": {"uuid": ["u-1", "u-2"], "status": ["completed", ["a", "b"]]},
     "cap_filled": {

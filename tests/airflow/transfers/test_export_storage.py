@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_retreaver.core.errors import (
     InvalidArgument,
     ListingIncomplete,
+    NotFound,
     ProtocolError,
     StorageFailed,
     Unavailable,
@@ -324,3 +325,13 @@ def test_pages_that_stay_empty_are_no_success(calls, folder, account):
     account.fault("calls.json", status=200, body="[]", headers={"Link": link}, times=None)
     with pytest.raises(ListingIncomplete):
         export(destination=folder, **WINDOW)
+
+
+@pytest.mark.parametrize("name", ["client_afid", "client_cid", "client_tid"])
+def test_a_filter_whose_object_does_not_exist_is_no_empty_export(calls, folder, name):
+    """A wrong ID is an error that names it, and writes nothing; `allow_unknown` exports calls of a deleted object."""
+    calls.add(3)
+    with pytest.raises(NotFound, match="no-such"):
+        export(destination=folder, filters={name: "no-such"}, **WINDOW)
+    assert not Path(folder.removeprefix("file://")).exists() or tree(Path(folder.removeprefix("file://"))) == {}
+    assert export(destination=folder, filters={name: "no-such"}, allow_unknown=True, **WINDOW)["calls"] == 0

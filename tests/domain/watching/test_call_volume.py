@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, PermissionDenied, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Progress, ServerTime, Wait
 from airflow_provider_retreaver.domain.watching.call_volume import CallVolume, WindowCount
 from airflow_provider_retreaver.resources.targets import list_targets
@@ -187,14 +187,14 @@ def test_a_failed_poll_keeps_the_state(retreaver):
 
 
 def test_filters_that_retreaver_has_are_sent(retreaver):
-    """Filters that Retreaver has are sent and cost two requests; they combine with those applied here."""
+    """Filters that Retreaver has are sent and cost two requests and a look-up; local ones combine with them."""
     retreaver.target(tid="A7")
     retreaver.target(tid="B8")
     matching(retreaver, 150, tid="A7")
     matching(retreaver, 20, tid="A7", status="ringing")
     matching(retreaver, 30, tid="B8")
     sent = volume(window="1h", at_least=1, filters={"client_tid": "A7"})
-    assert poll(retreaver, sent) == (sent.evaluate(WindowCount(170, settled=False)), 2)
+    assert poll(retreaver, sent) == (sent.evaluate(WindowCount(170, settled=False)), 3)
     both = volume(window="1h", at_least=1, filters={"client_tid": "A7", "status": "completed"})
     assert poll(retreaver, both)[0].value == 150
 
@@ -272,3 +272,40 @@ def test_an_old_version_of_the_call_log_is_an_error(retreaver):
     condition = volume(window="1h", at_least=1, filters={"converted": True})
     with pytest.raises(ProtocolError, match="calls_version"):
         condition.query.filters.match({"uuid": "u", "status": "completed"})
+
+
+NOBODY = [
+    ("client_afid", "affiliate with afid"),
+    ("client_cid", "campaign with cid"),
+    ("client_tid", "target with tid"),
+]
+
+
+@pytest.mark.parametrize(("name", "what"), NOBODY)
+@pytest.mark.parametrize("local", [{}, {"status": "completed"}])
+def test_a_filter_whose_object_does_not_exist_is_no_quiet_line(retreaver, name, what, local):
+    """A wrong ID is an error that names it, whether Retreaver or this package applies the other filters."""
+    with pytest.raises(NotFound, match=f"filters: there is no {what} 'no-such'.*allow_unknown"):
+        poll(retreaver, volume(window="1h", at_most=0, filters={name: "no-such", **local}))
+
+
+def test_objects_of_filters_are_looked_up_once(retreaver):
+    """The first poll costs one request for each object that the filters name, the next ones none."""
+    retreaver.target(tid="A7")
+    retreaver.ask("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
+    condition, state = volume(window="1h", at_most=0, filters={"client_tid": "A7", "client_cid": "C1"}), {}
+    assert [poll(retreaver, condition, state)[1] for _ in range(3)] == [3, 1, 1]
+    assert state == {"filters_known": True}
+
+
+def test_an_unknown_object_is_counted_when_that_is_asked_for(retreaver):
+    """With `allow_unknown` nothing is looked up, for objects that are created later."""
+    condition = volume(window="1h", at_most=0, filters={"client_cid": "later"}, allow_unknown="True")
+    assert poll(retreaver, condition) == (condition.evaluate(WindowCount(0, settled=False)), 1)
+
+
+def test_a_key_that_may_not_look_up_is_no_quiet_line(retreaver):
+    """When Retreaver refuses the look-up, its error ends the wait, and nothing is taken for absent."""
+    retreaver.fault("/campaigns/cid/C1.json", status=403)
+    with pytest.raises(PermissionDenied, match=r"/campaigns/cid/C1\.json"):
+        poll(retreaver, volume(window="1h", at_most=0, filters={"client_cid": "C1"}))
