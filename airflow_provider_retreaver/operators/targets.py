@@ -148,7 +148,7 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param time_zone: zone of the hours, of the tz database (`America/New_York`) or one of Retreaver's names; None for
         each target's own. For a target in another zone they are moved by the difference of the two, and refused where
-        that changes within the next year.
+        that changes in the next five years.
     :param change_time_zone: give the targets that zone, in which the hours then are; days that are not named keep
         their numbers.
     :param snapshot_path: file on object storage, e.g. `s3://conn@bucket/holidays/{{ ds }}.json`, that keeps hours,
@@ -208,6 +208,7 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
 
     def change_spec(self, context: Context) -> ChangeSpec:
         """Return what is to be changed."""
+        from airflow_provider_retreaver.core.rendered import read_rendered
         from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
         from airflow_provider_retreaver.domain.objects.reading import find_targets
         from airflow_provider_retreaver.domain.routing.hours_change import DesiredHours
@@ -216,14 +217,15 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
         from airflow_provider_retreaver.domain.routing.weekly_hours import WeeklyHours
 
         hours = WeeklyHours.parse(self.hours)
-        zone = rails_name(self.time_zone) if self.time_zone is not None else None
+        today = datetime.now(UTC).date()
+        given = read_rendered(self.time_zone, "time_zone")
+        zone = rails_name(given, today) if given is not None else None
         move = flag(self.change_time_zone, "change_time_zone")
         if move and zone is None:
             raise InvalidArgument("change_time_zone is set and time_zone is not: give the zone of the targets.")
         selection = select_targets(self)
         file = self.snapshot_file(context)
         needed = (*(NEEDED if file else ("business_hours",)), "time_zone")
-        today = datetime.now(UTC).date()
         return ChangeSpec(
             find=lambda: find_targets(selection, needed),
             state=lambda _key, _row: DesiredHours(hours, zone=zone, move=move, today=today),

@@ -65,6 +65,7 @@ def test_wheel_says_what_it_is(wheel):
         "phonenumbers",
         "requests",
         "tenacity",
+        "tzdata",
     }
 
 

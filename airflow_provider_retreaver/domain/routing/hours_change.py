@@ -39,7 +39,7 @@ class DesiredHours(DesiredState):
     :param hours: requested for the week.
     :param zone: time zone of these hours, as Retreaver or the tz database names it; None for the target's own.
     :param move: whether the target should get that time zone.
-    :param today: first day of the year in which the distance of two zones must not change.
+    :param today: first day of the coming years in which the distance of two zones must not change.
     """
 
     def __init__(self, hours: WeeklyHours, *, zone: str | None = None, move: bool = False, today: date) -> None:
@@ -57,8 +57,8 @@ class DesiredHours(DesiredState):
         """Return the days that the requested hours concern."""
         fields: dict[str, object] = {DAYS[day]: spans_text(spans) for day, spans in self._desired_spans(row).items()}
         # A target that has another of Retreaver's names for the zone keeps it.
-        if self._move and self._zone is not None and not same_zone(row.get(ZONE), self._zone):
-            fields[ZONE] = rails_name(self._zone)
+        if self._move and self._zone is not None and not same_zone(row.get(ZONE), self._zone, self._today):
+            fields[ZONE] = rails_name(self._zone, self._today)
         return fields
 
     def attributes(self, row: Target, fields: Fields) -> dict[str, object]:
@@ -100,7 +100,7 @@ class DesiredHours(DesiredState):
         return desired
 
     def _in_zone_of(self, row: Target) -> WeeklyHours:
-        if self._zone is None or self._move or same_zone(row.get(ZONE), self._zone):
+        if self._zone is None or self._move or same_zone(row.get(ZONE), self._zone, self._today):
             return self._hours
         return self._hours.in_zone(self._zone, str(row.get(ZONE)), self._today)
 

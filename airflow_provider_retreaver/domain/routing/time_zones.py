@@ -1,22 +1,22 @@
 """Retreaver's time zone names and those of the tz database (Retreaver's reference: "Valid Time Zones").
 
 Retreaver uses Rails' names ("Eastern Time (US & Canada)"), users those of the tz database ("America/New_York").
-Several of
-Retreaver's names may be the same zone. The name to write is then the first one in the table below: the zone's own
-city where
-it is among the names (London, not Edinburgh), otherwise the largest one. A target with another name of the same zone
-keeps
-it.
+Several of Retreaver's names may be the same zone. The name to write is then the first one in the table below: the
+zone's own city where it is among the names (London, not Edinburgh), otherwise the largest one. A target with another
+name of the same zone keeps it.
+
+A zone that Retreaver has no name for stands for another one (America/Toronto for New York) only as long as the zone
+database in force says that both keep the same clock in the coming years.
 """
 
 from __future__ import annotations
 
 import difflib
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.domain.routing.zone_clocks import first_difference, keeps_clock
 
 # Zone of the tz database: Retreaver's names for it, the one to use first.
 NAMES: dict[str, tuple[str, ...]] = {
@@ -162,7 +162,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 # Retreaver's name to the zone of the tz database.
 RAILS: dict[str, str] = {name: zone for zone, names in NAMES.items() for name in names}
 
-# Other names of the tz database for zones with the same clock as one of those above.
+# Zones of the tz database that have kept the clock of one of those above; whether they still do is asked every time.
 ALIKE: dict[str, str] = {
     "UTC": "Etc/UTC",
     "Etc/GMT": "Etc/UTC",
@@ -210,69 +210,64 @@ ALIKE: dict[str, str] = {
 }
 
 
-def iana_name(name: object, parameter: str = "time_zone") -> str:
+def iana_name(name: object, since: date, parameter: str = "time_zone") -> str:
     """Return the zone of the tz database for a name of either kind.
 
     :param name: one of Retreaver's names, or one of the tz database that Retreaver has a name for.
+    :param since: first day of the coming years in which a zone without such a name must keep another one's clock.
     :param parameter: name of the parameter, for the error.
     :return: a key of `NAMES`.
-    :raises InvalidArgument: for another name.
+    :raises InvalidArgument: for another name, or when two zone databases disagree about the zone.
     """
     text = name.strip() if isinstance(name, str) else ""
-    for candidate in (RAILS.get(text), text if text in NAMES else None, ALIKE.get(text)):
+    for candidate in (RAILS.get(text), text if text in NAMES else None):
         if candidate is not None:
             return candidate
-    near = difflib.get_close_matches(text, [*RAILS, *NAMES, *ALIKE], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "give 'America/New_York' or 'Eastern Time (US & Canada)'."
-    problem = "has no name in Retreaver" if _exists(text) else "is not a time zone"
-    raise InvalidArgument(f"{parameter} {name!r} {problem}; {hint}")
+    alike = ALIKE.get(text)
+    difference = None if alike is None else first_difference(text, alike, since)
+    if alike is not None and difference is None:
+        return alike
+    if not _exists(text):
+        near = difflib.get_close_matches(text, [*RAILS, *NAMES, *ALIKE], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "give 'America/New_York' or 'Eastern Time (US & Canada)'."
+        raise InvalidArgument(f"{parameter} {name!r} is not a time zone; {hint}")
+    reason = f": it differs from {NAMES[alike][0]!r} from {difference} on" if alike is not None else ""
+    raise InvalidArgument(f"{parameter} {name!r} has no name in Retreaver{reason}; {_hint(text, since)}")
 
 
-def rails_name(name: object, parameter: str = "time_zone") -> str:
+def rails_name(name: object, since: date, parameter: str = "time_zone") -> str:
     """Return Retreaver's name for a zone.
 
     :param name: a name of either kind; one of Retreaver's is returned as it is.
+    :param since: see `iana_name`.
     :param parameter: name of the parameter, for the error.
     :return: Retreaver's name.
     :raises InvalidArgument: for a name that is neither.
     """
-    zone = iana_name(name, parameter)
+    zone = iana_name(name, since, parameter)
     return str(name).strip() if str(name).strip() in RAILS else NAMES[zone][0]
 
 
-def same_zone(one: object, other: object) -> bool:
+def same_zone(one: object, other: object, since: date) -> bool:
     """Return whether two names of either kind are the same zone.
 
     :param one: a name.
     :param other: a name.
+    :param since: see `iana_name`.
     :return: True when they are; False also for unknown names.
     """
     try:
-        return iana_name(one) == iana_name(other)
+        return iana_name(one, since) == iana_name(other, since)
     except InvalidArgument:
         return False
 
 
-@lru_cache(maxsize=256)
-def minutes_ahead(zone: str, other: str, since: date) -> int | None:
-    """Return by how many minutes the clocks of one zone are ahead of another's.
-
-    Compared at noon UTC of every day: by then both of two zones that change their clocks in the same night have done
-    so.
-
-    :param zone: zone of the tz database.
-    :param other: zone of the tz database.
-    :param since: first day of the year that is compared.
-    :return: minutes, None when they change within the year.
-    """
-    first, second = ZoneInfo(zone), ZoneInfo(other)
-    noon = datetime(since.year, since.month, since.day, 12, tzinfo=UTC)
-    found: set[int] = set()
-    for days in range(366):
-        time = noon + timedelta(days=days)
-        ahead = time.astimezone(first).replace(tzinfo=None) - time.astimezone(second).replace(tzinfo=None)
-        found.add(round(ahead.total_seconds() / 60))
-    return found.pop() if len(found) == 1 else None
+def _hint(zone: str, since: date) -> str:
+    """Return what to write instead of a zone: names with its clock, which only its author knows to be meant."""
+    alike = [names[0] for one, names in NAMES.items() if keeps_clock(zone, one, since)]
+    if not alike:
+        return "give one of Retreaver's time zones."
+    return f"{' and '.join(map(repr, alike[:3]))} will have the same clock, if that is what is meant."
 
 
 def _exists(name: str) -> bool:

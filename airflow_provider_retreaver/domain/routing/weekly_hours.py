@@ -28,7 +28,8 @@ from airflow_provider_retreaver.domain.routing.hours_rows import (
     span_text,
     without,
 )
-from airflow_provider_retreaver.domain.routing.time_zones import iana_name, minutes_ahead
+from airflow_provider_retreaver.domain.routing.time_zones import iana_name
+from airflow_provider_retreaver.domain.routing.zone_clocks import minutes_ahead
 
 _NAMES: dict[str, tuple[int, ...]] = {
     **{name: (day,) for day, name in enumerate(DAYS)},
@@ -103,16 +104,16 @@ class WeeklyHours:
 
         :param zone: zone of these hours, by either kind of name.
         :param target_zone: zone of the result, by either kind of name.
-        :param today: first day of the year in which the two zones must keep their difference.
+        :param today: first day of the coming years in which the two zones must keep their difference.
         :return: the hours in the other zone.
-        :raises InvalidArgument: when they do not: no row can then express these hours all year.
+        :raises InvalidArgument: when they do not: no row can then express these hours.
         """
-        ahead = minutes_ahead(iana_name(zone), iana_name(target_zone), today)
+        ahead = minutes_ahead(iana_name(zone, today), iana_name(target_zone, today), today)
         if ahead is None:
             raise InvalidArgument(
                 f"Hours in {zone} cannot be converted to {target_zone}: the two change their clocks on different "
-                f"days, so that the difference between them changes within a year; give the hours in {target_zone}, "
-                f"or set change_time_zone=True to move the target to {zone}."
+                f"days, so that the difference between them changes in the coming years; give the hours in "
+                f"{target_zone}, or set change_time_zone=True to move the target to {zone}."
             )
         return self.shifted(ahead)
 
