@@ -29,7 +29,7 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
     :param state_path: folder on object storage for the state of a rescheduled sensor; this sensor keeps only since
         when polls have failed.
     :raises InvalidArgument: when a parameter is not valid; nothing was sent.
-    :raises NotFound: naming the pool that does not exist.
+    :raises NotFound: naming the pool that does not exist, or the campaign or affiliate that no pool has.
     """
 
     kind = "number_pool"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share
 from airflow_provider_retreaver.domain.objects.reading import together
@@ -71,7 +71,7 @@ class PoolSizesQuery(Query[list[PoolSize]]):
     def run(self, _state: QueryState, /) -> Procedure[list[PoolSize]]:
         """Read the pools; no state is kept.
 
-        :raises NotFound: naming the first of them that does not exist.
+        :raises NotFound: naming the first of them that does not exist, or what no pool has.
         """
         rows: list[Row] = []
         if self.pool_ids:
@@ -80,7 +80,15 @@ class PoolSizesQuery(Query[list[PoolSize]]):
                     raise outcome.error
                 rows.append(outcome.value or {})
         else:
-            rows = yield number_pools.list_number_pools(cid=self.cid, afid=self.afid)
+            listing = number_pools.list_number_pools(cid=self.cid, afid=self.afid)
+            rows = yield listing
+            if not rows:
+                chosen = (("cid", self.cid), ("afid", self.afid))
+                given = "".join(f" with {name} {value!r}" for name, value in chosen if value)
+                raise NotFound(
+                    f"{listing.request.label} returned no number pool{given}, so that there is nothing to wait for; "
+                    f"correct cid and afid, or create the pool first."
+                )
         return [PoolSize.from_row(row) for row in rows]
 
 

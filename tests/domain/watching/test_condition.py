@@ -162,7 +162,8 @@ def test_headroom_of_pools(retreaver):
     assert evaluation.value == [{"id": id_, "cid": "C1", "numbers_count": 19, "max_pool_size": 20, "headroom": 0.05}]
     assert poll(retreaver, "number_pool").met
     assert poll(retreaver, "number_pool", cid="C1").met
-    assert not poll(retreaver, "number_pool", afid="nobody").met
+    with pytest.raises(NotFound, match="no number pool with afid 'nobody'"):
+        poll(retreaver, "number_pool", afid="nobody")
 
 
 def test_statuses(retreaver):
