@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import (
     VendorError,
 )
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.quoting import excerpt
+from airflow_provider_retreaver.core.quoting import excerpt, quoted
 from airflow_provider_retreaver.core.secrets import redact
 
 # Bytes of a response that an excerpt is taken from.
@@ -61,18 +61,18 @@ def _advice(request: Request, status: int, connection: str) -> str:
     if status == 401:
         return (
             f"the API key is wrong, missing or was reset; put the key of Settings → My Account → API Access "
-            f"into the password field of connection {connection!r}."
+            f"into the password field of connection {quoted(connection)}."
         )
     if status == 403 and request.auth.value == "caller_list":
         return (
-            f"the caller-list key of connection {connection!r} lacks a permission, or was issued for another target "
-            f"or campaign; this action needs {_permissions(request)}, which the key's page in the Retreaver portal "
-            f"grants."
+            f"the caller-list key of connection {quoted(connection)} lacks a permission, or was issued for another "
+            f"target or campaign; this action needs {_permissions(request)}, which the key's page in the Retreaver "
+            f"portal grants."
         )
     if status == 403:
         return (
             f"the company is missing or is not one of this key's; check the Company ID (login field) of "
-            f"connection {connection!r} against Settings → My Company."
+            f"connection {quoted(connection)} against Settings → My Company."
         )
     if 300 <= status < 400:
         return "redirects are not followed, since they would pass on the key; check the host of the connection."

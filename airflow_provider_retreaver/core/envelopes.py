@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_retreaver.core.answers import beginning
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.quoting import excerpt
+from airflow_provider_retreaver.core.quoting import excerpt, quoted
 
 Row = dict[str, Any]
 
@@ -115,7 +115,7 @@ def require(row: Mapping[str, Any], name: str, request: Request) -> Any:
     """
     if name not in row:
         raise ProtocolError(
-            f"The response to {request.label} lacks the documented field {name!r}.",
+            f"The response to {request.label} lacks the documented field {quoted(name)}.",
             method=request.method,
             path=request.path,
         )

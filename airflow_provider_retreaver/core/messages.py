@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import mask_callers
 
 # Idempotent by RFC 9110: sending one twice has the same effect as sending it once.
@@ -127,5 +128,7 @@ def segment(value: object, name: str) -> str:
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not text or text in {".", ".."} or any(ord(char) < 32 or "\ud800" <= char <= "\udfff" for char in text):
-        raise InvalidArgument(f"{name} must be a non-empty ID, not {value!r}; give the ID as Retreaver shows it.")
+        raise InvalidArgument(
+            f"{name} must be a non-empty ID, not {quoted(value)}; give the ID as Retreaver shows it."
+        )
     return quote(text, safe="")

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.core.secrets import mask_number
 
@@ -92,7 +93,7 @@ def texts(value: object, name: str) -> list[str] | None:
         return None
     for item in found:
         if isinstance(item, bool) or not isinstance(item, (int, str)) or not str(item).strip():
-            raise InvalidArgument(f"{name} holds {item!r}, which is not an ID; give numbers or texts.")
+            raise InvalidArgument(f"{name} holds {quoted(item)}, which is not an ID; give numbers or texts.")
     return list(dict.fromkeys(str(item).strip() for item in found))
 
 
@@ -111,8 +112,8 @@ def ids(value: object, name: str) -> list[int] | None:
     for text, number in zip(found, numbers, strict=True):
         if number is None or number <= 0:
             raise InvalidArgument(
-                f"{name} holds {text!r}, which is not one of Retreaver's own IDs (a whole number); customer IDs go "
-                f"into the parameter for tids."
+                f"{name} holds {quoted(text)}, which is not one of Retreaver's own IDs (a whole number); customer "
+                f"IDs go into the parameter for tids."
             )
     return list(dict.fromkeys(number for number in numbers if number is not None))
 
@@ -130,7 +131,7 @@ def identifier(value: object, name: str) -> int | str | None:
     value = plain(value, name)
     text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     if not text or text == "None":
-        raise InvalidArgument(f"{name} must be an ID, not {value!r}.")
+        raise InvalidArgument(f"{name} must be an ID, not {quoted(value)}.")
     return value if isinstance(value, int) else text
 
 
@@ -164,7 +165,7 @@ def flag(value: object, name: str) -> bool:
         return True
     if text in {"false", "0", "no", "", "none"}:
         return False
-    raise InvalidArgument(f"{name} must be true or false, not {value!r}.")
+    raise InvalidArgument(f"{name} must be true or false, not {quoted(value)}.")
 
 
 def known(given: Mapping[str, Any], names: Collection[str], what: str) -> None:
@@ -179,7 +180,7 @@ def known(given: Mapping[str, Any], names: Collection[str], what: str) -> None:
         if name not in names:
             near = difflib.get_close_matches(str(name), list(names), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names)) or 'none'}."
-            raise InvalidArgument(f"{name!r} is not a documented {what}; {hint}")
+            raise InvalidArgument(f"{quoted(name)} is not a documented {what}; {hint}")
 
 
 def one_of(value: Any, allowed: Iterable[Any], name: str) -> Any:
@@ -193,7 +194,7 @@ def one_of(value: Any, allowed: Iterable[Any], name: str) -> Any:
     """
     choices = tuple(allowed)
     if isinstance(value, bool) or value not in choices:
-        raise InvalidArgument(f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}.")
+        raise InvalidArgument(f"{name} must be one of {', '.join(map(str, choices))}, not {quoted(value)}.")
     return value
 
 
@@ -221,7 +222,7 @@ def whole(value: object, name: str, least: int = 0, most: int | None = None) -> 
     number = None if isinstance(value, bool) else _whole(str(plain(value, name)))
     if number is None or number < least or (most is not None and number > most):
         bounds = f"from {least} to {most}" if most is not None else f"of at least {least}"
-        raise InvalidArgument(f"{name} must be a whole number {bounds}, not {value!r}.")
+        raise InvalidArgument(f"{name} must be a whole number {bounds}, not {quoted(value)}.")
     return number
 
 
@@ -255,7 +256,7 @@ def share(value: object, name: str) -> float | None:
             found = math.nan
     if not 0 <= found <= 1:
         hint = f"; for {found:g} % write {found / 100:g}" if 1 < found <= 100 else ""
-        raise InvalidArgument(f"{name} must be a share from 0 to 1, not {value!r}{hint}.")
+        raise InvalidArgument(f"{name} must be a share from 0 to 1, not {quoted(value)}{hint}.")
     return found
 
 

@@ -18,6 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 
 # A text that begins like this stands for a list, a mapping, a set or a tuple, never for itself.
 _STRUCTURED = re.compile(r"[\[({]|(?:set|frozenset|dict|OrderedDict)\(")
@@ -57,7 +58,7 @@ def read_rendered(value: object, name: str) -> Any:
         if text.startswith("("):
             return value
         raise InvalidArgument(
-            f"{name} is the text {text[:_EXCERPT]!r}, which is neither JSON nor a Python value; check what the "
+            f"{name} is the text {quoted(text)}, which is neither JSON nor a Python value; check what the "
             f"template renders, or pass it through `| tojson`."
         ) from None
     return value if text.startswith("(") and not isinstance(found, tuple) else found
@@ -67,7 +68,7 @@ def _mapping(pairs: Iterable[tuple[Any, Any]], name: str) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for key, item in pairs:
         if key in found:
-            raise InvalidArgument(f"{name} has the key {key!r} twice; give it once.")
+            raise InvalidArgument(f"{name} has the key {quoted(key)} twice; give it once.")
         found[key] = item
     return found
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 
 # Retreaver's reports reach back less than two years.
@@ -32,7 +33,7 @@ def duration(value: object, name: str) -> float:
     if not 0 < seconds <= LONGEST_DURATION.total_seconds():
         raise InvalidArgument(
             f"{name} must be a length of time of at most {LONGEST_DURATION.days} days, like '90m', '1h', '2d', "
-            f"seconds or a timedelta, not {value!r}."
+            f"seconds or a timedelta, not {quoted(value)}."
         )
     return seconds
 
@@ -72,7 +73,9 @@ def timestamp(value: object, name: str) -> str:
             pass
         else:
             return text
-    raise InvalidArgument(f"{name} must be RFC 3339 with an offset, like 2026-01-31T00:00:00+00:00, not {value!r}.")
+    raise InvalidArgument(
+        f"{name} must be RFC 3339 with an offset, like 2026-01-31T00:00:00+00:00, not {quoted(value)}."
+    )
 
 
 def time_span(

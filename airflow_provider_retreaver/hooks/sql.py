@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
@@ -30,7 +31,7 @@ def sql_hook(conn_id: str) -> DbApiHook:
         hook = connection.get_hook()
     if not isinstance(hook, DbApiHook):
         raise InvalidArgument(
-            f"sql_conn_id: connection {conn_id!r} of type {connection.conn_type!r} is not a SQL connection, or the "
-            f"provider of its type is not installed."
+            f"sql_conn_id: connection {quoted(conn_id)} of type {quoted(connection.conn_type)} is not a SQL "
+            f"connection, or the provider of its type is not installed."
         )
     return hook

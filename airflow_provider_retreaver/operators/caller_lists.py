@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
     REJECTS,
@@ -173,7 +174,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         limits(self.max_removals)
         wait: Any = self.verify_wait
         if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= DAY:
-            raise InvalidArgument(f"verify_wait must be seconds from 0 to {DAY}, not {wait!r}.")
+            raise InvalidArgument(f"verify_wait must be seconds from 0 to {DAY}, not {quoted(wait)}.")
         return CallerListRequest(
             owner,
             name,

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import event_ids
 from airflow_provider_retreaver.operators.change_base import Result, RetreaverResumableOperator, save_record
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
@@ -167,7 +168,7 @@ def _limit(given: timedelta | float | None) -> timedelta | None:
     if isinstance(given, timedelta) and given >= timedelta(0):
         return given
     raise InvalidArgument(
-        f"max_staleness must be a timedelta or seconds, 0 or more, or None for no limit, not {given!r}."
+        f"max_staleness must be a timedelta or seconds, 0 or more, or None for no limit, not {quoted(given)}."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator
 from airflow_provider_retreaver.operators.target_choice import Ids
 
@@ -73,7 +74,9 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
 
         groups = ids(self.target_group_id, "target_group_id") or []
         if len(groups) != 1:
-            raise InvalidArgument(f"target_group_id must be one ID, not {self.target_group_id!r}; map over several.")
+            raise InvalidArgument(
+                f"target_group_id must be one ID, not {quoted(self.target_group_id)}; map over several."
+            )
         state = self._desired_state()
         return ChangeSpec(find=lambda: find_groups(groups), state=lambda _key, _row: state, counted="memberships")
 

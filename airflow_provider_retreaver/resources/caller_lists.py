@@ -16,6 +16,7 @@ from airflow_provider_retreaver.core.envelopes import json_body, protocol_error,
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.resources import checks
 from airflow_provider_retreaver.resources.resource import Id
 
@@ -244,7 +245,7 @@ def _read(request: Request, response: Response, envelope: str, field: str) -> Ro
     body = json_body(request, response)
     inner = body.get(envelope, body) if isinstance(body, dict) else None
     if not isinstance(inner, dict) or field not in inner:
-        raise protocol_error(request, response, f"holds no {envelope!r} object with {field!r}")
+        raise protocol_error(request, response, f"holds no {envelope!r} object with {quoted(field)}")
     return inner
 
 

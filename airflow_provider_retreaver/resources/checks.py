@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 
 # "Numbers", parameter `country`.
 COUNTRIES = ("US", "CA", "AT", "BE", "DK", "FI", "FR", "GB", "IE", "IT", "NL", "PL", "SE")
@@ -26,7 +27,7 @@ def whole(value: object, name: str, least: int = 0, most: int | None = None) -> 
     :raises InvalidArgument: when it is not a whole number, or out of bounds.
     """
     if not isinstance(value, (int, str)):
-        raise InvalidArgument(f"{name} must be a whole number, not {value!r}.")
+        raise InvalidArgument(f"{name} must be a whole number, not {quoted(value)}.")
     return parameters.whole(value, name, least, most)
 
 
@@ -39,7 +40,7 @@ def truth(value: object, name: str) -> bool:
     :raises InvalidArgument: naming the attribute.
     """
     if not isinstance(value, bool):
-        raise InvalidArgument(f"{name} must be True or False, not {value!r}.")
+        raise InvalidArgument(f"{name} must be True or False, not {quoted(value)}.")
     return value
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
 
@@ -246,9 +247,9 @@ def _fits(pa: Any, value: Any, kind: Any) -> bool:
 
 
 def _not_of_kind(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
-    quoted = "" if name.startswith("caller") else f" ({str(value)[:40]!r})"
+    shown = "" if name.startswith("caller") else f" ({quoted(value)})"
     return ProtocolError(
-        f"Call {row.get('uuid')} has a {name}{quoted} that is not of the kind {kind} of its Parquet column; "
+        f"Call {row.get('uuid')} has a {name}{shown} that is not of the kind {kind} of its Parquet column; "
         f"export as jsonl or csv, which take every value."
     )
 
@@ -280,7 +281,7 @@ def check_format(format_: object, compression: object, tags: object) -> None:
         ("tags", tags, TAGS),
     ):
         if value not in allowed:
-            raise InvalidArgument(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+            raise InvalidArgument(f"{name} must be one of {', '.join(allowed)}, not {quoted(value)}.")
     if (format_ == "parquet" or compression == "zstd") and find_spec("pyarrow") is None:
         raise InvalidArgument(
             f"format={format_!r} with compression={compression!r} needs pyarrow; install "

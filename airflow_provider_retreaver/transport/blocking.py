@@ -15,6 +15,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection
 from airflow_provider_retreaver.core.extras import is_proxy
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
 
@@ -180,8 +181,8 @@ def certificates(settings: Settings) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=None if folder else bundle, capath=bundle if folder else None)
     except (OSError, ValueError):
         raise InvalidConnection(
-            f"Connection {settings.connection!r}: extra 'verify' must be true, false or the path of a file or folder "
-            f"of certificates, and this one cannot be read."
+            f"Connection {quoted(settings.connection)}: extra 'verify' must be true, false or the path of a file or "
+            f"folder of certificates, and this one cannot be read."
         ) from None
 
 

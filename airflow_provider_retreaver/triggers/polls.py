@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.operations import Outcome
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.watching.condition import Query, QueryState
 from airflow_provider_retreaver.hooks.connection import async_client
@@ -148,7 +149,7 @@ class Poll:
             return
         for future in self._waiting:
             if not future.done():
-                future.set_exception(RuntimeError(f"The query {self.query} failed: {error!r}"))
+                future.set_exception(RuntimeError(f"The query {self.query} failed: {quoted(error)}"))
 
     async def stop(self) -> None:
         """Cancel the query if it is running, and run it no more."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from airflow_provider_retreaver.core.errors import Gone, NotFound
 from airflow_provider_retreaver.core.operations import Operation, Procedure
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.resources.lookup import is_missing
 from airflow_provider_retreaver.resources.affiliates import get_affiliate
 from airflow_provider_retreaver.resources.campaigns import get_campaign
@@ -40,8 +41,9 @@ def require_filter_objects(filters: Mapping[str, object]) -> Procedure[None]:
             if not is_missing(error, operation):
                 raise
             raise NotFound(
-                f"filters: there is no {title} with {key} {value!r} ({error.method} {error.path}: {error.status}), "
-                f"so that no call can match {name}; correct it, or set allow_unknown to True to count on.",
+                f"filters: there is no {title} with {key} {quoted(value)} ({error.method} {error.path}: "
+                f"{error.status}), so that no call can match {name}; correct it, or set allow_unknown to True to "
+                f"count on.",
                 method=error.method,
                 path=error.path,
                 status=error.status,

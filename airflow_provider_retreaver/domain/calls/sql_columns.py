@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias, cast, get_args
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.quoting import excerpt
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.fields import FIELDS, READERS, NotOfKind
 
 SqlKind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json"]
@@ -92,7 +92,7 @@ def mapped(mapping: object) -> Columns:
     :raises InvalidArgument: naming the column.
     """
     if not isinstance(mapping, Mapping) or not mapping:
-        raise InvalidArgument(f"mapping must map column names to fields of a call, not {mapping!r}.")
+        raise InvalidArgument(f"mapping must map column names to fields of a call, not {quoted(mapping)}.")
     columns: list[Column] = []
     of_field: dict[str, str] = {}
     for name, target in mapping.items():
@@ -104,31 +104,33 @@ def mapped(mapping: object) -> Columns:
         raise InvalidArgument("mapping names a column twice; databases ignore the case of letters.")
     for field, why in (("uuid", "it is the key"), ("updated_at", "it says which version of a call is newer")):
         if field not in of_field:
-            raise InvalidArgument(f"mapping has no column for the field {field!r}; {why}.")
+            raise InvalidArgument(f"mapping has no column for the field {quoted(field)}; {why}.")
     return Columns(tuple(columns), of_field["uuid"], of_field["updated_at"])
 
 
 def _field_and_kind(name: object, target: object) -> tuple[str, SqlKind]:
     if not isinstance(name, str) or not IDENTIFIER.fullmatch(name):
         raise InvalidArgument(
-            f"mapping: {name!r} is not a column name; use letters, digits and underscores, 63 at most."
+            f"mapping: {quoted(name)} is not a column name; use letters, digits and underscores, 63 at most."
         )
     parts = target if isinstance(target, Mapping) else {"field": target}
-    parameters.known(parts, ("field", "type"), f"part of mapping[{name!r}]")
+    parameters.known(parts, ("field", "type"), f"part of mapping[{quoted(name)}]")
     field = parts.get("field")
     if not isinstance(field, str) or not field.strip():
-        raise InvalidArgument(f"mapping[{name!r}] must be the name of a field of a call, not {field!r}.")
+        raise InvalidArgument(f"mapping[{quoted(name)}] must be the name of a field of a call, not {quoted(field)}.")
     field = field.strip()
     kind = parts.get("type") or _kind(field)
     if kind is None:
         raise InvalidArgument(
-            f"mapping[{name!r}]: the type of the field {field!r} is not known; give "
-            f"{{'field': {field!r}, 'type': …}} with one of {', '.join(KINDS)}."
+            f"mapping[{quoted(name)}]: the type of the field {quoted(field)} is not known; give "
+            f"{{'field': {quoted(field)}, 'type': …}} with one of {', '.join(KINDS)}."
         )
     fixed = {"uuid": "text", "updated_at": "timestamp"}.get(field)
     if fixed and kind != fixed:
-        raise InvalidArgument(f"mapping[{name!r}]: the field {field!r} is kept as {fixed}, not as {kind!r}.")
-    return field, cast("SqlKind", parameters.one_of(kind, KINDS, f"mapping[{name!r}]: type"))
+        raise InvalidArgument(
+            f"mapping[{quoted(name)}]: the field {quoted(field)} is kept as {fixed}, not as {quoted(kind)}."
+        )
+    return field, cast("SqlKind", parameters.one_of(kind, KINDS, f"mapping[{quoted(name)}]: type"))
 
 
 def _kind(field: str) -> str | None:
@@ -158,5 +160,4 @@ def _column_value(column: Column, value: object) -> SqlValue:
         return cast("SqlValue", READERS[column.kind](value))
     except NotOfKind:
         pass
-    quoted = excerpt(str(value), 40)
-    raise ColumnMisfit(column.name, f"({column.kind}) cannot hold {quoted!r}, a {type(value).__name__}")
+    raise ColumnMisfit(column.name, f"({column.kind}) cannot hold {quoted(str(value), 40)}, a {type(value).__name__}")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns, SqlKind, SqlValue
 
 STAGE = "retreaver_stage"
@@ -270,7 +271,7 @@ def table_name(table: object) -> str:
     """
     text = table.strip() if isinstance(table, str) else ""
     if not re.fullmatch(rf"(?:{IDENTIFIER.pattern}\.){{0,2}}{IDENTIFIER.pattern}", text):
-        raise InvalidArgument(f"table must be a name like calls or reporting.calls, not {table!r}.")
+        raise InvalidArgument(f"table must be a name like calls or reporting.calls, not {quoted(table)}.")
     return text
 
 

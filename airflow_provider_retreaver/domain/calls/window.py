@@ -13,6 +13,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Listing, Procedure, ServerTime, Wait
 from airflow_provider_retreaver.core.paging import paged_request
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.time_window import SETTLE_TIME, is_settled
@@ -59,7 +60,7 @@ class CallWindow:
         for name in ("start", "end"):
             value = getattr(self, name)
             if not isinstance(value, datetime) and not (name == "end" and value is None):
-                raise InvalidArgument(f"{name} must be an aware datetime, not {value!r}.")
+                raise InvalidArgument(f"{name} must be an aware datetime, not {quoted(value)}.")
         time_parameters.time_span(self.start, self.end, ("start", "end"))
         if self.start >= now:
             raise InvalidArgument(f"start ({self.start.isoformat()}) is in the future; give a start in the past.")

@@ -22,6 +22,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Count, Each, Outcome, Procedure, Row, Together, Wait
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
@@ -77,8 +78,8 @@ class CallerListSync:
             return ListChange(known=0, exact=True)
         if caller_lists.blocks_unlisted_callers(self.request.name) and not self.request.allow_accept_list:
             raise ChangeRefused(
-                f"The caller list {self.request.name!r} does not exist, and creating it would block all callers who "
-                f"are not on it; nothing was sent. Set allow_accept_list=True if that is intended."
+                f"The caller list {quoted(self.request.name)} does not exist, and creating it would block all "
+                f"callers who are not on it; nothing was sent. Set allow_accept_list=True if that is intended."
             )
         return ListChange(add=self.source, known=0, exact=True, created=True)
 
@@ -213,7 +214,7 @@ class CallerListSync:
                 return " and ".join(ways) or "not verified", total
             if waited >= self.request.verify_wait:
                 raise OutcomeUnknown(
-                    f"The uploads to caller list {self.request.name!r} were accepted, but after {waited:.0f} s "
+                    f"The uploads to caller list {quoted(self.request.name)} were accepted, but after {waited:.0f} s "
                     f"{wrong}; check the list in the portal. A retry compares and uploads again."
                 )
             step = min(pause, self.request.verify_wait - waited)

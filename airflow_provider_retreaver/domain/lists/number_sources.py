@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import items
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import mask_number
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import BLANK, Normalizer
@@ -134,7 +135,7 @@ def format_of(path: str, given: str | None) -> str:
     """
     if given is not None:
         if given not in FORMATS:
-            raise InvalidArgument(f"source_format must be one of {', '.join(FORMATS)}, not {given!r}.")
+            raise InvalidArgument(f"source_format must be one of {', '.join(FORMATS)}, not {quoted(given)}.")
         return given
     name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz")
     found = _ENDINGS.get(name.rpartition(".")[2])
@@ -180,7 +181,7 @@ def _readable(where: str, encoding: str) -> Iterator[None]:
     except UnicodeError:
         problem = f"is not {encoding}; set encoding to the one it is written in (cp1252, utf-16 …)"
     except LookupError:
-        problem = f"was to be read in encoding {encoding!r}, which is unknown"
+        problem = f"was to be read in encoding {quoted(encoding)}, which is unknown"
     except (EOFError, gzip.BadGzipFile, zlib.error):
         problem = "is a gzip file that is damaged or cut off"
     except csv.Error as error:
@@ -214,7 +215,7 @@ def column_at(names: list[str], column: str | None, where: str) -> int:
     if column is None and len(names) == 1:
         return 0
     if column is None or names.count(column) != 1:
-        columns = "several columns" if column is None else f"no column {column!r}, or more than one"
+        columns = "several columns" if column is None else f"no column {quoted(column)}, or more than one"
         raise InvalidArgument(f"{where} has {columns}; set column to one of {', '.join(names)}. Nothing was sent.")
     return names.index(column)
 
@@ -239,7 +240,9 @@ def _of_json(text: str, where: str, column: str | None) -> object:
 
 def _read_txt(lines: io.TextIOWrapper, _where: str, column: str | None) -> Iterator[Numbered]:
     if column is not None:
-        raise InvalidArgument(f"A txt file has no column {column!r}; leave column out, or set source_format to csv.")
+        raise InvalidArgument(
+            f"A txt file has no column {quoted(column)}; leave column out, or set source_format to csv."
+        )
     for line, text in enumerate(lines, 1):
         if text.strip():
             yield line, text.strip()

@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.visible_text import visible
 from airflow_provider_retreaver.domain.lists.possible_numbers import possible_numbers
 
@@ -69,7 +70,9 @@ class Normalizer:
 
         self._region = str(region).strip().upper()
         if self._region not in phonenumbers.SUPPORTED_REGIONS:
-            raise InvalidArgument(f"default_region must be a country's two letters, like US or GB, not {region!r}.")
+            raise InvalidArgument(
+                f"default_region must be a country's two letters, like US or GB, not {quoted(region)}."
+            )
         self._library = phonenumbers
         self._valid = _north_american().fullmatch
         local = phonenumbers.country_code_for_region(self._region) == NORTH_AMERICA

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class ChangeLimit:
             if share is not None and 0 <= share <= 1:
                 return cls(share=share, name=name)
         raise InvalidArgument(
-            f"{name} must be a number of changes, a share like 0.1 or '10%', or None for no limit, not {value!r}."
+            f"{name} must be a number of changes, a share like 0.1 or '10%', or None for no limit, "
+            f"not {quoted(value)}."
         )
 
     def most(self, of: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ class Tag:
         elif isinstance(value, str) and ":" in value:
             key, _, tag_value = value.partition(":")
         else:
-            raise InvalidArgument(f"tag must be 'key:value' or {{'key': 'value'}}, not {value!r}.")
+            raise InvalidArgument(f"tag must be 'key:value' or {{'key': 'value'}}, not {quoted(value)}.")
         if not str(key).strip() or not str(tag_value).strip():
-            raise InvalidArgument(f"tag must have a key and a value, not {value!r}.")
+            raise InvalidArgument(f"tag must have a key and a value, not {quoted(value)}.")
         return cls(str(key).strip(), str(tag_value).strip())
 
     def matches(self, row: Mapping[str, object]) -> bool:

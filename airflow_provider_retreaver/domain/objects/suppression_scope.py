@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import Gone, InvalidArgument, NotFound
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.resources.campaigns import Campaign, get_campaign
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,8 @@ class WantedScope:
             found: Campaign = yield get_campaign(cid=self._campaign)
         except (NotFound, Gone) as error:
             raise InvalidArgument(
-                f"There is no campaign whose customer's ID (cid) is {self._campaign!r}; correct campaign_id. No "
-                f"number was sent."
+                f"There is no campaign whose customer's ID (cid) is {quoted(self._campaign)}; correct campaign_id. "
+                f"No number was sent."
             ) from error
         own = found.get("id")
         # Documented answers do not have it.

@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.parameters import ids, plain, texts
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.changes.edit import DesiredState
@@ -64,7 +65,7 @@ class NewCap:
                 return cls(by=Decimal(relative[1] + relative[2]), percent=bool(relative[3]))
         raise InvalidArgument(
             f"{name} must be a number of calls, a change like '+10%' or -5, None for no cap, or 'keep', "
-            f"not {given!r}."
+            f"not {quoted(given)}."
         )
 
     def of(self, cap: int | None, name: str) -> int | None:
@@ -115,7 +116,7 @@ def parse_rows(given: object) -> dict[ObjectKey, dict[str, NewCap]]:
     """
     given = read_rendered(given, "rows")
     if isinstance(given, Mapping):
-        given = [{"target_id": id_, **_row(row, f"rows[{id_!r}]")} for id_, row in given.items()]
+        given = [{"target_id": id_, **_row(row, f"rows[{quoted(id_)}]")} for id_, row in given.items()]
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InvalidArgument(f"rows must be a list of mappings, not {type(given).__name__}.")
     caps_of: dict[ObjectKey, dict[str, NewCap]] = {}
@@ -130,11 +131,11 @@ def parse_rows(given: object) -> dict[ObjectKey, dict[str, NewCap]]:
 
 def _row(item: object, where: str) -> Mapping[str, object]:
     if not isinstance(item, Mapping):
-        raise InvalidArgument(f"{where} must map {', '.join(NAMES)} to caps, not {item!r}.")
+        raise InvalidArgument(f"{where} must map {', '.join(NAMES)} to caps, not {quoted(item)}.")
     unknown = [name for name in item if name not in (*NAMES, *IDENTIFIERS)]
     if unknown:
         raise InvalidArgument(
-            f"{where} has the unknown field {unknown[0]!r}; known are {', '.join((*IDENTIFIERS, *NAMES))}."
+            f"{where} has the unknown field {quoted(unknown[0])}; known are {', '.join((*IDENTIFIERS, *NAMES))}."
         )
     return item
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TypeGuard
 
 from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.quoting import quoted
 
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 DAY = 24 * 60
@@ -130,12 +131,12 @@ class Row:
         row = value if isinstance(value, Mapping) else {}
         id_, day = row.get("id"), row.get("day_of_week")
         if not _is_number(id_) or not _is_number(day) or not 0 <= day <= 6:
-            raise ProtocolError(f"{owner} came with a row of business hours without id or day: {value!r}.")
+            raise ProtocolError(f"{owner} came with a row of business hours without id or day: {quoted(value)}.")
         times = [_minutes(row.get(name, default)) for name, default in (("time_open", 0), ("time_close", 2400))]
         flags = [row.get(name, default) for name, default in (("work_day", True), ("invert", False))]
         first, last = times
         if first is None or last is None or not all(isinstance(flag, bool) for flag in flags):
-            raise ProtocolError(f"{owner} came with business hours on {DAYS[day]} that are invalid: {value!r}.")
+            raise ProtocolError(f"{owner} came with business hours on {DAYS[day]} that are invalid: {quoted(value)}.")
         return cls(id_, day, Hours(flags[0], first, last, flags[1]))
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal, TypedDict
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.changes.differences import Fields, changed_by_others
 from airflow_provider_retreaver.domain.changes.edit import DesiredState, Edit
 from airflow_provider_retreaver.domain.objects.naming import object_name, safe_field
@@ -73,7 +74,7 @@ class Snapshot:
             raise InvalidArgument(f"{where} is not a snapshot of this package; check the path.")
         if value.get("version") != VERSION:
             raise InvalidArgument(
-                f"{where} is a snapshot of version {value.get('version')!r}, and this package reads version "
+                f"{where} is a snapshot of version {quoted(value.get('version'))}, and this package reads version "
                 f"{VERSION}; update it."
             )
         try:

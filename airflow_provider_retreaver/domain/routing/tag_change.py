@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.changes.edit import DesiredState
@@ -53,7 +54,9 @@ class TagEdit:
         )
         for pair in edit.add:
             if pair in edit.remove:
-                raise InvalidArgument(f"The tag {tag_text(pair)!r} is in add and in remove; give it in one of them.")
+                raise InvalidArgument(
+                    f"The tag {quoted(tag_text(pair))} is in add and in remove; give it in one of them."
+                )
         return edit
 
     def applied(self, present: Sequence[Pair]) -> list[Pair]:
@@ -108,7 +111,7 @@ def _pairs(given: object, name: str) -> Iterable[tuple[str, str | None]]:
         if not pair[0] or pair[1] == "":
             reason = "needs a key and a value"
         if reason:
-            raise InvalidArgument(f"{name} holds the tag {tag_text(pair)!r}, which {reason}.")
+            raise InvalidArgument(f"{name} holds the tag {quoted(tag_text(pair))}, which {reason}.")
         yield pair
 
 
@@ -138,19 +141,19 @@ def _split(given: str, name: str) -> list[str]:
     found = [f"{key}:{value}" for key, value in _LISTED.findall(text)]
     if not found or _LISTED.sub("", text).replace(",", "").strip():
         raise InvalidArgument(
-            f"{name} is {text[:80]!r}, which is no tag list like '<<<key:value>>>,<<<key:value>>>'."
+            f"{name} is {quoted(text)}, which is no tag list like '<<<key:value>>>,<<<key:value>>>'."
         )
     return found
 
 
 def _text(item: object, name: str) -> str:
     if not isinstance(item, str):
-        raise InvalidArgument(f"{name} holds {item!r}, which is no tag; tags are texts like 'key:value'.")
+        raise InvalidArgument(f"{name} holds {quoted(item)}, which is no tag; tags are texts like 'key:value'.")
     return item
 
 
 def _with_values(pairs: Iterable[tuple[str, str | None]], name: str) -> Iterable[Pair]:
     for key, value in pairs:
         if value is None:
-            raise InvalidArgument(f"{name} holds the tag {key!r} without a value; write 'key:value'.")
+            raise InvalidArgument(f"{name} holds the tag {quoted(key)} without a value; write 'key:value'.")
         yield key, value

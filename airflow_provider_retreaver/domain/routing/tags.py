@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, ProtocolError
+from airflow_provider_retreaver.core.quoting import quoted
 
 # "There is a limit of 100 tags added in this manner".
 MAX_TAGS = 100
@@ -67,7 +68,7 @@ def tag_list(row: Mapping[str, object], pairs: Sequence[Pair], name: str) -> str
     for pair in pairs:
         reason = reason_not_accepted(*pair)
         if reason:
-            raise ChangeRefused(f"{name} has the tag {tag_text(pair)!r}, which {reason}. Nothing was sent.")
+            raise ChangeRefused(f"{name} has the tag {quoted(tag_text(pair))}, which {reason}. Nothing was sent.")
     if len(pairs) > MAX_TAGS:
         raise ChangeRefused(
             f"{name} would have {len(pairs)} tags, and a tag list holds {MAX_TAGS} at most. Nothing was sent."
@@ -85,7 +86,7 @@ def reason_not_accepted(key: str, value: str) -> str | None:
     found = _FORBIDDEN.search(key + value)
     if found:
         character = found[0] if found[0].isprintable() else f"character {ord(found[0])}"
-        return f"holds {character!r}: a tag list can hold no commas, angle brackets or control characters"
+        return f"holds {quoted(character)}: a tag list can hold no commas, angle brackets or control characters"
     if ":" in key:
         return "has a colon in its key"
     return None
@@ -97,5 +98,5 @@ def _tag_values(row: Mapping[str, object], name: str) -> list[Mapping[str, objec
         raise ProtocolError(f"{name} came without 'tag_values', which Retreaver documents for it.")
     for tag in values:
         if not isinstance(tag, Mapping) or not isinstance(tag.get("key"), str):
-            raise ProtocolError(f"{name} came with a tag that has no key: {tag!r}.")
+            raise ProtocolError(f"{name} came with a tag that has no key: {quoted(tag)}.")
     return values

@@ -16,6 +16,7 @@ from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.routing.zone_clocks import first_difference, keeps_clock
 
 # Zone of the tz database: Retreaver's names for it, the one to use first.
@@ -230,9 +231,9 @@ def iana_name(name: object, since: date, parameter: str = "time_zone") -> str:
     if not _exists(text):
         near = difflib.get_close_matches(text, [*RAILS, *NAMES, *ALIKE], n=1)
         hint = f"did you mean {near[0]!r}?" if near else "give 'America/New_York' or 'Eastern Time (US & Canada)'."
-        raise InvalidArgument(f"{parameter} {name!r} is not a time zone; {hint}")
-    reason = f": it differs from {NAMES[alike][0]!r} from {difference} on" if alike is not None else ""
-    raise InvalidArgument(f"{parameter} {name!r} has no name in Retreaver{reason}; {_hint(text, since)}")
+        raise InvalidArgument(f"{parameter} {quoted(name)} is not a time zone; {hint}")
+    reason = f": it differs from {quoted(NAMES[alike][0])} from {difference} on" if alike is not None else ""
+    raise InvalidArgument(f"{parameter} {quoted(name)} has no name in Retreaver{reason}; {_hint(text, since)}")
 
 
 def rails_name(name: object, since: date, parameter: str = "time_zone") -> str:

@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.routing.hours_rows import (
     DAY,
@@ -72,11 +73,12 @@ class WeeklyHours:
         """
         by_day: dict[int, tuple[str, list[Span]]] = {}
         for days, hours in _mapping(given, name).items():
-            spans = _spans(hours, f"{name}[{days!r}]")
+            spans = _spans(hours, f"{name}[{quoted(days)}]")
             for day in _days(days, name):
                 if day in by_day:
                     raise InvalidArgument(
-                        f"{name} has {DAYS[day]} twice, in {by_day[day][0]!r} and in {days!r}; give it once."
+                        f"{name} has {DAYS[day]} twice, in {quoted(by_day[day][0])} and in {quoted(days)}; give it "
+                        f"once."
                     )
                 by_day[day] = (str(days), spans)
         if not by_day:
@@ -134,14 +136,14 @@ def _mapping(given: object, name: str) -> Mapping[Any, Any]:
         given = read_rendered(text, name)
     if not isinstance(given, Mapping):
         raise InvalidArgument(
-            f"{name} must map days to hours, like {{'mon-fri': '09:00-17:30', 'sun': 'closed'}}, not {given!r}."
+            f"{name} must map days to hours, like {{'mon-fri': '09:00-17:30', 'sun': 'closed'}}, not {quoted(given)}."
         )
     return given
 
 
 def _days(given: object, name: str) -> list[int]:
     if not isinstance(given, str) or not given.strip():
-        raise InvalidArgument(f"{name} has the day {given!r}; days are names like 'mon', 'mon-fri' or 'daily'.")
+        raise InvalidArgument(f"{name} has the day {quoted(given)}; days are names like 'mon', 'mon-fri' or 'daily'.")
     return [day for part in given.split(",") for day in _range(part.strip().lower(), given, name)]
 
 
@@ -150,7 +152,7 @@ def _range(part: str, given: str, name: str) -> list[int]:
     if len(ends) == 1:
         return list(ends[0])
     if len(ends) > 2 or any(len(end) > 1 for end in ends):
-        raise InvalidArgument(f"{name} has the days {given!r}; a range is two days, like 'mon-fri'.")
+        raise InvalidArgument(f"{name} has the days {quoted(given)}; a range is two days, like 'mon-fri'.")
     first, last = ends[0][0], ends[1][0]
     return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
 
@@ -160,14 +162,14 @@ def _day(text: str, given: str, name: str) -> tuple[int, ...]:
         return _NAMES[text]
     near = difflib.get_close_matches(text, list(_NAMES), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "days are names like 'mon', 'mon-fri' or 'daily'."
-    raise InvalidArgument(f"{name} has the unknown day {text!r} in {given!r}; {hint}")
+    raise InvalidArgument(f"{name} has the unknown day {quoted(text)} in {quoted(given)}; {hint}")
 
 
 def _spans(hours: object, where: str) -> list[Span]:
     """Return the spans of one day; one across midnight ends after its 24th hour."""
     items = [hours] if isinstance(hours, str) else hours
     if not isinstance(items, Sequence) or not items or not all(isinstance(item, str) for item in items):
-        raise InvalidArgument(f"{where} must be hours like '09:00-17:30', 'closed' or '24h', not {hours!r}.")
+        raise InvalidArgument(f"{where} must be hours like '09:00-17:30', 'closed' or '24h', not {quoted(hours)}.")
     texts = [part.strip().lower() for item in items for part in item.split(",")]
     if texts == ["closed"]:
         return []
@@ -179,26 +181,28 @@ def _spans(hours: object, where: str) -> list[Span]:
 def _span(text: str, where: str) -> Span:
     ends = _DASHES.split(text)
     if len(ends) != 2:
-        raise InvalidArgument(f"{where} holds {text!r}, which is not a span; write '09:00-17:30', 'closed' or '24h'.")
+        raise InvalidArgument(
+            f"{where} holds {quoted(text)}, which is not a span; write '09:00-17:30', 'closed' or '24h'."
+        )
     start, end = (_minutes(end, where) for end in ends)
     if start == DAY:
         raise InvalidArgument(f"{where} begins at 24:00, which is 00:00 of the next day; give it there.")
     if start == end:
-        raise InvalidArgument(f"{where} holds {text!r}, which is no time or all day; give 'closed' or '24h'.")
+        raise InvalidArgument(f"{where} holds {quoted(text)}, which is no time or all day; give 'closed' or '24h'.")
     return (start, end) if start < end else (start, end + DAY)
 
 
 def _minutes(text: str, where: str) -> int:
     found = _TIME.fullmatch(text)
     if found is None:
-        raise InvalidArgument(f"{where} holds {text!r}, which is not a time; times are like 09:00 or 17:30.")
+        raise InvalidArgument(f"{where} holds {quoted(text)}, which is not a time; times are like 09:00 or 17:30.")
     hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half == "pm" else 0)
     elif half:
-        raise InvalidArgument(f"{where} holds {text!r}: there is no such hour; am and pm go from 1 to 12.")
+        raise InvalidArgument(f"{where} holds {quoted(text)}: there is no such hour; am and pm go from 1 to 12.")
     if hour > 24 or minute > 59 or (hour == 24 and minute):
-        raise InvalidArgument(f"{where} holds {text!r}: there is no such time; times go from 00:00 to 24:00.")
+        raise InvalidArgument(f"{where} holds {quoted(text)}: there is no such time; times go from 00:00 to 24:00.")
     return hour * 60 + minute
 
 

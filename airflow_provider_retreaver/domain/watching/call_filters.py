@@ -8,6 +8,7 @@ from typing import TypedDict, cast
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
 from airflow_provider_retreaver.domain.watching.condition import QueryState
 
@@ -125,7 +126,7 @@ def lower_case_texts(value: object, name: str) -> tuple[str, ...]:
     """
     lower = tuple(sorted({text.lower() for text in parameters.texts(value, name) or ()}))
     if not lower:
-        raise InvalidArgument(f"{name} must be one or several texts, not {value!r}.")
+        raise InvalidArgument(f"{name} must be one or several texts, not {quoted(value)}.")
     return lower
 
 
@@ -133,7 +134,7 @@ def _text(value: object, name: str) -> str:
     value = parameters.plain(value, name)
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not text:
-        raise InvalidArgument(f"{name} must be a text, not {value!r}.")
+        raise InvalidArgument(f"{name} must be a text, not {quoted(value)}.")
     return text
 
 
@@ -141,8 +142,8 @@ def _matches(name: str, expected: FilterValue, call: Row) -> bool:
     field = LOCAL_FILTERS[name]
     if field not in call:
         raise ProtocolError(
-            f"Call {call.get('uuid')} has no field {field!r}, which the filter {name!r} needs; set the connection's "
-            f"extra calls_version to v2 or later."
+            f"Call {one_line(call.get('uuid'))} has no field {quoted(field)}, which the filter {quoted(name)} "
+            f"needs; set the connection's extra calls_version to v2 or later."
         )
     value = call[field]
     if name == "converted":

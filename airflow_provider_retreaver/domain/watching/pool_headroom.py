@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.objects.reading import together
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.domain.watching.target_counts import CheckedObject, Match, evaluate_objects
@@ -44,7 +45,9 @@ class PoolSize:
         numbers = [row.get(name) for name in ("id", "numbers_count", "max_pool_size")]
         for name, value in zip(("id", "numbers_count", "max_pool_size"), numbers, strict=True):
             if not isinstance(value, int):
-                raise ProtocolError(f"Number pool {row.get('id')} has no {name!r}, which Retreaver documents for it.")
+                raise ProtocolError(
+                    f"Number pool {row.get('id')} has no {quoted(name)}, which Retreaver documents for it."
+                )
         return cls(row["id"], row.get("cid"), row["numbers_count"], row["max_pool_size"])
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.storage.line_files import Folder, run_folder
 from airflow_provider_retreaver.storage.paths import storage_path
@@ -179,7 +180,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         if self.source is not None:
             return str(self.source), _file_values(str(self.source), self.source_format, self.column, self.encoding)
         if self.sql is not None and self.sql_conn_id is not None:
-            where = f"The query on connection {self.sql_conn_id!r}"
+            where = f"The query on connection {quoted(self.sql_conn_id)}"
             return where, _sql_values(self.sql, self.sql_conn_id, self.column, where)
         if self.column is not None:
             raise InvalidArgument("column belongs to source or sql, and numbers has none.")
