@@ -97,6 +97,23 @@ def texts(value: object, name: str) -> list[str] | None:
     return list(dict.fromkeys(str(item).strip() for item in found))
 
 
+def text(value: object, name: str, *, decimals: bool = False) -> str:
+    """Return one text, such as the value of a filter or a tag.
+
+    :param value: a text, or a whole number of any type, whose digits are meant; truth values have several spellings.
+    :param name: name of the parameter, for the error.
+    :param decimals: whether other numbers are read as well, e.g. 2.5.
+    :return: the text without surrounding spaces.
+    :raises InvalidArgument: when it is blank, or not one text.
+    """
+    value = plain(value, name)
+    numbers = (int, float, Decimal) if decimals else (int,)
+    found = str(value).strip() if isinstance(value, (str, *numbers)) and not isinstance(value, bool) else ""
+    if not found or (isinstance(value, (float, Decimal)) and "e" in found.lower()):
+        raise InvalidArgument(f"{name} must be a text, not {quoted(value)}.")
+    return found
+
+
 def ids(value: object, name: str) -> list[int] | None:
     """Return the distinct IDs of a parameter, in the order given.
 

@@ -48,7 +48,8 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param target_group_ids: target groups, whose own caps are set (not their members').
     :param rows: instead of all of the above: a list of mappings with one of `target_id`, `tid`, `target_group_id`
-        and the caps to set (what is missing is kept, None is no cap), or a mapping of target IDs to caps.
+        and the caps to set (what is missing is kept, None is no cap), or a mapping of target IDs to caps. A
+        change is a text here (`"-5"`): a negative number of a table may as well stand for no cap, and is refused.
     :param snapshot_path: file on object storage, e.g. `s3://conn@bucket/holidays/{{ ds }}.json`, that keeps hours,
         pause and caps of the targets that change, as they were, for `RetreaverRestoreOperator`; of targets only. None
         for no snapshot.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.parameters import plain
 from airflow_provider_retreaver.core.quoting import quoted
 
 
@@ -26,14 +28,19 @@ class ChangeLimit:
     def parse(cls, value: object, name: str = "max_changes") -> ChangeLimit:
         """Read a limit.
 
-        :param value: a whole number, a share as a fraction (`0.1`) or in percent (`"10%"`), or None for no limit.
+        :param value: a whole number, a share as a fraction (`0.1`) or in percent (`"10%"`), or None for no limit;
+            1.0 may be either and is refused.
         :param name: of the parameter, for errors.
         :return: the limit.
         :raises InvalidArgument: when the value is none of these.
         """
+        # A driver's 5.0 is five changes.
+        value = plain(value, name) if isinstance(value, (float, Decimal)) and value > 1 else value
         text = str(value).strip()
         if value is None or text.lower() == "none":
             return cls(name=name)
+        if re.fullmatch(r"1\.0*", text):
+            raise InvalidArgument(f"{name} is {text}, one change or a share of all; write 1 or '100%'.")
         if not isinstance(value, bool):
             if re.fullmatch(r"\d{1,9}", text, re.ASCII):
                 return cls(number=int(text), name=name)

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.parameters import text
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.rendered import read_rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,11 @@ class Tag:
     def parse(cls, value: object) -> Tag | None:
         """Read the parameter `tag`.
 
-        :param value: `"key:value"`, a mapping of one key to its value, or None.
+        :param value: `"key:value"`, a mapping of one key to its value, either as rendered text, or None.
         :return: the tag; None when the parameter was not given.
         :raises InvalidArgument: when the value is none of these.
         """
+        value = read_rendered(value, "tag")
         if value is None:
             return None
         if isinstance(value, Mapping) and len(value) == 1:
@@ -40,9 +43,7 @@ class Tag:
             key, _, tag_value = value.partition(":")
         else:
             raise InvalidArgument(f"tag must be 'key:value' or {{'key': 'value'}}, not {quoted(value)}.")
-        if not str(key).strip() or not str(tag_value).strip():
-            raise InvalidArgument(f"tag must have a key and a value, not {quoted(value)}.")
-        return cls(str(key).strip(), str(tag_value).strip())
+        return cls(text(key, "the key of tag"), text(tag_value, "the value of tag", decimals=True))
 
     def matches(self, row: Mapping[str, object]) -> bool:
         """Return whether a target has the tag.

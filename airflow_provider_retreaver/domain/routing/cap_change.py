@@ -111,6 +111,7 @@ def parse_rows(given: object) -> dict[ObjectKey, dict[str, NewCap]]:
 
     :param given: a list of mappings, e.g. rows of a query, with one of `target_id` (or `id`), `tid`,
         `target_group_id` and the caps to change; or a mapping of target IDs to mappings of caps; or either as text.
+        A cap is as in `NewCap.parse`, except that a negative number must be a text.
     :return: new caps by key of the object.
     :raises InvalidArgument: naming the row that cannot be read.
     """
@@ -125,8 +126,21 @@ def parse_rows(given: object) -> dict[ObjectKey, dict[str, NewCap]]:
         key = _key(row, number)
         if key in caps_of:
             raise InvalidArgument(f"rows[{number}] is about {key}, and so is an earlier row; give one row for it.")
-        caps_of[key] = parse_caps({name: row[name] for name in NAMES if name in row}, f"rows[{number}] ({key}): ")
+        caps = {name: row[name] for name in NAMES if name in row}
+        _refuse_bare_negative(caps, f"rows[{number}] ({key})")
+        caps_of[key] = parse_caps(caps, f"rows[{number}] ({key}): ")
     return caps_of
+
+
+def _refuse_bare_negative(caps: Mapping[str, object], where: str) -> None:
+    """Refuse a negative number of a row: tables write -1 for "no cap", and a change by -1 would be made every day."""
+    for name, value in caps.items():
+        found = plain(value, f"{where}: {name}")
+        if isinstance(found, (int, float, Decimal)) and found < 0:
+            raise InvalidArgument(
+                f"{where}: {name} is the number {found}, which may stand for no cap or for a change by {found}; "
+                f"write None for no cap, or the text '{found}' to lower the cap by {-found}."
+            )
 
 
 def _row(item: object, where: str) -> Mapping[str, object]:

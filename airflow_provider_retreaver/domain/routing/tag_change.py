@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.parameters import text
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.changes.differences import Fields
@@ -16,6 +17,7 @@ from airflow_provider_retreaver.domain.objects.key import ObjectKind
 from airflow_provider_retreaver.domain.objects.naming import object_name
 from airflow_provider_retreaver.domain.routing.tags import Pair, read_tags, reason_not_accepted, tag_list, tag_text
 
+ZIP_DIGITS = 5
 _LISTED = re.compile(r"<<<([^<>:]+):([^<>]*)>>>")
 
 
@@ -106,7 +108,7 @@ def _texts(pairs: Sequence[Pair]) -> list[str]:
 
 def _pairs(given: object, name: str) -> Iterable[tuple[str, str | None]]:
     for key, value in _items(given, name):
-        pair = (key.strip(), None if value is None else str(value).strip())
+        pair = (key.strip(), _value(key, value, name))
         reason = reason_not_accepted(pair[0], pair[1] or "")
         if not pair[0] or pair[1] == "":
             reason = "needs a key and a value"
@@ -115,12 +117,26 @@ def _pairs(given: object, name: str) -> Iterable[tuple[str, str | None]]:
         yield pair
 
 
+def _value(key: str, value: object, name: str) -> str | None:
+    """Return a tag's value as text; None where there is none."""
+    if value is None or isinstance(value, str):
+        return None if value is None else value.strip()
+    found = text(value, f"{name}: the value of {quoted(key)}", decimals=True)
+    if key.strip() == "geo" and len(found) < ZIP_DIGITS:
+        raise InvalidArgument(
+            f"{name} holds the number {found} under geo, which is either a zip code without its leading zeros or "
+            f"none; write it as a text, like {found.zfill(ZIP_DIGITS)!r}."
+        )
+    return found
+
+
 def _items(given: object, name: str) -> Iterable[tuple[str, object]]:
     given = read_rendered(given, name)
     if given is None:
         return
     if isinstance(given, Mapping):
-        for key, values in given.items():
+        for key, written in given.items():
+            values = read_rendered(written, f"{name}: the value of {quoted(key)}")
             several = isinstance(values, (list, tuple, set, frozenset))
             for value in sorted(values, key=str) if several else [values]:
                 yield _text(key, name), value
@@ -135,13 +151,13 @@ def _items(given: object, name: str) -> Iterable[tuple[str, object]]:
 
 
 def _split(given: str, name: str) -> list[str]:
-    text = given.strip()
-    if "<<<" not in text:
-        return [part for part in text.split(",") if part.strip()]
-    found = [f"{key}:{value}" for key, value in _LISTED.findall(text)]
-    if not found or _LISTED.sub("", text).replace(",", "").strip():
+    tags = given.strip()
+    if "<<<" not in tags:
+        return [part for part in tags.split(",") if part.strip()]
+    found = [f"{key}:{value}" for key, value in _LISTED.findall(tags)]
+    if not found or _LISTED.sub("", tags).replace(",", "").strip():
         raise InvalidArgument(
-            f"{name} is {quoted(text)}, which is no tag list like '<<<key:value>>>,<<<key:value>>>'."
+            f"{name} is {quoted(tags)}, which is no tag list like '<<<key:value>>>,<<<key:value>>>'."
         )
     return found
 

@@ -1,17 +1,14 @@
 """Business hours as DAG authors write them, as open minutes of a week.
 
 `{"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"}`. A listed day is replaced completely: it is open
-in its
-own spans and in what continues from a listed day before it across midnight, and closed at all other times. A day that
-is not
-listed keeps its hours, with a span that continues from the day before added.
+in its own spans and in what continues from a listed day before it across midnight, and closed at all other times. A
+day that is not listed keeps its hours, with a span that continues from the day before added.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,6 +16,7 @@ from typing import Any
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
+from airflow_provider_retreaver.domain.routing.day_hours import day_spans, ends, normal
 from airflow_provider_retreaver.domain.routing.hours_rows import (
     DAY,
     DAYS,
@@ -42,9 +40,6 @@ _NAMES: dict[str, tuple[int, ...]] = {
     "daily": tuple(range(7)),
     "every day": tuple(range(7)),
 }
-_ALL_DAY = frozenset({"24h", "24 h", "24 hours", "open", "all day"})
-_TIME = re.compile(r"(\d{1,2})(?::(\d{2}))?\s*(am|pm)?", re.ASCII)
-_DASHES = re.compile(r"\s*[-–—]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +58,15 @@ class WeeklyHours:
         """Read hours.
 
         :param given: a mapping of days (`mon`, `mon-fri`, `sat, sun`, `weekdays`, `daily`) to hours (`09:00-17:30`,
-            several with
-            commas or as a list, `closed`, `24h`, `22:00-06:00` across midnight); the same as rendered text; or hours
-            alone, for
-            every day.
+            several with commas or as a list or tuple, `closed`, `24h`, `22:00-06:00` across midnight); the same as
+            rendered text; or hours alone, for every day.
         :param name: name of the parameter, for the error.
         :return: the hours.
         :raises InvalidArgument: naming the day and what is wrong with it.
         """
         by_day: dict[int, tuple[str, list[Span]]] = {}
         for days, hours in _mapping(given, name).items():
-            spans = _spans(hours, f"{name}[{quoted(days)}]")
+            spans = day_spans(hours, f"{name}[{quoted(days)}]")
             for day in _days(days, name):
                 if day in by_day:
                     raise InvalidArgument(
@@ -129,11 +122,9 @@ class WeeklyHours:
 
 
 def _mapping(given: object, name: str) -> Mapping[Any, Any]:
-    if isinstance(given, str):
-        text = given.strip()
-        if not text.startswith("{"):
-            return {"daily": text}
-        given = read_rendered(text, name)
+    given = read_rendered(given, name)
+    if isinstance(given, (str, list, tuple)):
+        return {"daily": given}
     if not isinstance(given, Mapping):
         raise InvalidArgument(
             f"{name} must map days to hours, like {{'mon-fri': '09:00-17:30', 'sun': 'closed'}}, not {quoted(given)}."
@@ -144,16 +135,16 @@ def _mapping(given: object, name: str) -> Mapping[Any, Any]:
 def _days(given: object, name: str) -> list[int]:
     if not isinstance(given, str) or not given.strip():
         raise InvalidArgument(f"{name} has the day {quoted(given)}; days are names like 'mon', 'mon-fri' or 'daily'.")
-    return [day for part in given.split(",") for day in _range(part.strip().lower(), given, name)]
+    return [day for part in given.split(",") for day in _range(normal(part), given, name)]
 
 
 def _range(part: str, given: str, name: str) -> list[int]:
-    ends = [_day(end, given, name) for end in _DASHES.split(part)]
-    if len(ends) == 1:
-        return list(ends[0])
-    if len(ends) > 2 or any(len(end) > 1 for end in ends):
+    found = [_day(end, given, name) for end in ends(part)]
+    if len(found) == 1:
+        return list(found[0])
+    if len(found) > 2 or any(len(end) > 1 for end in found):
         raise InvalidArgument(f"{name} has the days {quoted(given)}; a range is two days, like 'mon-fri'.")
-    first, last = ends[0][0], ends[1][0]
+    first, last = found[0][0], found[1][0]
     return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
 
 
@@ -163,47 +154,6 @@ def _day(text: str, given: str, name: str) -> tuple[int, ...]:
     near = difflib.get_close_matches(text, list(_NAMES), n=1)
     hint = f"did you mean {near[0]!r}?" if near else "days are names like 'mon', 'mon-fri' or 'daily'."
     raise InvalidArgument(f"{name} has the unknown day {quoted(text)} in {quoted(given)}; {hint}")
-
-
-def _spans(hours: object, where: str) -> list[Span]:
-    """Return the spans of one day; one across midnight ends after its 24th hour."""
-    items = [hours] if isinstance(hours, str) else hours
-    if not isinstance(items, Sequence) or not items or not all(isinstance(item, str) for item in items):
-        raise InvalidArgument(f"{where} must be hours like '09:00-17:30', 'closed' or '24h', not {quoted(hours)}.")
-    texts = [part.strip().lower() for item in items for part in item.split(",")]
-    if texts == ["closed"]:
-        return []
-    if len(texts) == 1 and texts[0] in _ALL_DAY:
-        return [(0, DAY)]
-    return [_span(text, where) for text in texts]
-
-
-def _span(text: str, where: str) -> Span:
-    ends = _DASHES.split(text)
-    if len(ends) != 2:
-        raise InvalidArgument(
-            f"{where} holds {quoted(text)}, which is not a span; write '09:00-17:30', 'closed' or '24h'."
-        )
-    start, end = (_minutes(end, where) for end in ends)
-    if start == DAY:
-        raise InvalidArgument(f"{where} begins at 24:00, which is 00:00 of the next day; give it there.")
-    if start == end:
-        raise InvalidArgument(f"{where} holds {quoted(text)}, which is no time or all day; give 'closed' or '24h'.")
-    return (start, end) if start < end else (start, end + DAY)
-
-
-def _minutes(text: str, where: str) -> int:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        raise InvalidArgument(f"{where} holds {quoted(text)}, which is not a time; times are like 09:00 or 17:30.")
-    hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
-    if half and 1 <= hour <= 12:
-        hour = hour % 12 + (12 if half == "pm" else 0)
-    elif half:
-        raise InvalidArgument(f"{where} holds {quoted(text)}: there is no such hour; am and pm go from 1 to 12.")
-    if hour > 24 or minute > 59 or (hour == 24 and minute):
-        raise InvalidArgument(f"{where} holds {quoted(text)}: there is no such time; times go from 00:00 to 24:00.")
-    return hour * 60 + minute
 
 
 def _refuse_overlaps(spans: list[Span], name: str) -> None:

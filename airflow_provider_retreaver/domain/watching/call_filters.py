@@ -110,10 +110,10 @@ def _read_filter(name: str, value: object) -> FilterValue:
     if name in ("min_duration", "max_duration"):
         return parameters.whole(value, label)
     if name == "converted":
-        return parameters.flag(_text(str(value), label), label)
+        return parameters.flag(parameters.text(str(value), label), label)
     if name in ("status", "state"):
         return lower_case_texts(value, label)
-    return _text(value, label)
+    return parameters.text(value, label)
 
 
 def lower_case_texts(value: object, name: str) -> tuple[str, ...]:
@@ -128,14 +128,6 @@ def lower_case_texts(value: object, name: str) -> tuple[str, ...]:
     if not lower:
         raise InvalidArgument(f"{name} must be one or several texts, not {quoted(value)}.")
     return lower
-
-
-def _text(value: object, name: str) -> str:
-    value = parameters.plain(value, name)
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not text:
-        raise InvalidArgument(f"{name} must be a text, not {quoted(value)}.")
-    return text
 
 
 def _matches(name: str, expected: FilterValue, call: Row) -> bool:

@@ -60,6 +60,15 @@ CASES = {
     "add tags": (RetreaverUpdateTagsOperator, "add", TAGS, {"target_ids": 1}),
     "add listed tags": (RetreaverUpdateTagsOperator, "add", ["city:O'Hare", "zip:90210"], {"target_ids": 1}),
     "group members": (RetreaverUpdateTargetGroupOperator, "replace", [2], {"target_group_id": 1}),
+    "tag": (RetreaverSetPausedOperator, "tag", {"zip": 90210}, {"paused": True}),
+    "hours of a day as a tuple": (
+        RetreaverUpdateBusinessHoursOperator,
+        "hours",
+        {"mon": ("09:00-12:00",)},
+        {"target_ids": 1},
+    ),
+    "hours of every day": (RetreaverUpdateBusinessHoursOperator, "hours", ["09:00-12:00"], {"target_ids": 1}),
+    "tags with numbers": (RetreaverUpdateTagsOperator, "add", {"geo": [90210, 10001]}, {"target_ids": 1}),
     "numbers": (
         RetreaverSuppressionSyncOperator,
         "numbers",
@@ -75,7 +84,7 @@ CASES = {
 def test_every_form_means_the_same(account, case, form):
     """The dry run of each operator says the same, whatever form the parameter has."""
     operator, name, value, more = CASES[case]
-    account.target("One", tid="O'Brien", filled=10)
+    account.target("One", tid="O'Brien", filled=10, tag_list="<<<zip:90210>>>")
     account.target("Two", tid="B, 2", filled=10)
     account.group([1, 2])
 

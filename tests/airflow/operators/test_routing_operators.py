@@ -127,7 +127,7 @@ BAD = {
     "hours: 9:60": (RetreaverUpdateBusinessHoursOperator, {"hours": {"mon": "9:60-10:00"}, "target_ids": 1}, "9:60"),
     "hours: day": (RetreaverUpdateBusinessHoursOperator, {"hours": {"mo": "24h"}, "target_ids": 1}, "day 'mo'"),
     "hours: overlap": (
-        RetreaverUpdateBusinessHoursOperator, {"hours": {"mon": "9-12,11-13"}, "target_ids": 1}, "overlaps: monday",
+        RetreaverUpdateBusinessHoursOperator, {"hours": {"mon": "08-13,11-14"}, "target_ids": 1}, "overlaps: monday",
     ),
     "hours: zone": (
         RetreaverUpdateBusinessHoursOperator,

@@ -184,6 +184,26 @@ def test_bad_rows(given, why):
         parse_rows(given)
 
 
+@pytest.mark.parametrize("form", [list, str, json.dumps, lambda rows: {3: {"daily": rows[0]["daily"]}}])
+@pytest.mark.parametrize("value", [-1, -1.0, -5])
+def test_a_bare_negative_number_in_rows_is_refused(value, form):
+    """A table's -1 may stand for no cap: as a change it would eat a cap every night, so both readings are named."""
+    number = int(value)
+    why = rf"rows\[0\] \(target 3\): daily is the number {number}, .*no cap or for a change by {number}.*'{number}'"
+    with pytest.raises(InvalidArgument, match=why):
+        parse_rows(form([{"target_id": 3, "daily": value}]))
+    assert parse_rows([{"target_id": 3, "daily": str(number)}]) == {
+        target_key(3): {"daily": NewCap(by=Decimal(number))}
+    }
+
+
+@pytest.mark.parametrize("value", [Decimal("-1.00"), Decimal("-0.5"), -2.5])
+def test_a_negative_number_of_a_driver_is_refused(value):
+    """The same holds for a column with decimals."""
+    with pytest.raises(InvalidArgument, match="which may stand for no cap"):
+        parse_rows([{"tid": "A7", "hard": value}])
+
+
 def test_rows():
     """Rows are read from a list, a mapping by ID, and JSON; what a row does not have is kept."""
     assert parse_rows([{"tid": "A7", "hard": None}, {"target_group_id": 5, "daily": "+10%"}]) == {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,9 @@ views = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2), min_size=3)
     [
         (3, ChangeLimit(3)), ("3", ChangeLimit(3)), (0, ChangeLimit(0)), (0.1, ChangeLimit(share=0.1)),
         ("0.1", ChangeLimit(share=0.1)), ("10%", ChangeLimit(share=0.1)), ("12.5 %", ChangeLimit(share=0.125)),
-        (1.0, ChangeLimit(share=1.0)), (None, ChangeLimit()), ("None", ChangeLimit()),
+        (5.0, ChangeLimit(number=5)), (Decimal("5.00"), ChangeLimit(number=5)), (0.5, ChangeLimit(share=0.5)),
+        (Decimal(7), ChangeLimit(number=7)), ("100%", ChangeLimit(share=1.0)),
+        (None, ChangeLimit()), ("None", ChangeLimit()),
     ],
 )  # fmt: skip
 def test_limits(given_, limit):
@@ -30,6 +34,13 @@ def test_limits(given_, limit):
 def test_limits_that_are_none(given_):
     """Anything else is refused by name."""
     with pytest.raises(InvalidArgument, match="max_changes must be"):
+        ChangeLimit.parse(given_)
+
+
+@pytest.mark.parametrize("given_", [1.0, "1.0", Decimal("1.00"), "1."])
+def test_one_point_zero_may_be_one_change_or_all(given_):
+    """A driver's 1.0 is either one change or all of them, and is refused with what to write."""
+    with pytest.raises(InvalidArgument, match="one change or a share of all; write 1 or '100%'"):
         ChangeLimit.parse(given_)
 
 

@@ -199,6 +199,19 @@ FORMS = {
     "issue's own": ({"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"}, "09:00-17:30"),
     "upper case and spaces": ({" Mon - Fri ": " 9:00 – 17:30 ", "SAT,Sun": "closed"}, "09:00-17:30"),
     "several spans": ({"mon": "08:00-12:00, 13:00-17:00"}, "08:00-12:00, 13:00-17:00"),
+    "several spans in a tuple": ({"mon": ("08:00-12:00", "13:00-17:00")}, "08:00-12:00, 13:00-17:00"),
+    "a rendered tuple": ("{'mon': ('08:00-12:00', '13:00-17:00')}", "08:00-12:00, 13:00-17:00"),
+    "several spans for every day": (["08:00-12:00", "13:00-17:00"], "08:00-12:00, 13:00-17:00"),
+    "a rendered tuple for every day": ("('08:00-12:00', '13:00-17:00')", "08:00-12:00, 13:00-17:00"),
+    "a narrow space before AM": ({"mon": "9\u202fAM\u20115\u202fPM"}, "09:00-17:00"),
+    "dashes that do not break": ({"mon\u2011fri": "09:00\u201117:00"}, "09:00-17:00"),
+    "other dashes": ({"mon\uff0dfri": "09:00 \u2212 12:00, 13:00\u201517:00"}, "09:00-12:00, 13:00-17:00"),
+    "invisible characters": ({"\u202amon\u202c": "\u200e09:00\u200b-17:00\ufeff"}, "09:00-17:00"),
+    "a.m. and p.m.": ({"mon": "9 a.m. - 5 p.m."}, "09:00-17:00"),
+    "am and a time of the 24-hour clock": ({"mon": "9am-17:00"}, "09:00-17:00"),
+    "overnight in full": ({"mon": "09:00-05:00"}, "09:00-24:00"),
+    "overnight by halves": ({"mon": "9am-5am"}, "09:00-24:00"),
+    "early in full": ({"mon": "01:00-05:00"}, "01:00-05:00"),
     "several spans in a list": ({"mon": ["08:00-12:00", "13:00-17:00"]}, "08:00-12:00, 13:00-17:00"),
     "touching spans": ({"mon": "13:00-17:00,08:00-13:00"}, "08:00-17:00"),
     "24h": ({"monday": "24h"}, "24h"),
@@ -247,10 +260,38 @@ REFUSED = {
     "number": ({"mon": 9}, "must be hours"),
     "no day": ({}, "has no day"),
     "day that is a number": ({1: "24h"}, "the day 1"),
-    "a list": (["24h"], "must map days"),
+    "a number for every day": (9, "must map days"),
+    "nothing": ("None", "must map days"),
+    "a mapping for a day": ({"mon": {"open": "09:00-10:00"}}, "must be hours"),
     "broken JSON": ('{"mon": ', "neither JSON nor a Python value"),
     "JSON with a day twice": ('{"mon": "24h", "mon": "closed"}', "the key .mon. twice"),
 }  # fmt: skip
+
+
+AMBIGUOUS = {
+    "1-5pm": "'13:00-17:00' or '01:00-17:00'",
+    "5-9pm": "'17:00-21:00' or '05:00-21:00'",
+    "9am-5": "'09:00-17:00' or '09:00-05:00'",
+    "9-5": "'09:00-17:00' or '21:00-05:00'",
+    "9:00-5:00": "'09:00-17:00' or '21:00-05:00'",
+    "1:00-5:00": "'01:00-05:00' or '13:00-17:00'",
+    "8-12": "'08:00-12:00' or '20:00-00:00'",
+    "08:00-5pm": "'08:00-17:00' or '20:00-17:00'",
+    "9-5:30": "'09:00-17:30' or '21:00-05:30'",
+    "12-1pm": "'12:00-13:00' or '00:00-13:00'",
+    "9:30\u202fam\u201112": "'09:30-12:00' or '09:30-00:00'",
+    "9-9": "'09:00-21:00' or '21:00-09:00'",
+}
+
+
+@pytest.mark.parametrize(("written", "readings"), AMBIGUOUS.items())
+@pytest.mark.parametrize("form", ["{}", "{}, 22:00-23:00"])
+def test_a_time_that_may_be_in_either_half_of_the_day_is_refused(written, readings, form):
+    """No half of the day is guessed: the error says what to write for both readings, and both are then read."""
+    with pytest.raises(InvalidArgument, match=rf"hours\['mon'\] holds .* in two ways; write {readings}\."):
+        WeeklyHours.parse({"mon": form.format(written)})
+    for reading in readings.split(" or "):
+        assert WeeklyHours.parse({"mon": reading.strip("'")}).spans
 
 
 @pytest.mark.parametrize(("written", "why"), REFUSED.values(), ids=REFUSED.keys())

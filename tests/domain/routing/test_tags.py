@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,11 @@ FORMS = {
     "list": (["a:1", "b:x:y"], [("a", "1"), ("b", "x:y")]),
     "mapping": ({"a": 1, "b": ["2", "3"]}, [("a", "1"), ("b", "2"), ("b", "3")]),
     "the vendor's own": ("<<<a:1>>>,<<<b:2>>>", [("a", "1"), ("b", "2")]),
+    "whole floats of a driver": ({"geo": [90210.0, Decimal("10001.00")]}, [("geo", "10001"), ("geo", "90210")]),
+    "rendered floats": ("{'geo': [90210.0]}", [("geo", "90210")]),
+    "other numbers": ({"rate": [Decimal("2.50"), 2.25]}, [("rate", "2.25"), ("rate", "2.50")]),
+    "a rendered list as a value": ({"geo": "['90210']"}, [("geo", "90210")]),
+    "zip codes as texts": ({"geo": ("02134",)}, [("geo", "02134")]),
     "nothing": ([], []),
 }
 
@@ -70,6 +77,14 @@ REFUSED = {
     "colon in a key": ({"add": {"a:b": "1"}}, "colon in its key"),
     "a number": ({"add": 5}, "not int"),
     "list of numbers": ({"remove": [5]}, "holds 5, which is no tag"),
+    "not a number": ({"add": {"zip": float("nan")}}, "add: the value of 'zip' is nan"),
+    "rendered, not a number": ({"replace": "{'zip': [nan]}"}, "replace: the value of 'zip' is nan"),
+    "infinite": ({"add": {"zip": float("inf")}}, "'zip' is inf"),
+    "a rounded number": ({"add": {"zip": 1e22}}, "the value of 'zip' must be a text"),
+    "a truth value": ({"add": {"vip": True}}, "the value of 'vip' must be a text, not True"),
+    "a mapping as a value": ({"add": {"vip": {"a": 1}}}, "the value of 'vip' must be a text"),
+    "bytes": ({"add": {"vip": b"1"}}, "the value of 'vip' must be a text"),
+    "a zip code without its zero": ({"add": {"geo": [2134]}}, "number 2134 under geo.*'02134'"),
     "broken list": ({"add": "<<<a:1>>>;<<<b:2"}, "no tag list"),
 }
 
