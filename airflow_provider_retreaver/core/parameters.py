@@ -58,13 +58,15 @@ def plain(value: object, name: str) -> Any:
     return integer if value == integer and abs(integer) < 2**53 else value
 
 
-def items(value: object, name: str, separators: str = ",") -> list[Any] | None:
+def items(value: object, name: str, separators: str = ",", *, as_given: bool = False) -> list[Any] | None:
     """Return the items of a parameter that takes one or several.
 
     :param value: one item; a list, tuple, set or other iterable of them; a text with separators; or one of these as
         rendered text.
     :param name: name of the parameter, for the error.
     :param separators: characters that separate the items of a text.
+    :param as_given: keep numbers in the types that they have, since a `float` may have been rounded, which matters
+        for phone numbers.
     :return: the items, driver values made plain; None when the parameter was not given.
     :raises InvalidArgument: when it is a mapping, bytes or no collection at all, or holds NaN.
     """
@@ -74,10 +76,12 @@ def items(value: object, name: str, separators: str = ",") -> list[Any] | None:
     if isinstance(value, str):
         return [part.strip() for part in re.split(f"[{re.escape(separators)}]", value) if part.strip()]
     if isinstance(value, (int, float, Decimal, UUID)):
-        return [plain(value, name)]
+        value = [value]
     if isinstance(value, (Mapping, bytes, bytearray)) or not isinstance(value, Iterable):
         raise InvalidArgument(f"{name} must be one value or a list of values, not {type(value).__name__}.")
-    return [plain(item, name) for item in value]
+    found = list(value)
+    plainly = [plain(item, name) for item in found]
+    return found if as_given else plainly
 
 
 def texts(value: object, name: str) -> list[str] | None:

@@ -11,8 +11,10 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
     REJECTS,
+    Columns,
     Limit,
     Mode,
+    NumberLayout,
     PhoneNumbers,
     RetreaverNumbersOperator,
     SourceFormat,
@@ -52,13 +54,20 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         (removes the
         numbers of the source).
     :param list_name: of the caller list; its beginning decides what the list does.
-    :param source: file on object storage: csv with a header, jsonl or txt, compressed with gzip or not. Give exactly
-        one of
+    :param source: file on object storage: csv, jsonl or txt, compressed with gzip, bzip2, xz or zip or not. Give
+        exactly one of
         `source`, `sql` and `numbers`; it is read completely before anything is sent.
     :param source_format: `csv`, `jsonl` or `txt`, where the name of the file does not show it.
     :param column: column of the csv file, field of the jsonl objects or column of the query that contains the number;
-        may be left out where there is only one.
+        may be left out where there is only one. A list of columns, such as area code and number, is joined. In a file
+        without a header, the place of the column, counted from 1.
     :param encoding: of the file; a byte order mark is handled.
+    :param delimiter: between the columns of a csv file, e.g. `;` or `tab`; by default the one that its header has.
+    :param skip_lines: lines above the header or the first number; titles are found by themselves when `column` is a
+        name.
+    :param layout: `ftc_full` or `ftc_change`, the files of the National Do Not Call Registry, which are recognized
+        when `column` is left out. Of a file of changes `add` takes the numbers that were added, and `remove` those
+        that were deleted; it cannot be mirrored.
     :param sql: query whose rows contain the numbers.
     :param sql_conn_id: connection of any SQL database that Airflow has a provider for.
     :param numbers: a list, another task's result, or a text with commas.
@@ -92,8 +101,11 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         list_name: str,
         source: str | None = None,
         source_format: SourceFormat | None = None,
-        column: str | None = None,
+        column: Columns = None,
         encoding: str = "utf-8",
+        delimiter: str | None = None,
+        skip_lines: int | str = 0,
+        layout: NumberLayout | None = None,
         sql: str | None = None,
         sql_conn_id: str | None = None,
         numbers: PhoneNumbers | None = None,
@@ -117,6 +129,9 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             source_format=source_format,
             column=column,
             encoding=encoding,
+            delimiter=delimiter,
+            skip_lines=skip_lines,
+            layout=layout,
             sql=sql,
             sql_conn_id=sql_conn_id,
             numbers=numbers,

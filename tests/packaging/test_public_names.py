@@ -46,7 +46,8 @@ CHANGE = {"max_changes", "state_path", "dry_run", "retreaver_conn_id"}
 SNAPSHOT = {"snapshot_path", "overwrite_snapshot"}
 SENSOR = {"retreaver_conn_id", "deferrable", "failure_budget", "state_path"}
 NUMBERS = {
-    "mode", "source", "source_format", "column", "encoding", "sql", "sql_conn_id", "numbers", "default_region",
+    "mode", "source", "source_format", "column", "encoding", "delimiter", "skip_lines",
+    "layout", "sql", "sql_conn_id", "numbers", "default_region",
     "max_removals", "max_rejects", "allow_empty", "state_path", "dry_run", "retreaver_conn_id",
 }  # fmt: skip
 PARAMETERS = {

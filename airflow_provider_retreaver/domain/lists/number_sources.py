@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import BinaryIO
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import items
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.core.secrets import mask_number
+from airflow_provider_retreaver.core.visible_text import visible
+from airflow_provider_retreaver.domain.lists.columns import Unreadable, find_columns, joined
+from airflow_provider_retreaver.domain.lists.csv_values import csv_values, skip_titles
+from airflow_provider_retreaver.domain.lists.file_layout import LOOKED_AT, Layout, ftc_layout
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
+from airflow_provider_retreaver.domain.lists.packed_files import PACKED_ENDINGS, damage_refused, unpacked
 from airflow_provider_retreaver.domain.lists.phones import BLANK, Normalizer
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 FORMATS = ("csv", "jsonl", "txt")
-_ENDINGS = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
+_ENDINGS = {"csv": "csv", "tsv": "csv", "tab": "csv", "psv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "txt": "txt"}
+# A file without line ends would be read into memory as one line.
+LONGEST_LINE = 1_000_000
 
 # A value with the number of the line or row it stands in, counted from 1.
 Numbered = tuple[int, object]
@@ -50,7 +56,7 @@ class Rejected:
 
     def __str__(self) -> str:
         """Write it as a log may show it."""
-        return f"line {self.line} ({mask_number(self.value)}): {self.reason}"
+        return f"line {self.line} ({one_line(mask_number(self.value))}): {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
     """
     collector, meant, rejected, unreadable = Collector(), Collector(), 0, 0
     for line, value in values:
-        found = normalizer.read(value)
+        found = value.reason if isinstance(value, Unreadable) else normalizer.read(value)
         if isinstance(found, int):
             collector.add(found)
             continue
@@ -125,56 +131,69 @@ def check_source(
         )
 
 
-def format_of(path: str, given: str | None) -> str:
+def format_of(path: str, given: str | None) -> str | None:
     """Return the format of a file.
 
     :param path: of the file.
     :param given: the format if it is known, else None for that of the file's ending.
-    :return: `csv`, `jsonl` or `txt`.
+    :return: `csv`, `jsonl` or `txt`; None for a zip file whose name does not show it.
     :raises InvalidArgument: when neither is known.
     """
     if given is not None:
         if given not in FORMATS:
             raise InvalidArgument(f"source_format must be one of {', '.join(FORMATS)}, not {quoted(given)}.")
         return given
-    name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz")
-    found = _ENDINGS.get(name.rpartition(".")[2])
-    if found is None:
-        raise InvalidArgument(f"{path} has no known ending; set source_format to csv, jsonl or txt.")
+    name = path.rsplit("/", 1)[-1].lower()
+    packed = next((ending for ending in PACKED_ENDINGS if name.endswith(ending)), "")
+    found = _ENDINGS.get(name.removesuffix(packed).rpartition(".")[2])
+    if found is None and packed != ".zip":
+        raise InvalidArgument(f"{one_line(path)} has no known ending; set source_format to csv, jsonl or txt.")
     return found
 
 
 def read_file(
-    stream: BinaryIO, where: str, kind: str, *, column: str | None = None, encoding: str = "utf-8"
+    stream: BinaryIO,
+    where: str,
+    kind: str | None,
+    *,
+    column: object = None,
+    encoding: str = "utf-8",
+    delimiter: object = None,
+    skip_lines: object = 0,
+    layout: object = None,
 ) -> Iterator[Numbered]:
-    """Yield the values of a file; gzip is recognized by its content.
+    """Yield the values of a file; gzip, bzip2, xz and zip are recognized by the content.
 
     :param stream: buffered, at its beginning.
     :param where: name of the file.
-    :param kind: csv (with a header), jsonl (an object or a text in each line) or txt (a number in each line).
-    :param column: column of a csv file, or field of the objects of a jsonl file; may be left out where there is only
-        one.
+    :param kind: csv (with a header), jsonl (an object or a text in each line) or txt (a number in each line); None
+        for that of the name inside a zip file.
+    :param column: column of a csv file, or field of the objects of a jsonl file; several whose values are joined; may
+        be left out where there is only one. A place, counted from 1, is a column of a csv file without a header.
     :param encoding: of the file.
+    :param delimiter: between the columns of a csv file; found by the header when it is left out.
+    :param skip_lines: lines before the header, or before the first value.
+    :param layout: a layout by its name, see `LAYOUTS`.
     :return: values with their line.
-    :raises InvalidArgument: when the file is damaged, in another encoding, or has no such column.
+    :raises InvalidArgument: when the file is damaged, in another encoding, or has no such column or no header.
     """
-    with _readable(where, encoding):
-        packed = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
-        content: BinaryIO = gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[assignment]
+    wanted = Layout.parse(column, delimiter, skip_lines, layout)
+    with damage_refused(where), _readable(where, encoding):
+        content, member = unpacked(stream, where)
+        kind = kind or format_of(f"{where}/{member}", None) or "txt"
         # A byte order mark at the beginning is not a part of the first column's name.
         name = "utf-8-sig" if re.fullmatch(r"utf[-_]?8", encoding.strip(), re.IGNORECASE) else encoding
-        lines = io.TextIOWrapper(content, encoding=name, newline="")
+        text = io.TextIOWrapper(content, encoding=name, newline="")
         try:
-            yield from _READERS[kind](lines, where, column)
+            yield from _READERS[kind](_lines(text, where), where, wanted)
         finally:
             # The caller closes the file.
-            lines.detach()
+            text.detach()
 
 
 @contextmanager
 def _readable(where: str, encoding: str) -> Iterator[None]:
-    """Raise one sentence for a file that cannot be read completely."""
+    """Raise one sentence for a text that cannot be read completely."""
     problem = ""
     try:
         yield
@@ -182,73 +201,85 @@ def _readable(where: str, encoding: str) -> Iterator[None]:
         problem = f"is not {encoding}; set encoding to the one it is written in (cp1252, utf-16 …)"
     except LookupError:
         problem = f"was to be read in encoding {quoted(encoding)}, which is unknown"
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        problem = "is a gzip file that is damaged or cut off"
     except csv.Error as error:
         problem = f"is not valid csv ({error})"
     if problem:
         raise InvalidArgument(f"{where} {problem}; nothing was sent.")
 
 
-def _read_csv(lines: io.TextIOWrapper, where: str, column: str | None) -> Iterator[Numbered]:
-    rows = csv.reader(lines, strict=True)
-    header = [name.strip() for name in next(rows, [])]
-    if not header:
-        return
-    at = column_at(header, column, where)
-    if column is None and re.fullmatch(r"[+\d\s().-]+", header[at]):
-        raise InvalidArgument(f"The first line of {where} is not a header; add one, or set source_format to txt.")
-    for row in rows:
-        if row:
-            yield rows.line_num, row[at] if at < len(row) else None
+def _lines(text: io.TextIOWrapper, where: str) -> Iterator[str]:
+    """Yield the lines of a text, each of bounded length."""
+    count = 0
+    while line := text.readline(LONGEST_LINE):
+        count += 1
+        if len(line) == LONGEST_LINE:
+            raise InvalidArgument(
+                f"{where} has {LONGEST_LINE} characters or more in line {count}, so it is no list of numbers; "
+                f"nothing was sent."
+            )
+        yield line
 
 
-def column_at(names: list[str], column: str | None, where: str) -> int:
-    """Return the place of a column.
-
-    :param names: of all columns.
-    :param column: the column, None for the only one.
-    :param where: name of the source.
-    :return: the index.
-    :raises InvalidArgument: when it does not exist, or there are several and none was named.
-    """
-    if column is None and len(names) == 1:
-        return 0
-    if column is None or names.count(column) != 1:
-        columns = "several columns" if column is None else f"no column {quoted(column)}, or more than one"
-        raise InvalidArgument(f"{where} has {columns}; set column to one of {', '.join(names)}. Nothing was sent.")
-    return names.index(column)
+def _read_jsonl(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[Numbered]:
+    if wanted.delimiter is not None or wanted.name is not None or any(isinstance(one, int) for one in wanted.columns):
+        raise InvalidArgument(
+            f"{where} is jsonl and has fields with names; delimiter, layout and places are for csv."
+        )
+    skip_titles(lines, wanted.skip_lines, where)
+    for line, text in enumerate(lines, wanted.skip_lines + 1):
+        if visible(text).strip():
+            yield line, _of_json(text, f"{where}, line {line},", wanted)
 
 
-def _read_jsonl(lines: io.TextIOWrapper, where: str, column: str | None) -> Iterator[Numbered]:
-    for line, text in enumerate(lines, 1):
-        if text.strip():
-            yield line, _of_json(text, f"{where}, line {line},", column)
-
-
-def _of_json(text: str, where: str, column: str | None) -> object:
+def _of_json(text: str, where: str, wanted: Layout) -> object:
+    problem = "is not JSON, so the file is damaged or cut off"
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        # A number with a fraction or an exponent is kept as it is written, which shows whether it was rounded.
+        value = json.loads(text, parse_float=str, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        problem = (
+            f"has the field {quoted(error.args[0])} twice" if isinstance(error, _RepeatedFieldError) else problem
+        )
         value = ...
     if value is ...:
-        raise InvalidArgument(f"{where} is not JSON, so the file is damaged or cut off; nothing was sent.")
+        raise InvalidArgument(f"{where} {problem}; nothing was sent.")
     if not isinstance(value, dict):
         return value
-    return value[list(value)[column_at(list(value), column, where)]]
+    return joined(list(value.values()), find_columns(value, wanted.columns, where), where)
 
 
-def _read_txt(lines: io.TextIOWrapper, _where: str, column: str | None) -> Iterator[Numbered]:
-    if column is not None:
+class _RepeatedFieldError(ValueError):
+    """A field that an object has twice."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedFieldError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def _read_txt(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[Numbered]:
+    if wanted.columns:
         raise InvalidArgument(
-            f"A txt file has no column {quoted(column)}; leave column out, or set source_format to csv."
+            f"A txt file has no column {', '.join(map(quoted, wanted.columns))}; leave column out, or set "
+            f"source_format to csv."
         )
-    for line, text in enumerate(lines, 1):
-        if text.strip():
+    skip_titles(lines, wanted.skip_lines, where)
+    first = list(islice(lines, LOOKED_AT))
+    everything = chain(first, lines)
+    if wanted.name is not None or wanted.delimiter is not None or ftc_layout(first) is not None:
+        shifted = replace(wanted, skip_lines=0)
+        for line, value in csv_values(everything, where, shifted):
+            yield line + wanted.skip_lines, value
+        return
+    for line, text in enumerate(everything, wanted.skip_lines + 1):
+        if visible(text).strip():
             yield line, text.strip()
 
 
-_READERS = {"csv": _read_csv, "jsonl": _read_jsonl, "txt": _read_txt}
+_READERS = {"csv": csv_values, "jsonl": _read_jsonl, "txt": _read_txt}
 
 
 def listed(given: object) -> Iterator[Numbered]:
@@ -259,7 +290,7 @@ def listed(given: object) -> Iterator[Numbered]:
     :raises InvalidArgument: when it is not a list; None is refused, since an upstream task that returns nothing must
         not be read as "no numbers".
     """
-    found = items(given, "numbers", ",;\n")
+    found = items(given, "numbers", ",;\n", as_given=True)
     if found is None:
         raise InvalidArgument("numbers must be a list of phone numbers or a text, not None.")
     return enumerate(found, 1)

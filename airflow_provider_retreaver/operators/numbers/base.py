@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.storage.line_files import Folder, run_folder
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["add", "mirror", "remove"]
 SourceFormat = Literal["csv", "jsonl", "txt"]
+NumberLayout = Literal["ftc_full", "ftc_change"]
+Columns = str | int | Sequence[str | int] | None
 PhoneNumbers = str | int | Iterable[str | int]
 Limit = float | str | Sequence[float | str] | None
 
@@ -37,12 +39,19 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
 
     :param mode: `add` (never removes), `mirror` (also removes numbers that the source does not have) or `remove`
         (removes the numbers of the source).
-    :param source: file on object storage: csv with a header, jsonl or txt, compressed with gzip or not. Give exactly
-        one of `source`, `sql` and `numbers`; it is read completely before anything is sent.
+    :param source: file on object storage: csv, jsonl or txt, compressed with gzip, bzip2, xz or zip or not. Give
+        exactly one of `source`, `sql` and `numbers`; it is read completely before anything is sent.
     :param source_format: `csv`, `jsonl` or `txt`, where the name of the file does not show it.
     :param column: column of the csv file, field of the jsonl objects or column of the query that contains the number;
-        may be left out where there is only one.
+        may be left out where there is only one. A list of columns, such as area code and number, is joined. In a file
+        without a header, the place of the column, counted from 1.
     :param encoding: of the file; a byte order mark is handled.
+    :param delimiter: between the columns of a csv file, e.g. `;` or `tab`; by default the one that its header has.
+    :param skip_lines: lines above the header or the first number; titles are found by themselves when `column` is a
+        name.
+    :param layout: `ftc_full` or `ftc_change`, the files of the National Do Not Call Registry, which are recognized
+        when `column` is left out. Of a file of changes `add` takes the numbers that were added, and `remove` those
+        that were deleted; it cannot be mirrored.
     :param sql: query whose rows contain the numbers.
     :param sql_conn_id: connection of any SQL database that Airflow has a provider for.
     :param numbers: a list, another task's result, or a text with commas.
@@ -62,6 +71,9 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         "source",
         "source_format",
         "column",
+        "delimiter",
+        "skip_lines",
+        "layout",
         "sql",
         "sql_conn_id",
         "numbers",
@@ -79,8 +91,11 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         mode: Mode,
         source: str | None = None,
         source_format: SourceFormat | None = None,
-        column: str | None = None,
+        column: Columns = None,
         encoding: str = "utf-8",
+        delimiter: str | None = None,
+        skip_lines: int | str = 0,
+        layout: NumberLayout | None = None,
         sql: str | None = None,
         sql_conn_id: str | None = None,
         numbers: PhoneNumbers | None = None,
@@ -99,6 +114,9 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         self.source_format = source_format
         self.column = column
         self.encoding = encoding
+        self.delimiter = delimiter
+        self.skip_lines = skip_lines
+        self.layout = layout
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.numbers = numbers
@@ -116,6 +134,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         :raises InvalidArgument: when the source cannot be read; nothing was sent.
         :raises ChangeRefused: when it is empty, or has too many invalid values; nothing was sent.
         """
+        from airflow_provider_retreaver.domain.lists.change_files import newest_changes
         from airflow_provider_retreaver.domain.lists.number_sources import check_source, collect
         from airflow_provider_retreaver.domain.lists.phones import Normalizer
         from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
@@ -132,7 +151,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
                     first.append(str(rejected))
                 write(rejected)
 
-            found = collect(values, normalizer, reject)
+            found = collect(newest_changes(values, str(self.mode), where), normalizer, reject)
         self.log.info(
             "%s: %d values, %d phone numbers, %d duplicates, %d rejected.",
             where, found.rows, len(found.numbers), found.duplicates, found.rejected,
@@ -175,10 +194,18 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
             )
         if (self.sql is None) != (self.sql_conn_id is None):
             raise InvalidArgument("sql and sql_conn_id belong together; give both or none.")
-        if self.source is None and self.source_format is not None:
-            raise InvalidArgument("source_format belongs to source, which is not given.")
-        if self.source is not None:
-            return str(self.source), _file_values(str(self.source), self.source_format, self.column, self.encoding)
+        of_file = {
+            "source_format": self.source_format,
+            "delimiter": self.delimiter,
+            "layout": self.layout,
+            "skip_lines": self.skip_lines if str(self.skip_lines) != "0" else None,
+        }
+        if self.source is None:
+            for name, value in of_file.items():
+                if is_given(value):
+                    raise InvalidArgument(f"{name} belongs to source, which is not given.")
+        else:
+            return str(self.source), self._file_values(str(self.source))
         if self.sql is not None and self.sql_conn_id is not None:
             where = f"The query on connection {quoted(self.sql_conn_id)}"
             return where, _sql_values(self.sql, self.sql_conn_id, self.column, where)
@@ -186,34 +213,43 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
             raise InvalidArgument("column belongs to source or sql, and numbers has none.")
         return "The list of numbers", listed(self.numbers)
 
+    def _file_values(self, path: str) -> Iterator[Numbered]:
+        from airflow_provider_retreaver.domain.lists.number_sources import format_of, read_file
 
-def _file_values(path: str, source_format: str | None, column: str | None, encoding: str) -> Iterator[Numbered]:
-    from airflow_provider_retreaver.domain.lists.number_sources import format_of, read_file
+        kind = format_of(path, self.source_format)
+        file = storage_path(path, "source")
+        if not file.is_file():
+            raise InvalidArgument(f"There is no file {path} (source); nothing was sent.")
+        with file.open("rb") as stream:
+            yield from read_file(
+                stream,
+                path,
+                kind,
+                column=self.column,
+                encoding=self.encoding,
+                delimiter=self.delimiter,
+                skip_lines=self.skip_lines,
+                layout=self.layout,
+            )
 
-    kind = format_of(path, source_format)
-    file = storage_path(path, "source")
-    if not file.is_file():
-        raise InvalidArgument(f"There is no file {path} (source); nothing was sent.")
-    with file.open("rb") as stream:
-        yield from read_file(stream, path, kind, column=column, encoding=encoding)
 
-
-def _sql_values(sql: str, conn_id: str, column: str | None, where: str) -> Iterator[Numbered]:
+def _sql_values(sql: str, conn_id: str, column: Columns, where: str) -> Iterator[Numbered]:
     """Read a query's rows in chunks, so that memory does not grow with them."""
-    from airflow_provider_retreaver.domain.lists.number_sources import column_at
+    from airflow_provider_retreaver.domain.lists.columns import find_columns, joined, parse_columns
     from airflow_provider_retreaver.hooks.sql import sql_hook
 
+    columns = parse_columns(column)
     hook = sql_hook(conn_id)
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.execute(sql)
         row = 0
-        at: int | None = None
+        places: list[list[int]] | None = None
         while rows := cursor.fetchmany(ROWS):
-            if at is None:
-                at = column_at([str(described[0]) for described in cursor.description], column, where)
+            if places is None:
+                places = find_columns([described[0] for described in cursor.description], columns, where)
             for values in rows:
                 row += 1
-                yield row, values[at]
+                yield row, joined(values, places, where)
 
 
 def _cursor(connection: Any) -> Any:
