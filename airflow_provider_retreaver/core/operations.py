@@ -184,6 +184,7 @@ class Outcome(Generic[T]):
 
 Step = Operation[Any] | Listing | Each | Count | Together | ServerTime | Wait
 Procedure = Generator[Step, Any, T]
+_STEPS = (Operation, Listing, Each, Count, Together, ServerTime, Wait)
 
 
 class Progress(Generic[T]):
@@ -191,11 +192,12 @@ class Progress(Generic[T]):
 
     The client does `step` and passes on the outcome by `send` or `throw`, until `done`.
 
-    :param procedure: a generator that was not started.
+    :param procedure: a generator that was not started, or one step, such as a listing.
+    :raises InvalidArgument: when it is neither, or yields something else.
     """
 
-    def __init__(self, procedure: Procedure[T]) -> None:
-        self._procedure = procedure
+    def __init__(self, procedure: Procedure[T] | Step) -> None:
+        self._procedure = procedure if isinstance(procedure, Generator) else _alone(procedure)
         self.done = False
         self.step: Any = None
         self._result: T | None = None
@@ -225,6 +227,16 @@ class Progress(Generic[T]):
             self.step = resume()
         except StopIteration as end:
             self.done, self._result = True, end.value
+        else:
+            if not isinstance(self.step, _STEPS):
+                raise InvalidArgument(
+                    f"run takes an operation, a listing or a procedure of them, not {type(self.step).__name__}; "
+                    f"to read the rows of a listing one by one, give the listing to iterate."
+                )
+
+
+def _alone(step: Step) -> Procedure[Any]:
+    return (yield step)
 
 
 def in_edition(current: Request, legacy: Request | CurrentOnly | None, routes: Routes) -> Request:

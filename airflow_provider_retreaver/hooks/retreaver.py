@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from airflow.providers.common.compat.sdk import BaseHook
 
@@ -77,11 +77,17 @@ class RetreaverHook(BaseHook):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Run one operation of `resources`, or a procedure of `domain`.
+    @overload
+    def run(self, work: Listing) -> list[Row]: ...
 
-        :param work: the operation or procedure.
-        :return: its result.
+    @overload
+    def run(self, work: Operation[T] | Procedure[T]) -> T: ...
+
+    def run(self, work: Any) -> Any:
+        """Run one operation of `resources`, or a procedure of `domain`; of a listing, return all rows.
+
+        :param work: the operation, procedure or listing.
+        :return: its result; `iterate` yields the rows of a long listing without keeping them all.
         :raises RetreaverError: of a class of `core.errors`.
         """
         return self.get_conn().run(work)
@@ -200,11 +206,17 @@ class RetreaverAsyncHook(BaseHook):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def run(self, work: Operation[T] | Procedure[T]) -> T:
-        """Run one operation of `resources`, or a procedure of `domain`.
+    @overload
+    async def run(self, work: Listing) -> list[Row]: ...
 
-        :param work: the operation or procedure.
-        :return: its result.
+    @overload
+    async def run(self, work: Operation[T] | Procedure[T]) -> T: ...
+
+    async def run(self, work: Any) -> Any:
+        """Run one operation of `resources`, or a procedure of `domain`; of a listing, return all rows.
+
+        :param work: the operation, procedure or listing.
+        :return: its result; `iterate` yields the rows of a long listing without keeping them all.
         :raises RetreaverError: of a class of `core.errors`.
         """
         return await (await self.get_conn()).run(work)

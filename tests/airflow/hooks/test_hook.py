@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from asgiref.sync import async_to_sync
 
-from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
+from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.hooks.connection import settings_of
 from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook
@@ -65,6 +65,44 @@ def test_a_valid_connection_returns_its_company(account, hook):
     ok, message = check_connection(hook)
     assert (ok, message) == (True, "Connected to company 1 (Sandbox Calls).")
     assert account.sent() == ["GET /company.json"]
+
+
+def run_with(hook, work):
+    """Run work with one of the two hooks."""
+
+    async def run_async():
+        async with RetreaverAsyncHook() as made:
+            return await made.run(work)
+
+    if hook is RetreaverAsyncHook:
+        return asyncio.run(run_async())
+    with RetreaverHook() as made:
+        return made.run(work)
+
+
+@both
+def test_running_a_listing_gives_its_rows(account, hook):
+    """`run` takes a listing as well, and returns all of its rows, whatever their number."""
+    ids = account.targets(30)
+    assert [row["id"] for row in run_with(hook, targets.list_targets())] == ids
+
+
+@both
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: targets.list_targets,
+        lambda: {"id": 3},
+        lambda: None,
+        lambda: [1],
+        lambda: (row for row in [{"id": 3}]),
+    ],
+)
+def test_running_something_else_names_what_can_be_run(account, hook, work):
+    """A function that was not called, rows or nothing are refused before anything is sent."""
+    with pytest.raises(InvalidArgument, match=r"run takes an operation, a listing or a procedure.*to iterate"):
+        run_with(hook, work())
+    assert account.sent() == []
 
 
 BAD = {
