@@ -39,10 +39,16 @@ def csv_values(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[tup
     rows = csv.reader(chain(seen[found.start :], lines), delimiter=found.delimiter, strict=True)
     # Only the layout by its name says that numbers are North American; what looks like it belongs to default_region.
     country = "+1" if wanted.name is not None else ""
+    before, only = wanted.skip_lines + found.start, found.only_place
     for row in rows:
-        if any(visible(cell).strip() for cell in row):
-            line = wanted.skip_lines + found.start + rows.line_num
-            yield line, _value(row, found, where) if found.name is None else _of_registry(row, found.name, country)
+        # Nearly all rows are like the first.
+        if only is not None and len(row) == found.width and row[only].isascii() and row[only].strip():
+            yield before + rows.line_num, row[only]
+        elif any(visible(cell).strip() for cell in row):
+            yield (
+                before + rows.line_num,
+                _value(row, found, where) if found.name is None else _of_registry(row, found.name, country),
+            )
 
 
 def skip_titles(lines: Iterator[str], count: int, where: str) -> None:

@@ -30,6 +30,7 @@ LOOKED_AT, TITLES = 60, 20
 # A header hardly has more digits (an area code has three), and a phone number always has more than the second.
 _HEADER_DIGITS = 2
 _PHONE_DIGITS = 6
+_DATE = re.compile(r"(?<!\d)(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})(?!\d)")
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _FTC = {
     FTC_FULL: re.compile(r'"?[2-9]\d\d"?(?P<between>[,;|\t])"?[2-9]\d{6}"?'),
@@ -99,6 +100,11 @@ class Found:
     width: int = 0
     name: str | None = None
     header: tuple[str, ...] = ()
+
+    @property
+    def only_place(self) -> int | None:
+        """The place of the only column, None where several are joined or share a name."""
+        return self.places[0][0] if len(self.places) == 1 and len(self.places[0]) == 1 else None
 
     def __str__(self) -> str:
         """Write it as a log may show it."""
@@ -188,6 +194,9 @@ def _named_columns(
         return None
     candidates = [at for at in range(first, len(lines)) if visible(lines[at]).strip()][:TITLES]
     for at in candidates:
+        if any(_holds_number(cell) for delimiter in delimiters for cell in _row(lines[at:], delimiter)[0]):
+            # The rows have begun: this is no header, and what was before is no title.
+            return None
         for delimiter in delimiters:
             row, used = _row(lines[at:], delimiter)
             names = [column_name(name) for name in row]
@@ -198,6 +207,11 @@ def _named_columns(
                 header = tuple(names[several[0]] for several in places)
                 return Found(at + used, delimiter, places, len(names), header=header)
     return None
+
+
+def _holds_number(cell: str) -> bool:
+    """Return whether a cell is a phone number rather than a part of a title; titles have dates."""
+    return _digits(cell) > _PHONE_DIGITS and not re.search(r"[^\W\d_]", cell) and not _DATE.search(cell)
 
 
 def _by_place(

@@ -226,26 +226,30 @@ def _read_jsonl(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[Nu
             f"{where} is jsonl and has fields with names; delimiter, layout and places are for csv."
         )
     skip_titles(lines, wanted.skip_lines, where)
+    names: list[str] | None = None
+    places: list[list[int]] = []
     for line, text in enumerate(lines, wanted.skip_lines + 1):
-        if visible(text).strip():
-            yield line, _of_json(text, f"{where}, line {line},", wanted)
+        if not visible(text).strip():
+            continue
+        place = f"{where}, line {line},"
+        value = _of_json(text, place)
+        if isinstance(value, dict):
+            if list(value) != names:
+                names = list(value)
+                places = find_columns(names, wanted.columns, place)
+            value = joined(list(value.values()), places, place)
+        yield line, value
 
 
-def _of_json(text: str, where: str, wanted: Layout) -> object:
-    problem = "is not JSON, so the file is damaged or cut off"
+def _of_json(text: str, where: str) -> object:
     try:
         # A number with a fraction or an exponent is kept as it is written, which shows whether it was rounded.
-        value = json.loads(text, parse_float=str, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        problem = (
-            f"has the field {quoted(error.args[0])} twice" if isinstance(error, _RepeatedFieldError) else problem
-        )
-        value = ...
-    if value is ...:
-        raise InvalidArgument(f"{where} {problem}; nothing was sent.")
-    if not isinstance(value, dict):
-        return value
-    return joined(list(value.values()), find_columns(value, wanted.columns, where), where)
+        return json.loads(text, parse_float=str, object_pairs_hook=_object)
+    except _RepeatedFieldError as error:
+        problem = f"has the field {quoted(error.args[0])} twice"
+    except (ValueError, RecursionError):
+        problem = "is not JSON, so the file is damaged or cut off"
+    raise InvalidArgument(f"{where} {problem}; nothing was sent.")
 
 
 class _RepeatedFieldError(ValueError):
