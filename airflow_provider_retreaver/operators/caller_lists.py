@@ -44,9 +44,10 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
     `caller_list_secret`; the error
     of a missing permission names it. Returns::
 
-        {"added", "removed", "unchanged", "rejected", "duplicates", "created", "verified"}
+        {"added", "removed", "unchanged", "kept", "rejected", "unreadable", "duplicates", "created", "verified"}
 
-    (counts are None where the key may not count; `verified` has what was checked; a dry run has `would_add`,
+    (`kept` are numbers that a mirror did not remove since the source has values that cannot be read; counts are
+    None where the key may not count; `verified` has what was checked; a dry run has `would_add`,
     `would_remove` and
     `would_create`). A retry compares and uploads again, which has the same effect as one upload.
 
@@ -76,6 +77,9 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         more
         removals nothing is sent; None for no limit. By default 10 % and 10,000.
     :param max_rejects: how many values of the source may be invalid, as a number or a share; 5 % by default.
+    :param max_unreadable: how many values of the source may be unreadable (invalid and not blank), as a number or a
+        share, for a mirror to remove numbers; with more it only adds. By default 0; None for no limit. Numbers
+        that an unreadable value could mean are never removed.
     :param allow_empty: continue with an empty source.
     :param state_path: folder on object storage for files that people read (rejected and planned numbers).
     :param target_id: Retreaver's ID of the target that has the list; exactly one of `target_id` and `campaign_id`.
@@ -112,6 +116,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         default_region: str = "US",
         max_removals: Limit = MAX_REMOVALS,
         max_rejects: float | str | None = "5%",
+        max_unreadable: float | str | None = 0,
         allow_empty: bool | str = False,
         state_path: str | None = None,
         target_id: int | str | None = None,
@@ -138,6 +143,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             default_region=default_region,
             max_removals=max_removals,
             max_rejects=max_rejects,
+            max_unreadable=max_unreadable,
             allow_empty=allow_empty,
             state_path=state_path,
             dry_run=dry_run,
@@ -161,14 +167,14 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             files = self.files_of(context, "caller_list")
             folder = files[0] if files else None
             collected = self.collect_numbers(folder)
-            sync = CallerListSync(request, collected.numbers)
+            sync = CallerListSync(request, collected.numbers, self.unreadable_of(collected))
             change = hook.run(sync.plan())
             self._announce(change)
             done = _would(change) if dry_run else hook.run(sync.carry_out(change))
         self.log.info(
             "Caller list %s: %s.", request.name, ", ".join(f"{name} {value}" for name, value in done.items())
         )
-        result = {**done, **_read(collected, folder, change if dry_run else None)}
+        result = {**done, **_read(collected, folder, change, dry_run=dry_run)}
         self.tell_sync(
             context, result, list_name=request.name, target_id=self.target_id, campaign_id=self.campaign_id
         )
@@ -216,11 +222,16 @@ def _would(change: ListChange) -> dict[str, Any]:
     }
 
 
-def _read(collected: Collected, folder: Folder | None, planned: ListChange | None) -> dict[str, Any]:
+def _read(collected: Collected, folder: Folder | None, change: ListChange, *, dry_run: bool) -> dict[str, Any]:
     """Return what the source was like, and where the files are; the plan of a dry run is written."""
-    found: dict[str, Any] = {"rejected": collected.rejected, "duplicates": collected.duplicates}
+    found: dict[str, Any] = {
+        "kept": change.kept,
+        "rejected": collected.rejected,
+        "unreadable": collected.unreadable,
+        "duplicates": collected.duplicates,
+    }
     if folder is not None:
         found["rejects"] = str(folder.path / REJECTS)
-        if planned is not None:
-            found["plan"] = folder.write(PLANNED, planned.lines())
+        if dry_run:
+            found["plan"] = folder.write(PLANNED, change.lines())
     return found

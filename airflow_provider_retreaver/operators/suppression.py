@@ -43,11 +43,12 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
     last.
     Returns::
 
-        {"added", "changed", "removed", "unchanged", "rejected", "failed", "duplicates"}   (counts)
+        {"added", "changed", "removed", "unchanged", "kept", "rejected", "unreadable", "failed", "duplicates"}
 
-    with `plan`, `rejects` and `failures` (paths of files with whole numbers) when `state_path` is given; `changed`
-    are numbers
-    that had the other `can_resubscribe`. A dry run has `would_add`, `would_change` and `would_remove`.
+    (counts) with `plan`, `rejects` and `failures` (paths of files with whole numbers) when `state_path` is given;
+    `changed` are numbers that had the other `can_resubscribe`, `kept` are numbers that a mirror did not remove since
+    the source has values that cannot be read (`unreadable`). A dry run has `would_add`, `would_change` and
+    `would_remove`.
 
     A retry continues where the attempt before ended: with `state_path` from its checkpoint, without it by comparing
     again.
@@ -83,6 +84,9 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         more
         removals nothing is sent; None for no limit. By default 10 % and 10,000.
     :param max_rejects: how many values of the source may be invalid, as a number or a share; 5 % by default.
+    :param max_unreadable: how many values of the source may be unreadable (invalid and not blank), as a number or a
+        share, for a mirror to remove numbers; with more it only adds. By default 0; None for no limit. Numbers
+        that an unreadable value could mean are never removed.
     :param allow_empty: continue with an empty source.
     :param state_path: folder on object storage for the record, plan and checkpoint of this sync; no other sync may
         use it.
@@ -125,6 +129,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         default_region: str = "US",
         max_removals: Limit = MAX_REMOVALS,
         max_rejects: float | str | None = "5%",
+        max_unreadable: float | str | None = 0,
         allow_empty: bool | str = False,
         state_path: str | None = None,
         campaign_id: str | None = None,
@@ -149,6 +154,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             default_region=default_region,
             max_removals=max_removals,
             max_rejects=max_rejects,
+            max_unreadable=max_unreadable,
             allow_empty=allow_empty,
             state_path=state_path,
             dry_run=dry_run,
@@ -176,6 +182,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
                 hook,
                 wanted,
                 collected,
+                self.unreadable_of(collected),
                 max_removals=self.max_removals,
                 max_failures=max_failures,
                 folder=files[0] if files else None,

@@ -48,7 +48,7 @@ SENSOR = {"retreaver_conn_id", "deferrable", "failure_budget", "state_path"}
 NUMBERS = {
     "mode", "source", "source_format", "column", "encoding", "delimiter", "skip_lines",
     "layout", "sql", "sql_conn_id", "numbers", "default_region",
-    "max_removals", "max_rejects", "allow_empty", "state_path", "dry_run", "retreaver_conn_id",
+    "max_removals", "max_rejects", "max_unreadable", "allow_empty", "state_path", "dry_run", "retreaver_conn_id",
 }  # fmt: skip
 PARAMETERS = {
     ("operators.numbers.base", "RetreaverNumbersOperator"): NUMBERS,

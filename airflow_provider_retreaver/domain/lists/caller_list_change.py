@@ -40,6 +40,8 @@ class ListChange:
     :param add: numbers to add.
     :param remove: numbers to remove.
     :param unchanged: count of the others.
+    :param kept: count of numbers that are not in the source, and are not removed since an unreadable value may mean
+        them.
     :param known: count of numbers on the list before, None when the key may not list.
     :param exact: whether `add` and `remove` were compared with the list, so that the result is known in advance.
     :param clear: clear the list first.
@@ -49,6 +51,7 @@ class ListChange:
     add: NumberSet = EMPTY
     remove: NumberSet = EMPTY
     unchanged: int = 0
+    kept: int = 0
     known: int | None = None
     exact: bool = False
     clear: bool = False

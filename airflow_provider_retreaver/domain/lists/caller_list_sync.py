@@ -26,7 +26,8 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
-from airflow_provider_retreaver.domain.lists.suppression_plan import limits
+from airflow_provider_retreaver.domain.lists.suppression_plan import NONE_UNREADABLE, limits
+from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.resources import caller_lists
 from airflow_provider_retreaver.resources.caller_lists import UploadAction
 
@@ -47,10 +48,12 @@ class CallerListSync:
 
     :param request: the list to synchronize.
     :param source: the numbers.
+    :param unreadable: values of the source that cannot be read.
     """
 
     request: CallerListRequest
     source: NumberSet
+    unreadable: Unreadable = NONE_UNREADABLE
     _checkable: bool = field(default=True, init=False)
 
     def plan(self) -> Procedure[ListChange]:
@@ -63,11 +66,14 @@ class CallerListSync:
         try:
             yield caller_lists.get_caller_list(self.request.owner, self.request.name)
         except NotFound:
+            if self.request.mode != "remove":
+                self._tell_not_added(NumberSet())
             return self._of_new_list()
         if self.request.mode == "mirror":
             return (yield from self._difference())
         known = yield from self._total()
         if self.request.mode == "add":
+            self._tell_not_added(None)
             return ListChange(add=self.source, known=known)
         self._guard(len(self.source), known or 0)
         return ListChange(remove=self.source, known=known)
@@ -104,9 +110,17 @@ class CallerListSync:
         if odd:
             log.warning("%d numbers on the list are not in E.164 and are not changed.", odd)
         there = found.finish()
-        add, remove = self.source.minus(there), there.minus(self.source)
+        self._tell_not_added(there)
+        add = self.source.minus(there)
+        remove, kept = self.unreadable.divide(there.minus(self.source), self.source)
+        self.unreadable.tell_kept(len(kept), "numbers on the caller list")
         self._guard(len(remove), len(there))
-        return ListChange(add, remove, len(self.source) - len(add), len(there) + odd, exact=True)
+        known = len(there) + odd
+        return ListChange(add, remove, len(self.source) - len(add), len(kept), known, exact=True)
+
+    def _tell_not_added(self, there: NumberSet | None) -> None:
+        accepts = caller_lists.blocks_unlisted_callers(self.request.name)
+        self.unreadable.tell_not_added(there, "stays blocked" if accepts else "can still call")
 
     def _clearing(self, denied: PermissionDenied) -> ListChange:
         """Return the change that replaces a list which cannot be read."""
@@ -120,6 +134,19 @@ class CallerListSync:
             raise ChangeRefused(
                 "The key may not read the list, so it is unknown how many numbers would be removed, and max_removals "
                 "cannot be applied; nothing was sent. Grant the key the list, or set max_removals=None."
+            )
+        if self.unreadable.stops_removals:
+            self._tell_not_added(None)
+            log.warning(
+                "Nothing is removed from the list, which the key may not read, since %d values of the source cannot "
+                "be read and max_unreadable allows %s.", self.unreadable.count, self.unreadable.allowed,
+            )  # fmt: skip
+            return ListChange(add=self.source)
+        if self.unreadable.could_mean:
+            raise ChangeRefused(
+                f"{self.unreadable.count} values of the source cannot be read, and the list, which the key may not "
+                f"read, can only be emptied and filled again: numbers that they mean would be removed; nothing was "
+                f"sent. Correct the values, or grant the key the list."
             )
         if not self.source:
             raise ChangeRefused("A list that the key may not read cannot be emptied by an upload; nothing was sent.")

@@ -30,6 +30,9 @@ _ENDINGS = {"csv": "csv", "tsv": "csv", "tab": "csv", "psv": "csv", "jsonl": "js
 # A file without line ends would be read into memory as one line.
 LONGEST_LINE = 1_000_000
 
+# Unreadable values that are kept for the log.
+SHOWN = 20
+
 # A value with the number of the line or row it stands in, counted from 1.
 Numbered = tuple[int, object]
 
@@ -68,6 +71,7 @@ class Collected:
     :param rejected: count of rejected values.
     :param unreadable: count of those that are not blank: each may be a number, so none of them is an absent number.
     :param could_mean: numbers that the unreadable values could stand for; some of them may be in `numbers` as well.
+    :param first_unreadable: some of the unreadable values.
     """
 
     numbers: NumberSet
@@ -75,6 +79,7 @@ class Collected:
     rejected: int
     unreadable: int = 0
     could_mean: NumberSet = field(default_factory=NumberSet)
+    first_unreadable: tuple[Rejected, ...] = ()
 
     @property
     def duplicates(self) -> int:
@@ -91,6 +96,7 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
     :return: the numbers, with counts.
     """
     collector, meant, rejected, unreadable = Collector(), Collector(), 0, 0
+    first: list[Rejected] = []
     for line, value in values:
         found = value.reason if isinstance(value, Unreadable) else normalizer.read(value)
         if isinstance(found, int):
@@ -99,10 +105,13 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
         one = Rejected(line, "" if value is None else str(value), found, normalizer.could_mean(value))
         rejected += 1
         unreadable += one.unreadable
+        if one.unreadable and len(first) < SHOWN:
+            first.append(one)
         for number in one.could_mean:
             meant.add(number)
         reject(one)
-    return Collected(collector.finish(), collector.taken + rejected, rejected, unreadable, meant.finish())
+    rows = collector.taken + rejected
+    return Collected(collector.finish(), rows, rejected, unreadable, meant.finish(), tuple(first))
 
 
 def check_source(

@@ -16,13 +16,17 @@ from dataclasses import dataclass
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
+from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 MODES = ("add", "mirror", "remove")
-ADD, CHANGE, REMOVE, CONFLICT = "add", "change", "remove", "conflict"
+ADD, CHANGE, REMOVE, CONFLICT, KEEP = "add", "change", "remove", "conflict", "keep"
 # The order in which they are sent: numbers are blocked before others are unblocked.
 ACTIONS = (ADD, CHANGE, REMOVE)
+# Those of which nothing is sent.
+UNSENT = (CONFLICT, KEEP)
 EMPTY = NumberSet()
+NONE_UNREADABLE = Unreadable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,17 @@ class SuppressionRequest:
     only_ours: bool = False
     legacy: bool = False
 
-    def fingerprint(self, source: NumberSet) -> str:
+    def fingerprint(self, source: NumberSet, unreadable: Unreadable = NONE_UNREADABLE) -> str:
         """Return a hash of these parameters and a source; a saved plan is continued only if it is equal.
 
         :param source: numbers of the source.
+        :param unreadable: its values that cannot be read.
         :return: hexadecimal digits.
         """
-        parameters = json.dumps([self.mode, self.can_resubscribe, self.campaign, self.only_ours, self.legacy])
-        return hashlib.sha256(parameters.encode() + source.to_bytes()).hexdigest()
+        parameters = [self.mode, self.can_resubscribe, self.campaign, self.only_ours, self.legacy]
+        doubts = [unreadable.stops_removals, len(unreadable.could_mean)]
+        content = source.to_bytes() + unreadable.could_mean.to_bytes()
+        return hashlib.sha256(json.dumps([*parameters, *doubts]).encode() + content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,7 @@ class Plan:
     :param remove: numbers to remove.
     :param conflict: numbers that cannot be suppressed.
     :param unchanged: count of the others.
+    :param keep: numbers that are not in the source, and are not removed since an unreadable value may mean them.
     """
 
     add: NumberSet = EMPTY
@@ -112,6 +120,7 @@ class Plan:
     remove: NumberSet = EMPTY
     conflict: NumberSet = EMPTY
     unchanged: int = 0
+    keep: NumberSet = EMPTY
 
     def __len__(self) -> int:
         return len(self.add) + len(self.change) + len(self.remove)
@@ -168,7 +177,7 @@ class Plan:
         :return: lines of action and number.
         """
         yield "action,number"
-        for action in (*ACTIONS, CONFLICT):
+        for action in (*ACTIONS, *UNSENT):
             for number in self.of(action):
                 yield f"{action},{e164(number)}"
 
@@ -182,7 +191,7 @@ class Plan:
         :return: the plan.
         :raises InvalidArgument: when a line is damaged.
         """
-        found = {action: Collector() for action in (*ACTIONS, CONFLICT)}
+        found = {action: Collector() for action in (*ACTIONS, *UNSENT)}
         for line in lines:
             action, _, text = line.strip().partition(",")
             number = from_e164(text)
@@ -193,13 +202,20 @@ class Plan:
         return cls(**{action: numbers.finish() for action, numbers in found.items()}, unchanged=unchanged)
 
 
-def compare(wanted: SuppressionRequest, source: NumberSet, known: Known, ours: Ours) -> Plan:
+def compare(
+    wanted: SuppressionRequest,
+    source: NumberSet,
+    known: Known,
+    ours: Ours,
+    unreadable: Unreadable = NONE_UNREADABLE,
+) -> Plan:
     """Return what has to be sent.
 
     :param wanted: what the sync has to achieve.
     :param source: numbers of the source.
     :param known: numbers that are known to be suppressed.
     :param ours: numbers that the sync has added, for `only_ours`.
+    :param unreadable: values of the source that cannot be read.
     :return: the plan.
     """
     if wanted.mode == "remove":
@@ -211,8 +227,10 @@ def compare(wanted: SuppressionRequest, source: NumberSet, known: Known, ours: O
     conflict = missing.common(known.conflicting)
     add = missing.minus(conflict)
     change = owned(source.common(known.differing), wanted, ours)
-    gone = owned(known.removable, wanted, ours).minus(source) if wanted.mode == "mirror" else EMPTY
-    return Plan(add, change, gone, conflict, len(source) - len(add) - len(change) - len(conflict))
+    gone = kept = EMPTY
+    if wanted.mode == "mirror":
+        gone, kept = unreadable.divide(owned(known.removable, wanted, ours).minus(source), source)
+    return Plan(add, change, gone, conflict, len(source) - len(add) - len(change) - len(conflict), kept)
 
 
 def owned(numbers: NumberSet, wanted: SuppressionRequest, ours: Ours) -> NumberSet:

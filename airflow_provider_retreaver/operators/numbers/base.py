@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.lists.number_sources import Collected, Numbered, Rejected
+    from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 
 Mode = Literal["add", "mirror", "remove"]
 SourceFormat = Literal["csv", "jsonl", "txt"]
@@ -59,6 +60,9 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
     :param max_removals: a number, a share of the list (`0.1`, `"10%"`), or several of them (the lowest applies); with
         more removals nothing is sent; None for no limit. By default 10 % and 10,000.
     :param max_rejects: how many values of the source may be invalid, as a number or a share; 5 % by default.
+    :param max_unreadable: how many values of the source may be unreadable (invalid and not blank), as a number or a
+        share, for a mirror to remove numbers; with more it only adds. By default 0; None for no limit. Numbers
+        that an unreadable value could mean are never removed.
     :param allow_empty: continue with an empty source.
     :param state_path: folder on object storage for the files of this sync; no other sync may use it.
     :param dry_run: compare and return what would be done (written below `state_path` if given); nothing is sent.
@@ -79,6 +83,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         "numbers",
         "max_removals",
         "max_rejects",
+        "max_unreadable",
         "allow_empty",
         "state_path",
     )
@@ -102,6 +107,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         default_region: str = "US",
         max_removals: Limit = MAX_REMOVALS,
         max_rejects: float | str | None = "5%",
+        max_unreadable: float | str | None = 0,
         allow_empty: bool | str = False,
         state_path: str | None = None,
         dry_run: bool | str = False,
@@ -123,6 +129,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         self.default_region = default_region
         self.max_removals = max_removals
         self.max_rejects = max_rejects
+        self.max_unreadable = max_unreadable
         self.allow_empty = allow_empty
         self.state_path = state_path
 
@@ -140,6 +147,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
         ChangeLimit.parse(self.max_rejects, "max_rejects")
+        ChangeLimit.parse(self.max_unreadable, "max_unreadable")
         allow_empty = flag(self.allow_empty, "allow_empty")
         normalizer = Normalizer(self.default_region)
         where, values = self._values()
@@ -160,6 +168,17 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
             self.log.warning("Rejected: %s", line)
         check_source(found, self.max_rejects, allow_empty=allow_empty, where=where, first=first)
         return found
+
+    def unreadable_of(self, collected: Collected) -> Unreadable:
+        """Return the values of a source that cannot be read, and what they prevent.
+
+        :param collected: the source.
+        :return: the values.
+        """
+        from airflow_provider_retreaver.domain.lists.phones import Normalizer
+        from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
+
+        return Unreadable.of(collected, Normalizer(self.default_region), self.max_unreadable)
 
     def tell_sync(self, context: Context, result: Mapping[str, Any], **which: Any) -> None:
         """Put the counts of a sync into the events of the outlets, without the paths of files with whole numbers.

@@ -22,6 +22,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     owned,
 )
 from airflow_provider_retreaver.domain.lists.suppression_sync import SuppressionSync
+from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.operators.numbers.base import REJECTS
 from airflow_provider_retreaver.operators.numbers.suppression_state import PLAN
@@ -42,6 +43,7 @@ class SuppressionRun:
     :param hook: of the connection.
     :param wanted: what the parameters request.
     :param collected: the source, read completely.
+    :param unreadable: its values that cannot be read.
     :param max_removals: see the operator.
     :param max_failures: see the operator.
     :param folder: for the files of this run, None for none.
@@ -53,6 +55,7 @@ class SuppressionRun:
         hook: RetreaverHook,
         wanted: SuppressionRequest,
         collected: Collected,
+        unreadable: Unreadable,
         *,
         max_removals: Any,
         max_failures: int,
@@ -63,13 +66,14 @@ class SuppressionRun:
         self._wanted = wanted
         self._scope = WantedScope(wanted.campaign)
         self._collected = collected
+        self._unreadable = unreadable
         self._max_removals = max_removals
         self._max_failures = max_failures
         self._folder = folder
         self._state = state
-        self._fingerprint = wanted.fingerprint(collected.numbers)
+        self._fingerprint = wanted.fingerprint(collected.numbers, unreadable)
         self._sync: SuppressionSync | None = None
-        self._unchanged = 0
+        self._plan = Plan()
 
     @property
     def begun(self) -> bool:
@@ -87,6 +91,7 @@ class SuppressionRun:
             self._guard(plan, known, ours)
         except ChangeRefused as refusal:
             log.warning("Without dry_run this would be refused: %s", refusal)
+        self._unreadable.tell_kept(len(plan.keep), "suppressed numbers")
         would = {"would_add": len(plan.add), "would_change": len(plan.change), "would_remove": len(plan.remove)}
         log.info(
             "Dry run: %d would be added, %d changed, %d removed, %d unchanged; nothing was sent.",
@@ -96,7 +101,8 @@ class SuppressionRun:
         paths = {}
         if self._folder is not None:
             paths = {"plan": self._folder.write(PLANNED, plan.lines())} | self._rejects()
-        return {**would, **self._read(plan.unchanged), "failed": len(plan.conflict), "dry_run": True, **paths}
+        self._plan = plan
+        return {**would, **self._read(), "failed": len(plan.conflict), "dry_run": True, **paths}
 
     def carry_out(self) -> dict[str, Any]:
         """Send what differs.
@@ -129,11 +135,17 @@ class SuppressionRun:
         if self._folder is not None:
             paths = {"plan": str(self._folder.path / PLAN), "failures": str(self._folder.path / FAILURES)}
             paths |= self._rejects()
-        return {**counts, **self._read(self._unchanged), **(paths if self._sync is not None else {})}
+        return {**counts, **self._read(), **(paths if self._sync is not None else {})}
 
-    def _read(self, unchanged: int) -> dict[str, int]:
-        read = self._collected
-        return {"unchanged": unchanged, "rejected": read.rejected, "duplicates": read.duplicates}
+    def _read(self) -> dict[str, int]:
+        read, plan = self._collected, self._plan
+        return {
+            "unchanged": plan.unchanged,
+            "kept": len(plan.keep),
+            "rejected": read.rejected,
+            "unreadable": read.unreadable,
+            "duplicates": read.duplicates,
+        }
 
     def _rejects(self) -> dict[str, str]:
         return {"rejects": str(self._folder.path / REJECTS)} if self._folder is not None else {}
@@ -163,7 +175,8 @@ class SuppressionRun:
         return self._make(plan, None)
 
     def _make(self, plan: Plan, checkpoint: Any) -> SuppressionSync:
-        self._unchanged = plan.unchanged
+        self._plan = plan
+        self._unreadable.tell_kept(len(plan.keep), "suppressed numbers")
         self._sync = SuppressionSync(
             plan,
             self._wanted,
@@ -183,7 +196,10 @@ class SuppressionRun:
             known = self._hook.run(read_list(self._wanted, self._scope))
             # Someone else may have removed numbers of this sync.
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
-        return compare(self._wanted, self._collected.numbers, known, ours), known, ours
+        plan = compare(self._wanted, self._collected.numbers, known, ours, self._unreadable)
+        if self._wanted.mode != "remove":
+            self._unreadable.tell_not_added(known.there.plus(known.covered), "can still call")
+        return plan, known, ours
 
     def _guard(self, plan: Plan, known: Known, ours: Ours) -> None:
         concerned = len(owned(known.removable, self._wanted, ours))

@@ -39,7 +39,7 @@ def everything(found):
 
 
 def test_the_list_follows_the_warehouse(night, account):
-    """Numbers of others stay; a much smaller table is refused until `max_removals` allows it."""
+    """Numbers of others stay, and all while a value cannot be read; a much smaller table is refused until allowed."""
     suppress(account, phone_numbers(1, 500))
     first = night(phone_numbers(100))
     assert first.exit_code == 0, first.output
@@ -47,8 +47,12 @@ def test_the_list_follows_the_warehouse(night, account):
     assert first.xcoms[TASK]["return_value"]["added"] == 100
     second = night([*phone_numbers(98, 2), "junk", *phone_numbers(4, 100)])
     result = second.xcoms[TASK]["return_value"]
-    assert (result["added"], result["removed"], result["unchanged"], result["rejected"]) == (4, 2, 98, 1)
-    assert "added 4, changed 0, removed 2" in second.xcoms["report"]["return_value"]
+    assert (result["added"], result["removed"], result["unchanged"], result["rejected"]) == (4, 0, 98, 1)
+    assert (result["kept"], result["unreadable"]) == (2, 1)
+    assert "2 suppressed numbers are not in the source and are kept" in everything(second)
+    assert "Not on the list, so the caller can still call: line 99 (…)" in everything(second)
+    third = night([*phone_numbers(98, 2), *phone_numbers(4, 100)])
+    assert "added 0, changed 0, removed 2" in third.xcoms["report"]["return_value"]
     assert suppressed(account) == dict.fromkeys([*phone_numbers(102, 2), *phone_numbers(1, 500)], (False, None))
     sent = len(account.sent("DELETE", "POST"))
     refused = night(phone_numbers(60, 2))
@@ -63,7 +67,7 @@ def test_the_list_follows_the_warehouse(night, account):
     meant = night(phone_numbers(60, 2), max_removals="50%")
     assert meant.xcoms[TASK]["return_value"]["removed"] == 42
     assert set(suppressed(account)) == {*phone_numbers(60, 2), *phone_numbers(1, 500)}
-    for found in (first, second, refused, meant):
+    for found in (first, second, third, refused, meant):
         assert not re.search(r"91920000\d\d", everything(found))
 
 

@@ -48,7 +48,7 @@ def test_the_modes_change_a_list(account, target, tmp_path):
     result = sync(
         attempt_context(), target_id=target, numbers=[*phone_numbers(50), "x"], state_path=f"file://{tmp_path}"
     )
-    assert nonzero_counts(result) == {"added": 50, "rejected": 1}
+    assert nonzero_counts(result) == {"added": 50, "rejected": 1, "unreadable": 1}
     assert result["created"] is True
     assert result["verified"] == "total and sample"
     assert Path(result["rejects"].removeprefix("file://")).read_text().splitlines()[1] == "51,x,not a phone number"

@@ -146,7 +146,7 @@ def test_rejected_values_are_saved_and_logged_masked(account, tmp_path, caplog, 
     values = [*phone_numbers(60), "+191920000001234", "nobody", "919200"]
     with caplog.at_level(logging.DEBUG):
         result = sync(attempt_context(), numbers=values, state_path=str(tmp_path), max_rejects="5%")
-    assert nonzero_counts(result) == {"added": 60, "rejected": 3}
+    assert nonzero_counts(result) == {"added": 60, "rejected": 3, "unreadable": 3}
     rows = list(csv.reader(io.StringIO(ObjectStoragePath(result["rejects"]).read_text())))
     assert rows == [
         ["line", "value", "reason"],
