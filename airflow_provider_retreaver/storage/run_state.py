@@ -6,6 +6,7 @@ versions, or when a state path is given, a small JSON file per task of a run doe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
 log = logging.getLogger(__name__)
+
+LONGEST_PART = 200
 
 
 class RunState:
@@ -79,7 +82,19 @@ def run_path(instance: Any, name: str) -> str:
     :return: `<dag_id>/<run_id>/<task_id>/<name>.<map_index>`, each part percent-encoded.
     """
     parts = (instance.dag_id, instance.run_id, instance.task_id, f"{name}.{instance.map_index}")
-    return "/".join(quote(str(part), safe=" +-_.") for part in parts)
+    return "/".join(_path_part(str(part)) for part in parts)
+
+
+def _path_part(text: str) -> str:
+    """Return a part of a path: another one for each text, and none that leads out of the folder."""
+    part = quote(text, safe=" +-_.", errors="surrogatepass")
+    if not part.strip("."):
+        # `.` and `..` are the folder itself and the one above it.
+        part = part.replace(".", "%2E") or "%"
+    if len(part) > LONGEST_PART:
+        # Most storages take 255 bytes; the digest keeps long names apart.
+        part = f"{part[:LONGEST_PART]}%{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return part
 
 
 def read_state(text: Any, where: str, check: str = "the targets") -> dict[str, Any]:

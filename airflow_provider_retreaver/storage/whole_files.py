@@ -13,8 +13,6 @@ from airflow_provider_retreaver.storage.paths import BUCKETS, make_folder, stora
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-TEMPORARY = "_temporary"
-
 
 @contextmanager
 def replacing(file: ObjectStoragePath, temporary: ObjectStoragePath | None = None) -> Generator[ObjectStoragePath]:
@@ -63,37 +61,3 @@ def remove_if_empty(folder: ObjectStoragePath) -> None:
     if folder.protocol not in BUCKETS:
         with suppress(OSError):
             folder.fs.rmdir(folder.path)
-
-
-class TemporaryFolder:
-    """Folder below `_temporary/` for the files of one attempt, until they are moved into place.
-
-    :param root: folder on object storage where the files belong in the end.
-    :param owner: name of the piece of work, the same in each of its attempts, e.g. `calls-20260105T120000Z`.
-    """
-
-    def __init__(self, root: ObjectStoragePath, owner: str) -> None:
-        self._owned = root / TEMPORARY / owner
-        self.path = self._owned / uuid.uuid4().hex
-
-    def new_file(self, name: str | None = None) -> ObjectStoragePath:
-        """Return the path of a file in the folder, whose folder exists.
-
-        :param name: of the file; None for one that no other file has.
-        :return: the path; the caller writes it and moves it into place.
-        """
-        make_folder(self.path)
-        return self.path / (name or uuid.uuid4().hex)
-
-    def remove_all_attempts(self) -> None:
-        """Remove what this attempt and earlier attempts of the same owner have left."""
-        if self._owned.exists():
-            self._owned.fs.rm(self._owned.path, recursive=True)
-        remove_if_empty(self._owned.parent)
-
-    def remove(self) -> None:
-        """Remove what is left of this attempt, and the folders above it that are empty."""
-        if self.path.exists():
-            self.path.fs.rm(self.path.path, recursive=True)
-        remove_if_empty(self._owned)
-        remove_if_empty(self._owned.parent)

@@ -160,10 +160,11 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
                     manifest = self._write(client, plan, shape, publication, ledger)
+                    if plan.cursor is not None:
+                        plan.cursor.check(plan.known)
                     publication.publish(manifest)
                     if ledger is not None and plan.cursor is not None and plan.newest is not None:
-                        ledger.save()
-                        plan.cursor.save(plan.newest, plan.key)
+                        ledger.save(plan.cursor, plan.newest)
             finally:
                 publication.clean()
             result = self._result(manifest, str(publication.manifest))

@@ -12,14 +12,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_amount
+from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed
+from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_amount, read_time
 from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_path
-from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, replace_text
+from airflow_provider_retreaver.storage.temporary_folders import TemporaryFolder
+from airflow_provider_retreaver.storage.whole_files import replace_text
+from airflow_provider_retreaver.transfers.publication import CALLS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -38,6 +40,9 @@ class _Amounts(msgspec.Struct, gc=False):
 
 
 _AMOUNTS = msgspec.json.Decoder(_Amounts, float_hook=Decimal)
+# By uuid: revenue, payout and export, then the revenue and payout before that export where there are any.
+_Entry = Annotated[list[str | None], msgspec.Meta(min_length=3, max_length=5)]
+_ENTRIES = msgspec.json.Decoder(dict[str, _Entry])
 
 
 class Cursor:
@@ -66,23 +71,38 @@ class Cursor:
             except FileNotFoundError:
                 return None
         cursor: datetime | None = None
-        with suppress(ValueError, TypeError, KeyError):
-            cursor = datetime.fromisoformat(json.loads(text)["cursor"])
-        if cursor is None or cursor.tzinfo is None:
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
+            cursor = read_time(json.loads(text)["cursor"])
+        if cursor is None:
             raise InvalidArgument(
                 f"{self._parameter}: {self._file} cannot be read as a cursor; restore it, or "
                 f"delete it to start again at start."
             )
         return cursor
 
-    def save(self, cursor: datetime, export: str) -> None:
+    def check(self, known: datetime | None) -> None:
+        """Check, right before an export is published, that no other one has moved the cursor since it was loaded.
+
+        :param known: what `load` returned.
+        :raises StorageFailed: when it was moved; files and state stay as the other export has left them.
+        """
+        now = self.load()
+        if now != known:
+            raise StorageFailed(
+                f"Another export moved the cursor of {self._file} to {now.isoformat() if now else 'nothing'} while "
+                f"this one ran, so nothing was published; run one export of a state folder at a time "
+                f"(max_active_runs=1). A retry starts at that cursor."
+            )
+
+    def save(self, cursor: datetime, export: str, draft: ObjectStoragePath) -> None:
         """Replace the cursor.
 
         :param cursor: the new one.
         :param export: name of the export that succeeded.
+        :param draft: path of a temporary file.
         """
         value = {"cursor": cursor.astimezone(UTC).isoformat(), "export": export}
-        replace_text(self._file, json.dumps(value) + "\n")
+        replace_text(self._file, json.dumps(value) + "\n", draft)
 
 
 @dataclass(slots=True)
@@ -128,7 +148,7 @@ class Ledger:
         self._waiting: list[tuple[ObjectStoragePath, ObjectStoragePath]] = []
         self.restated = Restated()
         self.changes: list[dict[str, Any]] = []
-        self._temporary.remove_all_attempts()
+        self._temporary.remove_ended(CALLS)
 
     def add(self, page: CallPage) -> None:
         """Add a page of raw calls.
@@ -178,10 +198,10 @@ class Ledger:
         target = self._folder / f"{name}.json"
         draft = next((draft for draft, path in self._waiting if path == target), target)
         try:
-            return dict(json.loads(draft.read_text()))
+            return _ENTRIES.decode(draft.read_bytes())
         except FileNotFoundError:
             return {}
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidArgument(f"state_path: {target} cannot be read; delete it to start that day anew.") from None
 
     def _write_day(self) -> None:
@@ -194,12 +214,17 @@ class Ledger:
             self._waiting.append((draft, target))
         self._day = None
 
-    def save(self) -> None:
-        """Move the changed files into place."""
+    def save(self, cursor: Cursor, newest: datetime) -> None:
+        """Move the changed files into place, and the cursor last.
+
+        :param cursor: of the same folder.
+        :param newest: the new cursor.
+        """
         self._write_day()
         for draft, target in self._waiting:
             make_folder(target.parent)
             draft.fs.mv(draft.path, target.path)
+        cursor.save(newest, self._export, self._temporary.new_file())
         self._clean()
 
     def discard(self) -> None:

@@ -17,13 +17,16 @@ from airflow_provider_retreaver.storage.paths import (
     storage_errors,
     storage_path,
 )
-from airflow_provider_retreaver.storage.whole_files import TemporaryFolder, replacing
+from airflow_provider_retreaver.storage.temporary_folders import TemporaryFolder
+from airflow_provider_retreaver.storage.whole_files import replacing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     from airflow_provider_retreaver.core.operations import Row
 
+# Beginning of the names of all tasks' folders.
+RECORDINGS = "recordings-"
 NOT_STORED = "the recording is not in place, and a retry fetches it."
 _NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -41,15 +44,15 @@ class RecordingFiles:
         self._temporary = TemporaryFolder(self._root, key)
 
     def prepare(self) -> None:
-        """Remove the files that a killed attempt left, and check that the destination can be written to.
+        """Check that the destination can be written to, and remove the files that killed attempts have left.
 
         :raises InvalidArgument: when the destination is wrong or may not be written to.
         :raises StorageFailed: when the storage cannot be reached or is full.
         """
         with destination_errors(f"destination {self._root} cannot be written to"):
             self._root.fs.invalidate_cache()
-            self._temporary.remove_all_attempts()
-            check_writable(self._temporary.path)
+            check_writable(self._temporary.make())
+            self._temporary.remove_ended(RECORDINGS)
 
     def clean(self) -> None:
         """Remove the temporary files; an error of the storage is ignored."""

@@ -232,4 +232,6 @@ def _has_recording(call: Row) -> bool:
 def _key(window: CallWindow) -> str:
     """Return the name of a task's temporary folder, the same in every attempt."""
     ends = (window.start, window.end or window.start)
-    return "recordings-" + "-".join(time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for time in ends)
+    from airflow_provider_retreaver.transfers.recording_files import RECORDINGS
+
+    return RECORDINGS + "-".join(time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ") for time in ends)

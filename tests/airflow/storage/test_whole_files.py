@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_retreaver.storage.whole_files import (
-    TemporaryFolder,
-    remove_if_empty,
-    replace_text,
-    replacing,
-)
+from airflow_provider_retreaver.storage.temporary_folders import TemporaryFolder
+from airflow_provider_retreaver.storage.whole_files import remove_if_empty, replace_text, replacing
 
 pytestmark = pytest.mark.airflow
 
@@ -54,22 +50,6 @@ def test_a_failed_block_makes_no_folder_for_a_file_that_is_written_elsewhere(roo
     with pytest.raises(RuntimeError), replacing(root / "day" / "call.mp3", temporary.new_file()):
         raise RuntimeError
     temporary.remove()
-    assert names(tmp_path) == []
-
-
-def test_an_attempt_removes_its_own_temporary_files_only(root, tmp_path):
-    """Files of another attempt or another owner stay, and with them the folders above."""
-    mine, other = TemporaryFolder(root, "export"), TemporaryFolder(root, "export")
-    elsewhere = TemporaryFolder(root, "other-export")
-    for folder in (mine, other, elsewhere):
-        folder.new_file("part").write_text("half")
-    mine.remove()
-    assert not mine.path.exists()
-    assert (other.path / "part").read_text() == "half"
-    mine.remove_all_attempts()
-    assert not other.path.exists()
-    assert (elsewhere.path / "part").read_text() == "half"
-    elsewhere.remove()
     assert names(tmp_path) == []
 
 

@@ -1,8 +1,9 @@
-"""Exports that are killed at each access to their destination; run as a program.
+"""Exports that are killed or stopped at each access to their destination; run as a program.
 
-The program reads attempts from standard input. Each runs the operator in a process that is killed with SIGKILL just
-before its n-th event on the destination, or never if n is 0. For each it prints the process ID, and at its end the
-status and the number of events, as JSON lines. Tests use `KilledExports`, which starts the program.
+The program reads attempts from standard input. Each runs the operator in a process that is killed with SIGKILL, or
+stopped with SIGSTOP, just before its n-th event on the destination, or never if n is 0. For each it prints the
+process ID, again when it is stopped, and at its end the status and the number of events, as JSON lines. Tests use
+`KilledExports`, which starts the program.
 """
 
 from __future__ import annotations
@@ -41,16 +42,45 @@ class KilledExports:
 
         :param on_start: Called with the process ID of the attempt.
         """
-        self._process.stdin.write(json.dumps(attempt) + "\n")
-        self._process.stdin.flush()
+        self._send(attempt)
         while True:
-            line = self._process.stdout.readline()
-            assert line, "the program of the attempts ended"
-            message: dict[str, int] = json.loads(line) if line.startswith(('{"pid"', '{"status"')) else {}
+            message = self._message()
             if "pid" in message:
                 on_start(message["pid"])
             if "status" in message:
                 return message
+
+    def begin(self, folder: Path, stop_at: int, **parameters: object) -> int | None:
+        """Run an attempt with a local folder until it is stopped before an event; return its process ID.
+
+        :return: None when it ended before.
+        """
+        order = {"folder": str(folder), "kill_at": stop_at, "signal": signal.SIGSTOP}
+        self._send(order | {"parameters": {"destination": f"file://{folder}", **parameters}})
+        while True:
+            message = self._message()
+            if "stopped" in message:
+                return message["stopped"]
+            if "status" in message:
+                return None
+
+    def finish(self, pid: int) -> int:
+        """Let an attempt that was stopped go on, and return its status."""
+        os.kill(pid, signal.SIGCONT)
+        while True:
+            message = self._message()
+            if "status" in message:
+                return message["status"]
+
+    def _send(self, order: dict[str, Any]) -> None:
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+
+    def _message(self) -> dict[str, int]:
+        line = self._process.stdout.readline()
+        assert line, "the program of the attempts ended"
+        message: dict[str, int] = json.loads(line) if line.startswith(('{"pid"', '{"stopped"', '{"status"')) else {}
+        return message
 
     def close(self) -> None:
         """End the program."""
@@ -74,8 +104,8 @@ def on_demand() -> Iterator[Callable[[], KilledExports]]:
         program.close()
 
 
-def attempt(parameters: dict[str, Any], folder: str, kill_at: int, output: int) -> None:
-    """Run the operator in this process, and kill the process at an event."""
+def attempt(parameters: dict[str, Any], folder: str, kill_at: int, signal_: int, output: int) -> None:
+    """Run the operator in this process, and send a signal to the process at an event."""
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 
     count = 0
@@ -85,7 +115,7 @@ def attempt(parameters: dict[str, Any], folder: str, kill_at: int, output: int) 
         if event in EVENTS and str(arguments[0]).startswith(folder):
             count += 1
             if count == kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), signal_)
 
     sys.addaudithook(watch)
     RetreaverCallsToObjectStorageOperator(task_id="export", **parameters).execute({})
@@ -106,13 +136,17 @@ def main() -> None:
             os.dup2(2, 1)  # its log must not be mixed with the JSON lines
             status = 1
             try:
-                attempt(order["parameters"], order["folder"], order["kill_at"], writing)
+                sent = order.get("signal", signal.SIGKILL)
+                attempt(order["parameters"], order["folder"], order["kill_at"], sent, writing)
                 status = 0
             finally:
                 os._exit(status)
         print(json.dumps({"pid": child}), flush=True)
         os.close(writing)
-        _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(child, os.WUNTRACED)
+        while os.WIFSTOPPED(status):
+            print(json.dumps({"stopped": child}), flush=True)
+            _, status = os.waitpid(child, os.WUNTRACED)
         events = os.read(reading, 100)
         os.close(reading)
         print(json.dumps({"status": status, "events": int(events or 0)}), flush=True)

@@ -9,6 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, PartialFailure
+from airflow_provider_retreaver.storage.temporary_folders import Attempt
 from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
 from tests.airflow.support.account import KEY, TaskInstance
 from tests.airflow.support.recording_host import recording_host
@@ -219,10 +220,12 @@ def test_bad_input_is_refused_before_the_first_request(account, tmp_path, parame
 
 
 def test_what_a_killed_attempt_left_is_removed(calls, host, tmp_path):
-    """Temporary files of the same window's earlier attempt do not stay."""
-    left = tmp_path / "_temporary" / "recordings-20260105T120000Z-20260105T123000Z" / "0123"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"half")
+    """Temporary files of an attempt whose process is gone do not stay."""
+    mine = Attempt.new()
+    ended = mine.name.replace(mine.process, "1-1")  # a process that has another start
+    left = tmp_path / "_temporary" / "recordings-20260105T120000Z-20260105T123000Z" / ended
+    left.mkdir(parents=True)
+    (left / "0123").write_bytes(b"half")
     host.files["/a.mp3"] = SOUND
     calls({"call-a": "/a.mp3"})
     fetch(tmp_path)
