@@ -43,6 +43,36 @@ CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "Seconds of waiting between attempts at most; 120 by default",
         {"type": ["string", "null"]},
     ),
+    "max_response_mb": (
+        "Largest response (MB)",
+        "Megabytes of a response at most, decompressed; 64 by default",
+        {"type": ["string", "null"]},
+    ),
+    "max_response_seconds": (
+        "Longest response (s)",
+        "Seconds of a whole request at most; ten times the timeout by default",
+        {"type": ["string", "null"]},
+    ),
+    "max_json_depth": (
+        "Deepest response",
+        "Levels of lists and objects within each other at most; 100 by default",
+        {"type": ["string", "null"]},
+    ),
+    "max_download_mb": (
+        "Largest recording (MB)",
+        "Megabytes of a recording at most; 1000 by default",
+        {"type": ["string", "null"]},
+    ),
+    "max_download_seconds": (
+        "Longest download (s)",
+        "Seconds of an attempt to fetch a recording at most; 3600 by default",
+        {"type": ["string", "null"]},
+    ),
+    "download_hosts": (
+        "Hosts of recordings in your network",
+        "With commas, e.g. files.internal:8443; recordings come from the internet otherwise",
+        {"type": ["string", "null"]},
+    ),
     "per_page": ("Rows a page", "Of the versioned call log and reports; 1 to 100", {"type": ["string", "null"]}),
     "data_host": ("Call data URL", "When it is not https://retreaverdata.com", {"type": ["string", "null"]}),
     "rtb_host": ("Real-time bidding URL", "When it is not https://rtb.retreaver.com", {"type": ["string", "null"]}),

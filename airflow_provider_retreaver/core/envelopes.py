@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from airflow_provider_retreaver.core.answers import beginning
 from airflow_provider_retreaver.core.errors import ProtocolError
-from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.limits import MEGABYTE
+from airflow_provider_retreaver.core.messages import NestedTooDeeply, Request, Response
 from airflow_provider_retreaver.core.quoting import excerpt, quoted
 
 Row = dict[str, Any]
@@ -23,8 +23,15 @@ def json_body(request: Request, response: Response) -> Any:
     :raises ProtocolError: with status, path and a short excerpt, when the body is not JSON.
     """
     # Raised outside the handler: the decoder's exception holds the whole body and would be kept as the context.
-    with suppress(ValueError):
+    place: str | None = None
+    try:
         return response.json()
+    except NestedTooDeeply as error:
+        place = error.place
+    except ValueError:
+        pass
+    if place is not None:
+        raise nested_too_deeply(request, response, place)
     kind = response.headers.get("content-type", "no content type").partition(";")[0]
     text = excerpt(beginning(response.body))
     raise protocol_error(
@@ -46,6 +53,39 @@ def protocol_error(request: Request, response: Response, what: str) -> ProtocolE
         method=request.method,
         path=request.path,
         status=response.status,
+    )
+
+
+def nested_too_deeply(request: Request, response: Response, place: str) -> ProtocolError:
+    """Return the error for a response whose lists and objects are nested too deeply.
+
+    :param request: the request that was sent.
+    :param response: its response.
+    :param place: the row, as its index or name; blank where it is not known.
+    :return: the error.
+    """
+    where = f", in its row {place}" if place else ""
+    return ProtocolError(
+        f"The response ({response.status}) to {request.label} is nested more than {response.max_depth} levels "
+        f"deep{where}; raise the connection's extra max_json_depth if the server is right.",
+        method=request.method,
+        path=request.path,
+        status=response.status,
+    )
+
+
+def response_too_large(request: Request, limit: int) -> ProtocolError:
+    """Return the error for a response that is larger than the connection allows.
+
+    :param request: the request that was sent.
+    :param limit: bytes that were allowed.
+    :return: the error.
+    """
+    return ProtocolError(
+        f"The response to {request.label} has more than {limit / MEGABYTE:g} MB, decompressed; narrow the request, "
+        f"or raise the connection's extra max_response_mb if the server is right.",
+        method=request.method,
+        path=request.path,
     )
 
 

@@ -16,6 +16,7 @@
     │   └── Unavailable          5xx
     ├── ConnectionFailed       no response: refused, timed out, broken off
     ├── OutcomeUnknown         a write whose response was lost: it may have happened
+    ├── Stopped                the task was told to stop before the request was completed
     ├── ProtocolError          a response that is not as documented
     ├── ListingIncomplete      a list that could not be read completely
     ├── TableNotWritten        a database that did not accept calls
@@ -142,6 +143,14 @@ class ConnectionFailed(RetreaverError):
 
 class OutcomeUnknown(RetreaverError):
     """A write whose response was lost: read the object before sending it again."""
+
+
+class Stopped(RetreaverError):
+    """The task was told to stop before the request was completed."""
+
+
+# Errors after which a run of several changes notes what was done and sends nothing more.
+RUN_ENDING = (AuthenticationError, PermissionDenied, Stopped)
 
 
 class ProtocolError(RetreaverError):

@@ -13,7 +13,9 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
+from airflow_provider_retreaver.core.bodies import repaired, too_deep
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.limits import MAX_JSON_DEPTH
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import mask_callers
 
@@ -93,6 +95,17 @@ class HttpRequest:
     body: bytes | None = field(repr=False)
 
 
+class NestedTooDeeply(ValueError):
+    """JSON with more levels of lists and objects within each other than it may have.
+
+    :param place: index or name in the topmost list or object, blank where it is not known.
+    """
+
+    def __init__(self, place: str) -> None:
+        super().__init__("nested too deeply")
+        self.place = place
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """A response.
@@ -100,22 +113,31 @@ class Response:
     :param status: HTTP status.
     :param headers: header values by name in lower case.
     :param body: the bytes as received, decompressed.
+    :param max_depth: levels of lists and objects within each other that its JSON may have.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    max_depth: int = MAX_JSON_DEPTH
 
     def json(self) -> Any:
         """Parse the body.
 
-        :return: the JSON value.
-        :raises ValueError: when it is not JSON, or nested too deeply.
+        :return: the JSON value; halves of characters in it are replaced.
+        :raises NestedTooDeeply: when it has more levels than it may have.
+        :raises ValueError: when it is not JSON.
         """
+        body, _ = repaired(self.body)
         try:
-            return json.loads(self.body)
+            value = json.loads(body)
         except RecursionError:
-            raise ValueError("nested too deeply") from None
+            raise NestedTooDeeply("") from None
+        if body.count(b"[") + body.count(b"{") > self.max_depth:
+            place = too_deep(value, self.max_depth)
+            if place is not None:
+                raise NestedTooDeeply(place)
+        return value
 
 
 def segment(value: object, name: str) -> str:

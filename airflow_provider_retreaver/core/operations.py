@@ -222,6 +222,10 @@ class Progress(Generic[T]):
         """
         self._advance(lambda: self._procedure.throw(error))
 
+    def close(self) -> None:
+        """End the procedure where it is; its `finally` clauses run."""
+        self._procedure.close()
+
     def _advance(self, resume: Callable[[], Step]) -> None:
         try:
             self.step = resume()

@@ -29,8 +29,7 @@ DEFAULT_PAGE_SIZE = 25
 # No list has more pages: the server never ends it.
 MAX_PAGES = 1_000_000
 
-_LINK = re.compile(r"<(?P<url>[^>]*)>(?P<parameters>[^<]*)")
-_REL = re.compile(r"""(?:^|;)\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<token>[^\s;,"]+))""", re.IGNORECASE)
+_REL = re.compile(r"""\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
 
 
 def link_pages(header: str) -> dict[str, int]:
@@ -44,11 +43,20 @@ def link_pages(header: str) -> dict[str, int]:
 
 def _relations(header: str) -> dict[str, int | None]:
     pages: dict[str, int | None] = {}
-    for link in _LINK.finditer(header):
-        relation = _REL.search(link["parameters"])
+    # By hand, since a pattern may look for the end of each of a million beginnings.
+    start = header.find("<")
+    while start >= 0:
+        end = header.find(">", start)
+        if end < 0:
+            break
+        following = header.find("<", end)
+        parameters = header[end + 1 : following if following >= 0 else None].split(";")
+        relation = next((found for found in map(_REL.match, parameters) if found), None)
         if relation is not None:
-            for name in (relation["quoted"] or relation["token"] or "").lower().split():
-                pages[name] = pages.get(name) or _page_of(link["url"])
+            page = _page_of(header[start + 1 : end])
+            for name in (relation[1] or relation[2] or "").lower().split():
+                pages[name] = pages.get(name) or page
+        start = following
     return pages
 
 

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection
 from airflow_provider_retreaver.core.extras import Fields
+from airflow_provider_retreaver.core.limits import Limits
 from airflow_provider_retreaver.core.messages import Auth, Host, HttpRequest, Request
 from airflow_provider_retreaver.core.policy import Policy
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS, Routes
@@ -40,7 +41,8 @@ class Settings:
     :param urls: base URL of each host, without a slash at the end.
     :param routes: which routes and which version of the call log.
     :param policy: how long requests are retried.
-    :param timeout: seconds without a response.
+    :param timeout: seconds without a byte of a response.
+    :param limits: bounds of responses and downloads.
     :param max_concurrency: concurrent requests in this process, of all clients of the account together.
     :param per_page: rows of a page, where Retreaver takes the parameter.
     :param postback_key: key of the data and bidding hosts.
@@ -57,6 +59,7 @@ class Settings:
     routes: Routes = field(default_factory=Routes)
     policy: Policy = field(default_factory=Policy)
     timeout: float = 30.0
+    limits: Limits = field(default_factory=Limits)
     max_concurrency: int = 4
     per_page: int = 100
     postback_key: Secret | None = None
@@ -99,6 +102,7 @@ class Settings:
             raise fields.error("login", "must be the company ID in digits; the API key goes into the password")
         urls = _urls(fields, host, port, schema)
         policy = Policy()
+        timeout = fields.number("timeout", 30.0, 0.1, 3_600)
         settings = cls(
             connection=connection,
             api_key=fields.as_secret("password", (password or "").strip()),
@@ -112,7 +116,8 @@ class Settings:
                 max_attempts=fields.integer("max_attempts", policy.max_attempts, 1, 100),
                 max_wait=fields.number("max_wait", policy.max_wait, 0, 86_400),
             ),
-            timeout=fields.number("timeout", 30.0, 0.1, 3_600),
+            timeout=timeout,
+            limits=Limits.parse(fields, timeout),
             max_concurrency=fields.integer("max_concurrency", 4, 1, 64),
             per_page=fields.integer("per_page", 100, 1, 100),
             postback_key=fields.secret("postback_key"),

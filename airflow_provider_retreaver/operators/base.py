@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -83,7 +84,7 @@ def final_errors() -> Generator[None]:
         raise final
 
 
-class RetreaverOperator(BaseOperator):
+class RetreaverOperator(StopsOnKill, BaseOperator):
     """Base of the operators.
 
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
@@ -100,11 +101,13 @@ class RetreaverOperator(BaseOperator):
     def connected(self) -> Generator[RetreaverHook]:
         """Provide a hook, which is closed at the end; errors that no retry can avoid fail the task at once.
 
+        The block ends when Airflow tells the task to stop.
+
         :yield: a context manager.
         """
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
-        with final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:
+        with self.stopped_on_kill(), final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:
             yield hook
 
     def update_outlet_events(self, context: Context, **extra: Any) -> None:
@@ -166,6 +169,24 @@ def publish_partial(context: Context, result: Mapping[str, object]) -> None:
     parts = (part for part in result.values() if isinstance(part, (list, int)) and not isinstance(part, bool))
     if instance is not None and any(parts):
         instance.xcom_push(key="return_value", value=result)
+
+
+@contextmanager
+def partial_result(context: Context, result: Callable[[], Mapping[str, object] | None]) -> Generator[None]:
+    """Push the result of a block that fails, or whose task is told to stop.
+
+    :param context: of the task.
+    :param result: returns what was done until then; None for nothing to push.
+    :yield: a context manager.
+    """
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        until_then = None if done else result()
+        if until_then is not None:
+            publish_partial(context, until_then)
 
 
 def event_ids(rows: Iterable[Mapping[str, Any]]) -> list[int] | None:

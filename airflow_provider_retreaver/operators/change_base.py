@@ -6,12 +6,12 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import (
     RetreaverWriteOperator,
     event_ids,
     partial_failure,
+    partial_result,
     publish_partial,
 )
 
@@ -106,12 +106,8 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
         """
         with self.connected() as hook:
             run = self.create_run(context)
-            try:
+            with partial_result(context, lambda: self._counted(run)):
                 result: dict[str, Any] = hook.run(run.procedure())
-            except RetreaverError:
-                self._log_counts(run.result())
-                publish_partial(context, run.result())
-                raise
         self._log_counts(result)
         if result["failed"]:
             publish_partial(context, result)
@@ -133,6 +129,11 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
         if warning and self.retries and not (state.lasting or self.is_dry_run()):
             self.log.warning("This Airflow keeps no state between attempts: %s", warning)
         return state
+
+    def _counted(self, run: Run) -> Result:
+        result: Result = run.result()
+        self._log_counts(result)
+        return result
 
     def _log_counts(self, result: Result) -> None:
         counts = (f"{name.replace('_', ' ')} {len(rows)}" for name, rows in result.items() if isinstance(rows, list))

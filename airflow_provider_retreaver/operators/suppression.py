@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.envelopes import require
-from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
+from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.operators.base import publish_partial
+from airflow_provider_retreaver.operators.base import partial_result
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
     Columns,
@@ -188,12 +188,8 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
                 folder=files[0] if files else None,
                 state=self._state(context, hook, files[1], wanted) if files else None,
             )
-            try:
+            with partial_result(context, lambda: run.result() if run.begun else None):
                 result = run.look() if dry_run else run.carry_out()
-            except RetreaverError:
-                if run.begun:
-                    publish_partial(context, run.result())
-                raise
         self.tell_sync(context, result, campaign_id=wanted.campaign)
         return result
 

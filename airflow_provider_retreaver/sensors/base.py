@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_retreaver.core import errors
 from airflow_provider_retreaver.operators.base import FinalInvalidConnection, final_errors
+from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -42,7 +43,7 @@ class UnexpectedEvent(errors.RetreaverError):
     """A deferred sensor was resumed without an event that says how the wait ended."""
 
 
-class RetreaverSensor(BaseSensorOperator):
+class RetreaverSensor(StopsOnKill, BaseSensorOperator):
     """Base of the sensors; poke, reschedule and deferrable mode behave alike.
 
     :param retreaver_conn_id: id of a connection of type `retreaver`.
@@ -132,6 +133,10 @@ class RetreaverSensor(BaseSensorOperator):
         :param context: the task's context.
         :return: the sensor's result.
         """
+        with self.stopped_on_kill():
+            return self._wait(context)
+
+    def _wait(self, context: Context) -> Any:
         if not self.deferrable:
             return super().execute(context)
         started = datetime.now(UTC)

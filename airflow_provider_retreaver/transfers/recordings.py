@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, Ret
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
+from airflow_provider_retreaver.transport.workers import Stop, Workers
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -184,7 +184,7 @@ class Fetching:
         calls = size = 0
         counts = dict.fromkeys(("stored", "skipped", "missing", "failed"), 0)
         listed: dict[str, list[dict[str, str]]] = {"missing": [], "failed": []}
-        with ThreadPoolExecutor(self._at_once, thread_name_prefix="retreaver-recordings") as pool:
+        with Workers(self._at_once, "retreaver-recordings", self._downloads.interrupt) as workers:
             for page in export:
                 if page.restart:
                     # All calls come again; recordings that were stored are then skipped.
@@ -192,7 +192,9 @@ class Fetching:
                     counts.update(skipped=-counts["stored"], missing=0, failed=0)
                     listed = {"missing": [], "failed": []}
                 calls += len(page.rows)
-                for outcome in pool.map(self._one, filter(_has_recording, page.rows)):
+                recordings = filter(_has_recording, page.rows)
+                fetched = [workers.submit(partial(self._one, call, workers.stop)) for call in recordings]
+                for outcome in (future.result() for future in fetched):
                     counts[outcome.kind] += 1
                     size += outcome.bytes
                     if outcome.kind in listed and len(listed[outcome.kind]) < MAX_LISTED:
@@ -209,14 +211,15 @@ class Fetching:
             "counts": counts,
         }
 
-    def _one(self, call: Row) -> _Outcome:
+    def _one(self, call: Row, stop: Stop) -> _Outcome:
         uuid = str(call.get("uuid"))
         kind = "failed"
         try:
             path = self._files.path_of(call)
             if path.exists():
                 return _Outcome(uuid, "skipped")
-            fetch = partial(self._downloads.fetch, str(call["recording_url"]), f"recording of call {uuid}")
+            url, what = str(call["recording_url"]), f"recording of call {uuid}"
+            fetch = partial(self._downloads.fetch, url, what, stop=stop)
             return _Outcome(uuid, "stored", self._files.store(path, fetch))
         except NotFound as error:
             kind, message = "missing", error.message

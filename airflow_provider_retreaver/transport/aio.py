@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from airflow_provider_retreaver.core.errors import ConnectionFailed
+from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTooLarge
+from airflow_provider_retreaver.core.envelopes import response_too_large
+from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.addresses import Resolver, start_resolving, system_resolver
 from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, connection_failed, proxy_for
+
+# Characters of a line of the response's head, as in `http.client`.
+HARD_LIMIT = 65_536
 
 
 class AsyncTransport(Protocol):
@@ -35,12 +44,14 @@ class AsyncTransport(Protocol):
 class AiohttpTransport:
     """One `aiohttp` session, opened with the first request on its event loop.
 
-    :param settings: timeouts, proxies, certificates.
+    :param settings: timeouts, limits, proxies, certificates.
+    :param resolver: resolves host names (tests pass a fake).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, resolver: Resolver = system_resolver) -> None:
         guard_library_logs("aiohttp.client", "aiohttp.internal")
         self._settings = settings
+        self._resolver = resolver
         self._certificates = certificates(settings)
         self._session: aiohttp.ClientSession | None = None
         self._proxies: dict[Host, str | None] = {}
@@ -48,15 +59,21 @@ class AiohttpTransport:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             limits = aiohttp.ClientTimeout(
-                total=None,
+                total=self._settings.limits.response_seconds,
                 sock_connect=min(CONNECT_TIMEOUT, self._settings.timeout),
                 sock_read=self._settings.timeout,
             )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._settings.max_concurrency, ssl=self._certificates),
+                connector=aiohttp.TCPConnector(
+                    limit=self._settings.max_concurrency, ssl=self._certificates, resolver=_Resolver(self._resolver)
+                ),
                 timeout=limits,
                 middlewares=(_once,),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                # The limits of `http.client`; ours are lower, so that both transports refuse the same.
+                max_line_size=HARD_LIMIT,
+                max_field_size=HARD_LIMIT,
                 # The environment's proxies are read in `_proxy`: trusting it here would also read .netrc.
                 trust_env=False,
             )
@@ -71,27 +88,43 @@ class AiohttpTransport:
         :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
         """
-        failure: ConnectionFailed
+        failure: RetreaverError
         proxy = self._proxy(request, wire.url)
         try:
             async with self._opened().request(
                 wire.method,
                 URL(wire.url, encoded=True),
-                headers=dict(wire.headers),
+                headers={"Accept-Encoding": ACCEPT_ENCODING, **wire.headers},
                 # Otherwise a POST without a body has the type of an octet stream.
                 skip_auto_headers=("Content-Type",),
                 data=wire.body,
                 allow_redirects=False,
                 proxy=proxy,
             ) as answer:
-                body = await answer.read()
-                # A header that comes twice is one list, as in `requests`.
-                headers = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
-                return Response(answer.status, headers, body)
-        except (aiohttp.ClientError, TimeoutError) as error:
+                return await self._read(answer)
+        except (aiohttp.ClientError, OSError) as error:
             failure = _connection_error(request, error)
+        except ValueError:
+            failure = connection_failed(request, timed_out=False, certificate=False, proxy=False, sent=True)
+        except BodyTooLarge:
+            failure = response_too_large(request, self._settings.limits.response_bytes)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> Response:
+        """Read a response within the limits.
+
+        :raises ValueError: when its headers or its compression are not as they should be.
+        """
+        limits = self._settings.limits
+        # A header that comes twice is one list, as in `requests`.
+        headers = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}
+        body = Body(answer.status, headers, len(answer.headers), limits.response_bytes)
+        async for piece in answer.content.iter_any():
+            if not body.feed(piece):
+                answer.close()
+                break
+        return Response(answer.status, headers, body.content(), limits.json_depth)
 
     def _proxy(self, request: Request, url: str) -> str | None:
         # Reading the environment for each request would block the loop.
@@ -104,6 +137,33 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names on threads of their own: those of the loop keep it from ending while a name is resolved."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        rows = await asyncio.wrap_future(start_resolving(self._resolver, host, port))
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in rows
+            if family in (socket.AF_UNSPEC, kind)
+        ]
+
+    async def close(self) -> None:
+        """Do nothing."""
 
 
 async def _once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -29,6 +29,7 @@ from airflow_provider_retreaver.core.operations import (
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.stopping import GRACE, stopped, wind_up
 from airflow_provider_retreaver.transport.base import ClientBase
 from airflow_provider_retreaver.transport.limiter import Limiter
 
@@ -62,6 +63,8 @@ class AsyncRetreaverClient(ClientBase):
         super().__init__(settings, limiter)
         self._transport = transport
         self._sleep = sleep
+        # Tasks whose write was sent and has no response yet.
+        self._writing: set[asyncio.Task[Any] | None] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,7 +158,7 @@ class AsyncRetreaverClient(ClientBase):
         try:
             if pause := exchange.pause(self._limiter.pause()):
                 await self._sleep(pause)
-            response = await self._transport.send(exchange.request, exchange.wire)
+            response = await self._send(exchange)
         except ConnectionFailed as error:
             raise exchange.failed(error) from None
         else:
@@ -164,18 +167,31 @@ class AsyncRetreaverClient(ClientBase):
             self._limiter.release()
         return exchange.judge(response)
 
+    async def _send(self, exchange: Exchange) -> Response:
+        task = asyncio.current_task()
+        if exchange.request.method != "GET":
+            self._writing.add(task)
+        try:
+            return await self._transport.send(exchange.request, exchange.wire)
+        finally:
+            self._writing.discard(task)
+
     async def _drive(self, procedure: Procedure[T]) -> T:
         progress = Progress(procedure)
         while not progress.done:
+            outcomes: list[Outcome[Any]] = []
             try:
-                result = await self._step(progress.step)
+                result = await self._step(progress.step, outcomes)
             except RetreaverError as error:
                 progress.throw(error)
+            except asyncio.CancelledError:
+                wind_up(progress, outcomes, self._clock.now)
+                raise
             else:
                 progress.send(result)
         return progress.result
 
-    async def _step(self, step: Step) -> Any:
+    async def _step(self, step: Step, outcomes: list[Outcome[Any]]) -> Any:
         result: Any = None
         match step:
             case Operation():
@@ -190,13 +206,43 @@ class AsyncRetreaverClient(ClientBase):
             case ServerTime():
                 result = self._clock.now()
             case Together():
-                result = list(await asyncio.gather(*map(self._outcome, step.operations)))
+                result = await self._together(step.operations, outcomes)
             case Wait():
                 await self._sleep(step.seconds)
         return result
+
+    async def _together(
+        self, operations: Sequence[Operation[Any]], outcomes: list[Outcome[Any]]
+    ) -> list[Outcome[Any]]:
+        """Run operations concurrently; when that is broken off, `outcomes` has what became of each."""
+        tasks = [asyncio.create_task(self._outcome(operation)) for operation in operations]
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            await _end(tasks, self._writing)
+            outcomes += [
+                Outcome(error=stopped(one.request)) if task.cancelled() else task.result()
+                for one, task in zip(operations, tasks, strict=True)
+            ]
+            raise
+        return [task.result() for task in tasks]
 
     async def _outcome(self, operation: Operation[Any]) -> Outcome[Any]:
         try:
             return Outcome(value=await self.run(operation))
         except RetreaverError as error:
             return Outcome(error=error)
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]], writing: set[asyncio.Task[Any] | None]) -> None:
+    """End tasks at once, except those whose write was sent: its response shows what was done."""
+    for task in tasks:
+        if task not in writing:
+            task.cancel()
+    try:
+        await asyncio.wait(tasks, timeout=GRACE)
+    finally:
+        for task in tasks:
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

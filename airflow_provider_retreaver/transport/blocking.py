@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Collection
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Protocol
 
 import requests
-from requests.adapters import HTTPAdapter
+import urllib3
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
-from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection
+from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTooLarge
+from airflow_provider_retreaver.core.envelopes import response_too_large
+from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.extras import is_proxy
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.addresses import Resolver, system_resolver
+from airflow_provider_retreaver.transport.connections import Running, TooLarge, WatchedAdapter
 
 # Seconds after which a host that accepts no connection counts as unreachable.
 CONNECT_TIMEOUT = 10.0
 # Bytes of a body that are read at a time: the library's own 10 kB take more time than the reading itself.
 PIECE = 1 << 20
+# Bytes of a response besides its body: status, headers, framing.
+OVERHEAD = 4 << 20
 
 
 class Transport(Protocol):
@@ -36,6 +43,12 @@ class Transport(Protocol):
         :return: the response.
         :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
+        """
+
+    def interrupt(self, threads: Collection[int]) -> None:
+        """Break off the running requests of some threads.
+
+        :param threads: their ids.
         """
 
     def close(self) -> None:
@@ -56,10 +69,11 @@ class RequestsTransport:
     it the
     key, so they are replaced.
 
-    :param settings: timeouts, proxies, certificates.
+    :param settings: timeouts, limits, proxies, certificates.
+    :param resolver: resolves host names (tests pass a fake).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, resolver: Resolver = system_resolver) -> None:
         guard_library_logs("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry", "requests")
         certificates(settings)
         self._timeout = (min(CONNECT_TIMEOUT, settings.timeout), settings.timeout)
@@ -71,7 +85,9 @@ class RequestsTransport:
         merged = self._session.merge_environment_settings(base, {}, stream=True, verify=settings.verify, cert=None)
         self._verify = merged["verify"]
         self._proxies: dict[str, str | None] = {}
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=settings.max_concurrency, pool_block=False)
+        self._headers = {**self._session.headers, "Accept-Encoding": ACCEPT_ENCODING}
+        self._running = Running()
+        adapter = WatchedAdapter(self._running, resolver=resolver, maxsize=settings.max_concurrency)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -84,30 +100,58 @@ class RequestsTransport:
         :raises ConnectionFailed: when there is no response; `sent` is whether the server may have received the
             request.
         """
-        failure: ConnectionFailed
+        failure: RetreaverError
         proxy = self._proxy(request, wire.url)
+        limits = self._settings.limits
         try:
             # Prepared without the session, which would add what it finds in a .netrc file.
             prepared = requests.Request(
-                wire.method, wire.url, headers={**self._session.headers, **wire.headers}, data=wire.body
+                wire.method, wire.url, headers={**self._headers, **wire.headers}, data=wire.body
             ).prepare()
-            answer = self._session.send(
-                prepared,
-                stream=True,
-                timeout=self._timeout,
-                verify=self._verify,
-                allow_redirects=False,
-                # All of them, since `requests` fills those that are missing from the environment.
-                proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
-            )
-            body = b"".join(answer.iter_content(PIECE))
-        except requests.exceptions.RequestException as error:
+            with self._running.request(limits.response_seconds, limits.response_bytes + OVERHEAD):
+                answer = self._session.send(
+                    prepared,
+                    stream=True,
+                    timeout=self._timeout,
+                    verify=self._verify,
+                    allow_redirects=False,
+                    # All of them, since `requests` fills those that are missing from the environment.
+                    proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
+                )
+                return self._read(answer)
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             failure = _connection_error(request, error)
-        else:
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Response(answer.status_code, headers, body)
+        except ValueError:
+            failure = connection_failed(request, timed_out=False, certificate=False, proxy=False, sent=True)
+        except (BodyTooLarge, TooLarge):
+            failure = response_too_large(request, limits.response_bytes)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
+
+    def _read(self, answer: requests.Response) -> Response:
+        """Read a response within the limits.
+
+        :raises ValueError: when its headers or its compression are not as they should be.
+        """
+        limits = self._settings.limits
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        whole = False
+        try:
+            lines = sum(1 for _ in answer.raw.headers.iteritems())
+            body = Body(answer.status_code, headers, lines, limits.response_bytes)
+            whole = all(map(body.feed, answer.raw.stream(PIECE, decode_content=False)))
+        finally:
+            if not whole:
+                # Not read to its end: the connection is of no further use.
+                answer.close()
+        return Response(answer.status_code, headers, body.content(), limits.json_depth)
+
+    def interrupt(self, threads: Collection[int]) -> None:
+        """Break off the running requests of some threads.
+
+        :param threads: their ids.
+        """
+        self._running.interrupt(threads)
 
     def _proxy(self, request: Request, url: str) -> str | None:
         origin = url.partition("?")[0].removesuffix(request.path)
@@ -120,7 +164,7 @@ class RequestsTransport:
         self._session.close()
 
 
-def _connection_error(request: Request, error: requests.exceptions.RequestException) -> ConnectionFailed:
+def _connection_error(request: Request, error: Exception) -> ConnectionFailed:
     reason = _reason(error)
     certificate = isinstance(reason, SSLError) and any(
         isinstance(cause, ssl.SSLCertVerificationError) for cause in reason.args
@@ -129,14 +173,14 @@ def _connection_error(request: Request, error: requests.exceptions.RequestExcept
     never_connected = isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(reason, NewConnectionError)
     return connection_failed(
         request,
-        timed_out=isinstance(error, requests.exceptions.Timeout),
+        timed_out=isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)),
         certificate=certificate,
         proxy=proxy,
         sent=not (certificate or proxy or never_connected),
     )
 
 
-def _reason(error: requests.exceptions.RequestException) -> BaseException | None:
+def _reason(error: Exception) -> BaseException | None:
     cause = error.args[0] if error.args else None
     return cause.reason if isinstance(cause, MaxRetryError) else None
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tenacity import Retrying
 
-from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
+from airflow_provider_retreaver.core.errors import ConnectionFailed, OutcomeUnknown, RetreaverError
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import (
@@ -29,9 +29,11 @@ from airflow_provider_retreaver.core.operations import (
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.stopping import grace_of, stopped, wind_up
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.base import ClientBase
 from airflow_provider_retreaver.transport.limiter import Limiter
+from airflow_provider_retreaver.transport.workers import Stop, Workers
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.blocking import Transport
@@ -46,7 +48,7 @@ class RetreaverClient(ClientBase):
 
     :param settings: of the connection.
     :param transport: sends requests; `requests` by default.
-    :param sleep: waits for seconds (tests pass a fake).
+    :param sleep: waits for seconds; by default a wait that ends when the work must end (tests pass a fake).
     :param limiter: limits concurrent requests; by default one for all clients of the account in this process.
     """
 
@@ -55,7 +57,7 @@ class RetreaverClient(ClientBase):
         settings: Settings,
         *,
         transport: Transport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         limiter: Limiter | None = None,
     ) -> None:
         if transport is None:
@@ -65,6 +67,8 @@ class RetreaverClient(ClientBase):
         super().__init__(settings, limiter)
         self._transport = transport
         self._sleep = sleep
+        # Of the caller's own thread, whose waits and requests end by the signal's exception.
+        self._no_stop = Stop()
 
     def __enter__(self) -> Self:
         return self
@@ -83,10 +87,14 @@ class RetreaverClient(ClientBase):
         :return: its result.
         :raises RetreaverError: of a class of `core.errors`.
         """
-        if isinstance(work, Operation):
-            request = work.request_for(self.settings.routes)
-            return work.read(request, self._exchange(request))
-        return self._drive(work)
+        return self._operation(work, self._no_stop) if isinstance(work, Operation) else self._drive(work)
+
+    def _operation(self, operation: Operation[T], stop: Stop) -> T:
+        request = operation.request_for(self.settings.routes)
+        return operation.read(request, self._exchange(request, stop))
+
+    def _workers(self, name: str) -> Workers:
+        return Workers(self.settings.max_concurrency, name, self._transport.interrupt)
 
     def pages(self, listing: Listing) -> Iterator[Page]:
         """Yield the pages of a listing in order, each row once; up to `max_concurrency` pages are requested ahead.
@@ -96,27 +104,22 @@ class RetreaverClient(ClientBase):
         :raises RetreaverError: when a page cannot be read; the pages before it are then not the whole list.
         """
         rules = Pages(listing, self.settings)
-        yield from self._pages_after(rules, self._page(rules, 1))
+        yield from self._pages_after(rules, self._page(rules, 1, self._no_stop))
 
     def _pages_after(self, rules: Pages, first: Page) -> Iterator[Page]:
-        most = self.settings.max_concurrency
-        with ThreadPoolExecutor(most, thread_name_prefix="retreaver-pages") as pool:
-            ahead: deque[Future[Page]] = deque()
-            page = rules.fresh(first)
-            try:
-                while page is not None:
-                    for number in rules.to_request(page, len(ahead), most):
-                        ahead.append(pool.submit(self._page, rules, number))
-                    yield page
-                    if page.next is None:
-                        return
-                    try:
-                        page = rules.fresh(ahead.popleft().result())
-                    except RetreaverError as error:
-                        raise rules.incomplete(len(ahead), error) from None
-            finally:
-                for future in ahead:
-                    future.cancel()
+        ahead: deque[Future[Page]] = deque()
+        page = rules.fresh(first)
+        with self._workers("retreaver-pages") as workers:
+            while page is not None:
+                for number in rules.to_request(page, len(ahead), self.settings.max_concurrency):
+                    ahead.append(workers.submit(partial(self._page, rules, number, workers.stop)))
+                yield page
+                if page.next is None:
+                    return
+                try:
+                    page = rules.fresh(ahead.popleft().result())
+                except RetreaverError as error:
+                    raise rules.incomplete(len(ahead), error) from None
 
     def iterate(self, listing: Listing) -> Iterator[Row]:
         """Yield the rows of a listing, each once, page by page.
@@ -137,46 +140,63 @@ class RetreaverClient(ClientBase):
         :return: the number of rows.
         """
         rules = Pages(listing, self.settings)
-        first = self._page(rules, 1)
+        first = self._page(rules, 1, self._no_stop)
         if rules.must_be_read(first):
             return sum(len(page.rows) for page in self._pages_after(rules, first))
         last = last_to_count(first)
-        return count_from(first, self._page(rules, last) if last else None)
+        return count_from(first, self._page(rules, last, self._no_stop) if last else None)
 
-    def _page(self, rules: Pages, number: int) -> Page:
-        return rules.read(number, self._exchange(rules.request(number)))
+    def _page(self, rules: Pages, number: int, stop: Stop) -> Page:
+        return rules.read(number, self._exchange(rules.request(number), stop))
 
-    def _exchange(self, request: Request) -> Response:
+    def _exchange(self, request: Request, stop: Stop) -> Response:
         exchange = Exchange(self.settings, request)
-        return Retrying(**exchange.strategies(), sleep=self._sleep)(self._attempt, exchange)
+        wait = partial(self._wait, request, stop)
+        return Retrying(**exchange.strategies(), sleep=wait)(self._attempt, exchange, stop, wait)
 
-    def _attempt(self, exchange: Exchange) -> Response:
-        with self._limiter.place():
+    def _wait(self, request: Request, stop: Stop, seconds: float) -> None:
+        (self._sleep or stop.wait)(seconds)
+        if stop.is_set():
+            raise stopped(request)
+
+    def _attempt(self, exchange: Exchange, stop: Stop, wait: Callable[[float], None]) -> Response:
+        with self._limiter.place(stop):
             if pause := exchange.pause(self._limiter.pause()):
-                self._sleep(pause)
+                wait(pause)
+            if stop.is_set():
+                raise stopped(exchange.request)
             try:
                 response = self._transport.send(exchange.request, exchange.wire)
             except ConnectionFailed as error:
-                raise exchange.failed(error) from None
+                failure = exchange.failed(error)
+                broken_off = stop.is_set() and not isinstance(failure, OutcomeUnknown)
+                raise (stopped(exchange.request) if broken_off else failure) from None
             self._learn(exchange, response)
         return exchange.judge(response)
 
     def _drive(self, procedure: Procedure[T]) -> T:
         progress = Progress(procedure)
         while not progress.done:
+            outcomes: list[Outcome[Any]] = []
             try:
-                result = self._step(progress.step)
+                result = self._step(progress.step, outcomes)
             except RetreaverError as error:
                 progress.throw(error)
+            except Exception:
+                raise
+            except BaseException:
+                # The task was told to stop: by its execution_timeout, SIGTERM or Ctrl-C.
+                wind_up(progress, outcomes, self._clock.now)
+                raise
             else:
                 progress.send(result)
         return progress.result
 
-    def _step(self, step: Step) -> Any:
+    def _step(self, step: Step, outcomes: list[Outcome[Any]] | None = None) -> Any:
         result: Any = None
         match step:
             case Operation():
-                result = self.run(step)
+                result = self._operation(step, self._no_stop)
             case Listing():
                 result = list(self.iterate(step))
             case Each():
@@ -187,14 +207,31 @@ class RetreaverClient(ClientBase):
             case ServerTime():
                 result = self._clock.now()
             case Together():
-                with ThreadPoolExecutor(self.settings.max_concurrency, thread_name_prefix="retreaver") as pool:
-                    result = list(pool.map(self._outcome, step.operations))
+                result = self._together(step.operations, [] if outcomes is None else outcomes)
             case Wait():
-                self._sleep(step.seconds)
+                (self._sleep or self._no_stop.wait)(step.seconds)
         return result
 
-    def _outcome(self, operation: Operation[Any]) -> Outcome[Any]:
-        try:
-            return Outcome(value=self.run(operation))
-        except RetreaverError as error:
-            return Outcome(error=error)
+    def _together(self, operations: Sequence[Operation[Any]], outcomes: list[Outcome[Any]]) -> list[Outcome[Any]]:
+        """Run operations concurrently; when that is broken off, `outcomes` has what became of each."""
+        with self._workers("retreaver") as workers:
+            futures = [workers.submit(partial(self._operation, one, workers.stop)) for one in operations]
+            try:
+                return [_outcome(future.exception(), future) for future in futures]
+            except BaseException:
+                workers.end(grace_of(operations))
+                outcomes += [
+                    _outcome(future.exception(), future)
+                    if future.done() and not future.cancelled()
+                    else Outcome(error=stopped(one.request))
+                    for one, future in zip(operations, futures, strict=True)
+                ]
+                raise
+
+
+def _outcome(error: BaseException | None, future: Future[Any]) -> Outcome[Any]:
+    if error is None:
+        return Outcome(value=future.result())
+    if isinstance(error, RetreaverError):
+        return Outcome(error=error)
+    raise error

@@ -1,24 +1,23 @@
 """Downloading recordings from the hosts where Retreaver stores them, which are not its API and never get its key.
 
-Requests have no key, no cookies and no password. Redirects are followed one by one: from https to https only, never
-to
-an address inside the network, at most five. A download that is cut off continues where it ended.
+Requests have no key, no cookies and no password. Redirects are followed one by one: from https to https only, at most
+five. The address that a host's name resolves to is judged, and that address is connected to: none inside the network,
+except the connection's own base URLs and the hosts of its extra `download_hosts`. Where a proxy is used, it resolves
+the names and decides. A download that is cut off continues where it ended.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from tenacity import Retrying
 
 from airflow_provider_retreaver.core.errors import (
@@ -31,14 +30,24 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
     VendorError,
 )
-from airflow_provider_retreaver.core.messages import Host, Request
+from airflow_provider_retreaver.core.limits import MEGABYTE
+from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.policy import RetryState, retry_after
 from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
-from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, proxy_for
+from airflow_provider_retreaver.core.stopping import stopped
+from airflow_provider_retreaver.transport.addresses import AddressRule, Resolver, literal, system_resolver
+from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, OVERHEAD, certificates, proxy_for
+from airflow_provider_retreaver.transport.connections import AddressRefused, Running, TooLarge, WatchedAdapter
+from airflow_provider_retreaver.transport.workers import Stop
 
 MAX_REDIRECTS = 5
 PIECE = 1 << 18
+_PORTS = {"http": 80, "https": 443}
+_PRIVATE = (
+    "its address is in a private network; if that is right, name its host in the connection's extra download_hosts"
+)
+_RAISE = "(the connection's extra max_download_mb)"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -62,13 +71,19 @@ class _Download:
 class Downloads:
     """Downloads files without credentials.
 
-    :param settings: timeouts, proxies, certificates and retry policy of the connection; its secrets are only compared
-        with
-        the URL, which must not contain them.
-    :param sleep: waits for seconds (tests pass a fake).
+    :param settings: timeouts, limits, proxies, certificates and retry policy of the connection; its secrets are only
+        compared with the URL, which must not contain them.
+    :param sleep: waits for seconds; by default a wait that ends when the work must end (tests pass a fake).
+    :param resolver: resolves host names (tests pass a fake).
     """
 
-    def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sleep: Callable[[float], None] | None = None,
+        resolver: Resolver = system_resolver,
+    ) -> None:
         guard_library_logs("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry", "requests")
         certificates(settings)
         self._settings = settings
@@ -78,20 +93,32 @@ class Downloads:
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.verify = settings.verify
+        self._running = Running()
+        self._rule = AddressRule(
+            [*map(_host_and_port, settings.urls.values()), *settings.limits.download_hosts], resolver
+        )
         for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=16))
-        self._inside = is_loopback(urlsplit(settings.urls[Host.API]).hostname or "")
+            adapter = WatchedAdapter(self._running, resolver=resolver, rule=self._rule, maxsize=16)
+            self._session.mount(scheme, adapter)
+
+    def interrupt(self, threads: Collection[int]) -> None:
+        """Break off the running downloads of some threads.
+
+        :param threads: their ids.
+        """
+        self._running.interrupt(threads)
 
     def close(self) -> None:
         """Close the kept connections."""
         self._session.close()
 
-    def fetch(self, url: str, what: str, sink: Callable[[bytes], object]) -> int:
+    def fetch(self, url: str, what: str, sink: Callable[[bytes], object], stop: Stop | None = None) -> int:
         """Download a file, piece by piece.
 
         :param url: address of the file; never logged.
         :param what: name of the file for errors and logs, e.g. `recording of call …`.
         :param sink: takes the bytes in order, each once.
+        :param stop: ends the download; None for the caller's own thread.
         :return: number of bytes.
         :raises NotFound: when the file does not exist.
         :raises RetreaverError: when it cannot be downloaded completely.
@@ -99,8 +126,14 @@ class Downloads:
         request = Request("GET", what)
         download = _Download(request, self._without_key(url, request), sink)
         state = RetryState(self._settings.policy, request)
-        Retrying(**state.strategies(), sleep=self._sleep)(self._attempt, download)
+        wait = partial(self._wait, request, stop or Stop())
+        Retrying(**state.strategies(), sleep=wait)(self._attempt, download)
         return download.received
+
+    def _wait(self, request: Request, stop: Stop, seconds: float) -> None:
+        (self._sleep or stop.wait)(seconds)
+        if stop.is_set():
+            raise stopped(request)
 
     def _without_key(self, url: str, request: Request) -> str:
         parts = urlsplit(url)
@@ -115,13 +148,14 @@ class Downloads:
         parts = host = None
         with suppress(ValueError):
             parts = urlsplit(url)
-            host = parts.hostname
+            host = parts.hostname if parts.port != 0 else None
         if parts is None or not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
             raise _refused(request, "its address is not a plain http(s) URL")
         if before is not None and urlsplit(before).scheme == "https" and parts.scheme != "https":
             raise _refused(request, "it is redirected from https to http")
-        if _inside(host) and not self._inside:
-            raise _refused(request, "its address is in a private network")
+        port = parts.port or _PORTS[parts.scheme]
+        if not all(self._rule.allows(address, port) for address in _written_addresses(host)):
+            raise _refused(request, _PRIVATE)
         plain = unquote(unquote(url))
         if any(secret.reveal() in plain or secret.reveal() in url for secret in self._settings.secrets):
             raise _refused(request, "its address contains a secret of the connection")
@@ -130,9 +164,23 @@ class Downloads:
     def _attempt(self, download: _Download) -> None:
         if download.total is not None and download.received == download.total:
             return
+        limits = self._settings.limits
+        too_large = _refused(download.request, f"it has more than {limits.download_bytes / MEGABYTE:g} MB {_RAISE}")
+        with self._running.request(limits.download_seconds, limits.download_bytes + OVERHEAD):
+            try:
+                self._receive(download, too_large)
+            except TooLarge:
+                pass
+            else:
+                return
+        raise too_large
+
+    def _receive(self, download: _Download, too_large: RetreaverError) -> None:
+        most = self._settings.limits.download_bytes
         with closing(self._follow(download)) as answer:
-            pieces = self._pieces(download, answer)
-            for piece in pieces:
+            for piece in self._pieces(download, answer):
+                if download.received + len(piece) > most or (download.total or 0) > most:
+                    raise too_large
                 download.sink(piece)
                 download.received += len(piece)
         if download.total is not None and download.received != download.total:
@@ -157,7 +205,8 @@ class Downloads:
     def _get(self, url: str, request: Request, headers: dict[str, str]) -> requests.Response:
         proxy = proxy_for(request, self._settings, url)
         answer = None
-        with suppress(requests.exceptions.RequestException):
+        refused = False
+        try:
             answer = self._session.get(
                 url,
                 headers=headers,
@@ -166,6 +215,12 @@ class Downloads:
                 timeout=(min(CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
                 proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
             )
+        except (requests.exceptions.RequestException, OSError):
+            pass
+        except AddressRefused:
+            refused = True
+        if refused:
+            raise _refused(request, _PRIVATE)
         if answer is None:
             # Outside, so that the library's exception, which holds the URL, is not kept as the context.
             raise ConnectionFailed(
@@ -228,13 +283,16 @@ def _extent(request: Request, answer: requests.Response) -> tuple[int | None, in
     raise _unreadable(request, "does not contain its length, so that a partial file cannot be recognized")
 
 
-def _inside(host: str) -> bool:
-    """Return whether a host is this machine, or an address that is not on the internet."""
-    if is_loopback(host):
-        return True
-    with suppress(ValueError):
-        return not ipaddress.ip_address(host).is_global
-    return False
+def _host_and_port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+
+def _written_addresses(host: str) -> list[str]:
+    """Return the addresses that a host is without being resolved: judged here, since a proxy resolves names itself."""
+    if is_loopback(host.rstrip(".")) and literal(host) is None:
+        return ["127.0.0.1"]
+    return [host] if literal(host) is not None else []
 
 
 def _broken(download: _Download) -> RetreaverError:

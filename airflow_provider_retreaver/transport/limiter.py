@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.workers import Stop
 
 # Seconds for which a 429 without `Retry-After` pauses the other requests; the request itself waits by the policy.
 SHORT_PAUSE = 1.0
@@ -151,8 +152,14 @@ class Limiter:
         self._try_after = min(MAX_TRY_AFTER, self._try_after * 4) if tried else TRY_AFTER
 
     @contextmanager
-    def place(self) -> Generator[None]:
-        """Hold a place for one request of a blocking client."""
+    def place(self, stop: Stop | None = None) -> Generator[None]:
+        """Hold a place for one request of a blocking client.
+
+        :param stop: ends waiting for the place; None for the caller's own thread.
+        :yield: a context manager.
+        :raises Stopped: when the work must end before there was a place.
+        """
+        stop = stop or Stop()
         ready = threading.Event()
 
         def granted() -> bool:
@@ -161,7 +168,7 @@ class Limiter:
 
         if not self.take(granted):
             try:
-                ready.wait()
+                stop.wait_for(ready)
             except BaseException:
                 self.withdraw(granted)
                 raise

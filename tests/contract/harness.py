@@ -69,6 +69,9 @@ class MemoryTransport:
             raise connection_failed(request, timed_out=False, certificate=False, proxy=False, sent=True)
         return Response(answer.status, {name.lower(): text for name, text in answer.headers}, answer.body)
 
+    def interrupt(self, threads: object) -> None:
+        """Do nothing: a request in memory takes no time."""
+
     def close(self) -> None:
         """Do nothing."""
 

@@ -117,6 +117,9 @@ class Documented(Account):
         headers = {name.lower(): value for name, value in answer.headers}
         return Response(answer.status, headers, answer.body)
 
+    def interrupt(self, threads: object) -> None:
+        """Do nothing: a request in memory takes no time."""
+
     def close(self) -> None:
         """Close the database."""
         self.sandbox.close()

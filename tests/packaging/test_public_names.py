@@ -13,7 +13,7 @@ NAMES = {
     "core.errors": {
         "AuthenticationError", "ChangeRefused", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection",
         "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied",
-        "ProtocolError", "RateLimited", "RetreaverError", "StorageFailed", "TableNotWritten",
+        "ProtocolError", "RateLimited", "RetreaverError", "Stopped", "StorageFailed", "TableNotWritten",
         "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},

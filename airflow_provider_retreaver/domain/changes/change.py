@@ -8,14 +8,13 @@ from losing what an earlier attempt has done. Each operator provides a `ChangeSp
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from airflow_provider_retreaver.core.errors import (
-    AuthenticationError,
+    RUN_ENDING,
     ChangeRefused,
     Gone,
     NotFound,
-    PermissionDenied,
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
@@ -198,7 +197,11 @@ class ChangeObjects:
                 self._report.fail(edit.key, str(outcome.error))
             else:
                 sent.append((edit, outcome.error))
-        read_back = yield from together([get_object(edit.key) for edit, _ in sent])
+        try:
+            read_back = yield from together([get_object(edit.key) for edit, _ in sent])
+        except RUN_ENDING:
+            self._note_accepted(edit for edit, error in sent if error is None)
+            raise
         for (edit, error), outcome in zip(sent, read_back, strict=True):
             if outcome.error is not None:
                 lead = f"{error} It" if error else "The change was accepted, but it"
@@ -207,14 +210,16 @@ class ChangeObjects:
                 self._verify(edit, error, outcome.value or {})
 
     def _raise_account_error(self, batch: Sequence[Edit], outcomes: Sequence[Outcome[Row]]) -> None:
-        errors = [o.error for o in outcomes if isinstance(o.error, (AuthenticationError, PermissionDenied))]
-        if not errors:
-            return
-        for edit, outcome in zip(batch, outcomes, strict=True):
-            if outcome.error is None:
-                self._done(edit.key, self._planned(edit.key))
+        errors = [o.error for o in outcomes if isinstance(o.error, RUN_ENDING)]
+        if errors:
+            self._note_accepted(edit for edit, outcome in zip(batch, outcomes, strict=True) if outcome.error is None)
+            raise errors[0]
+
+    def _note_accepted(self, edits: Iterable[Edit]) -> None:
+        """Report changes that are not read back, since the run ends here."""
+        for edit in edits:
+            self._done(edit.key, self._planned(edit.key))
         self._save_record()
-        raise errors[0]
 
     def _verify(self, edit: Edit, error: RetreaverError | None, row: Row) -> None:
         """Report by what was read back whether an object is as it should be."""

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import (
-    AuthenticationError,
+    RUN_ENDING,
     ConnectionFailed,
     Gone,
     NotFound,
     OutcomeUnknown,
-    PermissionDenied,
     ProtocolError,
     RateLimited,
     RetreaverError,
@@ -31,8 +30,6 @@ POST, PUT, DELETE = "POST", "PUT", "DELETE"
 _FIRST = {ADD: POST, CHANGE: PUT, REMOVE: DELETE}
 
 TEMPORARY = (Unavailable, RateLimited, ConnectionFailed)
-# Errors of the account, not of a number; with the legacy routes also 410: the server does not have them.
-ACCOUNT = (AuthenticationError, PermissionDenied)
 
 
 @dataclass(slots=True)
@@ -159,7 +156,8 @@ class Batch:
         return suppression.unsuppress_number(number)
 
     def _fail(self, place: int, error: RetreaverError) -> None:
-        account = isinstance(error, ACCOUNT) or (isinstance(error, Gone) and self._wanted.legacy)
+        # With the legacy routes also 410: the server does not have them.
+        account = isinstance(error, RUN_ENDING) or (isinstance(error, Gone) and self._wanted.legacy)
         final = not (account or isinstance(error, (*TEMPORARY, OutcomeUnknown, ProtocolError)))
         self.failures[place] = Failure(final, str(error))
         if isinstance(error, TEMPORARY):

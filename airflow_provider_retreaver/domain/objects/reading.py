@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_retreaver.core.envelopes import require
-from airflow_provider_retreaver.core.errors import AuthenticationError, PermissionDenied, RetreaverError
+from airflow_provider_retreaver.core.errors import RUN_ENDING, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.objects.key import ObjectKey, group_key, target_key
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
@@ -49,16 +49,17 @@ class FoundObjects:
 
 
 def together(operations: Sequence[Operation[Any]]) -> Procedure[list[Outcome[Any]]]:
-    """Do operations at once; an error that concerns the whole account is raised.
+    """Do operations at once; an error that concerns the whole account, or a task told to stop, is raised.
 
     :param operations: that do not depend on each other.
     :return: what each returned, in their order.
     :raises AuthenticationError: when the key is refused.
     :raises PermissionDenied: when the company is refused.
+    :raises Stopped: when the task is told to stop.
     """
     outcomes: list[Outcome[Any]] = (yield Together(operations)) if operations else []
     for outcome in outcomes:
-        if isinstance(outcome.error, (AuthenticationError, PermissionDenied)):
+        if isinstance(outcome.error, RUN_ENDING):
             raise outcome.error
     return outcomes
 

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import (
-    AuthenticationError,
+    RUN_ENDING,
     OutcomeUnknown,
-    PermissionDenied,
     ProtocolError,
 )
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
@@ -231,20 +230,27 @@ class ResetCaps:
                 lost.append(reset)
             elif outcome.error is not None:
                 self._report.fail(reset.key, str(outcome.error))
-        yield from self._read_back([*accepted, *lost])
+        try:
+            yield from self._read_back([*accepted, *lost])
+        except RUN_ENDING:
+            self._note_accepted(accepted)
+            raise
         for reset in accepted:
             self._verify_accepted(reset)
         return [again for reset in lost for again in self._verify_lost(reset)]
 
     def _raise_account_error(self, outcomes: Iterable[Outcome[None]], accepted: Iterable[_Reset]) -> None:
-        errors = [o.error for o in outcomes if isinstance(o.error, (AuthenticationError, PermissionDenied))]
-        if not errors:
-            return
+        errors = [o.error for o in outcomes if isinstance(o.error, RUN_ENDING)]
+        if errors:
+            self._note_accepted(accepted)
+            raise errors[0]
+
+    def _note_accepted(self, accepted: Iterable[_Reset]) -> None:
+        """Report resets that are not read back, since the run ends here."""
         for reset in accepted:
             for key, before in reset.before.items():
                 self._done(key, before, None)
         self._save_record()
-        raise errors[0]
 
     def _read_back(self, resets: Iterable[_Reset]) -> Procedure[None]:
         keys = [key for reset in resets for key in reset.before]

@@ -205,7 +205,9 @@ def test_after_a_kill_only_open_requests_are_repeated(edition, kill_at):
         watch(request)
         return carried(request, wire)
 
-    retreaver.client._transport = type("Carrier", (), {"send": staticmethod(carry), "close": lambda self: None})()
+    retreaver.client._transport = type(
+        "Carrier", (), {"send": staticmethod(carry), "interrupt": lambda *_: None, "close": lambda self: None}
+    )()
     with pytest.raises(Killed):
         retreaver.client.run(retreaver.sync(plan, MIRROR, note=note).procedure())
     retreaver.client._transport = retreaver

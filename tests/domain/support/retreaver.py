@@ -44,6 +44,9 @@ class SimulatedRetreaver:
             raise ConnectionFailed("cut", method=request.method, path=request.path)
         return Response(answer.status, {name.lower(): value for name, value in answer.headers}, answer.body)
 
+    def interrupt(self, threads: object) -> None:
+        """Do nothing: a request in memory takes no time."""
+
     def close(self) -> None:
         """Nothing is kept open."""
 

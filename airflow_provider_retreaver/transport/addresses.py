@@ -1,0 +1,124 @@
+"""Resolving host names, and judging the addresses that are then connected to.
+
+A name is resolved once for a connection, what it resolves to is judged, and the connection is made to that: a name
+that resolves to another address a moment later changes nothing. Names are resolved on threads of their own, since
+the system's resolver cannot be interrupted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Family, type, protocol, canonical name, socket address: a row of `socket.getaddrinfo`.
+AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
+Resolver = Callable[[str, int], Sequence[AddressInfo]]
+
+# IPv6 addresses that contain the IPv4 address to which a gateway passes the connection on (RFC 6052).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def system_resolver(host: str, port: int) -> Sequence[AddressInfo]:
+    """Resolve a name as this machine does.
+
+    :param host: a host name, or an address in any notation.
+    :param port: the port.
+    :return: rows of `socket.getaddrinfo`.
+    :raises OSError: when the name does not exist.
+    """
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def start_resolving(resolver: Resolver, host: str, port: int) -> Future[Sequence[AddressInfo]]:
+    """Resolve a name on a thread of its own; an address needs none.
+
+    :param resolver: resolves it.
+    :param host: a host name or an address.
+    :param port: the port.
+    :return: the addresses to come.
+    """
+    future: Future[Sequence[AddressInfo]] = Future()
+    future.set_running_or_notify_cancel()
+
+    def resolve() -> None:
+        try:
+            found = resolver(host, port)
+        except (OSError, UnicodeError) as error:
+            future.set_exception(error)
+        else:
+            future.set_result(found)
+
+    if literal(host) is not None:
+        resolve()
+    else:
+        threading.Thread(target=resolve, name="retreaver-resolver", daemon=True).start()
+    return future
+
+
+def literal(host: str) -> IPAddress | None:
+    """Return the address that a host is, in any notation that systems accept (`127.1`, `0x7f.1`, `2130706433`).
+
+    :param host: the host of a URL, without brackets.
+    :return: the address, None for a name.
+    """
+    with suppress(ValueError):
+        return ipaddress.ip_address(host)
+    with suppress(OSError, UnicodeError):
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    return None
+
+
+def is_public(address: IPAddress) -> bool:
+    """Return whether an address is one of the internet, not of this machine or a private network.
+
+    :param address: the address; those that contain an IPv4 address are judged by that.
+    :return: True for an address of the internet.
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        teredo = address.teredo[1] if address.teredo else None
+        inner = address.ipv4_mapped or address.sixtofour or teredo
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+class AddressRule:
+    """Which addresses may be connected to: those of the internet, and those of the named hosts.
+
+    :param hosts: hosts and ports that may also be connected to, wherever they are.
+    :param resolver: resolves their names when it matters.
+    """
+
+    def __init__(self, hosts: Iterable[tuple[str, int]], resolver: Resolver) -> None:
+        self._hosts = frozenset(hosts)
+        self._resolver = resolver
+
+    def allows(self, address: str, port: int) -> bool:
+        """Judge an address.
+
+        :param address: the address, as a socket shows it.
+        :param port: the port.
+        :return: whether it may be connected to.
+        """
+        judged = literal(address)
+        if judged is None:
+            return False
+        return is_public(judged) or any(
+            port == named and judged in self._addresses(host, port) for host, named in self._hosts
+        )
+
+    def _addresses(self, host: str, port: int) -> set[IPAddress | None]:
+        address = literal(host)
+        if address is not None:
+            return {address}
+        with suppress(OSError, UnicodeError):
+            return {literal(row[4][0]) for row in self._resolver(host, port)}
+        return set()

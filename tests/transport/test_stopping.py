@@ -1,0 +1,306 @@
+"""A task that is told to stop: every wait ends at once, no request outlives it, what was done is noted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import RetreaverError, Stopped
+from airflow_provider_retreaver.core.operations import Outcome, ServerTime, Together, Wait
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.resources.targets import delete_target, get_target, list_targets, reset_cap
+from airflow_provider_retreaver.sandbox.local_server import run_sandbox
+from airflow_provider_retreaver.transport.aio import AiohttpTransport
+from airflow_provider_retreaver.transport.background import BackgroundClient
+from airflow_provider_retreaver.transport.blocking import RequestsTransport
+from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
+from airflow_provider_retreaver.transport.limiter import Limiter
+from tests.contract.harness import KEY, options
+
+# Seconds after which the signal comes, and until which the work must have ended.
+SIGNAL, ENDED = 0.4, 2.0
+
+
+class TimeIsUp(BaseException):
+    """What Airflow raises for `execution_timeout`: not an `Exception`."""
+
+
+@contextmanager
+def told_to_stop(*, alarm: bool = True) -> Generator[None]:
+    """Raise `TimeIsUp` in this thread soon, as Airflow does, and expect that the block ends in time."""
+
+    def handle(*_: object) -> None:
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, SIGNAL if alarm else 0)
+    started = time.monotonic()
+    try:
+        with pytest.raises((TimeIsUp, asyncio.CancelledError)):
+            yield
+        assert SIGNAL * 0.9 <= time.monotonic() - started < ENDED
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def threads() -> list[str]:
+    """Return the names of this package's threads."""
+    names = [one.name for one in threading.enumerate()]
+    return [name for name in names if name.startswith("retreaver") and name != "retreaver-sandbox"]
+
+
+class Account:
+    """A sandbox over TCP with a hundred targets, and clients for it that do not fake their waits."""
+
+    def __init__(self, served) -> None:
+        self.served = served
+        self.limiter = Limiter(4)
+        for number in range(60):
+            self.control("POST", "/targets.json", b'{"target": {"number": "+191955501%02d"}}' % number)
+
+    def control(self, method: str, path: str, body: bytes = b"") -> None:
+        """Send a request as another client."""
+        query = [("api_key", KEY), ("company_id", "1")]
+        answer = self.served.sandbox.handle(method, path, query, {"content-type": "application/json"}, body)
+        assert answer.status < 300, answer
+
+    def fault(self, text: bytes) -> None:
+        """Script a fault."""
+        self.control("POST", "/__sandbox__/faults", text)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the connection."""
+        return Settings.parse("stopping", password=KEY, login="1", host=self.served.url)
+
+    def run(self, kind: str, procedure) -> None:
+        """Run a procedure with a client of this kind, until it is told to stop."""
+        if kind == "sync":
+            with told_to_stop(), RetreaverClient(self.settings, limiter=self.limiter) as client:
+                client.run(procedure)
+        else:
+            with told_to_stop(alarm=False):
+                asyncio.run(self._cancelled(procedure))
+        assert threads() == []
+        assert self.limiter.taken == 0
+
+    async def _cancelled(self, procedure) -> None:
+        async with AsyncRetreaverClient(self.settings, limiter=self.limiter) as client:
+            task = asyncio.ensure_future(client.run(procedure))
+            asyncio.get_running_loop().call_later(SIGNAL, task.cancel)
+            try:
+                await task
+            finally:
+                assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Serve a sandbox."""
+    with run_sandbox(options()) as running:
+        yield running
+
+
+@pytest.fixture
+def account(served):
+    """Return an account without faults."""
+    served.sandbox.handle("POST", "/__sandbox__/reset", [], {}, b'{"load": "empty"}')
+    return Account(served)
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request):
+    """Return the kind of client."""
+    return request.param
+
+
+FIRST_PAGE = b'{"path": "targets.json", "headers": {"X-Page": "first"}}'
+SLOW = {
+    "429": b'{"method": "%s", "status": 429, "times": null, "headers": {"Retry-After": "30"}}',
+    "held": b'{"method": "%s", "delay": 20, "times": null}',
+}
+
+
+@pytest.mark.parametrize("fault", SLOW)
+def test_pages_that_are_read_ahead(account, kind, fault):
+    """Later pages that are refused for half a minute, or held for 20 s, end with the task."""
+    noted = []
+
+    def procedure():
+        account.fault(FIRST_PAGE)
+        account.fault(SLOW[fault] % b"GET")
+        try:
+            yield list_targets()
+        except Stopped as error:
+            noted.append(str(error))
+
+    account.run(kind, procedure())
+    assert noted == ["GET /targets.json was not completed: the task was told to stop."]
+    log = account.served.sandbox.handle("GET", "/__sandbox__/requests", [], {}, b"").body
+    assert log.count(b"/targets.json") > 1
+
+
+@pytest.mark.parametrize("fault", SLOW)
+def test_reads_at_once(account, kind, fault):
+    """Reads that wait are broken off; the procedure gets what became of each of them."""
+    outcomes = []
+
+    def procedure():
+        account.fault(SLOW[fault] % b"GET")
+        outcomes.extend((yield Together([get_target(id=number) for number in range(1, 20)])))
+
+    account.run(kind, procedure())
+    assert [type(outcome.error) for outcome in outcomes] == [Stopped] * 19
+
+
+def test_writes_that_were_sent_are_noted(account, kind):
+    """A write gets a second for its response, and is noted as done; what was not sent is noted as stopped."""
+    outcomes: list[Outcome[object]] = []
+    later: list[object] = []
+
+    def procedure():
+        account.fault(b'{"method": "POST", "delay": 0.8, "times": null}')
+        outcomes.extend((yield Together([reset_cap(number) for number in range(1, 13)])))
+        later.append((yield ServerTime()).offset)
+        later.extend((yield Together([get_target(id=1)])))
+        yield delete_target(id=1)
+
+    account.run(kind, procedure())
+    errors = [type(outcome.error) for outcome in outcomes]
+    assert errors == [type(None)] * 4 + [Stopped] * 8
+    assert type(later[1].error) is Stopped
+    log = account.served.sandbox.handle("GET", "/__sandbox__/requests", [], {}, b"").body
+    assert log.count(b"reset_cap") == 4
+    assert b'"DELETE"' not in log
+
+
+def test_writes_that_wait_are_not_sent(account, kind):
+    """Writes that were refused and wait for the next attempt end at once."""
+    outcomes = []
+
+    def procedure():
+        account.fault(SLOW["429"] % b"POST")
+        outcomes.extend((yield Together([reset_cap(number) for number in range(1, 13)])))
+
+    account.run(kind, procedure())
+    assert {type(outcome.error) for outcome in outcomes} == {Stopped}
+
+
+def test_a_wait_of_a_procedure(account, kind):
+    """It ends, and the procedure may note what was done, but not wait again."""
+    noted = []
+
+    def procedure():
+        for _ in range(3):
+            try:
+                yield Wait(60)
+            except Stopped as error:
+                noted.append(str(error))
+
+    account.run(kind, procedure())
+    assert noted == ["The wait was ended: the task was told to stop."] * 3
+
+
+def test_a_procedure_that_does_not_end(account, kind):
+    """One that goes on after every error is ended after a second."""
+
+    def procedure():
+        while True:
+            try:
+                yield Wait(60)
+            except RetreaverError:
+                continue
+
+    account.run(kind, procedure())
+
+
+def test_a_place_that_does_not_come_free(account):
+    """A thread that waits for its turn, since another client has all places, ends with the task."""
+    limiter = Limiter(1)
+    assert limiter.take(lambda: True)
+    with told_to_stop(), RetreaverClient(account.settings, limiter=limiter) as client:
+        client.run(two_reads())
+    limiter.release()
+    assert limiter.taken == 0
+    assert threads() == []
+
+
+def two_reads():
+    """Read two targets at once."""
+    yield Together([get_target(id=1), get_target(id=2)])
+
+
+def test_a_connection_that_is_not_accepted(kind):
+    """A host that accepts no connection is given up at once."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        # The queue of connections is full with these.
+        queued = [socket.socket() for _ in range(4)]
+        for one in queued:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        run_against(kind, port)
+        for one in queued:
+            one.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_server_that_says_nothing(kind, scheme):
+    """A TLS handshake, or a response, that does not come ends with the task."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        run_against(kind, listener.getsockname()[1], scheme)
+
+
+def test_a_name_that_is_not_resolved(kind):
+    """A resolver that hangs does not keep the task: what remains is a daemon that only waits for it."""
+    hanging = threading.Event()
+
+    def resolver(host, port):
+        hanging.wait(30)
+        raise OSError
+
+    try:
+        run_against(kind, 80, host="hangs.test", resolver=resolver)
+    finally:
+        hanging.set()
+
+
+def run_against(kind, port, scheme="http", host="127.0.0.1", **options):
+    """Run two reads at once against a server, until told to stop."""
+    limiter = Limiter(4)
+    settings = Settings.parse("odd", password=KEY, host=f"{scheme}://{host}:{port}", extra={"allow_http": True})
+    if kind == "sync":
+        client = RetreaverClient(settings, transport=RequestsTransport(settings, **options), limiter=limiter)
+        with told_to_stop(), client:
+            client.run(two_reads())
+    else:
+
+        async def run():
+            transport = AiohttpTransport(settings, **options)
+            async with AsyncRetreaverClient(settings, transport=transport, limiter=limiter) as client:
+                task = asyncio.ensure_future(client.run(two_reads()))
+                asyncio.get_running_loop().call_later(SIGNAL, task.cancel)
+                await task
+
+        with told_to_stop(alarm=False):
+            asyncio.run(run())
+    assert [name for name in threads() if name != "retreaver-resolver"] == []
+    assert limiter.taken == 0
+
+
+@pytest.mark.parametrize("fault", SLOW)
+def test_the_client_on_its_own_thread(account, fault):
+    """Exports, which read by it, end with the task too."""
+    account.fault(SLOW[fault] % b"GET")
+    with told_to_stop(), BackgroundClient(AsyncRetreaverClient(account.settings, limiter=account.limiter)) as client:
+        list(client.ahead(lambda: get_target(id=1)))
+    assert threads() == []
+    assert account.limiter.taken == 0
