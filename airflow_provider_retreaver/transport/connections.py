@@ -260,12 +260,21 @@ class WatchedAdapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=maxsize, pool_block=False)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Use these connections for hosts."""
+        """Use these connections for hosts.
+
+        :param arguments: of `requests`.
+        :param options: of `requests`.
+        """
         super().init_poolmanager(*arguments, **options)
         self.poolmanager.pool_classes_by_scheme = self._direct
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Use these connections for a proxy."""
+        """Use these connections for a proxy.
+
+        :param proxy: its URL.
+        :param options: of `requests`.
+        :return: the manager of its pools.
+        """
         manager = super().proxy_manager_for(proxy, **options)
         manager.pool_classes_by_scheme = self._by_proxy
         return manager

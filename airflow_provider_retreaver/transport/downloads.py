@@ -289,7 +289,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 
 def _written_addresses(host: str) -> list[str]:
-    """Return the addresses that a host is without being resolved: judged here, since a proxy resolves names itself."""
+    """Return the addresses that a host is without being resolved: judged before a proxy gets them."""
     if is_loopback(host.rstrip(".")) and literal(host) is None:
         return ["127.0.0.1"]
     return [host] if literal(host) is not None else []

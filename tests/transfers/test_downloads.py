@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import closing
 
 import pytest
@@ -9,6 +10,7 @@ import requests_mock
 
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidRequest, NotFound, Unavailable
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.transport.addresses import literal, system_resolver
 from airflow_provider_retreaver.transport.downloads import Downloads
 from tests.airflow.support.recording_host import recording_host
 
@@ -27,11 +29,11 @@ def host():
 class Fetched:
     """What a download handed on, and how long it waited."""
 
-    def __init__(self, api):
+    def __init__(self, api, resolver=system_resolver, **extra):
         self.data = b""
         self.slept = []
-        settings = Settings.parse("retreaver_default", login="1", password="s3cr3t-key", host=api)
-        self.downloads = Downloads(settings, sleep=self.slept.append)
+        settings = Settings.parse("retreaver_default", login="1", password="s3cr3t-key", host=api, extra=extra)
+        self.downloads = Downloads(settings, sleep=self.slept.append, resolver=resolver)
 
     def fetch(self, url):
         """Fetch one file."""
@@ -101,33 +103,126 @@ def test_a_host_that_goes_on_failing_is_left(host, fetched):
     assert len(host.sent) == 9
 
 
-def test_nobody_there(fetched):
+def test_nobody_there(host):
     """A host that does not answer is a failed connection, whose sentence holds no address."""
+    fetched = Fetched(host.url, download_hosts="127.0.0.1:9")
     with pytest.raises(ConnectionFailed, match="its host did not respond") as failed:
         fetched.fetch("http://127.0.0.1:9/secret-path.mp3")
     assert "secret-path" not in str(failed.value)
     assert failed.value.__context__ is None
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "http://127.0.0.1/a.mp3", "http://localhost/a.mp3", "http://10.0.0.8/a.mp3", "http://169.254.169.254/latest",
-        "http://[::1]/a.mp3", "http://192.168.1.1/a.mp3",
-    ],
-)  # fmt: skip
+API = "https://api.retreaver.com"
+INSIDE = [
+    "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f.1", "0x7f000001", "017700000001", "0177.0.0.1", "0",
+    "localhost", "localhost.", "api.localhost", "10.0.0.8", "169.254.169.254", "192.168.1.1", "100.64.0.1", "224.0.0.1",
+    "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[fe80::1]", "[fc00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", INSIDE)
 def test_nothing_inside_a_network_is_asked(place):
-    """With Retreaver's real API, neither an address nor a redirect leads to this machine or its network."""
-    outside = Fetched("https://api.retreaver.com")
+    """However it is written, neither an address nor a redirect leads to this machine or its network."""
     with pytest.raises(InvalidRequest, match="is in a private network"):
-        outside.fetch(place)
+        Fetched(API).fetch(f"http://{place}/a.mp3")
     with requests_mock.Mocker() as mock:
-        mock.get(
-            "https://recordings.test/a.mp3", status_code=302, headers={"Location": place.replace("http:", "https:")}
-        )
+        mock.get("https://recordings.test/a.mp3", status_code=302, headers={"Location": f"https://{place}/a.mp3"})
         with pytest.raises(InvalidRequest, match="is in a private network"):
-            Fetched("https://api.retreaver.com").fetch("https://recordings.test/a.mp3")
+            Fetched(API).fetch("https://recordings.test/a.mp3")
         assert mock.call_count == 1
+
+
+class Names:
+    """A resolver that knows a few names, and counts how often it was asked for each."""
+
+    def __init__(self, **addresses):
+        self.addresses = {name.replace("_", "."): rows for name, rows in addresses.items()}
+        self.asked = []
+
+    def __call__(self, host, port):
+        """Resolve a name; an address in any notation as the system does."""
+        self.asked.append(host)
+        if literal(host) is not None:
+            return system_resolver(host, port)
+        found = self.addresses.get(host, [])
+        # An address at a time: the next question gets the next one.
+        address = found.pop(0) if len(found) > 1 else found[0] if found else None
+        if address is None:
+            raise OSError("no such name")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "::1", "::ffff:127.0.0.1", "169.254.169.254"])
+def test_a_name_that_resolves_inside(host, address):
+    """It is refused after one question, also when a loopback API is configured and on its own port elsewhere."""
+    port = int(host.url.rpartition(":")[2])
+    names = Names(inside_test=[address])
+    with pytest.raises(InvalidRequest, match="is in a private network"):
+        Fetched(API, names).fetch(f"http://inside.test:{port}/a.mp3")
+    assert names.asked == ["inside.test"]
+    with pytest.raises(InvalidRequest, match="is in a private network"):
+        Fetched("http://127.0.0.1:9", names).fetch(f"http://inside.test:{port}/a.mp3")
+    assert host.sent == []
+
+
+def test_what_was_judged_is_connected_to(host):
+    """A name that resolves to the named host at first, and inside the network when asked again, is asked once."""
+    port = int(host.url.rpartition(":")[2])
+    names = Names(changing_test=["127.0.0.1", "10.1.2.3"])
+    fetched = Fetched(API, names, download_hosts=f"127.0.0.1:{port}")
+    assert fetched.fetch(f"http://changing.test:{port}/a.mp3") == len(SOUND)
+    assert names.asked == ["changing.test"]
+
+
+def test_a_redirect_is_judged_by_what_it_resolves_to(host):
+    """A host that is allowed may not lead to one that is not, by a name whose address only the resolver knows."""
+    port = int(host.url.rpartition(":")[2])
+    host.redirects["/b.mp3"] = "http://inside.test/a.mp3"
+    names = Names(inside_test=["127.0.0.1"])
+    with pytest.raises(InvalidRequest, match="is in a private network"):
+        Fetched(API, names, download_hosts=f"127.0.0.1:{port}").fetch(f"{host.url}/b.mp3")
+    assert host.paths() == ["/b.mp3"]
+    assert names.asked == ["127.0.0.1", "inside.test"]
+
+
+def test_a_loopback_api_opens_its_own_port_only(host):
+    """Recordings that the sandbox serves itself are fetched, by any of its names; nothing else of this machine is."""
+    port = int(host.url.rpartition(":")[2])
+    for api in (host.url, f"http://localhost:{port}"):
+        names = Names(localhost=["127.0.0.1"])
+        assert Fetched(api, names).fetch(f"{host.url}/a.mp3") == len(SOUND)
+    for other in ("http://127.0.0.1:9/a.mp3", "http://localhost:9/a.mp3", "http://10.0.0.8/a.mp3"):
+        with pytest.raises(InvalidRequest, match="is in a private network"):
+            Fetched(host.url).fetch(other)
+
+
+def test_a_proxy_resolves_the_names(host, monkeypatch):
+    """Names are left to the proxy, whose own address is not judged; an address that is written is judged here too."""
+    monkeypatch.setenv("http_proxy", host.url)
+    host.files["http://recordings.test/a.mp3"] = SOUND
+    names = Names()
+    assert Fetched(API, names).fetch("http://recordings.test/a.mp3") == len(SOUND)
+    assert set(names.asked) == {"127.0.0.1"}
+    for place in ("127.1", "localhost"):
+        with pytest.raises(InvalidRequest, match="is in a private network"):
+            Fetched(API, names).fetch(f"http://{place}/a.mp3")
+
+
+def test_bounds_of_a_download(host):
+    """A file that is larger than allowed is refused by its length, or where it exceeds the limit."""
+    small = Fetched(host.url, max_download_mb=0.5)
+    with pytest.raises(InvalidRequest, match=r"more than 0\.5 MB \(the connection's extra max_download_mb\)"):
+        small.fetch(f"{host.url}/a.mp3")
+    assert small.data == b""
+    host.headers["/a.mp3"] = {"Content-Length": None, "Transfer-Encoding": "chunked"}
+    chunk = b"10000\r\n" + bytes(65_536) + b"\r\n"
+    host.files["/a.mp3"] = chunk * 200
+    endless = Fetched(host.url, max_download_mb=0.5)
+    with pytest.raises(InvalidRequest, match=r"more than 0\.5 MB"):
+        endless.fetch(f"{host.url}/a.mp3")
+    assert len(endless.data) <= 500_000
+    assert len(host.sent) == 2
 
 
 def test_a_redirect_to_http_is_not_followed():

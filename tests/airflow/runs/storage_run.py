@@ -279,7 +279,8 @@ def fetch(account, bucket, host, paths, **parameters):
 
 def test_recordings_are_complete_and_copied_once(account, bucket, host, monkeypatch):
     """Also large ones of several parts and interrupted downloads; a second run downloads nothing."""
-    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection()))
+    connection = account.connection(extra={"download_hosts": host.url.removeprefix("http://")})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
     large = bytes(range(256)) * 240_000
     host.files |= {"/a.mp3": b"sound" * 1_000, "/b.mp3": large}
     host.cuts["/b.mp3"] = [20_000_000, 30_000_000]

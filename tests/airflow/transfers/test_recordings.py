@@ -29,8 +29,10 @@ def host():
 
 
 @pytest.fixture
-def calls(account, host):
+def calls(account, host, monkeypatch):
     """Let the call log hold calls whose recordings lie on the host: a function of uuids to paths or URLs."""
+    connection = account.connection(extra={"max_wait": 0, "download_hosts": f"{host.url[7:]}, 127.0.0.1:9"})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
 
     def log_of(places):
         page = [
