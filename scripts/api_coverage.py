@@ -39,6 +39,7 @@ MODULES = (
     "static_caller_numbers",
     "caller_lists",
     "reports",
+    "rtb",
 )
 PHONE = "+15550001111"
 SPAN = {"created_at_start": "2026-01-01", "created_at_end": "2026-01-02"}

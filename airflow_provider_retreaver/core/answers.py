@@ -58,6 +58,11 @@ def error_for(
 
 
 def _advice(request: Request, status: int, connection: str) -> str:
+    if status in {401, 403} and request.key_type is not None:
+        return (
+            f"this needs a postback key of type {request.key_type!r} that is not paused; put it into the extra "
+            f"postback_key of connection {connection!r}."
+        )
     if status == 401:
         return (
             f"the API key is wrong, missing or was reset; put the key of Settings → My Account → API Access "

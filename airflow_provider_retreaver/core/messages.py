@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +49,8 @@ class Request:
     :param body: JSON value to send, None for no body.
     :param auth: which credentials sign it.
     :param host: which host it goes to.
+    :param repeat_safe: whether it may be sent again when its outcome is unknown; None where the method decides.
+    :param key_type: type of the postback key that must sign it, as Retreaver names it; for errors.
     """
 
     method: str
@@ -57,11 +59,13 @@ class Request:
     body: Any = None
     auth: Auth = Auth.API_KEY
     host: Host = Host.API
+    repeat_safe: bool | None = None
+    key_type: str | None = None
 
     @property
     def repeatable(self) -> bool:
         """Whether it may be sent again when its outcome is unknown."""
-        return self.method in REPEATABLE_METHODS
+        return self.method in REPEATABLE_METHODS if self.repeat_safe is None else self.repeat_safe
 
     @property
     def label(self) -> str:
@@ -76,7 +80,7 @@ class Request:
         """
         kept = tuple(pair for pair in self.query if pair[0] not in parameters)
         added = tuple((name, value) for name, value in parameters.items() if value is not None)
-        return Request(self.method, self.path, kept + added, self.body, self.auth, self.host)
+        return replace(self, query=kept + added)
 
 
 @dataclass(frozen=True, slots=True)

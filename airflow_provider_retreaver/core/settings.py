@@ -174,7 +174,8 @@ class Settings:
     def _needed(self, name: str, secret: Secret | None, request: Request) -> str:
         if secret is None:
             raise InvalidConnection(
-                f"Connection {self.connection!r}: extra {name!r} is missing, and {request.label} needs it.",
+                f"Connection {self.connection!r}: extra {name!r} is missing, and {request.label} needs it"
+                f"{f': a postback key of type {request.key_type!r}' if request.key_type else ''}.",
                 method=request.method,
                 path=request.path,
             )

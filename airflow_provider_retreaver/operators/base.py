@@ -15,6 +15,7 @@ from airflow_provider_retreaver.core.errors import (
     ChangeRefused,
     InvalidArgument,
     InvalidConnection,
+    OutcomeUnknown,
     PartialFailure,
     PermissionDenied,
     RetreaverError,
@@ -57,6 +58,10 @@ class FinalInvalidArgument(InvalidArgument, AirflowFailException):
 
 class FinalChangeRefused(ChangeRefused, AirflowFailException):
     """A guard refused the change; the task is not retried, so that someone checks it."""
+
+
+class FinalOutcomeUnknown(OutcomeUnknown, AirflowFailException):
+    """A write that must not be repeated may be done or not; the task is not retried."""
 
 
 _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (

@@ -35,6 +35,7 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
   POST   number_pools/ID/provision   {"numbers": 9}
   POST   postback_keys       {"key": "k", "secret": "s", "owner": "target", "owner_id": 3,
                               "permissions": ["caller_list__show"]}
+  POST   rtb_keys            {"key": "k", "ttl_seconds": 60, "needs_caller": false, "paused": true}
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
 """
 
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--load", choices=("demo", "empty"), default="demo", help="contents of a new account (demo)")
     add("--postback-key", default=default.postback_key, metavar="UUID", help="key of the caller lists")
     add("--postback-secret", default=default.postback_secret, metavar="SECRET", help="secret of the caller lists")
+    add("--rtb-key", default=default.rtb_key, metavar="UUID", help="key of real-time bidding")
     add("--legacy-routes", choices=("on", "off"), default="on", help="off answers the older routes with 410 (on)")
     add("--latency-ms", type=float, default=0.0, help="how long each answer takes (0)")
     add("--jitter-ms", type=float, default=0.0, help="how much longer at random, at most (0)")

@@ -9,6 +9,7 @@ from typing import Literal
 
 POSTBACK_KEY = "0b54c1f6-6d3c-4a39-9d0c-1f8a2f3f5a10"
 POSTBACK_SECRET = "sandbox-secret"  # noqa: S105 - opens this sandbox and nothing else
+RTB_KEY = "4f6b1c2e-8d57-4b0a-9a1e-6c3d2e5f7a21"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class SandboxOptions:
     :param load: What a new account contains: the ``demo`` data, or only a company and its keys.
     :param postback_key: Key of the caller lists.
     :param postback_secret: Secret of the caller lists.
+    :param rtb_key: Key of real-time bidding.
     :param legacy_routes: Whether the older routes work; without them they are answered with 410.
     :param fault_rate: Share of the requests that fail at random, from 0 to 1.
     :param latency_ms: How long each answer takes, in milliseconds.
@@ -38,6 +40,7 @@ class SandboxOptions:
     load: Literal["demo", "empty"] = "empty"
     postback_key: str = POSTBACK_KEY
     postback_secret: str = POSTBACK_SECRET
+    rtb_key: str = RTB_KEY
     legacy_routes: bool = True
     fault_rate: float = 0.0
     latency_ms: float = 0.0

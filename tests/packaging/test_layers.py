@@ -42,6 +42,7 @@ DOMAIN_MAY_USE = {
     "lists": {"objects"},
     "calls": {"lists", "resources"},
     "watching": {"objects", "routing", "calls"},
+    "bidding": set(),
 }
 
 

@@ -30,6 +30,7 @@ NAMES = {
         "RetreaverUpdateOperator", "RetreaverUpsertOperator",
     },
     "operators.caller_lists": {"RetreaverCallerListSyncOperator"},
+    "operators.rtb": {"RetreaverConfirmReservationOperator", "RetreaverReserveCallOperator"},
     "operators.suppression": {"RetreaverSuppressionSyncOperator"},
     "operators.tags": {"RetreaverUpdateTagsOperator"},
     "operators.target_groups": {"RetreaverUpdateTargetGroupOperator"},

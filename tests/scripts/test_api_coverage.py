@@ -56,6 +56,8 @@ def test_functions_without_a_generic_operator(coverage):
     assert without == {
         "`targets.reset_cap`",
         "`target_groups.reset_cap`",
+        "`rtb.reserve_call`",
+        "`rtb.confirm_reservation`",
         "`suppression.any_suppressed`",
         "`caller_lists.check_caller_list`",
         "`caller_lists.upload_caller_list`",

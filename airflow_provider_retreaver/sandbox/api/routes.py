@@ -15,6 +15,7 @@ from airflow_provider_retreaver.sandbox.api import (
     number_pools,
     numbers,
     reports,
+    rtb,
     static_callers,
     suppression,
     target_groups,
@@ -37,6 +38,7 @@ _MODULES = (
     static_callers,
     caller_lists,
     reports,
+    rtb,
 )
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
 

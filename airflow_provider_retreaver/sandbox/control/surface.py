@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing
+from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing, rtb
 from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, SandboxState
 from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
 from airflow_provider_retreaver.sandbox.demo import account as demo
@@ -203,6 +203,17 @@ def _postback_key(sandbox: ControlledSandbox, request: Request) -> Reply:
     return Reply(given)
 
 
+def _rtb_key(sandbox: ControlledSandbox, request: Request) -> Reply:
+    """Issue a key for real-time bidding, or change one."""
+    given = {"ttl_seconds": 60, "needs_caller": True, "paused": False, **_object(request)}
+    names = {"key", "ttl_seconds", "needs_caller", "paused", "inbound_number", "campaign_id"}
+    if "key" not in given or not given.keys() <= names or not isinstance(given["ttl_seconds"], int):
+        raise api_error(400, f"rtb_keys takes {', '.join(sorted(names))}")
+    settings = {name: value for name, value in given.items() if name != "key"}
+    rtb.issue(sandbox.state.store, given["key"], sandbox.options.company_id, **settings)
+    return Reply(given)
+
+
 def _provision(sandbox: ControlledSandbox, request: Request, pool_id: str) -> Reply:
     """Set how many numbers a pool has."""
     given, store = _object(request), sandbox.state.store
@@ -243,6 +254,7 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
         ("POST", r"calls_in_progress", _in_progress),
         ("POST", r"postback_keys", _postback_key),
         ("POST", r"number_pools/(\d+)/provision", _provision),
+        ("POST", r"rtb_keys", _rtb_key),
         ("POST", r"upload_delay", _upload_delay),
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import companies, postback_keys, uploads
+from airflow_provider_retreaver.sandbox.api import companies, postback_keys, rtb, uploads
 from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
 from airflow_provider_retreaver.sandbox.api.campaigns import CAMPAIGNS
 from airflow_provider_retreaver.sandbox.api.contacts import CONTACTS
@@ -42,6 +42,7 @@ def load(state: SandboxState, contents: str) -> None:
     first = {"id": options.company_id, "name": "Sandbox Calls", "zone": "America/New_York", **_URLS}
     companies.add(store, first, now - 400 * DAY, {options.api_key: True})
     postback_keys.issue(store, options.postback_key, options.postback_secret, options.company_id)
+    rtb.issue(store, options.rtb_key, options.company_id)
     if contents == "demo":
         _load_company(own_request(state, options.company_id), targets=60, calls=CALLS)
         second = {"id": options.company_id + 1, "name": "Second Company", "zone": "America/Los_Angeles", **_URLS}

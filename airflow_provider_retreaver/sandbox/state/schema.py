@@ -120,6 +120,14 @@ CREATE TABLE IF NOT EXISTS static_caller_numbers ({_MAIN}, number TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS postback_keys (
   key TEXT PRIMARY KEY, secret TEXT NOT NULL, company_id INTEGER NOT NULL, owner TEXT NOT NULL,
   owner_id INTEGER NOT NULL, permissions TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rtb_keys (
+  key TEXT PRIMARY KEY, company_id INTEGER NOT NULL, campaign_id INTEGER, ttl_seconds INTEGER NOT NULL DEFAULT 60,
+  needs_caller INTEGER NOT NULL DEFAULT 1, inbound_number TEXT, paused INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS reservations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, key TEXT NOT NULL, company_id INTEGER NOT NULL,
+  publisher_id TEXT, caller TEXT, inbound_number TEXT, target_id INTEGER, payout REAL, seconds INTEGER,
+  tags TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, confirmed_at INTEGER);
+CREATE INDEX IF NOT EXISTS reservations_of ON reservations (key, caller);
 CREATE TABLE IF NOT EXISTS caller_lists ({_OWNED}, company_id INTEGER NOT NULL, name TEXT NOT NULL,
   created_at INTEGER NOT NULL, UNIQUE (owner, owner_id, name));
 CREATE TABLE IF NOT EXISTS caller_list_numbers (

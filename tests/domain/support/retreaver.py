@@ -23,10 +23,15 @@ class SimulatedRetreaver:
 
     def __init__(self, load: str = "empty") -> None:
         self._sandbox = Sandbox(SandboxOptions(load=load))
+        self.postback_key = self._sandbox.options.rtb_key
         self._acts: list[tuple[str, str, Callable[[], Any]]] = []
         self.sent: list[tuple[str, str, Any]] = []
         settings = Settings.parse(
-            "test", login="1", password="sandbox-key", host="http://127.0.0.1:1", extra={"max_concurrency": 1}
+            "test",
+            login="1",
+            password="sandbox-key",
+            host="http://127.0.0.1:1",
+            extra={"max_concurrency": 1, "postback_key": self.postback_key},
         )
         self.client = RetreaverClient(settings, transport=self, sleep=lambda seconds: None)
 

@@ -1,0 +1,1 @@
+"""Real-time bidding: what reservations mean."""

@@ -1,0 +1,169 @@
+"""A reservation of real-time bidding: its result, and when it may still be confirmed.
+
+Retreaver's reference: "Real Time Bidding".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core.envelopes import require
+from airflow_provider_retreaver.core.errors import (
+    ChangeRefused,
+    InvalidArgument,
+    OutcomeUnknown,
+    ProtocolError,
+    RetreaverError,
+)
+from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
+from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.time_parameters import instant, timestamp
+from airflow_provider_retreaver.resources import rtb
+
+RESERVED = "reserved"
+CONFIRMED = "confirmed"
+NO_TARGET = "no-target"
+
+
+class ReservationResult(TypedDict):
+    """What the operators of reservations return; plain JSON.
+
+    :param uuid: of the reservation; None in a dry run.
+    :param status: as Retreaver sends it, e.g. `reserved`, `confirmed`, `no-target`; None in a dry run.
+    :param reserved: whether a buyer is reserved or confirmed. A status that is not documented counts as neither.
+    :param payout: expected payout in USD; None without a buyer.
+    :param seconds: seconds after which a call pays; None without a buyer.
+    :param inbound_number: the number to dial, E.164 or a SIP address.
+    :param sip_address: the SIP address to dial instead.
+    :param expires_at: until when the reservation lives, RFC 3339.
+    :param ping_shield: whether this is an earlier reservation of the same caller.
+    """
+
+    uuid: str | None
+    status: str | None
+    reserved: bool
+    payout: float | None
+    seconds: int | None
+    inbound_number: str | None
+    sip_address: str | None
+    expires_at: str | None
+    ping_shield: bool
+
+
+def nothing_sent() -> ReservationResult:
+    """Return the result of a dry run.
+
+    :return: a result without a reservation.
+    """
+    return _result({}, None, None)
+
+
+def run_reservation(operation: Operation[rtb.Reservation]) -> Procedure[ReservationResult]:
+    """Send a reservation or a confirmation, and read its answer.
+
+    :param operation: of `resources.rtb`.
+    :return: the result.
+    :raises ProtocolError: when the answer lacks `uuid` or `status`, or a time in it cannot be read.
+    """
+    row: rtb.Reservation = yield operation
+    uuid, status = (str(require(row, name, operation.request)) for name in ("uuid", "status"))
+    expires_at = row.get("expires_at")
+    if expires_at is not None and _time_or_none(expires_at) is None:
+        raise ProtocolError(
+            f"The response to {operation.request.label} has an expires_at that is no time: {quoted(expires_at)}.",
+            method=operation.request.method,
+            path=operation.request.path,
+        )
+    return _result(row, uuid, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A reservation that is to be confirmed.
+
+    :param uuid: of the reservation.
+    :param expires_at: until when it lives, aware; None when that is not known.
+    """
+
+    uuid: str
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, reservation: object, expires_at: object) -> Confirmation | None:
+        """Read the parameters of a confirmation.
+
+        :param reservation: the UUID, or the result of a reserve; one as rendered text is read too.
+        :param expires_at: RFC 3339; None to take that of the result.
+        :return: the confirmation; None when the result says that no buyer was found.
+        :raises InvalidArgument: naming the parameter that is not valid.
+        """
+        uuid, until = reservation, expires_at
+        text = reservation.strip() if isinstance(reservation, str) else ""
+        if not isinstance(reservation, str) or text.startswith("{"):
+            result = parameters.mapping(reservation, "reservation")
+            if result.get("status") == NO_TARGET:
+                return None
+            if not result.get("reserved"):
+                raise InvalidArgument(
+                    f"reservation has the status {quoted(result.get('status'))}, and only one that is reserved can "
+                    f"be confirmed; reserve the call again."
+                )
+            uuid, until = result.get("uuid"), expires_at if parameters.is_given(expires_at) else result["expires_at"]
+        ends = instant(timestamp(until, "expires_at")) if parameters.is_given(until) else None
+        return cls(rtb.segment_text(uuid, "reservation"), ends)
+
+    def run(self) -> Procedure[ReservationResult]:
+        """Confirm the reservation, unless it has expired.
+
+        :return: the result.
+        :raises ChangeRefused: when it has expired by Retreaver's clock; nothing was sent.
+        :raises OutcomeUnknown: when the answer was lost.
+        """
+        clock: ClockReading = yield ServerTime()
+        if self.expires_at is not None and self.expires_at <= clock.server_time:
+            raise ChangeRefused(
+                f"Reservation {quoted(self.uuid)} expired at {self.expires_at.isoformat()}, so that it was not "
+                f"confirmed; reserve the call again."
+            )
+        try:
+            return (yield from run_reservation(rtb.confirm_reservation(self.uuid)))
+        except (OutcomeUnknown, ProtocolError) as error:
+            # An answer that cannot be read came after the confirmation was done.
+            raise self.unknown(error) from None
+
+    def unknown(self, error: RetreaverError | None = None) -> OutcomeUnknown:
+        """Return the error for a confirmation whose answer is not known.
+
+        :param error: of the request; None when an earlier attempt ended before its answer came.
+        :return: the error.
+        """
+        return OutcomeUnknown(
+            f"Reservation {quoted(self.uuid)} may be confirmed or not: the answer was lost, and it is not confirmed "
+            f"again. Look it up in Retreaver's RTB log (confirmed_at) before the call is placed.",
+            method=None if error is None else error.method,
+            path=None if error is None else error.path,
+        )
+
+
+def _result(row: rtb.Reservation, uuid: str | None, status: str | None) -> ReservationResult:
+    return {
+        "uuid": uuid,
+        "status": status,
+        "reserved": status in {RESERVED, CONFIRMED},
+        "payout": row.get("retreaver_payout"),
+        "seconds": row.get("retreaver_seconds"),
+        "inbound_number": row.get("inbound_number"),
+        "sip_address": row.get("sip_address"),
+        "expires_at": row.get("expires_at"),
+        "ping_shield": row.get("retreaver_ping_shield") is True,
+    }
+
+
+def _time_or_none(text: object) -> datetime | None:
+    try:
+        return instant(timestamp(text, "expires_at"))
+    except InvalidArgument:
+        return None

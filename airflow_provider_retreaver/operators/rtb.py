@@ -1,0 +1,174 @@
+"""Operators of real-time bidding: reserve a buyer for a caller, and confirm the reservation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_retreaver.core.errors import OutcomeUnknown, RetreaverError
+from airflow_provider_retreaver.operators.base import FinalOutcomeUnknown, RetreaverWriteOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_retreaver.domain.bidding.reservation import ReservationResult
+
+OnNoTarget = Literal["return", "skip"]
+ON_NO_TARGET = ("return", "skip")
+
+
+class RetreaverReserveCallOperator(RetreaverWriteOperator):
+    """Reserve a buyer for a caller; returns `{"uuid", "status", "reserved", "payout", "seconds", …}`.
+
+    `status` is `reserved` when a buyer was found and `no-target` when none was, which is a result and no error. A
+    reservation counts on no cap until `RetreaverConfirmReservationOperator` confirms it. The same caller gets the
+    same reservation until it expires (Ping Shield, `ping_shield` in the result), so a retry is safe; without a
+    `caller_number` a retry may reserve twice. The connection needs the extra `postback_key`, a postback key of type
+    "Real Time Bidding". Retreaver's reference: "Real Time Bidding"; see docs/bidding.md.
+
+    :param caller_number: phone number of the caller, E.164; None only when the postback key allows that.
+    :param publisher_id: the customer's ID of the publisher (afid).
+    :param inbound_number: a number of the account that the caller is to dial, E.164.
+    :param tags: tags of the call by key; at most 100.
+    :param on_no_target: `return` the result when no buyer is found, or `skip` the task.
+    :param dry_run: check the parameters and return; nothing is sent.
+    :param retreaver_conn_id: ID of the connection.
+    :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
+    :raises AuthenticationError: when the postback key is wrong, paused, or of another type.
+    :raises OutcomeUnknown: when an answer without `caller_number` was lost.
+    """
+
+    template_fields = (
+        *RetreaverWriteOperator.template_fields,
+        *("caller_number", "publisher_id", "inbound_number", "tags", "on_no_target"),
+    )
+
+    def __init__(
+        self,
+        *,
+        caller_number: str | None = None,
+        publisher_id: str | None = None,
+        inbound_number: str | None = None,
+        tags: Mapping[str, str | int | float] | str | None = None,
+        on_no_target: OnNoTarget = "return",
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
+        self.caller_number = caller_number
+        self.publisher_id = publisher_id
+        self.inbound_number = inbound_number
+        self.tags = tags
+        self.on_no_target = on_no_target
+
+    def execute(self, context: Context) -> ReservationResult:  # noqa: ARG002 - Airflow's signature
+        """Send the reservation."""
+        from airflow_provider_retreaver.core import parameters
+        from airflow_provider_retreaver.domain.bidding.reservation import nothing_sent, run_reservation
+        from airflow_provider_retreaver.resources.rtb import reserve_call
+
+        def given(value: str | None) -> str | None:
+            return value if parameters.is_given(value) else None
+
+        with self.connected() as hook:
+            parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
+            operation = reserve_call(
+                publisher_id=given(self.publisher_id),
+                caller_number=given(self.caller_number),
+                inbound_number=given(self.inbound_number),
+                tags=parameters.mapping(self.tags, "tags"),
+            )
+            if self.is_dry_run():
+                self.log.info("Dry run: a call would be reserved; nothing was sent")
+                return nothing_sent()
+            result = hook.run(run_reservation(operation))
+        self.log.info(
+            "Reservation %s is %s, payout %s, expires at %s",
+            result["uuid"], result["status"], result["payout"], result["expires_at"],
+        )  # fmt: skip
+        return _checked(result, self.on_no_target)
+
+
+class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
+    """Confirm a reservation, which obliges the publisher to place the call; returns the same as a reserve.
+
+    The buyer's caps may have filled in between: `status` is then `no-target`, a result and no error. An expired
+    reservation is refused before anything is sent. When the answer is lost, the task fails without a retry and says
+    so: it is not documented what a repeated confirmation does. An attempt that was killed is not repeated either,
+    where Airflow's task state store (3.3) or `state_path` remembers it; elsewhere set `retries=0`. The connection
+    needs the extra `postback_key`, as for `RetreaverReserveCallOperator`. Retreaver's reference: "Real Time Bidding".
+
+    :param reservation: the result of `RetreaverReserveCallOperator` (`reserve.output`), or the reservation's UUID.
+    :param expires_at: until when it lives, RFC 3339; by default that of the result.
+    :param on_no_target: `return` the result when there is no buyer, or `skip` the task.
+    :param state_path: folder on object storage that remembers that a confirmation was sent; None for Airflow's task
+        state store.
+    :param dry_run: check the parameters and return; nothing is sent.
+    :param retreaver_conn_id: ID of the connection.
+    :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
+    :raises ChangeRefused: when the reservation has expired; nothing was sent.
+    :raises OutcomeUnknown: when the answer was lost; the task is not retried.
+    """
+
+    template_fields = (
+        *RetreaverWriteOperator.template_fields,
+        *("reservation", "expires_at", "on_no_target", "state_path"),
+    )
+
+    def __init__(
+        self,
+        *,
+        reservation: Mapping[str, object] | str,
+        expires_at: str | None = None,
+        on_no_target: OnNoTarget = "return",
+        state_path: str | None = None,
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
+        self.reservation = reservation
+        self.expires_at = expires_at
+        self.on_no_target = on_no_target
+        self.state_path = state_path
+
+    def execute(self, context: Context) -> ReservationResult:
+        """Send the confirmation."""
+        from airflow_provider_retreaver.core import parameters
+        from airflow_provider_retreaver.domain.bidding.reservation import NO_TARGET, Confirmation, nothing_sent
+        from airflow_provider_retreaver.storage.run_state import RunState
+
+        with self.connected() as hook:
+            parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
+            confirmation = Confirmation.of(self.reservation, self.expires_at)
+            if confirmation is None:
+                return _checked({**nothing_sent(), "status": NO_TARGET}, self.on_no_target)
+            if self.is_dry_run():
+                self.log.info("Dry run: reservation %s would be confirmed; nothing was sent", confirmation.uuid)
+                return nothing_sent()
+            state = RunState(context, "confirm", self.state_path if parameters.is_given(self.state_path) else None)
+            sent = (state.load() or {}).get("sent", {})
+            try:
+                if confirmation.uuid in sent:
+                    raise confirmation.unknown()
+                state.save({"sent": {**sent, confirmation.uuid: True}})
+                result = hook.run(confirmation.run())
+            except OutcomeUnknown as error:
+                raise FinalOutcomeUnknown(error.message, method=error.method, path=error.path) from None
+            except RetreaverError:
+                state.save({"sent": sent})
+                raise
+            state.save({"sent": sent})
+        self.log.info("Reservation %s is %s, payout %s", result["uuid"], result["status"], result["payout"])
+        return _checked(result, self.on_no_target)
+
+
+def _checked(result: ReservationResult, on_no_target: OnNoTarget) -> ReservationResult:
+    from airflow_provider_retreaver.domain.bidding.reservation import NO_TARGET
+
+    if result["status"] == NO_TARGET and on_no_target == "skip":
+        raise AirflowSkipException(f"Reservation {result['uuid']}: there is no buyer for this call.")
+    return result

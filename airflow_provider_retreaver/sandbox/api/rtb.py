@@ -1,0 +1,177 @@
+"""Real-time bidding: reservations of a buyer for a caller, and their confirmation."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from airflow_provider_retreaver.sandbox.api import caps, conversions
+from airflow_provider_retreaver.sandbox.api.columns import InvalidValue, phone, text
+from airflow_provider_retreaver.sandbox.api.context import RequestContext
+from airflow_provider_retreaver.sandbox.api.crud import Route
+from airflow_provider_retreaver.sandbox.api.routing import accepts_call
+from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
+from airflow_provider_retreaver.sandbox.state.store import Row, Store
+
+_PARAMETERS = ("key", "publisher_id", "source_id", "caller_number", "inbound_number")
+# What a target without conversions is expected to pay, and after how many seconds.
+_PAYOUT, _SECONDS = 20.0, 90
+
+
+def issue(store: Store, key: str, company_id: int, **settings: Any) -> None:
+    """Add a key of the type "Real Time Bidding", or replace it.
+
+    :param store: The sandbox's database.
+    :param key: The key.
+    :param company_id: ID of its company.
+    :param settings: ``campaign_id``, ``ttl_seconds``, ``needs_caller``, ``inbound_number``, ``paused``.
+    """
+    store.run("DELETE FROM rtb_keys WHERE key = ?", (key,))
+    store.insert("rtb_keys", {"key": key, "company_id": company_id, **settings})
+
+
+def reserve(context: RequestContext) -> Reply:
+    """Reserve the target that would take the call; the same caller gets the same reservation until it expires.
+
+    Retreaver's reference: "Real Time Bidding".
+
+    :param context: The request and the sandbox's state.
+    :return: The reservation; without a target only its UUID and status.
+    :raises ApiError: With status 401 or 403 for a wrong or paused key, 422 for a missing or wrong phone number.
+    """
+    given = _parameters(context)
+    key = _authorized(context, given)
+    caller = _phone(given, "caller_number")
+    if caller is None and key["needs_caller"]:
+        raise api_error(422, "FAILED must include caller_number (string)")
+    living = "SELECT * FROM reservations WHERE key = ? AND caller = ? AND expires_at > ? ORDER BY id DESC"
+    earlier = None if caller is None else context.store.row(living, (key["key"], caller, context.now))
+    if earlier is not None:
+        return Reply({**_render(earlier), "retreaver_ping_shield": True})
+    target = _target(context, caller)
+    row: Row = {
+        "uuid": str(uuid.UUID(int=context.state.random.getrandbits(128), version=4)),
+        "key": key["key"],
+        "company_id": context.company_id,
+        "publisher_id": given.get("publisher_id", given.get("source_id")),
+        "caller": caller,
+        "tags": json.dumps({name: value for name, value in given.items() if name not in _PARAMETERS}),
+        "created_at": context.now,
+        **dict.fromkeys(("inbound_number", "target_id", "payout", "seconds", "expires_at", "confirmed_at")),
+    }
+    if target is not None:
+        row |= {
+            **_offer(context, target),
+            "target_id": target["id"],
+            "inbound_number": _number(context, given, key, row["uuid"], has_caller=caller is not None),
+            "expires_at": context.now + 1000 * key["ttl_seconds"],
+        }
+    context.store.insert("reservations", row)
+    return Reply(_render(row))
+
+
+def confirm(context: RequestContext) -> Reply:
+    """Confirm a reservation, which then counts on the caps of its target.
+
+    :param context: The request and the sandbox's state.
+    :return: The reservation; ``no-target`` if it expired, or its target takes no call any more.
+    :raises ApiError: With status 401 or 403 for a wrong or paused key, 404 for an unknown reservation, 422 for
+        another status than ``confirmed``.
+    """
+    given = _parameters(context)
+    key = _authorized(context, given)
+    store = context.store
+    row = store.row("SELECT * FROM reservations WHERE uuid = ? AND key = ?", (context.args["uuid"], key["key"]))
+    if row is None:
+        raise api_error(404, "reservation not found")
+    if given.get("status") != "confirmed":
+        raise api_error(422, "status is not included in the list")
+    if row["confirmed_at"] is None:
+        target = store.row("SELECT * FROM targets WHERE id = ? AND deleted = 0", (row["target_id"],))
+        alive = row["expires_at"] is not None and row["expires_at"] > context.now
+        if target is None or not alive or not accepts_call(store, target, context.now, row["caller"])[0]:
+            return Reply({"uuid": row["uuid"], "status": "no-target"})
+        caps.count_target_calls(store, target["id"], context.now, 1, context.now)
+        store.update("reservations", row["id"], {"confirmed_at": context.now})
+        row["confirmed_at"] = context.now
+    return Reply(_render(row))
+
+
+def _parameters(context: RequestContext) -> dict[str, Any]:
+    """Return the parameters of the query, and of the body over them."""
+    try:
+        return {
+            name: value if name in _PARAMETERS and not isinstance(value, str) else text(value)
+            for name, value in {**dict(context.request.query), **context.request.content}.items()
+        }
+    except InvalidValue as error:
+        raise api_error(422, f"a parameter {error}") from error
+
+
+def _authorized(context: RequestContext, given: dict[str, Any]) -> Row:
+    key = context.store.row("SELECT * FROM rtb_keys WHERE key = ?", (str(given.get("key", "")),))
+    if key is None:
+        raise api_error(401, "The postback key is wrong, missing, or of another type.")
+    if key["paused"]:
+        raise api_error(403, "This postback key is paused.")
+    context.company_id = key["company_id"]
+    return key
+
+
+def _phone(given: dict[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise api_error(422, f"FAILED must include {name} (string)")
+    try:
+        return phone(value)
+    except InvalidValue as error:
+        raise api_error(422, f"{name} {error}") from error
+
+
+def _target(context: RequestContext, caller: str | None) -> Row | None:
+    """Return the target with the lowest priority number, then the highest weight, among those that take the call."""
+    sql = "SELECT * FROM targets WHERE company_id = ? AND deleted = 0 ORDER BY priority, weight DESC, id"
+    for target in context.store.rows(sql, (context.company_id,)):
+        if accepts_call(context.store, target, context.now, caller)[0]:
+            return target
+    return None
+
+
+def _offer(context: RequestContext, target: Row) -> Row:
+    """Return what a call to a target is expected to pay, and after how many seconds: its first conversion."""
+    parts = [part for group in conversions.get_groups(context, target["id"]) for part in group["conversions"]]
+    first = min(parts, key=lambda part: part["seconds"], default={"revenue": _PAYOUT, "seconds": _SECONDS})
+    return {"payout": float(first["revenue"]), "seconds": int(first["seconds"])}
+
+
+def _number(context: RequestContext, given: dict[str, Any], key: Row, reservation: str, *, has_caller: bool) -> str:
+    chosen = _phone(given, "inbound_number") or key["inbound_number"]
+    if chosen is None and has_caller:
+        sql = "SELECT number FROM numbers WHERE company_id = ? AND deleted = 0 AND campaign_id = ? ORDER BY id"
+        chosen = context.store.value(sql, (context.company_id, key["campaign_id"]))
+    return str(chosen or f"sip:{reservation}@sip.rtb.retreaver.com")
+
+
+def _render(row: Row) -> dict[str, Any]:
+    if row["target_id"] is None:
+        return {"uuid": row["uuid"], "status": "no-target"}
+    return {
+        "uuid": row["uuid"],
+        "status": "reserved" if row["confirmed_at"] is None else "confirmed",
+        "retreaver_payout": row["payout"],
+        "retreaver_seconds": row["seconds"],
+        "inbound_number": row["inbound_number"],
+        "sip_address": f"{row['uuid']}@sip.rtb.retreaver.com",
+        "expires_at": format_milliseconds(row["expires_at"]),
+    }
+
+
+ROUTES = [
+    Route("POST", "rtbs", reserve, access="open"),
+    Route("PUT", "rtbs/{uuid}", confirm, access="open"),
+    Route("PATCH", "rtbs/{uuid}", confirm, access="open"),
+]

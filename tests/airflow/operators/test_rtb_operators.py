@@ -1,0 +1,128 @@
+"""The operators of real-time bidding: what they send and return, and what they never send twice."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ChangeRefused,
+    InvalidArgument,
+    InvalidConnection,
+    OutcomeUnknown,
+    RateLimited,
+)
+from airflow_provider_retreaver.operators.rtb import (
+    RetreaverConfirmReservationOperator,
+    RetreaverReserveCallOperator,
+)
+from airflow_provider_retreaver.sandbox.options import RTB_KEY
+from tests.airflow.support.account import StateStore, context_of
+
+pytestmark = pytest.mark.airflow
+CALLER = "+19195550100"
+
+
+@pytest.fixture
+def bidding(account, monkeypatch):
+    """Provide an account with one target, whose connection has a key of real-time bidding."""
+    connection = account.connection(extra={"max_wait": 0, "postback_key": RTB_KEY})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    account.target(cap=1)
+    return account
+
+
+def reserve(**parameters):
+    """Execute a reserve, and return its result as XCom keeps it."""
+    operator = RetreaverReserveCallOperator(task_id="reserve", **{"caller_number": CALLER, **parameters})
+    return json.loads(json.dumps(operator.execute({})))
+
+
+def confirm(reservation, context=None, **parameters):
+    """Execute a confirmation."""
+    operator = RetreaverConfirmReservationOperator(task_id="confirm", reservation=reservation, **parameters)
+    return json.loads(json.dumps(operator.execute(context or {})))
+
+
+def test_a_call_is_reserved_and_confirmed(bidding):
+    """The reservation counts on the cap when it is confirmed; the result of the reserve is all that is needed."""
+    reservation = reserve(publisher_id="pub", tags="{'zip': '90210'}")
+    assert (reservation["status"], reservation["payout"], bidding.filled(1)) == ("reserved", 20.0, 0)
+    confirmed = confirm(str(reservation))
+    assert (confirmed["status"], confirmed["uuid"], bidding.filled(1)) == ("confirmed", reservation["uuid"], 1)
+
+
+def test_no_target_is_a_result_or_a_skip(bidding):
+    """By choice the task returns the result, or is skipped."""
+    bidding.fill(1, 1)
+    found = reserve()
+    assert (found["status"], found["reserved"]) == ("no-target", False)
+    assert confirm(found)["status"] == "no-target"
+    for execute in (lambda: reserve(on_no_target="skip"), lambda: confirm(found, on_no_target="skip")):
+        with pytest.raises(AirflowSkipException, match="no buyer"):
+            execute()
+    assert bidding.sent("PUT") == []
+
+
+def test_a_dry_run_sends_nothing(bidding):
+    """A dry run checks the parameters only."""
+    assert reserve(dry_run=True)["uuid"] is None
+    assert confirm("u-1", dry_run="True")["status"] is None
+    with pytest.raises(InvalidArgument, match="caller_number"):
+        reserve(caller_number="soon", dry_run=True)
+    assert bidding.sent() == []
+
+
+def test_a_lost_confirmation_fails_without_a_retry(bidding):
+    """The task is not retried; a cleared task of the same run sends nothing either, and says so."""
+    reservation, context = reserve(), context_of(task_state_store=StateStore())
+    bidding.fault(f"/rtbs/{reservation['uuid']}.json", status=500, then="done")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="may be confirmed or not") as raised:
+            confirm(reservation, context)
+        assert isinstance(raised.value, AirflowFailException)
+    assert len(bidding.sent("PUT")) == 1
+
+
+def test_a_refused_confirmation_is_repeated(bidding):
+    """After an answer that nothing was done the next attempt sends it again."""
+    reservation, context = reserve(), context_of(task_state_store=StateStore())
+    bidding.fault(f"/rtbs/{reservation['uuid']}.json", status=429)
+    with pytest.raises(RateLimited):
+        confirm(reservation, context)
+    assert confirm(reservation, context)["status"] == "confirmed"
+
+
+def test_state_path_remembers_a_confirmation_that_was_sent(bidding, tmp_path):
+    """Without a state store a file does the same, also for an attempt that was killed."""
+    reservation = reserve()
+    bidding.fault(f"/rtbs/{reservation['uuid']}.json", cut=True)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            confirm(reservation, context_of(), state_path=f"file://{tmp_path}")
+    assert len(bidding.sent("PUT")) == 1
+
+
+def test_an_expired_reservation_is_refused(bidding):
+    """After its end nothing is sent, and the task is not retried."""
+    reservation = {**reserve(), "expires_at": "2026-01-01T00:00:00Z"}
+    with pytest.raises(ChangeRefused, match="expired at") as raised:
+        confirm(reservation)
+    assert isinstance(raised.value, AirflowFailException)
+    assert bidding.sent("PUT") == []
+
+
+def test_the_key_stays_secret(bidding, account, monkeypatch, caplog):
+    """A wrong or missing postback key is an error that names its type; its value is nowhere."""
+    caplog.set_level(logging.DEBUG, "airflow_provider_retreaver")
+    for extra, error in (({}, InvalidConnection), ({"postback_key": "pasted-0f3c-secret"}, AuthenticationError)):
+        monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(extra=extra)))
+        with pytest.raises(error, match="Real Time Bidding") as raised:
+            reserve()
+        assert "pasted-0f3c" not in str(raised.value)
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
+    assert not [line for line in lines if "pasted-0f3c" in line]
