@@ -36,7 +36,7 @@ _FORMULA = re.compile(r"""=\s*"([^"]*)"|'([^']*)'?|"([^"]*)\"""")
 # Digits and the usual separators; anything else is ambiguous.
 _WRITTEN = re.compile(r"(?:tel:)?\s*[(\[]?\s*[+\uff0b]?[\d(][\d\s().\[\]/\u00a0\u2010-\u2015\u2212-]+", re.IGNORECASE)
 # What may stand between two numbers; a slash or the end of a line always does, unless an area code is before it.
-_BETWEEN = re.compile(r"[\s/\u2010-\u2015\u2212-]+")
+_BETWEEN = re.compile(r"[\s/().\[\]\u2010-\u2015\u2212-]+")
 _SEPARATES = re.compile(r"[/\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -133,11 +133,12 @@ class Normalizer:
         """
         for cut in _BETWEEN.finditer(text):
             between, after = cut[0], text[cut.end() :]
-            if _SEPARATES.search(between) or (len(after) <= 2 and not between.isspace()):
-                second = True
+            digits = sum(map(str.isdecimal, after[:20]))
+            if _SEPARATES.search(between) or (digits <= 2 and not between.isspace()):
+                second = digits > 0
             else:
-                second = after.startswith(("0", "+", "(0")) and self._is_valid(after)
-            if second and re.search(r"\d", after) and self._is_valid(text[: cut.start()]):
+                second = after.startswith(("0", "+")) and self._is_valid(after)
+            if second and self._is_valid(text[: cut.start()]):
                 return True
         return False
 

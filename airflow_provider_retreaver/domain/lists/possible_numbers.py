@@ -11,15 +11,14 @@ import unicodedata
 from collections.abc import Iterator
 from types import ModuleType
 
+from airflow_provider_retreaver.core.phone_text import decode
 from airflow_provider_retreaver.core.visible_text import visible
 
+# Of E.164, with the country code. Some islands have national numbers of four digits.
 LEAST_DIGITS, MOST_DIGITS = 7, 15
 # phonenumbers does not look at longer texts either.
 _PARSED = 250
-# Digits with what is written between the digits of one number.
-_RUN = re.compile(r"\+?\d[\d\s().\[\]\u2010-\u2015\u2212-]*")
-_WORD = re.compile(r"[^\s,;|/]+")
-_DECIMALS = re.compile(r"(?<=\d)[.,]\d{1,2}(?!\d)")
+_REVERSED = "\u202e"
 _DIALED_ABROAD = ("011", "00")
 
 
@@ -31,18 +30,16 @@ def possible_numbers(text: str, region: str, library: ModuleType) -> frozenset[i
     :param library: `phonenumbers`.
     :return: digits of E.164 as integers; whether a country gives out such numbers does not matter.
     """
-    code = str(library.country_code_for_region(region))
-    digits = "".join(map(_ascii, visible(text)))
+    country = _Country(region, library)
     found: set[int] = set()
-    for one in set(_digits_in(digits)):
-        found.update(_meanings(one, code))
-    for written in (digits[:_PARSED], text[:_PARSED]):
-        try:
-            number = library.parse(written, region)
-        except library.NumberParseException:
-            continue
-        national = library.national_significant_number(number)
-        found.add(int(f"{number.country_code}{national}"))
+    for written in {text, decode(text)}:
+        plain = "".join(map(_ascii, visible(written)))
+        groups = re.findall(r"[0-9]+", plain)
+        if _REVERSED in plain:
+            groups += [group[::-1] for group in reversed(groups)]
+        for digits in set(_digits_in(groups)):
+            found.update(country.meanings(digits))
+        found.update(country.parsed(plain[:_PARSED]))
     return frozenset(number for number in found if LEAST_DIGITS <= len(str(number)) <= MOST_DIGITS)
 
 
@@ -54,35 +51,53 @@ def _ascii(char: str) -> str:
     return str(digit) if digit is not None else unicodedata.normalize("NFKC", char)
 
 
-def _digits_in(text: str) -> Iterator[str]:
-    """Yield the digits of a text and of its parts, and of parts whose end is replaced by a short one that follows."""
-    whole = re.sub(r"\D", "", text)
-    yield whole
-    if "\u202e" in text:
-        yield whole[::-1]
-    yield re.sub(r"\D", "", _DECIMALS.sub("", text))
-    before = ""
-    for pattern in (_RUN, _WORD):
-        for part in pattern.findall(text):
-            digits = re.sub(r"\D", "", part)
+def _digits_in(groups: list[str]) -> Iterator[str]:
+    """Yield the digits of groups in a row that may be one number, and with an end that the next group replaces."""
+    for start in range(len(groups)):
+        digits = ""
+        for at in range(start, len(groups)):
+            digits += groups[at]
+            if len(digits) > MOST_DIGITS + len(_DIALED_ABROAD[0]):
+                break
             yield digits
-            if 0 < len(digits) < LEAST_DIGITS < len(before):
-                yield before[: -len(digits)] + digits
-            else:
-                before = digits
+            following = groups[at + 1] if at + 1 < len(groups) else ""
+            if 0 < len(following) < len(digits):
+                yield digits[: -len(following)] + following
 
 
-def _meanings(digits: str, code: str) -> Iterator[int]:
-    """Yield the numbers that digits mean with and without a country code and the digits that are dialed before it."""
-    if not LEAST_DIGITS <= len(digits) <= MOST_DIGITS + len(_DIALED_ABROAD[0]):
-        return
-    for prefix in _DIALED_ABROAD:
-        if digits.startswith(prefix):
-            yield int(digits.removeprefix(prefix) or "0")
-    yield int(digits)
-    yield int(f"{code}{digits}")
-    yield int(f"{code}{digits.lstrip('0') or '0'}")
-    doubled = digits.removeprefix(code)
-    if doubled != digits:
-        yield int(f"{code}{doubled.lstrip('0') or '0'}")
-        yield int(doubled or "0")
+class _Country:
+    """A country to which numbers without a country code belong."""
+
+    def __init__(self, region: str, library: ModuleType) -> None:
+        self._region = region
+        self._library = library
+        self._code = str(library.country_code_for_region(region))
+        metadata = library.PhoneMetadata.metadata_for_region(region)
+        self._dialed_before = re.compile(f"(?:{metadata.national_prefix_for_parsing or '0'})", re.ASCII)
+
+    def meanings(self, digits: str) -> Iterator[int]:
+        """Yield the numbers that digits mean with and without a country code and what is dialed before it.
+
+        :param digits: of one number.
+        :return: the numbers, in every length.
+        """
+        for prefix in ("", *_DIALED_ABROAD):
+            if digits.startswith(prefix):
+                yield int(digits.removeprefix(prefix) or "0")
+        for national in {digits, digits.removeprefix(self._code)}:
+            before = self._dialed_before.match(national)
+            for rest in (national, national.lstrip("0"), national[before.end() :] if before else ""):
+                yield int(f"{self._code}{rest}")
+
+    def parsed(self, text: str) -> Iterator[int]:
+        """Yield the number that the library reads, which knows extensions and letters on keys.
+
+        :param text: the text.
+        :return: the number, whether or not it is valid.
+        """
+        library = self._library
+        try:
+            number = library.parse(text, self._region)
+        except library.NumberParseException:
+            return
+        yield int(f"{number.country_code}{library.national_significant_number(number)}")

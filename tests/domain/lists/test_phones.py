@@ -74,12 +74,30 @@ def test_an_invalid_number_is_rejected_with_a_reason(written, reason):
         ("DE", "030 1234567/8"), ("IT", "06 698 1234 / 35"), ("IT", "06 698 1234-35"), ("DE", "0551234/0555678"),
         ("DE", "0551 2345\n0551 2346"), ("DE", "0551 2345 0551 2346"), ("DE", "0551 2345 - 0551 2346"),
         ("DE", "0551 2345\t8"), ("GB", "020 7946 0958/9"), ("AT", "01 51450-12"), ("DE", "301234567.00"),
-        ("DE", "301234567.5"), ("DE", "0301234567.00"), ("US", "919-555-1234 919-555-9999"),
+        ("DE", "301234567.5"), ("AT", "01 234567890 (5)"), ("DE", "030 1234567[8]"), ("DE", "030.1234567.8"),
+        ("DE", "0551 2345 (0551 2346)"), ("DE", "0301234567.00"), ("US", "919-555-1234 919-555-9999"),
     ],
 )  # fmt: skip
 def test_two_numbers_or_decimals_in_one_field_are_none(region, written):
     """In no region do they become a third person's number."""
     assert isinstance(Normalizer(region).read(written), str)
+
+
+AFTER = ["/5", " / 12", "/123", "-5", " - 5", "\u20135", " (5)", "[5]", ".5", ".00", ",00", "\n5", ";5", " x5", ","]
+BETWEEN = ["/", " / ", " ", "  ", "\u00a0\u00a0", "\n", "\t", "\u2028", "-", " - ", ", ", "; ", "|", " or "]
+
+
+@pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_two_numbers_are_never_a_third_in_any_region(region):
+    """A valid number with something after it, or another one, is rejected wherever numbers have no fixed length."""
+    normalizer = Normalizer(region)
+    example = phonenumbers.example_number(region)
+    for form in (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
+        text = phonenumbers.format_number(example, form)
+        for written in (*(text + after for after in AFTER), *(text + between + text for between in BETWEEN)):
+            found = normalizer.read(written)
+            assert isinstance(found, str), ascii(written)
+            assert normalizer.read(text) in normalizer.could_mean(written), ascii(written)
 
 
 @pytest.mark.parametrize(
