@@ -20,9 +20,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import mask_number, quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
-from airflow_provider_retreaver.core.secrets import mask_number
 
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
 _SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+")

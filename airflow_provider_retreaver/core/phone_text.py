@@ -48,10 +48,12 @@ _NUMBER = re.compile(
      (?P<first>(?:\+|\(|{_PERCENT}2[Bb8])?{_DIGIT})
      (?:(?:{_WRITTEN}|{_CODED}){{0,4}}{_DIGIT}){{{LEAST_DIGITS - 3},}}
      (?:{_WRITTEN}|{_CODED}){{0,4}}(?P<last>{_DIGIT}(?:{_WRITTEN}|{_CODED}){{0,4}}{_DIGIT})
-     (?=(?:x|ext)\d|[^0-9A-Za-z]|\Z)
     """,
     re.VERBOSE,
 )
+
+_WORD = re.compile("[0-9A-Za-z]")
+_EXTENSION = re.compile(r"(?:x|ext)\d")
 
 
 def mask_numbers(text: str) -> str:
@@ -64,7 +66,16 @@ def mask_numbers(text: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    return found[0] if found["other"] is not None else f"{found['first']}…{found['last']}"
+    if found["other"] is not None:
+        return found[0]
+    # Plain digits within a word are a part of an ID or of a hash.
+    if (
+        found[0].isalnum()
+        and _WORD.match(found.string, found.end())
+        and not _EXTENSION.match(found.string, found.end())
+    ):
+        return found[0]
+    return f"{found['first']}…{found['last']}"
 
 
 class NumberFinder:

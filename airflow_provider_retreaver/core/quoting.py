@@ -39,15 +39,25 @@ def quoted(value: object, length: int = QUOTED_LENGTH) -> str:
     return _escaped(_beginning(_SHORT.repr(value), length))
 
 
-def one_line(text: object, length: int = LINE_LENGTH) -> str:
+def one_line(text: object, length: int = LINE_LENGTH, *, numbers: bool = True) -> str:
     """Return a text, such as a name, as it stands in a log line without quotation marks.
 
     :param text: from outside.
     :param length: characters at most.
-    :return: one line, with secrets and phone numbers masked, in which other characters than printable ones are
-        escaped.
+    :param numbers: whether phone numbers are masked; False for IDs, which look the same.
+    :return: one line, with secrets masked, in which other characters than printable ones are escaped.
     """
-    return _escaped(_beginning(str(text), length))
+    return _escaped(_beginning(str(text), length, _masked if numbers else redact))
+
+
+def mask_number(number: object) -> str:
+    """Return a phone number as logs and errors have it.
+
+    :param number: a phone number as text, or as an `int` with its country code; or any other value.
+    :return: its first and last two characters, e.g. `+1…78`; only `…` for six characters or fewer.
+    """
+    text = f"+{number}" if isinstance(number, int) else str(number).strip()
+    return _escaped(f"{text[:2]}…{text[-2:]}" if len(text) > 6 else "…")
 
 
 def excerpt(text: str, length: int = EXCERPT_LENGTH) -> str:
@@ -67,7 +77,7 @@ def message_line(text: str) -> str:
     :return: one line without secrets, of `MESSAGE_LENGTH` characters at most; phone numbers are kept, since IDs look
         the same.
     """
-    return _escaped(_beginning(text, MESSAGE_LENGTH, mask=redact))
+    return one_line(text, MESSAGE_LENGTH, numbers=False)
 
 
 def _masked(text: str) -> str:

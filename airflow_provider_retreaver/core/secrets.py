@@ -19,6 +19,8 @@ from html.entities import html5
 from typing import NoReturn, Self
 from urllib.parse import quote, quote_plus
 
+from airflow_provider_retreaver.core.phone_text import mask_numbers
+
 MASK = "***"
 # Airflow's own minimum too: masking every "1" would make every message unreadable.
 MIN_LENGTH = 5
@@ -41,8 +43,7 @@ _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>]+@")
 _FILE_URL = re.compile(r"""(?P<name>csv_file_url["']?\s*[:=]\s*["']?)[^\s"',}]+""")
 # Phone numbers in the paths of requests: personal data, which logs do not need.
 _CALLER = re.compile(
-    r"(?P<place>/(?:suppressed_numbers|contact_numbers|caller_list_numbers)/(?:%2B|\+)?[0-9])[0-9]{4,12}(?=[0-9]{2})",
-    re.IGNORECASE,
+    r"(?P<place>/(?:suppressed_numbers|contact_numbers|caller_list_numbers)/)(?P<number>[^/?\s\"'<>]+)", re.IGNORECASE
 )
 
 
@@ -163,7 +164,7 @@ def mask_callers(text: str) -> str:
     :param text: e.g. `/suppressed_numbers/%2B18668987878.json`.
     :return: e.g. `/suppressed_numbers/%2B1…78.json`.
     """
-    return _CALLER.sub(r"\g<place>…", text)
+    return _CALLER.sub(lambda found: found["place"] + mask_numbers(found["number"]), text)
 
 
 _registered: frozenset[str] = frozenset()
@@ -183,20 +184,20 @@ def register_secrets(secrets: Iterable[Secret]) -> None:
 
 
 class RedactingFilter(logging.Filter):
-    """Removes secrets from log records of HTTP libraries, which log whole URLs at DEBUG."""
+    """Removes secrets and phone numbers from log records of HTTP libraries, which log whole URLs at DEBUG."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Remove secrets from the message and the exception of a record.
+        """Remove secrets and phone numbers from the message and the exception of a record.
 
         :param record: the record; its arguments become part of its message when that contains a secret.
         :return: True, since every record is kept.
         """
         message = record.getMessage()
-        clean = redact(message)
+        clean = mask_numbers(redact(message))
         if clean != message:
             record.msg, record.args = clean, None
         if record.exc_info:
-            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = mask_numbers(redact(logging.Formatter().formatException(record.exc_info)))
             record.exc_info = None
         return True
 
@@ -213,13 +214,3 @@ def guard_library_logs(*loggers: str) -> None:
         logger = logging.getLogger(name)
         if _FILTER not in logger.filters:
             logger.addFilter(_FILTER)
-
-
-def mask_number(number: object) -> str:
-    """Return a phone number as logs and errors have it.
-
-    :param number: a phone number as text, or as an `int` with its country code; or any other value.
-    :return: its first and last two characters, e.g. `+1…78`; only `…` for six characters or fewer.
-    """
-    text = f"+{number}" if isinstance(number, int) else str(number).strip()
-    return f"{text[:2]}…{text[-2:]}" if len(text) > 6 else "…"

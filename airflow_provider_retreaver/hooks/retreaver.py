@@ -258,7 +258,8 @@ class RetreaverAsyncHook(BaseHook):
 
 def _connected(company: Company) -> str:
     from airflow_provider_retreaver.core.envelopes import require
+    from airflow_provider_retreaver.core.quoting import one_line
     from airflow_provider_retreaver.resources.companies import get_active_company
 
     number = require(company, "id", get_active_company().request)
-    return f"Connected to company {number} ({company.get('name')})."
+    return f"Connected to company {one_line(number, numbers=False)} ({one_line(company.get('name'))})."

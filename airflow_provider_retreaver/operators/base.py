@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
@@ -229,7 +230,11 @@ def _object_of(row: Mapping[str, Any]) -> str:
         return f"{row['kind']} {row['named'] if row['id'] is None else row['id']}"
     if row.get("target_group_id") is not None and "id" not in row:
         return f"group {row['target_group_id']}"
-    return f"target {row['id']}" if row.get("id") is not None else f"target with tid {row.get('tid')}"
+    return (
+        f"target {row['id']}"
+        if row.get("id") is not None
+        else f"target with tid {one_line(row.get('tid'), numbers=False)}"
+    )
 
 
 def lineage_of(operator: RetreaverOperator) -> OperatorLineage[Any, Any]:

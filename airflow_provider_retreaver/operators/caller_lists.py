@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
     REJECTS,
@@ -172,7 +172,9 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             self._announce(change)
             done = _would(change) if dry_run else hook.run(sync.carry_out(change))
         self.log.info(
-            "Caller list %s: %s.", request.name, ", ".join(f"{name} {value}" for name, value in done.items())
+            "Caller list %s: %s.",
+            one_line(request.name),
+            ", ".join(f"{name} {value}" for name, value in done.items()),
         )
         result = {**done, **_read(collected, folder, change, dry_run=dry_run)}
         self.tell_sync(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal, get_args
 
-from airflow_provider_retreaver.core import parameters, secrets
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.core.quoting import mask_number, one_line
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource
 
 Verb = Literal["list", "get", "create", "update", "delete"]
@@ -229,4 +230,4 @@ class Entry:
 
 
 def _masked_number(name: str | None, value: object) -> str:
-    return secrets.mask_number(value) if name == "number" else str(value)
+    return mask_number(value) if name == "number" else one_line(value, numbers=False)

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL_UNIQUE, STAGE, Dialect, copy_line
 from airflow_provider_retreaver.transfers.database_errors import (
@@ -180,8 +181,8 @@ class CallTable:
         uuid, column = batch[0][self._key], self._column_of(batch[0])
         where = f", column {column}" if column else ""
         return TableNotWritten(
-            f"Table {self._table} does not accept call {uuid}{where}: {found.message}. {rolled_back}; change "
-            f"the column's type or the mapping.",
+            f"Table {self._table} does not accept call {one_line(uuid)}{where}: {found.message}. {rolled_back}; "
+            f"change the column's type or the mapping.",
             uuid=uuid,
             column=column,
         )

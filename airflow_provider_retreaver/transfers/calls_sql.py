@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ class Loading:
         except ColumnMisfit as error:
             column, what = error.column, error.what
         raise TableNotWritten(
-            f"Call {uuid}: column {column} {what}. Its batch was not written; map the column to "
+            f"Call {one_line(uuid)}: column {column} {what}. Its batch was not written; map the column to "
             f"another field or type.",
             uuid=uuid,
             column=column,

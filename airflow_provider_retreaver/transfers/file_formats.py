@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
 
@@ -249,7 +249,7 @@ def _fits(pa: Any, value: Any, kind: Any) -> bool:
 def _not_of_kind(row: Row, name: str, kind: str, value: Any) -> ProtocolError:
     shown = "" if name.startswith("caller") else f" ({quoted(value)})"
     return ProtocolError(
-        f"Call {row.get('uuid')} has a {name}{shown} that is not of the kind {kind} of its Parquet column; "
+        f"Call {one_line(row.get('uuid'))} has a {name}{shown} that is not of the kind {kind} of its Parquet column; "
         f"export as jsonl or csv, which take every value."
     )
 

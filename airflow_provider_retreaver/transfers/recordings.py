@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, RetreaverError
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 from airflow_provider_retreaver.transport.workers import Stop, Workers
@@ -143,7 +144,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
             return result
         publish_partial(context, result)
         listed = (result["failed"] + ([] if missing_ok else result["missing"]))[:10]
-        reasons = "; ".join(f"call {row['uuid']}: {row['error']}" for row in listed)
+        reasons = "; ".join(f"call {one_line(row['uuid'])}: {row['error']}" for row in listed)
         more = f"; and {not_stored - len(listed)} more" if not_stored > len(listed) else ""
         raise PartialFailure(
             f"{not_stored} of {result['recordings']} recordings were not stored: {reasons}{more} A retry fetches "
@@ -218,7 +219,7 @@ class Fetching:
             path = self._files.path_of(call)
             if path.exists():
                 return _Outcome(uuid, "skipped")
-            url, what = str(call["recording_url"]), f"recording of call {uuid}"
+            url, what = str(call["recording_url"]), f"recording of call {one_line(uuid)}"
             fetch = partial(self._downloads.fetch, url, what, stop=stop)
             return _Outcome(uuid, "stored", self._files.store(path, fetch))
         except NotFound as error:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.secrets import Secret, mask_number
+from airflow_provider_retreaver.core.quoting import mask_number
+from airflow_provider_retreaver.core.secrets import Secret
 
 MODES = ("keep", "hash", "mask")
 # The caller, and the caller's number that was sent to the buyer. Retreaver's reference: "Calls".

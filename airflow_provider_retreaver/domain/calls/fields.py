@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias, cast
 
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 
 Kind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json", "map"]
 TagLayout: TypeAlias = Literal["map", "rows"]
@@ -289,7 +289,7 @@ def call_time(text: str, field: str, uuid: str = "") -> datetime:
         time = read_time(text)
     if time is None:
         raise ProtocolError(
-            f"{f'Call {uuid}' if uuid else 'A call'} has a {field} ({quoted(text)}) that is not a time with "
-            f"an offset, as Retreaver documents it; report the call to Retreaver, or choose a window without it."
+            f"{f'Call {one_line(uuid)}' if uuid else 'A call'} has a {field} ({quoted(text)}) that is not a time "
+            f"with an offset, as Retreaver documents it; report the call to Retreaver, or choose a window without it."
         )
     return time

@@ -15,6 +15,7 @@ from itertools import pairwise
 from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Procedure
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
@@ -112,6 +113,7 @@ def _part(answer: RawPage, times: list[datetime], start: datetime | None, until:
 def _created(key: CallKeys) -> datetime:
     if key.created_at is None:
         raise ProtocolError(
-            f"Call {key.uuid} has no created_at, so a call log that changes cannot be read; try again later."
+            f"Call {one_line(key.uuid)} has no created_at, so a call log that changes cannot be read; try again "
+            f"later."
         )
     return call_time(key.created_at, "created_at", key.uuid)

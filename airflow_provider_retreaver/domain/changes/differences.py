@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airflow_provider_retreaver.core.quoting import one_line
+
 # Fields of an object as comparable JSON values, e.g. `hard_cap`, `monday`, `paused`.
 Fields = Mapping[str, object]
 
@@ -44,7 +46,13 @@ def format_value(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) or "none" if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_item, value)) or "none"
+    return _item(value)
+
+
+def _item(value: object) -> str:
+    return one_line(value, numbers=isinstance(value, str))
 
 
 def differences(current: Fields, desired: Fields) -> list[FieldChange]:

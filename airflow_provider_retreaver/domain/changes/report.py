@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.secrets import redact
+from airflow_provider_retreaver.core.quoting import message_line
 from airflow_provider_retreaver.domain.changes.differences import FieldChange
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.naming import describe, safe_field, without_secrets
@@ -101,7 +101,7 @@ class ChangeReport:
         :param key: of the object.
         :param error: a sentence.
         """
-        error = redact(error)
+        error = message_line(error)
         log.error("Failed: %s: %s", self.label(key), error)
         self._result["failed"].append({**self._object_row(key), "error": error})
 
@@ -139,4 +139,4 @@ def format_changes(changes: Sequence[FieldChange]) -> str:
     :param changes: of fields.
     :return: e.g. `hard_cap 100 -> 110; paused no -> yes`.
     """
-    return redact("; ".join(map(str, changes)))
+    return message_line("; ".join(map(str, changes)))

@@ -80,7 +80,7 @@ class CallerListSync:
 
     def _of_new_list(self) -> ListChange:
         if self.request.mode == "remove":
-            log.info("There is no caller list %r, so no numbers have to be removed.", self.request.name)
+            log.info("There is no caller list %s, so no numbers have to be removed.", quoted(self.request.name))
             return ListChange(known=0, exact=True)
         if caller_lists.blocks_unlisted_callers(self.request.name) and not self.request.allow_accept_list:
             raise ChangeRefused(

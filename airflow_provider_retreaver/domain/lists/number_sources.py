@@ -14,8 +14,7 @@ from typing import BinaryIO
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import items
-from airflow_provider_retreaver.core.quoting import one_line, quoted
-from airflow_provider_retreaver.core.secrets import mask_number
+from airflow_provider_retreaver.core.quoting import mask_number, one_line, quoted
 from airflow_provider_retreaver.core.visible_text import visible
 from airflow_provider_retreaver.domain.lists.columns import Unreadable, find_columns, joined
 from airflow_provider_retreaver.domain.lists.csv_values import csv_values, skip_titles

@@ -17,7 +17,7 @@ from typing import Any
 from airflow_provider_retreaver.core.errors import PartialFailure, RetreaverError
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.phone_text import mask_numbers
-from airflow_provider_retreaver.core.secrets import mask_number
+from airflow_provider_retreaver.core.quoting import mask_number
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.domain.lists.suppression_batch import Batch, Failure
 from airflow_provider_retreaver.domain.lists.suppression_plan import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from airflow_provider_retreaver.core.secrets import mask_number
+from airflow_provider_retreaver.core.quoting import mask_number, one_line
 
 ObjectKind = Literal["target", "group", "contact"]
 
@@ -31,7 +31,7 @@ class ObjectKey:
         """What identifies the object among those of its kind: `3`, or `tid A7`; a phone number is masked."""
         if self.id is not None:
             return str(self.id)
-        name = mask_number(self.customer_id) if self.kind == "contact" else str(self.customer_id)
+        name = mask_number(self.customer_id) if self.kind == "contact" else one_line(self.customer_id, numbers=False)
         return _PREFIXES[self.kind] + name
 
     def __str__(self) -> str:

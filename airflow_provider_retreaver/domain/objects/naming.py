@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.secrets import redact
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 
@@ -16,8 +17,9 @@ def describe(key: ObjectKey, row: Mapping[str, object]) -> str:
     :param row: the object as read; empty when it could not be read.
     :return: e.g. `target 3 (tid A7, "Acme Roofing")`.
     """
-    tid, name = customer_id(row), safe_field(row, "name")
-    known = [part for part in (f"tid {tid}" if tid else "", f'"{name}"' if name else "") if part]
+    tid, name = customer_id(row), row.get("name")
+    known = [f"tid {one_line(tid, numbers=False)}"] if tid else []
+    known += [f'"{one_line(name)}"'] if name else []
     return f"{key} ({', '.join(known)})" if known else str(key)
 
 

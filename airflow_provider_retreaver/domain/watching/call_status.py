@@ -8,7 +8,7 @@ from typing import ClassVar, Self, TypedDict
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.watching.call_filters import lower_case_texts
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.resources import calls
@@ -76,5 +76,5 @@ class CallStatus(Condition[CallStatusRow]):
     def evaluate(self, result: CallStatusRow) -> Evaluation:
         """Compare the statuses, ignoring case."""
         expected = " or ".join(self.status)
-        message = f"call {self.uuid} has status {quoted(result['status'])}, expected {expected}"
+        message = f"call {one_line(self.uuid)} has status {quoted(result['status'])}, expected {expected}"
         return Evaluation(result["status"].lower() in self.status, result, message)

@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Procedure, Row, ServerTime, Wait
 from airflow_provider_retreaver.core.parameters import flag, number
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.calls.time_window import MIN_CLOCK_CHANGE, Window
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
@@ -138,7 +138,9 @@ class _MatchingCalls:
 def _text_field(call: Row, name: str) -> str:
     value = call.get(name)
     if not isinstance(value, str) or not value:
-        raise ProtocolError(f"Call {call.get('uuid')} has no {quoted(name)}, which Retreaver documents for it.")
+        raise ProtocolError(
+            f"Call {one_line(call.get('uuid'))} has no {quoted(name)}, which Retreaver documents for it."
+        )
     return value
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.secrets import mask_number
+from airflow_provider_retreaver.core.quoting import mask_number
 from airflow_provider_retreaver.domain.lists.phones import Normalizer, e164, from_e164
 
 US = Normalizer("US")
