@@ -70,10 +70,10 @@ test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers with API fail
 	$(RUN) -m pytest -s tests/airflow/runs/suppression_run.py
 
 test-postgres: $(VENV)/.ready ## load calls into a temporary PostgreSQL server (needs its programs)
-	$(RUN) -m pytest tests/airflow/runs/postgres_run.py
+	$(RUN) -m pytest tests/airflow/runs/postgres_run.py tests/airflow/runs/postgres_numbers_run.py
 
 test-postgres-airflow2: $(VENV_2)/.ready ## the same on Airflow 2.11, with its older PostgreSQL driver
-	$(RUN_2) -m pytest tests/airflow/runs/postgres_run.py
+	$(RUN_2) -m pytest tests/airflow/runs/postgres_run.py tests/airflow/runs/postgres_numbers_run.py
 
 test-storage: $(VENV_STORAGE)/.ready ## export to temporary S3 and GCS servers, with their providers (minutes)
 	$(VENV_STORAGE)/bin/python -m pytest tests/airflow/runs/storage_run.py

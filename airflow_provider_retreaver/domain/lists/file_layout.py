@@ -71,8 +71,9 @@ class Layout:
         :raises InvalidArgument: naming the parameter that cannot be right.
         """
         columns = parse_columns(column)
-        between = str(delimiter) if parameters.is_given(delimiter) or delimiter == "\t" else None
-        between = _DELIMITERS.get(between.strip().lower(), between) if between else None
+        # A blank is a delimiter too, so `is_given` does not tell.
+        between = None if delimiter is None or delimiter in ("", "None") else str(delimiter)
+        between = _DELIMITERS.get(between.lower(), between) if between else None
         if between is not None and (len(between) != 1 or between in '"\r\n'):
             raise InvalidArgument(f"delimiter must be one character, or tab, not {quoted(delimiter)}.")
         skipped = parameters.number(skip_lines, "skip_lines") or 0

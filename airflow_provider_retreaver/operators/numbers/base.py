@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.parameters import flag, is_given
+from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.storage.line_files import Folder, run_folder
@@ -221,7 +221,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         }
         if self.source is None:
             for name, value in of_file.items():
-                if is_given(value):
+                if value is not None and value not in ("", "None"):
                     raise InvalidArgument(f"{name} belongs to source, which is not given.")
         else:
             return str(self.source), self._file_values(str(self.source))

@@ -77,7 +77,10 @@ def source(content: str, kind: str = "csv", *, mode: str = "add", region: str = 
         ("Exported 2026-11-25\nphone,name\n9195550101,x\n9195550102,y\n", {"column": 1, "skip_lines": 1}),
         ("Exported 2026-11-25\nphone\n9195550101\n9195550102\n", {"skip_lines": "1"}),
         ("phone^name\n9195550101^x\n9195550102^y\n", PHONE | {"delimiter": "^"}),
-        ("phone\tname\n9195550101\tx\n9195550102\ty\n", PHONE | {"delimiter": "tab"}),
+        ("phone\tname\n9195550101\tx\n9195550102\ty\n", PHONE | {"delimiter": "Tab"}),
+        ("phone\tname\n9195550101\tx\n9195550102\ty\n", PHONE | {"delimiter": "\t"}),
+        ("phone name\n9195550101 x\n9195550102 y\n", PHONE | {"delimiter": " "}),
+        ("phone,name\n9195550101,x\n9195550102,y\n", PHONE | {"delimiter": "None", "skip_lines": "None"}),
         ("phone,a;b\n9195550101,x\n9195550102,y\n", {"column": 1, "delimiter": "comma"}),
     ],
 )  # fmt: skip
