@@ -17,6 +17,7 @@ MAX_HEADER = 32_768
 # Members of a gzip stream; each one more costs a copy of what follows it.
 MAX_MEMBERS = 1_000
 
+_NESTED = frozenset({dict, list})
 # An escape of JSON: two halves of a character, one half alone (group 1), or anything else.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -124,7 +125,7 @@ def repaired(body: bytes) -> tuple[bytes, int]:
             text = body.decode("utf-8", "replace")
             count = text.count("\ufffd") - body.count("\ufffd".encode())
             body = text.encode()
-    if b"\\ud" not in body and b"\\uD" not in body:
+    if b"\\" not in body or (b"\\ud" not in body and b"\\uD" not in body):
         return body, count
 
     def whole(found: re.Match[bytes]) -> bytes:
@@ -145,15 +146,17 @@ def too_deep(value: Any, depth: int) -> str | None:
     :return: the place in its topmost list or object, None when it is within the limit.
     """
     level = [value]
-    for _ in range(depth + 1):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, (dict, list))
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
+    for _ in range(depth):
+        level = [inner for outer in level for inner in _inner(outer)]
         if not level:
             return None
     items = value.items() if isinstance(value, dict) else enumerate(value)
     return next((f"{name!s:.40}" for name, item in items if too_deep(item, depth - 1) is not None), "")
+
+
+def _inner(outer: Any) -> list[Any]:
+    """Return the lists and objects directly within one; most have none, which is found without a loop."""
+    values = outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
+    if _NESTED.isdisjoint(map(type, values)):
+        return []
+    return [inner for inner in values if type(inner) in _NESTED]
