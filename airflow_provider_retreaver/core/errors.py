@@ -201,8 +201,22 @@ class PartialFailure(RetreaverError):
 
     :param message: see `RetreaverError`.
     :param result: what was done and what was not, as the operator would have returned it.
+    :param final: True when each of the failures is one that no retry mends.
     """
 
-    def __init__(self, message: str, *, result: dict[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, result: dict[str, Any] | None = None, final: bool = False) -> None:
         super().__init__(message)
         self.result = result if result is not None else {}
+        self.final = final
+
+
+_FINAL = (InvalidArgument, ChangeRefused, AuthenticationError, PermissionDenied, NotFound, Gone)
+
+
+def is_final(error: BaseException) -> bool:
+    """Return whether an error stays the same however often the same is tried.
+
+    :param error: any error; of those of other packages nothing is known.
+    :return: True when no retry mends it.
+    """
+    return isinstance(error, _FINAL) or (isinstance(error, (ConnectionFailed, PartialFailure)) and error.final)

@@ -6,19 +6,23 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseOperator
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_retreaver.assets import update_outlet_events
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
     ChangeRefused,
+    ConnectionFailed,
+    Gone,
     InvalidArgument,
     InvalidConnection,
+    NotFound,
     OutcomeUnknown,
     PartialFailure,
     PermissionDenied,
     RetreaverError,
+    is_final,
 )
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import one_line
@@ -65,27 +69,53 @@ class FinalOutcomeUnknown(OutcomeUnknown, AirflowFailException):
     """A write that must not be repeated may be done or not; the task is not retried."""
 
 
+class FinalNotFound(NotFound, AirflowFailException):
+    """There is no such object; the task is not retried."""
+
+
+class FinalGone(Gone, AirflowFailException):
+    """The object was deleted; the task is not retried."""
+
+
+class FinalConnectionFailed(ConnectionFailed, AirflowFailException):
+    """The server's certificate was not accepted; the task is not retried."""
+
+
+class FinalPartialFailure(PartialFailure, AirflowFailException):
+    """Some changes were not made, each for a reason that no retry mends; the task is not retried."""
+
+
 _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
     (AuthenticationError, FinalAuthenticationError),
     (PermissionDenied, FinalPermissionDenied),
     (InvalidConnection, FinalInvalidConnection),
     (InvalidArgument, FinalInvalidArgument),
     (ChangeRefused, FinalChangeRefused),
+    (NotFound, FinalNotFound),
+    (Gone, FinalGone),
+    (ConnectionFailed, FinalConnectionFailed),
+    (PartialFailure, FinalPartialFailure),
 )
 
 
 @contextmanager
-def final_errors() -> Generator[None]:
-    """Raise errors that no retry can avoid as ones that Airflow does not retry; they keep their type and fields."""
+def final_errors(retried: tuple[type[RetreaverError], ...] = ()) -> Generator[None]:
+    """Raise errors that no retry mends as ones that Airflow does not retry; they keep their type and fields.
+
+    An Airflow connection that is not defined is one of them, whether Retreaver's, a storage's or a database's.
+
+    :param retried: types that are raised as they are.
+    """
     final: RetreaverError | None = None
     try:
         yield
     except RetreaverError as error:
-        kinds = [final_kind for kind, final_kind in _FINAL if isinstance(error, kind)]
-        if not kinds or isinstance(error, AirflowFailException):
+        if not is_final(error) or isinstance(error, (AirflowFailException, *retried)):
             raise
-        final = kinds[0](error.message)
+        final = next(final_kind for kind, final_kind in _FINAL if isinstance(error, kind))(error.message)
         final.__dict__.update(error.__dict__)
+    except AirflowNotFoundException as error:
+        final = FinalInvalidConnection(f"{error}: create the connection in Airflow, or give the ID of another one.")
     if final is not None:
         raise final
 
@@ -206,7 +236,7 @@ def event_ids(rows: Iterable[Mapping[str, Any]]) -> list[int] | None:
 
 
 def partial_failure(
-    action: str, result: dict[str, Any], done: int, failed: Sequence[Mapping[str, Any]]
+    action: str, result: dict[str, Any], done: int, failed: Sequence[Mapping[str, Any]], *, final: bool
 ) -> PartialFailure:
     """Return the error that names what was not done.
 
@@ -214,14 +244,16 @@ def partial_failure(
     :param result: of the task.
     :param done: how many objects were done.
     :param failed: rows of the result with an `error` each.
+    :param final: whether no retry mends any of these errors.
     :return: the error.
     """
     named = "; ".join(f"{_object_of(row)}: {row['error']}" for row in failed[:MAX_NAMED])
     more = f"; and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
+    retry = "no retry mends this" if final else "a retry changes only what is left"
     return PartialFailure(
-        f"{len(failed)} of {len(failed) + done} were not {action}: {named}{more} The other {done} were; a retry "
-        f"changes only what is left.",
+        f"{len(failed)} of {len(failed) + done} were not {action}: {named}{more} The other {done} were; {retry}.",
         result=result,
+        final=final,
     )
 
 

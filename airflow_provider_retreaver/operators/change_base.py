@@ -44,6 +44,10 @@ class Run(Protocol):
         :return: plain JSON.
         """
 
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether no retry mends any of the failures."""
+
 
 class RetreaverResumableOperator(RetreaverWriteOperator):
     """Base of the operators whose retries continue after what an earlier attempt of the same run has done.
@@ -108,10 +112,12 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
             run = self.create_run(context)
             with partial_result(context, lambda: self._counted(run)):
                 result: dict[str, Any] = hook.run(run.procedure())
-        self._log_counts(result)
-        if result["failed"]:
-            publish_partial(context, result)
-            raise partial_failure(self.action, result, self.done_objects(result), result["failed"])
+            self._log_counts(result)
+            if result["failed"]:
+                publish_partial(context, result)
+                raise partial_failure(
+                    self.action, result, self.done_objects(result), result["failed"], final=run.failed_for_good
+                )
         self.update_outlet_events(context, **self.event_extra(result), dry_run=self.is_dry_run())
         return result
 

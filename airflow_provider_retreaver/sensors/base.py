@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
-    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseSensorOperator,
@@ -19,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_retreaver.core import errors
-from airflow_provider_retreaver.operators.base import FinalInvalidConnection, final_errors
+from airflow_provider_retreaver.operators.base import final_errors
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
@@ -97,7 +96,8 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
         from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
-        with final_errors():
+        # With Airflow's silent_fail a sensor also waits for an object that is still to be created.
+        with final_errors((errors.NotFound, errors.Gone) if self.silent_fail else ()):
             condition = self.condition()
             state = self._state_of(condition, context)
             budget = FailureBudget(self._budget(), state.failing_since)
@@ -108,8 +108,6 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
                 state.record_failure(budget, error, datetime.now(UTC))
                 self.log.warning("%s The sensor keeps waiting.", error)
                 return PokeReturnValue(is_done=False)
-            except AirflowNotFoundException as error:
-                raise FinalInvalidConnection(str(error)) from None
             state.record_success()
         evaluation = condition.evaluate(result)
         self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", evaluation.message)

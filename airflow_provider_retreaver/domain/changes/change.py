@@ -72,6 +72,11 @@ class ChangeObjects:
             result["refused"] = self._refusal
         return result
 
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether no retry mends any of the failures."""
+        return self._report.failed_for_good
+
     def procedure(self) -> Procedure[ChangeResult]:
         """Read, change, read back.
 
@@ -83,7 +88,7 @@ class ChangeObjects:
         found = yield from self._spec.find()
         self._rows.update(found.rows)
         for key, error in found.errors.items():
-            self._report.fail(key, str(error))
+            self._report.fail(key, error)
         edits = list(self._edits())
         yield from self._ask_guards(edits)
         if self._dry_run:
@@ -112,7 +117,7 @@ class ChangeObjects:
             try:
                 edit = self._edit(key, row)
             except RetreaverError as error:
-                self._report.fail(key, str(error))
+                self._report.fail(key, error)
                 continue
             if edit is not None:
                 yield edit
@@ -194,7 +199,7 @@ class ChangeObjects:
         sent: list[tuple[Edit, RetreaverError | None]] = []
         for edit, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome.error, (NotFound, Gone)):
-                self._report.fail(edit.key, str(outcome.error))
+                self._report.fail(edit.key, outcome.error)
             else:
                 sent.append((edit, outcome.error))
         try:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
+from airflow_provider_retreaver.core.errors import RetreaverError, is_final
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import message_line
 from airflow_provider_retreaver.domain.changes.differences import FieldChange
@@ -58,6 +59,8 @@ class ChangeReport:
     def __init__(self, rows: Mapping[ObjectKey, Row]) -> None:
         self._rows = rows
         self._result: ChangeResult = {"changed": [], "unchanged": [], "failed": []}
+        # Whether no retry mends any of the failures.
+        self.failed_for_good = True
 
     def as_json(self) -> ChangeResult:
         """Return the result.
@@ -95,13 +98,14 @@ class ChangeReport:
         log.info("Unchanged: %s", self.label(key))
         self._result["unchanged"].append(self._object_row(key))
 
-    def fail(self, key: ObjectKey, error: str) -> None:
+    def fail(self, key: ObjectKey, cause: RetreaverError | str) -> None:
         """Report an object that is not as it should be, or not provably.
 
         :param key: of the object.
-        :param error: a sentence.
+        :param cause: an error, or a sentence about one that a retry may mend.
         """
-        error = message_line(error)
+        error = message_line(str(cause))
+        self.failed_for_good &= isinstance(cause, RetreaverError) and is_final(cause)
         log.error("Failed: %s: %s", self.label(key), error)
         self._result["failed"].append({**self._object_row(key), "error": error})
 

@@ -182,10 +182,12 @@ class SuppressionSync:
         if failed > self._max_failures:
             self._write()
             first = next(iter(self.checkpoint.failures.values()))
+            final = all(failure.final for failure in self.checkpoint.failures.values())
             raise PartialFailure(
                 f"{failed} suppressed numbers failed, which is more than max_failures ({self._max_failures}), so the "
                 f"other {len(self._plan) - self.checkpoint.done} were not sent; the first because: "
-                f"{mask_numbers(first.reason)} A retry continues from here."
+                f"{mask_numbers(first.reason)} {'No retry mends this' if final else 'A retry continues from here'}.",
+                final=final,
             )
 
     # -- one batch

@@ -86,6 +86,11 @@ class ResetCaps:
             result["dry_run"] = True
         return result
 
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether no retry mends any of the failures."""
+        return self._report.failed_for_good
+
     def procedure(self) -> Procedure[CapResetResult]:
         """Read, reset, read back.
 
@@ -126,7 +131,7 @@ class ResetCaps:
             self._group_of.update(dict.fromkeys(_members(group), key.id or 0))
         selected = yield from find_selected(self._selection, groups.values(), ("caps",))
         for key, error in (found.errors | selected.errors).items():
-            self._report.fail(key, str(error))
+            self._report.fail(key, error)
         for key, row in selected.rows.items():
             # What an earlier attempt of this run has reset is no longer full, and still belongs to the result.
             needed = not self._selection.everything or self._planned(key) is not None
@@ -229,7 +234,7 @@ class ResetCaps:
                 log.warning("%s Reading it back.", outcome.error)
                 lost.append(reset)
             elif outcome.error is not None:
-                self._report.fail(reset.key, str(outcome.error))
+                self._report.fail(reset.key, outcome.error)
         try:
             yield from self._read_back([*accepted, *lost])
         except RUN_ENDING:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
+from airflow_provider_retreaver.core.errors import RetreaverError, is_final
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.naming import customer_id, describe, safe_field
@@ -81,6 +82,7 @@ class CapResetReport:
         self._reset: dict[ObjectKey, ResetRow] = {}
         self._skipped: dict[ObjectKey, SkippedRow] = {}
         self._failed: dict[ObjectKey, FailedResetRow] = {}
+        self._final: set[ObjectKey] = set()
         self._would_reset: dict[ObjectKey, ResetRow] = {}
 
     def as_json(self) -> CapResetResult:
@@ -136,12 +138,20 @@ class CapResetReport:
         log.info("Skipped %s: %s", self._label(key), reason)
         self._skipped[key] = {**owner_row(key, self._rows[key]), "reason": reason}
 
-    def fail(self, key: ObjectKey, error: str) -> None:
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether no retry mends any of the failures."""
+        return self._final >= self._failed.keys()
+
+    def fail(self, key: ObjectKey, cause: RetreaverError | str) -> None:
         """Report an object that was not reset, or not provably.
 
         :param key: of the object.
-        :param error: a sentence.
+        :param cause: an error, or a sentence about one that a retry may mend.
         """
+        error = str(cause)
+        final = isinstance(cause, RetreaverError) and is_final(cause)
+        (self._final.add if final else self._final.discard)(key)
         log.error("Failed: %s: %s", self._label(key), error)
         self._failed[key] = {**owner_row(key, self._rows.get(key, {})), "error": error}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,7 +16,11 @@ from datetime import datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator, RetreaverSetCapsOperator
+from airflow_provider_retreaver.operators.resources import RetreaverGetOperator
+from airflow_provider_retreaver.operators.targets import RetreaverUpdateBusinessHoursOperator
+from airflow_provider_retreaver.sensors.targets import RetreaverTargetIdleSensor
+from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
 
 
 @task
@@ -37,7 +42,7 @@ with DAG(
     "resets",
     schedule=None,
     start_date=datetime(2026, 1, 1),
-    params={"ids": [1, 2], "group": 1, "how": "false"},
+    params={"ids": [1, 2], "group": 1, "how": "false", "rows": [{"target_id": 1, "hard": -1}]},
     default_args={"retry_delay": timedelta(0)},
 ) as dag:
     RetreaverResetCapOperator(
@@ -50,10 +55,18 @@ with DAG(
     RetreaverResetCapOperator(
         task_id="retried", target_ids=[10, 11], retries=1, state_path="file://{{ params.folder }}"
     )
-    failing = RetreaverResetCapOperator(task_id="failing", target_ids=[12, 999])
+    failing = RetreaverResetCapOperator(task_id="failing", target_ids=[12, 999], retries=5)
     summary(failing.output)
     RetreaverResetCapOperator(task_id="unnamed", retries=5)
-    RetreaverResetCapOperator(task_id="unconnected", target_ids=1, retreaver_conn_id="nowhere")
+    RetreaverResetCapOperator(task_id="unconnected", target_ids=1, retreaver_conn_id="nowhere", retries=5)
+    RetreaverGetOperator(task_id="missing", resource="targets", resource_id=999, retries=5)
+    RetreaverTargetIdleSensor(task_id="watching", target_id=999, retries=5)
+    RetreaverCallsToSqlOperator(
+        task_id="no_database", sql_conn_id="nowhere", table="calls", start="2026-01-05T00:00:00Z",
+        end="2026-01-06T00:00:00Z", retries=5,
+    )
+    RetreaverSetCapsOperator(task_id="minus_one", rows="{{ params.rows }}", retries=5)
+    RetreaverUpdateBusinessHoursOperator(task_id="nine_to_five", target_ids=1, hours={"mon": "9-5"}, retries=5)
 """
 
 
@@ -128,11 +141,24 @@ def test_bad_parameters_do_not_use_up_retries(ran):
     assert attempts(result, "retried") == 2
 
 
-def test_a_connection_that_does_not_exist(ran):
-    """A missing connection fails in a sentence that names it."""
+FINAL = {
+    "failing": "999: GET /targets/999.json was answered 404.*no retry mends this",
+    "missing": "GET /targets/999.json was answered 404",
+    "watching": "999",
+    "unconnected": "The conn_id `nowhere` isn't defined: create the connection in Airflow",
+    "no_database": "The conn_id `nowhere` isn't defined: create the connection in Airflow",
+    "minus_one": "hard is the number -1, which may stand for no cap or for a change by -1",
+    "nine_to_five": "'9-5', which can be read in two ways; write '09:00-17:00' or '21:00-05:00'",
+}
+
+
+@pytest.mark.parametrize("task", FINAL)
+def test_what_no_retry_mends_is_not_retried(ran, task):
+    """A wrong ID, an undefined connection of Retreaver or a database, and values with two readings fail at once."""
     result, _ = ran
-    assert result.states["unconnected"] == "failed"
-    assert "The conn_id `nowhere` isn't defined" in result.output
+    assert result.states[task] == "failed"
+    assert attempts(result, task) == 1
+    assert re.search(FINAL[task], result.output)
 
 
 def attempts(result, task):
@@ -155,7 +181,7 @@ def test_every_task_ended_as_expected(ran):
     """Only the tasks that should fail have failed."""
     result, _ = ran
     failed = {task for task, state in result.states.items() if state != "success"}
-    assert failed == {"failing", "unnamed", "unconnected"}, result.output
+    assert failed == {"unnamed", *FINAL}, result.output
 
 
 def test_the_example_dag(airflow_lab, running_sandbox, project):

@@ -108,7 +108,7 @@ def test_one_of_many_is_unknown(account):
     context = context_of()
     with pytest.raises(errors.PartialFailure) as caught:
         reset_caps(context, target_ids=[ids[0], 999, *ids[1:]], tids="nobody", target_group_ids=77)
-    assert not isinstance(caught.value, AirflowFailException)
+    assert isinstance(caught.value, AirflowFailException)
     assert [account.filled(id_) for id_ in ids] == [0, 0, 0]
     for name in ("target 999", "tid nobody", "group 77", "3 of 6"):
         assert name in str(caught.value)
