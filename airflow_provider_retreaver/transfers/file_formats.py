@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
+from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags, tag_rows
 from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class JsonLines:
         """
         if self._change is not None or self._tags == "rows":
             rows = _changed(raws, self._change)
-            raws = [as_bytes(row) for row in (fields.tag_rows(rows) if self._tags == "rows" else rows)]
+            raws = [as_bytes(row) for row in (tag_rows(rows) if self._tags == "rows" else rows)]
         if raws:
             self._sink.write(b"\n".join([*raws, b""]))
         return len(raws)
@@ -118,7 +120,8 @@ class CommaSeparated:
         if not self._has_header:
             writer.writerow(self._kinds)
             self._has_header = True
-        writer.writerows([_cell(row.get(name)) for name in self._kinds] for row in rows)
+        kinds = self._kinds.items()
+        writer.writerows([_cell(row.get(name), kind) for name, kind in kinds] for row in rows)
         self._sink.write(text.getvalue().encode())
         return len(rows)
 
@@ -131,12 +134,24 @@ class CommaSeparated:
         """Do nothing: calls are written at once."""
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, kind: fields.Kind) -> str:
+    """Return a value as the other formats read it; what is not of its column's kind is written as it came."""
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, (str, int, Decimal)) else fields.format_json(value)
+    if isinstance(value, str) and kind in _AS_SENT:
+        return value if value.strip() or kind == fields.TEXT else ""
+    found = value
+    with suppress(fields.NotOfKind):
+        found = fields.READERS[kind](value)
+    if found is None:
+        return ""
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return str(found) if isinstance(found, (str, int, Decimal)) else fields.format_json(value)
+
+
+# Times keep the offset that they came with.
+_AS_SENT = frozenset({fields.TEXT, fields.TIMESTAMP})
 
 
 class Parquet:
@@ -263,8 +278,8 @@ def _table_rows(
     raws: Sequence[Any], tags: fields.TagLayout, change: Transform | None, kinds: dict[str, fields.Kind]
 ) -> list[Row]:
     rows = _changed(raws, change)
-    found = fields.tag_rows(rows) if tags == "rows" else iter(rows)
-    return list(fields.flat(found, frozenset(kinds), keep_tags=tags == "map"))
+    found = flat(rows, frozenset(kinds))
+    return list(split_tags(found) if tags == "rows" else found)
 
 
 def check_format(format_: object, compression: object, tags: object) -> None:

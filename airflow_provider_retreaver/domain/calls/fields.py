@@ -10,14 +10,13 @@ Keys that are not documented are kept together, as JSON, in the last column of a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias, cast
 
 from airflow_provider_retreaver.core.errors import ProtocolError
-from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 
 Kind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json", "map"]
@@ -48,12 +47,6 @@ _V2 = """caller_number_sent:text ivr_duration:integer hold_duration:integer reve
     profit_gross:decimal profit_net:decimal target_name:text time_to_call_in_seconds:integer
     time_to_connect_in_seconds:integer total_cost:decimal call_flow_events:json"""
 _TAGS: dict[TagLayout, dict[str, Kind]] = {"map": {"tags": MAP}, "rows": {"tag_key": TEXT, "tag_value": TEXT}}
-# Objects whose parts have columns of their own in files, by the column of each part.
-_OBJECTS = {
-    "target_group": {"id": "target_group_id", "name": "target_group_name"},
-    "campaign": {"id": "campaign_id", "name": "campaign_name"},
-    "number": {"number": "number", "name": "number_name"},
-}
 # Columns that no version of a call has as fields.
 _PARTS_ONLY = frozenset({"target_group_id", "target_group_name", "number_name"})
 OTHER = "other"
@@ -90,48 +83,6 @@ def columns(tags: TagLayout) -> dict[str, Kind]:
     :return: the kind of every column by name, in order.
     """
     return {**_COLUMNS, **_TAGS[tags], OTHER: JSON}
-
-
-def flat(rows: Iterable[Row], names: frozenset[str], *, keep_tags: bool) -> Iterator[Row]:
-    """Yield calls with a value for each column that they have; all other values are put into the last column.
-
-    :param rows: calls as dictionaries.
-    :param names: of the columns.
-    :param keep_tags: whether tags have a column.
-    :return: one dictionary a call, from column to value.
-    """
-    for row in rows:
-        made: Row = {}
-        other: Row = {}
-        for name, value in row.items():
-            parts = _OBJECTS.get(name) if isinstance(value, Mapping) else None
-            if parts is not None:
-                made.update((parts[part], value.get(part)) for part in parts)
-                rest = {part: item for part, item in value.items() if part not in parts}
-                other.update({name: rest} if rest else {})
-            elif name in names:
-                made[name] = value
-            elif name != "tags" or keep_tags:
-                other[name] = value
-        if other:
-            made[OTHER] = other
-        yield made
-
-
-def tag_rows(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield a row for every tag of every call; a call without tags has one row.
-
-    Several values of a tag come joined by commas (Retreaver's reference: "Calls", version 2) and stay so: a comma may
-    be part of a value.
-
-    :param rows: calls as dictionaries.
-    :return: calls without `tags`, with `tag_key` and `tag_value`.
-    """
-    for row in rows:
-        tags = row.get("tags")
-        rest = {name: value for name, value in row.items() if name != "tags"}
-        for key, value in tags.items() if isinstance(tags, Mapping) and tags else ((None, None),):
-            yield {**rest, "tag_key": key, "tag_value": value}
 
 
 def read_text(value: object) -> str:
