@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,22 +11,17 @@ from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.core.operations import Row
-    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
     from airflow_provider_retreaver.domain.calls.export import CallExport
     from airflow_provider_retreaver.domain.calls.sql_columns import Columns
     from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+    from airflow_provider_retreaver.transfers.call_loading import Rejects
     from airflow_provider_retreaver.transfers.call_table import CallTable
 
-log = logging.getLogger(__name__)
-
-MAX_BATCH_SIZE = 100_000
+MAX_BATCH_SIZE = MAX_REJECTS = 100_000
 
 
 class RetreaverCallsToSqlOperator(RetreaverExportOperator):
@@ -55,18 +48,22 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         schema of Retreaver's integration guide by default. See docs/sql.md.
     :param create_table: whether a table that does not exist is created.
     :param batch_size: calls a transaction.
+    :param max_rejects: how many calls that the table cannot hold are left out, each named in the log; at one more the
+        task fails. With a call left out the result is not `complete`.
     :param phone_numbers: the callers' numbers: `keep` them, `hash` them (HMAC-SHA256) or `mask` them (`+1…77`).
     :param phone_numbers_conn_id: for `hash`, id of a connection whose password is the secret.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
-    :return: `{"table", "rows", "changed", "batches", "complete", "counted", "reason", "start", "end", "by"}`.
+    :return: `{"table", "rows", "changed", "batches", "replaced", "rejected", "complete", "counted", "reason",
+        "start", "end", "by"}`.
     :raises InvalidArgument: for a wrong parameter or table; nothing was sent.
-    :raises TableNotWritten: naming call and column; the batch is rolled back.
+    :raises TableNotWritten: naming call and column, or saying that the database could not be reached; the batch is
+        rolled back.
     :raises ListingIncomplete: when calls are missing after several readings.
     """
 
     template_fields = (
         *RetreaverExportOperator.template_fields, "sql_conn_id", "table", "lookback", "mapping", "create_table",
-        "batch_size", "phone_numbers", "phone_numbers_conn_id",
+        "batch_size", "max_rejects", "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
 
     def __init__(
@@ -84,6 +81,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         mapping: Mapping[str, Any] | None = None,
         create_table: bool | str = True,
         batch_size: int | str = 5_000,
+        max_rejects: int | str = 0,
         phone_numbers: Literal["keep", "hash", "mask"] = "keep",
         phone_numbers_conn_id: str | None = None,
         retreaver_conn_id: str = "retreaver_default",
@@ -105,6 +103,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         self.mapping = mapping
         self.create_table = create_table
         self.batch_size = batch_size
+        self.max_rejects = max_rejects
         self.phone_numbers = phone_numbers
         self.phone_numbers_conn_id = phone_numbers_conn_id
 
@@ -115,6 +114,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core.time_parameters import duration
         from airflow_provider_retreaver.domain.calls.export import export_calls
         from airflow_provider_retreaver.domain.calls.export_progress import export_progress_logger
+        from airflow_provider_retreaver.transfers.call_loading import Loading
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
 
         with self.connected() as hook, hook.reading() as client:
@@ -122,15 +122,17 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             if is_given(self.lookback):
                 window = window.before(timedelta(seconds=duration(self.lookback, "lookback")))
             size = parameters.whole(self.batch_size, "batch_size", 1, MAX_BATCH_SIZE)
+            rejects = parameters.whole(self.max_rejects, "max_rejects", 0, MAX_REJECTS)
             hide = phone_hider(self.phone_numbers, self.phone_numbers_conn_id)
             columns = self._columns(hook)
             create = flag(self.create_table, "create_table")
-            with self._opened(columns) as table:
-                table.prepare(create=create)
-                self.require_filter_objects(hook, window)
-                export = export_calls(client, window, progress=export_progress_logger())
-                done = Loading(table, columns, hide, size).all_of(export)
-            result = {"table": self.table, **done, **self._completeness(window, export)}
+            table = self._opened(columns)
+            table.prepare(create=create)
+            self.require_filter_objects(hook, window)
+            export = export_calls(client, window, progress=export_progress_logger())
+            loading = Loading(table, columns, hide, size, rejects)
+            done = loading.all_of(export)
+            result = {"table": self.table, **done, **self._completeness(window, export, loading.rejects)}
             counts = {name: result[name] for name in ("table", "rows", "changed", "complete")}
             self.publish_export(context, hook, window, **counts)
         return result
@@ -155,115 +157,39 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core.parameters import mapping
         from airflow_provider_retreaver.domain.calls.sql_columns import mapped
         from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
+        from airflow_provider_retreaver.transfers.call_loading import Destinations
 
         if self.mapping is None:
             return warehouse_columns(Destinations(hook))
         return mapped(mapping(self.mapping, "mapping"))
 
-    @contextmanager
-    def _opened(self, columns: Columns) -> Iterator[CallTable]:
+    def _opened(self, columns: Columns) -> CallTable:
         from airflow_provider_retreaver.domain.calls.sql_dialects import dialect_of, table_name
         from airflow_provider_retreaver.hooks.sql import sql_hook
-        from airflow_provider_retreaver.transfers.call_table import calls_table
+        from airflow_provider_retreaver.transfers.call_table import CallTable
+        from airflow_provider_retreaver.transfers.database_session import Database
 
-        table = table_name(self.table)
-        database = sql_hook(self.sql_conn_id)
-        connection = database.get_conn()
-        if database.supports_autocommit:
-            database.set_autocommit(connection, autocommit=False)
-        dialect = dialect_of(database.dialect_name)
-        with calls_table(connection, table, columns, dialect, database.placeholder) as opened:
-            yield opened
+        name = table_name(self.table)
+        hook = sql_hook(self.sql_conn_id)
 
-    def _completeness(self, window: CallWindow, export: CallExport) -> dict[str, Any]:
+        def connect() -> Any:
+            connection = hook.get_conn()
+            if hook.supports_autocommit:
+                hook.set_autocommit(connection, autocommit=False)
+            return connection
+
+        return CallTable(Database(connect, dialect_of(hook.dialect_name), hook.placeholder), name, columns)
+
+    def _completeness(self, window: CallWindow, export: CallExport, rejects: Rejects) -> dict[str, Any]:
         found = export.completeness
+        reason = found.reason if found else ""
+        if rejects.first is not None:
+            reason = f"the table cannot hold {len(rejects)} calls, first {rejects.first}"
         return {
-            "complete": found is not None and found.proved,
+            "complete": found is not None and found.proved and rejects.first is None,
             "counted": found.counted if found else None,
-            "reason": found.reason if found else "",
+            "reason": reason,
             "start": window.start.isoformat(),
             "end": window.end.isoformat() if window.end else None,
             "by": window.by,
         }
-
-
-class Destinations:
-    """Numbers of targets by ID, read once, when the first call needs one.
-
-    :param hook: of the account.
-    """
-
-    def __init__(self, hook: RetreaverHook) -> None:
-        self._hook = hook
-        self._numbers: dict[str, str] | None = None
-
-    def __call__(self, target: Any) -> str | None:
-        """Return a target's number; None when the target does not exist any more."""
-        if self._numbers is None:
-            from airflow_provider_retreaver.resources.targets import list_targets
-
-            rows = self._hook.iterate(list_targets())
-            self._numbers = {str(row["id"]): row["number"] for row in rows if row.get("number")}
-        return self._numbers.get(str(target))
-
-
-class Loading:
-    """Writes pages of calls to a table, batch by batch.
-
-    :param table: the table.
-    :param columns: of the table.
-    :param hide: hides the callers' numbers; None to keep them.
-    :param size: calls a batch.
-    """
-
-    def __init__(self, table: CallTable, columns: Columns, hide: Transform | None, size: int) -> None:
-        self._table = table
-        self._columns = columns
-        self._hide = hide
-        self._size = size
-        self._batch: list[tuple[Any, ...]] = []
-        self._changed: int | None = 0
-        self._batches = 0
-
-    def all_of(self, export: CallExport) -> dict[str, Any]:
-        """Read an export to its end and write its calls.
-
-        :param export: of the calls.
-        :return: `{"rows", "changed", "batches"}`; `changed` is None where the database does not report it.
-        """
-        rows = 0
-        for page in export:
-            rows = len(page.rows) if page.restart else rows + len(page.rows)
-            for call in page.rows:
-                self._batch.append(self._values(call))
-                if len(self._batch) >= self._size:
-                    self._write()
-        self._write()
-        log.info(
-            "%d calls were read, %s rows are new or changed", rows, "?" if self._changed is None else self._changed
-        )
-        return {"rows": rows, "changed": self._changed, "batches": self._batches}
-
-    def _values(self, call: Row) -> tuple[Any, ...]:
-        from airflow_provider_retreaver.core.errors import TableNotWritten
-        from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit
-
-        uuid = call.get("uuid")
-        try:
-            return self._columns.values(call if self._hide is None else self._hide(call))
-        except ColumnMisfit as error:
-            column, what = error.column, error.what
-        raise TableNotWritten(
-            f"Call {one_line(uuid)}: column {column} {what}. Its batch was not written; map the column to "
-            f"another field or type.",
-            uuid=uuid,
-            column=column,
-        )
-
-    def _write(self) -> None:
-        if not self._batch:
-            return
-        changed = self._table.write(self._batch)
-        self._changed = None if changed is None or self._changed is None else self._changed + changed
-        self._batches += 1
-        self._batch.clear()

@@ -65,8 +65,7 @@ PARAMETERS = {
     },
     ("transfers.calls", "RetreaverCallsToSqlOperator"): {
         "sql_conn_id", "table", "start", "end", "by", "lookback", "filters", "allow_unknown", "version", "mapping",
-        "create_table",
-        "batch_size", "phone_numbers", "phone_numbers_conn_id", "retreaver_conn_id",
+        "create_table", "batch_size", "max_rejects", "phone_numbers", "phone_numbers_conn_id", "retreaver_conn_id",
     },
     ("transfers.recordings", "RetreaverRecordingsToObjectStorageOperator"): {
         "destination", "start", "end", "by", "filters", "allow_unknown", "version", "downloads", "missing_ok",

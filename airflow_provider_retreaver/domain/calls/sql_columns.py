@@ -55,17 +55,34 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptColumn:
+    """A column whose value stays when a call comes again and the value cannot be known any more.
+
+    :param name: of the column.
+    :param evidence: name of the column that says what the value belongs to.
+    :param owner: returns what the value belongs to from the evidence, None for nothing; a value stays for the same
+        owner only.
+    """
+
+    name: str
+    evidence: str
+    owner: Callable[[object], str | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """All columns of a table.
 
     :param columns: in order.
     :param key: name of the column that holds the call's `uuid`.
     :param version: name of the column that holds the call's `updated_at`.
+    :param kept: the column whose known values stay, if there is one.
     """
 
     columns: tuple[Column, ...]
     key: str
     version: str
+    kept: KeptColumn | None = None
 
     @property
     def names(self) -> list[str]:
@@ -146,8 +163,14 @@ def _reader(field: str) -> Callable[[Row], object]:
 
     def read(call: Row) -> object:
         value: object = call.get(first)
-        for part in rest:
-            value = value.get(part) if isinstance(value, dict) else None
+        for place, part in enumerate(rest):
+            if not isinstance(value, dict):
+                return None
+            # Names of tags may have dots.
+            whole = ".".join(rest[place:])
+            if whole in value:
+                return value[whole]
+            value = value.get(part)
         return value
 
     return read

@@ -17,6 +17,9 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns, SqlKind, SqlValue
 
 STAGE = "retreaver_stage"
+# What stands in place of a character that a database cannot hold.
+REPLACEMENT = "\ufffd"
+_ESCAPED_NULL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 # Characters that PostgreSQL's COPY in text format needs escaped.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -34,6 +37,7 @@ class Dialect:
     :param comparable: cast of a JSON column that is compared.
     :param options: end of the statement that creates a table.
     :param session: statements that are executed first on every connection.
+    :param null_characters: whether texts and JSON can hold U+0000.
     """
 
     name: str
@@ -45,6 +49,24 @@ class Dialect:
     comparable: str = ""
     options: str = ""
     session: tuple[str, ...] = ()
+    null_characters: bool = True
+
+    def storable(self, row: tuple[SqlValue, ...], columns: Columns) -> tuple[SqlValue, ...]:
+        """Return a row without characters that the database cannot hold.
+
+        PostgreSQL refuses U+0000 in every text and in JSONB; U+FFFD stands for it.
+
+        :param row: values in the order of the columns; JSON as texts.
+        :param columns: of the row.
+        :return: the same row where nothing has to be replaced.
+        """
+        if self.null_characters or not any(isinstance(value, str) and _may_have_null(value) for value in row):
+            return row
+        stored = tuple(
+            _without_null(value, is_json=column.kind == "json") if isinstance(value, str) else value
+            for value, column in zip(row, columns.columns, strict=True)
+        )
+        return row if stored == row else stored
 
     def named(self, name: str) -> str:
         """Return a name as it is written in a statement.
@@ -136,7 +158,7 @@ class Dialect:
         """
         names = self.list_of(columns.names)
         return (
-            f"INSERT INTO {self.named(table)} ({names}) SELECT {names} FROM {STAGE} "
+            f"INSERT INTO {self.named(table)} ({names}) SELECT {names} FROM {stage_of(table)} "
             f"{self.on_conflict(table, columns)}"
         )
 
@@ -148,7 +170,7 @@ class Dialect:
         :return: the statement.
         """
         return (
-            f"CREATE TEMPORARY TABLE {STAGE} ON COMMIT DROP AS "
+            f"CREATE TEMPORARY TABLE {stage_of(table)} ON COMMIT DROP AS "
             f"SELECT {self.list_of(columns.names)} FROM {self.named(table)} WITH NO DATA"
         )
 
@@ -168,12 +190,23 @@ class Dialect:
         return f"ON DUPLICATE KEY UPDATE {changes}"
 
 
-# Without a unique key MySQL inserts a call twice.
-MYSQL_UNIQUE = (
-    "SELECT COUNT(*) FROM (SELECT index_name FROM information_schema.statistics WHERE non_unique = 0 "
-    "AND table_schema = COALESCE(%s, DATABASE()) AND table_name = %s GROUP BY index_name "
-    "HAVING COUNT(*) = 1 AND MAX(LOWER(column_name)) = %s) AS unique_keys"
-)
+def stage_of(table: str) -> str:
+    """Return the name of the stage for a table.
+
+    :param table: name of the table.
+    :return: a name that does not hide the table's own.
+    """
+    return f"{STAGE}_2" if table.rpartition(".")[2].lower() == STAGE else STAGE
+
+
+def _may_have_null(text: str) -> bool:
+    return "\0" in text or "\\u0000" in text
+
+
+def _without_null(text: str, *, is_json: bool) -> str:
+    if is_json:
+        return _ESCAPED_NULL.sub(rf"\g<1>{REPLACEMENT}", text)
+    return text.replace("\0", REPLACEMENT)
 
 
 def _stored_in_sqlite(value: SqlValue) -> SqlValue:
@@ -213,6 +246,9 @@ POSTGRESQL = Dialect(
     "TEXT",
     _unchanged,
     comparable="::text",
+    # Rows are copied as UTF-8, whatever the connection, the user or the server have as their encoding.
+    session=("SET client_encoding TO 'UTF8'",),
+    null_characters=False,
 )
 SQLITE = Dialect(
     "sqlite",
@@ -289,4 +325,6 @@ def _copied(value: SqlValue) -> str:
         return "\\N"
     if isinstance(value, str):
         return value.translate(_ESCAPES)
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return value.isoformat() if isinstance(value, datetime) else str(value)

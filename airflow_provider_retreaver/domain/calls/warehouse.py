@@ -6,17 +6,26 @@ lists the field that each column is filled from instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.domain.calls.sql_columns import Column, Columns
+from airflow_provider_retreaver.domain.calls.fields import OTHER
+from airflow_provider_retreaver.domain.calls.file_rows import set_aside
+from airflow_provider_retreaver.domain.calls.sql_columns import Column, Columns, KeptColumn
 
 KEY = "call_id"
 VERSION = "call_updated_at"
+TAGS = "retreaver_tags"
+_DESTINATION, _METADATA = "destination_number", "call_metadata"
+_TARGETS = ("system_target_id", "target_id")
 # "mapStatus" of the guide; calls really have the status `finished`.
 STATUSES = {"completed": "completed", "no-answer": "no_answer", "busy": "busy", "failed": "failed"}
 UNKNOWN = "unknown"
 
+# Keys of `call_metadata` that are not fields of a call.
+_OURS = frozenset({TAGS, OTHER})
 # Fields that have a column of their own; `call_metadata` holds all others.
 _IN_COLUMNS = frozenset(
     {
@@ -34,7 +43,7 @@ def warehouse_columns(destination_of: Callable[[object], str | None]) -> Columns
     """
 
     def destination(call: Row) -> str | None:
-        target = _first(call, "system_target_id", "target_id")
+        target = _first(call, *_TARGETS)
         return None if target is None else destination_of(target)
 
     return Columns(
@@ -42,7 +51,7 @@ def warehouse_columns(destination_of: Callable[[object], str | None]) -> Columns
             Column(KEY, "text", lambda call: call.get("uuid")),
             Column("caller_phone", "text", lambda call: call.get("caller")),
             Column("tracking_number", "text", lambda call: call.get("dialed_number")),
-            Column("destination_number", "text", destination),
+            Column(_DESTINATION, "text", destination),
             Column("campaign_id", "text", _campaign),
             Column("publisher_id", "text", lambda call: _first(call, "system_affiliate_id", "afid")),
             Column("call_duration", "integer", lambda call: call.get("total_duration")),
@@ -51,11 +60,13 @@ def warehouse_columns(destination_of: Callable[[object], str | None]) -> Columns
             Column("call_answer_time", "timestamp", _answered),
             Column("call_end_time", "timestamp", lambda call: call.get("end_time")),
             Column("recording_url", "text", lambda call: call.get("recording_url")),
-            Column("call_metadata", "json", _metadata),
+            Column(_METADATA, "json", _metadata),
             Column(VERSION, "timestamp", lambda call: call.get("updated_at")),
         ),
         KEY,
         VERSION,
+        # The number of a target that was deleted since is known to the table only.
+        KeptColumn(_DESTINATION, _METADATA, target_of),
     )
 
 
@@ -85,4 +96,19 @@ def _answered(call: Row) -> object:
 
 def _metadata(call: Row) -> Row:
     others = {name: value for name, value in call.items() if name not in _IN_COLUMNS}
-    return {"retreaver_tags": call.get("tags") or {}, **others}
+    if call.get("forwarded_time") is not None and _answered(call) is None:
+        others["forwarded_time"] = call["forwarded_time"]
+    return {TAGS: call.get("tags") or {}, **set_aside(others, _OURS)}
+
+
+def target_of(metadata: object) -> str | None:
+    """Return the ID of the target that a call went to.
+
+    :param metadata: the column `call_metadata`: JSON as the database's driver returns it.
+    :return: None for a call without a target.
+    """
+    with suppress(ValueError):
+        found = json.loads(metadata) if isinstance(metadata, (str, bytes, bytearray)) else metadata
+        target = _first(dict(found), *_TARGETS) if isinstance(found, Mapping) else None
+        return None if target is None else str(target)
+    return None

@@ -133,13 +133,219 @@ def test_a_value_that_does_not_fit_is_reported_with_call_and_column(account, war
     assert warehouse.query("SELECT count(*) FROM calls") == [["200"]]
 
 
-def test_a_text_that_postgresql_cannot_store_is_reported(account, warehouse):
-    """PostgreSQL cannot store a null character in text or JSON; the error names the first of two columns."""
+@pytest.mark.parametrize("kind", ["JSONB", "TEXT", "JSON"])
+def test_a_null_character_is_replaced_and_counted(account, warehouse, kind):
+    """PostgreSQL cannot store U+0000: U+FFFD stands for it in texts, tags and names of tags; all calls are there."""
     uuids = add_calls(account, 5, tags={"note": "fine"})
-    change_call(account, uuids[3], tags={"note": "a\0b"})
-    with pytest.raises(TableNotWritten, match=f"call {uuids[3]}, column tags"):
-        to_sql(mapping={**MAPPING, "note": {"field": "tags.note", "type": "text"}})
-    assert warehouse.query("SELECT count(*) FROM calls") == [["0"]]
+    change_call(account, uuids[3], tags={"note": "a\0b", "k\0": 1, "typed": "\\u0000"})
+    change_call(account, uuids[4], tags={"note": "typed \\u0000, not sent"})
+    warehouse.query(f"CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, tags {kind}, note TEXT)")
+    mapping = {"id": "uuid", "changed": "updated_at", "tags": "tags", "note": {"field": "tags.note", "type": "text"}}
+    result = to_sql(mapping=mapping)
+    assert (result["rows"], result["changed"], result["replaced"], result["complete"]) == (5, 5, 1, True)
+    [[tags, note]] = warehouse.query(f"SELECT tags, note FROM calls WHERE id = '{uuids[3]}'")
+    assert json.loads(tags) == {"note": "a\ufffdb", "k\ufffd": 1, "typed": "\\u0000"}
+    assert note == "a\ufffdb"
+    assert warehouse.query(f"SELECT note FROM calls WHERE id = '{uuids[4]}'") == [["typed \\u0000, not sent"]]
+
+
+def test_a_null_character_does_not_stop_the_warehouse_schema(account, warehouse):
+    """A visitor's `%00` in a URL and a tag: both calls are in the table of the default schema."""
+    uuids = add_calls(account, 2)
+    change_call(account, uuids[0], visitor_url="http://shop.test/?q=\0", tags={"q": "\0"})
+    assert to_sql()["replaced"] == 1
+    assert warehouse.query("SELECT count(*) FROM calls") == [["2"]]
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "UTF8", "SQL_ASCII"])
+def test_texts_are_stored_as_they_were_sent(account, warehouse, monkeypatch, encoding):
+    """Whatever the encoding of the session is, José Müller is José Müller."""
+    connection = warehouse.connection()
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_WAREHOUSE", json.dumps({**connection, "extra": {"options": f"-c client_encoding={encoding}"}})
+    )
+    [uuid] = add_calls(account, tags={"name": "José Müller 😀"})
+    mapping = {"id": "uuid", "changed": "updated_at", "tags": "tags", "name": {"field": "tags.name", "type": "text"}}
+    assert to_sql(mapping=mapping)["complete"]
+    [row] = warehouse.query("SELECT id, name, tags->>'name', length(name) FROM calls")
+    assert row == [uuid, "José Müller 😀", "José Müller 😀", "13"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "kept"),
+    [
+        ("INT", "22.5", "22.0"), ("DECIMAL(10,2)", "12.345", "12.340"), ("REAL", "12345.678", "12.5"),
+        ("MONEY", "12.345", "12.34"), ("dollars", "12.345", "12.34"), ("NUMERIC(10)", "22.5", "22"),
+    ],
+)  # fmt: skip
+def test_amounts_are_not_rounded(account, warehouse, kind, amount, kept):
+    """A column that would round an amount refuses the call by name; an amount that it holds is loaded."""
+    warehouse.query("DROP DOMAIN IF EXISTS dollars; CREATE DOMAIN dollars AS NUMERIC(10,2)")
+    warehouse.query(f"CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, amount {kind})")
+    field = {"field": "tags.amount", "type": "decimal"}
+    mapping = {"id": "uuid", "changed": "updated_at", "amount": field}
+    uuid, _ = add_calls(account, 2, tags={"amount": kept})
+    change_call(account, uuid, tags={"amount": amount})
+    with pytest.raises(TableNotWritten, match=f"call {uuid}, column amount: .* would not hold '?{amount}") as failed:
+        to_sql(mapping=mapping)
+    assert failed.value.column == "amount"
+    change_call(account, uuid, tags={"amount": kept})
+    assert to_sql(mapping=mapping)["changed"] == 2
+
+
+def test_calls_that_do_not_fit_are_left_out(account, warehouse, caplog):
+    """With `max_rejects` the other calls are loaded, the result is not complete, and the log names those left out."""
+    uuid, mapping = add_calls_with_one_too_large(account, "revenue")
+    change_call(account, add_calls(account, 5, revenue=1)[0], total_duration="Infinity")
+    warehouse.query(
+        "CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, caller TEXT, seconds BIGINT, "
+        "revenue NUMERIC CHECK (revenue < 50), converted BOOLEAN, tags TEXT)"
+    )
+    with pytest.raises(TableNotWritten):
+        to_sql(mapping=mapping, max_rejects=1)
+    result = to_sql(mapping=mapping, max_rejects="2", batch_size=100)
+    assert (result["rows"], result["rejected"], result["complete"]) == (305, 2, False)
+    assert "the table cannot hold 2 calls, first call" in result["reason"]
+    assert f"Left out: call {uuid}, column revenue: " in caplog.text
+    assert warehouse.query("SELECT count(*) FROM calls") == [["303"]]
+
+
+def test_a_number_of_a_deleted_target_stays(account, warehouse):
+    """A window that is loaded again keeps the number that a call was sent to; another target's is not taken."""
+    targets = [account.target("Acme", number="+19195550123"), account.target("Bolt", number="+19195550124")]
+    uuids = add_calls(account, 3, target_id=targets[0])
+    to_sql()
+    change_call(account, uuids[1], revenue=7)
+    change_call(account, uuids[2], target_id=targets[1])
+    for target in targets:
+        account.delete_target(target)
+    assert to_sql()["changed"] == 2
+    assert dict(warehouse.query("SELECT call_id, destination_number FROM calls")) == {
+        uuids[0]: "+19195550123", uuids[1]: "+19195550123", uuids[2]: "",
+    }  # fmt: skip
+
+
+def as_user(warehouse, monkeypatch, *grants):
+    """Let the connection `warehouse` be one of a user who has these privileges only."""
+    warehouse.query(
+        "DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'loader') THEN "
+        "DROP OWNED BY loader; DROP ROLE loader; END IF; END $$; CREATE ROLE loader LOGIN; "
+        "REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC; GRANT USAGE ON SCHEMA public TO loader"
+    )
+    for grant in grants:
+        warehouse.query(f"GRANT {grant} TO loader")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**warehouse.connection(), "login": "loader"}))
+
+
+CREATE = """CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, caller TEXT, seconds INT, revenue NUMERIC,
+    converted BOOLEAN, tags JSONB)"""
+TEMPORARY = "TEMPORARY ON DATABASE postgres"
+ALL = "SELECT, INSERT, UPDATE ON calls"
+
+
+@pytest.mark.parametrize(
+    ("grants", "named"),
+    [
+        ([ALL], r"permission denied to create temporary tables in database .postgres.\); let it .*temporary tables"),
+        ([TEMPORARY, "SELECT ON calls"], r"may not load calls into table calls \(permission denied for table calls"),
+        ([TEMPORARY, "SELECT, INSERT ON calls"], "may not load calls into table calls .*permission denied"),
+        ([TEMPORARY, "INSERT, UPDATE ON calls"], "cannot be read .*permission denied"),
+    ],
+)
+def test_missing_privileges_are_named_before_the_first_request(account, warehouse, monkeypatch, grants, named):
+    """A user that may not create temporary tables, read, insert or update is told so, and nothing is sent."""
+    warehouse.query(CREATE)
+    as_user(warehouse, monkeypatch, *grants)
+    with pytest.raises(InvalidArgument, match=named):
+        to_sql(mapping=MAPPING)
+    assert account.sent() == []
+    as_user(warehouse, monkeypatch, TEMPORARY, ALL)
+    add_calls(account, 3)
+    assert to_sql(mapping=MAPPING)["changed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("policies", "refused"),
+    [
+        ([], True),
+        (["own ON calls FOR ALL USING (caller = '1')"], True),
+        (["see ON calls FOR SELECT USING (true)", "add ON calls FOR INSERT WITH CHECK (true)"], True),
+        (["all_ ON calls FOR ALL TO loader USING (true)", "not_ ON calls AS RESTRICTIVE USING (seconds < 5)"], True),
+        (["all_ ON calls FOR ALL TO tests USING (true)"], True),
+        (["all_ ON calls FOR ALL TO loader USING (true)"], False),
+        (
+            ["see ON calls FOR SELECT USING (true)", "add ON calls FOR INSERT WITH CHECK (true)",
+             "set ON calls FOR UPDATE USING (true)"],
+            False,
+        ),
+    ],
+)  # fmt: skip
+def test_row_level_security_is_named_before_the_first_request(account, warehouse, monkeypatch, policies, refused):
+    """Policies that may hide or refuse calls are told as what they are; those that let all rows pass are harmless."""
+    warehouse.query(f"{CREATE}; ALTER TABLE calls ENABLE ROW LEVEL SECURITY")
+    as_user(warehouse, monkeypatch, TEMPORARY, ALL)
+    for policy in policies:
+        warehouse.query(f"CREATE POLICY {policy}")
+    if not refused:
+        add_calls(account, 3)
+        assert [to_sql(mapping=MAPPING)["changed"] for _ in range(2)] == [3, 0]
+        return
+    with pytest.raises(InvalidArgument, match="Row-level security of table calls applies"):
+        to_sql(mapping=MAPPING)
+    assert account.sent() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["retreaver_stage", "Retreaver_Stage", "retreaver_stage_2", "public.retreaver_stage"]
+)
+def test_a_table_may_be_called_like_the_stage(account, warehouse, name):
+    """The temporary table of a batch never hides the table that is loaded."""
+    uuids = add_calls(account, 3)
+    assert to_sql(table=name, mapping=MAPPING)["changed"] == 3
+    change_call(account, uuids[0], revenue=3)
+    assert to_sql(table=name, mapping=MAPPING)["changed"] == 1
+    quoted = ".".join(f'"{part}"' for part in name.split("."))
+    assert warehouse.query(f"SELECT count(*) FROM {quoted}") == [["3"]]
+
+
+def test_no_connection_is_open_while_pages_are_read(account, warehouse, monkeypatch):
+    """With a server that ends idle connections at once and a slow Retreaver, all batches are written."""
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_WAREHOUSE",
+        json.dumps({**warehouse.connection(), "extra": {"options": "-c idle_session_timeout=300ms"}}),
+    )
+    add_calls(account, 400)
+    account.fault("/calls.json", method="GET", times=20, delay=0.5)
+    assert to_sql(mapping=MAPPING, batch_size=100)["complete"]
+    assert warehouse.query("SELECT count(*) FROM calls") == [["400"]]
+
+
+def test_a_connection_that_is_ended_amid_a_batch_is_mended_by_a_retry(account, warehouse):
+    """A backend that is terminated while it writes is no bad call: the error says that a retry writes the batch."""
+    add_calls(account, 20)
+    warehouse.query(
+        CREATE + "; CREATE SEQUENCE ends; CREATE FUNCTION end_once() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF nextval('ends') = 5 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER ended BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION end_once()"
+    )
+    with pytest.raises(TableNotWritten, match=r"terminating connection .*The batch of 20 calls .* a retry") as failed:
+        to_sql(mapping=MAPPING)
+    assert (failed.value.uuid, failed.value.__context__) == (None, None)
+    assert to_sql(mapping=MAPPING)["changed"] == 20
+
+
+def test_a_refusal_by_a_trigger_names_the_call(account, warehouse):
+    """A trigger that raises an error is about the call that it is raised for."""
+    uuids = add_calls(account, 20)
+    change_call(account, uuids[7], total_duration=999)
+    warehouse.query(
+        CREATE + "; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.seconds = 999 THEN "
+        "RAISE EXCEPTION 'too long a call from (719) 522-0377'; END IF; RETURN NEW; END $$; "
+        "CREATE TRIGGER refused BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    with pytest.raises(TableNotWritten, match=f"call {uuids[7]}, column seconds: too long a call") as failed:
+        to_sql(mapping=MAPPING)
+    assert "522-0377" not in str(failed.value)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,10 @@ class Account:
         self.fill(id_, filled)
         return id_
 
+    def delete_target(self, id_: int) -> None:
+        """Delete a target."""
+        self._handle("DELETE", f"/targets/{id_}.json")
+
     def targets(self, count: int, *, cap: int = 10, filled: int = 10) -> list[int]:
         """Add equal targets and return their IDs."""
         return [self.target(f"Target {index}", cap=cap, filled=filled) for index in range(count)]

@@ -24,8 +24,8 @@ import sys
 from tests.airflow.support.call_tables import to_sql
 from airflow_provider_retreaver.transfers.call_table import CallTable
 write = CallTable.write
-def write_and_report(self, rows):
-    result = write(self, rows)
+def write_and_report(self, *batch):
+    result = write(self, *batch)
     print("WRITTEN", flush=True)
     return result
 CallTable.write = write_and_report

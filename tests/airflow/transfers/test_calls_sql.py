@@ -67,8 +67,8 @@ def test_the_warehouse_schema_is_filled(account, warehouse):
     assert metadata["retreaver_tags"] == {"source": "tv"}
     assert (metadata["status"], metadata["revenue"], metadata["target_id"]) == ("finished", 22.5, target)
     assert result == {
-        "table": "calls", "rows": 1, "changed": 1, "batches": 1, "complete": True, "counted": 1, "reason": "",
-        "start": START, "end": END, "by": "created_at",
+        "table": "calls", "rows": 1, "changed": 1, "batches": 1, "replaced": 0, "rejected": 0, "complete": True,
+        "counted": 1, "reason": "", "start": START, "end": END, "by": "created_at",
     }  # fmt: skip
 
 
@@ -180,6 +180,36 @@ def test_a_clash_of_types_names_call_and_column(account, warehouse):
     assert len(warehouse.rows()) == 200
 
 
+def test_calls_that_the_table_cannot_hold_are_left_out(account, warehouse, caplog):
+    """Up to `max_rejects` calls are named in the log and counted; the others are there, and `complete` is false."""
+    uuids = add_calls(account, 250)
+    for uuid in uuids[100:102]:
+        change_call(account, uuid, tags={"zip": "80920"})
+    mapping = {**MAPPING, "tags": {"field": "tags.zip", "type": "timestamp"}}
+    with pytest.raises(TableNotWritten, match="column tags"):
+        to_sql(mapping=mapping, max_rejects=1)
+    result = to_sql(mapping=mapping, max_rejects="2")
+    assert (result["rows"], result["rejected"], result["complete"]) == (250, 2, False)
+    assert result["reason"].startswith(f"the table cannot hold 2 calls, first call {uuids[100]}, column tags: ")
+    assert f"Left out: call {uuids[101]}, column tags: (timestamp) cannot hold" in caplog.text
+    assert {row["id"] for row in warehouse.rows()} == set(uuids) - set(uuids[100:102])
+
+
+def test_the_number_of_a_deleted_target_stays(account, warehouse):
+    """A window that is loaded again keeps the number that a call was sent to; another target's is not taken."""
+    targets = [account.target("Acme", number="+19195550123"), account.target("Bolt", number="+19195550124")]
+    uuids = add_calls(account, 3, target_id=targets[0])
+    to_sql()
+    change_call(account, uuids[1], revenue=7)
+    change_call(account, uuids[2], target_id=targets[1])
+    for target in targets:
+        account.delete_target(target)
+    assert to_sql()["changed"] == 2
+    assert {row["call_id"]: row["destination_number"] for row in warehouse.rows()} == {
+        uuids[0]: "+19195550123", uuids[1]: "+19195550123", uuids[2]: None,
+    }  # fmt: skip
+
+
 def test_what_the_database_refuses_is_named_too(account, warehouse):
     """A constraint of a table that was there already: call and column are found, the batch is rolled back."""
     uuids = add_calls(account, 40, total_duration=50)
@@ -202,6 +232,7 @@ def test_what_the_database_refuses_is_named_too(account, warehouse):
         ({"version": "v9"}, "version must be one of"),
         ({"table": "calls; DROP TABLE x"}, "table must be a name"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"max_rejects": -1}, "max_rejects must be a whole number"),
         ({"mapping": {"id": "uuid"}}, "no column for the field 'updated_at'"),
         ({"phone_numbers": "hash"}, "needs phone_numbers_conn_id"),
         ({"create_table": "perhaps"}, "create_table must be true or false"),

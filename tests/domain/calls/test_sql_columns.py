@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -97,6 +98,26 @@ def test_fields_within_fields_and_the_whole_call():
     assert (row["group_name"], row["cost"]) == ("Roofers", Decimal("0.20"))
     assert row["everything"].startswith('{"uuid":"addcf985')
     assert columns.values({**SECOND, "target_group": {}})[2] is None
+
+
+def test_metadata_loses_nothing():
+    """Fields called like a key of ours, and a time that its column cannot show, are in the metadata."""
+    ours = {"retreaver_tags": "theirs", "other": [1]}
+    row = warehouse_row({**SECOND, **ours, "connected": False, "campaign": {"name": "Roofs"}})
+    metadata = json.loads(row["call_metadata"])
+    assert (metadata["retreaver_tags"], metadata["other"]) == ({"source": "tv"}, ours)
+    assert (row["call_answer_time"], metadata["forwarded_time"]) == (None, SECOND["forwarded_time"])
+    assert (metadata["campaign"], metadata["campaign_id"], row["campaign_id"]) == ({"name": "Roofs"}, 31, "31")
+    assert "forwarded_time" not in json.loads(warehouse_row(SECOND)["call_metadata"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("tags.utm.source", "a"), ("tags.deep.er", "b"), ("tags.deep.er.x", None), ("tags.no", None)]
+)
+def test_names_of_tags_may_have_dots(field, value):
+    """A dot selects a part of an object, unless there is a part of the whole name."""
+    columns = mapped({**NEEDED, "x": {"field": field, "type": "text"}})
+    assert columns.values({"tags": {"utm.source": "a", "deep": {"er": "b"}}})[2] == value
 
 
 @pytest.mark.parametrize(

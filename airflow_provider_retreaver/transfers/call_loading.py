@@ -1,0 +1,153 @@
+"""From the pages of an export to the batches of a table, and what is counted on the way."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.core.errors import TableNotWritten
+from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, Columns
+from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.operations import Row
+    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
+    from airflow_provider_retreaver.domain.calls.export import CallExport
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+log = logging.getLogger(__name__)
+
+# Rejected calls that a log names, each with a line.
+MAX_NAMED = 100
+
+
+class Destinations:
+    """Numbers of targets by ID, read once, when the first call needs one.
+
+    :param hook: of the account.
+    """
+
+    def __init__(self, hook: RetreaverHook) -> None:
+        self._hook = hook
+        self._numbers: dict[str, str] | None = None
+
+    def __call__(self, target: Any) -> str | None:
+        """Return a target's number; None when the target does not exist any more."""
+        if self._numbers is None:
+            from airflow_provider_retreaver.resources.targets import list_targets
+
+            rows = self._hook.iterate(list_targets())
+            self._numbers = {str(row["id"]): row["number"] for row in rows if row.get("number")}
+        return self._numbers.get(str(target))
+
+
+class Rejects:
+    """The calls that a table cannot hold and that are left out.
+
+    :param limit: how many at most.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._uuids: set[str] = set()
+        self.first: RejectedCall | None = None
+
+    def __len__(self) -> int:
+        return len(self._uuids)
+
+    def take(self, rejected: RejectedCall) -> bool:
+        """Leave a call out.
+
+        :param rejected: the call.
+        :return: False when no further call may be left out.
+        """
+        if rejected.uuid not in self._uuids and len(self._uuids) >= self._limit:
+            return False
+        if rejected.uuid not in self._uuids and len(self._uuids) < MAX_NAMED:
+            log.warning("Left out: %s", rejected)
+        self._uuids.add(rejected.uuid)
+        self.first = self.first or rejected
+        return True
+
+
+class Loading:
+    """Writes pages of calls to a table, batch by batch.
+
+    :param table: the table.
+    :param columns: of the table.
+    :param hide: hides the callers' numbers; None to keep them.
+    :param size: calls a batch.
+    :param max_rejects: how many calls that the table cannot hold are left out; one more is an error.
+    """
+
+    def __init__(
+        self, table: CallTable, columns: Columns, hide: Transform | None, size: int, max_rejects: int = 0
+    ) -> None:
+        self._table = table
+        self._columns = columns
+        self._hide = hide
+        self._size = size
+        self._batch: list[tuple[Any, ...]] = []
+        self._changed: int | None = 0
+        self._batches = 0
+        self._replaced: set[str] = set()
+        self.rejects = Rejects(max_rejects)
+
+    def all_of(self, export: CallExport) -> dict[str, Any]:
+        """Read an export to its end and write its calls.
+
+        :param export: of the calls.
+        :return: `{"rows", "changed", "batches", "replaced", "rejected"}`; `changed` is None where the database does
+            not report it.
+        :raises TableNotWritten: naming call and column.
+        """
+        rows = 0
+        for page in export:
+            rows = len(page.rows) if page.restart else rows + len(page.rows)
+            for call in page.rows:
+                values = self._values(call)
+                if values is not None:
+                    self._batch.append(values)
+                if len(self._batch) >= self._size:
+                    self._write()
+        self._write()
+        changed = "?" if self._changed is None else self._changed
+        log.info("%d calls were read, %s rows are new or changed", rows, changed)
+        if self._replaced:
+            log.warning("%d calls have characters that the database cannot hold: replaced", len(self._replaced))
+        return {
+            "rows": rows,
+            "changed": self._changed,
+            "batches": self._batches,
+            "replaced": len(self._replaced),
+            "rejected": len(self.rejects),
+        }
+
+    def _values(self, call: Row) -> tuple[Any, ...] | None:
+        uuid = str(call.get("uuid"))
+        try:
+            values = self._columns.values(call if self._hide is None else self._hide(call))
+        except ColumnMisfit as error:
+            rejected = RejectedCall(uuid, error.column, error.what)
+        else:
+            stored = self._table.storable(values)
+            if stored is not values:
+                self._replaced.add(uuid)
+            return stored
+        if self.rejects.take(rejected):
+            return None
+        raise TableNotWritten(
+            f"Call {one_line(uuid, 60)}: column {rejected.column} {rejected.what}. Its batch was not written; "
+            f"map the column to another field or type.",
+            uuid=uuid,
+            column=rejected.column,
+        )
+
+    def _write(self) -> None:
+        if not self._batch:
+            return
+        changed = self._table.write(self._batch, self.rejects.take)
+        self._changed = None if changed is None or self._changed is None else self._changed + changed
+        self._batches += 1
+        self._batch.clear()
