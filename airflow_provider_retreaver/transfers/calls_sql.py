@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
 
 if TYPE_CHECKING:
