@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.domain.lists.columns import Unreadable
+from airflow_provider_retreaver.domain.lists.columns import UnreadableValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def newest_changes(values: Iterable[tuple[int, object]], mode: str, where: str) 
     :param values: values with their line, of which all or none are a `Change`.
     :param mode: `add` takes the numbers that were added, `remove` those that were deleted.
     :param where: name of the source.
-    :return: values with their line; `Unreadable` for a number that was added and deleted on its last day.
+    :return: values with their line; `UnreadableValue` for a number that was added and deleted on its last day.
     :raises InvalidArgument: when a file of changes is to be mirrored, which would remove everything that did not
         change.
     """
@@ -54,6 +54,6 @@ def newest_changes(values: Iterable[tuple[int, object]], mode: str, where: str) 
             newest[value.number] = line, value, last[2] or value.added != last[1].added
     for line, change, unclear in newest.values():
         if unclear:
-            yield line, Unreadable(change.number, "added and deleted on the same day")
+            yield line, UnreadableValue(change.number, "added and deleted on the same day")
         elif change.added == (mode == "add"):
             yield line, change.number

@@ -19,7 +19,7 @@ Column = str | int
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableValue:
     """A value whose row or line is not as it should be.
 
     :param text: what is written there.
@@ -131,7 +131,7 @@ def joined(row: Sequence[object], places: Sequence[Sequence[int]], where: str) -
     :param row: all values of the row.
     :param places: see `find_columns`.
     :param where: name of the source.
-    :return: the value; texts and whole numbers of several columns joined to one text; `Unreadable` where one of
+    :return: the value; texts and whole numbers of several columns joined to one text; `UnreadableValue` where one of
         several columns has none.
     :raises InvalidArgument: when columns of one name have different values.
     """
@@ -142,9 +142,9 @@ def joined(row: Sequence[object], places: Sequence[Sequence[int]], where: str) -
         return None
     parts = ["" if _is_blank(value) else str(value).strip() for value in values]
     if any(isinstance(value, float) for value in values):
-        return Unreadable(" ".join(parts), "a float among the columns to join, which may have been rounded")
+        return UnreadableValue(" ".join(parts), "a float among the columns to join, which may have been rounded")
     if not all(parts):
-        return Unreadable(" ".join(parts), "blank in one of the columns to join")
+        return UnreadableValue(" ".join(parts), "blank in one of the columns to join")
     return "".join(parts)
 
 

@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.phone_text import LEAST_DIGITS
 from airflow_provider_retreaver.core.visible_text import visible
 from airflow_provider_retreaver.domain.lists.change_files import Change
-from airflow_provider_retreaver.domain.lists.columns import Unreadable, joined
+from airflow_provider_retreaver.domain.lists.columns import UnreadableValue, joined
 from airflow_provider_retreaver.domain.lists.file_layout import FTC_CHANGE, LOOKED_AT, Found, Layout, find_layout
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ def skip_titles(lines: Iterator[str], count: int, where: str) -> None:
 
 def _value(row: Sequence[str], found: Found, where: str) -> object:
     if any(visible(cell).strip() for cell in row[found.width :]):
-        return Unreadable(" ".join(row), "in a row of more columns than the first has")
+        return UnreadableValue(" ".join(row), "in a row of more columns than the first has")
     value = joined(row, found.places, where)
     if value is None and len(row) < found.width and len(re.findall(r"\d", "".join(row))) >= LEAST_DIGITS:
-        return Unreadable(" ".join(row), "in a row of fewer columns than the first has")
+        return UnreadableValue(" ".join(row), "in a row of fewer columns than the first has")
     return value
 
 
@@ -78,11 +78,11 @@ def _of_registry(row: Sequence[str], name: str, country: str) -> object:
     while cells and not cells[-1]:
         cells.pop()
     if [len(cell) for cell in cells[:2]] != [3, 7] or not all(cell.isdecimal() for cell in cells[:2]):
-        return Unreadable(" ".join(row), "not an area code and a number of seven digits")
+        return UnreadableValue(" ".join(row), "not an area code and a number of seven digits")
     number = f"{country}{cells[0]}{cells[1]}"
     if name != FTC_CHANGE:
-        return number if len(cells) == 2 else Unreadable(" ".join(row), "in a row of more columns than two")
+        return number if len(cells) == 2 else UnreadableValue(" ".join(row), "in a row of more columns than two")
     day = _DAY.fullmatch(cells[2]) if len(cells) == 4 else None
     if day is None or cells[3] not in {"A", "D"}:
-        return Unreadable(" ".join(row), "without a date and A (added) or D (deleted)")
+        return UnreadableValue(" ".join(row), "without a date and A (added) or D (deleted)")
     return Change(number, int("".join(day.groups())), cells[3] == "A")

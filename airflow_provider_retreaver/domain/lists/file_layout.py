@@ -276,6 +276,12 @@ def _digits(line: str) -> int:
 
 def _refuse_header(lines: Sequence[str], delimiters: Sequence[str], columns: Sequence[Column], where: str) -> None:
     """Raise what is wrong with the first line, which is not quoted when it may hold a phone number."""
+    registry = ftc_layout(lines)
+    if registry is not None:
+        raise InvalidArgument(
+            f"{where} has no header, and area code and number in two columns; leave column out, or set it to [1, 2], "
+            f"or set layout to {registry[0]}. Nothing was sent."
+        )
     if _digits(lines[0]) > (_PHONE_DIGITS if columns else _HEADER_DIGITS):
         raise InvalidArgument(
             f"The first line of {where} is not a header; set column to the place of the numbers (1 for the first "

@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgumen
 from airflow_provider_retreaver.core.parameters import items
 from airflow_provider_retreaver.core.quoting import mask_number, one_line, quoted
 from airflow_provider_retreaver.core.visible_text import visible
-from airflow_provider_retreaver.domain.lists.columns import Unreadable, find_columns, joined
+from airflow_provider_retreaver.domain.lists.columns import UnreadableValue, find_columns, joined
 from airflow_provider_retreaver.domain.lists.csv_values import csv_values, skip_titles
 from airflow_provider_retreaver.domain.lists.file_layout import LOOKED_AT, Layout, ftc_layout
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
@@ -29,7 +29,7 @@ _ENDINGS = {"csv": "csv", "tsv": "csv", "tab": "csv", "psv": "csv", "jsonl": "js
 # A file without line ends would be read into memory as one line.
 LONGEST_LINE = 1_000_000
 
-# Unreadable values that are kept for the log.
+# UnreadableValue values that are kept for the log.
 SHOWN = 20
 
 # A value with the number of the line or row it stands in, counted from 1.
@@ -97,7 +97,7 @@ def collect(values: Iterable[Numbered], normalizer: Normalizer, reject: Callable
     collector, meant, rejected, unreadable = Collector(), Collector(), 0, 0
     first: list[Rejected] = []
     for line, value in values:
-        found = value.reason if isinstance(value, Unreadable) else normalizer.read(value)
+        found = value.reason if isinstance(value, UnreadableValue) else normalizer.read(value)
         if isinstance(found, int):
             collector.add(found)
             continue
@@ -130,7 +130,7 @@ def check_source(
         raise ChangeRefused(
             f"{collected.rejected} of {collected.rows} values of {where} are not phone numbers, and max_rejects "
             f"allows {limit.describe(collected.rows)}; nothing was sent. The first: {'; '.join(first)}. Check the "
-            f"column and default_region."
+            f"column (a list of columns, such as area code and number, is joined) and default_region."
         )
     if not collected.numbers and not allow_empty:
         raise ChangeRefused(

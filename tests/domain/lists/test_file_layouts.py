@@ -100,6 +100,8 @@ def test_a_csv_file_is_read_whatever_its_layout(content, how):
         ("\n" * 200 + "phone\n9195550101\n", PHONE, "no header"),
         ("+19195550101,first\n", {}, "not a header; set column to the place"),
         ("+19195550101,first\n", PHONE, "not a header; set column to the place"),
+        ("919,5550101\n919,5550102\n", PHONE, r"leave column out, or set it to \[1, 2\], or set layout to ftc_full"),
+        ("919,5550101,2026-11-01,A\n", PHONE, "leave column out, or .* set layout to ftc_change"),
         ("a title\nphone,name\n9195550101,x\n", {"column": "fone"}, "no column 'fone'; set column to one of a title"),
         ("9195550101\nphone\n9195550102\n", PHONE, "not a header"),
         ("9195550101,x\nphone,name\n9195550102,y\n", PHONE, "not a header"),
