@@ -12,6 +12,9 @@ _INVISIBLE = re.compile(
     "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
+# How spreadsheets keep a text of digits a text.
+_KEPT_AS_TEXT = re.compile(r"""=\s*"([^"]*)"|'([^']*)'?|"([^"]*)\"""")
+
 
 def visible(text: str) -> str:
     """Return a text without the characters that have no shape.
@@ -22,10 +25,21 @@ def visible(text: str) -> str:
     return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
+def shown_in_cell(text: str) -> str:
+    """Return what a spreadsheet shows for a cell.
+
+    :param text: content of the cell, as a csv file has it.
+    :return: the text without invisible characters, spaces around it, and what keeps digits a text in a spreadsheet.
+    """
+    text = visible(text).strip()
+    kept = _KEPT_AS_TEXT.fullmatch(text)
+    return next((part for part in kept.groups() if part is not None), "").strip() if kept else text
+
+
 def column_name(text: object) -> str:
     """Return the name of a column as people read it.
 
     :param text: the name in a header, or as a parameter has it.
-    :return: the name without invisible characters; every space in it, however wide, is one plain space.
+    :return: the name as a spreadsheet shows it; every space in it, however wide, is one plain space.
     """
-    return " ".join(visible(str(text)).split())
+    return " ".join(shown_in_cell(str(text)).split())

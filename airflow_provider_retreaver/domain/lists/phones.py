@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import quoted
-from airflow_provider_retreaver.core.visible_text import visible
+from airflow_provider_retreaver.core.visible_text import shown_in_cell
 from airflow_provider_retreaver.domain.lists.possible_numbers import possible_numbers
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DATA_FRAME = re.compile(r"(\+?[0-9]{7,15})(?<!000)\.0")
 _DECIMALS = re.compile(r"[^.]*\d\.(?:\d{1,2}|0+)")
 _SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
-# How spreadsheets keep a text of digits a text.
-_FORMULA = re.compile(r"""=\s*"([^"]*)"|'([^']*)'?|"([^"]*)\"""")
 # Digits and the usual separators; anything else is ambiguous.
 _WRITTEN = re.compile(r"(?:tel:)?\s*[(\[]?\s*[+\uff0b]?[\d(][\d\s().\[\]/\u00a0\u2010-\u2015\u2212-]+", re.IGNORECASE)
 # What may stand between two numbers; a slash or the end of a line always does, unless an area code is before it.
@@ -94,7 +92,7 @@ class Normalizer:
         plain = self._plain(text)
         if plain is not None and self._valid(plain[1]):
             return int(f"1{plain[1]}")
-        text = _cleaned(text)
+        text = shown_in_cell(text)
         return self._parsed(text) if text else BLANK
 
     def could_mean(self, value: object) -> frozenset[int]:
@@ -171,13 +169,6 @@ def _of_driver(value: object) -> tuple[int] | str:
         exponent = value.as_tuple().exponent
         return ROUNDED if isinstance(exponent, int) and exponent > 0 else (int(value),)
     return f"a {name}, which may have been rounded; convert the column to a text or a whole number"
-
-
-def _cleaned(text: str) -> str:
-    """Return a text without invisible characters, and without what spreadsheets put around digits."""
-    text = visible(text).strip()
-    quoted = _FORMULA.fullmatch(text)
-    return next((part for part in quoted.groups() if part is not None), "").strip() if quoted else text
 
 
 def _unlike_a_number(text: str) -> str:

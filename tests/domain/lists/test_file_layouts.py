@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import io
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.visible_text import visible
 from airflow_provider_retreaver.domain.lists.change_files import newest_changes
 from airflow_provider_retreaver.domain.lists.columns import find_columns, parse_columns
 from airflow_provider_retreaver.domain.lists.number_sources import Collected, collect, read_file
@@ -52,6 +56,7 @@ def source(content: str, kind: str = "csv", *, mode: str = "add", region: str = 
         ("\ufeff\ufeffphone\u200e,name\n9195550101,x\n9195550102,y\n", PHONE),
         ("phone,name\n9195550101,x\n,\n\u00a0,\u200b\n\n9195550102,y\n , \n", PHONE),
         ('phone,name\n"=""9195550101""",x\n="9195550102",y\n', PHONE),
+        ('="phone","=""name"""\n="9195550101",x\n="9195550102",y\n', PHONE),
         ("phone,name\n'+19195550101,x\n'9195550102,y\n", PHONE),
         ("phone,name\n\u202a+19195550101\u202c,x\n919\u200b5550102,y\n", PHONE),
         ('"the\nphone",name\n9195550101,x\n9195550102,y\n', {"column": "the phone"}),
@@ -295,3 +300,23 @@ def test_json_lines_that_are_not_clear_are_refused(line, how, message):
 def test_columns_are_names_places_or_lists_of_them(given, columns):
     """A name may hold commas and brackets; a list may be rendered."""
     assert parse_columns(given) == columns
+
+
+CELL = st.text(st.sampled_from("ab 0123456789+-().,;|\t\"'=\n\u200b\u00a0"), max_size=14)
+
+
+@given(
+    rows=st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=8),
+    delimiter=st.sampled_from(",;|\t"),
+    titles=st.sampled_from(["", "\n", "A list\n\n", "sep={}\n", "\n\nExported 2026-11-25 10:00\n"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+@settings(max_examples=400)
+def test_no_row_of_a_file_is_lost(rows, delimiter, titles, quoting):
+    """Every row that has anything in it gives its cell of the column, whatever the cells hold."""
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=delimiter, quoting=quoting, lineterminator="\n")
+    writer.writerows([("name", "phone", "note"), *rows])
+    content = (titles.format(delimiter) + written.getvalue()).encode()
+    values = [value for _, value in read_file(io.BytesIO(content), "f", "csv", column="phone")]
+    assert values == [row[1] for row in rows if any(visible(cell).strip() for cell in row)]
