@@ -40,6 +40,7 @@ MODULES = (
     "caller_lists",
     "reports",
     "rtb",
+    "call_reservations",
 )
 PHONE = "+15550001111"
 SPAN = {"created_at_start": "2026-01-01", "created_at_end": "2026-01-02"}
@@ -54,6 +55,8 @@ ARGUMENTS: dict[str, Any] = {
     "name": "{name}",
     "numbers": [PHONE],
     "action": "create",
+    "publisher_id": "x",
+    "caller_number": PHONE,
     "can_resubscribe": True,
     "facet": "daily",
     **SPAN,

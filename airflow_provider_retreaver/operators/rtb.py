@@ -166,6 +166,73 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
         return _checked(result, self.on_no_target)
 
 
+class RetreaverCallReservationOperator(RetreaverWriteOperator):
+    """Reserve a buyer for a caller by the older call reservations; returns what `RetreaverReserveCallOperator` does.
+
+    Deprecated by Retreaver, whose support for the postback keys of type "Call Reservation" is ending: use
+    `RetreaverReserveCallOperator` and `RetreaverConfirmReservationOperator` instead. There is no confirmation, and no
+    payout in the answer. An answer without a buyer has a number to dial too: decide by `reserved`. A lost answer is
+    not repeated. Retreaver's article "Call Reservation API"; see docs/bidding.md.
+
+    :param publisher_id: the customer's ID of the publisher (afid).
+    :param caller_number: phone number of the caller, E.164.
+    :param inbound_number: a number of the key's campaign to dial, E.164; its own tags are not applied.
+    :param tags: tags of the call by key; at most 100.
+    :param on_no_target: `return` the result when no buyer is found, or `skip` the task.
+    :param dry_run: check the parameters and return; nothing is sent.
+    :param retreaver_conn_id: ID of the connection.
+    :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
+    :raises AuthenticationError: when the postback key is wrong, paused, or of another type.
+    :raises OutcomeUnknown: when the answer was lost.
+    """
+
+    template_fields = (
+        *RetreaverWriteOperator.template_fields,
+        *("publisher_id", "caller_number", "inbound_number", "tags", "on_no_target"),
+    )
+
+    def __init__(
+        self,
+        *,
+        publisher_id: str,
+        caller_number: str,
+        inbound_number: str | None = None,
+        tags: Mapping[str, str | int | float] | str | None = None,
+        on_no_target: OnNoTarget = "return",
+        dry_run: bool | str = False,
+        retreaver_conn_id: str = "retreaver_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
+        self.publisher_id = publisher_id
+        self.caller_number = caller_number
+        self.inbound_number = inbound_number
+        self.tags = tags
+        self.on_no_target = on_no_target
+
+    def execute(self, context: Context) -> ReservationResult:  # noqa: ARG002 - Airflow's signature
+        """Send the reservation."""
+        from airflow_provider_retreaver.core import parameters
+        from airflow_provider_retreaver.domain.bidding.reservation import nothing_sent, run_call_reservation
+        from airflow_provider_retreaver.resources.call_reservations import create_call_reservation
+
+        self.log.warning("Retreaver ends its support for call reservations; use RetreaverReserveCallOperator instead")
+        with self.connected() as hook:
+            parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
+            operation = create_call_reservation(
+                publisher_id=self.publisher_id,
+                caller_number=self.caller_number,
+                inbound_number=self.inbound_number if parameters.is_given(self.inbound_number) else None,
+                tags=parameters.mapping(self.tags, "tags"),
+            )
+            if self.is_dry_run():
+                self.log.info("Dry run: a call would be reserved; nothing was sent")
+                return nothing_sent()
+            result = hook.run(run_call_reservation(operation))
+        self.log.info("Reservation %s is %s, expires at %s", result["uuid"], result["status"], result["expires_at"])
+        return _checked(result, self.on_no_target)
+
+
 def _checked(result: ReservationResult, on_no_target: OnNoTarget) -> ReservationResult:
     from airflow_provider_retreaver.domain.bidding.reservation import NO_TARGET
 

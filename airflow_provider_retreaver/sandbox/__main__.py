@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--postback-key", default=default.postback_key, metavar="UUID", help="key of the caller lists")
     add("--postback-secret", default=default.postback_secret, metavar="SECRET", help="secret of the caller lists")
     add("--rtb-key", default=default.rtb_key, metavar="UUID", help="key of real-time bidding")
+    add("--reservation-key", default=default.reservation_key, metavar="UUID", help="key of call reservations")
     add("--legacy-routes", choices=("on", "off"), default="on", help="off answers the older routes with 410 (on)")
     add("--latency-ms", type=float, default=0.0, help="how long each answer takes (0)")
     add("--jitter-ms", type=float, default=0.0, help="how much longer at random, at most (0)")

@@ -30,7 +30,9 @@ NAMES = {
         "RetreaverUpdateOperator", "RetreaverUpsertOperator",
     },
     "operators.caller_lists": {"RetreaverCallerListSyncOperator"},
-    "operators.rtb": {"RetreaverConfirmReservationOperator", "RetreaverReserveCallOperator"},
+    "operators.rtb": {
+        "RetreaverCallReservationOperator", "RetreaverConfirmReservationOperator", "RetreaverReserveCallOperator",
+    },
     "operators.suppression": {"RetreaverSuppressionSyncOperator"},
     "operators.tags": {"RetreaverUpdateTagsOperator"},
     "operators.target_groups": {"RetreaverUpdateTargetGroupOperator"},

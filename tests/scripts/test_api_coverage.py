@@ -56,6 +56,7 @@ def test_functions_without_a_generic_operator(coverage):
     assert without == {
         "`targets.reset_cap`",
         "`target_groups.reset_cap`",
+        "`call_reservations.create_call_reservation`",
         "`rtb.reserve_call`",
         "`rtb.confirm_reservation`",
         "`suppression.any_suppressed`",

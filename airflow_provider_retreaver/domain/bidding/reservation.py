@@ -1,6 +1,6 @@
 """A reservation of real-time bidding: its result, and when it may still be confirmed.
 
-Retreaver's reference: "Real Time Bidding".
+Retreaver's reference: "Real Time Bidding", and its article "Call Reservation API".
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
     RetreaverError,
 )
+from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.time_parameters import instant, timestamp
 from airflow_provider_retreaver.resources import rtb
+from airflow_provider_retreaver.resources.call_reservations import CallReservation
 
 RESERVED = "reserved"
 CONFIRMED = "confirmed"
 NO_TARGET = "no-target"
+# A number of so many digits has no country code.
+NANP_DIGITS = 10
 
 
 class ReservationResult(TypedDict):
@@ -78,6 +82,40 @@ def run_reservation(operation: Operation[rtb.Reservation]) -> Procedure[Reservat
             path=operation.request.path,
         )
     return _result(row, uuid, status)
+
+
+def run_call_reservation(operation: Operation[CallReservation]) -> Procedure[ReservationResult]:
+    """Send a call reservation of the older API, and read its answer.
+
+    :param operation: of `resources.call_reservations`.
+    :return: the result, without a payout; any status but `no-target` counts as reserved, since no other is
+        documented.
+    :raises ProtocolError: when the answer lacks `uuid` or `status`, or has a number to dial that is none.
+    """
+    row: CallReservation = yield operation
+    uuid, status = (str(require(row, name, operation.request)) for name in ("uuid", "status"))
+    number = row.get("inbound_number")
+    found: rtb.Reservation = {}
+    if number is not None:
+        found["inbound_number"] = _e164(number, operation.request)
+    expires_at = row.get("expires_at")
+    if expires_at is not None:
+        found["expires_at"] = expires_at
+    return {**_result(found, uuid, status), "reserved": status != NO_TARGET}
+
+
+def _e164(value: str | int, request: Request) -> str:
+    text = str(value).strip() if not isinstance(value, bool) else ""
+    digits = text.removeprefix("+")
+    if not (digits.isascii() and digits.isdecimal() and 7 <= len(digits) <= 15):
+        raise ProtocolError(
+            f"The response to {request.label} has an inbound_number that is no phone number: {quoted(value)}.",
+            method=request.method,
+            path=request.path,
+        )
+    if text.startswith("+") or len(digits) != NANP_DIGITS:
+        return f"+{digits}"
+    return f"+1{digits}"
 
 
 @dataclass(frozen=True, slots=True)

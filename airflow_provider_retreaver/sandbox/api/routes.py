@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from airflow_provider_retreaver.sandbox.api import (
     affiliates,
+    call_reservations,
     caller_lists,
     calls,
     campaigns,
@@ -39,6 +40,7 @@ _MODULES = (
     caller_lists,
     reports,
     rtb,
+    call_reservations,
 )
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
 

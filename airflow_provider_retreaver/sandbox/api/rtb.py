@@ -15,21 +15,23 @@ from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
-_PARAMETERS = ("key", "publisher_id", "source_id", "caller_number", "inbound_number")
+RTB, RESERVATION = "Real Time Bidding", "Call Reservation"
+PARAMETERS = ("key", "publisher_id", "source_id", "caller_number", "inbound_number")
 # What a target without conversions is expected to pay, and after how many seconds.
 _PAYOUT, _SECONDS = 20.0, 90
 
 
-def issue(store: Store, key: str, company_id: int, **settings: Any) -> None:
-    """Add a key of the type "Real Time Bidding", or replace it.
+def issue(store: Store, key: str, company_id: int, key_type: str = RTB, **settings: Any) -> None:
+    """Add a key of real-time bidding or of call reservations, or replace it.
 
     :param store: The sandbox's database.
     :param key: The key.
     :param company_id: ID of its company.
+    :param key_type: Type of the key, ``RTB`` or ``RESERVATION``.
     :param settings: ``campaign_id``, ``ttl_seconds``, ``needs_caller``, ``inbound_number``, ``paused``.
     """
     store.run("DELETE FROM rtb_keys WHERE key = ?", (key,))
-    store.insert("rtb_keys", {"key": key, "company_id": company_id, **settings})
+    store.insert("rtb_keys", {"key": key, "type": key_type, "company_id": company_id, **settings})
 
 
 def reserve(context: RequestContext) -> Reply:
@@ -41,23 +43,23 @@ def reserve(context: RequestContext) -> Reply:
     :return: The reservation; without a target only its UUID and status.
     :raises ApiError: With status 401 or 403 for a wrong or paused key, 422 for a missing or wrong phone number.
     """
-    given = _parameters(context)
-    key = _authorized(context, given)
-    caller = _phone(given, "caller_number")
+    given = read_parameters(context)
+    key = authorized(context, given, RTB)
+    caller = phone_parameter(given, "caller_number")
     if caller is None and key["needs_caller"]:
         raise api_error(422, "FAILED must include caller_number (string)")
     living = "SELECT * FROM reservations WHERE key = ? AND caller = ? AND expires_at > ? ORDER BY id DESC"
     earlier = None if caller is None else context.store.row(living, (key["key"], caller, context.now))
     if earlier is not None:
         return Reply({**_render(earlier), "retreaver_ping_shield": True})
-    target = _target(context, caller)
+    target = find_target(context, caller)
     row: Row = {
         "uuid": str(uuid.UUID(int=context.state.random.getrandbits(128), version=4)),
         "key": key["key"],
         "company_id": context.company_id,
         "publisher_id": given.get("publisher_id", given.get("source_id")),
         "caller": caller,
-        "tags": json.dumps({name: value for name, value in given.items() if name not in _PARAMETERS}),
+        "tags": json.dumps({name: value for name, value in given.items() if name not in PARAMETERS}),
         "created_at": context.now,
         **dict.fromkeys(("inbound_number", "target_id", "payout", "seconds", "expires_at", "confirmed_at")),
     }
@@ -80,8 +82,8 @@ def confirm(context: RequestContext) -> Reply:
     :raises ApiError: With status 401 or 403 for a wrong or paused key, 404 for an unknown reservation, 422 for
         another status than ``confirmed``.
     """
-    given = _parameters(context)
-    key = _authorized(context, given)
+    given = read_parameters(context)
+    key = authorized(context, given, RTB)
     store = context.store
     row = store.row("SELECT * FROM reservations WHERE uuid = ? AND key = ?", (context.args["uuid"], key["key"]))
     if row is None:
@@ -99,19 +101,33 @@ def confirm(context: RequestContext) -> Reply:
     return Reply(_render(row))
 
 
-def _parameters(context: RequestContext) -> dict[str, Any]:
-    """Return the parameters of the query, and of the body over them."""
+def read_parameters(context: RequestContext) -> dict[str, Any]:
+    """Return the parameters of the query, and of the body over them.
+
+    :param context: The request and the sandbox's state.
+    :return: Values by name; those of tags as text.
+    :raises ApiError: With status 422, if a tag is a list or an object.
+    """
     try:
         return {
-            name: value if name in _PARAMETERS and not isinstance(value, str) else text(value)
+            name: value if name in PARAMETERS and not isinstance(value, str) else text(value)
             for name, value in {**dict(context.request.query), **context.request.content}.items()
         }
     except InvalidValue as error:
         raise api_error(422, f"a parameter {error}") from error
 
 
-def _authorized(context: RequestContext, given: dict[str, Any]) -> Row:
-    key = context.store.row("SELECT * FROM rtb_keys WHERE key = ?", (str(given.get("key", "")),))
+def authorized(context: RequestContext, given: dict[str, Any], key_type: str) -> Row:
+    """Check the key of a request.
+
+    :param context: The request and the sandbox's state, which gets the company of the key.
+    :param given: Parameters of the request.
+    :param key_type: The type that the key must have.
+    :return: Row of the key.
+    :raises ApiError: With status 401 for an unknown key or one of another type, 403 for a paused one.
+    """
+    sql = "SELECT * FROM rtb_keys WHERE key = ? AND type = ?"
+    key = context.store.row(sql, (str(given.get("key", "")), key_type))
     if key is None:
         raise api_error(401, "The postback key is wrong, missing, or of another type.")
     if key["paused"]:
@@ -120,7 +136,14 @@ def _authorized(context: RequestContext, given: dict[str, Any]) -> Row:
     return key
 
 
-def _phone(given: dict[str, Any], name: str) -> str | None:
+def phone_parameter(given: dict[str, Any], name: str) -> str | None:
+    """Return a phone number among the parameters.
+
+    :param given: Parameters of the request.
+    :param name: Name of the parameter.
+    :return: The number; None if there is none.
+    :raises ApiError: With status 422, if it is no text or no phone number.
+    """
     value = given.get(name)
     if value is None or value == "":
         return None
@@ -132,8 +155,13 @@ def _phone(given: dict[str, Any], name: str) -> str | None:
         raise api_error(422, f"{name} {error}") from error
 
 
-def _target(context: RequestContext, caller: str | None) -> Row | None:
-    """Return the target with the lowest priority number, then the highest weight, among those that take the call."""
+def find_target(context: RequestContext, caller: str | None) -> Row | None:
+    """Find the target for a call: the lowest priority number, then the highest weight, of those that take it.
+
+    :param context: The request and the sandbox's state.
+    :param caller: Phone number of the caller, None without one.
+    :return: Row of the target; None if no target takes the call.
+    """
     sql = "SELECT * FROM targets WHERE company_id = ? AND deleted = 0 ORDER BY priority, weight DESC, id"
     for target in context.store.rows(sql, (context.company_id,)):
         if accepts_call(context.store, target, context.now, caller)[0]:
@@ -148,11 +176,26 @@ def _offer(context: RequestContext, target: Row) -> Row:
     return {"payout": float(first["revenue"]), "seconds": int(first["seconds"])}
 
 
+def inbound_number(context: RequestContext, given: dict[str, Any], key: Row) -> str | None:
+    """Choose the number to dial: the requested one, that of the key, or a number of its campaign.
+
+    :param context: The request and the sandbox's state.
+    :param given: Parameters of the request.
+    :param key: Row of the key.
+    :return: The number; None if there is none.
+    """
+    sql = "SELECT number FROM numbers WHERE company_id = ? AND deleted = 0 AND campaign_id = ? ORDER BY id"
+    found: str | None = (
+        phone_parameter(given, "inbound_number")
+        or key["inbound_number"]
+        or context.store.value(sql, (context.company_id, key["campaign_id"]))
+    )
+    return found
+
+
 def _number(context: RequestContext, given: dict[str, Any], key: Row, reservation: str, *, has_caller: bool) -> str:
-    chosen = _phone(given, "inbound_number") or key["inbound_number"]
-    if chosen is None and has_caller:
-        sql = "SELECT number FROM numbers WHERE company_id = ? AND deleted = 0 AND campaign_id = ? ORDER BY id"
-        chosen = context.store.value(sql, (context.company_id, key["campaign_id"]))
+    # Without a caller a number of the campaign is not used.
+    chosen = inbound_number(context, given, key if has_caller else {**key, "campaign_id": None})
     return str(chosen or f"sip:{reservation}@sip.rtb.retreaver.com")
 
 

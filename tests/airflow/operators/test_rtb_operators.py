@@ -17,10 +17,11 @@ from airflow_provider_retreaver.core.errors import (
     RateLimited,
 )
 from airflow_provider_retreaver.operators.rtb import (
+    RetreaverCallReservationOperator,
     RetreaverConfirmReservationOperator,
     RetreaverReserveCallOperator,
 )
-from airflow_provider_retreaver.sandbox.options import RTB_KEY
+from airflow_provider_retreaver.sandbox.options import RESERVATION_KEY, RTB_KEY
 from tests.airflow.support.account import StateStore, context_of
 
 pytestmark = pytest.mark.airflow
@@ -126,3 +127,39 @@ def test_the_key_stays_secret(bidding, account, monkeypatch, caplog):
         assert "pasted-0f3c" not in str(raised.value)
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider")]
     assert not [line for line in lines if "pasted-0f3c" in line]
+
+
+def call_reservation(**parameters):
+    """Execute a reservation by the older API."""
+    given = {"publisher_id": "4321ABCD", "caller_number": CALLER, **parameters}
+    return json.loads(json.dumps(RetreaverCallReservationOperator(task_id="reserve", **given).execute({})))
+
+
+def test_a_call_reservation(bidding, account, monkeypatch):
+    """The number to dial is E.164, a buyer is reserved, and without one the status decides."""
+    connection = account.connection(extra={"max_wait": 0, "postback_key": RESERVATION_KEY})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    assert call_reservation(dry_run=True)["uuid"] is None
+    found = call_reservation(inbound_number="+18885551234", tags={"caller_zip": "90210"})
+    assert (found["status"], found["reserved"], found["inbound_number"]) == ("reserved", True, "+18885551234")
+    bidding.fill(1, 1)
+    without = call_reservation()
+    assert (without["status"], without["reserved"]) == ("no-target", False)
+    assert without["inbound_number"].startswith("+1")
+    with pytest.raises(AirflowSkipException):
+        call_reservation(on_no_target="skip")
+    with pytest.raises(InvalidArgument, match="publisher_id"):
+        call_reservation(publisher_id="")
+
+
+def test_a_call_reservation_is_not_repeated(bidding, account, monkeypatch):
+    """A lost answer is an error that says so, and a key of bidding is refused by its type."""
+    with pytest.raises(AuthenticationError, match="Call Reservation"):
+        call_reservation()
+    connection = account.connection(extra={"max_wait": 0, "postback_key": RESERVATION_KEY})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    before = len(bidding.sent())
+    bidding.fault("/call_reservations.json", status=500, then="done")
+    with pytest.raises(OutcomeUnknown, match=r"/call_reservations\.json"):
+        call_reservation()
+    assert len(bidding.sent()) == before + 1

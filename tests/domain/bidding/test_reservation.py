@@ -16,7 +16,8 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
 )
 from airflow_provider_retreaver.core.messages import Response
-from airflow_provider_retreaver.domain.bidding.reservation import Confirmation, run_reservation
+from airflow_provider_retreaver.domain.bidding.reservation import Confirmation, run_call_reservation, run_reservation
+from airflow_provider_retreaver.resources.call_reservations import create_call_reservation
 from airflow_provider_retreaver.resources.rtb import reserve_call
 from tests.domain.support.retreaver import SimulatedRetreaver
 
@@ -176,3 +177,34 @@ def test_answers_that_cannot_be_read(body):
     """An answer without a status, or with a time that is none, is an error that names the request."""
     with pytest.raises(ProtocolError, match=r"/rtbs\.json"):
         read(body)
+
+
+@pytest.mark.parametrize(
+    ("number", "dialed"),
+    [
+        (11234567890, "+11234567890"),
+        (8885551234, "+18885551234"),
+        ("+442079460000", "+442079460000"),
+        ("18885551234", "+18885551234"),
+        (None, None),
+    ],
+)
+def test_numbers_of_call_reservations(number, dialed):
+    """The number of the documented example has no plus sign; the result is E.164."""
+    operation = create_call_reservation(publisher_id="p", caller_number=CALLER)
+    body = {"call_reservation": {"uuid": "u", "status": "no-target", "inbound_number": number, "expires_at": None}}
+    procedure = run_call_reservation(operation)
+    next(procedure)
+    with pytest.raises(StopIteration) as done:
+        procedure.send(operation.read(operation.request, Response(200, {}, json.dumps(body).encode())))
+    result = done.value.value
+    assert (result["inbound_number"], result["reserved"], result["status"]) == (dialed, False, "no-target")
+
+
+def test_a_number_that_is_none():
+    """A number to dial that is none is an error, not a call to nowhere."""
+    operation = create_call_reservation(publisher_id="p", caller_number=CALLER)
+    procedure = run_call_reservation(operation)
+    next(procedure)
+    with pytest.raises(ProtocolError, match="inbound_number"):
+        procedure.send({"uuid": "u", "status": "reserved", "inbound_number": "soon"})
