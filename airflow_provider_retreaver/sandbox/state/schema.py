@@ -122,7 +122,8 @@ CREATE TABLE IF NOT EXISTS postback_keys (
   owner_id INTEGER NOT NULL, permissions TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rtb_keys (
   key TEXT PRIMARY KEY, type TEXT NOT NULL, company_id INTEGER NOT NULL, campaign_id INTEGER,
-  ttl_seconds INTEGER NOT NULL DEFAULT 60, needs_caller INTEGER NOT NULL DEFAULT 1, inbound_number TEXT, paused INTEGER NOT NULL DEFAULT 0);
+  ttl_seconds INTEGER NOT NULL DEFAULT 60, needs_caller INTEGER NOT NULL DEFAULT 1, inbound_number TEXT,
+  paused INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS reservations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, key TEXT NOT NULL, company_id INTEGER NOT NULL,
   publisher_id TEXT, caller TEXT, inbound_number TEXT, target_id INTEGER, payout REAL, seconds INTEGER,
