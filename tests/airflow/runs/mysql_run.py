@@ -166,6 +166,130 @@ def test_a_wrong_table_is_refused_before_the_first_request(account, warehouse, s
     assert account.sent() == []
 
 
+@pytest.mark.parametrize(
+    ("keys", "refused"),
+    [
+        ("id VARCHAR(64) PRIMARY KEY, UNIQUE by_caller (caller)", "by_caller"),
+        ("seconds INT PRIMARY KEY, id VARCHAR(64) UNIQUE", "PRIMARY"),
+        ("id VARCHAR(64) PRIMARY KEY, UNIQUE short (id(8))", "short"),
+        ("id VARCHAR(64) PRIMARY KEY, UNIQUE both_ (caller, id)", None),
+        ("number BIGINT AUTO_INCREMENT PRIMARY KEY, id VARCHAR(64) UNIQUE", None),
+    ],
+)
+def test_unique_keys_that_would_mix_calls_are_refused(account, warehouse, keys, refused):
+    """A second unique key by which two calls could become one row is named before the first request."""
+    caller = "" if "seconds INT" in keys else "seconds INT, "
+    warehouse.query(f"CREATE TABLE calls ({keys}, changed DATETIME(6), {caller}caller VARCHAR(20))")
+    mapping = {"id": "uuid", "changed": "updated_at", "caller": "caller", "seconds": "total_duration"}
+    if refused:
+        with pytest.raises(InvalidArgument, match=rf"another unique key \({refused}\)"):
+            to_sql(mapping=mapping)
+        assert account.sent() == []
+        return
+    add_calls(account, 20, caller="+17195220377")
+    to_sql(mapping=mapping)
+    to_sql(mapping=mapping)
+    assert warehouse.query("SELECT COUNT(*), COUNT(DISTINCT id) FROM calls") == [(20, 20)]
+
+
+@pytest.mark.parametrize("charset", ["latin1", "utf8mb4"])
+def test_texts_are_stored_as_they_were_sent(account, warehouse, monkeypatch, charset):
+    """Whatever character set the connection names; U+0000 is stored as well."""
+    connection = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+    connection["extra"] = {**connection["extra"], "charset": charset}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    [uuid] = add_calls(account, tags={"name": "José Müller 😀 a\0b"})
+    mapping = {"id": "uuid", "changed": "updated_at", "tags": "tags", "name": {"field": "tags.name", "type": "text"}}
+    assert to_sql(mapping=mapping)["replaced"] == 0
+    [row] = warehouse.query("SELECT id, name, JSON_VALUE(tags, '$.name') FROM calls")
+    assert row == (uuid, "José Müller 😀 a\0b", "José Müller 😀 a\0b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "kept"),
+    [
+        ("INT", "22.5", "22.0"), ("DECIMAL(10,2)", "12.345", "12.340"), ("FLOAT", "12345.678", "12.5"),
+        ("DOUBLE(10,2)", "12.345", "12.34"), ("DECIMAL", "22.5", "22"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("sent_as", ["decimal", "text"])
+def test_amounts_are_not_rounded(account, warehouse, kind, amount, kept, sent_as):
+    """A column that would round an amount, or the text of one, refuses the call by name."""
+    warehouse.query(f"CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed DATETIME(6), amount {kind})")
+    field = {"field": "tags.amount", "type": sent_as}
+    mapping = {"id": "uuid", "changed": "updated_at", "amount": field}
+    uuid, _ = add_calls(account, 2, tags={"amount": kept})
+    change_call(account, uuid, tags={"amount": amount})
+    with pytest.raises(TableNotWritten, match=f"call {uuid}, column amount: .* would not hold {amount}") as failed:
+        to_sql(mapping=mapping)
+    assert failed.value.column == "amount"
+    change_call(account, uuid, tags={"amount": kept})
+    to_sql(mapping=mapping)
+    assert warehouse.query("SELECT COUNT(*) FROM calls") == [(2,)]
+
+
+def test_calls_that_do_not_fit_are_left_out(account, warehouse):
+    """With `max_rejects` the other calls are loaded, and the result is not complete."""
+    uuid, mapping = add_calls_with_one_too_large(account, "caller")
+    warehouse.query(
+        "CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed DATETIME(6), caller VARCHAR(5), seconds BIGINT, "
+        "revenue DECIMAL(10,2), converted BOOLEAN, tags TEXT)"
+    )
+    result = to_sql(mapping=mapping, max_rejects=1, batch_size=100)
+    assert (result["rows"], result["rejected"], result["complete"]) == (300, 1, False)
+    assert f"first call {uuid}, column caller: " in result["reason"]
+    assert warehouse.query("SELECT COUNT(*) FROM calls") == [(299,)]
+
+
+def test_a_number_of_a_deleted_target_stays(account, warehouse):
+    """A window that is loaded again keeps the number that a call was sent to."""
+    target = account.target("Acme", number="+19195550123")
+    add_calls(account, 3, target_id=target)
+    to_sql()
+    account.delete_target(target)
+    to_sql()
+    assert warehouse.query("SELECT DISTINCT destination_number FROM calls") == [("+19195550123",)]
+
+
+@pytest.mark.parametrize("privileges", ["SELECT", "SELECT, INSERT"])
+def test_missing_privileges_are_named_before_the_first_request(account, warehouse, monkeypatch, privileges):
+    """A user that may not insert or update is told so, and nothing is sent."""
+    warehouse.query(
+        "CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed DATETIME(6), caller TEXT)",
+        "DROP USER IF EXISTS loader@'127.0.0.1'",
+        "CREATE USER loader@'127.0.0.1' IDENTIFIED BY 'tests'",
+        f"GRANT {privileges} ON warehouse.calls TO loader@'127.0.0.1'",
+    )
+    connection = json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**connection, "login": "loader"}))
+    with pytest.raises(InvalidArgument, match=r"may not load calls into table calls \(.*denied.* insert and update"):
+        to_sql(mapping={"id": "uuid", "changed": "updated_at", "caller": "caller"})
+    assert account.sent() == []
+
+
+def test_no_connection_is_open_while_pages_are_read(account, warehouse):
+    """With a server that ends idle connections at once and a slow Retreaver, all batches are written."""
+    add_calls(account, 400)
+    account.fault("/calls.json", method="GET", times=20, delay=1.5)
+    warehouse.query("SET GLOBAL wait_timeout = 1")
+    try:
+        assert to_sql(mapping=MAPPING, batch_size=100)["complete"]
+    finally:
+        warehouse.query("SET GLOBAL wait_timeout = 28800")
+    assert warehouse.query("SELECT COUNT(*) FROM calls") == [(400,)]
+
+
+def test_a_column_that_needs_a_value_is_named_before_the_first_request(account, warehouse):
+    """A column that must not be NULL, has no default and no field is named."""
+    warehouse.query(
+        "CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed DATETIME(6), `Must` INT NOT NULL, "
+        "may INT NOT NULL DEFAULT 1, number BIGINT AUTO_INCREMENT UNIQUE)"
+    )
+    with pytest.raises(InvalidArgument, match="needs a value in Must, which"):
+        to_sql(mapping={"id": "uuid", "changed": "updated_at"})
+    assert account.sent() == []
+
+
 def test_concurrent_tasks(account, warehouse, project):
     """Mapped tasks with overlapping windows that start without a table load each call once."""
     add_calls(account, 900)

@@ -76,7 +76,7 @@ def private_server() -> Iterator[Server]:
     setup.write_text(
         "CREATE DATABASE warehouse CHARACTER SET latin1;\n"
         "CREATE USER tests@'127.0.0.1' IDENTIFIED BY 'tests';\n"
-        "GRANT ALL ON *.* TO tests@'127.0.0.1';\n"
+        "GRANT ALL ON *.* TO tests@'127.0.0.1' WITH GRANT OPTION;\n"
     )
     options = [
         f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/socket", f"--pid-file={folder}/pid",
