@@ -76,9 +76,11 @@ def business_hours(value: object, name: str = "business_hours_attributes") -> No
         for part in ("time_open", "time_close"):
             if part in row and whole(row[part], f"{name}: {part} (HHMM)", 0, 2400) % 100 > 59:
                 raise InvalidArgument(f"{name}: {part} is {row[part]}, and an hour has no such minute.")
-        for part in ("work_day", "invert"):
+        for part in ("work_day", "invert", "inverted"):
             if part in row:
                 truth(row[part], f"{name}: {part}")
+        if row.get("invert", row.get("inverted")) != row.get("inverted", row.get("invert")):
+            raise InvalidArgument(f"{name}: invert and inverted are two names of one attribute: give one of them.")
 
 
 def rows_of(value: object, name: str) -> list[Mapping[str, object]]:

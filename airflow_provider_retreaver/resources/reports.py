@@ -24,13 +24,17 @@ def report_calls(
     """Report totals of calls by a facet.
 
     A row has `id`, `facet_name`, `total_calls`, `in_progress_count`, `repeat_count`, `duplicate_count`,
-    `unique_calls`, `converted_count`, `revenue`, `payout`, `cost`, `profit`, `total_duration`, `connected_duration`,
-    `epc` and `cpc`. Reports are cached, so they do not suit polling. Retreaver's reference: "Reports".
+    `unique_calls`, `converted_count`, `rescued_count`, `revenue`, `rescued_revenue`, `payout`, `cost`, `profit`,
+    `total_duration` and `connected_duration` (of a call on average), `epc`, `cpc`, and `repeat_count_percent`,
+    `duplicate_count_percent`, `converted_count_percent`, `rescued_count_percent`, `total_duration_percent` and
+    `connected_duration_percent`. Reports are cached, so they do not suit polling, and a tag that Retreaver does not
+    index gives no rows. Retreaver's reference: "Reports".
 
     :param facet: publisher, buyer, campaign, number, daily, tag_value or state.
     :param created_at_start: calls created after; RFC 3339 with an offset, or an aware datetime.
     :param created_at_end: calls created before; less than 2 years later.
-    :param tag_value_key: the tag to report on; required with the facet tag_value, and with no other.
+    :param tag_value_key: with the facet tag_value only: the tag whose values are reported; without it, the rows are
+        the tags by name.
     :return: a listing of rows, one for each publisher, buyer, day …
     :raises InvalidArgument: when a parameter is wrong or missing, or the span is 2 years or longer.
     """
@@ -39,8 +43,8 @@ def report_calls(
     start, end = time_parameters.time_span(created_at_start, created_at_end, names, LONGEST_SPAN)
     if start is None or end is None:
         raise InvalidArgument("created_at_start and created_at_end are both required for a report.")
-    if (facet == "tag_value") != bool(tag_value_key):
-        raise InvalidArgument("tag_value_key is required with the facet tag_value, and goes with no other facet.")
+    if tag_value_key is not None and (facet != "tag_value" or not tag_value_key.strip()):
+        raise InvalidArgument("tag_value_key names a tag, and goes with the facet tag_value only; or leave it out.")
     query = [("domain", "calls"), ("facet", facet), ("created_at_start", start), ("created_at_end", end)]
     if tag_value_key:
         query.append(("tag_value_key", tag_value_key))
@@ -53,5 +57,5 @@ def _read_rows(request: Request, response: Response, envelope: str) -> tuple[lis
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise protocol_error(request, response, f"holds no 'data' with {envelope}s")
-    total = body.get("count_total")
-    return rows, total if isinstance(total, int) else None
+    # `count` and `count_total` are no numbers of rows: the reference shows both as 3 beside two rows.
+    return rows, None

@@ -55,6 +55,8 @@ class Resource(Generic[ObjectT]):
     :param root: what the current routes put before the name.
     :param legacy_root: what the legacy routes put before it.
     :param renamed: attributes that one edition calls differently: `{name: (current, legacy)}`.
+    :param named_twice: nested rows with an attribute that the documents give two names, which are sent both:
+        `{attribute of the rows: (name, other name)}`.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Resource(Generic[ObjectT]):
     root: str = ""
     legacy_root: str = ""
     renamed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    named_twice: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -190,7 +193,14 @@ class Resource(Generic[ObjectT]):
         if body is None:
             return None
         names = {name: names[edition] for name, names in self.renamed.items()}
-        return {self.envelope: {names.get(name, name): value for name, value in body.items()}}
+        return {self.envelope: {names.get(name, name): self._written(name, value) for name, value in body.items()}}
+
+    def _written(self, name: str, value: object) -> object:
+        """Return a value as it is sent: rows with an attribute of two names hold it under both."""
+        names = self.named_twice.get(name)
+        if names is None or value is None:
+            return value
+        return [_with_both_names(row, names) for row in checks.rows_of(value, name)]
 
     def _checked(self, attributes: Attributes, undocumented: Attributes | None) -> Row:
         known = {*self.attributes, *self.renamed}
@@ -216,6 +226,11 @@ class Resource(Generic[ObjectT]):
         if self.accessor is None:
             raise InvalidArgument(f"A {self.title} has no customer ID; name it by its id.")
         return f"/{self.accessor}/{segment(customer_id, f'{self.title} {self.accessor}')}"
+
+
+def _with_both_names(row: Mapping[str, object], names: tuple[str, str]) -> Row:
+    given = [row[name] for name in names if name in row]
+    return {**row, **dict.fromkeys(names, given[0])} if given else dict(row)
 
 
 def _read_unless_empty(envelope: str) -> Callable[[Request, Response], Row]:

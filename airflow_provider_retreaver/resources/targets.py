@@ -50,8 +50,13 @@ class Conversion(TypedDict, total=False):
     """What a call of so many seconds earns; revenue is in the currency of the account."""
 
     id: int
+    type: str | None
     seconds: int
     revenue: float
+    payout: float
+    payout_modifier: str | None
+    postback_timeout: int
+    match_trigger: str | None
 
 
 class ConversionGroup(TypedDict, total=False):
@@ -61,6 +66,10 @@ class ConversionGroup(TypedDict, total=False):
     name: str
     conversion_type: str
     dedupe_seconds: int
+    eval_order: int
+    postback: bool
+    postback_uuid: str | None
+    tag_values: list[TagValue]
     conversions: list[Conversion]
 
 
@@ -73,11 +82,28 @@ DEDUPE_SECONDS = (
 )
 
 
+class GroupOfTarget(TypedDict, total=False):
+    """A target group as a target lists it."""
+
+    id: int
+    name: str
+    target_ids: list[int]
+    concurrency_cap: int | None
+    calls_in_progress: int
+    behavior: int
+    priority: int | None
+    weight: int | None
+
+
 class Target(TypedDict, total=False):
-    """A target as Retreaver sends it; further keys may be present, and lists may leave out the nested ones."""
+    """A target as Retreaver sends it; further keys may be present, and lists may leave out the nested ones.
+
+    The customer's ID comes as `tid`, in the answer to a create as `client_tid`.
+    """
 
     id: int
     tid: str | None
+    client_tid: str | None
     name: str | None
     number: str
     sip_username: str | None
@@ -101,6 +127,7 @@ class Target(TypedDict, total=False):
     tag_values: list[TagValue]
     conversion_groups: list[ConversionGroup]
     target_group_ids: list[int]
+    target_groups: list[GroupOfTarget]
     created_at: str
     updated_at: str
 
@@ -176,6 +203,8 @@ TARGETS: Resource[Target] = Resource(
     accessor="tid",
     # The newer documents call the customer's ID client_tid in bodies, the older ones tid.
     renamed={"tid": ("client_tid", "tid"), "client_tid": ("client_tid", "tid")},
+    # The table of parameters has inverted, the examples of requests and answers have invert.
+    named_twice={"business_hours_attributes": ("invert", "inverted")},
 )
 
 
@@ -207,7 +236,8 @@ def create_target(attributes: Attributes, *, undocumented: Attributes | None = N
 
     Retreaver's reference: "Create a Target".
 
-    :param attributes: `number` (required; E.164 or `sip:user@domain`), `name`, `tid`, `priority`, `weight`,
+    :param attributes: `number` (required; E.164, `sip:user@domain`, or a placeholder such as `[number]` for a number
+        that comes with a bid), `name`, `tid`, `priority`, `weight`,
         `timeout_seconds`, `timer_offset`, `inband_signals`, `send_digits`, `sip_username`, `sip_password`, `paused`,
         `time_zone` (Rails name), `concurrency_cap`, the four `*_cap_attributes` (`{"cap": n}`),
         `business_hours_attributes`, `tag_list`, `conversion_groups_attributes`.

@@ -201,6 +201,17 @@ def test_a_missing_required_field():
         require({}, "id", LISTING.request)
 
 
+@pytest.mark.parametrize("total", [0, 2, 3, 50])
+def test_the_count_of_a_report_is_no_number_of_rows(total):
+    """A report of two rows is whole with any `count_total`: the reference shows 3 beside two rows."""
+    listing = report_calls("tag_value", created_at_start="2026-01-01", created_at_end="2026-02-01")
+    rows = [{"id": "web", "facet_name": "web"}, {"id": "tv", "facet_name": "tv"}]
+    body = json.dumps({"count": total, "count_total": total, "data": rows}).encode()
+    reading = Pages(listing, SETTINGS)
+    page = reading.fresh(reading.read(1, Response(200, {}, body)))
+    assert (page.rows, page.next, page.total) == (rows, None, None)
+
+
 def test_rows_of_a_report_that_share_a_name_are_both_kept():
     """Two publishers may have the same name: a report's row is identified by ID and name together."""
     span = {"created_at_start": "2026-01-01", "created_at_end": "2026-02-01"}

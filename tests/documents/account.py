@@ -13,12 +13,33 @@ from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SE
 
 KEY = "woofwoofwoof"
 CALL = "addcf985-017e-4962-be34-cf5d55e74afc"
-PHONE, TOLL_FREE = "+18668987878", "+18001234567"
+PHONE, ON_CAMPAIGN = "+18668987878", "+13215550190"
 OPTION = {"option": "1", "target_number": "+16474570424"}
 TIMERS = [
-    {"seconds": 0, "url": "http://callpixels.com/click.html"},
-    {"seconds": 90, "url": "http://callpixels.com/sale.html"},
+    {"seconds": 0, "url": "https://tracker.example.com/click.html"},
+    {"seconds": 90, "url": "https://tracker.example.com/sale.html"},
 ]
+GREETING = {"message": "Hi There! Press one to continue.", "voice_gender": "Female"}
+RECORDED = {"message_file_b64_data": "Zm9v", "message_file_b64_filename": "greeting.flac"}
+CONVERSIONS = {"name": "50$ after 90s", "conversion_type": "timer", "dedupe_seconds": 0}
+CONVERTED = {
+    "keys_pressed": ["1"],
+    "target_id": 6588,
+    "target_group_id": 1,
+    "connected": 1,
+    "converted": 1,
+    "revenue": 5,
+    "payout": 5,
+}
+MISSED = {
+    "keys_pressed": ["1"],
+    "tid": None,
+    "connected": 0,
+    "converted": 0,
+    "revenue": 0,
+    "payout": 0,
+    "recorded": 0,
+}
 
 
 class Account:
@@ -74,30 +95,59 @@ class Account:
         self.add("companies", "company", {"name": "Retreaver"}, 2)
         for afid in ("0001", "0002", "002", "0005"):
             self.add("affiliates", "affiliate", {"afid": afid, "last_name": "Drew"})
-        for cid in ("111", "0001", "0003", "0044", "116dc0f6"):
+        for cid in ("111", "399944", "0003", "0044", "116dc0f6", "1"):
             timers = {"timers_attributes": TIMERS}
-            self.add("campaigns", "campaign", {"cid": cid, "menu_options_attributes": [OPTION], **timers})
-        bought = {"type": "Toll-free", "afid": "0001", "cid": "111", "sid": "superaffiliate"}
-        for id_ in (5, 79):
-            self.add("numbers", "number", bought, id_)
+            self.add("campaigns", "campaign", {"cid": cid, "menu_options_attributes": [OPTION], **timers, **GREETING})
+        menu = [OPTION, {"option": "2", "target_cid": "399944"}]
+        own = {"cid": "0001", "menu_options_attributes": menu, "timers_attributes": TIMERS, **RECORDED}
+        self.add("campaigns", "campaign", own)
+        bought = {"type": "Toll-free", "afid": "0001", "sid": "superaffiliate"}
+        for id_, cid in ((5, "111"), (79, "0001")):
+            self.add("numbers", "number", {**bought, "cid": cid}, id_)
         self.add("number_pools", "number_pool", {"cid": "111", "afid": "0001"}, 1)
         self.add("number_pools", "number_pool", {"cid": "111", "google_analytics": True}, 49)
-        for id_ in (1, 2, 3, 4, 5, 6, 6588, 22592):
-            self.add("targets", "target", {"number": PHONE, "name": "Jason Cell"}, id_)
-        self.add("target_groups", "target_group", {"name": "test", "target_ids": [1, 2, 3]}, 1)
+        self._add_targets()
         self.add("static_caller_numbers", "static_caller_number", {"number": "+15550009999"}, 1234)
         numbers = [{"number": PHONE, "description": "Landline"}, {"number": "+14165550000"}]
         self.next_id("contact_numbers", 2)
         tags = {"tag_list": "<<<name:Retreaver Support>>>"}
         self.add("contacts", "contact", {"contact_numbers_attributes": numbers, **tags}, 2)
-        self.send_with_api_key("POST", f"/suppressed_numbers/{PHONE}.json")
-        fields = {"uuid": CALL, "afid": "0001", "cid": "0003", "tid": None, "created_at": "2016-01-01T12:00:00Z"}
-        self.request("POST", "/__sandbox__/calls", {"count": 1, "fields": fields | {"caller": PHONE}})
+        self._suppress()
+        self._add_calls()
         for owner in ("targets/3", "campaigns/5"):
             lists = f"/api/v2/{owner}/caller_lists"
             self.send_with_postback_key("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
             number = {"caller_list_number": {"number": PHONE}}
             self.send_with_postback_key("POST", f"{lists}/suppressed/caller_list_numbers.json", number)
+
+    def _add_targets(self) -> None:
+        for id_ in (1, 2, 3, 4, 5, 6, 6588, 22592):
+            self.add("targets", "target", {"number": PHONE, "name": "Jason Cell"}, id_)
+        self.add("targets", "target", {"number": PHONE, "client_tid": "5"})
+        self.add("target_groups", "target_group", {"name": "test", "target_ids": [1, 2, 3, 6588]}, 1)
+        self.add("target_groups", "target_group", {"name": "East Coast", "target_ids": [6588]}, 2)
+        self.next_id("conversion_groups", 256490)
+        self.next_id("conversions", 263254)
+        groups = [{**CONVERSIONS, "conversions_attributes": [{"seconds": 90, "revenue": 50.0}]}]
+        body = {"target": {"conversion_groups_attributes": groups}}
+        assert self.send_with_api_key("PUT", "/targets/22592.json", body).status == 200
+
+    def _suppress(self) -> None:
+        for number in (PHONE, ON_CAMPAIGN):
+            self.send_with_api_key("POST", f"/suppressed_numbers/{number}.json")
+        placed = {"can_resubscribe": True, "campaign_id": "111"}
+        self.send_with_api_key("PUT", f"/suppressed_numbers/{ON_CAMPAIGN}.json", placed)
+
+    def _add_calls(self) -> None:
+        tags = {"tags": {"utm_campaign": "ret_campaign_123"}}
+        for uuid, created_at, fields in (
+            (CALL, "2016-01-01T12:00:00Z", {"afid": "0001", "cid": "0003", "tid": None, "caller": PHONE}),
+            ("f1abfb78-ab8a-4146-9946-8169fbcc6d6c", "2024-10-26T16:52:18Z", {**CONVERTED, **tags, "cid": "1"}),
+            ("94079290-93f3-4527-9e78-88653aaf3c49", "2024-10-26T16:46:10Z", {**MISSED, **tags, "cid": "1"}),
+        ):
+            given = {"count": 1, "fields": {"uuid": uuid, "created_at": created_at, **fields}}
+            answer = self.request("POST", "/__sandbox__/calls", given)
+            assert answer.status == 200, answer
 
 
 class Documented(Account):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.operations import Listing, Operation
-from tests.documents.shapes import Shape
 
 BOTH, CURRENT, LEGACY = ("current", "legacy"), ("current",), ("legacy",)
 DAY = {"created_at_start": "2016-01-01T00:00:00+00:00", "created_at_end": "2016-01-02T00:00:00+00:00"}
@@ -22,7 +21,6 @@ class Case:
     :param request: method and URL, without host, key and company.
     :param make_operation: makes the same request as an operation or a listing.
     :param body: documented JSON body.
-    :param answer: shape of the documented answer; None where none is documented.
     :param editions: in which it is documented.
     :param version: of the call log.
     :param uses_postback_key: whether it needs the key for caller lists instead of the API key.
@@ -32,7 +30,6 @@ class Case:
     request: str
     make_operation: Callable[[], Operation[Any] | Listing]
     body: Any = None
-    answer: Shape = None
     editions: tuple[str, ...] = BOTH
     version: str = "v2"
     uses_postback_key: bool = False

@@ -38,6 +38,8 @@ def groups(**changes):
 
 REFUSALS = [
     (targets.get_target, "by its id or its tid: exactly one"),
+    (hours(invert=True, inverted=False), "invert and inverted are two names of one attribute"),
+    (hours(inverted="yes"), "inverted must be True or False"),
     (lambda: targets.get_target(id=1, tid="a"), "exactly one of the two"),
     (lambda: targets.get_target(tid=" "), "target tid must be a non-empty ID"),
     (lambda: targets.get_target(id=".."), "target id must be a non-empty ID"),
@@ -90,14 +92,16 @@ REFUSALS = [
     (lambda: calls.list_calls(version="v9"), "version must be one of v1"),
     (lambda: reports.report_calls("daily", created_at_start=None, created_at_end=None), "both required"),
     (
-        lambda: reports.report_calls("tag_value", created_at_start="2026-01-01", created_at_end="2026-02-01"),
-        "tag_value_key is required",
+        lambda: reports.report_calls(
+            "tag_value", created_at_start="2026-01-01", created_at_end="2026-02-01", tag_value_key=" "
+        ),
+        "tag_value_key names a tag",
     ),
     (
         lambda: reports.report_calls(
             "daily", created_at_start="2026-01-01", created_at_end="2026-02-01", tag_value_key="a"
         ),
-        "goes with no other facet",
+        "goes with the facet tag_value only",
     ),
     (
         lambda: reports.report_calls("daily", created_at_start=date(2024, 1, 1), created_at_end=date(2025, 12, 31)),

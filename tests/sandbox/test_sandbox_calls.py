@@ -76,6 +76,13 @@ V2 = V1 | {
     "time_to_call_in_seconds",
     "time_to_connect_in_seconds",
     "total_cost",
+    "network_sale_timer_fired",
+    "affiliate_sale_timer_fired",
+    "target_sale_timer_fired",
+    "callpixels_target_id",
+    "affiliate_repeat",
+    "target_repeat",
+    "number_repeat",
 }
 V4 = V2 - {"campaign_id", "campaign_name"} | {"campaign"}
 
@@ -92,10 +99,28 @@ V4 = V2 - {"campaign_id", "campaign_name"} | {"campaign"}
     ],
 )
 def test_every_version_has_its_documented_fields(demo: SandboxClient, path: str, keys: set[str]) -> None:
-    """A list and a single call have exactly the fields of the version."""
-    call = demo.request("GET", f"{path}.json")[0]["call"]
-    assert call.keys() == keys
-    assert demo.request("GET", f"{path}/{call['uuid']}.json") == {"call": call}
+    """A list and a single call have exactly the fields of the version; from v2 on, only recordings have a URL."""
+    calls = [row["call"] for row in demo.request("GET", f"{path}.json")]
+    unrecorded = keys if keys is V1 else keys - {"recording_url"}
+    assert {frozenset(call) for call in calls} == {frozenset(keys), frozenset(unrecorded)}
+    assert demo.request("GET", f"{path}/{calls[0]['uuid']}.json") == {"call": calls[0]}
+
+
+def test_money_of_a_call(client: SandboxClient) -> None:
+    """Gross profit is net profit less the cost; the cost holds no payout, and only converted calls have money."""
+    money = ("revenue", "payout", "profit_gross", "profit_net", "total_cost", "charge_total")
+    for fields in (
+        {"revenue": 5, "payout": 3, "cost": 0.08, "converted": 1},
+        {"revenue": 0, "payout": 0, "cost": 0.07, "converted": 0},
+        {"revenue": 0, "payout": 0, "cost": 0, "converted": 1},
+    ):
+        client.control("POST", "calls", {"fields": fields})
+    calls = [row["call"] for row in client.request("GET", "/api/v2/calls.json?order=asc")]
+    assert [tuple(call[name] for name in money) for call in calls] == [
+        (5.0, 3.0, "1.92", 2.0, "0.08", "0.08"),
+        (None, None, "-0.07", 0.0, "0.07", "0.07"),
+        (0.0, 0.0, "0.00", 0.0, "0.00", "0.00"),
+    ]
 
 
 def test_fields_that_are_objects_in_later_versions(demo: SandboxClient) -> None:

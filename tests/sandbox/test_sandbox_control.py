@@ -322,6 +322,6 @@ def test_a_database_file_survives_a_restart(tmp_path: object) -> None:
     created = first.target(tid="kept")
     first.sandbox.close()
     second = SandboxClient(Sandbox(options))
-    assert second.request("GET", "/targets/tid/kept.json")["target"] == created
+    assert second.request("GET", "/targets/tid/kept.json")["target"].items() <= created.items()
     assert created["id"] > 60
     second.sandbox.close()

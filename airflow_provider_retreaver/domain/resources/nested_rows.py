@@ -22,6 +22,7 @@ class NestedRows:
     :param read_name: field in which Retreaver returns them.
     :param envelope: name that may wrap each of them.
     :param key: field by which a row without an id is recognized.
+    :param aliases: fields that are read under another name than the one given here: `{name: name it is read under}`.
     :param children: rows inside each of them, by the attribute that changes them.
     """
 
@@ -29,6 +30,7 @@ class NestedRows:
     envelope: str
     key: str
     children: Mapping[str, NestedRows] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def present(self, row: Mapping[str, object]) -> list[Row] | None:
         """Return an object's own rows, without those that it inherits.
@@ -44,7 +46,9 @@ class NestedRows:
 
 
 NESTED: Mapping[str, NestedRows] = {
-    "business_hours_attributes": NestedRows("business_hours", "business_hour", "day_of_week"),
+    "business_hours_attributes": NestedRows(
+        "business_hours", "business_hour", "day_of_week", aliases={"inverted": "invert"}
+    ),
     "timers_attributes": NestedRows("timers", "timer", "seconds"),
     "menu_options_attributes": NestedRows("menu_options", "menu_option", "option"),
     "contact_numbers_attributes": NestedRows("contact_numbers", "contact_number", "number"),
@@ -136,7 +140,7 @@ def _add_changes(kind: NestedRows, row: RequestedRow, existing: Row | None, chan
             sent[attribute] = inner.send
     changes.send.append(sent)
     names = [kind.key, *(name for name in differing if name != kind.key)]
-    changes.before.append({_read_name(kind, name): existing.get(_read_name(kind, name)) for name in names})
+    changes.before.append({_read_name(kind, name): _existing_value(kind, name, existing) for name in names})
     changes.after.append({_read_name(kind, name): row[name] for name in names if name in row})
 
 
@@ -150,7 +154,7 @@ def _differing_fields(kind: NestedRows, row: RequestedRow, existing: Row) -> lis
                 names.append(name)
         elif name == "_destroy":
             names.extend([name] if value else [])
-        elif not same_value(existing.get(_read_name(kind, name)), value, name):
+        elif not same_value(_existing_value(kind, name, existing), value, name):
             names.append(name)
     return names
 
@@ -162,4 +166,11 @@ def _match_children(child: NestedRows, requested: object, existing: Row) -> RowC
 
 
 def _read_name(kind: NestedRows, name: str) -> str:
-    return kind.children[name].read_name if name in kind.children else name
+    return kind.children[name].read_name if name in kind.children else kind.aliases.get(name, name)
+
+
+def _existing_value(kind: NestedRows, name: str, existing: Row) -> object:
+    """Return a field of a row that exists, under whichever of its names it has there."""
+    read_name = _read_name(kind, name)
+    names = (read_name, *(other for other, same in kind.aliases.items() if same == read_name))
+    return next((existing[other] for other in names if other in existing), None)

@@ -133,7 +133,9 @@ class Row:
         if not _is_number(id_) or not _is_number(day) or not 0 <= day <= 6:
             raise ProtocolError(f"{owner} came with a row of business hours without id or day: {quoted(value)}.")
         times = [_minutes(row.get(name, default)) for name, default in (("time_open", 0), ("time_close", 2400))]
-        flags = [row.get(name, default) for name, default in (("work_day", True), ("invert", False))]
+        # The documents have both names; two that differ are as unreadable as any other value.
+        inverted = [row[name] for name in ("invert", "inverted") if name in row] or [False]
+        flags = [row.get("work_day", True), *(inverted[:1] if inverted[0] == inverted[-1] else [None])]
         first, last = times
         if first is None or last is None or not all(isinstance(flag, bool) for flag in flags):
             raise ProtocolError(f"{owner} came with business hours on {DAYS[day]} that are invalid: {quoted(value)}.")

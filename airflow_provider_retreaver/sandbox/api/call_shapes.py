@@ -85,6 +85,9 @@ def render(call: Row, version: int, names: Names, zone: ZoneInfo) -> dict[str, A
             fields["campaign"] = {"id": call["campaign_id"], "name": campaign["name"]}
         else:
             fields |= {"campaign_id": call["campaign_id"], "campaign_name": campaign["name"]}
+        if not call["recorded"]:
+            # The older versions have null here.
+            del fields["recording_url"]
     return fields
 
 
@@ -117,29 +120,27 @@ def _common_fields(call: Row, names: Names, zone: ZoneInfo | None) -> dict[str, 
 
 
 def _durations(call: Row) -> dict[str, Any]:
-    connected_after = None
-    if call["forwarded_time"] is not None and call["start_time"] is not None:
-        connected_after = (call["forwarded_time"] - call["start_time"]) // 1000
     return {
         "ivr_duration": call["ivr_duration"],
         "hold_duration": call["hold_duration"],
         "billable_minutes": call["billable_minutes"],
         "conversion_seconds": call["conversion_seconds"],
         "time_to_call_in_seconds": call["ivr_duration"],
-        "time_to_connect_in_seconds": connected_after,
+        "time_to_connect_in_seconds": (call["ivr_duration"] or 0) + (call["hold_duration"] or 0),
     }
 
 
 def _money(call: Row) -> dict[str, Any]:
+    """Write money; a call that did not convert has null as its revenue and payout."""
     revenue, payout, cost = call["revenue"] or 0, call["payout"] or 0, call["cost"] or 0
     return {
-        "revenue": revenue / 100,
-        "payout": payout / 100,
+        "revenue": revenue / 100 if revenue or call["converted"] else None,
+        "payout": payout / 100 if payout or call["converted"] else None,
         "postback_value": None,
         "charge_total": f"{cost / 100:.2f}",
-        "total_cost": f"{(cost + payout) / 100:.2f}",
-        "profit_gross": f"{(revenue - payout) / 100:.2f}",
-        "profit_net": (revenue - payout - cost) / 100,
+        "total_cost": f"{cost / 100:.2f}",
+        "profit_gross": f"{(revenue - payout - cost) / 100:.2f}",
+        "profit_net": (revenue - payout) / 100,
     }
 
 
@@ -156,14 +157,45 @@ _FLAGS = (
 )
 
 
+# The reference has no explanation of these, and null in every example.
+_TIMERS_FIRED = ("network_sale_timer_fired", "affiliate_sale_timer_fired", "target_sale_timer_fired")
+
+
 def _flags(call: Row) -> dict[str, Any]:
-    return {name: bool(call[name]) for name in _FLAGS}
+    repeat = bool(call["repeat"])
+    return {
+        **{name: bool(call[name]) for name in _FLAGS},
+        **dict.fromkeys(_TIMERS_FIRED),
+        "affiliate_repeat": repeat and call["affiliate_id"] is not None,
+        "target_repeat": None if call["target_id"] is None else repeat,
+        "number_repeat": repeat,
+    }
+
+
+def _fired_pixels(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Write the URLs that a call requested: one at its beginning, and one when it has converted."""
+    moments = [("click", call["start_time"]), ("sale", call["end_time"] if call["converted"] else None)]
+    return [
+        {
+            "fired_pixel": {
+                "url": f"https://tracker.example.com/{kind}",
+                "fire_order": order,
+                "batch_uuid": f"{call['uuid'][:-1]}{order}",
+                "created_at": format_milliseconds(at, zone),
+                "fired_at": format_milliseconds(at, zone),
+                "status": "fired",
+                "webhook_name": None,
+            }
+        }
+        for order, (kind, at) in enumerate(moments)
+        if at is not None
+    ]
 
 
 def _relations(call: Row, names: Names, zone: ZoneInfo) -> dict[str, Any]:
     group = {"id": call["target_group_id"], "name": names.get("target_groups", call)["name"]}
     target, affiliate = names.get("targets", call), names.get("affiliates", call)
-    fired = [{"fired_pixel": {"id": call["id"], "seconds": call["conversion_seconds"]}}] if call["converted"] else []
+    fired = _fired_pixels(call, zone)
     return {
         "caller_number_sent": call["caller"],
         "hung_up_by": call["hung_up_by"],
@@ -185,6 +217,7 @@ def _relations(call: Row, names: Names, zone: ZoneInfo) -> dict[str, Any]:
         "tid": target["customer_id"],
         "number_id": call["number_id"],
         "affiliate_name": affiliate["name"],
+        "callpixels_target_id": call["target_id"],
         "system_target_id": call["target_id"],
         "system_campaign_id": call["campaign_id"],
         "system_affiliate_id": call["affiliate_id"],

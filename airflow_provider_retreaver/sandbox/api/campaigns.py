@@ -49,6 +49,7 @@ def _save_nested(context: RequestContext, campaign_id: int, attributes: Attribut
 
 
 def _render(context: RequestContext, row: Row) -> dict[str, Any]:
+    nested = ivr.get_rows(context.store, "campaign", row["id"])
     return {
         "id": row["id"],
         "cid": row["cid"],
@@ -62,7 +63,7 @@ def _render(context: RequestContext, row: Row) -> dict[str, Any]:
         "show_key": row["show_key"],
         "repeat": row["repeat"],
         "greeting": ivr.greeting(row),
-        **ivr.nested(context.store, "campaign", row["id"]),
+        **{table: ivr.wrap(table, rows) for table, rows in nested.items()},
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+")
+_PLACEHOLDER = re.compile(r"\[\w+\]", re.ASCII)
 _TRUE = (True, 1, "1", "t", "true", "on")
 _FALSE = (False, 0, "0", "f", "false", "off", "")
 
@@ -116,6 +117,17 @@ def phone_or_sip(value: Any) -> str:
     return address if _SIP.fullmatch(address) else phone(address)
 
 
+def target_number(value: Any) -> str:
+    """Read the number of a target: a phone number, a SIP address, or a placeholder.
+
+    :param value: Value from the request; ``[number]`` is that of a target whose number comes with a bid.
+    :return: The number in E.164, or the address or placeholder as it is.
+    :raises InvalidValue: If it is none of these.
+    """
+    placeholder = (text(value) or "").strip()
+    return placeholder if _PLACEHOLDER.fullmatch(placeholder) else phone_or_sip(value)
+
+
 def one_of(*choices: Any) -> Callable[[Any], Any]:
     """Make a reader that accepts these values only.
 
@@ -164,22 +176,25 @@ def read_columns(
     """
     values: dict[str, Any] = {}
     for column in columns:
-        name = next((name for name in (column.name, *column.aliases) if name in attributes), None)
-        if name is None:
-            if creating and column.required:
-                errors.setdefault(column.name, []).append("can't be blank")
-            continue
-        value = attributes[name]
-        if column.required and (value is None or value == ""):
+        names = [name for name in (column.name, *column.aliases) if name in attributes]
+        if not names and creating and column.required:
             errors.setdefault(column.name, []).append("can't be blank")
-            continue
-        if value is None and not column.optional:
-            continue
-        try:
-            read = None if value is None else column.read(value)
-        except InvalidValue as error:
-            errors.setdefault(column.name, []).append(str(error))
-            continue
-        if read is not None or column.optional:
-            values[column.name] = read
+        found = [one for name in names for one in _read(column, attributes[name], errors)]
+        if found and any(other != found[0] for other in found):
+            errors.setdefault(column.name, []).append(f"contradicts {names[1]}")
+        elif found:
+            values[column.name] = found[0]
     return values
+
+
+def _read(column: Column, value: Any, errors: dict[str, list[str]]) -> list[Any]:
+    """Read one value; nothing if it is invalid, or null where null leaves the default."""
+    if column.required and (value is None or value == ""):
+        errors.setdefault(column.name, []).append("can't be blank")
+        return []
+    try:
+        read = None if value is None else column.read(value)
+    except InvalidValue as error:
+        errors.setdefault(column.name, []).append(str(error))
+        return []
+    return [read] if read is not None or column.optional else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.api.columns import Column, read_columns
@@ -9,7 +10,7 @@ from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Route
 from airflow_provider_retreaver.sandbox.api.paging import link_headers, requested_page
 from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error, validation_error
-from airflow_provider_retreaver.sandbox.state.clock import format_seconds
+from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
 _COLUMNS = (Column("name", required=True), Column("default_click_url"), Column("default_sale_url"))
@@ -61,8 +62,15 @@ def render(row: Row) -> dict[str, Any]:
     :return: The company.
     """
     names = ("id", "name", "default_click_url", "default_sale_url")
-    times = {name: format_seconds(row[name]) for name in ("created_at", "updated_at")}
-    return {"company": {name: row[name] for name in names} | times}
+    times = {name: format_milliseconds(row[name]) for name in ("created_at", "updated_at")}
+    fields = {
+        "embedded_key": hashlib.sha256(f"embedded {row['id']}".encode()).hexdigest()[:32],
+        "per_number": "1.0",
+        "use_global_suppression_list": True,
+        "balance": "100.0",
+        "owner_user_name": "Sandbox Owner",
+    }
+    return {"company": {name: row[name] for name in names} | times | fields}
 
 
 def _find(context: RequestContext) -> Row:

@@ -8,6 +8,7 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.api.columns import (
     Column,
     InvalidValue,
+    identity,
     integer,
     natural,
     one_of,
@@ -66,14 +67,25 @@ _GROUPS = NestedTable(
     "conversion_groups",
     (
         Column("name"),
-        Column("conversion_type", one_of("timer"), optional=False),
+        Column("conversion_type", one_of("timer"), required=True),
         Column("dedupe_seconds", _dedupe, optional=False),
     ),
-    {"conversion_type": "timer", "dedupe_seconds": 0},
+    {"name": "Default Conversion Settings", "dedupe_seconds": 0},
 )
 _CONVERSIONS = NestedTable(
-    "conversions", (Column("seconds", natural, required=True), Column("revenue", _money, required=True)), {}
+    "conversions",
+    (Column("seconds", natural, optional=False), Column("revenue", _money, optional=False)),
+    {"seconds": 90, "revenue": 0.0},
 )
+# What the reference shows of each and has no parameter for.
+_GROUP_FIELDS: dict[str, Any] = {"postback": False, "postback_uuid": None, "tag_values": []}
+_CONVERSION_FIELDS: dict[str, Any] = {
+    "type": None,
+    "payout": 0.0,
+    "payout_modifier": None,
+    "postback_timeout": 600,
+    "match_trigger": None,
+}
 
 
 def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) -> None:
@@ -89,7 +101,10 @@ def change(context: RequestContext, target_id: int, attributes: dict[str, Any]) 
         if group_id is None:
             context.store.run("DELETE FROM conversions WHERE group_id = ?", (row["id"],))
             continue
-        for part in nested_rows(row, "conversions_attributes"):
+        parts = nested_rows(row, "conversions_attributes")
+        if not parts and identity(row.get("id")) is None:
+            raise validation_error({"conversion_groups.conversions": ["can't be blank"]})
+        for part in parts:
             if truth(part.get("_destroy")):
                 raise validation_error({"conversion_groups.conversions": ["only whole groups can be deleted"]})
             _CONVERSIONS.save(context.store, part, {"group_id": group_id})
@@ -105,7 +120,13 @@ def get_groups(context: RequestContext, target_id: int) -> list[dict[str, Any]]:
     store = context.store
     names = "id, name, conversion_type, dedupe_seconds"
     groups = store.rows(f"SELECT {names} FROM conversion_groups WHERE target_id = ? ORDER BY id", (target_id,))
-    for group in groups:
-        sql = "SELECT id, seconds, revenue FROM conversions WHERE group_id = ? ORDER BY id"
-        group["conversions"] = store.rows(sql, (group["id"],))
-    return groups
+    sql = "SELECT id, seconds, revenue FROM conversions WHERE group_id = ? ORDER BY id"
+    return [
+        {
+            **group,
+            **_GROUP_FIELDS,
+            "eval_order": order,
+            "conversions": [{**row, **_CONVERSION_FIELDS} for row in store.rows(sql, (group["id"],))],
+        }
+        for order, group in enumerate(groups)
+    ]

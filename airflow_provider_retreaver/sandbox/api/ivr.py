@@ -123,28 +123,39 @@ def _of(store: Store, table: str, owner: str, owner_id: int) -> list[Row]:
     return store.rows(sql, (owner, owner_id))
 
 
-def nested(store: Store, owner: str, owner_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Return timers and menu options, each in its envelope.
+def get_rows(store: Store, owner: str, owner_id: int) -> dict[str, list[Row]]:
+    """Return timers and menu options.
 
     :param store: The sandbox's database.
     :param owner: ``campaign`` or ``number``.
     :param owner_id: ID of the campaign or number.
     :return: Lists by ``timers`` and ``menu_options``.
     """
-    return {table: [{table[:-1]: row} for row in _of(store, table, owner, owner_id)] for table in _NESTED}
+    return {table: _of(store, table, owner, owner_id) for table in _NESTED}
+
+
+def wrap(table: str, rows: list[Row]) -> list[dict[str, Row]]:
+    """Put each row of timers or menu options into its envelope.
+
+    :param table: ``timers`` or ``menu_options``.
+    :param rows: The rows.
+    :return: For example ``[{"timer": {...}}]``.
+    """
+    return [{table[:-1]: row} for row in rows]
 
 
 def greeting(row: Row) -> dict[str, Any]:
-    """Write a greeting: the uploaded file, or the text.
+    """Write a greeting: the uploaded file, or the text; the fields of the other kind are null.
 
     :param row: Row of a campaign or number.
     :return: The fields of the greeting.
     """
-    if row["audio_name"] is not None:
-        return {
-            "audio_file_name": row["audio_name"],
-            "audio_file_content_type": "application/octet-stream",
-            "audio_file_size": row["audio_size"],
-            "audio_file_updated_at": format_seconds(row["audio_updated_at"]),
-        }
-    return {"message": row["message"], "voice_gender": row["voice_gender"] or "Male"}
+    recorded = row["audio_name"] is not None
+    return {
+        "message": None if recorded else row["message"],
+        "voice_gender": None if recorded else row["voice_gender"] or "Female",
+        "audio_file_name": row["audio_name"],
+        "audio_file_content_type": "application/octet-stream" if recorded else None,
+        "audio_file_size": row["audio_size"],
+        "audio_file_updated_at": format_seconds(row["audio_updated_at"]),
+    }

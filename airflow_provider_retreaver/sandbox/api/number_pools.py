@@ -72,7 +72,8 @@ def _render(context: RequestContext, row: Row) -> dict[str, Any]:
     if owned < reserve and context.now >= row["created_at"] + PROVISIONING_TIME:
         provision(context.state, row, reserve)
         owned = reserve
-    result = {
+    kinds = ("always", "connect") if row["google_analytics"] else ()
+    return {
         "id": pool_id,
         "numbers_count": owned,
         "type": row["type"],
@@ -86,16 +87,14 @@ def _render(context: RequestContext, row: Row) -> dict[str, Any]:
         "afid": store.value("SELECT afid FROM affiliates WHERE id = ?", (row["affiliate_id"],)),
         "cid": store.value("SELECT cid FROM campaigns WHERE id = ?", (row["campaign_id"],)),
         "reserve_size": row["reserve_size"],
-    }
-    if row["google_analytics"]:
-        result["google_analytics_paths"] = [
+        "google_analytics_paths": [
             {
                 "name": f"Network timer ({kind})",
                 "path": f"/callpixels/{uuid.uuid5(uuid.NAMESPACE_OID, f'{pool_id}{kind}')}",
             }
-            for kind in ("always", "connect")
-        ]
-    return result
+            for kind in kinds
+        ],
+    }
 
 
 def _cleanup(context: RequestContext, row: Row) -> None:

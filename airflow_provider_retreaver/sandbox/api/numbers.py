@@ -94,17 +94,7 @@ def _save_nested(context: RequestContext, number_id: int, attributes: Attributes
 def _render(context: RequestContext, row: Row) -> dict[str, Any]:
     store = context.store
     campaign = store.row("SELECT * FROM campaigns WHERE id = ?", (row["campaign_id"],)) or {}
-    of_number, of_campaign = ivr.nested(store, "number", row["id"]), ivr.nested(store, "campaign", row["campaign_id"])
-    has_greeting = row["message"] is not None or row["audio_name"] is not None
-    settings: dict[str, Any] = {
-        "greeting": {**ivr.greeting(row if has_greeting else campaign), "inherited": not has_greeting}
-    }
-    for name, items in of_number.items():
-        inherited = not items
-        settings[name] = [
-            {key: {**inner, "inherited": inherited} for key, inner in item.items()}
-            for item in (of_campaign[name] if inherited else items)
-        ]
+    of_number, has_greeting = ivr.get_rows(store, "number", row["id"]), _has_greeting(row)
     sql = "SELECT afid FROM affiliates WHERE id = ?"
     return {
         "id": row["id"],
@@ -120,8 +110,27 @@ def _render(context: RequestContext, row: Row) -> dict[str, Any]:
         "cid": campaign.get("cid"),
         "number_pool_id": row["pool_id"],
         "uses_campaign_settings": not has_greeting and not any(of_number.values()),
-        **settings,
+        "greeting": {**ivr.greeting(row if has_greeting else campaign), "inherited": not has_greeting},
+        **_menu(context, of_number, row["campaign_id"]),
     }
+
+
+def _has_greeting(row: Row) -> bool:
+    return row["message"] is not None or row["audio_name"] is not None
+
+
+def _menu(context: RequestContext, of_number: dict[str, list[Row]], campaign_id: int) -> dict[str, Any]:
+    """Write timers and menu options: the number's own, or those of its campaign.
+
+    The reference shows the timers of a number bare where it is read, and in envelopes where it is created or changed.
+    """
+    of_campaign = ivr.get_rows(context.store, "campaign", campaign_id)
+    result: dict[str, Any] = {}
+    for table, own in of_number.items():
+        rows = [{**row, "inherited": not own} for row in own or of_campaign[table]]
+        is_bare = table == "timers" and context.request.method == "GET"
+        result[table] = rows if is_bare else ivr.wrap(table, rows)
+    return result
 
 
 def filters(context: RequestContext, names: dict[str, tuple[str, ...]]) -> tuple[str, list[Any]]:

@@ -26,23 +26,28 @@ _FACETS = {
     "number": ("c.number_id", "c.dialed_number", ""),
     "daily": (f"c.created_at / {_SLOT}", "NULL", ""),
     "state": ("c.caller_state", "c.caller_state", ""),
-    "tag_value": ("json_extract(c.tags, ?)", "json_extract(c.tags, ?)", ""),
+    "tag_value": ("t.value", "t.value", "JOIN json_each(c.tags) t ON t.key = ?"),
 }
+# Without a key, a report by tag value is one by the names of tags.
+_TAG_NAMES = ("t.key", "t.key", "JOIN json_each(c.tags) t")
 _SUMS = {
     "total_calls": "count(*)",
     "in_progress_count": "sum(c.status != 'finished')",
     "repeat_count": "sum(c.repeat)",
     "duplicate_count": "sum(c.duplicate)",
     "unique_calls": "count(*) - sum(c.duplicate)",
-    "connected_count": "sum(c.connected)",
     "converted_count": "sum(c.converted)",
+    "rescued_count": "sum(c.rescued)",
     "revenue": "sum(c.revenue)",
+    "rescued_revenue": "sum(c.rescued * c.revenue)",
     "payout": "sum(c.payout)",
     "cost": "sum(c.cost)",
     "total_duration": "sum(c.total_duration)",
     "connected_duration": "sum(c.dialed_call_duration)",
 }
-_PERCENTAGES = ("in_progress_count", "repeat_count", "duplicate_count", "connected_count", "converted_count")
+_MONEY = ("revenue", "rescued_revenue", "payout", "cost")
+_DURATIONS = ("total_duration", "connected_duration")
+_PERCENTAGES = ("repeat_count", "duplicate_count", "converted_count", "rescued_count")
 
 
 def _span(context: RequestContext, errors: Errors) -> tuple[int, int]:
@@ -72,10 +77,9 @@ def _two_years_apart(start: int, end: int) -> bool:
 
 def _sums(context: RequestContext, facet: str, span: tuple[int, int], tag_key: str) -> list[Row]:
     """Return sums of the calls of a span, one row for each ID."""
-    identity, name, join = _FACETS[facet]
+    identity, name, join = _TAG_NAMES if facet == "tag_value" and not tag_key else _FACETS[facet]
     sums = ", ".join(f"{sql} AS {title}" for title, sql in _SUMS.items())
-    quoted = '$."' + tag_key.replace('"', "") + '"'
-    keys = (quoted, quoted) if facet == "tag_value" else ()
+    keys = (tag_key,) if facet == "tag_value" and tag_key else ()
     return context.store.rows(
         f"SELECT {identity} AS id, {name} AS facet_name, {sums} FROM calls c {join} "
         "WHERE c.company_id = ? AND c.created_at >= ? AND c.created_at < ? GROUP BY 1, 2",
@@ -95,31 +99,38 @@ def _by_day(context: RequestContext, slots: list[Row]) -> list[Row]:
     return list(days.values())
 
 
-def _as_json(row: Row) -> dict[str, Any]:
-    """Return one row as JSON: money in currency units, percentages in percent, earnings and cost for each call."""
+def _as_json(row: Row, whole: dict[str, float]) -> dict[str, Any]:
+    """Return one row as JSON: counts as floats, durations of a call on average, money in currency units.
+
+    :param row: Sums of the row.
+    :param whole: Sums of all rows, of which durations are shown as a percentage.
+    """
     calls = row["total_calls"]
-    money = {title: (row[title] or 0) / 100 for title in ("revenue", "payout", "cost")}
-    percentages = {
-        f"{title.removesuffix('_count')}_percent": round(100 * (row[title] or 0) / calls, 2) for title in _PERCENTAGES
-    }
+    sums = {title: float(row[title] or 0) for title in _SUMS}
+    money = {title: sums[title] / 100 for title in _MONEY}
     spent = money["payout"] + money["cost"]
     return {
-        **{title: value or 0 for title, value in row.items() if title not in ("id", "facet_name")},
+        **sums,
         "id": row["id"],
         "facet_name": row["facet_name"],
+        "total_calls": calls,
         **money,
         "profit": round(money["revenue"] - spent, 2),
         "epc": round(money["revenue"] / calls, 2),
         "cpc": round(spent / calls, 2),
-        **percentages,
+        **{title: sums[title] / calls for title in _DURATIONS},
+        **{f"{title}_percent": 100 * sums[title] / (whole[title] or 1) for title in _DURATIONS},
+        **{f"{title}_percent": 100 * sums[title] / calls for title in _PERCENTAGES},
     }
 
 
 def get_report(context: RequestContext) -> Reply:
     """Answer a page of a report, with most calls first, or by day. Retreaver's reference: "Reports".
 
+    In the reference, ``count`` and ``count_total`` are 3 with two rows: here they are the calls of the rows.
+
     :param context: The request and the sandbox's state.
-    :return: The rows as ``data``, with ``count`` and ``count_total``.
+    :return: The rows as ``data``, with ``count`` (calls of the page) and ``count_total`` (calls of all rows).
     :raises ApiError: With status 422, if a parameter is missing or invalid.
     """
     request, errors = context.request, Errors()
@@ -128,8 +139,6 @@ def get_report(context: RequestContext) -> Reply:
         errors["domain"] = ["is not included in the list"]
     if facet not in _FACETS:
         errors["facet"] = ["is not included in the list"]
-    elif facet == "tag_value" and not tag_key:
-        errors["tag_value_key"] = ["can't be blank"]
     span = _span(context, errors)
     if errors:
         raise validation_error(errors)
@@ -139,9 +148,11 @@ def get_report(context: RequestContext) -> Reply:
     else:
         rows = sorted(rows, key=lambda row: (-row["total_calls"], str(row["id"])))
     at_page = requested_page(request, accepts_per_page=True)
-    page = [_as_json(row) for row in rows[at_page.offset : at_page.offset + at_page.size]]
+    whole = {title: float(sum(row[title] or 0 for row in rows)) for title in ("total_calls", *_DURATIONS)}
+    page = [_as_json(row, whole) for row in rows[at_page.offset : at_page.offset + at_page.size]]
     headers = link_headers(request, at_page, len(rows))
-    return Reply({"count": len(page), "count_total": len(rows), "data": page}, headers=headers)
+    count = sum(row["total_calls"] for row in page)
+    return Reply({"count": count, "count_total": int(whole["total_calls"]), "data": page}, headers=headers)
 
 
 ROUTES = [Route("GET", "api/v1/reports", get_report)]

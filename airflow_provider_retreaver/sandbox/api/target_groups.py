@@ -102,6 +102,18 @@ def render(context: RequestContext, row: Row) -> dict[str, Any]:
     :param row: Row of the group.
     :return: Fields of the group by name.
     """
+    sql = (
+        "SELECT t.id, t.number, t.name, t.priority, t.weight FROM targets t "
+        "JOIN group_members m ON m.target_id = t.id WHERE m.group_id = ? ORDER BY t.id"
+    )
+    return {
+        **_summary(context, row),
+        "targets": context.store.rows(sql, (row["id"],)),
+        "caps": caps.render(context, "target_group", row["id"]),
+    }
+
+
+def _summary(context: RequestContext, row: Row) -> dict[str, Any]:
     ids = members(context, row["id"])
     marks = ",".join("?" * len(ids))
     busy = context.store.value(f"SELECT sum(calls_in_progress) FROM targets WHERE id IN ({marks})", ids)
@@ -114,8 +126,22 @@ def render(context: RequestContext, row: Row) -> dict[str, Any]:
         "behavior": row["behavior"],
         "priority": row["priority"],
         "weight": row["weight"],
-        "caps": caps.render(context, "target_group", row["id"]),
     }
+
+
+def groups_of_target(context: RequestContext, target_id: int) -> list[dict[str, Any]]:
+    """Write the groups that a target is in, without their caps and targets.
+
+    :param context: The request and the sandbox's state.
+    :param target_id: ID of the target.
+    :return: Fields of each group by name.
+    """
+    groups = context.store.rows(
+        "SELECT g.* FROM target_groups g JOIN group_members m ON m.group_id = g.id "
+        "WHERE m.target_id = ? AND g.deleted = 0 ORDER BY g.id",
+        (target_id,),
+    )
+    return [_summary(context, group) for group in groups]
 
 
 def _cleanup(context: RequestContext, row: Row) -> None:

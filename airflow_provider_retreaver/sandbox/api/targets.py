@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import caps, conversions, hours, tags
+from airflow_provider_retreaver.sandbox.api import caps, conversions, hours, tags, target_groups
 from airflow_provider_retreaver.sandbox.api.columns import (
     Column,
     InvalidValue,
     integer,
     natural,
-    phone_or_sip,
+    target_number,
     text,
     truth,
 )
@@ -30,7 +30,7 @@ def _zone_name(value: Any) -> str:
 
 
 _COLUMNS = (
-    Column("number", phone_or_sip, required=True),
+    Column("number", target_number, required=True),
     Column("name"),
     Column("tid", aliases=("client_tid",)),
     Column("sip_username"),
@@ -83,12 +83,11 @@ def render(context: RequestContext, row: Row) -> dict[str, Any]:
     :param row: Row of the target.
     :return: Fields of the target by name.
     """
-    groups = context.store.rows(
-        "SELECT g.id, g.name FROM target_groups g JOIN group_members m ON m.group_id = g.id "
-        "WHERE m.target_id = ? AND g.deleted = 0 ORDER BY g.id",
-        (row["id"],),
-    )
+    groups = target_groups.groups_of_target(context, row["id"])
+    # The newer reference names the customer's ID so in the answer to a create, and nowhere else.
+    created = {"client_tid": row["tid"]} if context.request.method == "POST" else {}
     return {
+        **created,
         "id": row["id"],
         "number": row["number"],
         "sip_username": row["sip_username"],

@@ -120,7 +120,7 @@ def _random_call(random: Random, company_id: int, participants: Participants) ->
         "repeat": int(duplicate or random.random() < 0.1),
         "rescued": 0,
         "hung_up_by": random.choice(("caller", "target")),
-        "via": "number",
+        "via": "inbound-dial",
         "visitor_url": None,
         "keys_pressed": random.choice(("[]", '["1"]')),
         "tags": json.dumps({"source": random.choice(("web", "tv"))}),

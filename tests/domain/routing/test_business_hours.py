@@ -354,12 +354,22 @@ def test_texts():
         ([{"id": 1, "day_of_week": 2, "time_open": 960}], "target 3 came with business hours on tuesday"),
         ([{"id": 1, "day_of_week": 2, "time_close": 2500}], "tuesday"),
         ([{"id": 1, "day_of_week": 2, "work_day": "yes"}], "tuesday"),
+        ([{"id": 1, "day_of_week": 2, "invert": True, "inverted": False}], "tuesday"),
+        ([{"id": 1, "day_of_week": 2, "inverted": "yes"}], "tuesday"),
     ],
 )
 def test_invalid_rows(rows, why):
     """Rows that are none are an error that names target and day, not a guess."""
     with pytest.raises(ProtocolError, match=why):
         rows_of({"id": 3, "business_hours": rows}, "target 3")
+
+
+@pytest.mark.parametrize("names", [("invert",), ("inverted",), ("invert", "inverted")])
+def test_inverted_hours_are_read_under_both_names(names):
+    """A row that comes with `inverted` instead of `invert` is no plain row."""
+    row = {"id": 1, "day_of_week": 2, "time_open": 600, "time_close": 2200, **dict.fromkeys(names, True)}
+    (read,) = rows_of({"business_hours": [row]}, "target 3")[2]
+    assert read.hours == Hours(True, 360, 1320, True)
 
 
 class Routing:
