@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 
@@ -72,6 +72,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     :param format: `jsonl` (calls as Retreaver sends them), `csv` or `parquet` (typed columns; needs pyarrow).
     :param compression: `none`, `gzip` or `zstd` (needs pyarrow).
     :param tags: `map` for all tags of a call together, `rows` for one row a tag.
+    :param csv_escape_formulas: for `csv`: put an apostrophe before cells that a spreadsheet would run as a formula.
     :param partition_by: `day` or `hour` of creation in UTC for folders like `day=2026-01-31/hour=07`; None for none.
     :param max_file_bytes: size in bytes from which on the next call goes to another file; None for no limit.
     :param incremental: export what was updated since the last export that succeeded, and report calls whose revenue
@@ -89,7 +90,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     template_fields = (
         *RetreaverExportOperator.template_fields, "destination", "lookback", "format", "compression", "tags",
-        "partition_by", "max_file_bytes", "incremental", "state_path", "phone_numbers", "phone_numbers_conn_id",
+        "csv_escape_formulas", "partition_by", "max_file_bytes", "incremental", "state_path", "phone_numbers",
+        "phone_numbers_conn_id",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +114,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         state_path: str | None = None,
         phone_numbers: Literal["keep", "hash", "mask"] = "keep",
         phone_numbers_conn_id: str | None = None,
+        csv_escape_formulas: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
@@ -136,6 +139,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         self.state_path = state_path
         self.phone_numbers = phone_numbers
         self.phone_numbers_conn_id = phone_numbers_conn_id
+        self.csv_escape_formulas = csv_escape_formulas
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the calls."""
@@ -181,7 +185,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     def _shape(self) -> Shape:
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.core.parameters import is_given
+        from airflow_provider_retreaver.storage.csv_cells import escapes_formulas
         from airflow_provider_retreaver.transfers.file_formats import check_format
         from airflow_provider_retreaver.transfers.file_parts import PARTITIONS, Shape
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
@@ -192,13 +196,13 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             parameters.one_of(partition, PARTITIONS, "partition_by")
         if not is_given(self.destination):
             raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/calls, not blank.")
+        escape = escapes_formulas(self.csv_escape_formulas, self.format)
         most = parameters.whole(self.max_file_bytes, "max_file_bytes", 1) if is_given(self.max_file_bytes) else None
         change = phone_hider(self.phone_numbers, self.phone_numbers_conn_id)
-        return Shape(self.format, self.compression, self.tags, partition, most, change)
+        return Shape(self.format, self.compression, self.tags, partition, most, change, escape)
 
     def _plan(self, context: Context) -> _Plan:
         from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.core.time_parameters import duration
 
         incremental = flag(self.incremental, "incremental")
@@ -213,7 +217,6 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         return _Plan(_key(window), window.before(back) if back else window)
 
     def _since_last(self, window: CallWindow, overlap: timedelta) -> _Plan:
-        from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.transfers.incremental import Cursor
 
         if is_given(self.state_path):
@@ -273,6 +276,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             "tags": shape.tags,
             "partition_by": shape.partition_by,
             "phone_numbers": self.phone_numbers,
+            "csv_escape_formulas": shape.escape,
             "complete": known.proved,
             "counted": known.counted,
             "reason": known.reason,

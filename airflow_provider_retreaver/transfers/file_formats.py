@@ -15,6 +15,7 @@ from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags, tag_rows
 from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
+from airflow_provider_retreaver.storage.csv_cells import escape_formula
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,12 +100,14 @@ class CommaSeparated:
     :param sink: the file.
     :param tags: `map`, or `rows` for one row a tag.
     :param change: changes every call before it is written, None for no change.
+    :param escape: whether cells that a spreadsheet would run are escaped.
     """
 
-    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None) -> None:
+    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, escape: bool = False) -> None:
         self._sink = sink
         self._tags = tags
         self._change = change
+        self._cell = _escaped_cell if escape else _cell
         self._kinds = fields.columns(tags)
         self._has_header = False
 
@@ -121,7 +124,7 @@ class CommaSeparated:
             writer.writerow(self._kinds)
             self._has_header = True
         kinds = self._kinds.items()
-        writer.writerows([_cell(row.get(name), kind) for name, kind in kinds] for row in rows)
+        writer.writerows([self._cell(row.get(name), kind) for name, kind in kinds] for row in rows)
         self._sink.write(text.getvalue().encode())
         return len(rows)
 
@@ -148,6 +151,10 @@ def _cell(value: object, kind: fields.Kind) -> str:
     if isinstance(found, bool):
         return "true" if found else "false"
     return str(found) if isinstance(found, (str, int, Decimal)) else fields.format_json(value)
+
+
+def _escaped_cell(value: object, kind: fields.Kind) -> str:
+    return escape_formula(_cell(value, kind))
 
 
 # Times keep the offset that they came with.

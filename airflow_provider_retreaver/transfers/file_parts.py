@@ -36,6 +36,7 @@ class Shape:
     :param partition_by: `day` or `hour` of `created_at` in UTC, None for none.
     :param max_bytes: size from which on the next calls go to another file, None for no limit.
     :param change: changes every call before it is written, None for no change.
+    :param escape: whether cells of csv files that a spreadsheet would run are escaped.
     """
 
     format: file_formats.Format = "jsonl"
@@ -44,6 +45,7 @@ class Shape:
     partition_by: str | None = None
     max_bytes: int | None = None
     change: Transform | None = None
+    escape: bool = False
 
     @property
     def ending(self) -> str:
@@ -278,7 +280,7 @@ def _writer(packed: Any, shape: Shape) -> file_formats.Writer:
     if shape.format == "jsonl":
         return file_formats.JsonLines(packed, tags=shape.tags, change=shape.change)
     if shape.format == "csv":
-        return file_formats.CommaSeparated(packed, tags=shape.tags, change=shape.change)
+        return file_formats.CommaSeparated(packed, tags=shape.tags, change=shape.change, escape=shape.escape)
     return file_formats.Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression)
 
 

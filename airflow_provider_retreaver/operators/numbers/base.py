@@ -11,6 +11,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
+from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 from airflow_provider_retreaver.storage.line_files import Folder, run_folder
 from airflow_provider_retreaver.storage.paths import storage_path
 
@@ -286,4 +287,4 @@ def _rejects(folder: Folder | None) -> Generator[Callable[[Rejected], None]]:
     with folder.writing(REJECTS) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["line", "value", "reason"])
-        yield lambda rejected: writer.writerow([rejected.line, rejected.value, rejected.reason])
+        yield lambda rejected: writer.writerow(escape_formulas([rejected.line, rejected.value, rejected.reason]))

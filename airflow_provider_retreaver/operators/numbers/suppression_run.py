@@ -26,6 +26,7 @@ from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.operators.numbers.base import REJECTS
 from airflow_provider_retreaver.operators.numbers.suppression_state import PLAN
+from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
@@ -218,5 +219,5 @@ def _failure_lines(sync: SuppressionSync) -> Iterator[str]:
     yield "action,number,reason"
     for action, number, reason in sync.failures():
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow([action, e164(number), reason])
+        csv.writer(line, lineterminator="").writerow(escape_formulas([action, e164(number), reason]))
         yield line.getvalue()

@@ -143,23 +143,24 @@ def test_rejected_values_are_saved_and_logged_masked(account, tmp_path, caplog, 
     """The file has line, value and reason; the log has some of them, masked."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    values = [*phone_numbers(60), "+191920000001234", "nobody", "919200"]
+    values = [*phone_numbers(60), "+191920000001234", "nobody", "919200", '=HYPERLINK("http://x.test")']
     with caplog.at_level(logging.DEBUG):
-        result = sync(attempt_context(), numbers=values, state_path=str(tmp_path), max_rejects="5%")
-    assert nonzero_counts(result) == {"added": 60, "rejected": 3, "unreadable": 3}
+        result = sync(attempt_context(), numbers=values, state_path=str(tmp_path), max_rejects="10%")
+    assert nonzero_counts(result) == {"added": 60, "rejected": 4, "unreadable": 4}
     rows = list(csv.reader(io.StringIO(ObjectStoragePath(result["rejects"]).read_text())))
     assert rows == [
         ["line", "value", "reason"],
         ["61", "+191920000001234", "too long"],
         ["62", "nobody", "not a phone number"],
         ["63", "919200", "too short"],
+        ["64", '\'=HYPERLINK("http://x.test")', "not a phone number"],
     ]
     # Airflow 2 and 3 write the log of an operator to different places.
     messages = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
     text = "\n".join([*messages, *(line for line in capsys.readouterr().out.splitlines() if "uvicorn" not in line)])
     assert "line 61 (+1…34): too long" in text
     assert not any(number[2:] in text for number in values[:61])
-    with pytest.raises(ChangeRefused, match=r"3 of 63 values.*max_rejects allows 2"):
+    with pytest.raises(ChangeRefused, match=r"4 of 64 values.*max_rejects allows 2"):
         sync(numbers=values, max_rejects=2)
 
 
