@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
-from airflow_provider_retreaver.core.visible_text import column_name, visible
+from airflow_provider_retreaver.core.visible_text import column_name, shown_in_cell
+from airflow_provider_retreaver.domain.lists.driver_values import BLANK, is_null, whole_number
 
 # Names that an error lists.
 NAMED = 20
@@ -140,11 +141,14 @@ def joined(row: Sequence[object], places: Sequence[Sequence[int]], where: str) -
         return values[0]
     if all(_is_blank(value) for value in values):
         return None
-    parts = ["" if _is_blank(value) else str(value).strip() for value in values]
-    if any(isinstance(value, float) for value in values):
-        return UnreadableValue(" ".join(parts), "a float among the columns to join, which may have been rounded")
-    if not all(parts):
-        return UnreadableValue(" ".join(parts), "blank in one of the columns to join")
+    parts = []
+    for value in values:
+        found = (shown_in_cell(value),) if isinstance(value, str) else whole_number(value)
+        if found in (("",), BLANK):
+            found = "blank in one of the columns to join"
+        if isinstance(found, str):
+            return UnreadableValue(" ".join(str(one) for one in values if not _is_blank(one)), found)
+        parts.append(str(found[0]))
     return "".join(parts)
 
 
@@ -161,4 +165,4 @@ def _of_one_name(row: Sequence[object], places: Sequence[int], where: str) -> ob
 
 
 def _is_blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not visible(value).strip())
+    return is_null(value) or (isinstance(value, str) and not shown_in_cell(value))

@@ -10,7 +10,7 @@ from itertools import chain, islice
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.phone_text import LEAST_DIGITS
-from airflow_provider_retreaver.core.visible_text import visible
+from airflow_provider_retreaver.core.visible_text import shown_in_cell, visible
 from airflow_provider_retreaver.domain.lists.change_files import Change
 from airflow_provider_retreaver.domain.lists.columns import UnreadableValue, joined
 from airflow_provider_retreaver.domain.lists.file_layout import FTC_CHANGE, LOOKED_AT, Found, Layout, find_layout
@@ -74,7 +74,7 @@ def _value(row: Sequence[str], found: Found, where: str) -> object:
 
 def _of_registry(row: Sequence[str], name: str, country: str) -> object:
     """Return the value of a row of the National Do Not Call Registry."""
-    cells = [cell.strip() for cell in row]
+    cells = [shown_in_cell(cell) for cell in row]
     while cells and not cells[-1]:
         cells.pop()
     if [len(cell) for cell in cells[:2]] != [3, 7] or not all(cell.isdecimal() for cell in cells[:2]):

@@ -33,9 +33,9 @@ _PHONE_DIGITS = 6
 _DATE = re.compile(r"(?<!\d)(?:\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})(?!\d)")
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _FTC = {
-    FTC_FULL: re.compile(r'"?[2-9]\d\d"?(?P<between>[,;|\t])"?[2-9]\d{6}"?'),
+    FTC_FULL: re.compile(r'"?[2-9]\d\d"?(?P<between>[,;|\t])"?[2-9]\d{6}"?(?P=between)*'),
     FTC_CHANGE: re.compile(
-        r'"?[2-9]\d\d"?(?P<between>[,;|\t])"?[2-9]\d{6}"?(?P=between)"?\d{4}-?\d\d-?\d\d"?(?P=between)"?[AD]"?'
+        r'"?[2-9]\d\d"?(?P<between>[,;|\t])"?[2-9]\d{6}"?(?P=between)"?\d{4}-?\d\d-?\d\d"?(?P=between)"?[AD]"?(?P=between)*'
     ),
 }
 _AREA_CODES = {"areacode", "area", "npa"}
@@ -150,8 +150,7 @@ def find_layout(lines: Sequence[str], wanted: Layout, where: str) -> Found | Non
         return named
     if all(place(column) is not None for column in wanted.columns):
         return _by_place(lines, first, delimiters, wanted.columns, where)
-    _refuse_header(lines[first:], delimiters, wanted.columns, where)
-    return None
+    raise _header_error(lines[first:], delimiters, wanted.columns, where)
 
 
 def ftc_layout(lines: Iterable[str]) -> tuple[str, str] | None:
@@ -237,7 +236,7 @@ def _only_column(lines: Sequence[str], first: int, delimiters: Sequence[str], wh
     between = _delimiter(lines[first : first + 1], delimiters, where)
     row, used = _row(lines[first:], between)
     if _digits(lines[first]) > _HEADER_DIGITS:
-        _refuse_header(lines[first:], delimiters, (), where)
+        raise _header_error(lines[first:], delimiters, (), where)
     names = [column_name(name) for name in row]
     plain = [re.sub(r"[^a-z]", "", name.lower()) for name in names]
     if len(names) == 2 and plain[0] in _AREA_CODES and plain[1] in _LOCAL_NUMBERS:
@@ -274,16 +273,18 @@ def _digits(line: str) -> int:
     return len(re.findall(r"\d", line))
 
 
-def _refuse_header(lines: Sequence[str], delimiters: Sequence[str], columns: Sequence[Column], where: str) -> None:
-    """Raise what is wrong with the first line, which is not quoted when it may hold a phone number."""
+def _header_error(
+    lines: Sequence[str], delimiters: Sequence[str], columns: Sequence[Column], where: str
+) -> InvalidArgument:
+    """Return what is wrong with the first line, which is not quoted when it may hold a phone number."""
     registry = ftc_layout(lines)
     if registry is not None:
-        raise InvalidArgument(
+        return InvalidArgument(
             f"{where} has no header, and area code and number in two columns; leave column out, or set it to [1, 2], "
             f"or set layout to {registry[0]}. Nothing was sent."
         )
     if _digits(lines[0]) > (_PHONE_DIGITS if columns else _HEADER_DIGITS):
-        raise InvalidArgument(
+        return InvalidArgument(
             f"The first line of {where} is not a header; set column to the place of the numbers (1 for the first "
             f"column), skip_lines where titles are above the header, or source_format to txt. Nothing was sent."
         )
@@ -292,3 +293,4 @@ def _refuse_header(lines: Sequence[str], delimiters: Sequence[str], columns: Seq
         row = _row(lines, delimiter)[0]
         widest = row if len(row) > len(widest) else widest
     find_columns(widest, columns, where)
+    return InvalidArgument(f"{where} has no header that can be told from its rows; set skip_lines. Nothing was sent.")

@@ -18,10 +18,11 @@ from airflow_provider_retreaver.core.quoting import mask_number, one_line, quote
 from airflow_provider_retreaver.core.visible_text import visible
 from airflow_provider_retreaver.domain.lists.columns import UnreadableValue, find_columns, joined
 from airflow_provider_retreaver.domain.lists.csv_values import csv_values, skip_titles
+from airflow_provider_retreaver.domain.lists.driver_values import BLANK
 from airflow_provider_retreaver.domain.lists.file_layout import LOOKED_AT, Layout, ftc_layout
 from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
 from airflow_provider_retreaver.domain.lists.packed_files import PACKED_ENDINGS, damage_refused, unpacked
-from airflow_provider_retreaver.domain.lists.phones import BLANK, Normalizer
+from airflow_provider_retreaver.domain.lists.phones import Normalizer
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 FORMATS = ("csv", "jsonl", "txt")

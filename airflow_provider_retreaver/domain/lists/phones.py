@@ -5,24 +5,20 @@ A number is kept as the integer of its E.164 digits (`+19195550123` is 191955501
 
 from __future__ import annotations
 
-import math
 import re
 from decimal import Decimal
-from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.visible_text import shown_in_cell
+from airflow_provider_retreaver.domain.lists.driver_values import BLANK, ROUNDED, is_null, whole_number
 from airflow_provider_retreaver.domain.lists.possible_numbers import possible_numbers
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneMetadata
 
 NORTH_AMERICA = 1
-# Why a value is none: there is nothing, or digits were lost.
-BLANK = "blank"
-ROUNDED = "in scientific notation, so it was rounded"
 
 _GREATER = 10**16
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -83,7 +79,7 @@ class Normalizer:
         :return: the E.164 digits as an integer, or the reason why it is none (a text that does not repeat it).
         """
         if not isinstance(value, str):
-            written = _of_driver(value)
+            written = whole_number(value)
             if isinstance(written, str):
                 return written
             value = str(written[0])
@@ -103,7 +99,7 @@ class Normalizer:
         """
         if isinstance(value, (float, Decimal)):
             # What is greater is no phone number, and may have more digits than memory.
-            value = int(value) if not _is_null(value) and -_GREATER < value < _GREATER else None
+            value = int(value) if not is_null(value) and -_GREATER < value < _GREATER else None
         return possible_numbers("" if value is None else str(value), self._region, self._library)
 
     def _parsed(self, text: str) -> int | str:
@@ -146,29 +142,6 @@ class Normalizer:
             return bool(library.is_valid_number(library.parse(text, self._region)))
         except library.NumberParseException:
             return False
-
-
-def _is_null(value: object) -> bool:
-    """Return whether a value of a driver stands for none; data frames have NaN there."""
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _of_driver(value: object) -> tuple[int] | str:
-    """Return the whole number that a value of a driver is, or why it is none."""
-    if _is_null(value):
-        return BLANK
-    name = type(value).__name__
-    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
-        return f"a {name}, not a phone number"
-    if isinstance(value, Integral):
-        return (int(value),)
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        # A positive exponent is what scientific notation leaves.
-        exponent = value.as_tuple().exponent
-        return ROUNDED if isinstance(exponent, int) and exponent > 0 else (int(value),)
-    return f"a {name}, which may have been rounded; convert the column to a text or a whole number"
 
 
 def _unlike_a_number(text: str) -> str:

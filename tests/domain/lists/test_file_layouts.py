@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.visible_text import visible
 from airflow_provider_retreaver.domain.lists.change_files import newest_changes
-from airflow_provider_retreaver.domain.lists.columns import find_columns, parse_columns
+from airflow_provider_retreaver.domain.lists.columns import UnreadableValue, find_columns, joined, parse_columns
 from airflow_provider_retreaver.domain.lists.number_sources import Collected, collect, read_file
 from airflow_provider_retreaver.domain.lists.phones import Normalizer
 
@@ -63,6 +64,9 @@ def source(content: str, kind: str = "csv", *, mode: str = "add", region: str = 
         ("phone\r9195550101\r9195550102\r", {}),
         ("919,5550101\n919,5550102\n", {}),
         ('"919","5550101"\r\n"919","5550102"\r\n', {}),
+        ("919,5550101,\n919,5550102,\n", {}),
+        ("919;5550101;;\n919;5550102\n", {"layout": "ftc_full"}),
+        ('a,b\n"=""919""","=""5550101"""\n"=""919""",5550102\n', {"column": ["a", "b"]}),
         ("919\t5550101\n919\t5550102\n", {}),
         ("919,5550101\n919,5550102\n", {"column": [1, 2]}),
         ("919,5550101\n919,5550102\n", {"layout": "ftc_full"}),
@@ -288,6 +292,34 @@ def test_json_lines_that_are_not_clear_are_refused(line, how, message):
     """A field that is there twice has two values, and fields have no places."""
     with pytest.raises(InvalidArgument, match=message):
         source(line, "jsonl", **how)
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ((919, 5550101), "9195550101"), ((Decimal("919.00"), "5550101 "), "9195550101"), ((None, float("nan")), None),
+        (("", "\u200b"), None), ((" 919", 5550101), "9195550101"),
+    ],
+)  # fmt: skip
+def test_columns_of_a_query_are_joined(row, value):
+    """Whole numbers of any type and texts make one text; nothing in any of them is a blank."""
+    assert joined(row, [[0], [1]], "The query") == value
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ((919.0, "5550101"), "a float, which may have been rounded"), ((919, None), "blank in one of the columns"),
+        ((Decimal("9.2E+2"), 5550101), "scientific notation"), (("919", True), "a bool"),
+        (("919", ""), "blank in one"),
+    ],
+)  # fmt: skip
+def test_columns_of_a_query_that_cannot_be_joined(row, reason):
+    """What is left is not a number, and what is written there is kept for what it could mean."""
+    found = joined(row, [[0], [1]], "The query")
+    assert isinstance(found, UnreadableValue)
+    assert reason in found.reason
+    assert "9" in str(found)
 
 
 @pytest.mark.parametrize(
