@@ -182,7 +182,7 @@ class TableNotWritten(RetreaverError):
     """A database that did not accept a batch of calls, which was rolled back.
 
     :param message: see `RetreaverError`.
-    :param uuid: uuid of the call that was not accepted, if known.
+    :param uuid: uuid of the call that was not accepted, if known; no retry mends what a table cannot hold.
     :param column: column that cannot hold the call's value, if known.
     """
 
@@ -190,6 +190,11 @@ class TableNotWritten(RetreaverError):
         super().__init__(message)
         self.uuid = uuid
         self.column = column
+
+    @property
+    def final(self) -> bool:
+        """Whether a retry cannot help."""
+        return self.uuid is not None
 
 
 class StorageFailed(RetreaverError):
@@ -219,4 +224,6 @@ def is_final(error: BaseException) -> bool:
     :param error: any error; of those of other packages nothing is known.
     :return: True when no retry mends it.
     """
-    return isinstance(error, _FINAL) or (isinstance(error, (ConnectionFailed, PartialFailure)) and error.final)
+    return isinstance(error, _FINAL) or (
+        isinstance(error, (ConnectionFailed, PartialFailure, TableNotWritten)) and error.final
+    )

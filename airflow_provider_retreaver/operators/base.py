@@ -22,6 +22,7 @@ from airflow_provider_retreaver.core.errors import (
     PartialFailure,
     PermissionDenied,
     RetreaverError,
+    TableNotWritten,
     is_final,
 )
 from airflow_provider_retreaver.core.parameters import flag
@@ -81,6 +82,10 @@ class FinalConnectionFailed(ConnectionFailed, AirflowFailException):
     """The server's certificate was not accepted; the task is not retried."""
 
 
+class FinalTableNotWritten(TableNotWritten, AirflowFailException):
+    """A table cannot hold a call; the task is not retried."""
+
+
 class FinalPartialFailure(PartialFailure, AirflowFailException):
     """Some changes were not made, each for a reason that no retry mends; the task is not retried."""
 
@@ -95,6 +100,7 @@ _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
     (Gone, FinalGone),
     (ConnectionFailed, FinalConnectionFailed),
     (PartialFailure, FinalPartialFailure),
+    (TableNotWritten, FinalTableNotWritten),
 )
 
 

@@ -12,6 +12,7 @@ from airflow_provider_retreaver.core.errors import TableNotWritten
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_limits import Limit
+from airflow_provider_retreaver.domain.calls.sql_texts import storable
 from airflow_provider_retreaver.transfers.call_table_check import TableCheck
 from airflow_provider_retreaver.transfers.call_writers import BatchWriter, Values, is_newer
 from airflow_provider_retreaver.transfers.database_errors import Failure
@@ -79,7 +80,7 @@ class CallTable:
         :param row: values in the order of the columns.
         :return: the same row where nothing has to be replaced.
         """
-        return self._database.dialect.storable(row, self._columns)
+        return storable(row, self._columns, null_characters=self._database.dialect.null_characters)
 
     def write(self, rows: Sequence[Values], reject: Callable[[RejectedCall], bool] = never) -> int | None:
         """Write a batch in one transaction; of several versions of a call the newest stays.

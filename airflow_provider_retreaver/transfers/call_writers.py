@@ -17,6 +17,7 @@ Values: TypeAlias = tuple[Any, ...]
 
 # Keys in one statement; some databases take at most a thousand.
 KEYS_AT_ONCE = 500
+ROWS_AT_ONCE = 500
 
 
 class BatchWriter:
@@ -112,7 +113,10 @@ class BatchWriter:
 
     def _on_duplicate(self, cursor: Any, batch: list[Values]) -> None:
         insert = self._dialect.insert(self._table, self._columns, self._placeholder)
-        cursor.executemany(f"{insert} {self._dialect.on_duplicate(self._columns)}", self._stored(batch))
+        statement = f"{insert} {self._dialect.on_duplicate(self._columns)}"
+        # One of MySQL's drivers makes one statement of all rows, whose length the server limits.
+        for at in range(0, len(batch), ROWS_AT_ONCE):
+            cursor.executemany(statement, self._stored(batch[at : at + ROWS_AT_ONCE]))
 
     def _replace(self, cursor: Any, batch: list[Values]) -> int | None:
         """Other databases: read the existing versions, delete those that are not newer, insert, compare numbers."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.sql_columns import Columns
     from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
-    from airflow_provider_retreaver.transfers.call_loading import Rejects
+    from airflow_provider_retreaver.transfers.call_loading import Loading, Rejects
     from airflow_provider_retreaver.transfers.call_table import CallTable
 
 MAX_BATCH_SIZE = MAX_REJECTS = 100_000
@@ -130,7 +130,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             self.require_filter_objects(hook, window)
             export = export_calls(client, window, progress=export_progress_logger())
             loading = Loading(table, columns, hide, size, rejects)
-            done = loading.all_of(export)
+            done = _loaded(loading, export)
             result = {"table": self.table, **done, **self._completeness(window, export, loading.rejects)}
             counts = {name: result[name] for name in ("table", "rows", "changed", "complete")}
             self.publish_export(context, hook, window, **counts)
@@ -192,3 +192,17 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             "end": window.end.isoformat() if window.end else None,
             "by": window.by,
         }
+
+
+def _loaded(loading: Loading, export: CallExport) -> dict[str, Any]:
+    """Load all calls; a call that the table cannot hold ends the task, without a chain of errors that quote it."""
+    from airflow_provider_retreaver.core.errors import TableNotWritten
+    from airflow_provider_retreaver.operators.base import FinalTableNotWritten
+
+    try:
+        return loading.all_of(export)
+    except TableNotWritten as error:
+        if not error.final:
+            raise
+        final = FinalTableNotWritten(error.message, uuid=error.uuid, column=error.column)
+    raise final

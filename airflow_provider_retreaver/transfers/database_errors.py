@@ -16,8 +16,8 @@ class RoundedNumber(ValueError):
 # Raised by a driver for a value that is too large for it, or for half a character; and what is found by reading back.
 BUILTIN_ERRORS = (OverflowError, UnicodeError, RoundedNumber)
 # Errors of MySQL and MariaDB about a value that a driver reports as errors of the server: out of range, truncated,
-# not a value of the column, wrong value, too long, not JSON, two kinds of failed check.
-_OF_VALUES = frozenset({1264, 1265, 1292, 1366, 1406, 3140, 3819, 4025})
+# not a value of the column, wrong value, too long, not JSON, two kinds of failed check, longer than a packet.
+_OF_VALUES = frozenset({1153, 1264, 1265, 1292, 1366, 1406, 3140, 3819, 4025})
 # Of its state: too many connections, killed, waited for a lock, deadlock, ended by the server or on the way.
 _OF_STATE = frozenset({1040, 1205, 1213, 1927, 2002, 2003, 2006, 2013, 2055, 4031})
 # Of its privileges, by table, column, database and login.

@@ -17,9 +17,6 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns, SqlKind, SqlValue
 
 STAGE = "retreaver_stage"
-# What stands in place of a character that a database cannot hold.
-REPLACEMENT = "\ufffd"
-_ESCAPED_NULL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 # Characters that PostgreSQL's COPY in text format needs escaped.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -50,23 +47,6 @@ class Dialect:
     options: str = ""
     session: tuple[str, ...] = ()
     null_characters: bool = True
-
-    def storable(self, row: tuple[SqlValue, ...], columns: Columns) -> tuple[SqlValue, ...]:
-        """Return a row without characters that the database cannot hold.
-
-        PostgreSQL refuses U+0000 in every text and in JSONB; U+FFFD stands for it.
-
-        :param row: values in the order of the columns; JSON as texts.
-        :param columns: of the row.
-        :return: the same row where nothing has to be replaced.
-        """
-        if self.null_characters or not any(isinstance(value, str) and _may_have_null(value) for value in row):
-            return row
-        stored = tuple(
-            _without_null(value, is_json=column.kind == "json") if isinstance(value, str) else value
-            for value, column in zip(row, columns.columns, strict=True)
-        )
-        return row if stored == row else stored
 
     def named(self, name: str) -> str:
         """Return a name as it is written in a statement.
@@ -197,16 +177,6 @@ def stage_of(table: str) -> str:
     :return: a name that does not hide the table's own.
     """
     return f"{STAGE}_2" if table.rpartition(".")[2].lower() == STAGE else STAGE
-
-
-def _may_have_null(text: str) -> bool:
-    return "\0" in text or "\\u0000" in text
-
-
-def _without_null(text: str, *, is_json: bool) -> str:
-    if is_json:
-        return _ESCAPED_NULL.sub(rf"\g<1>{REPLACEMENT}", text)
-    return text.replace("\0", REPLACEMENT)
 
 
 def _stored_in_sqlite(value: SqlValue) -> SqlValue:

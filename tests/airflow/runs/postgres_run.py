@@ -171,6 +171,23 @@ def test_texts_are_stored_as_they_were_sent(account, warehouse, monkeypatch, enc
     assert row == [uuid, "José Müller 😀", "José Müller 😀", "13"]
 
 
+def test_a_server_of_another_encoding(account, warehouse, monkeypatch):
+    """What the database can hold is stored as it was sent; what it cannot is refused by call and column."""
+    warehouse.query("DROP DATABASE IF EXISTS western")
+    warehouse.query("CREATE DATABASE western TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse.connection("western")))
+    [two] = add_calls(account, 2, tags={"name": "José Müller"})[1:]
+    mapping = {"id": "uuid", "changed": "updated_at", "name": {"field": "tags.name", "type": "text"}}
+    assert to_sql(mapping=mapping)["changed"] == 2
+    change_call(account, two, tags={"name": "😀"})
+    with pytest.raises(TableNotWritten, match=f"call {two}, column name: .* has no equivalent in encoding"):
+        to_sql(mapping=mapping)
+    assert (
+        to_sql(mapping={**mapping, "name": {"field": "tags.other", "type": "text"}}, max_rejects=1)["rejected"] == 0
+    )
+    assert warehouse.query("SELECT 1") == [["1"]]
+
+
 @pytest.mark.parametrize(
     ("kind", "amount", "kept"),
     [
@@ -328,7 +345,9 @@ def test_a_connection_that_is_ended_amid_a_batch_is_mended_by_a_retry(account, w
         "IF nextval('ends') = 5 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$; "
         "CREATE TRIGGER ended BEFORE INSERT ON calls FOR EACH ROW EXECUTE FUNCTION end_once()"
     )
-    with pytest.raises(TableNotWritten, match=r"terminating connection .*The batch of 20 calls .* a retry") as failed:
+    with pytest.raises(
+        TableNotWritten, match=r"(terminating|closed the) connection .*The batch of 20 calls .* a retry"
+    ) as failed:
         to_sql(mapping=MAPPING)
     assert (failed.value.uuid, failed.value.__context__) == (None, None)
     assert to_sql(mapping=MAPPING)["changed"] == 20

@@ -168,6 +168,8 @@ def test_no_number_and_no_key_is_logged(account, warehouse, caplog, capsys):
 
 def test_a_clash_of_types_names_call_and_column(account, warehouse):
     """A value that its column cannot hold is named with the call; the batch is not written, those before it are."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
     uuids = add_calls(account, 250)
     change_call(account, uuids[220], tags={"zip": "80920"}, updated_at="2026-01-05T13:00:00Z")
     mapping = {**MAPPING, "tags": {"field": "tags.zip", "type": "timestamp"}}
@@ -176,6 +178,7 @@ def test_a_clash_of_types_names_call_and_column(account, warehouse):
     ) as failed:
         to_sql(mapping=mapping, batch_size=100)
     assert (failed.value.uuid, failed.value.column) == (uuids[220], "tags")
+    assert isinstance(failed.value, AirflowFailException)
     assert failed.value.__context__ is None
     assert len(warehouse.rows()) == 200
 
@@ -219,6 +222,22 @@ def test_what_the_database_refuses_is_named_too(account, warehouse):
     with pytest.raises(TableNotWritten, match=f"does not accept call {uuids[33]}, column seconds: CHECK constraint"):
         to_sql(mapping=MAPPING)
     assert warehouse.rows() == []
+
+
+def test_a_database_that_cannot_be_written_now_is_tried_again(account, warehouse, monkeypatch):
+    """A lock is neither a wrong parameter nor a bad call: Airflow retries the task."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    connection = {"conn_type": "sqlite", "host": str(warehouse.path), "extra": {"timeout": 0}}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+    add_calls(account, 3)
+    with closing(sqlite3.connect(warehouse.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TableNotWritten, match="database is locked") as failed:
+            to_sql(mapping=MAPPING)
+    assert not isinstance(failed.value, AirflowFailException)
+    assert account.sent() == []
+    assert to_sql(mapping=MAPPING)["changed"] == 3
 
 
 @pytest.mark.parametrize(
