@@ -11,6 +11,8 @@ import re
 import unicodedata
 from urllib.parse import unquote
 
+from airflow_provider_retreaver.core.visible_text import INVISIBLE
+
 # Fewer digits are in many texts by chance; a number in E.164 has 15 at most.
 LEAST_DIGITS = 7
 NORTH_AMERICAN = 10
@@ -19,7 +21,9 @@ NORTH_AMERICAN = 10
 _PERCENT = "%(?:25)*"
 # An encoded octet that is neither a digit nor a letter; those above 7F are parts of dashes, dots and spaces.
 _OCTET = rf"{_PERCENT}(?:[02][0-9A-Fa-f]|3[A-Fa-f]|40|5[B-Fb-f]|60|7[B-Fb-f]|[89A-Fa-f][0-9A-Fa-f])"
-_ESCAPE = r"\\+(?:u(?:00[aA]0|00[bB]7|20[0-6][0-9a-fA-F]|2212)|x(?:a0|A0|b7|B7))"
+_ESCAPE = (
+    r"\\+(?:u(?:00[aA][0dD]|00[bB]7|[fF][eE](?:[fF][fF]|0[0-9a-fA-F])|20[0-6][0-9a-fA-F]|2212)|x(?:a0|A0|b7|B7))"
+)
 _ENTITY = (
     r"&(?:amp;)*(?:nbsp|middot|[nm]dash|thinsp|lpar|rpar|period|plus"
     r"|\#0*(?:32|4[0156]|160|183)|\#x0*(?:20|2[89BDEbde]|[aA]0|[bB]7));"
@@ -27,8 +31,8 @@ _ENTITY = (
 _CODED = rf"{_OCTET}|{_ESCAPE}|{_ENTITY}"
 # Between the digits of a number as people write it; a comma or a line ends a number.
 _WRITTEN = (
-    r"[ ()\[\].\-/_+*~\u00a0\u00ad\u00b7\u2000-\u2015\u2022\u2024\u2027\u202a-\u202f\u2060-\u2069\u2212\u22c5"
-    r"\u30fb\uff0d\uff0e]"
+    rf"[ ()\[\].\-/_+*~\u00a0\u00b7\u2000-\u2015\u2022\u2024\u2027\u202a-\u202f\u2060-\u2069\u2212\u22c5"
+    rf"\u30fb\uff0d\uff0e{INVISIBLE}]"
 )
 # Between the digits of a number that is known: everything but letters and digits.
 _ANYTHING = r"[^\w%\\&]|_|%(?![0-9A-Fa-f]{2})|\\[nrtbf]|\\(?!\\*[uxnrtbf])|&(?!\#?\w+;)"

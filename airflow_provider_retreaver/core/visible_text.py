@@ -7,10 +7,11 @@ import re
 # Formatting characters of Unicode (category Cf) and variation selectors: marks of direction that address books put
 # around numbers, spaces without width, soft hyphens, byte order marks. Not among them is the override U+202E, after
 # which a text is shown in reverse: what was meant is not known.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202d\u2060-\u2064\u2066-\u206f"
-    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202d\u2060-\u2064\u2066-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 
 # How spreadsheets keep a text of digits a text.
 _KEPT_AS_TEXT = re.compile(r"""=\s*"([^"]*)"|'([^']*)'?|"([^"]*)\"""")

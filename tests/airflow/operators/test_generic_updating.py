@@ -135,7 +135,12 @@ def test_update_with_destroy_nested_is_repeatable(account):
 def test_update_of_conversion_groups(account):
     """A group and its conversions are changed by their ids, which are found by name and seconds."""
     conversions = [{"seconds": 90, "revenue": 12.5}]
-    group = {"name": "Sales", "conversion_type": "timer", "dedupe_seconds": 3600, "conversions_attributes": conversions}
+    group = {
+        "name": "Sales",
+        "conversion_type": "timer",
+        "dedupe_seconds": 3600,
+        "conversions_attributes": conversions,
+    }
     id_ = account.target(conversion_groups_attributes=[group])
     same = {
         "conversion_groups_attributes": [{**group, "conversions_attributes": [{"seconds": 90, "revenue": "12.50"}]}]
