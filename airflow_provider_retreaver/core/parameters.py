@@ -22,6 +22,7 @@ from uuid import UUID
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import mask_number, quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
+from airflow_provider_retreaver.core.visible_text import visible
 
 _PHONE = re.compile(r"\+?[0-9]{7,15}")
 _SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+")
@@ -285,10 +286,10 @@ def phone(value: object, name: str = "number") -> str:
 
     :param value: a text such as `+18668987878`, or digits as a number.
     :param name: name of the parameter, for the error.
-    :return: the number without surrounding spaces.
+    :return: the number without surrounding spaces and invisible characters, which address books put around it.
     :raises InvalidArgument: when it is not a phone number; the error masks it.
     """
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    text = visible(str(value)).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not _PHONE.fullmatch(text):
         masked = mask_number(text) if len(text) > 6 else repr(text)
         raise InvalidArgument(f"{name} must be a phone number in E.164, like +18668987878, not {masked}.")

@@ -253,3 +253,19 @@ def test_types_of_pendulum_survive_rendering():
     """Airflow's own times are pendulum's."""
     value = [pendulum.datetime(2026, 1, 31, 12), pendulum.datetime(2026, 7, 1, tz="America/New_York")]
     assert read_rendered(str(value), "rows") == value
+
+
+@pytest.mark.parametrize("written", ["\u202a+19195550123\u202c", " +1919\u200b5550123 ", "+19195550123\ufeff"])
+def test_a_phone_number_from_an_address_book(written):
+    """Characters that nobody sees are no part of a number."""
+    assert parameters.phone(written) == "+19195550123"
+
+
+@pytest.mark.parametrize(
+    "written", ["\u202e3210555919", "+19195550123\x00", True, 9195550123.0, "919-555-0123", None]
+)
+def test_what_is_no_phone_number_is_refused_masked(written):
+    """The error shows hardly any digit."""
+    with pytest.raises(InvalidArgument, match=r"number must be a phone number in E\.164") as error:
+        parameters.phone(written)
+    assert "555" not in str(error.value)
