@@ -10,12 +10,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
-from airflow_provider_retreaver.core.errors import ListingIncomplete, RetreaverError
+from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError, RetreaverError
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Listing, Row
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.settings import Settings
 
 # A row that moved to a later page while pages were read comes again within a few pages: keeping this many keys finds
@@ -91,14 +92,6 @@ class Page:
     linked: bool = False
 
 
-def _identity(row: Row, key: str | tuple[str, ...]) -> Hashable:
-    """Return what a row is recognized by, None when it has nothing of it."""
-    if isinstance(key, str):
-        return cast("Hashable", row.get(key))
-    parts = tuple(row.get(name) for name in key)
-    return parts if any(part is not None for part in parts) else None
-
-
 def paged_request(listing: Listing, settings: Settings) -> tuple[Request, int]:
     """Return the request for the pages of a list, without a page number.
 
@@ -151,7 +144,7 @@ class Pages:
         :raises ListingIncomplete: when its `Link` is that of another page.
         """
         rows, total = self._listing.read(self._request, response, self._listing.envelope)
-        total = total if total is not None else _whole(response.headers.get("total"))
+        total = total if total is not None else total_rows(response)
         relations = _relations(response.headers.get("link", ""))
         last = relations.get("last")
         following = relations.get("next")
@@ -168,7 +161,7 @@ class Pages:
         :return: the page; None when it and all that follow repeat earlier rows (a server that ignores `page`).
         :raises ListingIncomplete: when the list does not end, or ends too early.
         """
-        rows = [row for row in page.rows if self._is_new(_identity(row, self._listing.key))]
+        rows = [row for row in page.rows if self._is_new(self._identity(row, page.number))]
         repeated = bool(page.rows) and not rows
         self._received += len(page.rows)
         self._repeats = self._repeats + 1 if repeated else 0
@@ -180,21 +173,25 @@ class Pages:
             # A response without its Link, in the middle of a list whose last page is known.
             page = replace(page, next=page.number + 1, last=self._last)
         elif repeated:
+            self._check_total(page)
             return None
         elif self._continues_without_link(page):
             page = replace(page, next=page.number + 1)
         self._rows += len(rows)
+        if page.next is None:
+            self._check_total(page)
         return replace(page, rows=rows)
+
+    def _check_total(self, page: Page) -> None:
+        """Check at the end of the list that it has as many rows as the server says."""
+        if page.total is not None and self._rows < page.total:
+            raise self._incomplete(f"ended after {self._rows} of the {page.total} rows that the response reports")
 
     def _continues_without_link(self, page: Page) -> bool:
         if page.total is None:
             # A full page without a Link may be the only one or not: request the next one.
             return len(page.rows) >= self.page_size
-        if page.rows:
-            return self._received < page.total
-        if self._received < page.total:
-            raise self._incomplete(f"ended after {self._received} of the {page.total} rows that the response reports")
-        return False
+        return bool(page.rows) and self._received < page.total
 
     def must_be_read(self, first: Page) -> bool:
         """Return whether the rows can be counted only by reading the list.
@@ -212,6 +209,25 @@ class Pages:
             method=self._request.method,
             path=self._request.path,
         )
+
+    def _identity(self, row: Row, number: int) -> Hashable:
+        """Return what a row is recognized by, None when it has nothing of it."""
+        key = self._listing.key
+        if isinstance(key, str):
+            return self._part(row, key, number)
+        parts = tuple(self._part(row, name, number) for name in key)
+        return parts if any(part is not None for part in parts) else None
+
+    def _part(self, row: Row, name: str, number: int) -> Hashable:
+        part = row.get(name)
+        if isinstance(part, (list, dict)):
+            raise ProtocolError(
+                f"Page {number} of {self._request.label} has a row whose {name} ({quoted(part)}) is a list or an "
+                f"object, and not an ID; check that the connection's host is the API.",
+                method=self._request.method,
+                path=self._request.path,
+            )
+        return cast("Hashable", part)
 
     def _is_new(self, identity: Hashable) -> bool:
         if identity is None:
@@ -304,5 +320,11 @@ def rows_of_pages(size: int, pages: int, on_last: int) -> int:
     return size * (pages - 1) + on_last
 
 
-def _whole(text: Any) -> int | None:
-    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,12}", text) else None
+def total_rows(response: Response) -> int | None:
+    """Return how many rows a whole list has, by the header `Total` of one of its pages.
+
+    :param response: with the page.
+    :return: the number, None without such a header.
+    """
+    text = response.headers.get("total", "")
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None

@@ -115,6 +115,19 @@ def instant(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def offset_time(text: str) -> datetime | None:
+    """Return the time that an RFC 3339 text with an offset stands for.
+
+    :param text: from outside.
+    :return: the time in UTC; None when it is no time, has no offset, or lies outside the years 1 to 9999.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()

@@ -10,6 +10,7 @@ from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS
 from airflow_provider_retreaver.resources import checks
+from airflow_provider_retreaver.resources.requested_calls import read_calls
 from airflow_provider_retreaver.resources.resource import Resource
 
 Timestamp = datetime | str
@@ -110,7 +111,15 @@ def list_calls(
     if used:
         legacy = CurrentOnly(f"its call log does not know {', '.join(used)}")
     current = Request("GET", _versioned(".json", version), _pairs(plain | versioned))
-    return Listing(current, "call", key="uuid", page_size=None, legacy=legacy, oldest_calls_version=2 if flow else 1)
+    return Listing(
+        current,
+        "call",
+        key="uuid",
+        page_size=None,
+        legacy=legacy,
+        read=read_calls,
+        oldest_calls_version=2 if flow else 1,
+    )
 
 
 def get_call(uuid: str, *, version: str | None = None) -> Operation[Call]:

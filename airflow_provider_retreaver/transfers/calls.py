@@ -280,6 +280,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             "complete": known.proved,
             "counted": known.counted,
             "reason": known.reason,
+            "replaced": known.replaced,
             "rows": sum(file["rows"] for file in parts.files),
             "calls": known.rows,
             "bytes": sum(file["bytes"] for file in parts.files),

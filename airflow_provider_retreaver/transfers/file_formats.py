@@ -14,7 +14,8 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolErro
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags, tag_rows
-from airflow_provider_retreaver.domain.calls.page import as_bytes, as_rows
+from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
+from airflow_provider_retreaver.domain.calls.page import as_bytes
 from airflow_provider_retreaver.storage.csv_cells import escape_formula
 
 if TYPE_CHECKING:

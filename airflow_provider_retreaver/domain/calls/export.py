@@ -33,7 +33,8 @@ from airflow_provider_retreaver.core.paging import rows_of_pages
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
 from airflow_provider_retreaver.domain.calls.fields import call_time
-from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage, as_rows
+from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
+from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import Span, read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
@@ -96,6 +97,7 @@ class Completeness:
     :param counted: how many calls Retreaver counts in the window, None for one that is not settled.
     :param readings: how often the window was read.
     :param reason: why it is not proved, or which change made a second reading necessary; else empty.
+    :param replaced: how many characters of its calls were no characters (half an emoji), and were replaced.
     """
 
     proved: bool
@@ -103,6 +105,7 @@ class Completeness:
     counted: int | None
     readings: int
     reason: str = ""
+    replaced: int = 0
 
 
 class CallExport:
@@ -126,7 +129,7 @@ class CallExport:
         self._window = window
         self._raw = raw
         self._progress = progress
-        self._pages = self._rows = 0
+        self._pages = self._rows = self._replaced = 0
         self.completeness: Completeness | None = None
 
     def __iter__(self) -> Iterator[CallPage]:
@@ -156,16 +159,21 @@ class CallExport:
             for answer in scan.pages(answers, self._client.settings.max_concurrency):
                 yield self._page(answer, order.last)
         if not (settled and self._is_settled()):
-            self.completeness = Completeness(
-                proved=False, rows=scan.rows, counted=None, readings=1, reason=NOT_SETTLED
-            )
+            self._ends(proved=False, rows=scan.rows, counted=None, readings=1, reason=NOT_SETTLED)
             return
-        counted = self._verify(order, scan)
+        counted, total = self._verify(order, scan)
         if newest != self._newest_change():
             raise LogChanged("a call was updated at the same time, so that the filters may apply to other calls")
         if counted != scan.rows:
             raise LogChanged(f"{scan.rows} calls were read and Retreaver counts {counted}")
-        self.completeness = Completeness(proved=True, rows=scan.rows, counted=counted, readings=1)
+        if total is not None and total != scan.rows:
+            raise LogChanged(f"{scan.rows} calls were read and the header Total says {total}")
+        self._ends(proved=True, rows=scan.rows, counted=counted, readings=1)
+
+    def _ends(self, **known: Any) -> None:
+        self.completeness = Completeness(**known, replaced=self._replaced)
+        if self._replaced:
+            log.warning("%d characters of calls were half an emoji or the like, and were replaced", self._replaced)
 
     def _is_settled(self) -> bool:
         # By now the difference of the clocks is known from the responses' `Date`.
@@ -178,10 +186,11 @@ class CallExport:
         answer = self._client.run(page_operation(request, 1))
         return [(key.uuid, key.updated_at) for key in answer.keys]
 
-    def _verify(self, order: PageOrder, scan: PageScan) -> int:
+    def _verify(self, order: PageOrder, scan: PageScan) -> tuple[int, int | None]:
+        """Read the decisive pages again; return Retreaver's count by pages, and that of its header `Total`."""
         before = iter(pages := scan.pages_to_verify())
         request, _ = self._window.request(self._client.settings)
-        counted = scan.rows
+        counted, total = scan.rows, order.total
 
         def following() -> Operation[RawPage] | None:
             page = next(before, None)
@@ -191,13 +200,13 @@ class CallExport:
             for page, now in zip(pages, answers, strict=True):
                 scan.compare(page, now)
                 if now.number == order.last:
-                    counted = scan.count(now)
-        return counted
+                    counted, total = scan.count(now), now.total
+        return counted, total
 
     def _by_spans(self, scan: PageScan, pages: int, reason: str) -> Iterator[CallPage]:
         parts = spans(self._window, scan.page_starts, pages)
         for reading in range(2, MAX_READINGS + 2):
-            self._pages = self._rows = 0
+            self._pages = self._rows = self._replaced = 0
             left = iter(parts)
             restart = True
             with closing(self._client.ahead(partial(self._next_span, left))) as found:
@@ -208,7 +217,7 @@ class CallExport:
             counted = self._client.run(_count(self._client.settings, self._window))
             if self._rows >= counted:
                 proved = self._is_settled()
-                self.completeness = Completeness(
+                self._ends(
                     proved=proved,
                     rows=self._rows,
                     counted=counted,
@@ -233,6 +242,7 @@ class CallExport:
     def _page(self, answer: RawPage, of_pages: int | None, *, restart: bool = False) -> CallPage:
         self._pages += 1
         self._rows += len(answer.keys)
+        self._replaced += answer.replaced
         if self._progress is not None:
             self._progress(ExportProgress(self._rows, self._pages, of_pages))
         rows: Sequence[Any] = answer.raws if self._raw else as_rows(answer.raws)
@@ -285,11 +295,26 @@ def _time() -> Procedure[ClockReading]:
 
 
 def _count(settings: Settings, window: CallWindow) -> Procedure[int]:
-    """Count a window in two requests: its first page and its last one."""
-    request, _ = window.request(settings)
-    first: RawPage = yield page_operation(request, 1)
-    number = max(first.last or 1, first.next or 1)
-    if number == 1:
-        return len(first.keys)
-    last: RawPage = yield page_operation(request, number)
-    return rows_of_pages(len(first.keys), number, len(last.keys))
+    """Count a window: by the header `Total`, or in two requests by its first page and its last one."""
+    request, full = window.request(settings)
+    page: RawPage = yield page_operation(request, 1)
+    if page.total is not None:
+        return page.total
+    number = max(page.last or 1, page.next or 1)
+    if number > 1:
+        last: RawPage = yield page_operation(request, number)
+        return rows_of_pages(len(page.keys), number, len(last.keys))
+    counted = len(page.keys)
+    while not page.linked and len(page.keys) >= full:
+        # A full page without a Link may be followed by another one.
+        following: RawPage = yield page_operation(request, page.number + 1)
+        if following.uuids == page.uuids:
+            raise ListingIncomplete(
+                f"{request.label} ignores page, and does not say how many calls there are, so that they cannot be "
+                f"counted; check that the connection's host is the API and not a proxy.",
+                method=request.method,
+                path=request.path,
+            )
+        page = following
+        counted += len(page.keys)
+    return counted

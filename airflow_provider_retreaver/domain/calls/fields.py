@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias, cast
 
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.core.time_parameters import offset_time
 
 Kind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json", "map"]
 TagLayout: TypeAlias = Literal["map", "rows"]
@@ -186,16 +187,12 @@ def read_time(value: object) -> datetime | None:
     """
     if not isinstance(value, str):
         raise NotOfKind("not a text")
-    text = value.strip()
-    if not text:
+    if not value.strip():
         return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise NotOfKind("not a time") from None
-    if time.tzinfo is None:
-        raise NotOfKind("no offset")
-    return time.astimezone(UTC)
+    time = offset_time(value)
+    if time is None:
+        raise NotOfKind("not a time with an offset")
+    return time
 
 
 def read_tags(value: object) -> dict[str, str | None] | None:

@@ -6,7 +6,7 @@ the bytes that Retreaver sent until a dictionary is needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,9 @@ import msgspec
 from airflow_provider_retreaver.core.envelopes import protocol_error
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.paging import link_pages
+from airflow_provider_retreaver.core.paging import link_pages, total_rows
+from airflow_provider_retreaver.domain.calls.odd_calls import NO_UUID, ODD, repaired, split_deep, uuid_of
+from airflow_provider_retreaver.resources.requested_calls import SHOWN, check_filters, check_times
 
 
 class CallKeys(msgspec.Struct, gc=False):
@@ -37,11 +38,22 @@ class _Wrapped(msgspec.Struct, gc=False):
     call: msgspec.Raw
 
 
+class _Shown(msgspec.Struct, gc=False):
+    """What a call shows of the filters of a request."""
+
+    uuid: object = None
+    caller: object = None
+    sid: object = None
+    tid: object = None
+    cid: object = None
+    afid: object = None
+
+
 _WRAPPED = msgspec.json.Decoder(list[_Wrapped])
 _BARE = msgspec.json.Decoder(list[msgspec.Raw])
 _KEYS = msgspec.json.Decoder(CallKeys)
-_ROWS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any])
-_ENCODER = msgspec.json.Encoder()
+_SHOWN = msgspec.json.Decoder(_Shown)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ class RawPage:
     :param next: number of the following page, None when the response has none.
     :param last: number of the last page, None when the response has none.
     :param linked: whether the response has a `Link` to other pages.
+    :param total: number of calls of the whole list, None when the response does not contain it.
+    :param replaced: how many characters of the response were no characters (half an emoji), and were replaced.
     """
 
     number: int
@@ -62,6 +76,8 @@ class RawPage:
     next: int | None
     last: int | None
     linked: bool
+    total: int | None = None
+    replaced: int = 0
 
     @property
     def uuids(self) -> list[str]:
@@ -76,38 +92,82 @@ def read_page(number: int, request: Request, response: Response) -> RawPage:
     :param request: that was sent.
     :param response: with the page.
     :return: the page.
-    :raises ProtocolError: when it is not JSON, not a list of calls, or a call has no `uuid`.
+    :raises ProtocolError: when it is not JSON, not a list of calls, a call has no `uuid`, or was not asked for.
     """
-    raws = _raws(request, response)
-    keys: list[CallKeys] | None = None
-    with suppress(msgspec.DecodeError):
+    raws, replaced = _raws(request, response)
+    try:
         keys = [_KEYS.decode(raw) for raw in raws]
-    if keys is None:
-        raise protocol_error(request, response, "contains a call without a 'uuid', or something that is not a call")
+    except ODD:
+        keys = []
+    if len(keys) != len(raws):
+        raise _odd_call(number, request, response, raws)
+    _check(request, response, raws, keys)
     relations = link_pages(response.headers.get("link", ""))
-    return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations))
+    total = total_rows(response)
+    return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations), total, replaced)
 
 
-def _raws(request: Request, response: Response) -> Sequence[msgspec.Raw | bytes]:
-    found: list[msgspec.Raw] | None = None
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
-        if not response.body.isascii():
-            response.body.decode()  # calls that are passed on without parsing must be valid too
-        try:
-            found = [row.call for row in _WRAPPED.decode(response.body)]
-        except msgspec.ValidationError:
-            found = [_unwrapped(raw) for raw in _BARE.decode(response.body)]
+def _check(request: Request, response: Response, raws: Sequence[Any], keys: Sequence[CallKeys]) -> None:
+    """Check that the calls were asked for."""
+    uuids = [key.uuid for key in keys]
+    check_times(request, response, "created_at", uuids, [key.created_at for key in keys])
+    check_times(request, response, "updated_at", uuids, [key.updated_at for key in keys])
+    if any(name in SHOWN for name, _ in request.query):
+        shown: list[dict[str, object]] = []
+        with suppress(*ODD):  # such a call cannot be converted either, which the error then says
+            shown = [msgspec.structs.asdict(_SHOWN.decode(raw)) for raw in raws]
+        check_filters(request, response, shown)
+
+
+def _raws(request: Request, response: Response) -> tuple[Sequence[msgspec.Raw | bytes], int]:
+    body, replaced = response.body, 0
+    found = _split(body)
+    if found is None:
+        body, replaced = repaired(body)
+        found = _split(body) if replaced else None
+    if found is None:
+        deep = split_deep(body)
+        found = None if deep is None else [_unwrapped(raw) for raw in deep]
     if found is None:
         raise _no_calls(request, response)
-    if b"\n" not in response.body and b"\r" not in response.body:
-        return found
-    return [msgspec.json.format(bytes(raw), indent=-1) for raw in found]
+    if b"\n" in body or b"\r" in body:
+        found = [msgspec.json.format(bytes(raw), indent=-1) for raw in found]
+    return found, replaced
 
 
-def _unwrapped(raw: msgspec.Raw) -> msgspec.Raw:
-    with suppress(msgspec.ValidationError):
+def _split(body: bytes) -> Sequence[msgspec.Raw | bytes] | None:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if not body.isascii():
+            body.decode()  # calls that are passed on without parsing must be valid too
+        try:
+            return [row.call for row in _WRAPPED.decode(body)]
+        except msgspec.ValidationError:
+            return [_unwrapped(raw) for raw in _BARE.decode(body)]
+    return None
+
+
+def _unwrapped(raw: msgspec.Raw | bytes) -> msgspec.Raw | bytes:
+    with suppress(*ODD):
         return msgspec.json.decode(raw, type=_Wrapped).call
     return raw
+
+
+def _odd_call(number: int, request: Request, response: Response, raws: Sequence[Any]) -> ProtocolError:
+    """Return the error for the first call of a page whose identity and times cannot be read."""
+    place, what = next((place, what) for place, what in enumerate(map(_odd, raws), 1) if what)
+    return protocol_error(request, response, f"{what} (number {place} of page {number})")
+
+
+def _odd(raw: Any) -> str:
+    try:
+        _KEYS.decode(raw)
+    except RecursionError:
+        return f"contains call {uuid_of(raw)}, which is nested too deeply"
+    except ODD:
+        if uuid_of(raw) == NO_UUID:
+            return "contains a call without a 'uuid', or something that is not a call"
+        return f"contains call {uuid_of(raw)}, whose uuid, created_at or updated_at is not a text"
+    return ""
 
 
 def _no_calls(request: Request, response: Response) -> ProtocolError:
@@ -115,16 +175,7 @@ def _no_calls(request: Request, response: Response) -> ProtocolError:
     return protocol_error(request, response, f"is not a JSON array of calls ({kind}, {len(response.body)} bytes)")
 
 
-def as_rows(raws: Sequence[msgspec.Raw | bytes]) -> list[Row]:
-    """Parse calls.
-
-    :param raws: JSON objects.
-    :return: dictionaries in the same order.
-    """
-    return [_ROWS.decode(raw) for raw in raws]
-
-
-def as_bytes(row: Row) -> bytes:
+def as_bytes(row: Mapping[str, Any]) -> bytes:
     """Return a call as compact JSON.
 
     :param row: the call.

@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete
@@ -82,6 +83,8 @@ class PageOrder:
         self._early: int | None = None
         self.last: int | None = None
         self.size = 0
+        # Retreaver's own count by the header `Total`, None without one.
+        self.total: int | None = None
 
     @property
     def early(self) -> int | None:
@@ -123,6 +126,7 @@ class PageOrder:
 
     def _learn(self, answer: RawPage) -> None:
         with self._lock:
+            self.total = answer.total if answer.total is not None else self.total
             if answer.number == 1:
                 self.size = len(answer.keys)
             if answer.number == self._presumed and not answer.keys:
@@ -222,7 +226,7 @@ class PageScan:
         self.dropped += len(answer.keys) - len(kept)
         places = list(kept.values())
         raws, keys = [answer.raws[place] for place in places], [answer.keys[place] for place in places]
-        return RawPage(answer.number, raws, keys, answer.next, answer.last, answer.linked)
+        return replace(answer, raws=raws, keys=keys)
 
     def pages_to_verify(self) -> list[RawPage]:
         """Return the pages that must be the same when they are read again at the end.

@@ -8,7 +8,7 @@ starts where it ended. The creation time of a call never changes, so no call can
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -75,8 +75,9 @@ def read_span(settings: Settings, window: CallWindow, span: Span) -> Procedure[l
     found: list[RawPage] = []
     start = span.start
     while True:
-        answer: RawPage = yield page_operation(_request(settings, window, start, span), 1)
-        whole = answer.next is None and (answer.last or 1) <= 1
+        request, full = _request(settings, window, start, span)
+        answer: RawPage = yield page_operation(request, 1)
+        whole = _is_whole(answer, full)
         times = [_created(key) for key in answer.keys]
         if not whole and not times:
             raise ListingIncomplete("The first page of several of the call log is empty; try again later.")
@@ -93,11 +94,20 @@ def read_span(settings: Settings, window: CallWindow, span: Span) -> Procedure[l
         start = until
 
 
-def _request(settings: Settings, window: CallWindow, start: datetime | None, span: Span) -> Request:
+def _is_whole(answer: RawPage, full: int) -> bool:
+    """Return whether a first page has all calls of its span."""
+    if answer.next is not None or (answer.last or 1) > 1:
+        return False
+    if answer.linked or len(answer.keys) < full:
+        return True
+    # A full page without a Link may be followed by another one.
+    return answer.total is not None and answer.total <= len(answer.keys)
+
+
+def _request(settings: Settings, window: CallWindow, start: datetime | None, span: Span) -> tuple[Request, int]:
     first = None if start is None else start - span.slack
     last = None if span.end is None else span.end + span.slack
-    request, _ = window.request(settings, (first, last))
-    return request
+    return window.request(settings, (first, last))
 
 
 def _part(answer: RawPage, times: list[datetime], start: datetime | None, until: datetime | None) -> RawPage:
@@ -107,7 +117,7 @@ def _part(answer: RawPage, times: list[datetime], start: datetime | None, until:
         if (start is None or time >= start) and (until is None or time < until)
     ]
     raws, keys = [answer.raws[place] for place in places], [answer.keys[place] for place in places]
-    return RawPage(answer.number, raws, keys, None, None, linked=False)
+    return replace(answer, raws=raws, keys=keys, next=None, last=None, linked=False, total=None)
 
 
 def _created(key: CallKeys) -> datetime:
