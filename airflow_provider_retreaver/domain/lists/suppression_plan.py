@@ -171,6 +171,19 @@ class Plan:
         end = offset + len(self.of(action))
         return max(0, min(stop, end) - max(start, offset))
 
+    def end_of_action(self, place: int) -> int:
+        """Return where the steps of an action end: steps of two actions are not sent at once, which has no order.
+
+        :param place: of one of its steps.
+        :return: the place after its last step.
+        """
+        end = 0
+        for action in ACTIONS:
+            end += len(self.of(action))
+            if end > place:
+                break
+        return end
+
     def lines(self) -> Iterator[str]:
         """Return the plan as lines of csv, without line ends.
 

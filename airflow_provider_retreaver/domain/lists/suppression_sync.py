@@ -150,7 +150,7 @@ class SuppressionSync:
         yield from self._settle()
         while self.checkpoint.done < len(self._plan):
             self._stop_at_too_many()
-            self._announce(min(self.checkpoint.done + self._size, len(self._plan)))
+            self._announce(min(self.checkpoint.done + self._size, self._plan.end_of_action(self.checkpoint.done)))
             stop = yield from self._do(range(self.checkpoint.done, self.checkpoint.announced))
             self.checkpoint.done = self.checkpoint.announced
             self._give_up(stop)

@@ -49,6 +49,21 @@ def test_additions_come_first_and_removals_last(edition):
     assert [method for method, _ in sent] == ["POST"] * 50 + ["DELETE"] * 40
 
 
+@EDITIONS
+def test_no_batch_has_steps_of_two_actions(edition):
+    """Requests of a batch are sent at once and have no order, so a removal never shares one with an addition."""
+    retreaver = Blocked(edition)
+    retreaver.suppress(some(5))
+    batches = []
+    carry_out(
+        retreaver,
+        Plan(add=some(50, 100), remove=some(5)),
+        note=lambda checkpoint: batches.append((checkpoint.done, checkpoint.announced)),
+    )
+    assert max(end for _, end in batches) == 55
+    assert [batch for batch in batches if batch[0] < 50 < batch[1]] == []
+
+
 def test_can_resubscribe_is_changed():
     """The other `can_resubscribe` is changed; a number that others have removed is suppressed again."""
     retreaver = Blocked()
