@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TextIO
 
 from airflow_provider_retreaver.sandbox.handle import Sandbox
+from airflow_provider_retreaver.sandbox.http.callers import is_loopback
 from airflow_provider_retreaver.sandbox.options import OPTION_NAMES, SandboxOptions
 
 _EPILOG = """\
@@ -38,6 +39,7 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
   POST   rtb_keys            {"key": "k", "ttl_seconds": 60, "needs_caller": false, "paused": true}
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
 """
+_ALLOW_HOST = "another name under which it is reached, for example that of a container; may be repeated"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    add("--allow-host", action="append", default=[], metavar="NAME", help=_ALLOW_HOST)
     add("--port", type=int, default=8787, help="port to listen on; 0 takes a free one (8787)")
     add("--api-key", default=default.api_key, help=f"the key that is accepted ({default.api_key})")
     add("--company-id", type=int, default=default.company_id, help="ID of the first company (1)")
@@ -92,12 +95,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         _write(f"retreaver-sandbox: {error}", sys.stderr)
         return 2
+    if not is_loopback(given.host):
+        _write(_warning(given.host), sys.stderr)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     sandbox = Sandbox(options)
     application = Application(
-        sandbox, max_concurrency=options.max_concurrency, write_line=lambda line: _write(line, sys.stderr)
+        sandbox,
+        max_concurrency=options.max_concurrency,
+        allowed_hosts=given.allow_host,
+        write_line=lambda line: _write(line, sys.stderr),
     )
     try:
         with serving(application, listener):
@@ -107,6 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         sandbox.close()
     return 0
+
+
+def _warning(host: str) -> str:
+    return (
+        f"retreaver-sandbox: warning: on {host}, other machines can read and change this account, since its control "
+        "surface needs no key; leave out --host to serve this machine only"
+    )
 
 
 def _write(line: str, stream: TextIO) -> None:

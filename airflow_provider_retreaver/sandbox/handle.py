@@ -16,9 +16,9 @@ from airflow_provider_retreaver.sandbox.faults import FaultInjector
 from airflow_provider_retreaver.sandbox.http.wire import (
     Answer,
     ApiError,
-    Reply,
     Request,
     api_error,
+    refuse,
     validation_error,
     write,
 )
@@ -85,7 +85,7 @@ class Sandbox:
         :param body: Body as it was sent.
         :return: The answer.
         """
-        answer = _refuse(api_error(429, "Slow down. Highly concurrent requests are frowned upon."), "json")
+        answer = refuse(api_error(429, "Slow down. Highly concurrent requests are frowned upon."))
         with self.state.store.lock:
             self.log.add(Request(method, path, query, headers, body), answer, self.state.clock.now())
         return answer
@@ -95,7 +95,7 @@ class Sandbox:
         fault = self.faults.next_fault(request.method, request.path)
         if fault is None and self.faults.exceeds_rate_limit():
             error = api_error(429, "Slow down.")
-            return _delayed(_refuse(ApiError(429, error.body, [("Retry-After", "1")]), "json"), latency)
+            return _delayed(refuse(ApiError(429, error.body, [("Retry-After", "1")])), latency)
         if fault is None:
             return _delayed(self._answer(request), latency)
         return _delayed(fault.apply(self._answer(request) if fault.executes else None), latency)
@@ -108,7 +108,7 @@ class Sandbox:
             route, args = match(request)
             if route.legacy and not self.options.legacy_routes:
                 raise api_error(410, "This route is no longer supported.")
-            form = request.answer_format()
+            form = request.answer_format(route.format)
             context = RequestContext(self.state, request, args)
             with self.state.store.transaction():
                 if route.access != "open":
@@ -116,20 +116,16 @@ class Sandbox:
                 return write(route.handler(context), form)
         except InvalidValue as error:
             # A nested value that belongs to no field, such as an id or _destroy.
-            return _refuse(validation_error({"base": [str(error)]}), form)
+            return refuse(validation_error({"base": [str(error)]}), form)
         except ApiError as refusal:
-            return _refuse(refusal, form)
+            return refuse(refusal, form)
 
     def _control(self, request: Request) -> Answer:
         try:
             with self.state.store.transaction():
                 return write(control.handle(self, request))
         except ApiError as refusal:
-            return _refuse(refusal, "json")
-
-
-def _refuse(refusal: ApiError, form: str) -> Answer:
-    return write(Reply(dict(refusal.body), refusal.status, list(refusal.headers)), form)
+            return refuse(refusal)
 
 
 def _delayed(answer: Answer, latency: float) -> Answer:

@@ -62,16 +62,17 @@ def read_names(store: Store, calls: list[Row]) -> Names:
     return Names(known)
 
 
-def render(call: Row, version: int, names: Names, zone: ZoneInfo) -> dict[str, Any]:
+def render(call: Row, version: int, names: Names, zone: ZoneInfo, recording_url: str | None) -> dict[str, Any]:
     """Write a call. Retreaver's reference: "Get recent Calls" (v1 to v5).
 
     :param call: Row of the call.
     :param version: Version of the call log, 1 to 5; 0 is the legacy route, whose times are in UTC.
     :param names: Names that the call refers to.
     :param zone: The company's time zone, in which the versions 1 to 5 write times.
+    :param recording_url: Where its recording is, None if it has none.
     :return: Fields of the call by name.
     """
-    fields = _common_fields(call, names, None if version == 0 else zone)
+    fields = _common_fields(call, names, None if version == 0 else zone) | {"recording_url": recording_url}
     if version >= 2:
         fields |= _durations(call) | _money(call) | _flags(call) | _relations(call, names, zone)
         fields["number"] = names.get("numbers", call)["customer_id"]
@@ -85,7 +86,7 @@ def render(call: Row, version: int, names: Names, zone: ZoneInfo) -> dict[str, A
             fields["campaign"] = {"id": call["campaign_id"], "name": campaign["name"]}
         else:
             fields |= {"campaign_id": call["campaign_id"], "campaign_name": campaign["name"]}
-        if not call["recorded"]:
+        if recording_url is None:
             # The older versions have null here.
             del fields["recording_url"]
     return fields
@@ -95,7 +96,6 @@ def _common_fields(call: Row, names: Names, zone: ZoneInfo | None) -> dict[str, 
     def format_time(name: str) -> str | None:
         return format_seconds(call[name]) if zone is None else format_milliseconds(call[name], zone)
 
-    recording = f"https://retreaver.com/recordings/{call['uuid'].replace('-', '')}.mp3"
     return {
         "uuid": call["uuid"],
         "caller": call["caller"],
@@ -115,7 +115,6 @@ def _common_fields(call: Row, names: Names, zone: ZoneInfo | None) -> dict[str, 
         "dialed_number": call["dialed_number"],
         "updated_at": format_time("updated_at"),
         "created_at": format_time("created_at"),
-        "recording_url": recording if call["recorded"] else None,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import call_shapes
+from airflow_provider_retreaver.sandbox.api import call_shapes, recordings
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Route
 from airflow_provider_retreaver.sandbox.api.paging import CallQuery, link_headers, requested_page
@@ -78,10 +78,11 @@ def _order(context: RequestContext) -> tuple[str, bool]:
 
 def _render(context: RequestContext, calls: list[Row], version: int) -> list[dict[str, Any]]:
     names, zone = call_shapes.read_names(context.store, calls), context.zone()
+    host = context.request.headers.get("host", "")
     with_flow = version >= 2 and context.request.param("call_flow_events") in ("true", "1")
     rendered = []
     for call in calls:
-        fields = call_shapes.render(call, version, names, zone)
+        fields = call_shapes.render(call, version, names, zone, recordings.url_of(call, host))
         if with_flow:
             fields["call_flow_events"] = call_shapes.flow_events(call, zone)
         rendered.append({"call": fields})

@@ -27,6 +27,7 @@ class Route:
     :param legacy: Whether the route belongs to the older ones, which can be switched off.
     :param access: ``company`` (needs an API key and a company), ``key`` (needs an API key) or ``open`` (the handler
         checks access itself).
+    :param format: The only extension of the path, where that is neither ``.json`` nor ``.xml``.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Route:
     handler: Handler
     legacy: bool = False
     access: Literal["company", "key", "open"] = "company"
+    format: str | None = None
 
 
 def _save_nothing(_context: RequestContext, _row_id: int, _attributes: Attributes) -> None:

@@ -8,7 +8,7 @@ from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Errors, Route
 from airflow_provider_retreaver.sandbox.api.paging import link_headers, requested_page
 from airflow_provider_retreaver.sandbox.http.wire import Reply, validation_error
-from airflow_provider_retreaver.sandbox.state.clock import parse_time, to_datetime
+from airflow_provider_retreaver.sandbox.state.clock import parse_storable_time, to_datetime
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 _MONTHS = 24
@@ -55,7 +55,7 @@ def _span(context: RequestContext, errors: Errors) -> tuple[int, int]:
     times = []
     for name in ("created_at_start", "created_at_end"):
         try:
-            times.append(parse_time(context.request.param(name) or ""))
+            times.append(parse_storable_time(context.request.param(name) or ""))
         except ValueError:
             errors[name] = ["is not a time"]
     if errors:

@@ -15,6 +15,7 @@ from airflow_provider_retreaver.sandbox.api import (
     contacts,
     number_pools,
     numbers,
+    recordings,
     reports,
     rtb,
     static_callers,
@@ -41,6 +42,7 @@ _MODULES = (
     reports,
     rtb,
     call_reservations,
+    recordings,
 )
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
 
@@ -93,7 +95,12 @@ def index() -> Reply:
     :return: The reply.
     """
     listed = [
-        {"method": route.method, "path": f"/{route.path}.json", "legacy": route.legacy, "needs": route.access}
+        {
+            "method": route.method,
+            "path": f"/{route.path}.{route.format or 'json'}",
+            "legacy": route.legacy,
+            "needs": route.access,
+        }
         for route in ROUTES
     ]
     return Reply({"sandbox": "Retreaver's API on this machine", "control": "/__sandbox__/", "routes": listed})

@@ -10,7 +10,7 @@ from airflow_provider_retreaver.sandbox.api import caps
 from airflow_provider_retreaver.sandbox.api.context import SandboxState
 from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
 from airflow_provider_retreaver.sandbox.http.wire import api_error
-from airflow_provider_retreaver.sandbox.state.clock import parse_time
+from airflow_provider_retreaver.sandbox.state.clock import parse_storable_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 MAX_COUNT = 2_000_000
@@ -79,11 +79,16 @@ def _columns(state: SandboxState, fields: object) -> Row:
         elif name in _REFERENCES:
             table, key, column = _REFERENCES[name]
             columns[column] = None if value is None else _object_id(state, company_id, table, key, value)
-        elif name in _PLAIN and (value is None or isinstance(value, str | int | float)):
+        elif name in _PLAIN and (value is None or isinstance(value, str | float) or _is_storable(value)):
             columns[name] = value
         else:
             raise api_error(400, f"a call has no field {name!r} that can be set to {value!r}")
     return columns
+
+
+def _is_storable(value: object) -> bool:
+    """Return whether a value is a whole number that SQLite can hold."""
+    return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
 def _object_id(state: SandboxState, company_id: int, table: str, key: str, value: object) -> int:
@@ -96,14 +101,17 @@ def _object_id(state: SandboxState, company_id: int, table: str, key: str, value
 
 def _cents(name: str, value: Any) -> int:
     try:
-        return round(float(value) * 100)
+        cents = 0 if value is None else round(float(value) * 100)
     except (TypeError, ValueError, OverflowError) as error:
         raise api_error(400, f"{name} is not an amount: {value!r}") from error
+    if not _is_storable(cents):
+        raise api_error(400, f"{name} is not an amount: {value!r}")
+    return cents
 
 
 def _time(name: str, value: object) -> int:
     try:
-        return parse_time(str(value))
+        return parse_storable_time(str(value))
     except ValueError as error:
         raise api_error(400, f"{name} is not an RFC 3339 time: {value!r}") from error
 

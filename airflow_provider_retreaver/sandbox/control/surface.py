@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing, rtb
 from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, SandboxState
 from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
 from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import FaultInjector, read_fault
+from airflow_provider_retreaver.sandbox.http import bodies
 from airflow_provider_retreaver.sandbox.http.wire import ApiError, Reply, Request, api_error
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
-from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds, parse_time
+from airflow_provider_retreaver.sandbox.state.clock import Clock, format_milliseconds, parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 PREFIX = "/__sandbox__"
+# Nothing that the sandbox counts is more, and SQLite takes only a few more digits.
+MOST = 10**12
 
 
 class ControlledSandbox(Protocol):
@@ -57,16 +59,30 @@ def _body(request: Request) -> object:
     if not request.body.strip():
         return {}
     try:
-        return json.loads(request.body)
+        return bodies.parse_json(request.body)
     except ValueError as error:
-        raise api_error(400, f"the body is not JSON: {error}") from error
+        raise api_error(400, f"the body could not be read: {error}") from error
 
 
 def _time(text: object) -> int:
     try:
-        return parse_time(str(text))
+        time = parse_time(str(text))
     except ValueError as error:
         raise api_error(400, f"{text!r} is not an RFC 3339 time") from error
+    return _in_range(time / 1000)
+
+
+def _in_range(seconds: float) -> int:
+    """Return a time in milliseconds; one that the sandbox could not write in every time zone is an ApiError 400."""
+    try:
+        Clock.check(seconds)
+    except ValueError as error:
+        raise api_error(400, str(error)) from error
+    return round(seconds * 1000)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def _target(sandbox: ControlledSandbox, target_id: str) -> Row:
@@ -126,12 +142,13 @@ def _clock(sandbox: ControlledSandbox, request: Request) -> Reply:
     clock = sandbox.state.clock
     if not given or not given.keys() <= {"now", "advance", "hold"}:
         raise api_error(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
+    if not isinstance(given.get("advance", 0), int | float):
+        raise api_error(400, "advance is a number of seconds")
+    at = _time(given["now"]) if "now" in given else clock.now()
+    _in_range(at / 1000 + given.get("advance", 0))
     if "now" in given or "hold" in given:
-        clock.set(_time(given["now"]) if "now" in given else clock.now(), hold=bool(given.get("hold", False)))
-    if "advance" in given:
-        if not isinstance(given["advance"], int | float):
-            raise api_error(400, "advance is a number of seconds")
-        clock.advance(given["advance"])
+        clock.set(at, hold=bool(given.get("hold", False)))
+    clock.advance(given.get("advance", 0))
     return _now(sandbox, request)
 
 
@@ -165,7 +182,7 @@ def _fill(sandbox: ControlledSandbox, request: Request, owner: str, owner_id: st
     given = _object(request)
     kind = str(given.get("type", "hard")).capitalize()
     filled = given.get("filled")
-    if kind not in caps.KINDS or not isinstance(filled, int) or filled < 0:
+    if kind not in caps.KINDS or not _is_count(filled):
         raise api_error(400, 'fill takes "type" (hard, hourly, daily, monthly) and "filled" (0 or more)')
     store, now = sandbox.state.store, sandbox.state.clock.now()
     if not store.value(f"SELECT count(*) FROM {owner} WHERE id = ? AND deleted = 0", (owner_id,)):
@@ -177,7 +194,7 @@ def _fill(sandbox: ControlledSandbox, request: Request, owner: str, owner_id: st
 def _in_progress(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     calls = given.get("calls_in_progress")
-    if given.keys() != {"target_id", "calls_in_progress"} or not isinstance(calls, int) or calls < 0:
+    if given.keys() != {"target_id", "calls_in_progress"} or not _is_count(calls):
         raise api_error(400, 'calls_in_progress takes "target_id" and "calls_in_progress" (0 or more)')
     target = _target(sandbox, str(given["target_id"]))
     sandbox.state.store.update("targets", target["id"], {"calls_in_progress": calls})
@@ -221,7 +238,7 @@ def _provision(sandbox: ControlledSandbox, request: Request, pool_id: str) -> Re
     pool = store.row("SELECT * FROM number_pools WHERE id = ? AND deleted = 0", (pool_id,))
     if pool is None:
         raise api_error(404, f"there is no number pool {pool_id}")
-    if given.keys() != {"numbers"} or not isinstance(count, int) or not 0 <= count <= pool["max_pool_size"]:
+    if given.keys() != {"numbers"} or not _is_count(count) or not 0 <= count <= pool["max_pool_size"]:
         raise api_error(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
     number_pools.provision(sandbox.state, pool, count)
     return Reply(given)
@@ -230,7 +247,7 @@ def _provision(sandbox: ControlledSandbox, request: Request, pool_id: str) -> Re
 def _upload_delay(sandbox: ControlledSandbox, request: Request) -> Reply:
     given = _object(request)
     seconds = given.get("seconds")
-    if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or seconds < 0:
+    if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST:
         raise api_error(400, 'upload_delay takes "seconds" (0 or more)')
     sandbox.state.upload_delay = float(seconds)
     return Reply(given)

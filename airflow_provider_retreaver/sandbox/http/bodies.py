@@ -16,6 +16,9 @@ MULTIPART = "multipart/form-data"
 FORMS = (FORM, MULTIPART)
 # Retreaver's curl examples contain the shell's line continuations inside the quoted body.
 _CONTINUATION = re.compile(r"\\[ \t]*\r?\n")
+# No documented body is deeper than six.
+MAX_DEPTH = 50
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep"
 _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -29,6 +32,13 @@ def read(content_type: str, body: bytes) -> dict[str, Any]:
     """
     if not body.strip():
         return {}
+    try:
+        return _read(content_type, body)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+
+
+def _read(content_type: str, body: bytes) -> dict[str, Any]:
     if content_type.startswith(FORM):
         return nest(parse_qsl(body.decode("utf-8"), keep_blank_values=True))
     if content_type.startswith(MULTIPART):
@@ -50,16 +60,46 @@ def read_json(body: bytes) -> dict[str, Any]:
     :return: The object.
     :raises ValueError: If it is not a JSON object.
     """
-    text = body.decode("utf-8")
-    try:
-        value = json.loads(text, parse_constant=_no_number)
-    except json.JSONDecodeError:
-        value = json.loads(_CONTINUATION.sub("\n", text), parse_constant=_no_number)
-    # A lone surrogate is JSON, but no text that could be stored.
-    json.dumps(value, ensure_ascii=False).encode()
+    value = parse_json(body)
     if not isinstance(value, dict):
         raise ValueError("a JSON object was expected")  # noqa: TRY004 - a bad body, not a bad call
     return value
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse JSON of a bounded depth, without numbers and texts that could not be stored.
+
+    :param body: The body as it was sent.
+    :return: Any JSON value.
+    :raises ValueError: If it is not JSON, or nested too deeply.
+    """
+    text = body.decode("utf-8")
+    try:
+        try:
+            value = json.loads(text, parse_constant=_no_number)
+        except json.JSONDecodeError:
+            value = json.loads(_CONTINUATION.sub("\n", text), parse_constant=_no_number)
+        # A lone surrogate and an infinite number (1e999) are JSON, but nothing that could be stored.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+def _depth(value: Any) -> int:
+    """Return how deep a value is nested, without recursion; counts no further than is allowed."""
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        children = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        depth, level = depth + 1, children
+    return depth
 
 
 def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
@@ -90,7 +130,10 @@ def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         head, _, rest = name.partition("[")
-        _place(result, [head, *_PART.findall("[" + rest if rest else "")], value)
+        keys = [head, *_PART.findall("[" + rest if rest else "")]
+        if len(keys) > MAX_DEPTH:
+            raise ValueError(_TOO_DEEP)
+        _place(result, keys, value)
     return result
 
 

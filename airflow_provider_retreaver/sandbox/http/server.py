@@ -7,18 +7,21 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import uvicorn
 
-from airflow_provider_retreaver.sandbox.http.wire import Answer
+from airflow_provider_retreaver.sandbox.http import callers
+from airflow_provider_retreaver.sandbox.http.wire import Answer, ApiError, api_error, refuse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+# The largest documented body is an upload to a caller list: four million numbers.
+MAX_BODY = 64 * 2**20
 _KEY = re.compile(r"((?:^|[?&])(?:api_key|key)=)[^&]*", re.IGNORECASE)
 
 
@@ -68,6 +71,8 @@ class Application:
 
     :param handler: Answers the requests.
     :param max_concurrency: How many requests are answered at the same time; more are rejected. None is no limit.
+    :param allowed_hosts: Names under which the sandbox is reached, besides this machine's own.
+    :param max_body: How many bytes a request's body may have.
     :param write_line: Is called with one log line for each request, without its end of line.
     """
 
@@ -76,10 +81,14 @@ class Application:
         handler: RequestHandler,
         *,
         max_concurrency: int | None = None,
+        allowed_hosts: Collection[str] = (),
+        max_body: int = MAX_BODY,
         write_line: Callable[[str], None] | None = None,
     ) -> None:
         self._handler = handler
         self._max_concurrency = max_concurrency
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._max_body = max_body
         self._write_line = write_line
         self._active = 0
 
@@ -113,18 +122,31 @@ class Application:
         path = scope["raw_path"].split(b"?")[0].decode("ascii", "replace")
         query = parse_qsl(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await _body(receive)
+        foreign = callers.refusal(headers, str((scope.get("server") or ("",))[0]), self._allowed_hosts)
+        if foreign is not None:
+            return refuse(foreign)
+        try:
+            body = await self._body(headers, receive)
+        except ApiError as too_long:
+            return refuse(too_long)
         handler = self._handler.reject if too_many else self._handler.handle
         return await asyncio.to_thread(handler, scope["method"], path, query, headers, body)
 
-
-async def _body(receive: Receive) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message["type"] == "http.request" and message.get("more_body", False)
-    return b"".join(parts)
+    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        """Read the body; one that is too long is not read to its end, and its connection is closed."""
+        error = api_error(413, f"The body has more than {self._max_body} bytes.")
+        announced = headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._max_body:
+            raise error
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._max_body:
+                raise error
+            more = message["type"] == "http.request" and message.get("more_body", False)
+        return b"".join(parts)
 
 
 async def _send(send: Send, answer: Answer, *, head: bool) -> None:

@@ -70,11 +70,15 @@ class Reply:
     :param value: The body as plain Python values; None is an empty body.
     :param status: Status code of the answer.
     :param headers: Headers of the answer.
+    :param content: The body of a file, which is written as it is.
+    :param content_type: Type of the file.
     """
 
     value: Any = None
     status: int = 200
     headers: list[tuple[str, str]] = field(default_factory=list)
+    content: bytes = b""
+    content_type: str = ""
 
 
 class Request:
@@ -142,12 +146,17 @@ class Request:
             raise api_error(400, f"param is missing or the value is empty: {name}")
         return inner
 
-    def answer_format(self) -> str:
+    def answer_format(self, only: str | None = None) -> str:
         """Choose the format of the answer by the path's extension, or by the ``Accept`` header without one.
 
-        :return: ``json`` or ``xml``.
+        :param only: The only format that is served here; None serves JSON and XML.
+        :return: ``json`` or ``xml``; ``json`` also for the errors of another format.
         :raises ApiError: With status 406 for any other format.
         """
+        if only is not None:
+            if self.format != only:
+                raise api_error(406, f"Only .{only} is served here.")
+            return "json"
         if self.format in ("json", "xml"):
             return self.format
         accept = self.headers.get("accept", "")
@@ -156,6 +165,16 @@ class Request:
         if self.format is None and "xml" in accept and "html" not in accept:
             return "xml"
         raise api_error(406, "Only .json and .xml are served here.")
+
+
+def refuse(error: ApiError, form: str = "json") -> Answer:
+    """Write an error as an HTTP response.
+
+    :param error: The error.
+    :param form: ``json`` or ``xml``.
+    :return: The response.
+    """
+    return write(Reply(dict(error.body), error.status, list(error.headers)), form)
 
 
 def write(reply: Reply, form: str = "json") -> Answer:
@@ -167,7 +186,9 @@ def write(reply: Reply, form: str = "json") -> Answer:
     """
     headers = list(reply.headers)
     if reply.value is None:
-        return Answer(reply.status, headers, b"")
+        if reply.content:
+            headers.insert(0, ("Content-Type", reply.content_type))
+        return Answer(reply.status, headers, reply.content)
     if form == "xml":
         headers.insert(0, ("Content-Type", "application/xml; charset=utf-8"))
         return Answer(reply.status, headers, markup.document(reply.value))

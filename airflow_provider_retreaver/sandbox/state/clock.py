@@ -10,7 +10,10 @@ from email.utils import format_datetime
 _BLANK_FOR_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 # The documented default of created_at_start is in the year -4712.
 _BEFORE_CHRIST = re.compile(r"-\d{4}-\d\d-\d\d")
+_DAY, _LATEST = 86_400_000, 253_402_300_799_999
 _EARLIEST = -62_135_596_800_000
+# Seconds of 1971-01-01 and 9998-12-31: in every time zone, the days before and after are dates too.
+_FIRST, _LAST = 31_536_000, 253_370_678_400
 
 
 class Clock:
@@ -31,6 +34,16 @@ class Clock:
         """
         seconds = self._stopped_at if self._stopped_at is not None else self._wall() + self._offset
         return int(seconds * 1000)
+
+    @staticmethod
+    def check(seconds: float) -> None:
+        """Refuse a time that the sandbox could not write in every time zone.
+
+        :param seconds: The time in seconds since the epoch.
+        :raises ValueError: If it is before 1971 or after 9998.
+        """
+        if not _FIRST <= seconds <= _LAST:
+            raise ValueError("the clock goes from 1971-01-01 to 9998-12-31")
 
     def set(self, at: int, *, hold: bool) -> None:
         """Set the current time.
@@ -71,6 +84,19 @@ def parse_time(text: str) -> int:
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
     return round(time.timestamp() * 1000)
+
+
+def parse_storable_time(text: str) -> int:
+    """Parse a time that can be written in every time zone.
+
+    :param text: See :func:`parse_time`.
+    :return: Milliseconds since the epoch.
+    :raises ValueError: If the text is no time, or within a day of the first or the last time that there is.
+    """
+    time = parse_time(text)
+    if not _EARLIEST + _DAY <= time <= _LATEST - _DAY:
+        raise ValueError(f"{text!r} is too early or too late to be written in every time zone")
+    return time
 
 
 def to_datetime(milliseconds: int, zone: tzinfo = UTC) -> datetime:
