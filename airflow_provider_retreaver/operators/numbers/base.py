@@ -263,13 +263,16 @@ def _sql_values(sql: str, conn_id: str, column: Columns, where: str) -> Iterator
     with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
         cursor.execute(sql)
         row = 0
-        places: list[list[int]] | None = None
-        while rows := cursor.fetchmany(ROWS):
-            if places is None:
-                places = find_columns([described[0] for described in cursor.description], columns, where)
+        rows = cursor.fetchmany(ROWS)
+        if not cursor.description:
+            raise InvalidArgument(f"{where} has no columns, so it is no query; nothing was sent to Retreaver.")
+        # A query without rows is an empty source only if it has the column.
+        places = find_columns([described[0] for described in cursor.description], columns, where)
+        while rows:
             for values in rows:
                 row += 1
                 yield row, joined(values, places, where)
+            rows = cursor.fetchmany(ROWS)
 
 
 def _cursor(connection: Any) -> Any:

@@ -15,6 +15,7 @@ from airflow_provider_retreaver.sandbox.api.postback_keys import PERMISSIONS
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from tests.airflow.support.suppression import (
     attempt_context,
+    create_warehouse,
     nonzero_counts,
     phone_numbers,
     suppress,
@@ -185,6 +186,21 @@ def test_an_invalid_limit_is_refused(account, allowed):
     with pytest.raises(InvalidArgument, match="max_unreadable must be a number"):
         sync(numbers=LIST, max_unreadable=allowed)
     assert account.sent() == []
+
+
+def test_a_query_without_rows_needs_its_column_too(account, tmp_path, monkeypatch):
+    """A column that does not exist is never an empty source, with `allow_empty` neither; nor is a statement."""
+    suppress(account, LIST)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(create_warehouse(tmp_path, [])))
+    query = {"sql_conn_id": "warehouse", "allow_empty": True, "max_removals": None}
+    with pytest.raises(InvalidArgument, match="no column 'mobile'; set column to one of phone"):
+        sync(sql="SELECT phone FROM do_not_call", column="mobile", **query)
+    with pytest.raises(InvalidArgument, match="several columns"):
+        sync(sql="SELECT * FROM do_not_call", **query)
+    with pytest.raises(InvalidArgument, match="has no columns, so it is no query"):
+        sync(sql="DELETE FROM do_not_call", **query)
+    assert account.sent() == []
+    assert sync(sql="SELECT phone FROM do_not_call", **query)["removed"] == 60
 
 
 # -- caller lists
