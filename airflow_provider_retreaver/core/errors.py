@@ -6,6 +6,7 @@
     ├── InvalidArgument        refused here, before anything was sent (also a ValueError)
     │   └── InvalidConnection  a field of the Airflow connection
     ├── ChangeRefused          refused here, by a guard or because something would be lost; nothing was sent
+    ├── RunUnderWay            another run changes the same list; a retry starts when it has ended
     ├── VendorError            the server answered with an error
     │   ├── AuthenticationError  401
     │   ├── PermissionDenied     403
@@ -60,6 +61,10 @@ class InvalidConnection(InvalidArgument):
 
 class ChangeRefused(RetreaverError):
     """A change that a guard refuses, or that cannot be sent without losing something; nothing was sent."""
+
+
+class RunUnderWay(RetreaverError):
+    """Another run is at work on the same list, or has taken over; a retry starts when it has ended."""
 
 
 class VendorError(RetreaverError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -92,6 +93,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
     :raises InvalidArgument: naming the parameter or the problem of the source; nothing was sent.
     :raises ChangeRefused: when a guard refuses the sync; nothing was sent.
+    :raises RunUnderWay: when another run holds the lease below `state_path`; a retry starts when it has ended.
     :raises PermissionDenied: naming the permission that the key lacks.
     :raises OutcomeUnknown: when uploads were accepted and the list does not show them in time.
     """
@@ -166,11 +168,20 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             dry_run = self.is_dry_run()
             files = self.files_of(context, "caller_list")
             folder = files[0] if files else None
-            collected = self.collect_numbers(folder)
-            sync = CallerListSync(request, collected.numbers, self.unreadable_of(collected))
-            change = hook.run(sync.plan())
-            self._announce(change)
-            done = _would(change) if dry_run else hook.run(sync.carry_out(change))
+            place = quote(f"caller-list{request.owner.path}/{request.name}", safe="")
+            with self.lease(context, hook, place, dry_run=dry_run) as lease:
+                collected = self.collect_numbers(folder, lease.renew)
+                sync = CallerListSync(
+                    request,
+                    collected.numbers,
+                    self.unreadable_of(collected),
+                    look_again=not lease.is_exclusive,
+                    before_upload=lease.confirm,
+                    lease_renewed=lease.renew,
+                )
+                change = hook.run(sync.plan())
+                self._announce(change)
+                done = _would(change) if dry_run else hook.run(sync.carry_out(change))
         self.log.info(
             "Caller list %s: %s.",
             one_line(request.name),

@@ -100,6 +100,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
     :raises InvalidArgument: naming the parameter or the problem of the source; nothing was sent.
     :raises ChangeRefused: when a guard refuses the sync, with the counts; nothing was sent.
+    :raises RunUnderWay: when another run holds the lease below `state_path`; a retry starts when it has ended.
     :raises PartialFailure: when some numbers could not be sent, or too many failed.
     """
 
@@ -177,19 +178,21 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             dry_run = self.is_dry_run()
             limits(self.max_removals)
             files = self.files_of(context, "suppression")
-            collected = self.collect_numbers(files[0] if files else None)
-            run = SuppressionRun(
-                hook,
-                wanted,
-                collected,
-                self.unreadable_of(collected),
-                max_removals=self.max_removals,
-                max_failures=max_failures,
-                folder=files[0] if files else None,
-                state=self._state(context, hook, files[1], wanted) if files else None,
-            )
-            with partial_result(context, lambda: run.result() if run.begun else None):
-                result = run.look() if dry_run else run.carry_out()
+            with self.lease(context, hook, f"suppression{_of(wanted)}", dry_run=dry_run) as lease:
+                collected = self.collect_numbers(files[0] if files else None, lease.renew)
+                run = SuppressionRun(
+                    hook,
+                    wanted,
+                    collected,
+                    self.unreadable_of(collected),
+                    max_removals=self.max_removals,
+                    max_failures=max_failures,
+                    folder=files[0] if files else None,
+                    state=self._state(context, hook, files[1], wanted) if files else None,
+                    lease=lease,
+                )
+                with partial_result(context, lambda: run.result() if run.begun else None):
+                    result = run.look() if dry_run else run.carry_out()
         self.tell_sync(context, result, campaign_id=wanted.campaign)
         return result
 
@@ -226,8 +229,12 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
 
         # A record belongs to a company, and a connection may later have another one.
         company = _company(hook)
-        scope = f"company-{company}" + (f"-campaign-{wanted.campaign}" if wanted.campaign is not None else "")
-        return SyncState(context, str(self.state_path), place, scope)
+        return SyncState(context, str(self.state_path), place, f"company-{company}{_of(wanted)}")
+
+
+def _of(wanted: SuppressionRequest) -> str:
+    """Return the end of the names of files of a sync."""
+    return f"-campaign-{wanted.campaign}" if wanted.campaign is not None else ""
 
 
 def _company(hook: RetreaverHook) -> Any:

@@ -13,8 +13,8 @@ NAMES = {
     "core.errors": {
         "AuthenticationError", "ChangeRefused", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection",
         "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied",
-        "ProtocolError", "RateLimited", "RetreaverError", "Stopped", "StorageFailed", "TableNotWritten",
-        "Unavailable", "VendorError",
+        "ProtocolError", "RateLimited", "RetreaverError", "RunUnderWay", "Stopped", "StorageFailed",
+        "TableNotWritten", "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
     "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_provider_retreaver.domain.lists.number_set import NumberSet
 from airflow_provider_retreaver.domain.lists.phones import e164
@@ -46,6 +46,8 @@ class ListChange:
     :param exact: whether `add` and `remove` were compared with the list, so that the result is known in advance.
     :param clear: clear the list first.
     :param created: whether the list has to be created.
+    :param created_at: when the numbers that may be removed were put on the list, as Retreaver writes it.
+    :param changed_by_others: how many of them someone else has changed since the list was read.
     """
 
     add: NumberSet = EMPTY
@@ -56,6 +58,8 @@ class ListChange:
     exact: bool = False
     clear: bool = False
     created: bool = False
+    created_at: dict[int, str] = field(default_factory=dict)
+    changed_by_others: int = 0
 
     def lines(self) -> Iterator[str]:
         """Return the change as lines of csv, without line ends.

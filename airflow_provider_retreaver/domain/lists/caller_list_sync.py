@@ -8,7 +8,8 @@ sending it once, so an upload whose response was lost is sent again.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.answers import join_messages
@@ -21,11 +22,13 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
 )
 from airflow_provider_retreaver.core.messages import Request
-from airflow_provider_retreaver.core.operations import Count, Each, Outcome, Procedure, Row, Together, Wait
+from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
-from airflow_provider_retreaver.domain.lists.number_set import Collector, NumberSet
-from airflow_provider_retreaver.domain.lists.phones import e164, from_e164
+from airflow_provider_retreaver.domain.lists.caller_list_numbers import ListedNumbers, count_numbers, read_numbers
+from airflow_provider_retreaver.domain.lists.caller_list_verification import Verification
+from airflow_provider_retreaver.domain.lists.number_set import NumberSet
+from airflow_provider_retreaver.domain.lists.phones import e164
 from airflow_provider_retreaver.domain.lists.suppression_plan import NONE_UNREADABLE, limits
 from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.resources import caller_lists
@@ -37,9 +40,10 @@ log = logging.getLogger(__name__)
 BATCH = 10_000
 # How often an upload is sent when its responses are lost.
 TRIES = 3
-# Numbers that are checked afterwards.
-SAMPLE = 20
-FIRST_WAIT, MAX_WAIT = 1.0, 60.0
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(slots=True)
@@ -49,12 +53,17 @@ class CallerListSync:
     :param request: the list to synchronize.
     :param source: the numbers.
     :param unreadable: values of the source that cannot be read.
+    :param look_again: read the list again before a mirror removes numbers.
+    :param before_upload: called before each upload; may raise to stop.
+    :param lease_renewed: called for each number that is read.
     """
 
     request: CallerListRequest
     source: NumberSet
     unreadable: Unreadable = NONE_UNREADABLE
-    _checkable: bool = field(default=True, init=False)
+    look_again: bool = True
+    before_upload: Callable[[], None] = _nothing
+    lease_renewed: Callable[[], None] = _nothing
 
     def plan(self) -> Procedure[ListChange]:
         """Find out what has to be uploaded; nothing is changed.
@@ -71,7 +80,7 @@ class CallerListSync:
             return self._of_new_list()
         if self.request.mode == "mirror":
             return (yield from self._difference())
-        known = yield from self._total()
+        known = yield from count_numbers(self.request.owner, self.request.name)
         if self.request.mode == "add":
             self._tell_not_added(None)
             return ListChange(add=self.source, known=known)
@@ -90,33 +99,47 @@ class CallerListSync:
         return ListChange(add=self.source, known=0, exact=True, created=True)
 
     def _difference(self) -> Procedure[ListChange]:
-        found, odd = Collector(), 0
-
-        def visit(row: Row) -> None:
-            nonlocal odd
-            number = from_e164(str(row["number"]).strip())
-            if number is None:
-                odd += 1
-            else:
-                found.add(number)
-
         denied: PermissionDenied | None = None
         try:
-            yield Each(caller_lists.list_caller_list_numbers(self.request.owner, self.request.name), visit)
+            listed: ListedNumbers = yield from self._read(lambda number: number not in self.source)
         except PermissionDenied as error:
             denied = error
         if denied is not None:
             return self._clearing(denied)
-        if odd:
-            log.warning("%d numbers on the list are not in E.164 and are not changed.", odd)
-        there = found.finish()
+        if listed.others:
+            log.warning("%d numbers on the list are not in E.164 and are not changed.", listed.others)
+        there = listed.numbers
         self._tell_not_added(there)
         add = self.source.minus(there)
         remove, kept = self.unreadable.divide(there.minus(self.source), self.source)
         self.unreadable.tell_kept(len(kept), "numbers on the caller list")
         self._guard(len(remove), len(there))
-        known = len(there) + odd
-        return ListChange(add, remove, len(self.source) - len(add), len(kept), known, exact=True)
+        change = ListChange(
+            add, remove, len(self.source) - len(add), len(kept), len(there) + listed.others, exact=True
+        )
+        change.created_at = listed.created
+        return change
+
+    def _read(self, watched: Callable[[int], bool]) -> Procedure[ListedNumbers]:
+        return (yield from read_numbers(self.request.owner, self.request.name, watched, self.lease_renewed))
+
+    def _look_again(self, change: ListChange) -> Procedure[None]:
+        """Read the list again before numbers are removed, and leave alone those that someone else has changed."""
+        listed = yield from self._read(change.remove.__contains__)
+        gone = change.remove.minus(listed.numbers)
+        still = NumberSet(
+            number for number in change.remove if listed.created.get(number) == change.created_at.get(number, "")
+        )
+        change.changed_by_others = len(change.remove) - len(still)
+        change.remove = still
+        if change.known is not None:
+            change.known -= len(gone)
+        if change.changed_by_others:
+            log.warning(
+                "Someone else was at work on the caller list: %d numbers were changed while this run was, and are "
+                "not removed.",
+                change.changed_by_others,
+            )
 
     def _tell_not_added(self, there: NumberSet | None) -> None:
         accepts = caller_lists.blocks_unlisted_callers(self.request.name)
@@ -156,21 +179,13 @@ class CallerListSync:
         for limit in limits(self.request.max_removals):
             limit.check(removals, known, "numbers on the caller list", verb="removed")
 
-    def _total(self) -> Procedure[int | None]:
-        """Return how many numbers the list has, None when the key may not list."""
-        try:
-            total: int = yield Count(caller_lists.list_caller_list_numbers(self.request.owner, self.request.name))
-        except PermissionDenied:
-            return None
-        return total
-
     # -- uploading
 
     def carry_out(self, change: ListChange) -> Procedure[dict[str, Any]]:
         """Upload a change, and wait until the list shows it.
 
         :param change: the change.
-        :return: `{"added", "removed", "unchanged", "created", "verified"}`.
+        :return: `{"added", "removed", "unchanged", "changed_by_others", "created", "verified"}`.
         :raises InvalidRequest: when Retreaver reports errors of an upload.
         :raises OutcomeUnknown: when the list does not show the change in time.
         """
@@ -178,16 +193,25 @@ class CallerListSync:
             yield from self._create()
         # A list that is cleared first is filled by one upload, since the order of several is not documented.
         size = max(1, len(change.add)) if change.clear else BATCH
-        uploads: tuple[tuple[UploadAction, NumberSet], ...] = (("create", change.add), ("delete", change.remove))
-        for action, numbers in uploads:
-            for start in range(0, len(numbers), size):
-                part = numbers.part(start, start + size)
-                yield from self._upload(part, action, clear=change.clear)
-                log.info("Uploaded %d of %d numbers (%s).", min(start + size, len(numbers)), len(numbers), action)
+        yield from self._upload_all(change.add, "create", size, clear=change.clear)
+        if self.look_again and change.exact and change.remove:
+            yield from self._look_again(change)
+        yield from self._upload_all(change.remove, "delete", size, clear=False)
         verified, total = "nothing to verify", change.known
         if change.add or change.remove:
-            verified, total = yield from self._verify(change)
-        return {**self._counted(change, total), "created": change.created, "verified": verified}
+            verified, total = yield from Verification(self.request, change).wait()
+        return {
+            **self._counted(change, total),
+            "changed_by_others": change.changed_by_others,
+            "created": change.created,
+            "verified": verified,
+        }
+
+    def _upload_all(self, numbers: NumberSet, action: UploadAction, size: int, *, clear: bool) -> Procedure[None]:
+        for start in range(0, len(numbers), size):
+            self.before_upload()
+            yield from self._upload(numbers.part(start, start + size), action, clear=clear)
+            log.info("Uploaded %d of %d numbers (%s).", min(start + size, len(numbers)), len(numbers), action)
 
     def _counted(self, change: ListChange, total: int | None) -> dict[str, Any]:
         """Return how many numbers were added and removed; None where the key may not count."""
@@ -226,61 +250,6 @@ class CallerListSync:
             else:
                 return _refuse_errors(operation.request, answer)
 
-    # -- verifying
-
-    def _verify(self, change: ListChange) -> Procedure[tuple[str, int | None]]:
-        """Wait until the list has the expected numbers."""
-        waited, pause = 0.0, FIRST_WAIT
-        while True:
-            total = (yield from self._total()) if change.known is not None else None
-            wrong = self._wrong_total(change, total) or (yield from self._wrong_sample(change))
-            if not wrong:
-                ways = [way for way, used in (("total", total is not None), ("sample", self._checkable)) if used]
-                if not ways:
-                    log.warning("The key may neither list nor check numbers, so the upload is not verified.")
-                return " and ".join(ways) or "not verified", total
-            if waited >= self.request.verify_wait:
-                raise OutcomeUnknown(
-                    f"The uploads to caller list {quoted(self.request.name)} were accepted, but after {waited:.0f} s "
-                    f"{wrong}; check the list in the portal. A retry compares and uploads again."
-                )
-            step = min(pause, self.request.verify_wait - waited)
-            log.info("The list does not show the uploads yet (%s); next check in %.0f s.", wrong, step)
-            yield Wait(step)
-            waited, pause = waited + step, min(pause * 2, MAX_WAIT)
-
-    def _wrong_total(self, change: ListChange, total: int | None) -> str:
-        if total is None or change.known is None:
-            return ""
-        if change.exact:
-            expected = change.known + len(change.add) - len(change.remove)
-            return "" if total == expected else f"it has {total} numbers, and should have {expected}"
-        least = len(change.add)
-        return "" if total >= least else f"it has {total} numbers, and should have {least} at least"
-
-    def _wrong_sample(self, change: ListChange) -> Procedure[str]:
-        """Check some numbers, if the key may check."""
-        checked = [(number, True) for number in _sample(change.add)] + [
-            (number, False) for number in _sample(change.remove)
-        ]
-        if not self._checkable:
-            return ""
-        outcomes: list[Outcome[bool]] = yield Together(
-            [
-                caller_lists.check_caller_list(self.request.owner, self.request.name, e164(number))
-                for number, _ in checked
-            ]
-        )
-        wrong = 0
-        for (_, expected), outcome in zip(checked, outcomes, strict=True):
-            if isinstance(outcome.error, PermissionDenied):
-                self._checkable = False
-                return ""
-            if outcome.error is not None and not isinstance(outcome.error, OutcomeUnknown):
-                raise outcome.error
-            wrong += outcome.value is not expected
-        return f"{wrong} of {len(checked)} checked numbers are not as expected" if wrong else ""
-
 
 def _refuse_errors(request: Request, answer: Row) -> None:
     """Raise the errors that Retreaver reports for an upload."""
@@ -293,9 +262,3 @@ def _refuse_errors(request: Request, answer: Row) -> None:
             status=200,
             details=found,
         )
-
-
-def _sample(numbers: NumberSet) -> list[int]:
-    """Return some numbers, spread over all of them."""
-    step = max(1, len(numbers) // SAMPLE)
-    return [numbers[place] for place in range(0, len(numbers), step)][:SAMPLE]

@@ -19,6 +19,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.lists.phones import e164
+from airflow_provider_retreaver.domain.lists.suppression_list import state_of
 from airflow_provider_retreaver.domain.lists.suppression_plan import ADD, CHANGE, REMOVE, SuppressionRequest
 from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.resources import suppression
@@ -50,15 +51,25 @@ class Batch:
     :param steps: action and number by the step's place in the plan.
     :param wanted: what the sync has to achieve.
     :param scope: of the sync.
+    :param seen: `state_of` the numbers to remove, which are read again before that; None to remove them at once.
     """
 
-    def __init__(self, steps: Mapping[int, tuple[str, int]], wanted: SuppressionRequest, scope: WantedScope) -> None:
+    def __init__(
+        self,
+        steps: Mapping[int, tuple[str, int]],
+        wanted: SuppressionRequest,
+        scope: WantedScope,
+        seen: Mapping[int, int] | None = None,
+    ) -> None:
         self._steps = steps
         self._wanted = wanted
         self._scope = scope
+        self._seen = seen
         self._losses: Counter[int] = Counter()
         self._temporary: list[RetreaverError] = []
         self.failures: dict[int, Failure] = {}
+        # How many numbers someone else has changed in the meantime.
+        self.changed_by_others = 0
         # The error of the account, if there was one.
         self.stop: RetreaverError | None = None
 
@@ -70,6 +81,8 @@ class Batch:
         todo = {place: _FIRST[action] for place, (action, _) in self._steps.items()}
         if maybe_sent:
             todo = yield from self._check(todo)
+        elif self._seen is not None:
+            todo = yield from self._look_again(todo, self._seen)
         while todo:
             outcomes: list[Outcome[Row]] = yield Together(
                 [self._operation(place, verb) for place, verb in todo.items()]
@@ -96,7 +109,7 @@ class Batch:
         error = outcome.error
         if error is None:
             scope = Scope.of(outcome.value or {})
-            if verb == POST and not scope.is_company and self._wanted.campaign is None:
+            if verb == POST and self._wanted.campaign is None and not scope.is_company:
                 # It was suppressed already, which a POST does not widen.
                 self._conflict(place, scope)
                 return {}
@@ -104,11 +117,36 @@ class Batch:
             return {place: PUT} if verb == POST and self._wanted.campaign is not None else {}
         if verb == PUT and self._losses[place] < TRIES:
             # Someone else has removed it in the meantime.
+            self.changed_by_others += not self._losses[place]
             self._losses[place] += 1
             return {place: POST}
         if verb != DELETE:
             self._fail(place, error)
+        elif not (self._losses[place] or self._wanted.legacy):
+            self.changed_by_others += 1
         return {}
+
+    def _look_again(self, todo: dict[int, str], seen: Mapping[int, int]) -> Procedure[dict[int, str]]:
+        """Read the numbers that are to be removed, and leave alone those that someone else has changed since."""
+        places = [place for place, verb in todo.items() if verb == DELETE]
+        outcomes: list[Outcome[Row]] = []
+        if places:
+            outcomes = yield Together(
+                [suppression.get_suppressed_number(e164(self._steps[place][1])) for place in places]
+            )
+        for place, outcome in zip(places, outcomes, strict=True):
+            if outcome.error is not None and self._is_missing(outcome.error):
+                self.changed_by_others += 1
+                del todo[place]
+            elif outcome.error is not None:
+                self._fail(place, outcome.error)
+                del todo[place]
+            elif seen.get(self._steps[place][1]) != state_of(outcome.value or {}):
+                self.changed_by_others += 1
+                reason = "It was changed by someone else while this run was at work, so it was not removed."
+                self.failures[place] = Failure(final=True, reason=reason)
+                del todo[place]
+        return todo
 
     def _check(self, verbs: Mapping[int, str]) -> Procedure[dict[int, str]]:
         """Read the numbers, and return what must still be sent."""
@@ -143,6 +181,7 @@ class Batch:
         return {} if as_wanted else {place: PUT}
 
     def _conflict(self, place: int, scope: Scope) -> None:
+        self.changed_by_others += 1
         self.failures[place] = Failure(final=True, reason=f"It was suppressed for {scope} in the meantime.")
 
     def _operation(self, place: int, verb: str) -> Operation[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from airflow_provider_retreaver.core.operations import Each, Procedure, Row
@@ -29,6 +30,8 @@ class _Reading:
     """Retreaver's list, grouped by scope as its rows come."""
 
     can_resubscribe: bool
+    watched: Callable[[int], bool] | None = None
+    seen: dict[int, int] = field(default_factory=dict)
     groups: dict[Scope, _Group] = field(default_factory=dict)
     unreadable: int = 0
     progress: ProgressLogger = field(
@@ -44,22 +47,47 @@ class _Reading:
         if number is None:
             self.unreadable += 1
             return
+        if self.watched is not None and self.watched(number):
+            self.seen[number] = state_of(row)
         group = self.groups.setdefault(Scope.of(row), _Group())
         group.numbers.add(number)
         if row.get("can_resubscribe") is not self.can_resubscribe:
             group.differing.add(number)
 
 
-def read_list(wanted: SuppressionRequest, scope: WantedScope) -> Procedure[Known]:
+def state_of(row: Row) -> int:
+    """Return a value that differs when a suppressed number was changed, or removed and suppressed again.
+
+    :param row: the suppressed number.
+    :return: equal for equal rows, in one process.
+    """
+    return hash((row.get("id"), row.get("created_at"), row.get("can_resubscribe"), Scope.of(row)))
+
+
+def read_list(
+    wanted: SuppressionRequest,
+    scope: WantedScope,
+    *,
+    watched: Callable[[int], bool] | None = None,
+    each: Callable[[], None] | None = None,
+) -> Procedure[Known]:
     """Read Retreaver's list completely (current routes).
 
     :param wanted: what the sync has to achieve.
     :param scope: of the sync.
+    :param watched: says of which numbers the result has the state of their rows; None for none.
+    :param each: called for each row.
     :return: the known numbers.
     :raises ListingIncomplete: when it cannot be read completely.
     """
-    reading = _Reading(wanted.can_resubscribe)
-    yield Each(suppression.list_suppressed_numbers(), reading.visit)
+    reading = _Reading(wanted.can_resubscribe, watched)
+
+    def visit(row: Row) -> None:
+        if each is not None:
+            each()
+        reading.visit(row)
+
+    yield Each(suppression.list_suppressed_numbers(), visit)
     if reading.unreadable:
         log.warning(
             "%d of %d suppressed numbers are not in E.164 and are not changed.",
@@ -76,4 +104,5 @@ def read_list(wanted: SuppressionRequest, scope: WantedScope) -> Procedure[Known
             covered = covered.plus(numbers)
         else:
             conflicting = conflicting.plus(numbers)
-    return Known(there, there, differing, covered, conflicting)
+    seen = reading.seen if watched is not None else None
+    return Known(there, there, differing, covered, conflicting, seen)

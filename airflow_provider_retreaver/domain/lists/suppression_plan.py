@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -85,6 +85,7 @@ class Known:
     :param differing: numbers of `there` with the other `can_resubscribe`.
     :param covered: suppressed for the company, when the sync is for a campaign.
     :param conflicting: suppressed for another campaign.
+    :param seen: `state_of` the rows of numbers that the sync may remove, where it looks again before it does.
     """
 
     there: NumberSet
@@ -92,6 +93,7 @@ class Known:
     differing: NumberSet = EMPTY
     covered: NumberSet = EMPTY
     conflicting: NumberSet = EMPTY
+    seen: Mapping[int, int] | None = None
 
     @classmethod
     def recorded(cls, ours: Ours) -> Known:

@@ -43,11 +43,13 @@ class Checkpoint:
 
     :param done: number of finished steps, failures included.
     :param announced: steps up to this place may have been sent.
+    :param changed_by_others: how many numbers someone else has changed in the meantime.
     :param failures: by the step's place in the plan.
     """
 
     done: int = 0
     announced: int = 0
+    changed_by_others: int = 0
     failures: dict[int, Failure] = field(default_factory=dict)
 
     def dump(self) -> dict[str, Any]:
@@ -57,7 +59,11 @@ class Checkpoint:
         """
         failures = {str(place): [failure.final, failure.reason] for place, failure in self.failures.items()}
         return {
-            "position": {"done": self.done, "announced": self.announced},
+            "position": {
+                "done": self.done,
+                "announced": self.announced,
+                "changed_by_others": self.changed_by_others,
+            },
             "failures": failures,
         }
 
@@ -88,6 +94,7 @@ class SuppressionSync:
     :param max_failures: how many numbers may fail before it stops.
     :param checkpoint: the progress of an earlier attempt.
     :param note: saves the checkpoint; called before a batch is sent and at the end.
+    :param seen: see `Batch`.
     :param clock: returns monotonic seconds.
     """
 
@@ -101,6 +108,7 @@ class SuppressionSync:
         max_failures: int,
         checkpoint: Checkpoint | None = None,
         note: Callable[[Checkpoint], None] | None = None,
+        seen: Mapping[int, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
@@ -110,6 +118,7 @@ class SuppressionSync:
         self._max_failures = max_failures
         self.checkpoint = checkpoint or Checkpoint()
         self._note = note
+        self._seen = seen
         self._progress = ProgressLogger(
             lambda line: log.info("Suppression: %s", line), len(plan), self.checkpoint.done, clock
         )
@@ -208,11 +217,12 @@ class SuppressionSync:
         :return: the error after which the sync must stop, None without one.
         """
         steps = {place: self._plan.part(place, place + 1)[0] for place in places}
-        batch = Batch(steps, self._wanted, self._scope)
+        batch = Batch(steps, self._wanted, self._scope, self._seen)
         yield from batch.procedure(maybe_sent=maybe_sent and not self._wanted.legacy)
         for place in places:
             self.checkpoint.failures.pop(place, None)
         self.checkpoint.failures |= batch.failures
+        self.checkpoint.changed_by_others += batch.changed_by_others
         return batch.stop
 
     def _give_up(self, error: RetreaverError | None) -> None:

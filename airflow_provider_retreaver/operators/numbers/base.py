@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_retreaver.domain.lists.number_sources import Collected, Numbered, Rejected
     from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+    from airflow_provider_retreaver.storage.lease import NoLease
 
 Mode = Literal["add", "mirror", "remove"]
 SourceFormat = Literal["csv", "jsonl", "txt"]
@@ -134,10 +137,25 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         self.allow_empty = allow_empty
         self.state_path = state_path
 
-    def collect_numbers(self, folder: Folder | None) -> Collected:
+    def lease(self, context: Context, hook: RetreaverHook, name: str, *, dry_run: bool) -> NoLease:
+        """Return the lease of a list, which has to be entered before the source is read.
+
+        :param context: the task's context.
+        :param hook: of the connection.
+        :param name: of the list.
+        :param dry_run: whether nothing will be changed, so that no lease is needed.
+        :return: the strongest lease that there is a place for.
+        """
+        from airflow_provider_retreaver.storage.lease import NoLease, lease_for
+
+        place = f"{hook.settings.company_id or self.retreaver_conn_id}-{name}"
+        return NoLease() if dry_run else lease_for(context, self.state_path, quote(place, safe="-_"))
+
+    def collect_numbers(self, folder: Folder | None, each: Callable[[], None]) -> Collected:
         """Read the source completely.
 
         :param folder: folder for the file of rejected values, None for none.
+        :param each: called for each value.
         :return: the phone numbers, with counts.
         :raises InvalidArgument: when the source cannot be read; nothing was sent.
         :raises ChangeRefused: when it is empty, or has too many invalid values; nothing was sent.
@@ -160,7 +178,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
                     first.append(str(rejected))
                 write(rejected)
 
-            found = collect(newest_changes(values, str(self.mode), where), normalizer, reject)
+            found = collect(newest_changes(_each(values, each), str(self.mode), where), normalizer, reject)
         self.log.info(
             "%s: %d values, %d phone numbers, %d duplicates, %d rejected.",
             where, found.rows, len(found.numbers), found.duplicates, found.rejected,
@@ -273,6 +291,12 @@ def _sql_values(sql: str, conn_id: str, column: Columns, where: str) -> Iterator
                 row += 1
                 yield row, joined(values, places, where)
             rows = cursor.fetchmany(ROWS)
+
+
+def _each(values: Iterator[Numbered], call: Callable[[], None]) -> Iterator[Numbered]:
+    for value in values:
+        call()
+        yield value
 
 
 def _cursor(connection: Any) -> Any:

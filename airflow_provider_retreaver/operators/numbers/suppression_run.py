@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused
@@ -21,7 +21,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     compare,
     owned,
 )
-from airflow_provider_retreaver.domain.lists.suppression_sync import SuppressionSync
+from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, SuppressionSync
 from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.operators.numbers.base import REJECTS
@@ -31,6 +31,7 @@ from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 if TYPE_CHECKING:
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
+    from airflow_provider_retreaver.storage.lease import NoLease
     from airflow_provider_retreaver.storage.line_files import Folder
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class SuppressionRun:
     :param max_failures: see the operator.
     :param folder: for the files of this run, None for none.
     :param state: the sync's saved state, None for none.
+    :param lease: that this run holds.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class SuppressionRun:
         max_failures: int,
         folder: Folder | None,
         state: SyncState | None,
+        lease: NoLease,
     ) -> None:
         self._hook = hook
         self._wanted = wanted
@@ -72,6 +75,7 @@ class SuppressionRun:
         self._max_failures = max_failures
         self._folder = folder
         self._state = state
+        self._lease = lease
         self._fingerprint = wanted.fingerprint(collected.numbers, unreadable)
         self._sync: SuppressionSync | None = None
         self._plan = Plan()
@@ -122,6 +126,11 @@ class SuppressionRun:
             self._state.close(self._state.ours())
         result = self.result()
         log.info("Suppression: %s.", ", ".join(f"{name} {n}" for name, n in result.items() if isinstance(n, int)))
+        if result["changed_by_others"]:
+            log.warning(
+                "Someone else was at work on the same list: %d numbers were changed while this run was.",
+                result["changed_by_others"],
+            )
         if result["failed"]:
             log.warning("%d numbers could not be suppressed or removed; see the failures.", result["failed"])
         return result
@@ -131,12 +140,14 @@ class SuppressionRun:
 
         :return: counts and paths as plain JSON.
         """
-        counts = self._sync.counts() if self._sync is not None else _NOTHING
+        counts, others = _NOTHING, 0
+        if self._sync is not None:
+            counts, others = self._sync.counts(), self._sync.checkpoint.changed_by_others
         paths = {}
         if self._folder is not None:
             paths = {"plan": str(self._folder.path / PLAN), "failures": str(self._folder.path / FAILURES)}
             paths |= self._rejects()
-        return {**counts, **self._read(), **(paths if self._sync is not None else {})}
+        return {**counts, **self._read(), "changed_by_others": others, **(paths if self._sync is not None else {})}
 
     def _read(self) -> dict[str, int]:
         read, plan = self._collected, self._plan
@@ -158,7 +169,7 @@ class SuppressionRun:
             return None
         plan, checkpoint = found
         log.info("An earlier attempt has sent %d of %d numbers; continuing from there.", checkpoint.done, len(plan))
-        return self._make(plan, checkpoint)
+        return self._make(plan, checkpoint, None)
 
     def _planned(self) -> SuppressionSync:
         """Return a new plan, which was saved.
@@ -167,15 +178,22 @@ class SuppressionRun:
         """
         plan, known, ours = self._compare()
         self._guard(plan, known, ours)
+        self._lease.confirm()
         log.info(
             "Plan: add %d, change %d, remove %d; %d unchanged.",
             len(plan.add), len(plan.change), len(plan.remove), plan.unchanged,
         )  # fmt: skip
         if self._state is not None:
             self._state.begin(plan, self._fingerprint, ours)
-        return self._make(plan, None)
+        return self._make(plan, None, known.seen)
 
-    def _make(self, plan: Plan, checkpoint: Any) -> SuppressionSync:
+    def _note(self, checkpoint: Checkpoint) -> None:
+        """Save the progress; called before every batch."""
+        self._lease.confirm()
+        if self._state is not None:
+            self._state.note(checkpoint)
+
+    def _make(self, plan: Plan, checkpoint: Checkpoint | None, seen: Mapping[int, int] | None) -> SuppressionSync:
         self._plan = plan
         self._unreadable.tell_kept(len(plan.keep), "suppressed numbers")
         self._sync = SuppressionSync(
@@ -185,7 +203,8 @@ class SuppressionRun:
             at_once=self._hook.settings.max_concurrency,
             max_failures=self._max_failures,
             checkpoint=checkpoint,
-            note=self._state.note if self._state is not None else None,
+            note=self._note,
+            seen=seen,
         )
         return self._sync
 
@@ -194,13 +213,22 @@ class SuppressionRun:
         if self._wanted.legacy:
             known = Known.recorded(ours)
         else:
-            known = self._hook.run(read_list(self._wanted, self._scope))
+            known = self._hook.run(
+                read_list(self._wanted, self._scope, watched=self._watched(), each=self._lease.renew)
+            )
             # Someone else may have removed numbers of this sync.
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
         plan = compare(self._wanted, self._collected.numbers, known, ours, self._unreadable)
         if self._wanted.mode != "remove":
             self._unreadable.tell_not_added(known.there.plus(known.covered), "can still call")
         return plan, known, ours
+
+    def _watched(self) -> Callable[[int], bool] | None:
+        """Return which listed numbers are read again before they are removed: without a lease all that may be."""
+        source, mode = self._collected.numbers, self._wanted.mode
+        if self._lease.is_exclusive or mode == "add":
+            return None
+        return source.__contains__ if mode == "remove" else lambda number: number not in source
 
     def _guard(self, plan: Plan, known: Known, ours: Ours) -> None:
         concerned = len(owned(known.removable, self._wanted, ours))

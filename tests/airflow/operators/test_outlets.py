@@ -127,7 +127,7 @@ def test_events_say_what_was_done(extras):
     assert message["recordings"]["destination"] == f"file://{folder}/recordings"
     assert message["suppress"] == {
         "campaign_id": None, "dry_run": False, "added": 2, "changed": 0, "removed": 0, "failed": 0, "unchanged": 0,
-        "kept": 0, "rejected": 1, "unreadable": 1, "duplicates": 0,
+        "kept": 0, "rejected": 1, "unreadable": 1, "duplicates": 0, "changed_by_others": 0,
     }  # fmt: skip
     assert message["look"].items() >= {"dry_run": True, "would_add": 0, "would_remove": 1, "unchanged": 1}.items()
     assert message["caller_list"].items() >= {

@@ -299,6 +299,6 @@ def test_no_secret_and_no_number_in_the_result(account, tmp_path):
     )
     assert set(result) == {
         "added", "changed", "removed", "unchanged", "kept", "rejected", "unreadable", "failed", "duplicates",
-        "plan", "rejects", "failures",
+        "changed_by_others", "plan", "rejects", "failures",
     }  # fmt: skip
     assert "919200" not in json.dumps(result)

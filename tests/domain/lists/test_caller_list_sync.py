@@ -94,7 +94,14 @@ def test_a_missing_list_is_created_and_filled_in_batches(retreaver):
     """In batches of ten thousand; the waits between checks grow."""
     retreaver.ask("POST", "/__sandbox__/upload_delay", {"seconds": 20})
     result = sync(retreaver, "mirror", some(25_000))
-    assert result == {"added": 25_000, "removed": 0, "unchanged": 0, "created": True, "verified": "total and sample"}
+    assert result == {
+        "added": 25_000,
+        "removed": 0,
+        "unchanged": 0,
+        "changed_by_others": 0,
+        "created": True,
+        "verified": "total and sample",
+    }
     assert retreaver.uploads() == [("create", 10_000, False), ("create", 10_000, False), ("create", 5000, False)]
     assert retreaver.on_list() == set(some(25_000))
     assert retreaver.slept == [1, 2, 4, 8, 16]
@@ -104,7 +111,14 @@ def test_a_mirror_uploads_the_difference(retreaver):
     """Missing numbers are added, others removed, additions first; a second run changes nothing."""
     retreaver.fill(some(300))
     result = sync(retreaver, "mirror", some(300, 20))
-    assert result == {"added": 20, "removed": 20, "unchanged": 280, "created": False, "verified": "total and sample"}
+    assert result == {
+        "added": 20,
+        "removed": 20,
+        "unchanged": 280,
+        "changed_by_others": 0,
+        "created": False,
+        "verified": "total and sample",
+    }
     assert retreaver.uploads() == [("create", 20, False), ("delete", 20, False)]
     assert retreaver.on_list() == set(some(300, 20))
     assert sync(retreaver, "mirror", some(300, 20))["verified"] == "nothing to verify"
@@ -115,7 +129,14 @@ def test_adding_never_removes_and_counts_new_numbers(retreaver):
     """All of the source is uploaded; the number of new ones follows from the list's total."""
     retreaver.fill(some(10))
     result = sync(retreaver, "add", some(10, 5))
-    assert result == {"added": 5, "removed": 0, "unchanged": 5, "created": False, "verified": "total and sample"}
+    assert result == {
+        "added": 5,
+        "removed": 0,
+        "unchanged": 5,
+        "changed_by_others": 0,
+        "created": False,
+        "verified": "total and sample",
+    }
     assert retreaver.on_list() == set(some(15))
 
 
@@ -123,7 +144,14 @@ def test_removing_removes_the_source(retreaver):
     """Only numbers of the source are removed; for a missing list nothing is sent."""
     retreaver.fill(some(10))
     result = sync(retreaver, "remove", some(10, 5))
-    assert result == {"added": 0, "removed": 5, "unchanged": 5, "created": False, "verified": "total and sample"}
+    assert result == {
+        "added": 0,
+        "removed": 5,
+        "unchanged": 5,
+        "changed_by_others": 0,
+        "created": False,
+        "verified": "total and sample",
+    }
     assert retreaver.on_list() == set(some(5))
     assert sync(retreaver, "remove", some(3), name="suppressed-none")["removed"] == 0
     assert len(retreaver.uploads()) == 1
@@ -166,7 +194,14 @@ def test_with_allow_gap_the_list_is_cleared_and_filled_by_one_upload(retreaver):
     retreaver.fill(some(10))
     retreaver.permit("caller_list_number__index")
     result = sync(retreaver, "mirror", some(12_000, 5), allow_gap=True)
-    assert result == {"added": None, "removed": None, "unchanged": None, "created": False, "verified": "sample"}
+    assert result == {
+        "added": None,
+        "removed": None,
+        "unchanged": None,
+        "changed_by_others": 0,
+        "created": False,
+        "verified": "sample",
+    }
     assert retreaver.uploads() == [("create", 12_000, True)]
     assert retreaver.on_list() == set(some(12_000, 5))
 
@@ -176,7 +211,14 @@ def test_without_permissions_to_read_the_upload_is_not_verified(retreaver, caplo
     retreaver.fill(some(10))
     retreaver.permit("caller_list_number__index", "caller_list_check__create")
     result = sync(retreaver, "add", some(3, 20))
-    assert result == {"added": None, "removed": 0, "unchanged": None, "created": False, "verified": "not verified"}
+    assert result == {
+        "added": None,
+        "removed": 0,
+        "unchanged": None,
+        "changed_by_others": 0,
+        "created": False,
+        "verified": "not verified",
+    }
     assert "not verified" in caplog.text
     retreaver.permit("caller_list_check__create")
     assert sync(retreaver, "add", some(3, 30))["verified"] == "total"
@@ -253,3 +295,41 @@ def test_no_such_target(retreaver):
     retreaver.id += 1
     with pytest.raises(NotFound):
         sync(retreaver, "add", some(3))
+
+
+def test_what_others_have_put_on_the_list_again_stays(retreaver, caplog):
+    """A mirror reads the list again before it removes: what is gone or was added anew since is left alone."""
+    retreaver.fill(some(10))
+    source = some(8, 2)
+    one = CallerListSync(CallerListRequest(Owner(target_id=retreaver.id), "suppressed", mode="mirror"), source)
+    change = retreaver.client.run(one.plan())
+    assert change.remove == some(2)
+    path = "/suppressed/caller_list_numbers"
+    for number in some(2):
+        retreaver.request("DELETE", f"{path}/+{number}")
+    retreaver.ask("POST", "/__sandbox__/clock", {"advance": 60})
+    retreaver.request("POST", path, {"caller_list_number": {"number": f"+{some(2)[1]}"}})
+    result = retreaver.client.run(one.carry_out(change))
+    assert (result["removed"], result["changed_by_others"], result["verified"]) == (
+        0,
+        2,
+        "nothing to verify",
+    )
+    assert retreaver.on_list() == {some(2)[1], *source}
+    assert "2 numbers were changed while this run was" in caplog.text
+    assert retreaver.uploads() == []
+
+
+def test_under_a_lease_the_list_is_read_once(retreaver):
+    """Nobody else is at work there."""
+    retreaver.fill(some(10))
+    request = CallerListRequest(Owner(target_id=retreaver.id), "suppressed", mode="mirror")
+    confirmed = []
+    one = CallerListSync(request, some(8, 2), look_again=False, before_upload=lambda: confirmed.append(1))
+    change = retreaver.client.run(one.plan())
+    retreaver.sent.clear()
+    retreaver.client.run(one.carry_out(change))
+    assert retreaver.on_list() == set(some(8, 2))
+    # To verify the upload.
+    assert len([path for method, path, _ in retreaver.sent if path.endswith("caller_list_numbers.json")]) <= 3
+    assert confirmed == [1]

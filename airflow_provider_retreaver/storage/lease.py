@@ -1,0 +1,261 @@
+"""A lease: of several runs that change the same list, one is at work.
+
+On object storage each holder has a file of its own, `<name>.lease/<number>.json`, with a number that is higher than
+all before. A file is created only if it does not exist (conditional writes), so of two runs that want the next number
+one gets it. The file has the holder and a time until which the lease holds, which the holder moves on while it works;
+a run that was killed does not do that, and the next one takes over afterwards. A holder that was only slow finds a
+higher number before its next batch and stops. Clocks of workers may differ by less than the lease lasts.
+
+Without a folder, Airflow's task state store at least shows an older attempt of the same task that a newer one has
+begun; it belongs to one task of one run, so other runs are not seen.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_retreaver.core.errors import RunUnderWay, StorageFailed
+from airflow_provider_retreaver.storage.paths import make_folder, storage_errors, storage_path
+from airflow_provider_retreaver.storage.run_state import read_state
+from airflow_provider_retreaver.storage.whole_files import replace_text
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+# Seconds for which a lease holds, and after which its holder moves the end on.
+HOLDS = 900.0
+RENEWED_AFTER = 60.0
+ATTEMPT = "retreaver_attempt"
+# How often the next number is tried when others are faster.
+TRIES = 5
+
+
+class NoLease:
+    """Nothing is leased, since there is no place that all runs see."""
+
+    # Whether no other run is at work.
+    is_exclusive = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing has to be given back."""
+
+    def confirm(self) -> None:
+        """Check that the lease is held still.
+
+        :raises RunUnderWay: when another run has taken over; nothing more may be sent.
+        """
+
+    def renew(self) -> None:
+        """Move the end of the lease on, at most once a minute."""
+
+
+class AttemptLease(NoLease):
+    """A lease among the attempts of one task of a run, in Airflow's task state store: the newest attempt holds it.
+
+    :param store: the task state store.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._token = uuid.uuid4().hex
+        store.set(ATTEMPT, self._token)
+
+    def confirm(self) -> None:
+        """Check that no newer attempt has begun.
+
+        :raises RunUnderWay: when one has; nothing more may be sent.
+        """
+        if self._store.get(ATTEMPT) != self._token:
+            raise RunUnderWay("A newer attempt of this task has begun, so this one stops; the newer one continues.")
+
+
+def lease_for(context: Context, state_path: str | None, name: str) -> NoLease:
+    """Return the strongest lease that there is a place for.
+
+    :param context: the task's context.
+    :param state_path: folder on object storage, the same for all runs that exclude each other; None without one.
+    :param name: of what is leased.
+    :return: a lease, to be entered.
+    """
+    if state_path:
+        return Lease(context, storage_path(state_path, "state_path"), name)
+    log.info(
+        "Without state_path there is no lease, so runs that overlap do not see each other; what is removed is read "
+        "again right before. Let runs not overlap (max_active_runs=1)."
+    )
+    store = context.get("task_state_store")
+    return NoLease() if store is None else AttemptLease(store)
+
+
+class Lease(NoLease):
+    """A lease on object storage, which is held while the block runs.
+
+    :param context: the task's context; another attempt of the same task of a run takes over at once.
+    :param folder: on object storage, the same for all runs that exclude each other.
+    :param name: of what is leased.
+    :param clock: returns seconds since 1970.
+    :raises RunUnderWay: on entering, when another run holds it.
+    """
+
+    def __init__(
+        self, context: Context, folder: ObjectStoragePath, name: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        instance = context.get("ti")
+        names = () if instance is None else ("dag_id", "run_id", "task_id", "map_index")
+        self._holder: dict[str, Any] = {key: getattr(instance, key) for key in names}
+        self._token = uuid.uuid4().hex
+        self._folder = folder / f"{name}.lease"
+        self._clock = clock
+        self._number = 0
+        self._renewed = 0.0
+        self.is_exclusive = True
+
+    def __enter__(self) -> Self:
+        make_folder(self._folder)
+        for _ in range(TRIES):
+            highest = max(self._numbers(), default=0)
+            if highest:
+                self._check_free(self._read(highest))
+            if self._create(highest + 1):
+                self._number, self._renewed = highest + 1, self._clock()
+                break
+        else:
+            raise RunUnderWay(f"Other runs take the lease in {self._folder} again and again; nothing was sent.")
+        # A storage that ignores the condition writes the file a second time.
+        self.is_exclusive = not self._create(self._number)
+        if not self.is_exclusive:
+            log.warning(
+                "The storage of %s does not support conditional writes, so two runs that start at the same moment "
+                "may both be at work until one notices the other; let runs not overlap (max_active_runs=1).",
+                self._folder,
+            )
+        self._remove_older()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # An error here must not hide the one that stopped the block; without the end the lease ends by itself.
+        with suppress(StorageFailed, RunUnderWay), storage_errors(f"Ending {self._folder}", "it ends by itself."):
+            if self._is_held():
+                self._write(ended=True)
+
+    def confirm(self) -> None:
+        """Check that the lease is held still, and move its end on.
+
+        :raises RunUnderWay: when another run has taken over; nothing more may be sent.
+        """
+        if not self._is_held():
+            raise RunUnderWay(
+                f"Another run has taken over the lease in {self._folder}, since this one did not report for more "
+                f"than {HOLDS / 60:.0f} minutes or is an older attempt; it stops, and the other one continues."
+            )
+        self.renew()
+
+    def renew(self) -> None:
+        """Move the end on, at most once a minute."""
+        if self._clock() - self._renewed >= RENEWED_AFTER:
+            self._write(ended=False)
+
+    def _numbers(self) -> list[int]:
+        fs = self._folder.fs
+        # Listings of buckets are cached.
+        fs.invalidate_cache(self._folder.path)
+        try:
+            names = [str(entry).rstrip("/").rpartition("/")[2] for entry in fs.ls(self._folder.path, detail=False)]
+        except FileNotFoundError:
+            return []
+        stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+        return [int(stem) for stem in stems if stem.isascii() and stem.isdigit()]
+
+    def _file(self, number: int) -> ObjectStoragePath:
+        return self._folder / f"{number:08}.json"
+
+    def _read(self, number: int) -> dict[str, Any]:
+        file = self._file(number)
+        try:
+            text = file.read_text()
+        except FileNotFoundError:
+            # Its successor has removed it.
+            return {}
+        if not text:
+            # It is just being written, or its writer was killed.
+            return {"lease": {"until": file.stat().st_mtime + HOLDS}}
+        return read_state(text, f"{file} (lease)", "that no other run is at work")
+
+    def _is_held(self) -> bool:
+        highest = max(self._numbers(), default=0)
+        return highest == self._number and self._read(highest).get("lease", {}).get("token") == self._token
+
+    def _check_free(self, found: Mapping[str, Any]) -> None:
+        lease, holder = found.get("lease", {}), found.get("holder", {})
+        until = float(lease.get("until", 0))
+        if until <= self._clock() or (self._holder and holder == self._holder):
+            return
+        named = f"run {holder.get('run_id')} of {holder.get('dag_id')}.{holder.get('task_id')}" if holder else "a run"
+        raise RunUnderWay(
+            f"Another run is at work on the same list: {named} holds the lease in {self._folder}; nothing was sent. "
+            f"A retry starts when it has ended; if it was killed, from {_written(until)} on."
+        )
+
+    def _content(self, *, ended: bool) -> str:
+        until = 0.0 if ended else self._clock() + HOLDS
+        return json.dumps({"holder": self._holder, "lease": {"token": self._token, "until": until}})
+
+    def _create(self, number: int) -> bool:
+        """Create a file, and return False when it exists."""
+        file, content = self._file(number), self._content(ended=False)
+        try:
+            if file.protocol == "file":
+                self._link(file, content)
+            else:
+                file.fs.pipe_file(file.path, content.encode(), mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def _link(self, file: ObjectStoragePath, content: str) -> None:
+        """Create a file that no reader sees without its content."""
+        draft = file.with_name(f".{self._token}.part")
+        draft.write_text(content)
+        try:
+            os.link(draft.path, file.path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links; who reads the file before its content is there starts later.
+            with Path(file.path).open("x", encoding="utf-8") as opened:
+                opened.write(content)
+        finally:
+            draft.unlink()
+
+    def _write(self, *, ended: bool) -> None:
+        replace_text(self._file(self._number), self._content(ended=ended))
+        self._renewed = self._clock()
+
+    def _remove_older(self) -> None:
+        for number in self._numbers():
+            if number < self._number:
+                with suppress(FileNotFoundError):
+                    self._file(number).unlink()
+
+
+def _written(until: float) -> str:
+    return datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
