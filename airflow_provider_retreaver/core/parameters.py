@@ -20,12 +20,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import mask_number, quoted
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
-from airflow_provider_retreaver.core.visible_text import visible
 
-_PHONE = re.compile(r"\+?[0-9]{7,15}")
-_SIP = re.compile(r"sips?:[^@\s]+@[^@\s]+")
 _WHOLE = re.compile(r"(-?[0-9]{1,18})(?:\.0+)?")
 
 
@@ -54,8 +51,9 @@ def plain(value: object, name: str) -> Any:
         raise InvalidArgument(
             f"{name} is {value}, which data frames put where a value is missing; leave it out or give a value."
         )
-    integer = int(value)
-    return integer if value == integer and abs(integer) < 2**53 else value
+    # A Decimal may have a billion digits, which `int` would write out.
+    small = -(2**53) < value < 2**53
+    return int(value) if small and value == int(value) else value
 
 
 def items(value: object, name: str, separators: str = ",", *, as_given: bool = False) -> list[Any] | None:
@@ -279,34 +277,6 @@ def share(value: object, name: str) -> float | None:
         hint = f"; for {found:g} % write {found / 100:g}" if 1 < found <= 100 else ""
         raise InvalidArgument(f"{name} must be a share from 0 to 1, not {quoted(value)}{hint}.")
     return found
-
-
-def phone(value: object, name: str = "number") -> str:
-    """Return a phone number in E.164 or plain digits.
-
-    :param value: a text such as `+18668987878`, or digits as a number.
-    :param name: name of the parameter, for the error.
-    :return: the number without surrounding spaces and invisible characters, which address books put around it.
-    :raises InvalidArgument: when it is not a phone number; the error masks it.
-    """
-    text = visible(str(value)).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not _PHONE.fullmatch(text):
-        masked = mask_number(text) if len(text) > 6 else repr(text)
-        raise InvalidArgument(f"{name} must be a phone number in E.164, like +18668987878, not {masked}.")
-    return text
-
-
-def phone_or_sip(value: object, name: str = "number") -> str:
-    """Return a phone number, or a SIP address where Retreaver takes one as well.
-
-    :param value: see `phone`; or `sip:user@domain`.
-    :param name: name of the parameter, for the error.
-    :return: the number or address without surrounding spaces.
-    :raises InvalidArgument: when it is neither.
-    """
-    if isinstance(value, str) and _SIP.fullmatch(value.strip()):
-        return value.strip()
-    return phone(value, name)
 
 
 def _whole(text: str) -> int | None:

@@ -13,6 +13,8 @@ from airflow_provider_retreaver.core.rendered import read_rendered
 
 # Retreaver's reports reach back less than two years.
 LONGEST_DURATION = timedelta(days=730)
+# A margin to both ends of the calendar, 1 and 9999, for offsets and lengths of time.
+YEARS = range(1900, 9000)
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2}))?")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 # What `str(timedelta)` gives: `1 day, 2:00:00`.
@@ -62,20 +64,17 @@ def timestamp(value: object, name: str) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise InvalidArgument(f"{name} has no time zone; give an aware datetime, e.g. from pendulum.")
-        return value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and _RFC3339.fullmatch(value.strip()):
-        text = value.strip()
-        try:
-            datetime.fromisoformat(text.upper().replace(" ", "T", 1))
-        except ValueError:
-            pass
-        else:
-            return text
-    raise InvalidArgument(
-        f"{name} must be RFC 3339 with an offset, like 2026-01-31T00:00:00+00:00, not {quoted(value)}."
-    )
+        text = value.isoformat()
+    elif isinstance(value, date):
+        text = value.isoformat()
+    else:
+        text = value.strip() if isinstance(value, str) and _RFC3339.fullmatch(value.strip()) else ""
+    if read_instant(text) is None:
+        raise InvalidArgument(
+            f"{name} must be RFC 3339 with an offset, like 2026-01-31T00:00:00+00:00, in a year from {YEARS.start} "
+            f"to {YEARS.stop - 1}, not {quoted(value)}."
+        )
+    return text
 
 
 def time_span(
@@ -105,13 +104,19 @@ def time_span(
     return first, last
 
 
-def instant(text: str) -> datetime:
-    """Return the time that an RFC 3339 text stands for.
+def read_instant(text: object) -> datetime | None:
+    """Return the time that a text stands for, if it is one that can be calculated with.
 
     :param text: RFC 3339; without an offset it is UTC.
-    :return: an aware datetime.
+    :return: an aware datetime; None for anything else, also for years in which adding to a time or changing its
+        offset could leave the calendar.
     """
-    found = datetime.fromisoformat(text.strip().upper().replace(" ", "T", 1))
+    try:
+        found = datetime.fromisoformat(text.strip().upper().replace(" ", "T", 1)) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    if found is None or found.year not in YEARS:
+        return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -128,11 +133,25 @@ def offset_time(text: str) -> datetime | None:
         return None
 
 
+def instant(text: object, name: str = "the time") -> datetime:
+    """Return the time that a text stands for: a parameter that was checked, or what this package has stored.
+
+    :param text: RFC 3339; without an offset it is UTC.
+    :param name: what it is the time of, for the error.
+    :return: an aware datetime.
+    :raises InvalidArgument: when it is damaged.
+    """
+    found = read_instant(text)
+    if found is None:
+        raise InvalidArgument(f"{name} is {quoted(text)}, which is no time like 2026-01-31T00:00:00+00:00.")
+    return found
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if -(2**53) < value < 2**53 else math.inf
     text = value.strip() if isinstance(value, str) else ""
     if found := _DURATION.fullmatch(text):
         return float(found[1]) * _UNITS[found[2].lower()]

@@ -92,7 +92,8 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
 
     def change_spec(self, context: Context) -> ChangeSpec:  # noqa: ARG002
         """Return what is to be changed."""
-        from airflow_provider_retreaver.core.parameters import ids, phone, texts
+        from airflow_provider_retreaver.core.parameters import ids, texts
+        from airflow_provider_retreaver.core.phone_parameters import phone
         from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
         from airflow_provider_retreaver.domain.objects.reading import find_contacts, find_targets
         from airflow_provider_retreaver.domain.routing.tag_change import DesiredTags, TagEdit

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypedDict, TypeVar, cast, get_args
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, phone_parameters
 from airflow_provider_retreaver.core.envelopes import json_body, protocol_error, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
@@ -94,7 +94,7 @@ class Owner:
         :param number: E.164.
         :return: the path.
         """
-        return self.list_path(name, f"/caller_list_numbers/{segment(parameters.phone(number), 'number')}")
+        return self.list_path(name, f"/caller_list_numbers/{segment(phone_parameters.phone(number), 'number')}")
 
 
 def blocks_unlisted_callers(name: str) -> bool:
@@ -157,7 +157,7 @@ def add_caller_list_number(owner: Owner, name: str, number: str) -> Operation[Ca
     :param number: E.164.
     :return: a `CallerListNumber`, or `{}` where Retreaver answers without one.
     """
-    body = {"caller_list_number": {"number": parameters.phone(number)}}
+    body = {"caller_list_number": {"number": phone_parameters.phone(number)}}
     request = _request("POST", owner.list_path(name, "/caller_list_numbers"), body)
     return Operation(request, _reader(CallerListNumber, "caller_list_number"))
 
@@ -192,7 +192,7 @@ def check_caller_list(owner: Owner, name: str, number: str) -> Operation[bool]:
     :param number: E.164.
     :return: an operation whose result is True when it is.
     """
-    body = {"caller_list_check": {"number": parameters.phone(number)}}
+    body = {"caller_list_check": {"number": phone_parameters.phone(number)}}
     return Operation(_request("POST", owner.list_path(name, "/caller_list_checks"), body), _read_check)
 
 
@@ -211,7 +211,7 @@ def upload_caller_list(
     :return: a `CallerListUpload`, without the URL of the file.
     """
     upload = {
-        "numbers": "\n".join(parameters.phone(number, "numbers") for number in numbers),
+        "numbers": "\n".join(phone_parameters.phone(number, "numbers") for number in numbers),
         "action": parameters.one_of(action, UPLOAD_ACTIONS, "action"),
         "clear_before_upload": checks.truth(clear_before_upload, "clear_before_upload"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters, time_parameters
+from airflow_provider_retreaver.core import parameters, phone_parameters, time_parameters
 from airflow_provider_retreaver.core.messages import Request, segment
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS
@@ -96,14 +96,12 @@ def list_calls(
     _one_of_if_given(version, CALLS_VERSIONS, "version")
     flow = "true" if call_flow_events is not None and checks.truth(call_flow_events, "call_flow_events") else None
     plain = {"created_at_start": created[0], "created_at_end": created[1], "sort_by": sort_by, "order": order}
+    ids = {"client_afid": client_afid, "client_cid": client_cid, "client_tid": client_tid, "sub_id": sub_id}
     versioned = {
         "updated_at_start": updated[0],
         "updated_at_end": updated[1],
-        "caller": caller,
-        "client_afid": client_afid,
-        "client_cid": client_cid,
-        "client_tid": client_tid,
-        "sub_id": sub_id,
+        "caller": None if caller is None else phone_parameters.caller(caller, "caller"),
+        **{name: None if value is None else parameters.text(value, name) for name, value in ids.items()},
         "call_flow_events": flow,
     }
     used = [name for name, value in (versioned | {"version": version}).items() if value is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import phone_parameters
 from airflow_provider_retreaver.core.envelopes import read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, segment
@@ -143,7 +143,7 @@ def update_contact_number(
     :param undocumented: attributes to send that Retreaver does not document.
     :return: a `ContactNumber`.
     """
-    return CONTACT_NUMBERS.update(attributes, parameters.phone_or_sip(number), undocumented=undocumented)
+    return CONTACT_NUMBERS.update(attributes, phone_parameters.phone_or_sip(number), undocumented=undocumented)
 
 
 def delete_contact_number(number: str) -> Operation[None]:
@@ -154,10 +154,10 @@ def delete_contact_number(number: str) -> Operation[None]:
     :param number: E.164 or `sip:user@domain`.
     :return: an operation without a result.
     """
-    return CONTACT_NUMBERS.delete(parameters.phone_or_sip(number))
+    return CONTACT_NUMBERS.delete(phone_parameters.phone_or_sip(number))
 
 
 def _by_phone(number: str, id: Id | None) -> str:  # noqa: A002
     if id is not None:
         raise InvalidArgument("Name the contact by its id or by a phone number: exactly one of the two.")
-    return f"/contact_numbers/{segment(parameters.phone_or_sip(number), 'number')}/contact.json"
+    return f"/contact_numbers/{segment(phone_parameters.phone_or_sip(number), 'number')}/contact.json"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, phone_parameters
 from airflow_provider_retreaver.core.envelopes import Row, json_body, unwrap
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Host, Request, Response, segment
@@ -62,7 +62,7 @@ def reserve_call(
         body["publisher_id"] = segment_text(publisher_id, "publisher_id")
     for name, number in (("caller_number", caller_number), ("inbound_number", inbound_number)):
         if number is not None:
-            body[name] = parameters.phone(number, name)
+            body[name] = phone_parameters.phone(number, name)
     request = Request(
         "POST",
         "/rtbs.json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import phone_parameters
 from airflow_provider_retreaver.core.operations import Listing, Operation
 from airflow_provider_retreaver.resources.resource import Attributes, Id, Resource
 
@@ -18,7 +18,10 @@ class StaticCallerNumber(TypedDict, total=False):
 
 
 STATIC_CALLER_NUMBERS: Resource[StaticCallerNumber] = Resource(
-    "static_caller_numbers", "static_caller_number", attributes={"number": parameters.phone}, required=("number",)
+    "static_caller_numbers",
+    "static_caller_number",
+    attributes={"number": phone_parameters.phone},
+    required=("number",),
 )
 
 

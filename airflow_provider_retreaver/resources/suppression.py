@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import phone_parameters
 from airflow_provider_retreaver.core.envelopes import json_body, protocol_error, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
@@ -38,7 +38,7 @@ class SuppressedNumber(TypedDict, total=False):
 SUPPRESSED_NUMBERS: Resource[SuppressedNumber] = Resource(
     "suppressed_numbers",
     "suppressed_number",
-    attributes={"number": parameters.phone, "can_resubscribe": checks.truth, "campaign_id": anything},
+    attributes={"number": phone_parameters.phone, "can_resubscribe": checks.truth, "campaign_id": anything},
     required=("number",),
     key="number",
     row_key="number",
@@ -129,11 +129,11 @@ def unsuppress_number(number: str) -> Operation[None]:
 
 
 def _path(number: str) -> str:
-    return f"/suppressed_numbers/{segment(parameters.phone(number), 'number')}.json"
+    return f"/suppressed_numbers/{segment(phone_parameters.phone(number), 'number')}.json"
 
 
 def _legacy_path(number: str) -> str:
-    return f"/contact_numbers/{segment(parameters.phone(number), 'number')}/suppressed_number.json"
+    return f"/contact_numbers/{segment(phone_parameters.phone(number), 'number')}/suppressed_number.json"
 
 
 def _read_check(request: Request, response: Response) -> bool:

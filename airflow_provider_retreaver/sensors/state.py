@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.storage.run_state import RunState
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SensorState:
         if stored.get("owner") == self._owner:
             self.query_state = stored["query_state"]
             since = stored["failures"].get("since")
-            self.failing_since = None if since is None else datetime.fromisoformat(since)
+            self.failing_since = None if since is None else instant(since, "The stored time of the first failure")
 
     def belongs_to(self, query: Query[Any]) -> bool:
         """Return whether this is the state of a query.

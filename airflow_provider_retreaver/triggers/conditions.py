@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
+from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
 
 if TYPE_CHECKING:
@@ -124,11 +125,11 @@ class RetreaverConditionTrigger(BaseTrigger):
         interval = PollInterval(self.poke_interval, self.exponential_backoff, self.max_wait, polls=1)
         budget = FailureBudget(
             None if self.failure_budget is None else timedelta(seconds=self.failure_budget),
-            None if self.failing_since is None else datetime.fromisoformat(self.failing_since),
+            None if self.failing_since is None else instant(self.failing_since, "The time of the first failure"),
             tolerate_all=self.silent_fail,
         )
-        deadline, message = datetime.fromisoformat(self.deadline), "no result since the sensor was deferred"
-        wait = (datetime.fromisoformat(self.next_look) - now()).total_seconds()
+        deadline, message = instant(self.deadline, "The deadline"), "no result since the sensor was deferred"
+        wait = (instant(self.next_look, "The time of the next look") - now()).total_seconds()
         left = max(0.0, (deadline - now()).total_seconds())
         try:
             # One timer for all polls: a timer per poll and sensor is expensive for the garbage collector.

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_retreaver.core import parameters, time_parameters
+from airflow_provider_retreaver.core import parameters, phone_parameters, time_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.rendered import read_rendered
+from airflow_provider_retreaver.domain.calls.time_window import Window, aware_time, split_window
 
 # Values from upstream tasks, templates and drivers, and the IDs and texts that they stand for.
 LISTS = [
@@ -222,6 +223,78 @@ def test_refused_times(value):
         time_parameters.timestamp(value, "start")
 
 
+ODD_TIMES = [
+    "9999-12-31T23:59:59-05:00",
+    "9999-12-31T23:59:59Z",
+    "0001-01-01T00:00:00+05:00",
+    "9999-12-31",
+    datetime.max.replace(tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC),
+    date.max,
+    pendulum.datetime(9999, 12, 31, 23, tz="America/New_York"),
+    "datetime.datetime(9999, 12, 31, 23, 0, tzinfo=datetime.timezone.utc)",
+]
+
+
+@pytest.mark.parametrize("value", ODD_TIMES, ids=str)
+def test_times_at_the_ends_of_the_calendar_are_refused(value):
+    """A time that cannot be moved to UTC, or by an hour, is refused by name instead of overflowing somewhere."""
+    for read in (time_parameters.timestamp, aware_time):
+        with pytest.raises(InvalidArgument, match=r"start must be RFC 3339.* in a year from 1900 to 8999"):
+            read(value, "start")
+    for window in (lambda: split_window("2026-01-01", value, "1d"), lambda: Window.of(None, value, None)):
+        with pytest.raises(InvalidArgument, match="in a year from"):
+            window()
+
+
+@pytest.mark.parametrize("text", [None, 5, "", "soon", "9999-12-31T23:59:59-05:00", "2026-13-01"])
+def test_stored_times_that_are_damaged(text):
+    """What the package itself has stored is read by the same rule, and is an error that says what it is."""
+    assert time_parameters.read_instant(text) is None
+    with pytest.raises(InvalidArgument, match=r"The deadline is .*, which is no time"):
+        time_parameters.instant(text, "The deadline")
+
+
+@pytest.mark.parametrize("value", [Decimal("1e999999999"), Decimal("-1e999999999"), 1e308, 10**400])
+def test_huge_numbers_are_refused_at_once(value):
+    """A number of a billion digits is not written out, whatever the parameter."""
+    for read in (parameters.whole, parameters.share, time_parameters.duration):
+        with pytest.raises(InvalidArgument, match="size"):
+            read(value, "size")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0044", "0044"),
+        (44, "44"),
+        (44.0, "44"),
+        (Decimal("44.00"), "44"),
+        (" a ", "a"),
+        (UUID(int=5), str(UUID(int=5))),
+    ],
+)
+def test_one_text(value, text):
+    """A text may come as a whole number of any type."""
+    assert parameters.text(value, "client_cid") == text
+
+
+@pytest.mark.parametrize("value", [None, True, "", " ", [], {}, 4.5, float("nan"), b"44", ["44"], 1e30])
+def test_what_is_no_text(value):
+    """Nothing else is taken for one: it would be another filter, or none."""
+    with pytest.raises(InvalidArgument, match="client_cid"):
+        parameters.text(value, "client_cid")
+
+
+@pytest.mark.parametrize("value", [13105550177, 13105550177.0, Decimal(13105550177)])
+def test_a_caller_that_became_a_number_is_refused(value):
+    """Native rendering takes the sign off a phone number, which makes it another caller; the error masks it."""
+    with pytest.raises(InvalidArgument, match=r"caller must be a text.*lost its sign") as refusal:
+        phone_parameters.caller(value, "caller")
+    assert "5550177" not in str(refusal.value)
+    assert phone_parameters.caller(" +19195550123 ", "caller") == "+19195550123"
+
+
 def leaves():
     """Return a strategy for values of drivers."""
     return (
@@ -258,7 +331,7 @@ def test_types_of_pendulum_survive_rendering():
 @pytest.mark.parametrize("written", ["\u202a+19195550123\u202c", " +1919\u200b5550123 ", "+19195550123\ufeff"])
 def test_a_phone_number_from_an_address_book(written):
     """Characters that nobody sees are no part of a number."""
-    assert parameters.phone(written) == "+19195550123"
+    assert phone_parameters.phone(written) == "+19195550123"
 
 
 @pytest.mark.parametrize(
@@ -267,5 +340,5 @@ def test_a_phone_number_from_an_address_book(written):
 def test_what_is_no_phone_number_is_refused_masked(written):
     """The error shows hardly any digit."""
     with pytest.raises(InvalidArgument, match=r"number must be a phone number in E\.164") as error:
-        parameters.phone(written)
+        phone_parameters.phone(written)
     assert "555" not in str(error.value)

@@ -165,10 +165,10 @@ def aware_time(value: object, name: str) -> datetime:
     :return: an aware datetime.
     :raises InvalidArgument: when it is not a time, or has no offset.
     """
-    if isinstance(value, datetime) and value.tzinfo is not None:
+    if isinstance(value, datetime) and value.tzinfo is not None and value.year in time_parameters.YEARS:
         # A plain datetime: pendulum's class does not add wall-clock days.
         return datetime.combine(value.date(), value.time().replace(fold=value.fold), value.tzinfo)
-    if isinstance(value, date) and not isinstance(value, datetime):
+    if isinstance(value, date) and not isinstance(value, datetime) and value.year in time_parameters.YEARS:
         return datetime.combine(value, time(), UTC)
     return time_parameters.instant(time_parameters.timestamp(value, name))
 

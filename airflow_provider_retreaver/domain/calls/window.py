@@ -64,6 +64,8 @@ class CallWindow:
         time_parameters.time_span(self.start, self.end, ("start", "end"))
         if self.start >= now:
             raise InvalidArgument(f"start ({self.start.isoformat()}) is in the future; give a start in the past.")
+        # Reads the filters.
+        self.listing()
 
     def as_dict(self) -> dict[str, str | None]:
         """Return the window as plain JSON.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
-from airflow_provider_retreaver.core import parameters
+from airflow_provider_retreaver.core import parameters, phone_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.quoting import one_line, quoted
@@ -113,7 +113,7 @@ def _read_filter(name: str, value: object) -> FilterValue:
         return parameters.flag(parameters.text(str(value), label), label)
     if name in ("status", "state"):
         return lower_case_texts(value, label)
-    return parameters.text(value, label)
+    return phone_parameters.caller(value, label) if name == "caller" else parameters.text(value, label)
 
 
 def lower_case_texts(value: object, name: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolErro
 from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Procedure, Row, ServerTime, Wait
 from airflow_provider_retreaver.core.parameters import flag, number
 from airflow_provider_retreaver.core.quoting import one_line, quoted
-from airflow_provider_retreaver.core.time_parameters import instant
+from airflow_provider_retreaver.core.time_parameters import instant, read_instant
 from airflow_provider_retreaver.domain.calls.time_window import MIN_CLOCK_CHANGE, Window
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
@@ -108,7 +108,8 @@ class _MatchingCalls:
 
     def visit(self, call: Row) -> None:
         """Add a call, or remove one that no longer matches."""
-        uuid, created, updated = (_text_field(call, name) for name in ("uuid", "created_at", "updated_at"))
+        uuid = _text_field(call, "uuid")
+        created, updated = (_time_field(call, name) for name in ("created_at", "updated_at"))
         # Sorted newest first: the first call was the newest when reading began.
         self._first_read = self._first_read or updated
         if self._filters.match(call):
@@ -141,6 +142,13 @@ def _text_field(call: Row, name: str) -> str:
         raise ProtocolError(
             f"Call {one_line(call.get('uuid'))} has no {quoted(name)}, which Retreaver documents for it."
         )
+    return value
+
+
+def _time_field(call: Row, name: str) -> str:
+    value = _text_field(call, name)
+    if read_instant(value) is None:
+        raise ProtocolError(f"Call {one_line(call.get('uuid'))} has the {name} {quoted(value)}, which is no time.")
     return value
 
 

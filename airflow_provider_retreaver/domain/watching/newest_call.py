@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TypedDict
 
 from airflow_provider_retreaver.core.envelopes import read_array, require
-from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import CurrentOnly, Operation, Procedure, Row
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.core.time_parameters import instant
+from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.time_parameters import instant, read_instant
 from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.condition import Query, QueryState
 from airflow_provider_retreaver.resources import calls
@@ -56,7 +57,14 @@ class NewestCallQuery(Query[str | None]):
         rows: list[Row] = yield Operation(
             request, lambda request, response: read_array(request, response, listing.envelope)[0], legacy=legacy
         )
-        return str(require(rows[0], "updated_at", request)) if rows else None
+        if not rows:
+            return None
+        newest = str(require(rows[0], "updated_at", request))
+        if read_instant(newest) is None:
+            raise ProtocolError(
+                f"The newest call of {request.label} has the updated_at {quoted(newest)}, which is no time."
+            )
+        return newest
 
 
 class UpdateWindow(TypedDict):

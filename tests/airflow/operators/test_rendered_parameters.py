@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator, RetreaverSetCapsOperator
 from airflow_provider_retreaver.operators.resources import RetreaverListOperator, RetreaverUpdateOperator
 from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
@@ -16,9 +17,20 @@ from airflow_provider_retreaver.operators.targets import (
     RetreaverSetPausedOperator,
     RetreaverUpdateBusinessHoursOperator,
 )
+from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
+from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
+from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
 from tests.airflow.support.account import context_of
 
 pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def database(tmp_path, monkeypatch):
+    """Provide a connection to an empty SQLite database."""
+    connection = {"conn_type": "sqlite", "host": str(tmp_path / "database.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_DATABASE", json.dumps(connection))
 
 
 def as_driver(value):
@@ -95,6 +107,49 @@ def test_every_form_means_the_same(account, case, form):
     expected = dry_run(value)
     assert dry_run(FORMS[form](value)) == expected
     assert any(planned for name, planned in expected.items() if name == "changed" or name.startswith("would_"))
+
+
+WINDOW = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-05T12:00:00+00:00"}
+FILTERED = {
+    "list": lambda filters, _: RetreaverListOperator(task_id="t", resource="calls", limit=10, filters=filters),
+    "export": lambda filters, folder: RetreaverCallsToObjectStorageOperator(
+        task_id="t", destination=f"file://{folder}", filters=filters, **WINDOW
+    ),
+    "recordings": lambda filters, folder: RetreaverRecordingsToObjectStorageOperator(
+        task_id="t", destination=f"file://{folder}", filters=filters, **WINDOW
+    ),
+    "load": lambda filters, _: RetreaverCallsToSqlOperator(
+        task_id="t", sql_conn_id="database", table="calls", create_table=True, filters=filters, **WINDOW
+    ),
+    "sensor": lambda filters, _: RetreaverCallVolumeSensor(task_id="t", at_most=0, filters=filters, **WINDOW),
+}
+
+
+def run(made):
+    """Execute an operator, or poke a sensor once."""
+    return made.poke(context_of()) if hasattr(made, "poke") else made.execute(context_of())
+
+
+@pytest.mark.parametrize("form", ["native", "rendered", "rendered from JSON"])
+@pytest.mark.parametrize("case", FILTERED)
+def test_filters_of_calls(account, database, tmp_path, case, form):
+    """A mapping of filters that a template renders to text is read as the mapping, wherever filters are given."""
+    run(FILTERED[case](FORMS[form]({"caller": "+19195550123", "sub_id": 7}), tmp_path))
+    asked = [dict(entry["query"]) for entry in account.entries() if "calls" in entry["path"]]
+    # Besides, an export asks for the newest change of all calls.
+    filtered = [query for query in asked if query.get("caller") == "+19195550123" and query.get("sub_id") == "7"]
+    assert len(filtered) >= 1
+    assert [query for query in asked if query not in filtered and query.get("sort_by") != "updated_at"] == []
+
+
+@pytest.mark.parametrize("filters", [{"caller": 13105550177}, "{'caller': 13105550177}", {"sub_id": True}, "caller"])
+@pytest.mark.parametrize("case", FILTERED)
+def test_filters_that_lost_their_type(account, database, tmp_path, case, filters):
+    """A caller that native rendering made a number would ask for another caller: it is refused before any request."""
+    with pytest.raises(InvalidArgument, match=r"caller|sub_id|filters") as refusal:
+        run(FILTERED[case](filters, tmp_path))
+    assert "5550177" not in str(refusal.value)
+    assert account.sent() == []
 
 
 @pytest.mark.parametrize("form", FORMS)

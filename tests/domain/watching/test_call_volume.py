@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, PermissionDenied, ProtocolError
-from airflow_provider_retreaver.core.operations import ClockReading, Progress, ServerTime, Wait
+from airflow_provider_retreaver.core.operations import ClockReading, Each, Progress, ServerTime, Wait
 from airflow_provider_retreaver.domain.watching.call_volume import CallVolume, WindowCount
+from airflow_provider_retreaver.domain.watching.newest_call import NewestCallQuery
 from airflow_provider_retreaver.resources.targets import list_targets
 from tests.domain.support.retreaver import SimulatedRetreaver
 
@@ -309,3 +310,27 @@ def test_a_key_that_may_not_look_up_is_no_quiet_line(retreaver):
     retreaver.fault("/campaigns/cid/C1.json", status=403)
     with pytest.raises(PermissionDenied, match=r"/campaigns/cid/C1\.json"):
         poll(retreaver, volume(window="1h", at_most=0, filters={"client_cid": "C1"}))
+
+
+ODD_TIMES = ["9999-12-31T23:59:59-05:00", "0000-01-01T00:00:00Z", "soon", " "]
+
+
+@pytest.mark.parametrize("time", ODD_TIMES)
+@pytest.mark.parametrize("field", ["created_at", "updated_at"])
+def test_a_call_with_an_odd_time_is_named(time, field):
+    """A time that cannot be calculated with ends the poll in an error that names the call and the field."""
+    progress = Progress(volume(window="1h", at_least=1, filters={"status": "ended"}).query.run({}))
+    while not isinstance(progress.step, Each):
+        clock = ClockReading(datetime(2026, 1, 5, 12, tzinfo=UTC), timedelta(0))
+        progress.send(clock if isinstance(progress.step, ServerTime) else None)
+    call = {"uuid": "abc", "created_at": "2026-01-05T11:30:00Z", "updated_at": "2026-01-05T11:30:00Z"}
+    with pytest.raises(ProtocolError, match=rf"Call abc has the {field} '.*', which is no time"):
+        progress.step.visit({**call, "status": "ended", field: time})
+
+
+@pytest.mark.parametrize("time", ODD_TIMES)
+def test_a_newest_call_with_an_odd_time_is_an_error(time):
+    """The watcher of new calls never announces a window that it cannot calculate."""
+    progress = Progress(NewestCallQuery.from_filters(None).run({}))
+    with pytest.raises(ProtocolError, match=r"has the updated_at '.*', which is no time"):
+        progress.send([{"updated_at": time}])
