@@ -27,6 +27,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
     SuppressionRequest,
     compare,
 )
+from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 
 T = TypeVar("T")
 AREAS = ("212", "305", "415", "512", "617", "702", "808", "919")
@@ -47,7 +48,7 @@ def rows(count: int, start: int) -> Iterator[dict[str, Any]]:
 
 def read_known(wanted: SuppressionRequest, listed: Iterator[dict[str, Any]]) -> Any:
     """Run `read_list` as the client does, with rows in memory."""
-    progress = Progress(read_list(wanted))
+    progress = Progress(read_list(wanted, WantedScope(wanted.campaign)))
     assert isinstance(progress.step, Each)
     for row in listed:
         progress.step.visit(row)
