@@ -193,7 +193,8 @@ def _named_columns(
     if all(isinstance(column, int) for column in columns):
         return None
     candidates = [at for at in range(first, len(lines)) if visible(lines[at]).strip()][:TITLES]
-    for at in candidates:
+    # A place that a template has rendered may also be a number in any row.
+    for at in candidates[:1] if all(place(column) is not None for column in columns) else candidates:
         if any(_holds_number(cell) for delimiter in delimiters for cell in _row(lines[at:], delimiter)[0]):
             # The rows have begun: this is no header, and what was before is no title.
             return None

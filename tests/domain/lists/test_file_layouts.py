@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from decimal import Decimal
 
 import pytest
@@ -79,6 +80,8 @@ def source(content: str, kind: str = "csv", *, mode: str = "add", region: str = 
         ("country,phone,note\n+1,9195550101,x\n1,9195550102,\n", {"column": ("country", "phone")}),
         ("+19195550101,first\n+19195550102,second\n", {"column": 1}),
         ("+19195550101,first\n+19195550102,second\n", {"column": "1"}),
+        (",1\n+19195550101,1\n+19195550102,1\n", {"column": "1", "skip_lines": 1}),
+        ("x,2\n+19195550101,1\n+19195550102,1\n", {"column": "1"}),
         ("first|+19195550101\nsecond|+19195550102\n", {"column": 2}),
         ("first;x,+19195550101\nsecond,+19195550102\n", {"column": 2}),
         ("name,phone\nfirst,+19195550101\nsecond,+19195550102\n", {"column": 2}),
@@ -352,3 +355,31 @@ def test_no_row_of_a_file_is_lost(rows, delimiter, titles, quoting):
     content = (titles.format(delimiter) + written.getvalue()).encode()
     values = [value for _, value in read_file(io.BytesIO(content), "f", "csv", column="phone")]
     assert values == [row[1] for row in rows if any(visible(cell).strip() for cell in row)]
+
+
+PHONE_CELL = st.one_of(st.integers(2_000_000_000, 9_999_999_999).map(str), st.just(""), st.just('="9195550101"'))
+
+
+@given(
+    rows=st.lists(st.tuples(PHONE_CELL, CELL, CELL), min_size=1, max_size=8),
+    delimiter=st.sampled_from(",;|\t"),
+    place=st.sampled_from([1, [1]]),
+)
+@settings(max_examples=400)
+def test_no_row_of_a_file_without_a_header_is_lost(rows, delimiter, place):
+    """By place, every row gives its cell, the first one too; only a first row without a number may be a header."""
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    found = read_file(io.BytesIO(written.getvalue().encode()), "f", "csv", column=place, delimiter=delimiter)
+    expected = [row[0] for row in rows if any(visible(cell).strip() for cell in row)]
+    values = [value for _, value in found]
+    assert values in (expected, expected[1:])
+    assert values == expected or not re.search(r"\d{3}", expected[0])
+
+
+@given(st.lists(CELL.filter(lambda text: "\n" not in text), max_size=8))
+def test_no_line_of_a_txt_file_is_lost(lines):
+    """Every line that has anything in it is a value."""
+    content = "\n".join(lines).encode()
+    values = [value for _, value in read_file(io.BytesIO(content), "f", "txt")]
+    assert values == [line.strip() for line in lines if visible(line).strip()]
