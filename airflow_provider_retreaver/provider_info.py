@@ -121,7 +121,16 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": _modules(
-            "operators", "caller_lists", "caps", "resources", "rtb", "suppression", "tags", "target_groups", "targets"
+            "operators",
+            "caller_lists",
+            "caps",
+            "reports",
+            "resources",
+            "rtb",
+            "suppression",
+            "tags",
+            "target_groups",
+            "targets",
         ),
         "sensors": _modules("sensors", "calls", "caps", "number_pools", "targets"),
         "transfers": [

@@ -59,3 +59,25 @@ def _read_rows(request: Request, response: Response, envelope: str) -> tuple[lis
         raise protocol_error(request, response, f"holds no 'data' with {envelope}s")
     # `count` and `count_total` are no numbers of rows: the reference shows both as 3 beside two rows.
     return rows, None
+
+
+# Documented fields of a row: counts come as floats, durations are of a call on average.
+COLUMNS: dict[str, type[str | int | float]] = {
+    "id": str,
+    "facet_name": str,
+    **dict.fromkeys(
+        (
+            "total_calls", "in_progress_count", "repeat_count", "duplicate_count", "unique_calls", "converted_count",
+            "rescued_count",
+        ),
+        int,
+    ),
+    **dict.fromkeys(
+        (
+            "revenue", "rescued_revenue", "payout", "cost", "profit", "total_duration", "connected_duration", "epc",
+            "cpc", "repeat_count_percent", "duplicate_count_percent", "converted_count_percent",
+            "rescued_count_percent", "total_duration_percent", "connected_duration_percent",
+        ),
+        float,
+    ),
+}  # fmt: skip

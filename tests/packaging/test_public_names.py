@@ -30,6 +30,7 @@ NAMES = {
         "RetreaverUpdateOperator", "RetreaverUpsertOperator",
     },
     "operators.caller_lists": {"RetreaverCallerListSyncOperator"},
+    "operators.reports": {"RetreaverReportOperator"},
     "operators.rtb": {
         "RetreaverCallReservationOperator", "RetreaverConfirmReservationOperator", "RetreaverReserveCallOperator",
     },

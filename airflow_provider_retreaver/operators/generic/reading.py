@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import logging
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.resources.caller_list_verbs import ListOwner
     from airflow_provider_retreaver.resources.resource import Id
     from airflow_provider_retreaver.resources.resource_names import ResourceToGet, ResourceToList
+
+log = logging.getLogger(__name__)
 
 # More rows than this do not belong into XCom.
 MAX_ROWS = 1000
@@ -82,48 +85,19 @@ class RetreaverListOperator(RetreaverOperator):
 
         with self.connected() as hook:
             entry = entry_with("list", self.resource)
-            limit = self._limit()
+            limit = row_limit(self.limit, self.destination)
             truncate = flag(self.truncate, "truncate")
             listing = entry.list(mapping(self.filters, "filters"), mapping(self.list_owner, "list_owner"))
             if limit is not None:
-                rows = self._rows(hook, listing, limit, truncate=truncate)
+                with closing(masked_rows(hook, listing)) as masked:
+                    rows = limited_rows(masked, limit, self.resource, truncate=truncate)
+                self.log.info("Listed %d rows of %s", len(rows), self.resource)
                 self.update_outlet_events(context, resource=entry.name, rows=len(rows))
                 return rows
-            with closing(_masked_rows(hook, listing)) as masked:
+            with closing(masked_rows(hook, listing)) as masked:
                 written = {"resource": entry.name, **write_jsonl(str(self.destination), masked)}
             self.update_outlet_events(context, **written)
         return written
-
-    def _limit(self) -> int | None:
-        from airflow_provider_retreaver.core.parameters import whole
-
-        if (self.limit is None) == (self.destination is None or not str(self.destination).strip()):
-            raise InvalidArgument(
-                f"Set either limit (at most {MAX_ROWS} rows, which are returned) or destination (an object-storage "
-                f"path that takes any number of rows): a big listing belongs in storage."
-            )
-        if self.limit is None:
-            return None
-        limit = whole(self.limit, "limit", 1)
-        if limit > MAX_ROWS:
-            raise InvalidArgument(
-                f"limit is {limit}, and at most {MAX_ROWS} rows are returned: a big listing belongs in storage, so "
-                f"set a destination instead."
-            )
-        return limit
-
-    def _rows(self, hook: RetreaverHook, listing: Listing, limit: int, *, truncate: bool) -> list[Row]:
-        with closing(_masked_rows(hook, listing)) as masked:
-            rows = list(islice(masked, limit + 1))
-        if len(rows) > limit:
-            if not truncate:
-                raise InvalidArgument(
-                    f"{self.resource} has more than {limit} rows: raise limit (to {MAX_ROWS} at most), narrow the "
-                    f"filters, write the rows to a destination, or set truncate=True for the first {limit} only."
-                )
-            self.log.warning("%s has more rows than the first %d, which are returned.", self.resource, limit)
-        self.log.info("Listed %d rows of %s", min(limit, len(rows)), self.resource)
-        return rows[:limit]
 
 
 class RetreaverGetOperator(RetreaverOperator):
@@ -185,8 +159,63 @@ class RetreaverGetOperator(RetreaverOperator):
         return row
 
 
-def _masked_rows(hook: RetreaverHook, listing: Listing) -> Generator[Row]:
+def masked_rows(hook: RetreaverHook, listing: Listing) -> Generator[Row]:
+    """Read a listing row by row, with the secrets in the rows masked.
+
+    :param hook: of the account.
+    :param listing: what is read.
+    :return: the rows.
+    :raises RetreaverError: when a page cannot be read.
+    """
     from airflow_provider_retreaver.domain.resources.comparison import mask_secrets
 
     for row in hook.iterate(listing):
         yield mask_secrets(row)
+
+
+def row_limit(limit: int | str | None, destination: str | None) -> int | None:
+    """Return how many rows an operator may return.
+
+    :param limit: the parameter.
+    :param destination: the parameter; one of the two is given.
+    :return: the limit; None when the rows go to the destination.
+    :raises InvalidArgument: when both or neither are given, or the limit is too large.
+    """
+    from airflow_provider_retreaver.core.parameters import whole
+
+    if (limit is None) == (destination is None or not str(destination).strip()):
+        raise InvalidArgument(
+            f"Set either limit (at most {MAX_ROWS} rows, which are returned) or destination (an object-storage "
+            f"path that takes any number of rows): a big listing belongs in storage."
+        )
+    if limit is None:
+        return None
+    most = whole(limit, "limit", 1)
+    if most > MAX_ROWS:
+        raise InvalidArgument(
+            f"limit is {most}, and at most {MAX_ROWS} rows are returned: a big listing belongs in storage, so "
+            f"set a destination instead."
+        )
+    return most
+
+
+def limited_rows(rows: Iterator[Row], limit: int, what: str, *, truncate: bool = False) -> list[Row]:
+    """Return a short list of rows.
+
+    :param rows: read up to one beyond the limit.
+    :param limit: rows to return at most.
+    :param what: what the rows are, for the error.
+    :param truncate: return the first rows of a longer list, and log that there are more.
+    :return: the rows.
+    :raises InvalidArgument: when there are more.
+    """
+    found = list(islice(rows, limit + 1))
+    if len(found) <= limit:
+        return found
+    if not truncate:
+        raise InvalidArgument(
+            f"{what} has more than {limit} rows: raise limit (to {MAX_ROWS} at most), narrow it down, or write the "
+            f"rows to a destination; RetreaverListOperator can return the first rows only (truncate=True)."
+        )
+    log.warning("%s has more rows than the first %d, which are returned.", what, limit)
+    return found[:limit]
