@@ -35,7 +35,7 @@ def csv_values(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[tup
     found = find_layout(seen, wanted, where)
     if found is None:
         return
-    log.info("%s: %s.", where, found)
+    log.info("%s: %s, first row in line %d.", where, found, wanted.skip_lines + found.start + 1)
     rows = csv.reader(chain(seen[found.start :], lines), delimiter=found.delimiter, strict=True)
     # Only the layout by its name says that numbers are North American; what looks like it belongs to default_region.
     country = "+1" if wanted.name is not None else ""

@@ -115,7 +115,7 @@ class Found:
         what = (
             listing(self.header) if self.header else "place " + " and ".join(str(one[0] + 1) for one in self.places)
         )
-        return f"column {what}, separated by {between}, first row in line {self.start + 1}"
+        return f"column {what}, separated by {between}"
 
 
 def find_layout(lines: Sequence[str], wanted: Layout, where: str) -> Found | None:

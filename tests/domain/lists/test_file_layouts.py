@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 from decimal import Decimal
 
@@ -335,6 +336,31 @@ def test_columns_of_a_query_that_cannot_be_joined(row, reason):
 def test_columns_are_names_places_or_lists_of_them(given, columns):
     """A name may hold commas and brackets; a list may be rendered."""
     assert parse_columns(given) == columns
+
+
+@pytest.mark.parametrize(
+    ("content", "how", "line"),
+    [
+        (
+            "A list\n\nphone;name\n9195550101;x\n",
+            PHONE,
+            "column phone, separated by semicolons, first row in line 4.",
+        ),
+        ("A list\nphone\n1\n", {"skip_lines": 1}, "column phone, separated by commas, first row in line 3."),
+        ("919\t5550101\n", {"column": [1, 2]}, "column place 1 and 2, separated by tabs, first row in line 1."),
+        ("919,5550101\n", {}, "layout ftc_full, first row in line 1."),
+        (
+            "call 9195550123,phone\n1,2\n",
+            {"column": "call 9195550123"},
+            "column call 9…23, separated by commas, first",
+        ),
+    ],
+)
+def test_the_log_says_how_a_file_is_read(caplog, content, how, line):
+    """What was found by itself can be checked."""
+    with caplog.at_level(logging.INFO):
+        source(content, **how)
+    assert f"numbers.x: {line}" in caplog.text
 
 
 CELL = st.text(st.sampled_from("ab 0123456789+-().,;|\t\"'=\n\u200b\u00a0"), max_size=14)
