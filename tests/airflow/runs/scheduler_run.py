@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.airflow.support.account import KEY, Account
 
@@ -74,6 +75,94 @@ def test_killed_under_a_scheduler(airflow_lab, running_sandbox):
     check(account, home, ids, refilled)
 
 
+STOPPED = """
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+
+
+def store_process_id(context):
+    Path(os.environ["AIRFLOW_HOME"], "process").write_text(str(os.getpid()))
+
+
+with DAG("nightly", schedule="@once", start_date=datetime(2026, 1, 1), is_paused_upon_creation=False):
+    RetreaverResetCapOperator(
+        task_id="reset", only_filled=True, max_staleness=None, pre_execute=store_process_id,
+        retries=5, retry_delay=timedelta(seconds=1),
+    )
+"""
+
+
+def test_told_to_stop_under_a_scheduler(airflow_lab, running_sandbox):
+    """SIGTERM and "mark failed" in the web interface end a task that waits for half a minute, before it is killed."""
+    account = Account(running_sandbox)
+    account.reset()
+    account.targets(60)
+    home = airflow_lab.root / "told-to-stop"
+    with run_airflow(airflow_lab, home, STOPPED, account):
+        process = wait_until_refused(account, home)
+        os.kill(process, signal.SIGTERM)
+        took = wait_until_ended(process, home)
+        print(f"ended {took:.2f} s after SIGTERM")
+        assert took < 3
+        again = wait_until_refused(account, home)
+        assert again != process
+        mark_failed(home)
+        took = wait_until_ended(again, home)
+        print(f"ended {took:.2f} s after it was marked as failed, of which Airflow's heartbeat takes up to 5 s")
+        assert took < 20
+        wait_for(lambda: state(home) == "failed", "the end of the task", home)
+    text = "".join(path.read_text("utf-8", "replace") for path in home.rglob("attempt=*.log"))
+    assert text.count("The task was told to stop (SIGTERM)") >= 2
+    assert account.sent("POST") == []
+
+
+def wait_until_refused(account: Account, home: Path) -> int:
+    """Let later pages of the list be refused, wait until the task is told so, and return its process."""
+    account.clear_faults()
+    (home / "process").unlink(missing_ok=True)
+    before = len(account.sent("GET"))
+    account.fault("targets.json", headers={"X-Page": "first"})
+    account.fault("targets.json", status=429, headers={"Retry-After": "30"}, times=None)
+    wait_for(lambda: len(account.sent("GET")) > before + 1, "the pages of the list", home)
+    return int((home / "process").read_text())
+
+
+def wait_until_ended(process: int, home: Path) -> float:
+    """Wait until a process has ended, and return the seconds that it took."""
+    started_at = time.monotonic()
+
+    def ended() -> bool:
+        status = Path(f"/proc/{process}/stat")
+        try:
+            return status.read_text().rpartition(")")[2].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    wait_for(ended, f"the end of process {process}", home)
+    return time.monotonic() - started_at
+
+
+def mark_failed(home: Path) -> None:
+    """Mark the task as failed as the web interface does."""
+    import requests
+
+    url = json.loads((home / "api.json").read_text())["url"]
+    token = requests.get(f"{url}/auth/token", timeout=30).json()["access_token"]
+    ((run_id,),) = query_database(home, "SELECT run_id FROM dag_run")
+    answer = requests.patch(
+        f"{url}/api/v2/dags/nightly/dagRuns/{quote(run_id, safe='')}/taskInstances/reset",
+        json={"new_state": "failed"},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+
+
 def check(account: Account, home: Path, ids: list[int], refilled: set[int]) -> None:
     """Check the sandbox's log of requests, Airflow's database and the logs."""
     assert ids[8] in refilled
@@ -116,9 +205,15 @@ def wait_for(condition: Callable[[], bool], description: str, home: Path, timeou
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
-            tails = [f"{path}:\n{path.read_text('utf-8', 'replace')[-2000:]}" for path in home.rglob("*.log")]
+            tails = [f"{path}:\n{end_of(path)}" for path in home.rglob("*.log")]
             raise AssertionError("\n".join([f"{description}: not within {timeout:.0f} s", *tails]))
         time.sleep(0.1)
+
+
+def end_of(log: Path) -> str:
+    """Return the end of a log, without what is only for debugging."""
+    lines = log.read_text("utf-8", "replace").splitlines()
+    return "\n".join(line for line in lines if "[debug" not in line and '"level":"debug"' not in line)[-4000:]
 
 
 @contextmanager
@@ -154,6 +249,7 @@ def prepare_home(lab: Any, home: Path, source: str, account: Account) -> dict[st
     env = lab.environment(home, extra)
     shutil.copy2(lab.root / "template" / "airflow.db", home / "airflow.db")
     (home / "dags" / "nightly.py").write_text(source, encoding="utf-8")
+    (home / "api.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}"}), encoding="utf-8")
     return env
 
 

@@ -1,0 +1,95 @@
+"""Tasks with an `execution_timeout` of three seconds in a real Airflow, while Retreaver keeps them waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+SOURCE = """
+import threading
+import time
+from datetime import datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
+from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+
+
+started = []
+
+
+def note_start(context):
+    started.append(time.monotonic())
+
+
+def show_end(context):
+    print("ENDED AFTER:", time.monotonic() - started[-1], flush=True)
+    names = [thread.name for thread in threading.enumerate()]
+    print("THREADS LEFT:", [name for name in names if name.startswith("retreaver")], flush=True)
+
+
+common = {
+    "execution_timeout": timedelta(seconds=3), "retries": 0,
+    "pre_execute": note_start, "on_failure_callback": show_end,
+}
+
+with DAG("stopped", schedule=None, start_date=datetime(2026, 1, 1)):
+    TASK
+"""
+RESET = 'RetreaverResetCapOperator(task_id="task", only_filled=True, max_staleness=None, **common)'
+SYNC = """RetreaverSuppressionSyncOperator(
+        task_id="task", mode="add", can_resubscribe=False, numbers=[f"+1919555{n:04}" for n in range(40)],
+        state_path="STATE", **common,
+    )"""
+EXPORT = """RetreaverCallsToObjectStorageOperator(
+        task_id="task", destination="STATE", start="2026-01-05T00:00:00Z", end="2026-01-06T00:00:00Z", **common,
+    )"""
+# A page of the list comes at once; the others, and every other read, do not.
+FIRST = {"path": "targets.json", "headers": {"X-Page": "first"}}
+CASES = {
+    "reset, later pages refused": (
+        RESET,
+        [FIRST, {"method": "GET", "status": 429, "headers": {"Retry-After": "30"}}],
+    ),
+    "reset, later pages held": (RESET, [FIRST, {"method": "GET", "delay": 20}]),
+    "sync, its writes refused": (SYNC, [{"method": "POST", "status": 429, "headers": {"Retry-After": "15"}}]),
+    "export, pages held": (EXPORT, [{"path": "calls.json", "delay": 20}]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_task_ends_with_its_timeout(airflow_lab, account, tmp_path, case):
+    """It ends within about a second of the timeout, is failed, and leaves no thread."""
+    task, faults = CASES[case]
+    account.targets(60)
+    for fault in faults:
+        once = fault is FIRST
+        account.fault(**{"path": "", **fault, "times": 1 if once else None})
+    result = airflow_lab.run_dag(
+        SOURCE.replace("TASK", task).replace("STATE", tmp_path.as_uri()),
+        connections={"retreaver_default": account.connection(extra={"max_wait": 40})},
+    )
+    assert result.states == {"task": "failed"}, result.output
+    assert "AirflowTaskTimeout" in result.output
+    assert "THREADS LEFT: []" in result.output, result.output
+    seconds = float(result.output.partition("ENDED AFTER: ")[2].partition("\n")[0])
+    print(f"{case}: {seconds:.2f} s with execution_timeout=3")
+    assert 3 <= seconds < 5.5
+
+
+def test_what_was_done_is_noted(airflow_lab, account):
+    """Resets that were answered are in the result that a stopped task has pushed, no other is sent."""
+    ids = account.targets(12)
+    account.fault("reset_cap", delay=1.6, times=None)
+    result = airflow_lab.run_dag(
+        SOURCE.replace("TASK", RESET), connections={"retreaver_default": account.connection()}
+    )
+    assert result.states == {"task": "failed"}, result.output
+    pushed = result.xcoms["task"]["return_value"]
+    done = {row["id"] for row in pushed["reset"]}
+    assert done == {id_ for id_ in ids if account.filled(id_) == 0}
+    assert len(account.sent("POST")) == len(done)
+    assert 4 <= len(done) < 12
