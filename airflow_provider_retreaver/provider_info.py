@@ -78,12 +78,12 @@ CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rtb_host": ("Real-time bidding URL", "When it is not https://rtb.retreaver.com", {"type": ["string", "null"]}),
     "postback_key": (
         "Postback key",
-        "For real-time bidding and call data writing",
+        "For real-time bidding and call data writing; have Airflow mask it by [core] sensitive_var_conn_names",
         {"type": ["string", "null"], "format": "password"},
     ),
     "caller_list_key": (
         "Caller list key",
-        "UUID of a postback key of type Caller List Management",
+        "UUID of a postback key of type Caller List Management; to be named in sensitive_var_conn_names, too",
         {"type": ["string", "null"], "format": "password"},
     ),
     "caller_list_secret": (

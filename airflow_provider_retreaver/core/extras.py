@@ -1,43 +1,54 @@
-"""Readers of the extras of a connection: each returns a typed value, and each error names the field."""
+"""Readers of the fields of a connection: each returns a typed value, and each error names the field.
+
+No error quotes a value, since a key may have been put into any field. Values are in no local variable of a frame that
+raises either: some tools write the local variables of a traceback.
+"""
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import Secret
 
 # Parts of an Airflow connection besides its extras.
 PARTS = frozenset({"password", "login", "host", "port", "schema", "extra"})
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+# What a name of an extra looks like, and a key does not.
+_NAME = re.compile(r"[a-z]+(?:[_-]?[a-z]+)*[0-9]{0,2}|[A-Za-z_-]{1,16}")
+_LONGEST_NAME = 30
 
 
 class Fields:
-    """The extras of one connection; each reader takes a name, which is then known.
+    """The fields of one connection; each reader takes a name, and an extra that was read is known.
 
     :param connection: id of the connection, for errors.
     :param extra: a mapping or JSON text.
+    :param parts: the texts of other fields, such as `password` and `host`, by name.
     """
 
-    def __init__(self, connection: str, extra: Mapping[str, Any] | str | None) -> None:
+    def __init__(
+        self, connection: str, extra: Mapping[str, Any] | str | None, parts: Mapping[str, str | None] | None = None
+    ) -> None:
         self._connection = connection
         self._known: set[str] = set()
-        if isinstance(extra, str):
-            extra = self._decoded("extra", extra) if extra.strip() else None
-        if not isinstance(extra, (Mapping, type(None))):
-            raise self.error("extra", "must be a JSON object")
-        self._values = dict(extra or {})
+        self._values, self._problem = read_extras(extra)
+        self._parts = dict(parts or {})
 
-    def _decoded(self, name: str, text: str) -> Any:
-        # Raised outside the handler: the decoder's exception holds the whole text, secrets included.
-        with suppress(ValueError, RecursionError):
-            return json.loads(text)
-        raise self.error(name, "is not JSON")
+    def require_readable(self) -> None:
+        """Refuse extras that are no JSON object; not in `__init__`, whose callers still hold the values.
+
+        :raises InvalidConnection: when they are none.
+        """
+        if self._problem is not None:
+            raise self.error("extra", self._problem)
 
     def error(self, name: str, what: str) -> InvalidConnection:
         """Return the error for one field.
@@ -47,60 +58,56 @@ class Fields:
         :return: the error.
         """
         label = name if name in PARTS else f"extra {name!r}"
-        return InvalidConnection(f"Connection {self._connection!r}: {label} {what}.")
+        return InvalidConnection(f"Connection {quoted(self._connection)}: {label} {what}.")
 
     def refuse_unknown(self) -> None:
         """Refuse extras that no reader knows.
 
-        :raises InvalidConnection: naming the first one, and a near known one.
+        :raises InvalidConnection: naming the first one if it looks like a name, and a near known one.
         """
-        for name in self._values:
-            if name not in self._known:
-                near = difflib.get_close_matches(str(name), sorted(self._known), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(self._known))}"
-                raise self.error(str(name), f"is unknown{hint}")
+        unknown = _shown(name for name in self._values if name not in self._known)
+        if unknown is None:
+            return
+        near = difflib.get_close_matches(unknown, sorted(self._known), n=1)
+        known = f"known are {', '.join(sorted(self._known))}"
+        if unknown:
+            raise self.error(unknown, f"is unknown; {f'did you mean {near[0]!r}?' if near else known}".rstrip("."))
+        raise self.error("extra", f"has an unknown name, which is not shown, since it may be a key; {known}")
 
     def _value(self, name: str) -> Any:
-        self._known.add(name)
-        value = self._values.get(name)
+        if name in PARTS:
+            value = self._parts.get(name)
+        else:
+            self._known.add(name)
+            value = self._values.get(name)
         # The connection form stores an empty field as an empty text.
         return None if isinstance(value, str) and not value.strip() else value
 
     def text(self, name: str) -> str | None:
         """Return a text.
 
-        :param name: of the extra.
+        :param name: of the field.
         :return: without surrounding spaces, None when absent.
         :raises InvalidConnection: when it is not a text.
         """
-        value = self._value(name)
-        if value is not None and not isinstance(value, str):
-            raise self.error(name, f"must be a text, not {type(value).__name__}")
-        return value.strip() if value else None
+        if not isinstance(self._value(name), (str, type(None))):
+            raise self.error(name, f"must be a text, not {type(self._value(name)).__name__}")
+        return (self._value(name) or "").strip() or None
 
     def secret(self, name: str) -> Secret | None:
         """Return a text as a secret.
 
-        :param name: of the extra.
-        :return: the secret, None when absent.
-        :raises InvalidConnection: when it cannot be a key.
-        """
-        value = self.text(name)
-        return self.as_secret(name, value) if value else None
-
-    def as_secret(self, name: str, value: str) -> Secret:
-        """Return the value of a field as a secret.
-
-        :param name: of the field, for the error.
-        :param value: printable ASCII without spaces, so that it can be sent in a header or a URL.
-        :return: the secret.
+        :param name: of the field.
+        :return: the secret, printable ASCII without spaces, so that it can be sent in a header or a URL; None when
+            absent.
         :raises InvalidConnection: when it contains another character.
         """
-        if not all("!" <= char <= "~" for char in value):
+        secret = Secret(self.text(name) or "")
+        if not _can_be_sent(secret):
             raise self.error(
                 name, "contains a space, a line break or another character that no key has; copy it again"
             )
-        return Secret(value)
+        return secret or None
 
     def choice(self, name: str, allowed: Sequence[str], default: str) -> str:
         """Return one of several texts.
@@ -111,12 +118,11 @@ class Fields:
         :return: the text.
         :raises InvalidConnection: listing the choices.
         """
-        value = self._value(name)
-        if value is None:
+        if self._value(name) is None:
             return default
-        if value not in allowed:
-            raise self.error(name, f"must be one of {', '.join(allowed)}, not {value!r}")
-        return str(value)
+        if self._value(name) not in allowed:
+            raise self.error(name, f"must be one of {', '.join(allowed)}")
+        return str(self._value(name))
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """Return a number within bounds, also from its text (the connection form stores texts).
@@ -128,15 +134,11 @@ class Fields:
         :return: the number.
         :raises InvalidConnection: naming the bounds.
         """
-        value = self._value(name)
-        if value is None:
+        if self._value(name) is None:
             return default
-        try:
-            number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
-        except (ValueError, OverflowError):
-            number = None
+        number = _number(self._value(name))
         if number is None or not least <= number <= most:
-            raise self.error(name, f"must be a number from {least:g} to {most:g}, not {value!r}")
+            raise self.error(name, f"must be a number from {least:g} to {most:g}")
         return number
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
@@ -151,7 +153,7 @@ class Fields:
         """
         number = self.number(name, default, least, most)
         if number != int(number):
-            raise self.error(name, f"must be a whole number, not {number!r}")
+            raise self.error(name, f"must be a whole number from {least} to {most}")
         return int(number)
 
     def flag(self, name: str, *, default: bool) -> bool:
@@ -162,31 +164,24 @@ class Fields:
         :return: the truth value.
         :raises InvalidConnection: when it is something else.
         """
-        value = self._value(name)
-        if value is None or isinstance(value, bool):
-            return default if value is None else value
-        text = str(value).strip().lower()
-        if text not in _TRUE | _FALSE:
-            raise self.error(name, f"must be true or false, not {value!r}")
-        return text in _TRUE
+        if self._value(name) is None:
+            return default
+        flag = _flag(self._value(name))
+        if flag is None:
+            raise self.error(name, "must be true or false")
+        return flag
 
-    def proxies(self, name: str) -> dict[str, str] | None:
+    def proxies(self, name: str) -> dict[str, Secret] | None:
         """Return proxies by URL scheme.
 
         :param name: of the extra.
-        :return: e.g. `{"https": "http://proxy:3128"}`, None when absent.
+        :return: e.g. `http://proxy:3128` for `https`, None when absent; secrets, since a URL may hold a password.
         :raises InvalidConnection: when it is not such a mapping.
         """
-        value = self._value(name)
-        if isinstance(value, str):
-            value = self._decoded(name, value)
-        if value is None:
-            return None
-        if not isinstance(value, Mapping) or not all(
-            scheme in {"http", "https"} and is_proxy(url) for scheme, url in value.items()
-        ):
-            raise self.error(name, "must map http and/or https to the URL of a proxy, like http://proxy:3128")
-        return dict(value)
+        found, problem = _proxies(self._value(name))
+        if problem is not None:
+            raise self.error(name, problem)
+        return found
 
     def verify(self, name: str) -> bool | str:
         """Return whether certificates are verified.
@@ -195,10 +190,8 @@ class Fields:
         :return: True, False, or the path of a CA bundle.
         """
         value = self._value(name)
-        if value is None or isinstance(value, bool):
-            return True if value is None else value
-        text = str(value).strip()
-        return text.lower() in _TRUE if text.lower() in _TRUE | _FALSE else text
+        flag = True if value is None else _flag(value)
+        return str(value).strip() if flag is None else flag
 
 
 def is_proxy(url: Any) -> bool:
@@ -214,3 +207,63 @@ def is_proxy(url: Any) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def read_extras(extra: Any) -> tuple[dict[str, Any], str | None]:
+    """Read the extras of a connection.
+
+    :param extra: a mapping or JSON text.
+    :return: the extras by name, and what is wrong with them as the end of a sentence; None when nothing is.
+    """
+    if isinstance(extra, str):
+        extra, problem = _json(extra) if extra.strip() else ({}, None)
+        if problem is not None:
+            return {}, problem
+    if not isinstance(extra, (Mapping, type(None))):
+        return {}, "must be a JSON object"
+    return {str(name): value for name, value in (extra or {}).items()}, None
+
+
+def _json(text: str) -> tuple[Any, str | None]:
+    with suppress(ValueError, RecursionError):
+        return json.loads(text), None
+    return None, "is not JSON"
+
+
+def _proxies(value: Any) -> tuple[dict[str, Secret] | None, str | None]:
+    problem = None
+    if isinstance(value, str):
+        value, problem = _json(value)
+    if value is None or problem is not None:
+        return None, problem
+    if isinstance(value, Mapping) and all(
+        scheme in {"http", "https"} and is_proxy(url) for scheme, url in value.items()
+    ):
+        return {scheme: Secret(url) for scheme, url in value.items()}, None
+    return None, "must map http and/or https to the URL of a proxy, like http://proxy:3128"
+
+
+def _shown(names: Iterable[str]) -> str | None:
+    """Return the first name, or a blank text where none looks like one; None when there is none."""
+    found = list(names)
+    if not found:
+        return None
+    return next((name for name in found if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name)), "")
+
+
+def _can_be_sent(secret: Secret) -> bool:
+    return all("!" <= char <= "~" for char in secret.reveal())
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    return text in _TRUE if text in _TRUE | _FALSE else None

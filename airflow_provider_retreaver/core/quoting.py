@@ -33,10 +33,11 @@ def quoted(value: object, length: int = QUOTED_LENGTH) -> str:
     :return: like `repr`, with secrets and phone numbers masked.
     """
     if isinstance(value, str):
-        return repr(_beginning(value, length))
+        text = repr(_masked_beginning(value, length, _masked))
+        return text if len(text) <= length + 2 else f"{text[:length]}…{text[0]}"
     if isinstance(value, int) and abs(value) < _LEAST_NUMBER:
         return repr(value)
-    return _escaped(_beginning(_SHORT.repr(value), length))
+    return _beginning(_SHORT.repr(value), length)
 
 
 def one_line(text: object, length: int = LINE_LENGTH, *, numbers: bool = True) -> str:
@@ -47,7 +48,7 @@ def one_line(text: object, length: int = LINE_LENGTH, *, numbers: bool = True) -
     :param numbers: whether phone numbers are masked; False for IDs, which look the same.
     :return: one line, with secrets masked, in which other characters than printable ones are escaped.
     """
-    return _escaped(_beginning(str(text), length, _masked if numbers else redact))
+    return _beginning(str(text), length, _masked if numbers else redact)
 
 
 def mask_number(number: object) -> str:
@@ -85,13 +86,15 @@ def _masked(text: str) -> str:
 
 
 def _beginning(text: str, length: int, mask: Callable[[str], str] = _masked) -> str:
-    """Return the beginning of a text with its secrets masked, whole where it is short enough."""
+    """Return the beginning of a text on one line with its secrets masked, whole where it is short enough."""
+    line = _escaped(_masked_beginning(text, length, mask))
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _masked_beginning(text: str, length: int, mask: Callable[[str], str]) -> str:
+    """Return a masked text, whole or up to where half a secret cannot be; it may be longer than is meant."""
     window = length + 2 * _EDGE
-    if len(text) > window:
-        masked = mask(text[:window])[:-_EDGE]
-        return masked[: length - 1] + "…"
-    masked = mask(text)
-    return masked if len(masked) <= length else masked[: length - 1] + "…"
+    return mask(text) if len(text) <= window else mask(text[:window])[:-_EDGE] + "…"
 
 
 def _escaped(text: str) -> str:
@@ -113,7 +116,7 @@ class _ShortRepr(reprlib.Repr):
 
     def repr_str(self, x: str, level: int) -> str:  # noqa: ARG002 - reprlib's signature
         """Write a text, of `LINE_LENGTH` characters at most."""
-        return repr(_beginning(x, LINE_LENGTH))
+        return quoted(x, LINE_LENGTH)
 
     def repr_int(self, x: int, level: int) -> str:
         """Write a whole number; Python refuses to write those of thousands of digits."""

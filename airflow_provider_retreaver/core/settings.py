@@ -14,13 +14,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
+from airflow_provider_retreaver.core.connection_secrets import url_secrets
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection
 from airflow_provider_retreaver.core.extras import Fields
 from airflow_provider_retreaver.core.limits import Limits
 from airflow_provider_retreaver.core.messages import Auth, Host, HttpRequest, Request
 from airflow_provider_retreaver.core.policy import Policy
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS, Routes
 from airflow_provider_retreaver.core.secrets import Secret
 
@@ -48,7 +50,7 @@ class Settings:
     :param postback_key: key of the data and bidding hosts.
     :param caller_list_key: key of the caller lists.
     :param caller_list_secret: secret of that key.
-    :param proxies: proxy URL by scheme; they may contain a password.
+    :param proxies: proxy URL by scheme; secrets, since they may contain a password.
     :param verify: whether certificates are verified, or the path of a CA bundle.
     """
 
@@ -65,8 +67,7 @@ class Settings:
     postback_key: Secret | None = None
     caller_list_key: Secret | None = None
     caller_list_secret: Secret | None = None
-    # A proxy's URL may hold a password.
-    proxies: Mapping[str, str] | None = field(default=None, repr=False)
+    proxies: Mapping[str, Secret] | None = None
     verify: bool | str = True
 
     @classmethod
@@ -93,20 +94,23 @@ class Settings:
         :return: the settings.
         :raises InvalidConnection: naming the field.
         """
-        fields = Fields(connection, extra)
-        if not (password or "").strip():
+        fields = Fields(connection, extra, {"login": login, "password": password, "host": host, "schema": schema})
+        # In no frame of a traceback, whose local variables some tools write.
+        del login, password, host, schema, extra
+        fields.require_readable()
+        api_key = fields.secret("password")
+        if api_key is None:
             raise fields.error("password", "is blank; it holds the API key")
-        company = (login or "").strip() or None
-        if company is not None and not (company.isascii() and company.isdecimal()):
+        if not re.fullmatch("[0-9]*", fields.text("login") or ""):
             # Not quoted: it may be the key, in the wrong field.
             raise fields.error("login", "must be the company ID in digits; the API key goes into the password")
-        urls = _urls(fields, host, port, schema)
+        urls = _urls(fields, port)
         policy = Policy()
         timeout = fields.number("timeout", 30.0, 0.1, 3_600)
         settings = cls(
             connection=connection,
-            api_key=fields.as_secret("password", (password or "").strip()),
-            company_id=company,
+            api_key=api_key,
+            company_id=fields.text("login"),
             urls=urls,
             routes=Routes(
                 edition=fields.choice("api_routes", ("current", "legacy"), "current"),
@@ -133,8 +137,7 @@ class Settings:
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret of the connection, for masks."""
         secrets = (self.api_key, self.postback_key, self.caller_list_key, self.caller_list_secret)
-        passwords = (urlsplit(url).password for url in (self.proxies or {}).values())
-        return tuple(s for s in secrets if s) + tuple(Secret(unquote(text)) for text in passwords if text)
+        return (*filter(None, secrets), *(s for proxy in (self.proxies or {}).values() for s in url_secrets(proxy)))
 
     @property
     def account(self) -> tuple[str, str, int]:
@@ -150,36 +153,40 @@ class Settings:
         :raises InvalidConnection: when the request needs credentials that the connection does not have.
         :raises InvalidArgument: when the body or a parameter cannot be encoded.
         """
-        query, headers = self._credentials(request)
-        headers["Accept"] = "application/json"
+        headers = {"Accept": "application/json"}
         body = None
         if request.body is not None:
             body = _encoded(request)
             headers["Content-Type"] = "application/json"
-        url = self.urls[request.host] + request.path + _query(request, query)
+        # What may be refused comes before the credentials are revealed, so that no frame of an error has them.
+        own = _query(request)
+        name, key, bearer = self._credentials(request)
+        query = [(name, key.reveal())]
+        if request.auth is Auth.API_KEY and self.company_id is not None:
+            query.append(("company_id", self.company_id))
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer.reveal()}"
+        url = f"{self.urls[request.host]}{request.path}?{urlencode(query)}{f'&{own}' if own else ''}"
         return HttpRequest(request.method, url, headers, body)
 
-    def _credentials(self, request: Request) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    def _credentials(self, request: Request) -> tuple[str, Secret, Secret | None]:
+        """Return the name of the parameter that holds the key, the key, and the secret of the header."""
         if request.auth is Auth.API_KEY:
-            query = [("api_key", self.api_key.reveal())]
-            if self.company_id is not None:
-                query.append(("company_id", self.company_id))
-            return query, {}
+            return "api_key", self.api_key, None
         if request.auth is Auth.CALLER_LIST:
             key = self._needed("caller_list_key", self.caller_list_key, request)
-            secret = self._needed("caller_list_secret", self.caller_list_secret, request)
-            return [("key", key)], {"Authorization": f"Bearer {secret}"}
-        return [("key", self._needed("postback_key", self.postback_key, request))], {}
+            return "key", key, self._needed("caller_list_secret", self.caller_list_secret, request)
+        return "key", self._needed("postback_key", self.postback_key, request), None
 
-    def _needed(self, name: str, secret: Secret | None, request: Request) -> str:
+    def _needed(self, name: str, secret: Secret | None, request: Request) -> Secret:
         if secret is None:
             raise InvalidConnection(
-                f"Connection {self.connection!r}: extra {name!r} is missing, and {request.label} needs it"
+                f"Connection {quoted(self.connection)}: extra {name!r} is missing, and {request.label} needs it"
                 f"{f': a postback key of type {request.key_type!r}' if request.key_type else ''}.",
                 method=request.method,
                 path=request.path,
             )
-        return secret.reveal()
+        return secret
 
 
 def _encoded(request: Request) -> bytes:
@@ -194,10 +201,9 @@ def _encoded(request: Request) -> bytes:
     )
 
 
-def _query(request: Request, credentials: list[tuple[str, str]]) -> str:
+def _query(request: Request) -> str:
     with suppress(UnicodeEncodeError):
-        text = urlencode([*credentials, *request.query])
-        return f"?{text}" if text else ""
+        return urlencode(request.query)
     raise InvalidArgument(
         f"A parameter of {request.label} contains a lone surrogate, which is half a character; give valid text.",
         method=request.method,
@@ -205,45 +211,53 @@ def _query(request: Request, credentials: list[tuple[str, str]]) -> str:
     )
 
 
-def _urls(fields: Fields, host: str | None, port: int | None, schema: str | None) -> dict[Host, str]:
+def _urls(fields: Fields, port: int | None) -> dict[Host, str]:
     allow_http = fields.flag("allow_http", default=False)
-    scheme = (schema or "").strip().lower()
+    scheme = (fields.text("schema") or "").lower()
     if scheme not in {"", "http", "https"}:
-        raise fields.error("schema", f"must be http or https, not {scheme!r}")
-    base = _base_url(fields, "host", host, scheme)
+        # Not quoted either, nor kept for a traceback.
+        scheme = ""
+        raise fields.error("schema", "must be http or https")
+    base = _base_url(fields, "host", scheme)
     if base is None and (port or scheme == "http"):
         raise fields.error("port" if port else "schema", "is set without a host; set the host too, or clear it")
     if base is not None:
         base = _with_port(fields, base, port)
     urls = {Host.API: _text(fields, "host", base, allow_http=allow_http) or DEFAULT_URLS[Host.API]}
     for name, which in (("data_host", Host.DATA), ("rtb_host", Host.RTB)):
-        own = _text(fields, name, _base_url(fields, name, fields.text(name), ""), allow_http=allow_http)
+        own = _text(fields, name, _base_url(fields, name, ""), allow_http=allow_http)
         urls[which] = own or (urls[Host.API] if base else DEFAULT_URLS[which])
     return urls
 
 
-def _base_url(fields: Fields, name: str, host: str | None, scheme: str) -> SplitResult | None:
+def _base_url(fields: Fields, name: str, scheme: str) -> SplitResult | None:
     """Return the parts of a base URL, from a URL, a host name or a bare IPv6 address."""
-    text = (host or "").strip()
+    url, problem = _read_url(fields.text(name) or "", scheme)
+    if problem is not None:
+        raise fields.error(name, problem)
+    if url is not None and scheme and url.scheme != scheme:
+        raise fields.error("schema", f"is {scheme}, but the {name} has {url.scheme}; keep one of them")
+    return url
+
+
+def _read_url(text: str, scheme: str) -> tuple[SplitResult | None, str | None]:
+    """Return the parts of a base URL, or what is wrong with it; the URL may hold a password."""
     if not text:
-        return None
+        return None, None
     if "://" not in text:
         text = f"{scheme or 'https'}://{f'[{text}]' if _address(text, 6) else text}"
-    # Raised outside the handlers: their exceptions hold the text, which may hold a password.
     url = port = None
     with suppress(ValueError):
         url = urlsplit(text)
         port = -1
         port = url.port
     if port in {-1, 0}:
-        raise fields.error(name, "has a port that is not a number from 1 to 65535")
+        return None, "has a port that is not a number from 1 to 65535"
     if url is None or url.scheme not in {"http", "https"} or not _is_host(url.hostname or ""):
-        raise fields.error(name, "must be a host name or an http(s) URL")
+        return None, "must be a host name or an http(s) URL"
     if url.username is not None or url.password or url.query or url.fragment or url.path.strip("/"):
-        raise fields.error(name, "must hold scheme, host and port only (no user, path or query)")
-    if scheme and url.scheme != scheme:
-        raise fields.error("schema", f"is {scheme}, but the {name} has {url.scheme}; keep one of them")
-    return url
+        return None, "must hold scheme, host and port only (no user, path or query)"
+    return url, None
 
 
 def _with_port(fields: Fields, url: SplitResult, port: int | None) -> SplitResult:

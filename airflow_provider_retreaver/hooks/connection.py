@@ -2,58 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_retreaver.core.secrets import Secret
     from airflow_provider_retreaver.core.settings import Settings
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
 
+class _Parts:
+    """The fields of an Airflow connection, with nothing in its own text.
+
+    :param connection: an Airflow `Connection`, whose text shows its password.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._id = connection.conn_id
+        self._port = connection.port
+        self._texts = {name: getattr(connection, name) for name in ("login", "password", "host", "extra")}
+        self._schema = connection.schema
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return what must be masked before anything of the connection is quoted."""
+        from airflow_provider_retreaver.core.connection_secrets import connection_secrets
+
+        return connection_secrets(**self._texts)
+
+    def settings(self) -> Settings:
+        """Return the settings."""
+        from airflow_provider_retreaver.core.settings import Settings
+
+        return Settings.parse(self._id, port=self._port, schema=self._schema, **self._texts)
+
+
 def settings_of(connection: Connection) -> Settings:
-    """Return the settings of an Airflow connection, with its secrets registered in every mask.
+    """Return the settings of an Airflow connection; its secrets are registered in every mask before it is read.
 
     :param connection: an Airflow `Connection`.
     :return: the settings.
     :raises InvalidConnection: naming the field that is invalid.
     """
-    settings = parse_settings(connection)
-    mask_secrets(settings)
+    parts = _Parts(connection)
+    # Its text would be in a traceback with local variables.
+    del connection
+    mask_secrets(parts.secrets())
+    settings = parts.settings()
+    mask_secrets(settings.secrets)
     return settings
 
 
 def parse_settings(connection: Connection) -> Settings:
-    """Return the settings of an Airflow connection; `mask_secrets` must be called for its secrets.
+    """Return the settings of an Airflow connection; its secrets are registered in the package's own mask only.
+
+    `async_client` registers them with Airflow's.
 
     :param connection: an Airflow `Connection`.
     :return: the settings.
     :raises InvalidConnection: naming the field that is invalid.
     """
-    from airflow_provider_retreaver.core.settings import Settings
+    from airflow_provider_retreaver.core.secrets import register_secrets
 
-    return Settings.parse(
-        connection.conn_id,
-        login=connection.login,
-        password=connection.password,
-        host=connection.host,
-        port=connection.port,
-        schema=connection.schema,
-        extra=connection.extra,
-    )
+    parts = _Parts(connection)
+    del connection
+    register_secrets(parts.secrets())
+    return parts.settings()
 
 
-def mask_secrets(settings: Settings) -> None:
-    """Register the secrets of a connection in every mask; on Airflow 3 this waits for the supervisor.
+def mask_secrets(secrets: Iterable[Secret]) -> None:
+    """Register secrets in every mask; on Airflow 3 this waits for the supervisor.
 
-    :param settings: of the connection.
+    :param secrets: of a connection.
     """
     from airflow.providers.common.compat.sdk import mask_secret
 
     from airflow_provider_retreaver.core.secrets import register_secrets, spellings
 
-    register_secrets(settings.secrets)
-    for secret in settings.secrets:
+    known = list(secrets)
+    register_secrets(known)
+    for secret in known:
         for form in spellings(secret.reveal()):
             mask_secret(form)
 
@@ -77,5 +106,5 @@ async def async_client(settings: Settings) -> AsyncRetreaverClient:
 def _async_client(settings: Settings) -> AsyncRetreaverClient:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-    mask_secrets(settings)
+    mask_secrets(settings.secrets)
     return AsyncRetreaverClient(settings)

@@ -15,7 +15,7 @@ from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTo
 from airflow_provider_retreaver.core.envelopes import response_too_large
 from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
-from airflow_provider_retreaver.core.secrets import guard_library_logs
+from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.addresses import Resolver, start_resolving, system_resolver
 from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, connection_failed, proxy_for
@@ -54,7 +54,7 @@ class AiohttpTransport:
         self._resolver = resolver
         self._certificates = certificates(settings)
         self._session: aiohttp.ClientSession | None = None
-        self._proxies: dict[Host, str | None] = {}
+        self._proxies: dict[Host, Secret | None] = {}
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -89,7 +89,7 @@ class AiohttpTransport:
             request.
         """
         failure: RetreaverError
-        proxy = self._proxy(request, wire.url)
+        proxy = self._proxy(request, wire)
         try:
             async with self._opened().request(
                 wire.method,
@@ -99,7 +99,7 @@ class AiohttpTransport:
                 skip_auto_headers=("Content-Type",),
                 data=wire.body,
                 allow_redirects=False,
-                proxy=proxy,
+                proxy=None if proxy is None else proxy.reveal(),
             ) as answer:
                 return await self._read(answer)
         except (aiohttp.ClientError, OSError) as error:
@@ -126,10 +126,10 @@ class AiohttpTransport:
                 break
         return Response(answer.status, headers, body.content(), limits.json_depth)
 
-    def _proxy(self, request: Request, url: str) -> str | None:
+    def _proxy(self, request: Request, wire: HttpRequest) -> Secret | None:
         # Reading the environment for each request would block the loop.
         if request.host not in self._proxies:
-            self._proxies[request.host] = proxy_for(request, self._settings, url)
+            self._proxies[request.host] = proxy_for(request, self._settings, wire.url.partition("?")[0])
         return self._proxies[request.host]
 
     async def close(self) -> None:

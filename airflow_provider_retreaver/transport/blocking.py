@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Collection
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import requests
 import urllib3
@@ -14,12 +14,13 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTooLarge
+from airflow_provider_retreaver.core.connection_secrets import url_secrets
 from airflow_provider_retreaver.core.envelopes import response_too_large
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.extras import is_proxy
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.quoting import quoted
-from airflow_provider_retreaver.core.secrets import guard_library_logs
+from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs, register_secrets
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.addresses import Resolver, system_resolver
 from airflow_provider_retreaver.transport.connections import Running, TooLarge, WatchedAdapter
@@ -84,7 +85,7 @@ class RequestsTransport:
         base = settings.urls[Host.API]
         merged = self._session.merge_environment_settings(base, {}, stream=True, verify=settings.verify, cert=None)
         self._verify = merged["verify"]
-        self._proxies: dict[str, str | None] = {}
+        self._proxies: dict[str, Secret | None] = {}
         self._headers = {**self._session.headers, "Accept-Encoding": ACCEPT_ENCODING}
         self._running = Running()
         adapter = WatchedAdapter(self._running, resolver=resolver, maxsize=settings.max_concurrency)
@@ -101,7 +102,7 @@ class RequestsTransport:
             request.
         """
         failure: RetreaverError
-        proxy = self._proxy(request, wire.url)
+        proxy = self._proxy(request, wire)
         limits = self._settings.limits
         try:
             # Prepared without the session, which would add what it finds in a .netrc file.
@@ -115,8 +116,7 @@ class RequestsTransport:
                     timeout=self._timeout,
                     verify=self._verify,
                     allow_redirects=False,
-                    # All of them, since `requests` fills those that are missing from the environment.
-                    proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
+                    proxies=proxies_of(proxy),
                 )
                 return self._read(answer)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -153,10 +153,10 @@ class RequestsTransport:
         """
         self._running.interrupt(threads)
 
-    def _proxy(self, request: Request, url: str) -> str | None:
-        origin = url.partition("?")[0].removesuffix(request.path)
+    def _proxy(self, request: Request, wire: HttpRequest) -> Secret | None:
+        origin = wire.url.partition("?")[0].removesuffix(request.path)
         if origin not in self._proxies:
-            self._proxies[origin] = proxy_for(request, self._settings, url)
+            self._proxies[origin] = proxy_for(request, self._settings, origin)
         return self._proxies[origin]
 
     def close(self) -> None:
@@ -185,21 +185,29 @@ def _reason(error: Exception) -> BaseException | None:
     return cause.reason if isinstance(cause, MaxRetryError) else None
 
 
-def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
+def proxies_of(proxy: Secret | None) -> Any:
+    """Return a proxy as the argument of `requests`.
+
+    :param proxy: URL of the proxy, None for none.
+    :return: the proxy of every scheme, since `requests` fills those that are missing from the environment.
+    """
+    return dict.fromkeys(("http", "https", "all"), proxy and proxy.reveal())
+
+
+def proxy_for(request: Request, settings: Settings, url: str) -> Secret | None:
     """Return the proxy to use: the connection's, or else the environment's.
 
     :param request: the request, for the error.
     :param settings: of the connection.
-    :param url: complete URL of the request.
-    :return: URL of the proxy, None for none.
+    :param url: URL of the request, at least its scheme and host.
+    :return: URL of the proxy, None for none; a secret, since it may contain a password.
     :raises ConnectionFailed: when the clients cannot use the proxy.
     """
-    proxies = get_environ_proxies(url) if settings.proxies is None else dict(settings.proxies)
-    selected = select_proxy(url, proxies)
-    if not selected:
+    proxy = _selected(settings, url)
+    if proxy is None:
         return None
-    proxy = selected if "://" in selected else f"http://{selected}"
-    if not is_proxy(proxy):
+    register_secrets(url_secrets(proxy))
+    if not is_proxy(proxy.reveal()):
         raise ConnectionFailed(
             f"{request.label} was not sent: the environment's proxy is not an http(s) URL; set the extra proxies.",
             method=request.method,
@@ -208,6 +216,14 @@ def proxy_for(request: Request, settings: Settings, url: str) -> str | None:
             final=True,
         )
     return proxy
+
+
+def _selected(settings: Settings, url: str) -> Secret | None:
+    proxies = {scheme: proxy.reveal() for scheme, proxy in (settings.proxies or {}).items()}
+    selected = select_proxy(url, get_environ_proxies(url) if settings.proxies is None else proxies)
+    if not selected:
+        return None
+    return Secret(selected if "://" in selected else f"http://{selected}")
 
 
 def certificates(settings: Settings) -> ssl.SSLContext | bool:

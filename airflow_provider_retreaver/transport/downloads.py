@@ -37,7 +37,13 @@ from airflow_provider_retreaver.core.secrets import guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
 from airflow_provider_retreaver.core.stopping import stopped
 from airflow_provider_retreaver.transport.addresses import AddressRule, Resolver, literal, system_resolver
-from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, OVERHEAD, certificates, proxy_for
+from airflow_provider_retreaver.transport.blocking import (
+    CONNECT_TIMEOUT,
+    OVERHEAD,
+    certificates,
+    proxies_of,
+    proxy_for,
+)
 from airflow_provider_retreaver.transport.connections import AddressRefused, Running, TooLarge, WatchedAdapter
 from airflow_provider_retreaver.transport.workers import Stop
 
@@ -213,7 +219,7 @@ class Downloads:
                 stream=True,
                 allow_redirects=False,
                 timeout=(min(CONNECT_TIMEOUT, self._settings.timeout), self._settings.timeout),
-                proxies=dict.fromkeys(("http", "https", "all"), proxy),  # type: ignore[arg-type]
+                proxies=proxies_of(proxy),
             )
         except (requests.exceptions.RequestException, OSError):
             pass

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.messages import Auth, Host, Request, segment
+from airflow_provider_retreaver.core.secrets import Secret
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
 
 KEY = "a-key-that-is-fine"
@@ -106,7 +107,10 @@ def test_hosts(parts, expected):
         ({"extra": "[]"}, "extra must be a JSON object"),
         ({"extra": 3}, "extra must be a JSON object"),
         ({"extra": {"timeot": 3}}, "extra 'timeot' is unknown; did you mean 'timeout'?"),
-        ({"extra": {"zzz yyy": 3}}, "extra 'zzz yyy' is unknown; known are allow_http"),
+        (
+            {"extra": {"zzz yyy": 3}},
+            "extra has an unknown name, which is not shown, since it may be a key; known are allow_http",
+        ),
         ({"extra": {"api_routes": "old"}}, "extra 'api_routes' must be one of current, legacy"),
         ({"extra": {"api_routes": ["legacy"]}}, "extra 'api_routes' must"),
         ({"extra": {"calls_version": "2"}}, "extra 'calls_version' must be one of v1"),
@@ -175,7 +179,7 @@ def test_extras_as_texts():
     assert made.urls[Host.DATA] == "https://data.example.com"
     assert made.urls[Host.RTB] == "https://api.example.com"
     assert made.postback_key is None
-    assert made.proxies == {"https": "http://proxy:3128"}
+    assert made.proxies == {"https": Secret("http://proxy:3128")}
     assert made.verify is False
     assert parse(extra={"verify": "/etc/ca.pem"}).verify == "/etc/ca.pem"
     assert parse(extra={"verify": True}).verify is True

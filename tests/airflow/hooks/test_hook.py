@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from asgiref.sync import async_to_sync
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection, RetreaverError
+from airflow_provider_retreaver.core.secrets import Secret
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.hooks.connection import settings_of
 from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook
@@ -42,6 +43,12 @@ EXTRAS = {
     "proxies": '{"https": "http://proxy.example.com:3128"}',
     "verify": "false",
     "allow_http": "true",
+    "max_response_mb": "5",
+    "max_response_seconds": "60",
+    "max_json_depth": "50",
+    "max_download_mb": "100",
+    "max_download_seconds": "600",
+    "download_hosts": "files.internal:8443",
 }
 
 
@@ -251,11 +258,23 @@ def test_every_field_of_the_form_is_an_extra(account, monkeypatch, form):
     assert (settings.policy.max_attempts, settings.policy.max_wait) == (3, 7)
     assert (settings.routes.legacy, settings.routes.calls_version) == (True, "v5")
     assert settings.verify is False
-    assert settings.proxies == {"https": "http://proxy.example.com:3128"}
+    assert settings.proxies == {"https": Secret("http://proxy.example.com:3128")}
     assert len(settings.secrets) == 4
     if form == "uri":
         assert settings.company_id == "12"
         assert "https://api.example.com:8443" in settings.urls.values()
+
+
+def test_airflow_hides_secret_extras_by_name(monkeypatch):
+    """Airflow hides them by itself, or the form says how: `sensitive_var_conn_names`."""
+    from airflow._shared.secrets_masker import DEFAULT_SENSITIVE_FIELDS
+
+    secrets = {"postback_key", "caller_list_key", "caller_list_secret", "proxies"}
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} <= secrets
+    unknown = {name for name in secrets if not any(part in name for part in DEFAULT_SENSITIVE_FIELDS)}
+    assert unknown == {"postback_key", "caller_list_key"}
+    assert {name for name, field in fields.items() if "sensitive_var_conn_names" in field["description"]} == unknown
 
 
 def test_an_extra_that_is_not_json():

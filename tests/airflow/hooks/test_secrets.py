@@ -85,11 +85,20 @@ with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     RetreaverResetCapOperator.partial(task_id="each", state_path="file://STATE").expand(target_ids=IDS)
     RetreaverResetCapOperator(task_id="all", only_filled=True)
     RetreaverResetCapOperator(task_id="dry", target_ids=IDS, dry_run=True)
-    for name in ("refused", "foreign", "unknown", "swapped", "proxied"):
+    for name in CONNECTIONS:
         RetreaverResetCapOperator(task_id=name, target_ids=1, retreaver_conn_id=name)
     caught.expand(id_=IDS)
     awaited()
 """
+
+# The key in a field where it does not belong, and in no other one.
+PASTED = [
+    {"apikey": KEY}, {KEY: "x"}, {"api_routes": KEY}, {"calls_version": [KEY]}, {"timeout": KEY},
+    {"per_page": {"a": KEY}},
+    {"allow_http": KEY}, {"proxies": KEY}, {"proxies": {"https": f"socks5://{quote(KEY, safe='')}@127.0.0.1:9"}},
+    {"postback_key": f"{KEY} 2"}, {"data_host": f"http://user:{quote(KEY, safe='')}@127.0.0.1:9"},
+    {"verify": f"/no/such/{KEY}"}, {"postback_key": KEY, "timeout": "soon"},
+]  # fmt: skip
 
 ECHO = f"/targets/1.json?api_key={KEY}&again={quote_plus(KEY)}"
 PAGE = (
@@ -130,17 +139,20 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     closed_host = f"http://127.0.0.1:{unused_port()}"
     proxy = f"http://user:{quote_plus(KEY)}@{closed_host[7:]}"
     base = {"max_attempts": 2, "max_wait": 0.01}
+    refused = {
+        "refused": account.connection(host=closed_host, extra=base),
+        "foreign": account.connection(host=f"http://{KEY[:6]}.test"),
+        "swapped": account.connection(login=KEY, password="1"),
+        "proxied": account.connection(extra={**base, "proxies": {"http": proxy}}),
+        "in_schema": account.connection(schema=KEY),
+        "in_host": account.connection(host=f"https://user:{quote(KEY, safe='')}@{closed_host[7:]}"),
+        "no_json": account.connection(extra=f"{{{KEY}"),
+        **{f"in_{n}": account.connection(password="another-key-1", extra=extra) for n, extra in enumerate(PASTED)},
+    }
     state = airflow_lab.root / "state"
     result = airflow_lab.run_dag(
-        SOURCE.replace("COUNT", str(count)).replace("STATE", str(state)),
-        connections={
-            "retreaver_default": account.connection(extra={**base, "postback_key": KEY}),
-            "refused": account.connection(host=closed_host, extra=base),
-            "foreign": account.connection(host=f"http://{KEY[:6]}.example"),
-            "unknown": account.connection(extra={"apikey": KEY}),
-            "swapped": account.connection(login=KEY, password="1"),
-            "proxied": account.connection(extra={**base, "proxies": {"http": proxy}}),
-        },
+        SOURCE.replace("COUNT", str(count)).replace("STATE", str(state)).replace("CONNECTIONS", repr([*refused])),
+        connections={"retreaver_default": account.connection(extra={**base, "postback_key": KEY}), **refused},
         env={
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
             "PYTHONASYNCIODEBUG": "1",
