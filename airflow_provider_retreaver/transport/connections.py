@@ -195,7 +195,12 @@ class _Watched:
             raise NewConnectionError(self, f"no connection: {error}") from None  # type: ignore[arg-type]
         # TLS takes the socket over: until it has, the connection is broken off by this one.
         self._handle = connected.dup()
-        self.running.current().attach(self._handle)
+        try:
+            self.running.current().attach(self._handle)
+        except ConnectionAbortedError:
+            # Broken off since it was connected: nobody else knows this socket yet.
+            connected.close()
+            raise
         return connected
 
     def _resolved(self, host: str, port: int) -> list[AddressInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -21,6 +22,7 @@ from airflow_provider_retreaver.transport.aio import AiohttpTransport
 from airflow_provider_retreaver.transport.background import BackgroundClient
 from airflow_provider_retreaver.transport.blocking import RequestsTransport
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
+from airflow_provider_retreaver.transport.connections import Running, WatchedAdapter
 from airflow_provider_retreaver.transport.limiter import Limiter
 from tests.contract.harness import KEY, options
 
@@ -304,3 +306,24 @@ def test_the_client_on_its_own_thread(account, fault):
         list(client.ahead(lambda: get_target(id=1)))
     assert threads() == []
     assert account.limiter.taken == 0
+
+
+def test_a_connection_that_is_broken_off_while_it_is_made(served):
+    """A request that is broken off between the connection and its first byte leaves no open socket."""
+    running = Running()
+
+    class Options(list):
+        """Socket options that break the request off when they are set, as another thread may at that time."""
+
+        def __iter__(self):
+            running.current().interrupted = True
+            return iter(())
+
+    host, port = "127.0.0.1", int(served.url.rpartition(":")[2])
+    adapter = WatchedAdapter(running, maxsize=1)
+    pool = adapter.poolmanager.connection_from_host(host, port, "http")
+    connection = pool.ConnectionCls(host, port, timeout=5, socket_options=Options([()]))
+    with running.request(5, 1_000), pytest.raises(ConnectionAbortedError):
+        connection.connect()
+    # A socket that is left open is a warning, which fails the test.
+    gc.collect()
