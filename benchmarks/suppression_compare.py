@@ -43,7 +43,7 @@ def numbers(count: int, start: int = 0) -> Iterator[int]:
 def rows(count: int, start: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of the list."""
     for number in numbers(count, start):
-        yield {"id": number, "number": f"+{number}", "can_resubscribe": False, "company_id": 1, "cid": None}
+        yield {"id": number, "number": f"+{number}", "can_resubscribe": False, "company_id": 1}
 
 
 def read_known(wanted: SuppressionRequest, listed: Iterator[dict[str, Any]]) -> Any:

@@ -238,7 +238,7 @@ def _would(change: ListChange) -> dict[str, Any]:
 def _read(collected: Collected, folder: Folder | None, change: ListChange, *, dry_run: bool) -> dict[str, Any]:
     """Return what the source was like, and where the files are; the plan of a dry run is written."""
     found: dict[str, Any] = {
-        "kept": change.kept,
+        "kept": len(change.keep),
         "rejected": collected.rejected,
         "unreadable": collected.unreadable,
         "duplicates": collected.duplicates,

@@ -40,8 +40,7 @@ class ListChange:
     :param add: numbers to add.
     :param remove: numbers to remove.
     :param unchanged: count of the others.
-    :param kept: count of numbers that are not in the source, and are not removed since an unreadable value may mean
-        them.
+    :param keep: numbers that are not in the source, and are not removed since an unreadable value may mean them.
     :param known: count of numbers on the list before, None when the key may not list.
     :param exact: whether `add` and `remove` were compared with the list, so that the result is known in advance.
     :param clear: clear the list first.
@@ -53,7 +52,7 @@ class ListChange:
     add: NumberSet = EMPTY
     remove: NumberSet = EMPTY
     unchanged: int = 0
-    kept: int = 0
+    keep: NumberSet = EMPTY
     known: int | None = None
     exact: bool = False
     clear: bool = False
@@ -67,6 +66,6 @@ class ListChange:
         :return: lines of action and number.
         """
         yield "action,number"
-        for action, numbers in (("add", self.add), ("remove", self.remove)):
+        for action, numbers in (("add", self.add), ("remove", self.remove), ("keep", self.keep)):
             for number in numbers:
                 yield f"{action},{e164(number)}"

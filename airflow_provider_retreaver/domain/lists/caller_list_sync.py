@@ -114,9 +114,7 @@ class CallerListSync:
         remove, kept = self.unreadable.divide(there.minus(self.source), self.source)
         self.unreadable.tell_kept(len(kept), "numbers on the caller list")
         self._guard(len(remove), len(there))
-        change = ListChange(
-            add, remove, len(self.source) - len(add), len(kept), len(there) + listed.others, exact=True
-        )
+        change = ListChange(add, remove, len(self.source) - len(add), kept, len(there) + listed.others, exact=True)
         change.created_at = listed.created
         return change
 

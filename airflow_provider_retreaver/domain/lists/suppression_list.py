@@ -49,7 +49,10 @@ class _Reading:
             return
         if self.watched is not None and self.watched(number):
             self.seen[number] = state_of(row)
-        group = self.groups.setdefault(Scope.of(row), _Group())
+        scope = Scope.of(row)
+        group = self.groups.get(scope)
+        if group is None:
+            group = self.groups[scope] = _Group()
         group.numbers.add(number)
         if row.get("can_resubscribe") is not self.can_resubscribe:
             group.differing.add(number)

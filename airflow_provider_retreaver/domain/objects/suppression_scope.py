@@ -18,6 +18,8 @@ from airflow_provider_retreaver.resources.campaigns import Campaign, get_campaig
 
 log = logging.getLogger(__name__)
 
+NAMES = frozenset({"cid", "campaign_id", "affiliate_id", "afid"})
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -37,6 +39,9 @@ class Scope:
         :param row: a suppressed number as Retreaver sends it.
         :return: the scope.
         """
+        # Most numbers are suppressed for the company, and there may be millions.
+        if NAMES.isdisjoint(row):
+            return COMPANY
         return cls(_id(row, "cid", "campaign_id"), _id(row, "affiliate_id", "afid"))
 
     @property

@@ -220,7 +220,9 @@ class SuppressionRun:
             ours = Ours(ours.sure.common(known.there), ours.unsure.common(known.there))
         plan = compare(self._wanted, self._collected.numbers, known, ours, self._unreadable)
         if self._wanted.mode != "remove":
-            self._unreadable.tell_not_added(known.there.plus(known.covered), "can still call")
+            # The record of the legacy routes is not the whole list.
+            listed = None if self._wanted.legacy else known.there.plus(known.covered)
+            self._unreadable.tell_not_added(listed, "can still call")
         return plan, known, ours
 
     def _watched(self) -> Callable[[int], bool] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -45,6 +47,29 @@ def test_a_second_sync_sends_nothing(account, tmp_path, held):
             "would_add": 3
         }
     assert nonzero_counts(sync(attempt_context(), numbers=phone_numbers(3), **state)) == {"added": 3}
+
+
+def test_two_syncs_at_the_same_moment_do_not_mix(account, tmp_path):
+    """Whichever goes first: each finds the other at work or ended, and the list equals the source of the last one."""
+    sources = {"first": phone_numbers(30), "second": phone_numbers(30, 15)}
+    start = Barrier(2)
+
+    def run(name):
+        start.wait()
+        try:
+            sync(attempt_context(name), numbers=sources[name], max_removals=None, state_path=f"file://{tmp_path}")
+        except RunUnderWay:
+            return name
+        return None
+
+    for _ in range(4):
+        with ThreadPoolExecutor(2) as pool:
+            waiting = [name for name in pool.map(run, sources) if name is not None]
+        assert len(waiting) < 2
+        assert set(suppressed(account)) in [set(numbers) for numbers in sources.values()]
+        for name in waiting:
+            sync(attempt_context(name), numbers=sources[name], max_removals=None, state_path=f"file://{tmp_path}")
+            assert set(suppressed(account)) == set(sources[name])
 
 
 def test_a_sync_that_lost_its_lease_stops_before_the_next_batch(account, tmp_path, monkeypatch):

@@ -154,6 +154,14 @@ def test_the_log_has_the_callers_who_can_still_call(account, output, mode):
     assert not any(digits in text for digits in ("6669668", "5655550123", "919-555-O123"))
 
 
+def test_the_legacy_routes_do_not_say_who_is_on_the_list(account, tmp_path, monkeypatch, output):
+    """There only the sync's own record is known, so the log says what follows unless the number is on the list."""
+    extra = {"max_wait": 0, "api_routes": "legacy"}
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection(extra=extra)))
+    sync(attempt_context(), mode="add", numbers=[*LIST, ANONYMOUS], state_path=f"file://{tmp_path}")
+    assert "Unless on the list already, the caller can still call: line 61 (+2…87)" in output()
+
+
 def test_many_unreadable_values_are_shown_in_part(account, tmp_path, output):
     """The log names the file that has all of them, with line, value and reason."""
     values = [f"+1565555{number:04}" for number in range(30)]
