@@ -56,6 +56,11 @@ class Rejects:
     def __len__(self) -> int:
         return len(self._uuids)
 
+    def clear(self) -> None:
+        """Start anew, when all calls are read again."""
+        self._uuids.clear()
+        self.first = None
+
     def take(self, rejected: RejectedCall) -> bool:
         """Leave a call out.
 
@@ -104,7 +109,11 @@ class Loading:
         """
         rows = 0
         for page in export:
-            rows = len(page.rows) if page.restart else rows + len(page.rows)
+            if page.restart:
+                rows = 0
+                self._replaced.clear()
+                self.rejects.clear()
+            rows += len(page.rows)
             for call in page.rows:
                 values = self._values(call)
                 if values is not None:

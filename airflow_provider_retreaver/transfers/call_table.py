@@ -139,7 +139,7 @@ class CallTable:
         if kept is None:
             return batch
         place, evidence = (self._columns.names.index(name) for name in (kept.name, kept.evidence))
-        owners = {row[self._key]: kept.owner(row[evidence]) for row in batch if row[place] is None}
+        owners = {str(row[self._key]): kept.owner(row[evidence]) for row in batch if row[place] is None}
         keys = [key for key, owner in owners.items() if owner is not None]
         if not keys:
             return batch
@@ -147,12 +147,10 @@ class CallTable:
         found = session.attempt(lambda cursor: list(self._writer.select(cursor, names, keys)), commit=False)
         if isinstance(found, Failure):
             raise self._interrupted(found, len(batch))
-        known = {
-            key: value
-            for key, value, said in found
-            if value is not None and owners.get(key) is not None and kept.owner(said) == owners[key]
-        }
-        return [(*row[:place], known.get(row[self._key], row[place]), *row[place + 1 :]) for row in batch]
+        # A driver may return the key as a UUID, or padded.
+        stored = {str(key).rstrip(): (value, kept.owner(said)) for key, value, said in found if value is not None}
+        known = {key: stored[key][0] for key in keys if key in stored and stored[key][1] == owners[key]}
+        return [(*row[:place], known.get(str(row[self._key]), row[place]), *row[place + 1 :]) for row in batch]
 
     def _attempt(self, session: Session, batch: list[Values], *, commit: bool) -> Failure | int | None:
         return session.attempt(partial(self._writer.write, batch=batch), commit=commit)

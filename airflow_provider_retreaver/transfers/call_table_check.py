@@ -22,6 +22,11 @@ from airflow_provider_retreaver.transfers.database_session import Session, run
 
 log = logging.getLogger(__name__)
 
+# Types that a time loses its date or its time in.
+_NO_TIMES = frozenset({"date", "time", "year", "time without time zone", "time with time zone"})
+# SQLSTATE of a clause ON CONFLICT without a key; drivers without SQLSTATE say so in their messages.
+_KEY_STATES = frozenset({"", "42P10"})
+
 
 class TableCheck:
     """Checks that a table can take calls.
@@ -102,6 +107,11 @@ class TableCheck:
         limits: dict[str, Limit | None] = {}
         needed = []
         for name, kind, scale, is_needed in self._read(*query):
+            if _text(name) == self._columns.version and _text(kind).lower() in _NO_TIMES:
+                raise InvalidArgument(
+                    f"Table {self._table}: column {self._columns.version} is a {_text(kind)}, and says which version "
+                    f"of a call is newer; make it a type of date and time."
+                )
             limits[_text(name)] = limit_of(self._dialect.name, _text(kind), None if scale is None else int(scale))
             if is_needed and _text(name) not in self._columns.names:
                 needed.append(_text(name))
@@ -138,8 +148,10 @@ class TableCheck:
         failure = self._session.attempt(self._writer.rehearse, commit=False)
         if not isinstance(failure, Failure):
             return
-        if not failure.denied:
+        if not failure.denied and failure.state in _KEY_STATES:
             raise self._refused(failure, self._no_key(failure.message).message)
+        if not failure.denied:
+            raise self._refused(failure, f"Table {self._table} does not accept calls: {failure.message}.")
         temporary = ", and create temporary tables in its database" if self._dialect.name == "postgresql" else ""
         raise InvalidArgument(
             f"The connection's user may not load calls into table {self._table} ({failure.message}); let it select, "

@@ -94,8 +94,9 @@ class BatchWriter:
 
     def _copy(self, cursor: Any, batch: list[Values]) -> int:
         """PostgreSQL: copy into a temporary table of the transaction, then upsert from there."""
-        cursor.execute(self._dialect.stage(self._table, self._columns))
+        # Made before the transaction begins, which a server may not let idle.
         data = "".join(map(copy_line, batch)).encode()
+        cursor.execute(self._dialect.stage(self._table, self._columns))
         copy = f"COPY {stage_of(self._table)} ({self._dialect.list_of(self._columns.names)}) FROM STDIN"
         # The older driver of PostgreSQL and the newer one.
         if hasattr(cursor, "copy_expert"):

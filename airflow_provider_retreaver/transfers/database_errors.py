@@ -41,8 +41,8 @@ class Failure:
         kind = type(error)
         self.message = error_text(error)
         number = next(iter(error.args), None)
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        state = state if isinstance(state, str) else ""
+        found = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        self.state = state = found if isinstance(found, str) else ""
         # PEP 249: these are about the data; the others about the state of the database.
         about = {"DataError", "IntegrityError"}
         # A driver without SQLSTATE may raise these for a value, or for a connection that has ended.

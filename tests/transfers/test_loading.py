@@ -81,6 +81,16 @@ def test_a_clash_leaves_the_batches_before_it(table, connection):
     assert set(held(connection)) == {"a", "b"}
 
 
+def test_calls_that_come_again_are_rejected_once(table, connection, caplog):
+    """After a restart only the calls of the second reading count, those left out as well."""
+    pages = Pages([page("a", total_duration="odd"), page("b"), page("a", "b", minute=5, restart=True)])
+    loading = Loading(table, COLUMNS, None, 2, 1)
+    assert loading.all_of(pages)["rejected"] == 0
+    assert set(held(connection)) == {"a", "b"}
+    pages = Pages([page("c", total_duration="odd"), page("c", total_duration="odd"), page("d")])
+    assert (loading.all_of(pages)["rejected"], caplog.text.count("Left out: call c")) == (1, 1)
+
+
 def test_progress_is_logged_every_ten_seconds(caplog):
     """Rows, pages, speed and time left; no line in between."""
     caplog.set_level(logging.INFO, "airflow_provider_retreaver")

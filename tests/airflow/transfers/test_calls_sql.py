@@ -213,6 +213,24 @@ def test_the_number_of_a_deleted_target_stays(account, warehouse):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("number", ["(919) 555-0123", "919·555·0123", "%28919%29+555-0123"])
+def test_a_number_in_a_wrong_column_is_masked(account, warehouse, number):
+    """A phone number, however it is written, is not quoted by the error about its column, ours or the database's."""
+    add_calls(account, tags={"phone": number})
+    mapping = {"id": "uuid", "changed": "updated_at", "phone": {"field": "tags.phone", "type": "integer"}}
+    with pytest.raises(TableNotWritten, match="column phone") as ours:
+        to_sql(mapping=mapping)
+    warehouse.rows("DROP TABLE calls")
+    warehouse.rows("CREATE TABLE calls (id TEXT PRIMARY KEY, changed TEXT, phone TEXT)")
+    warehouse.rows("CREATE TRIGGER quotes BEFORE INSERT ON calls BEGIN SELECT RAISE(ABORT, '" + number + "'); END")
+    mapping["phone"]["type"] = "text"
+    with pytest.raises(TableNotWritten, match="does not accept call") as theirs:
+        to_sql(mapping=mapping)
+    for error in (ours, theirs):
+        assert "0123" not in str(error.value)
+        assert "…23" in str(error.value)
+
+
 def test_what_the_database_refuses_is_named_too(account, warehouse):
     """A constraint of a table that was there already: call and column are found, the batch is rolled back."""
     uuids = add_calls(account, 40, total_duration=50)
