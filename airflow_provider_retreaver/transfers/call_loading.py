@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import TableNotWritten
-from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.errors import RetreaverError, TableNotWritten
+from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, Columns
 from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.core.operations import Row
     from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
     from airflow_provider_retreaver.domain.calls.export import CallExport
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
@@ -96,26 +96,25 @@ class Loading:
         self._batch: list[tuple[Any, ...]] = []
         self._changed: int | None = 0
         self._batches = 0
-        self._replaced: set[str] = set()
+        self._replaced = 0
         self.rejects = Rejects(max_rejects)
 
     def all_of(self, export: CallExport) -> dict[str, Any]:
         """Read an export to its end and write its calls.
 
-        :param export: of the calls.
+        :param export: of the calls, as bytes.
         :return: `{"rows", "changed", "batches", "replaced", "rejected"}`; `changed` is None where the database does
-            not report it.
+            not report it; `replaced` characters could not be stored.
         :raises TableNotWritten: naming call and column.
         """
         rows = 0
         for page in export:
             if page.restart:
-                rows = 0
-                self._replaced.clear()
+                rows = self._replaced = 0
                 self.rejects.clear()
             rows += len(page.rows)
-            for call in page.rows:
-                values = self._values(call)
+            for keys, raw in zip(page.keys, page.rows, strict=True):
+                values = self._values(keys.uuid, raw)
                 if values is not None:
                     self._batch.append(values)
                 if len(self._batch) >= self._size:
@@ -124,31 +123,36 @@ class Loading:
         changed = "?" if self._changed is None else self._changed
         log.info("%d calls were read, %s rows are new or changed", rows, changed)
         if self._replaced:
-            log.warning("%d calls have characters that the database cannot hold: replaced", len(self._replaced))
+            log.warning("%d characters that the database cannot store were replaced", self._replaced)
+        known = export.completeness
         return {
             "rows": rows,
             "changed": self._changed,
             "batches": self._batches,
-            "replaced": len(self._replaced),
+            "replaced": self._replaced + (known.replaced if known else 0),
             "rejected": len(self.rejects),
         }
 
-    def _values(self, call: Row) -> tuple[Any, ...] | None:
-        uuid = str(call.get("uuid"))
+    def _values(self, uuid: str, raw: Any) -> tuple[Any, ...] | None:
         try:
+            [call] = as_rows([raw])
             values = self._columns.values(call if self._hide is None else self._hide(call))
         except ColumnMisfit as error:
-            rejected = RejectedCall(uuid, error.column, error.what)
+            rejected, advice = RejectedCall(uuid, error.column, error.what), "map the column to another field or type"
+        except RetreaverError:
+            raise
+        except ODD as error:
+            what = "it is nested too deeply" if isinstance(error, RecursionError) else f"it is {quoted(str(error))}"
+            rejected, advice = RejectedCall(uuid, None, what), "leave it out by max_rejects"
         else:
-            stored = self._table.storable(values)
-            if stored is not values:
-                self._replaced.add(uuid)
+            stored, replaced = self._table.storable(values)
+            self._replaced += replaced
             return stored
         if self.rejects.take(rejected):
             return None
+        where = f"column {rejected.column} {rejected.what}" if rejected.column else rejected.what
         raise TableNotWritten(
-            f"Call {one_line(uuid, 60)}: column {rejected.column} {rejected.what}. Its batch was not written; "
-            f"map the column to another field or type.",
+            f"Call {one_line(uuid, 60)}: {where}. Its batch was not written; {advice}.",
             uuid=uuid,
             column=rejected.column,
         )

@@ -74,11 +74,11 @@ class CallTable:
             limits = TableCheck(session, self._table, self._columns, dialect, self._writer).check(create=create)
         self._limits = [(place, limit) for place, limit in enumerate(limits) if limit is not None]
 
-    def storable(self, row: Values) -> Values:
+    def storable(self, row: Values) -> tuple[Values, int]:
         """Return a row without characters that the database cannot hold.
 
         :param row: values in the order of the columns.
-        :return: the same row where nothing has to be replaced.
+        :return: the row, and how many characters were replaced.
         """
         return storable(row, self._columns, null_characters=self._database.dialect.null_characters)
 

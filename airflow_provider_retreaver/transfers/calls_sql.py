@@ -128,7 +128,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             table = self._opened(columns)
             table.prepare(create=create)
             self.require_filter_objects(hook, window)
-            export = export_calls(client, window, progress=export_progress_logger())
+            export = export_calls(client, window, raw=True, progress=export_progress_logger())
             loading = Loading(table, columns, hide, size, rejects)
             done = _loaded(loading, export)
             result = {"table": self.table, **done, **self._completeness(window, export, loading.rejects)}

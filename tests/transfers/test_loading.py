@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import TableNotWritten
+from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
 from airflow_provider_retreaver.domain.calls.export import CallPage, Completeness
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress, export_progress_logger
-from airflow_provider_retreaver.domain.calls.sql_columns import mapped
+from airflow_provider_retreaver.domain.calls.page import CallKeys
+from airflow_provider_retreaver.domain.calls.sql_columns import Column, mapped
 from airflow_provider_retreaver.domain.calls.sql_dialects import SQLITE
 from airflow_provider_retreaver.transfers.call_loading import Loading
 from airflow_provider_retreaver.transfers.call_table import CallTable
@@ -29,7 +32,12 @@ class Pages(list):
 def page(*uuids, minute=0, restart=False, **fields):
     """Return a page of calls that were updated in a minute of an hour."""
     rows = [{"uuid": uuid, "updated_at": f"2026-01-05T12:{minute:02}:00Z", **fields} for uuid in uuids]
-    return CallPage(keys=[], rows=rows, restart=restart)
+    return raw_page(*(json.dumps(row).encode() for row in rows), uuids=uuids, restart=restart)
+
+
+def raw_page(*raws, uuids, restart=False):
+    """Return a page of calls as they were sent."""
+    return CallPage(keys=[CallKeys(uuid) for uuid in uuids], rows=raws, restart=restart)
 
 
 @pytest.fixture
@@ -79,6 +87,30 @@ def test_a_clash_leaves_the_batches_before_it(table, connection):
     with pytest.raises(TableNotWritten, match=r"Call d: column seconds \(integer\) cannot hold 'long'"):
         Loading(table, COLUMNS, None, 2).all_of(pages)
     assert set(held(connection)) == {"a", "b"}
+
+
+DEEP = b'{"uuid": "deep", "updated_at": "2026-01-05T12:00:00Z", "tags": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+
+
+def test_a_call_that_cannot_be_parsed_is_named_or_left_out(table, connection):
+    """Thousands of levels are no bare error: the call is named, or the others are there without it."""
+    pages = Pages([raw_page(b'{"uuid": "a"}', DEEP, b'{"uuid": "b"}', uuids=["a", "deep", "b"])])
+    with pytest.raises(TableNotWritten, match=r"Call deep: it is nested too deeply\. .*max_rejects") as failed:
+        Loading(table, COLUMNS, None, 2).all_of(pages)
+    assert (failed.value.uuid, failed.value.__context__) == ("deep", None)
+    assert Loading(table, COLUMNS, None, 2, 1).all_of(pages)["rejected"] == 1
+    assert set(held(connection)) == {"a", "b"}
+
+
+def test_an_error_of_a_request_is_no_odd_call(table):
+    """What fails while a column is read, such as the list of targets, is raised as it is."""
+
+    def fails(_call):
+        raise InvalidArgument("the list of targets")
+
+    columns = replace(COLUMNS, columns=(*COLUMNS.columns[:2], Column("seconds", "integer", fails)))
+    with pytest.raises(InvalidArgument, match="the list of targets"):
+        Loading(table, columns, None, 2, 1).all_of(Pages([page("a")]))
 
 
 def test_calls_that_come_again_are_rejected_once(table, connection, caplog):

@@ -12,10 +12,13 @@ from airflow_provider_retreaver.domain.calls.sql_columns import Columns, SqlValu
 # Stands in place of a character that cannot be stored.
 REPLACEMENT = "\ufffd"
 _ESCAPED_NULL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_NULL = re.compile("\0")
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
-def storable(row: tuple[SqlValue, ...], columns: Columns, *, null_characters: bool) -> tuple[SqlValue, ...]:
+def storable(
+    row: tuple[SqlValue, ...], columns: Columns, *, null_characters: bool
+) -> tuple[tuple[SqlValue, ...], int]:
     """Return a row without characters that its database cannot store.
 
     No database stores half of a character (a lone surrogate). PostgreSQL refuses U+0000 in every text and in JSONB.
@@ -23,17 +26,19 @@ def storable(row: tuple[SqlValue, ...], columns: Columns, *, null_characters: bo
     :param row: values in the order of the columns; JSON as texts.
     :param columns: of the row.
     :param null_characters: whether the database stores U+0000.
-    :return: the row with U+FFFD in their places; the same row where nothing has to be replaced.
+    :return: the row with U+FFFD in their places, and how many characters were replaced.
     """
     if not any(isinstance(value, str) and _may_be_odd(value, null_characters) for value in row):
-        return row
-    stored = tuple(
-        _without(value, is_json=column.kind == "json", null_characters=null_characters)
-        if isinstance(value, str)
-        else value
-        for value, column in zip(row, columns.columns, strict=True)
-    )
-    return row if stored == row else stored
+        return row, 0
+    stored: list[SqlValue] = []
+    replaced = 0
+    for value, column in zip(row, columns.columns, strict=True):
+        found, count = value, 0
+        if isinstance(value, str):
+            found, count = _without(value, is_json=column.kind == "json", null_characters=null_characters)
+        stored.append(found)
+        replaced += count
+    return tuple(stored), replaced
 
 
 def _may_be_odd(text: str, null_characters: bool) -> bool:  # noqa: FBT001 - called for every text of every row
@@ -42,9 +47,11 @@ def _may_be_odd(text: str, null_characters: bool) -> bool:  # noqa: FBT001 - cal
     return not text.isascii() and _HALVES.search(text) is not None
 
 
-def _without(text: str, *, is_json: bool, null_characters: bool) -> str:
-    text = _HALVES.sub(REPLACEMENT, text)
+def _without(text: str, *, is_json: bool, null_characters: bool) -> tuple[str, int]:
+    text, halves = _HALVES.subn(REPLACEMENT, text)
     if null_characters:
-        return text
+        return text, halves
     # JSON has it escaped, and a backslash that was sent is doubled there.
-    return _ESCAPED_NULL.sub(rf"\g<1>{REPLACEMENT}", text) if is_json else text.replace("\0", REPLACEMENT)
+    pattern, replacement = (_ESCAPED_NULL, rf"\g<1>{REPLACEMENT}") if is_json else (_NULL, REPLACEMENT)
+    text, nulls = pattern.subn(replacement, text)
+    return text, halves + nulls

@@ -340,6 +340,18 @@ def test_a_database_that_cannot_be_written_is_found_before_the_first_request(acc
     assert account.sent() == []
 
 
+def test_half_a_character_stops_no_load(account, warehouse):
+    """A tag that was cut amid an emoji, with a healthy call beside it: both are there, and the result counts it."""
+    one, two = add_calls(account, 2)
+    times = '"created_at": "2026-01-05T12:00:00Z", "updated_at": "2026-01-05T12:00:00Z"'
+    body = f'[{{"uuid": "{one}", "tags": {{"a": "cut \\ud83d"}}, {times}}}, {{"uuid": "{two}", {times}}}]'
+    account.fault("/calls.json", method="GET", times=50, status=200, body=body)
+    result = to_sql(start="2026-01-05T11:50:00Z", end="2026-01-05T12:10:00Z")
+    assert (result["rows"], result["replaced"], result["rejected"], result["complete"]) == (2, 1, 0, True)
+    metadata = {row["call_id"]: json.loads(row["call_metadata"]) for row in warehouse.rows()}
+    assert (set(metadata), metadata[one]["retreaver_tags"]) == ({one, two}, {"a": "cut \ufffd"})
+
+
 def test_a_window_that_has_not_ended_is_reported_as_incomplete(account, warehouse):
     """A window that ends in the future is loaded and reported as incomplete."""
     account._control("POST", "calls", {"count": 3})
