@@ -14,11 +14,11 @@ import logging
 from datetime import datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, PartialFailure, StorageFailed
+from airflow_provider_retreaver.core.errors import InvalidArgument, PartialFailure, RunUnderWay, StorageFailed
 from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
-from tests.airflow.support.account import Account
+from tests.airflow.support.account import Account, TaskInstance
 from tests.airflow.support.bucket import NAME, served
 from tests.airflow.support.exports import END, START, Calls, export
 from tests.airflow.support.gcs_bucket import GcsBucket
@@ -315,3 +315,26 @@ def test_a_recording_that_cannot_be_written_is_reported(account, bucket, host):
     assert fetch(account, bucket, host, paths)["stored"] == 1
     assert host.paths() == ["/b.mp3"]
     assert set(bucket.tree()) == {"recordings/2026-01-05/call-a.mp3", "recordings/2026-01-05/call-b.mp3"}
+
+
+def test_one_of_two_runs_holds_the_lease(bucket):
+    """A lease is made with conditional writes: a second run is refused, and a slow one finds that it was replaced."""
+    from airflow_provider_retreaver.storage.lease import HOLDS, Lease
+
+    folder, now = ObjectStoragePath(f"{bucket.root}/state"), [1_800_000_000.0]
+
+    def lease(run: str) -> Lease:
+        return Lease({"ti": TaskInstance(run_id=run)}, folder, "list", lambda: now[0])
+
+    with lease("first") as first:
+        assert first.is_exclusive
+        with pytest.raises(RunUnderWay, match="run first"):
+            lease("second").__enter__()
+        now[0] += HOLDS / 2
+        first.confirm()
+        now[0] += HOLDS
+        with lease("second"), pytest.raises(RunUnderWay, match="taken over"):
+            first.confirm()
+        with lease("third") as third:
+            third.confirm()
+    assert [key for key in bucket.objects("state/") if key.endswith(".json")] == ["list.lease/00000003.json"]

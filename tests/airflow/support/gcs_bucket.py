@@ -206,9 +206,11 @@ class GcsBucket(Bucket):
         if query.get("uploadType") == "multipart":
             metadata, data = body.removesuffix(b"\n--==0==--").split(b"\n\n", 2)[1:]
             key = json.loads(metadata.split(b"\n--", 1)[0])["name"]
+            _refuse_existing(objects, key, query)
             objects[key] = data
             return self._metadata(bucket, key)
         if "upload_id" not in query:
+            _refuse_existing(objects, query["name"], query)
             upload = uuid.uuid4().hex
             self._uploads[upload] = (bucket, query["name"], bytearray())
             headers["Location"] = f"{self.url}/upload/storage/v1/b/{bucket}/o?upload_id={upload}"
@@ -227,3 +229,8 @@ class GcsBucket(Bucket):
         objects[key] = bytes(parts)
         del self._uploads[query["upload_id"]]
         return self._metadata(bucket, key)
+
+
+def _refuse_existing(objects: dict[str, bytes], key: str, query: dict[str, str]) -> None:
+    if query.get("ifGenerationMatch") == "0" and key in objects:
+        raise ErrorAnswer(412, "At least one of the pre-conditions you specified did not hold.")
