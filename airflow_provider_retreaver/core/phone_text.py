@@ -99,7 +99,8 @@ class NumberFinder:
         """Return a text without the number.
 
         :param text: any text.
-        :return: the text, each number replaced; decoded where the number was encoded in an unusual way.
+        :return: the text, each number replaced; decoded where the number was encoded in an unusual way; only the
+            replacement where something unusual stands between its digits.
         """
         # Hardly any text holds the number, so what is cheap comes first.
         if len(text) < len(self._digits) or self._digits not in digits_of(text):
@@ -109,8 +110,11 @@ class NumberFinder:
         found, count = self._pattern.subn(lambda _: self._replacement, text)
         if count and self._digits not in digits_of(found.replace(self._replacement, "x")):
             return found
-        decoded, count = self._pattern.subn(lambda _: self._replacement, decode(found))
-        return decoded if count else found
+        decoded = self._pattern.sub(lambda _: self._replacement, decode(found))
+        if self._digits in digits_of(decoded.replace(self._replacement, "x")):
+            # With words or much else between its digits: where it begins and ends is not known.
+            return self._replacement
+        return decoded
 
 
 def _spelled(digits: str) -> re.Pattern[str]:

@@ -2,7 +2,7 @@
 
 The caller's number is personal data; numbers that were dialed and buyers' numbers belong to the business. It stands
 in two fields of a call and, for some customers, in tags, URLs and events as well: wherever it stands in the call,
-however it is punctuated, it is replaced by the same text.
+however it is punctuated and encoded, it is replaced by the same text.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from math import isfinite
 
 from airflow_provider_retreaver.core import parameters
-from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.quoting import mask_number
+from airflow_provider_retreaver.core.phone_text import LEAST_DIGITS, NORTH_AMERICAN, NumberFinder
+from airflow_provider_retreaver.core.quoting import mask_number, one_line
 from airflow_provider_retreaver.core.secrets import Secret
 
 MODES = ("keep", "hash", "mask")
@@ -26,11 +30,8 @@ LEAST_SECRET = 16
 
 Transform = Callable[[Row], Row]
 
-# Fewer digits are in many texts by chance.
-_LEAST_DIGITS = 7
-_NORTH_AMERICAN = 10
-# Between the digits of a number as people write it: spaces, brackets, dots, dashes, and a space in a URL.
-_BETWEEN = r"(?:[\s().\-/\u00a0\u2010-\u2015]|%20|\+)*"
+# Whole numbers of 7 to 15 digits may be phone numbers.
+_LEAST_PHONE, _MOST_PHONE = 10 ** (LEAST_DIGITS - 1), 10**15
 
 
 def phone_transform(mode: object, secret: Secret | None = None) -> Transform | None:
@@ -63,10 +64,10 @@ def e164(number: str) -> str:
     :return: e.g. `+14155550123`; other texts in lower case.
     """
     digits = re.sub(r"\D", "", number)
-    if len(digits) < _LEAST_DIGITS or re.search(r"[A-Za-z@]", number):
+    if len(digits) < LEAST_DIGITS or re.search(r"[A-Za-z@]", number):
         return number.strip().lower()
     # Retreaver is North American, and so is a number without a country code.
-    return f"+1{digits}" if len(digits) == _NORTH_AMERICAN and "+" not in number else f"+{digits}"
+    return f"+1{digits}" if len(digits) == NORTH_AMERICAN and "+" not in number else f"+{digits}"
 
 
 class _NumberHider:
@@ -81,51 +82,37 @@ class _NumberHider:
     def __call__(self, row: Row) -> Row:
         numbers = {str(row[name]) for name in CALLER_FIELDS if row.get(name)}
         replaced = {number: self._replacement(number) for number in numbers}
-        finders = [_NumberFinder(number, text) for number, text in replaced.items() if _digits(number)]
-        return {
-            name: replaced[str(value)] if name in CALLER_FIELDS and value else _without_numbers(value, finders)
-            for name, value in row.items()
-        }
+        finders = [finder for number, text in replaced.items() for finder in _finders(number, text)]
+        with suppress(RecursionError):
+            return {
+                name: replaced[str(value)] if name in CALLER_FIELDS and value else _without_numbers(value, finders)
+                for name, value in row.items()
+            }
+        raise ProtocolError(
+            f"Call {one_line(row.get('uuid'))} is nested too deeply to find the caller's number in it; report the call "
+            f"to Retreaver, or choose a window without it."
+        )
 
 
-def _digits(number: str) -> str:
+def _finders(number: str, replacement: str) -> list[NumberFinder]:
     digits = re.sub(r"\D", "", e164(number))
-    return digits if len(digits) >= _LEAST_DIGITS else ""
+    if len(digits) < LEAST_DIGITS:
+        return []
+    spellings = [digits] if digits.startswith("1") else [digits, *_national(digits)]
+    return [NumberFinder(spelling, replacement) for spelling in spellings]
 
 
-class _NumberFinder:
-    """Finds one number in texts, with or without its country code, however it is punctuated."""
+def _national(digits: str) -> list[str]:
+    """Return the digits of a number of another country without its code, as people there write it."""
+    import phonenumbers
 
-    def __init__(self, number: str, replacement: str) -> None:
-        digits = _digits(number)
-        national = digits[1:] if digits.startswith("1") and len(digits) == _NORTH_AMERICAN + 1 else digits
-        self._ending = national[-4:]
-        self._national = national
-        self._replacement = replacement
-        self._pattern: re.Pattern[str] | None = None
-
-    def replace_in(self, text: str) -> str:
-        """Return a text without the number.
-
-        :param text: any text.
-        :return: the text, each number replaced.
-        """
-        # Hardly any text holds it: the pattern is made when it is needed.
-        if len(text) < len(self._national) or self._ending[-1] not in text:
-            return text
-        if self._national not in re.sub(r"%2[0Bb]|\D", "", text):
-            return text
-        if self._pattern is None:
-            code = (
-                rf"(?:(?:\+|%2[Bb]|00)?1{_BETWEEN})?"
-                if len(self._national) == _NORTH_AMERICAN
-                else r"(?:\+|%2[Bb]|00)?"
-            )
-            self._pattern = re.compile(rf"{code}(?:\({_BETWEEN})?{_BETWEEN.join(self._national)}")
-        return self._pattern.sub(self._replacement, text)
+    with suppress(phonenumbers.NumberParseException):
+        national = str(phonenumbers.parse(f"+{digits}").national_number)
+        return [national] if len(national) >= LEAST_DIGITS else []
+    return []
 
 
-def _without_numbers(value: object, finders: list[_NumberFinder]) -> object:
+def _without_numbers(value: object, finders: list[NumberFinder]) -> object:
     if isinstance(value, str):
         for finder in finders:
             value = finder.replace_in(value)
@@ -134,7 +121,15 @@ def _without_numbers(value: object, finders: list[_NumberFinder]) -> object:
         return {_without_numbers(key, finders): _without_numbers(item, finders) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_numbers(item, finders) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 10 ** (_LEAST_DIGITS - 1):
-        text = _without_numbers(str(value), finders)
-        return value if text == str(value) else text
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        return _number_without(value, finders)
     return value
+
+
+def _number_without(value: float | Decimal, finders: list[NumberFinder]) -> object:
+    # A number of many digits may be a phone number, which a float writes with a fraction or an exponent.
+    if not isfinite(value) or not _LEAST_PHONE <= value < _MOST_PHONE:
+        return value
+    text = str(int(value))
+    found = _without_numbers(text, finders)
+    return value if found == text else found
