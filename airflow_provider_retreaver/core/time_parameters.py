@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -145,6 +146,18 @@ def instant(text: object, name: str = "the time") -> datetime:
     if found is None:
         raise InvalidArgument(f"{name} is {quoted(text)}, which is no time like 2026-01-31T00:00:00+00:00.")
     return found
+
+
+def extremes(texts: Sequence[str]) -> Sequence[str]:
+    """Return the earliest and the latest of several times, without reading all of them.
+
+    :param texts: RFC 3339 with offsets, from outside.
+    :return: two of them where texts sort as times do (equally long, with one offset, as nearly all do), else all.
+    """
+    if len({(len(text), text[-6:] if text[-6:-5] in ("+", "-") else text[-1:]) for text in texts}) != 1:
+        return texts
+    found = (min(texts), max(texts))
+    return texts if None in map(offset_time, found) else found
 
 
 def _seconds(value: object) -> float:

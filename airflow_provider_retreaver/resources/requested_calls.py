@@ -67,7 +67,7 @@ def check_times(
     first, last = (_bound(query.get(f"{name}_{end}"), sign) for end, sign in (("start", -1), ("end", 1)))
     if first is None and last is None:
         return
-    for text in _extremes([text for text in texts if text]):
+    for text in time_parameters.extremes([text for text in texts if text]):
         time = time_parameters.offset_time(text)
         if time is not None and ((first is not None and time < first) or (last is not None and time > last)):
             span = f"{query.get(f'{name}_start', 'any time')} to {query.get(f'{name}_end', 'now')}"
@@ -82,14 +82,6 @@ def _bound(text: str | None, sign: int) -> datetime | None:
     with suppress(OverflowError):
         return time_parameters.instant(text) + sign * (_ROUNDING if "T" in text.upper() else _ANY_ZONE)
     return None  # the first or the last moment that Python knows
-
-
-def _extremes(texts: Sequence[str]) -> Sequence[str]:
-    """Return the earliest and the latest time where texts sort as times do, which nearly all do, or all of them."""
-    if len({(len(text), text[-6:] if text[-6:-5] in "+-" else text[-1:]) for text in texts}) != 1:
-        return texts
-    found = (min(texts), max(texts))
-    return texts if any(time_parameters.offset_time(text) is None for text in found) else found
 
 
 def check_filters(request: Request, response: Response, rows: Sequence[Mapping[str, object]]) -> None:

@@ -14,7 +14,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolErro
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags, tag_rows
-from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
+from airflow_provider_retreaver.domain.calls.odd_calls import as_rows, converted
 from airflow_provider_retreaver.domain.calls.page import as_bytes
 from airflow_provider_retreaver.storage.csv_cells import escape_formula
 
@@ -82,11 +82,14 @@ class JsonLines:
         :return: the number of rows written.
         """
         if self._change is not None or self._tags == "rows":
-            rows = _changed(raws, self._change)
-            raws = [as_bytes(row) for row in (tag_rows(rows) if self._tags == "rows" else rows)]
+            raws = converted(raws, self._lines)
         if raws:
             self._sink.write(b"\n".join([*raws, b""]))
         return len(raws)
+
+    def _lines(self, raws: Sequence[Any]) -> list[bytes]:
+        rows = _changed(raws, self._change)
+        return [as_bytes(row) for row in (tag_rows(rows) if self._tags == "rows" else rows)]
 
     def close(self) -> None:
         """Do nothing: calls are written at once."""
@@ -118,16 +121,20 @@ class CommaSeparated:
         :param raws: JSON objects as Retreaver sent them.
         :return: the number of rows written.
         """
-        rows = _table_rows(raws, self._tags, self._change, self._kinds)
+        cells = converted(raws, self._cells)
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         if not self._has_header:
             writer.writerow(self._kinds)
             self._has_header = True
-        kinds = self._kinds.items()
-        writer.writerows([self._cell(row.get(name), kind) for name, kind in kinds] for row in rows)
+        writer.writerows(cells)
         self._sink.write(text.getvalue().encode())
-        return len(rows)
+        return len(cells)
+
+    def _cells(self, raws: Sequence[Any]) -> list[list[str]]:
+        kinds = self._kinds.items()
+        rows = _table_rows(raws, self._tags, self._change, self._kinds)
+        return [[self._cell(row.get(name), kind) for name, kind in kinds] for row in rows]
 
     def close(self) -> None:
         """Write the header of an empty file."""
@@ -189,7 +196,7 @@ class Parquet:
         :param raws: JSON objects as Retreaver sent them.
         :return: the number of rows added.
         """
-        rows = _table_rows(raws, self._tags, self._change, self._kinds)
+        rows = converted(raws, lambda raws: _table_rows(raws, self._tags, self._change, self._kinds))
         self._rows += rows
         while len(self._rows) >= ROW_GROUP:
             group, self._rows = self._rows[:ROW_GROUP], self._rows[ROW_GROUP:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
+from airflow_provider_retreaver.core.time_parameters import extremes
 from airflow_provider_retreaver.domain.calls.fields import TagLayout, call_time
 from airflow_provider_retreaver.storage.paths import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
@@ -69,8 +70,10 @@ class Extent:
 
         :param page: of calls.
         """
-        self.created = _extended(self.created, [key.created_at for key in page.keys if key.created_at], "created_at")
-        self.updated = _extended(self.updated, [key.updated_at for key in page.keys if key.updated_at], "updated_at")
+        created = {key.created_at: key.uuid for key in page.keys if key.created_at}
+        updated = {key.updated_at: key.uuid for key in page.keys if key.updated_at}
+        self.created = _extended(self.created, created, "created_at")
+        self.updated = _extended(self.updated, updated, "updated_at")
 
     def include(self, other: Extent) -> None:
         """Extend it by another extent.
@@ -94,12 +97,11 @@ class Extent:
         }
 
 
-def _extended(known: tuple[str, str] | None, texts: list[str], field: str) -> tuple[str, str] | None:
+def _extended(known: tuple[str, str] | None, texts: Mapping[str, str], field: str) -> tuple[str, str] | None:
+    """Return a span extended by times, given with the uuid of a call that has each."""
     if not texts:
         return known
-    # Texts of one length and offset sort as times do; nearly all pages have one offset.
-    alike = len({(len(text), "Z" if text.endswith("Z") else text[-6:]) for text in texts}) == 1
-    found = sorted(call_time(text, field).isoformat() for text in ((min(texts), max(texts)) if alike else set(texts)))
+    found = sorted(call_time(text, field, texts[text]).isoformat() for text in extremes(list(texts)))
     return _union(known, (found[0], found[-1]))
 
 

@@ -11,13 +11,14 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_amount, read_time
+from airflow_provider_retreaver.domain.calls.odd_calls import ODD
 from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_path
 from airflow_provider_retreaver.storage.temporary_folders import TemporaryFolder
 from airflow_provider_retreaver.storage.whole_files import replace_text
@@ -43,6 +44,10 @@ _AMOUNTS = msgspec.json.Decoder(_Amounts, float_hook=Decimal)
 # By uuid: revenue, payout and export, then the revenue and payout before that export where there are any.
 _Entry = Annotated[list[str | None], msgspec.Meta(min_length=3, max_length=5)]
 _ENTRIES = msgspec.json.Decoder(dict[str, _Entry])
+
+
+# Sums of amounts have more digits than one of them.
+_EXACT = Context(prec=100)
 
 
 class Cursor:
@@ -159,7 +164,9 @@ class Ledger:
             self.discard()
         for key, raw in zip(page.keys, page.rows, strict=True):
             if key.created_at is not None:
-                amounts = _AMOUNTS.decode(raw)
+                amounts = _Amounts()
+                with suppress(*ODD):  # what cannot be read is no amount
+                    amounts = _AMOUNTS.decode(raw)
                 self._add_call(key.uuid, key.created_at, _amount(amounts.revenue), _amount(amounts.payout))
 
     def _add_call(self, call: str, created_at: str, revenue: str | None, payout: str | None) -> None:
@@ -245,5 +252,5 @@ def _amount(value: object) -> str | None:
 
 
 def _plain(amount: Decimal) -> str:
-    text = f"{amount.quantize(Decimal('0.000001')):f}".rstrip("0").rstrip(".")
+    text = f"{amount.quantize(Decimal('0.000001'), context=_EXACT):f}".rstrip("0").rstrip(".")
     return "0" if text in {"", "-0"} else text

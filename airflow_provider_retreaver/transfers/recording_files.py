@@ -76,7 +76,9 @@ class RecordingFiles:
                 "A call with a recording has no valid uuid, or no created_at with an offset: its file has no name. "
                 "Report the call to Retreaver."
             )
-        suffix = posixpath.splitext(urlsplit(str(call.get("recording_url"))).path)[1].lower()
+        suffix = ""
+        with suppress(ValueError):  # an address that is none is refused when it is fetched
+            suffix = posixpath.splitext(urlsplit(str(call.get("recording_url"))).path)[1].lower()
         return self._root / day.isoformat() / f"{name}{suffix if _SUFFIX.fullmatch(suffix) else '.mp3'}"
 
     def store(self, path: ObjectStoragePath, fetch: Callable[[Callable[[bytes], object]], int]) -> int:

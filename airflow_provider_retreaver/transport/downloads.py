@@ -142,7 +142,11 @@ class Downloads:
             raise stopped(request)
 
     def _without_key(self, url: str, request: Request) -> str:
-        parts = urlsplit(url)
+        parts = None
+        with suppress(ValueError):
+            parts = urlsplit(url)
+        if parts is None:
+            raise _refused(request, "its address is not a plain http(s) URL")
         kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0].lower() != "api_key"]
         # A signed URL is sent unchanged, unless a parameter must be removed.
         query = parts.query if len(kept) == len(parse_qsl(parts.query, keep_blank_values=True)) else urlencode(kept)

@@ -89,8 +89,8 @@ class _NumberHider:
                 for name, value in row.items()
             }
         raise ProtocolError(
-            f"Call {one_line(row.get('uuid'))} is nested too deeply to find the caller's number in it; report the call "
-            f"to Retreaver, or choose a window without it."
+            f"Call {one_line(row.get('uuid'))} is nested too deeply to find the caller's number in it; report the "
+            f"call to Retreaver, or choose a window without it."
         )
 
 

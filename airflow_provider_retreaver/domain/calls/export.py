@@ -27,13 +27,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from airflow_provider_retreaver.core.errors import ListingIncomplete
+from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.paging import rows_of_pages
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
 from airflow_provider_retreaver.domain.calls.fields import call_time
-from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
+from airflow_provider_retreaver.domain.calls.odd_calls import as_rows, converted
 from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import Span, read_span, spans
@@ -47,6 +48,8 @@ T = TypeVar("T")
 LONG = timedelta(hours=1)
 # How often a window that changes is read by spans before the export fails.
 MAX_READINGS = 3
+# How far clocks may differ.
+LATEST = timedelta(days=1)
 NOT_SETTLED = "the window is not settled: further calls can enter it until a minute after its end"
 
 
@@ -245,7 +248,7 @@ class CallExport:
         self._replaced += answer.replaced
         if self._progress is not None:
             self._progress(ExportProgress(self._rows, self._pages, of_pages))
-        rows: Sequence[Any] = answer.raws if self._raw else as_rows(answer.raws)
+        rows: Sequence[Any] = answer.raws if self._raw else converted(answer.raws, as_rows)
         return CallPage(answer.keys, rows, restart)
 
 
@@ -280,13 +283,20 @@ def newest_update(client: Client, window: CallWindow) -> datetime | None:
     :param client: of `RetreaverHook.reading()`.
     :param window: which calls.
     :return: the time, None when the window has no calls.
-    :raises ProtocolError: when the call's time has no offset.
+    :raises ProtocolError: when the call's time has no offset, or lies in the future.
     """
     request, _ = window.request(client.settings)
     newest = client.run(page_operation(request.with_query(sort_by="updated_at", order=None, per_page="1"), 1))
     if not newest.keys or newest.keys[0].updated_at is None:
         return None
-    return call_time(newest.keys[0].updated_at, "updated_at", newest.keys[0].uuid)
+    time = call_time(newest.keys[0].updated_at, "updated_at", newest.keys[0].uuid)
+    if time > client.run(_time()).server_time + LATEST:
+        # As a cursor it would skip all updates until then.
+        raise ProtocolError(
+            f"Call {one_line(newest.keys[0].uuid)} has an updated_at ({time.isoformat()}) in the future; report the "
+            f"call to Retreaver."
+        )
+    return time
 
 
 def _time() -> Procedure[ClockReading]:

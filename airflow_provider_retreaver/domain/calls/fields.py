@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Final, Literal, TypeAlias, cast
 
 from airflow_provider_retreaver.core.errors import ProtocolError
@@ -103,10 +104,18 @@ def read_text(value: object) -> str:
 def format_json(value: object) -> str:
     """Return any value as compact JSON.
 
-    :param value: as it came; amounts become numbers.
+    :param value: as it came; amounts become numbers, or texts where no float holds them.
     :return: JSON without spaces between its parts.
+    :raises NotOfKind: when it is nested too deeply.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=float)
+    with suppress(RecursionError):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_json_number)
+    raise NotOfKind("nested too deeply")
+
+
+def _json_number(value: Decimal) -> float | str:
+    number = float(value)
+    return number if isfinite(number) else str(value)
 
 
 def read_integer(value: object) -> int | None:

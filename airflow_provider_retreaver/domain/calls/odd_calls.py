@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from airflow_provider_retreaver.core.errors import ProtocolError, RetreaverError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import quoted
+
+T = TypeVar("T")
 
 # What parsing and converting a value from outside can raise; msgspec's errors are ValueErrors.
 ODD = (ValueError, TypeError, ArithmeticError, RecursionError)
@@ -77,6 +80,37 @@ def split_deep(body: bytes) -> Sequence[bytes] | None:
                 ends.append(token.end())
     is_array = body.lstrip().startswith(b"[") and depth == 0 and len(starts) == len(ends)
     return [body[one:other] for one, other in zip(starts, ends, strict=True)] if is_array and deepest > DEEP else None
+
+
+def converted(raws: Sequence[Any], convert: Callable[[Sequence[Any]], T]) -> T:
+    """Return what a function makes of calls; when it cannot convert one of them, the error names that call.
+
+    :param raws: JSON objects.
+    :param convert: takes JSON objects.
+    :return: its result.
+    :raises ProtocolError: naming the call.
+    """
+    try:
+        return convert(raws)
+    except RetreaverError:
+        raise
+    except ODD as error:
+        odd = next((raw for raw in raws if not _converts(convert, raw)), None)
+        if odd is None:
+            raise
+        what = "is nested too deeply" if isinstance(error, RecursionError) else f"cannot be converted ({error})"
+    raise ProtocolError(
+        f"Call {uuid_of(odd)} {what}; export as jsonl without changes, which takes every call, or report the call to "
+        f"Retreaver."
+    )
+
+
+def _converts(convert: Callable[[Sequence[Any]], object], raw: Any) -> bool:
+    try:
+        convert([raw])
+    except ODD:
+        return False
+    return True
 
 
 def uuid_of(raw: Any) -> str:

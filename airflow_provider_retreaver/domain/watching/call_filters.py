@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypedDict, cast
 
 from airflow_provider_retreaver.core import parameters, phone_parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_boolean, read_decimal
 from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
 from airflow_provider_retreaver.domain.watching.condition import QueryState
 
@@ -138,9 +141,14 @@ def _matches(name: str, expected: FilterValue, call: Row) -> bool:
             f"needs; set the connection's extra calls_version to v2 or later."
         )
     value = call[field]
-    if name == "converted":
-        return bool(value) is expected
     if isinstance(expected, tuple):
         return str(value).lower() in expected
-    seconds = float(value or 0)
-    return seconds >= float(expected) if name == "min_duration" else seconds <= float(expected)
+    with suppress(NotOfKind):
+        if name == "converted":
+            return bool(None if value is None else read_boolean(value)) is expected
+        seconds = (None if value is None else read_decimal(value)) or Decimal(0)
+        return seconds >= Decimal(expected) if name == "min_duration" else seconds <= Decimal(expected)
+    raise ProtocolError(
+        f"Call {one_line(call.get('uuid'))} has a {field} ({quoted(value)}) that the filter {quoted(name)} cannot be "
+        f"compared with; report the call to Retreaver, or leave the filter out."
+    )

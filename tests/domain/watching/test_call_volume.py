@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, PermissionDenied, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Each, Progress, ServerTime, Wait
+from airflow_provider_retreaver.domain.watching.call_filters import CallFilters
 from airflow_provider_retreaver.domain.watching.call_volume import CallVolume, WindowCount
 from airflow_provider_retreaver.domain.watching.newest_call import NewestCallQuery
 from airflow_provider_retreaver.resources.targets import list_targets
@@ -107,6 +108,36 @@ def test_a_sliding_day_is_24_hours():
 
 FILTERED = {"status": "completed", "converted": True, "state": ["NY", "CA"], "min_duration": 60, "max_duration": 600}
 BOUNDS = (("start", 6), ("end", 1))
+
+
+@pytest.mark.parametrize(
+    ("filters", "field", "value"),
+    [
+        ({"min_duration": 60}, "total_duration", "Infinity"),
+        ({"max_duration": 60}, "total_duration", "a minute"),
+        ({"min_duration": 60}, "total_duration", ["60"]),
+        ({"converted": True}, "converted", "perhaps"),
+    ],
+)
+def test_a_value_that_cannot_be_compared_is_named(filters, field, value):
+    """A field that is not of its kind is an error with the call, never a match or a bare error."""
+    with pytest.raises(ProtocolError, match=f"Call call-a has a {field} .* that the filter"):
+        CallFilters.from_mapping(filters).match({"uuid": "call-a", field: value})
+
+
+@pytest.mark.parametrize(
+    ("filters", "field", "value", "matches"),
+    [
+        ({"min_duration": 60}, "total_duration", "60", True),
+        ({"min_duration": 60}, "total_duration", None, False),
+        ({"max_duration": 60}, "total_duration", "60.5", False),
+        ({"converted": True}, "converted", "false", False),
+        ({"converted": False}, "converted", None, True),
+    ],
+)
+def test_values_are_read_as_in_tables(filters, field, value, matches):
+    """A number or truth value that comes as a text is what it says."""
+    assert CallFilters.from_mapping(filters).match({"uuid": "call-a", field: value}) is matches
 
 
 def matching(retreaver, count=1, **fields):
