@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -19,8 +21,23 @@ from tests.airflow.support.suppression import (
     suppressed,
     sync,
 )
+from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
+
+PROGRAM = """
+import json, sys
+from airflow_provider_retreaver.core.errors import RunUnderWay
+from tests.airflow.support.suppression import attempt_context, sync
+print("READY", flush=True)
+sys.stdin.readline()
+try:
+    sync(attempt_context(sys.argv[1]), **json.loads(sys.argv[2]))
+except RunUnderWay:
+    print("WAITS")
+else:
+    print("DONE")
+"""
 
 
 @pytest.fixture
@@ -50,26 +67,35 @@ def test_a_second_sync_sends_nothing(account, tmp_path, held):
 
 
 def test_two_syncs_at_the_same_moment_do_not_mix(account, tmp_path):
-    """Whichever goes first: each finds the other at work or ended, and the list equals the source of the last one."""
+    """Two processes: each finds the other at work or ended, and the list equals the source of the last one."""
     sources = {"first": phone_numbers(30), "second": phone_numbers(30, 15)}
-    start = Barrier(2)
-
-    def run(name):
-        start.wait()
-        try:
-            sync(attempt_context(name), numbers=sources[name], max_removals=None, state_path=f"file://{tmp_path}")
-        except RunUnderWay:
-            return name
-        return None
-
-    for _ in range(4):
-        with ThreadPoolExecutor(2) as pool:
-            waiting = [name for name in pool.map(run, sources) if name is not None]
-        assert len(waiting) < 2
-        assert set(suppressed(account)) in [set(numbers) for numbers in sources.values()]
-        for name in waiting:
-            sync(attempt_context(name), numbers=sources[name], max_removals=None, state_path=f"file://{tmp_path}")
-            assert set(suppressed(account)) == set(sources[name])
+    state = {"max_removals": None, "state_path": f"file://{tmp_path}"}
+    with ExitStack() as stack:
+        running = {}
+        for name, numbers in sources.items():
+            command = [sys.executable, "-c", PROGRAM, name, json.dumps({"numbers": numbers, **state})]
+            running[name] = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": str(PROJECT)},
+                )
+            )
+            stack.callback(running[name].kill)
+        for process in running.values():
+            assert any(line == "READY\n" for line in process.stdout)
+        for process in running.values():
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        told = {name: process.communicate(timeout=120)[0].splitlines()[-1] for name, process in running.items()}
+    waiting = [name for name, last in told.items() if last == "WAITS"]
+    assert sorted(told.values()) in (["DONE", "DONE"], ["DONE", "WAITS"])
+    assert set(suppressed(account)) in [set(numbers) for numbers in sources.values()]
+    for name in waiting:
+        sync(attempt_context(name), numbers=sources[name], **state)
+        assert set(suppressed(account)) == set(sources[name])
 
 
 def test_a_sync_that_lost_its_lease_stops_before_the_next_batch(account, tmp_path, monkeypatch):
