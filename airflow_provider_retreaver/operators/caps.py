@@ -40,7 +40,7 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
     """Set the counts of hard caps to 0, so that targets take calls again.
 
     Reads the targets first, resets those that have counted something, and reads them back. Targets without a hard cap
-    are skipped. Retreaver's reference: "Resetting a Hard Cap", "Resetting all Hard Caps on Targets in a Target
+    are skipped, and those that others have reset since they were read. Retreaver's reference: "Resetting a Hard Cap", "Resetting all Hard Caps on Targets in a Target
     Group".
 
     Safe to retry and to clear: what an earlier attempt of the same run has reset is reported and not reset again,

@@ -43,7 +43,9 @@ class Tag:
             key, _, tag_value = value.partition(":")
         else:
             raise InvalidArgument(f"tag must be 'key:value' or {{'key': 'value'}}, not {quoted(value)}.")
-        return cls(text(key, "the key of tag"), text(tag_value, "the value of tag", decimals=True))
+        if not str(key).strip() or not str(tag_value).strip():
+            raise InvalidArgument(f"tag must have a key and a value, not {quoted(value)}.")
+        return cls(text(key, "tag: the key"), text(tag_value, "tag: the value", decimals=True))
 
     def matches(self, row: Mapping[str, object]) -> bool:
         """Return whether a target has the tag.

@@ -3,7 +3,9 @@
 A reset sets a count to 0, so the procedure reads first, resets, and reads back. The plan (which objects, and their
 counts before) is saved before the first reset, and what was done as it is done, so that an attempt after a killed one
 resets only what is left. A hard cap never falls by itself: a count below the planned one proves that a reset
-happened, even when its response was lost.
+happened, even when its response was lost. Counts are read once more right before a reset is sent, so that of two runs
+at the same time the second one does not clear what was counted since the first; between that look and the reset
+remains the time of one request, which nothing at Retreaver closes.
 
 Retreaver's reference: "Resetting a Hard Cap", "Resetting all Hard Caps on Targets in a Target Group".
 """
@@ -12,22 +14,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.core.errors import (
     RUN_ENDING,
     OutcomeUnknown,
     ProtocolError,
+    is_final,
 )
-from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
+from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.objects.key import ObjectKey, target_key
+from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import find_groups, find_selected, get_object, together
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.domain.routing.cap_reset_report import CapResetReport, CapResetResult
+from airflow_provider_retreaver.domain.routing.cap_reset_request import ResetRequest, members_of, split_if_covered
 from airflow_provider_retreaver.domain.routing.caps import Cap, hard_cap
-from airflow_provider_retreaver.resources import target_groups, targets
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +38,8 @@ BATCH = 20
 MAX_ATTEMPTS = 3
 # Calls that may come in between an accepted reset and reading it back.
 NEW_CALLS = 3
-
-
-@dataclass(slots=True)
-class _Reset:
-    """One request to send: a target's reset, or a group's with the targets it covers."""
-
-    key: ObjectKey
-    # Counts before, by key of every object whose count the request sets to 0.
-    before: dict[ObjectKey, int]
-    attempts: int = 0
+# Marks what is done in a record as the work of others.
+OTHERS = "others"
 
 
 class ResetCaps:
@@ -108,7 +101,8 @@ class ResetCaps:
         self._save_record()
         while remaining:
             batch, remaining = remaining[:BATCH], remaining[BATCH:]
-            remaining = (yield from self._send(batch)) + remaining
+            still = yield from self._look_again(batch)
+            remaining = (yield from self._send(still)) + remaining
             self._save_record()
         return self.result()
 
@@ -128,7 +122,7 @@ class ResetCaps:
         found = yield from find_groups(self._selection.groups or ())
         groups = {key: row for key, row in found.rows.items() if self._keep(key, row)}
         for key, group in groups.items():
-            self._group_of.update(dict.fromkeys(_members(group), key.id or 0))
+            self._group_of.update(dict.fromkeys(members_of(group), key.id or 0))
         selected = yield from find_selected(self._selection, groups.values(), ("caps",))
         for key, error in (found.errors | selected.errors).items():
             self._report.fail(key, error)
@@ -149,11 +143,11 @@ class ResetCaps:
         self._rows[key] = row
         return True
 
-    def _resets(self, groups: Mapping[ObjectKey, Row]) -> list[_Reset]:
-        resets: list[_Reset] = []
+    def _resets(self, groups: Mapping[ObjectKey, Row]) -> list[ResetRequest]:
+        resets: list[ResetRequest] = []
         for key, group in groups.items():
             covered = {member for reset in resets for member in reset.before}
-            resets.extend(_split_if_covered(self._reset_of_group(key, group), covered))
+            resets.extend(split_if_covered(self._reset_of_group(key, group), covered))
         covered = {key for reset in resets for key in reset.before}
         if not self._selection.only_filled:
             covered |= self._group_of.keys()
@@ -162,7 +156,7 @@ class ResetCaps:
                 resets.extend(self._reset_of_target(key))
         return resets
 
-    def _reset_of_group(self, key: ObjectKey, group: Row) -> Iterator[_Reset]:
+    def _reset_of_group(self, key: ObjectKey, group: Row) -> Iterator[ResetRequest]:
         """Yield the group's own reset, which covers its targets, where there is something to reset.
 
         With `only_filled` the group's route is used only when the group's own cap is full: it also resets members
@@ -171,7 +165,7 @@ class ResetCaps:
         own, planned = hard_cap(group), self._planned(key)
         if self._selection.only_filled and not own.full and planned is None:
             return
-        members = [member for member in _members(group) if member in self._rows]
+        members = [member for member in members_of(group) if member in self._rows]
         # What is planned goes first, so that it is reported first.
         before = {member: count for member in members if (count := self._planned(member)) is not None}
         for member in members:
@@ -180,20 +174,20 @@ class ResetCaps:
         if planned is not None or (own.cap is not None and own.filled > 0):
             before[key] = own.filled if planned is None else planned
         if before:
-            yield _Reset(key, before)
+            yield ResetRequest(key, before)
         else:
             self._report.skip(key, "no hard cap of the group or of its targets has counted anything")
 
-    def _reset_of_target(self, key: ObjectKey) -> Iterator[_Reset]:
+    def _reset_of_target(self, key: ObjectKey) -> Iterator[ResetRequest]:
         planned = self._planned(key)
         if planned is not None:
-            yield _Reset(key, {key: planned})
+            yield ResetRequest(key, {key: planned})
             return
         cap = self._resettable(key)
         if cap is not None and self._selection.only_filled and not cap.full:
             self._report.skip(key, f"its hard cap is not full ({cap.filled} of {cap.cap})")
         elif cap is not None:
-            yield _Reset(key, {key: cap.filled})
+            yield ResetRequest(key, {key: cap.filled})
 
     def _resettable(self, key: ObjectKey) -> Cap | None:
         cap = hard_cap(self._rows[key])
@@ -205,7 +199,7 @@ class ResetCaps:
             return cap
         return None
 
-    def _not_yet_done(self, reset: _Reset) -> list[_Reset]:
+    def _not_yet_done(self, reset: ResetRequest) -> list[ResetRequest]:
         """Return what is left of a reset after the attempts before this one."""
         done = self._record.done
         over = [
@@ -216,15 +210,41 @@ class ResetCaps:
         if not over:
             return [reset]
         for key in over:
-            before, after = done.get(str(key), [self._planned(key), hard_cap(self._rows[key]).filled])
-            self._done(key, before, after, earlier=True)
-        return [_Reset(key, {key: count}) for key, count in reset.before.items() if key not in over]
+            before, after, *others = done.get(str(key), [self._planned(key), hard_cap(self._rows[key]).filled])
+            if others:
+                self._done_by_others(key, before, after)
+            else:
+                self._done(key, before, after, earlier=True)
+        return [ResetRequest(key, {key: count}) for key, count in reset.before.items() if key not in over]
 
     # -- resetting
 
-    def _send(self, batch: list[_Reset]) -> Procedure[list[_Reset]]:
+    def _look_again(self, batch: list[ResetRequest]) -> Procedure[list[ResetRequest]]:
+        """Return what is left to reset right before it is sent: others may have reset some since it was read."""
+        # What is sent again was read back just now.
+        keys = [key for reset in batch if not reset.attempts for key in reset.before]
+        outcomes = yield from together([get_object(key) for key in keys])
+        for key, outcome in zip(keys, outcomes, strict=True):
+            lead = "It could not be read again right before its reset, so nothing was sent to it: "
+            if outcome.error is None:
+                self._keep(key, outcome.value or {}, lead)
+            else:
+                self._report.fail(key, outcome.error if is_final(outcome.error) else f"{lead}{outcome.error}")
+        return [left for reset in batch for left in ([reset] if reset.attempts else self._not_done_by_others(reset))]
+
+    def _not_done_by_others(self, reset: ResetRequest) -> list[ResetRequest]:
+        now = {key: hard_cap(self._rows[key]).filled for key in reset.before if not self._report.failed(key)}
+        for key, before in reset.before.items():
+            if key in now and now[key] < before:
+                self._done_by_others(key, before, now.pop(key))
+        self._record.plan.update({str(key): count for key, count in now.items()})
+        if len(now) == len(reset.before):
+            return [ResetRequest(reset.key, now)]
+        return [ResetRequest(key, {key: count}) for key, count in now.items()]
+
+    def _send(self, batch: list[ResetRequest]) -> Procedure[list[ResetRequest]]:
         """Reset a batch and read it back; return what is proved not to have happened and is to be sent again."""
-        outcomes: list[Outcome[None]] = yield Together([_operation(reset.key) for reset in batch])
+        outcomes: list[Outcome[None]] = yield Together([reset.operation() for reset in batch])
         accepted = [reset for reset, outcome in zip(batch, outcomes, strict=True) if outcome.error is None]
         self._raise_account_error(outcomes, accepted)
         lost = []
@@ -244,20 +264,20 @@ class ResetCaps:
             self._verify_accepted(reset)
         return [again for reset in lost for again in self._verify_lost(reset)]
 
-    def _raise_account_error(self, outcomes: Iterable[Outcome[None]], accepted: Iterable[_Reset]) -> None:
+    def _raise_account_error(self, outcomes: Iterable[Outcome[None]], accepted: Iterable[ResetRequest]) -> None:
         errors = [o.error for o in outcomes if isinstance(o.error, RUN_ENDING)]
         if errors:
             self._note_accepted(accepted)
             raise errors[0]
 
-    def _note_accepted(self, accepted: Iterable[_Reset]) -> None:
+    def _note_accepted(self, accepted: Iterable[ResetRequest]) -> None:
         """Report resets that are not read back, since the run ends here."""
         for reset in accepted:
             for key, before in reset.before.items():
                 self._done(key, before, None)
         self._save_record()
 
-    def _read_back(self, resets: Iterable[_Reset]) -> Procedure[None]:
+    def _read_back(self, resets: Iterable[ResetRequest]) -> Procedure[None]:
         keys = [key for reset in resets for key in reset.before]
         outcomes = yield from together([get_object(key) for key in keys])
         for key, outcome in zip(keys, outcomes, strict=True):
@@ -267,7 +287,7 @@ class ResetCaps:
             else:
                 self._keep(key, outcome.value or {}, lead)
 
-    def _verify_accepted(self, reset: _Reset) -> None:
+    def _verify_accepted(self, reset: ResetRequest) -> None:
         for key, before in reset.before.items():
             if self._report.failed(key):
                 # It was accepted: a retry must not reset what was counted since.
@@ -281,7 +301,7 @@ class ResetCaps:
                     key, f"Its reset was accepted, but its hard cap still counts {after} ({before} before)."
                 )
 
-    def _verify_lost(self, reset: _Reset) -> list[_Reset]:
+    def _verify_lost(self, reset: ResetRequest) -> list[ResetRequest]:
         """Report a reset whose response was lost, if it happened; return what is to be sent again."""
         readable = {key: count for key, count in reset.before.items() if not self._report.failed(key)}
         fallen = [key for key, before in readable.items() if hard_cap(self._rows[key]).filled < before]
@@ -292,7 +312,7 @@ class ResetCaps:
             if unchanged and not fallen:
                 return [reset]
             # A group's reset happened, but not for these: sending it again would reset the others' new calls.
-            return [_Reset(key, {key: count}, reset.attempts) for key, count in unchanged.items()]
+            return [ResetRequest(key, {key: count}, reset.attempts) for key, count in unchanged.items()]
         for key, before in unchanged.items():
             filled = hard_cap(self._rows[key]).filled
             self._report.fail(
@@ -301,24 +321,10 @@ class ResetCaps:
             )
         return []
 
+    def _done_by_others(self, key: ObjectKey, before: int, after: int) -> None:
+        self._record.done[str(key)] = [before, after, OTHERS]
+        self._report.done_by_others(key, before, after)
+
     def _done(self, key: ObjectKey, before: int | None, after: int | None, *, earlier: bool = False) -> None:
         self._record.done[str(key)] = [before, after]
         self._report.done(key, before, after, earlier=earlier)
-
-
-def _members(group: Mapping[str, Any]) -> list[ObjectKey]:
-    return [target_key(member) for member in group.get("target_ids") or ()]
-
-
-def _split_if_covered(resets: Iterable[_Reset], covered: set[ObjectKey]) -> Iterator[_Reset]:
-    """Yield a group's reset, or single ones where another group's covers some and it has no count of its own."""
-    for reset in resets:
-        own = {key: count for key, count in reset.before.items() if key not in covered}
-        if reset.key in reset.before or len(own) == len(reset.before):
-            yield reset
-        else:
-            yield from (_Reset(key, {key: count}) for key, count in own.items())
-
-
-def _operation(key: ObjectKey) -> Operation[None]:
-    return target_groups.reset_cap(key.label) if key.kind == "group" else targets.reset_cap(key.label)

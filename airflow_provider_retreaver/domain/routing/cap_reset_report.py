@@ -138,6 +138,17 @@ class CapResetReport:
         log.info("Skipped %s: %s", self._label(key), reason)
         self._skipped[key] = {**owner_row(key, self._rows[key]), "reason": reason}
 
+    def done_by_others(self, key: ObjectKey, before: int, after: int) -> None:
+        """Report an object that needs no reset, since others have reset it while this run was at work.
+
+        :param key: of the object.
+        :param before: count when it was read.
+        :param after: count right before the reset would have been sent.
+        """
+        reason = f"others reset it while this run was at work: it counted {before} when it was read, {after} now"
+        log.warning("Not reset, so that no call is lost: %s: %s", self._label(key), reason)
+        self._skipped[key] = {**owner_row(key, self._rows[key]), "reason": reason}
+
     @property
     def failed_for_good(self) -> bool:
         """Whether no retry mends any of the failures."""
