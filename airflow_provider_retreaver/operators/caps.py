@@ -40,8 +40,8 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
     """Set the counts of hard caps to 0, so that targets take calls again.
 
     Reads the targets first, resets those that have counted something, and reads them back. Targets without a hard cap
-    are skipped, and those that others have reset since they were read. Retreaver's reference: "Resetting a Hard Cap", "Resetting all Hard Caps on Targets in a Target
-    Group".
+    are skipped, and those that others have reset since they were read. Retreaver's reference: "Resetting a Hard
+    Cap", "Resetting all Hard Caps on Targets in a Target Group".
 
     Safe to retry and to clear: what an earlier attempt of the same run has reset is reported and not reset again,
     since that would lose the calls counted since then; trigger a new run to reset it again. That state is kept in
