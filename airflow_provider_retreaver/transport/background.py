@@ -19,6 +19,9 @@ from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClie
 
 T = TypeVar("T")
 
+# Seconds in which the thread must end; a callback that hangs does not keep the task.
+ENDING = 5.0
+
 
 class BackgroundClient:
     """Runs operations on its own thread, which starts with the first one and ends with `close`.
@@ -67,7 +70,7 @@ class BackgroundClient:
         """Cancel what is running, close the connections and end the thread; the next use starts another."""
         if self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
-            self._thread.join()
+            self._thread.join(ENDING)
             self._thread = self._loop = None
 
     def _start(self, work: Operation[T] | Procedure[T]) -> Future[T]:

@@ -128,12 +128,13 @@ class Workers:
         :param grace: seconds for which running requests may still end by themselves.
         """
         self.stop.set()
+        # First, so that the threads end also when this is interrupted by another signal.
+        for _ in self._threads:
+            self._jobs.put(None)
         for future in list(self._futures):
             future.cancel()
         if grace:
             wait(list(self._futures), timeout=grace)
-        for _ in self._threads:
-            self._jobs.put(None)
         until = time.monotonic() + ENDING
         while (alive := [thread for thread in self._threads if thread.is_alive()]) and time.monotonic() < until:
             if self._futures:

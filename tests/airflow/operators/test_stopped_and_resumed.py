@@ -1,0 +1,140 @@
+"""Tasks over TCP that are told to stop again and again: each attempt ends at once, and nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import threading
+import time
+
+import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+from airflow_provider_retreaver.operators.stopping import TaskStopped
+from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
+from tests.airflow.support.account import StateStore, context_of, reset_caps
+from tests.airflow.support.suppression import attempt_context, phone_numbers, suppressed, sync
+
+# Python drops the exception of a signal that comes within a finalizer: that attempt then ends by itself.
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class TimeIsUp(BaseException):
+    """What Airflow raises for `execution_timeout`."""
+
+
+def until_told_to_stop(seconds, work):
+    """Run a function until a signal after some seconds; return its result, None when it was stopped."""
+
+    def handle(*_):
+        told.append(time.monotonic())
+        raise TimeIsUp
+
+    told = []
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return work()
+    except TimeIsUp:
+        assert time.monotonic() - told[0] < 3
+        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox"}
+        assert not [name for name in names if name.startswith("retreaver")]
+        return None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def slow(account, monkeypatch):
+    """Let every request take some time, and the connection wait between attempts."""
+    connection = account.connection(extra={"max_concurrency": 3})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    account.fault("", delay=0.03, times=None)
+    return account
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sync(slow, tmp_path, seed):
+    """Stopped at random points until it is done: each number is sent once, and the record is right."""
+    rng = random.Random(seed)  # noqa: S311 - the same points every time
+    numbers = phone_numbers(150)
+    parameters = {"mode": "add", "can_resubscribe": False, "numbers": numbers, "state_path": tmp_path.as_uri()}
+    result, stops = None, 0
+    while result is None:
+        assert stops < 40
+        result = until_told_to_stop(
+            rng.uniform(0.1, 0.5) * (1 + stops / 10), lambda: sync(attempt_context(), **parameters)
+        )
+        stops += result is None
+    assert stops > 1
+    assert result["added"] == 150
+    assert sorted(suppressed(slow)) == sorted(numbers)
+    posts = slow.sent("POST")
+    print(f"stopped {stops} times, {len(posts)} writes for 150 numbers")
+    assert len(posts) == len(set(posts)) == 150
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_reset(slow, seed):
+    """Stopped at random points: no cap is reset twice, so that the calls counted since then stay counted."""
+    rng = random.Random(seed)  # noqa: S311 - the same points every time
+    ids = slow.targets(45)
+    store = StateStore()
+    refilled: set[int] = set()
+    result, stops = None, 0
+    while result is None:
+        assert stops < 40
+        context = context_of(task_state_store=store)
+        result = until_told_to_stop(
+            rng.uniform(0.1, 0.4) * (1 + stops / 10),
+            lambda context=context: reset_caps(context, target_ids=ids, state_path=None),
+        )
+        stops += result is None
+        if result is None:
+            done = {id_ for id_ in ids if slow.filled(id_) == 0}
+            for id_ in done:
+                slow.fill(id_, 3)
+            refilled |= done
+    posts = slow.sent("POST")
+    print(f"stopped {stops} times, {len(posts)} resets of 45 caps")
+    assert stops > 1
+    assert len(posts) == len(set(posts)) == 45
+    assert {id_ for id_ in ids if slow.filled(id_) == 3} == refilled
+
+
+def told_by_on_kill(operator, context, seconds=0.5):
+    """Execute an operator; after some seconds a signal calls its `on_kill`, as Airflow 3 does."""
+    told = []
+
+    def handle(*_):
+        told.append(time.monotonic())
+        operator.on_kill()
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        with pytest.raises(TaskStopped, match="told to stop"):
+            operator.execute(context)
+        assert time.monotonic() - told[0] < 2
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2.11 raises an exception of its own")
+def test_on_kill(account):
+    """It ends an operator in its requests and a sensor between two polls; afterwards it does nothing."""
+    account.targets(30)
+    account.fault("targets.json", delay=20, times=None)
+    reset = RetreaverResetCapOperator(task_id="reset", only_filled=True, max_staleness=None)
+    told_by_on_kill(reset, {})
+    reset.on_kill()
+    sensor = RetreaverCallVolumeSensor(task_id="volume", window="1h", at_least=5, poke_interval=60)
+    told_by_on_kill(sensor, {})
+    sensor.on_kill()
