@@ -18,15 +18,16 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_retreaver.core.errors import RunUnderWay, StorageFailed
-from airflow_provider_retreaver.storage.paths import make_folder, storage_errors, storage_path
-from airflow_provider_retreaver.storage.run_state import read_state
+from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay, StorageFailed
+from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_errors, storage_path
+from airflow_provider_retreaver.storage.run_state import damaged_state, read_state
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 HOLDS = 900.0
 RENEWED_AFTER = 60.0
 ATTEMPT = "retreaver_attempt"
+CHECK = "that no other run is at work"
+# Seconds since 1970 at the end of the year 9998.
+LATEST = 253_370_764_800
 # How often the next number is tried when others are faster.
 TRIES = 5
 
@@ -128,6 +132,17 @@ class Lease(NoLease):
         self.is_exclusive = True
 
     def __enter__(self) -> Self:
+        with destination_errors(f"The lease in {self._folder} (below state_path) cannot be taken"):
+            self._take()
+        if not self.is_exclusive:
+            log.warning(
+                "The storage of %s does not support conditional writes, so two runs that start at the same moment "
+                "may both be at work until one notices the other; let runs not overlap (max_active_runs=1).",
+                self._folder,
+            )
+        return self
+
+    def _take(self) -> None:
         make_folder(self._folder)
         for _ in range(TRIES):
             highest = max(self._numbers(), default=0)
@@ -140,20 +155,13 @@ class Lease(NoLease):
             raise RunUnderWay(f"Other runs take the lease in {self._folder} again and again; nothing was sent.")
         # A storage that ignores the condition writes the file a second time.
         self.is_exclusive = not self._create(self._number)
-        if not self.is_exclusive:
-            log.warning(
-                "The storage of %s does not support conditional writes, so two runs that start at the same moment "
-                "may both be at work until one notices the other; let runs not overlap (max_active_runs=1).",
-                self._folder,
-            )
         self._remove_older()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # An error here must not hide the one that stopped the block; without the end the lease ends by itself.
-        with suppress(StorageFailed, RunUnderWay), storage_errors(f"Ending {self._folder}", "it ends by itself."):
+        with suppress(StorageFailed, InvalidArgument), storage_errors(f"Ending {self._folder}", "it ends by itself."):
             if self._is_held():
                 self._write(ended=True)
 
@@ -162,7 +170,9 @@ class Lease(NoLease):
 
         :raises RunUnderWay: when another run has taken over; nothing more may be sent.
         """
-        if not self._is_held():
+        with self._errors():
+            held = self._is_held()
+        if not held:
             raise RunUnderWay(
                 f"Another run has taken over the lease in {self._folder}, since this one did not report for more "
                 f"than {HOLDS / 60:.0f} minutes or is an older attempt; it stops, and the other one continues."
@@ -172,7 +182,11 @@ class Lease(NoLease):
     def renew(self) -> None:
         """Move the end on, at most once a minute."""
         if self._clock() - self._renewed >= RENEWED_AFTER:
-            self._write(ended=False)
+            with self._errors():
+                self._write(ended=False)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return storage_errors(f"Holding the lease in {self._folder}", "this run stops, and a retry continues.")
 
     def _numbers(self) -> list[int]:
         fs = self._folder.fs
@@ -198,7 +212,12 @@ class Lease(NoLease):
         if not text:
             # It is just being written, or its writer was killed.
             return {"lease": {"until": file.stat().st_mtime + HOLDS}}
-        return read_state(text, f"{file} (lease)", "that no other run is at work")
+        where = f"{file} (lease)"
+        found = read_state(text, where, CHECK)
+        until = found.get("lease", {}).get("until")
+        if not isinstance(until, (int, float)) or isinstance(until, bool) or not 0 <= until < LATEST:
+            raise damaged_state(where, CHECK)
+        return found
 
     def _is_held(self) -> bool:
         highest = max(self._numbers(), default=0)
@@ -206,10 +225,13 @@ class Lease(NoLease):
 
     def _check_free(self, found: Mapping[str, Any]) -> None:
         lease, holder = found.get("lease", {}), found.get("holder", {})
-        until = float(lease.get("until", 0))
+        until = lease.get("until", 0.0)
         if until <= self._clock() or (self._holder and holder == self._holder):
             return
-        named = f"run {holder.get('run_id')} of {holder.get('dag_id')}.{holder.get('task_id')}" if holder else "a run"
+        named = "a run"
+        if holder:
+            run, dag, task = (one_line(holder.get(key), numbers=False) for key in ("run_id", "dag_id", "task_id"))
+            named = f"run {run} of {dag}.{task}"
         raise RunUnderWay(
             f"Another run is at work on the same list: {named} holds the lease in {self._folder}; nothing was sent. "
             f"A retry starts when it has ended; if it was killed, from {_written(until)} on."

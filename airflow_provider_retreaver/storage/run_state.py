@@ -108,11 +108,21 @@ def read_state(text: Any, where: str, check: str = "the targets") -> dict[str, A
     """
     try:
         value = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not all(isinstance(part, dict) for part in value.values()):
-        raise InvalidArgument(
-            f"The state that earlier attempts of this run saved in {where} cannot be read; check {check}, then "
-            f"delete it to start over."
-        )
+        raise damaged_state(where, check)
     return value
+
+
+def damaged_state(where: str, check: str) -> InvalidArgument:
+    """Return the error of a saved state that is damaged.
+
+    :param where: where it is stored.
+    :param check: what to check before the state is deleted.
+    :return: the error.
+    """
+    return InvalidArgument(
+        f"The state that earlier attempts of this run saved in {where} cannot be read; check {check}, then delete it "
+        f"to start over."
+    )

@@ -13,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay
+from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay, StorageFailed
 from tests.airflow.support.account import StateStore, TaskInstance
 
 pytestmark = pytest.mark.airflow
@@ -187,12 +187,57 @@ def test_a_disk_without_links(tmp_path, clock, monkeypatch):
     assert not list(tmp_path.glob("**/*.part"))
 
 
-def test_a_damaged_lease_is_refused(folder, clock):
-    """It is not taken for a free one."""
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"lease": {}}',
+        '{"lease": {"until": "tomorrow"}}',
+        '{"lease": {"until": 1e400}}',
+        '{"lease": {"until": NaN}}',
+        '{"lease": {"until": -1}}',
+        '{"lease": {"until": true}}',
+        '{"lease": {"until": 999999999999}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_lease_is_refused(folder, clock, content):
+    """It is neither taken for a free one, nor does it end in an error of its own."""
     lease(folder, clock).__enter__()
-    (folder / "list.lease" / "00000001.json").write_text("{")
+    (folder / "list.lease" / "00000001.json").write_text(content)
     with pytest.raises(InvalidArgument, match=r"00000001.json \(lease\) cannot be read; check that no other run"):
         lease(folder, clock, "second").__enter__()
+
+
+def test_names_from_storage_do_not_forge_log_lines(folder, clock):
+    """What stands in the file of another run is quoted on one line."""
+    lease(folder, clock, run="first\nERROR - all is lost\x1b[0m").__enter__()
+    with pytest.raises(RunUnderWay) as raised:
+        lease(folder, clock, "second").__enter__()
+    assert str(raised.value).isprintable()
+
+
+def test_a_place_that_cannot_be_used_is_named(tmp_path, clock):
+    """A file where the folder should be is refused by name before the first request; a retry does not help."""
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(
+        InvalidArgument, match=r"The lease in .*list.lease \(below state_path\) cannot be taken .*no request"
+    ):
+        lease(ObjectStoragePath(f"file://{tmp_path}/state"), clock).__enter__()
+
+
+def test_a_storage_that_fails_later_stops_the_run(tmp_path, clock, monkeypatch):
+    """Whether the lease is held is not known then, so nothing more may be sent; a retry continues."""
+    folder = in_memory(tmp_path)
+    with lease(folder, clock) as first:
+
+        def ls(self, path, **_):
+            raise OSError("the store is down")
+
+        monkeypatch.setattr(MemoryFileSystem, "ls", ls)
+        with pytest.raises(StorageFailed, match=r"Holding the lease in .*the store is down.*a retry continues"):
+            first.confirm()
 
 
 def test_files_that_are_no_leases_do_not_matter(folder, clock):
