@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import RetreaverError, TableNotWritten
-from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.core.errors import ProtocolError, TableNotWritten
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, Columns
 from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall
 
 if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.operations import Row
     from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
     from airflow_provider_retreaver.domain.calls.export import CallExport
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
@@ -134,26 +135,35 @@ class Loading:
         }
 
     def _values(self, uuid: str, raw: Any) -> tuple[Any, ...] | None:
+        call = self._parsed(uuid, raw)
+        if call is None:
+            return None
         try:
-            [call] = as_rows([raw])
-            values = self._columns.values(call if self._hide is None else self._hide(call))
+            values = self._columns.values(call)
         except ColumnMisfit as error:
-            rejected, advice = RejectedCall(uuid, error.column, error.what), "map the column to another field or type"
-        except RetreaverError:
-            raise
-        except ODD as error:
-            what = "it is nested too deeply" if isinstance(error, RecursionError) else f"it is {quoted(str(error))}"
-            rejected, advice = RejectedCall(uuid, None, what), "leave it out by max_rejects"
+            rejected = RejectedCall(uuid, error.column, error.what)
         else:
             stored, replaced = self._table.storable(values)
             self._replaced += replaced
             return stored
+        self._reject(rejected, f"column {rejected.column} {rejected.what}", "map the column to another field or type")
+        return None
+
+    def _parsed(self, uuid: str, raw: Any) -> Row | None:
+        try:
+            [call] = as_rows([raw])
+            return call if self._hide is None else self._hide(call)
+        except (ProtocolError, *ODD) as error:
+            what = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error)
+        self._reject(RejectedCall(uuid, None, what), what, "leave it out by max_rejects, or report it to Retreaver")
+        return None
+
+    def _reject(self, rejected: RejectedCall, what: str, advice: str) -> None:
         if self.rejects.take(rejected):
-            return None
-        where = f"column {rejected.column} {rejected.what}" if rejected.column else rejected.what
+            return
         raise TableNotWritten(
-            f"Call {one_line(uuid, 60)}: {where}. Its batch was not written; {advice}.",
-            uuid=uuid,
+            f"Call {one_line(rejected.uuid, 60)}: {what.rstrip('.')}. Its batch was not written; {advice}.",
+            uuid=rejected.uuid,
             column=rejected.column,
         )
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
+from airflow_provider_retreaver.domain.calls.caller_privacy import phone_transform
 from airflow_provider_retreaver.domain.calls.export import CallPage, Completeness
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress, export_progress_logger
 from airflow_provider_retreaver.domain.calls.page import CallKeys
@@ -98,7 +99,8 @@ def test_a_call_that_cannot_be_parsed_is_named_or_left_out(table, connection):
     with pytest.raises(TableNotWritten, match=r"Call deep: it is nested too deeply\. .*max_rejects") as failed:
         Loading(table, COLUMNS, None, 2).all_of(pages)
     assert (failed.value.uuid, failed.value.__context__) == ("deep", None)
-    assert Loading(table, COLUMNS, None, 2, 1).all_of(pages)["rejected"] == 1
+    for hide in (None, phone_transform("mask")):
+        assert Loading(table, COLUMNS, hide, 2, 1).all_of(pages)["rejected"] == 1
     assert set(held(connection)) == {"a", "b"}
 
 

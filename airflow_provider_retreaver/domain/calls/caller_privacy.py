@@ -118,12 +118,25 @@ def _without_numbers(value: object, finders: list[NumberFinder]) -> object:
             value = finder.replace_in(value)
         return value
     if isinstance(value, dict):
-        return {_without_numbers(key, finders): _without_numbers(item, finders) for key, item in value.items()}
+        return _named_without_numbers(value, finders)
     if isinstance(value, list):
         return [_without_numbers(item, finders) for item in value]
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         return _number_without(value, finders)
     return value
+
+
+def _named_without_numbers(value: dict[str, object], finders: list[NumberFinder]) -> Row:
+    """Return an object without the number in its values and names; names that become alike stay apart."""
+    made: Row = {}
+    for key, item in value.items():
+        name = found = str(_without_numbers(key, finders))
+        copies = 1
+        while name in made or (name != key and name in value):
+            copies += 1
+            name = f"{found} ({copies})"
+        made[name] = _without_numbers(item, finders)
+    return made
 
 
 def _number_without(value: float | Decimal, finders: list[NumberFinder]) -> object:

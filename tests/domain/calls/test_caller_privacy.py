@@ -179,3 +179,10 @@ def test_unknown_modes_are_refused():
     """A mode that does not exist is named."""
     with pytest.raises(InvalidArgument, match="phone_numbers must be one of keep, hash, mask, not 'drop'"):
         phone_transform("drop")
+
+
+def test_names_of_tags_that_become_alike_stay_apart():
+    """Two spellings of the number as names of tags, and a tag called like the mask: none of their values is lost."""
+    tags = {"+17195220377": "a", "719-522-0377": "b", "+1…77 (2)": "c", "zip": "80920"}
+    found = phone_transform("mask")({"caller": "+17195220377", "tags": tags})["tags"]
+    assert found == {"+1…77": "a", "+1…77 (3)": "b", "+1…77 (2)": "c", "zip": "80920"}
