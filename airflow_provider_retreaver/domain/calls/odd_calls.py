@@ -27,36 +27,9 @@ DEEP = 500
 MOST_DIGITS = 4_000
 
 _ROWS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any])
-# Escapes of JSON; the group is half of a pair.
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 NO_UUID = "without a uuid"
 _UUID = re.compile(rb'"uuid"\s*:\s*"([^"\\]{1,80})"')
-
-
-def repaired(body: bytes) -> tuple[bytes, int]:
-    """Return a body with a replacement character for half a character, and how many there were.
-
-    A text that is cut at a number of bytes or of UTF-16 units, as visitors' texts are, can end in half an emoji.
-
-    :param body: that is not valid JSON.
-    :return: another body, which need not be valid either, and the number of characters that were replaced.
-    """
-    text = body.decode("utf-8", "replace")
-    added = text.count("\ufffd") - body.count("\ufffd".encode())
-    halves = 0
-
-    def whole(escape: re.Match[bytes]) -> bytes:
-        nonlocal halves
-        if escape["half"] is None:
-            return escape[0]
-        halves += 1
-        return rb"\ufffd"
-
-    return _ESCAPES.sub(whole, text.encode() if added else body), halves + added
 
 
 def split_deep(body: bytes) -> Sequence[bytes] | None:

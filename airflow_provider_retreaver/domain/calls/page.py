@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_retreaver.core.bodies import repaired
 from airflow_provider_retreaver.core.envelopes import protocol_error
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.paging import link_pages, total_rows
-from airflow_provider_retreaver.domain.calls.odd_calls import NO_UUID, ODD, repaired, split_deep, uuid_of
+from airflow_provider_retreaver.domain.calls.odd_calls import NO_UUID, ODD, split_deep, uuid_of
 from airflow_provider_retreaver.resources.requested_calls import SHOWN, check_filters, check_times
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_retreaver.core.bodies import repaired
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Response
 from airflow_provider_retreaver.domain.calls.export import Completeness, export_calls
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, call_time, read_time
-from airflow_provider_retreaver.domain.calls.odd_calls import repaired
 from airflow_provider_retreaver.domain.calls.window import CallWindow
 from tests.domain.support.call_log import CallLog
 
