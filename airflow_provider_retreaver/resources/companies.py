@@ -10,12 +10,17 @@ from airflow_provider_retreaver.resources.resource import Attributes, Id, Resour
 
 
 class Company(TypedDict, total=False):
-    """A company as Retreaver sends it; further keys may be present."""
+    """A company as Retreaver sends it; further keys may be present. `embedded_key` is a secret."""
 
     id: int
     name: str
     default_click_url: str | None
     default_sale_url: str | None
+    embedded_key: str
+    per_number: str
+    use_global_suppression_list: bool
+    balance: str
+    owner_user_name: str
     created_at: str
     updated_at: str
 

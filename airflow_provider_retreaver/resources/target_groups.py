@@ -14,12 +14,23 @@ from airflow_provider_retreaver.resources.resource import Attributes, Id, Resour
 from airflow_provider_retreaver.resources.targets import CAPS, Cap
 
 
+class TargetOfGroup(TypedDict, total=False):
+    """A target as a target group lists it."""
+
+    id: int
+    number: str
+    name: str | None
+    priority: int
+    weight: int
+
+
 class TargetGroup(TypedDict, total=False):
     """A target group as Retreaver sends it; `behavior` 1 dials separately, 2 dials all at once (simuldial)."""
 
     id: int
     name: str
     target_ids: list[int]
+    targets: list[TargetOfGroup]
     concurrency_cap: int | None
     calls_in_progress: int
     behavior: int

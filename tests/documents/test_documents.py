@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from airflow_provider_retreaver.core.operations import Listing
+from airflow_provider_retreaver.domain.calls.fields import FIELDS
 from airflow_provider_retreaver.resources import campaigns
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
 from airflow_provider_retreaver.transport.client import RetreaverClient
@@ -92,6 +93,14 @@ def test_every_documented_example_has_a_case() -> None:
         route_of(example.method, example.url.partition("?")[0].replace(".xml", ".json")) for example in EXAMPLES
     } - known
     assert missing == set()
+
+
+def test_every_documented_field_of_a_call_has_a_column() -> None:
+    """No documented field of any version of a call is kept among those that nobody knows."""
+    answers = [example.answer for example in EXAMPLES if "/calls" in example.request and example.answer]
+    rows = [row["call"] for answer in answers for row in (answer if isinstance(answer, list) else [answer])]
+    assert len(rows) > 5
+    assert {name for row in rows for name in row} <= set(FIELDS)
 
 
 @pytest.mark.parametrize("path", ["/affiliates.xml", "/affiliates/afid/0002.xml", "/api/v1/affiliates.xml"])

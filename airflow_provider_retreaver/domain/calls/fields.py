@@ -47,7 +47,9 @@ _V2 = """caller_number_sent:text ivr_duration:integer hold_duration:integer reve
     receivable:boolean conversion_seconds:integer tid:text fired_pixels:json via:text rescued:boolean
     campaign_id:integer campaign_name:text number_id:integer target_id:integer affiliate_name:text connected:boolean
     profit_gross:decimal profit_net:decimal target_name:text time_to_call_in_seconds:integer
-    time_to_connect_in_seconds:integer total_cost:decimal call_flow_events:json"""
+    time_to_connect_in_seconds:integer total_cost:decimal call_flow_events:json callpixels_target_id:integer
+    affiliate_repeat:boolean target_repeat:boolean number_repeat:boolean network_sale_timer_fired:json
+    affiliate_sale_timer_fired:json target_sale_timer_fired:json"""
 _TAGS: dict[TagLayout, dict[str, Kind]] = {"map": {"tags": MAP}, "rows": {"tag_key": TEXT, "tag_value": TEXT}}
 # Columns that no version of a call has as fields.
 _PARTS_ONLY = frozenset({"target_group_id", "target_group_name", "number_name"})
