@@ -66,6 +66,7 @@ def test_wheel_says_what_it_is(wheel):
         "requests",
         "tenacity",
         "tzdata",
+        "urllib3",
     }
 
 
