@@ -9,6 +9,7 @@ number, or removing a missing one, changes nothing.
 from __future__ import annotations
 
 import logging
+import operator
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,9 +74,23 @@ class Checkpoint:
 
         :param value: the saved values.
         :return: the checkpoint.
+        :raises KeyError: when one is missing.
+        :raises TypeError: when one is of another type.
+        :raises ValueError: when one is not a number.
         """
-        failures = {int(place): Failure(*failure) for place, failure in value["failures"].items()}
-        return cls(failures=failures, **value["position"])
+        failures = {
+            int(place): Failure(bool(final), str(reason)) for place, (final, reason) in value["failures"].items()
+        }
+        position = {name: operator.index(place) for name, place in value["position"].items()}
+        return cls(failures=failures, **position)
+
+    def fits(self, steps: int) -> bool:
+        """Return whether it can be the progress of a plan.
+
+        :param steps: of the plan.
+        :return: False when it names steps that the plan does not have.
+        """
+        return 0 <= self.done <= self.announced <= steps and all(0 <= place < steps for place in self.failures)
 
     @property
     def uncertain(self) -> list[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
@@ -14,7 +15,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import Ours, Plan
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, fold
 from airflow_provider_retreaver.storage.line_files import Folder
 from airflow_provider_retreaver.storage.paths import storage_path
-from airflow_provider_retreaver.storage.run_state import read_state
+from airflow_provider_retreaver.storage.run_state import damaged_state, read_state
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SURE, UNSURE = "sure", "unsure"
 PLAN, CHECKPOINT = "plan.csv.gz", "checkpoint.json"
 CHECK = "Retreaver's list"
+_PART = re.compile(r"[\w +.~%-]+", re.ASCII)
 
 
 class SyncState:
@@ -64,8 +66,11 @@ class SyncState:
                 f"if it is the same sync under another name, correct the owner in that file."
             )
         self._owner = self._owner or owner
-        place: str | None = head.get("open", {}).get("place")
-        return place
+        place = head.get("open", {}).get("place")
+        # What was read back is not trusted: it is a path that a person or another program may have written.
+        if place is not None and not _is_inside(place):
+            raise damaged_state(f"{self._head} (state_path)", CHECK)
+        return cast("str | None", place)
 
     def _write_head(self, place: str | None) -> None:
         self._open = place
@@ -83,7 +88,7 @@ class SyncState:
         if head["fingerprint"] != fingerprint:
             return None
         self._plan = head
-        return self._read_plan(self._place, head), checkpoint
+        return self._read_plan(self._place, head, checkpoint), checkpoint
 
     def ours(self) -> Ours:
         """Return what this sync has added to the list, including what an open plan has sent.
@@ -94,7 +99,7 @@ class SyncState:
         if self._open is None:
             return found
         head, checkpoint = self._checkpoint(self._open)
-        return fold(found, self._read_plan(self._open, head), checkpoint)
+        return fold(found, self._read_plan(self._open, head, checkpoint), checkpoint)
 
     def begin(self, plan: Plan, fingerprint: str, ours: Ours) -> None:
         """Save a plan before its first request.
@@ -133,12 +138,20 @@ class SyncState:
                 f"check {CHECK} and set open to {{}} there."
             )
         value = read_state(file.read_text(), str(file), CHECK)
-        return value["plan"], Checkpoint.load(value)
+        try:
+            plan = {"fingerprint": str(value["plan"]["fingerprint"]), "unchanged": int(value["plan"]["unchanged"])}
+            checkpoint = Checkpoint.load(value)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise damaged_state(str(file), CHECK) from error
+        return plan, checkpoint
 
-    def _read_plan(self, place: str, head: dict[str, Any]) -> Plan:
+    def _read_plan(self, place: str, head: dict[str, Any], checkpoint: Checkpoint) -> Plan:
         folder = Folder(self._root / place)
         with folder.reading(PLAN) as lines:
-            return Plan.read(lines, int(head["unchanged"]), str(folder.path / PLAN))
+            plan = Plan.read(lines, head["unchanged"], str(folder.path / PLAN))
+        if not checkpoint.fits(len(plan)):
+            raise damaged_state(str(folder.path / CHECKPOINT), CHECK)
+        return plan
 
     def _read_record(self) -> Ours:
         if not (self._root / self._record).is_file():
@@ -155,6 +168,12 @@ class SyncState:
                     )
                 found[state].add(number)
         return Ours(found[SURE].finish(), found[UNSURE].finish())
+
+
+def _is_inside(place: object) -> bool:
+    """Return whether a path that was read back is one that `run_folder` makes, below the folder of the state."""
+    parts = place.split("/") if isinstance(place, str) else [""]
+    return all(_PART.fullmatch(part) and set(part) != {"."} for part in parts)
 
 
 def _record_lines(ours: Ours) -> Iterator[str]:

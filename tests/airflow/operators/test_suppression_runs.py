@@ -262,6 +262,58 @@ def test_a_damaged_record_is_refused(account, tmp_path, file, content, message):
     assert account.sent("POST", "DELETE") == before
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["../outside", "/etc", "nightly/../../outside", "s3://elsewhere/x", "nightly//x", "", ".", "a\\b", 3, ["x"]],
+)
+def test_an_open_plan_stays_below_its_folder(account, tmp_path, place):
+    """A path that is read back is none that leads elsewhere: nothing is read there and nothing is sent."""
+    state = {"state_path": f"file://{tmp_path}/state"}
+    sync(attempt_context("first"), numbers=phone_numbers(3), **state)
+    outside = tmp_path / "outside"
+    (tmp_path / "state" / "nightly" / "first" / "sync" / "suppression.-1").rename(outside)
+    head = tmp_path / "state" / "company-1.json"
+    head.write_text(json.dumps({**json.loads(head.read_text()), "open": {"place": place}}))
+    before = account.sent("POST", "DELETE")
+    with pytest.raises(InvalidArgument, match=r"company-1.json \(state_path\) cannot be read"):
+        sync(attempt_context("second"), numbers=phone_numbers(4), **state)
+    assert account.sent("POST", "DELETE") == before
+    assert sorted(path.name for path in outside.iterdir()) == [
+        "checkpoint.json", "failures.csv", "plan.csv.gz", "rejects.csv"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"position": {}, "plan": {}},
+        {"position": {"done": "0", "announced": 0}},
+        {"position": {"done": 0, "announced": 0, "more": 1}},
+        {"position": {"done": 7, "announced": 3}},
+        {"position": {"done": -1, "announced": 3}},
+        {"position": {"done": 0, "announced": 10**9}},
+        {"failures": {"99": [False, "lost"]}},
+        {"failures": {"x": [False, "lost"]}},
+        {"failures": {"1": "lost"}},
+        {"failures": {"1": 5}},
+        {"plan": {"fingerprint": "x", "unchanged": "many"}},
+        {"plan": {"fingerprint": "x", "unchanged": None}},
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(account, tmp_path, change):
+    """A progress that the plan cannot have is told by the file's name, and nothing is sent."""
+    account.fault(phone_numbers(9)[5].replace("+", "%2B"), method="POST", status=401)
+    state = {"state_path": f"file://{tmp_path}"}
+    with pytest.raises(AuthenticationError):
+        sync(attempt_context(), numbers=phone_numbers(9), **state)
+    (file,) = tmp_path.rglob("checkpoint.json")
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    before = account.sent("POST", "DELETE")
+    with pytest.raises(InvalidArgument, match=r"checkpoint.json cannot be read; check Retreaver's list"):
+        sync(attempt_context("second"), numbers=phone_numbers(9), **state)
+    assert account.sent("POST", "DELETE") == before
+
+
 @pytest.mark.parametrize("lost", ["checkpoint.json", "plan.csv.gz"])
 def test_a_lost_checkpoint_is_refused(account, tmp_path, lost):
     """An open plan whose files are missing is an error."""
