@@ -3,6 +3,10 @@
 Where Retreaver knows a value that no two objects share (a customer's ID, a phone number), the object is looked up by
 it. Where it does not (numbers, pools, groups, companies), the list before is compared with the list after. The plan
 is saved before anything is sent, so that a later attempt of the same run checks before it sends.
+
+Others may create the same at the same time. Retreaver has no create that fails for the second of two, so there is a
+second look right before a create, and, where only lists tell, one after it: what others have created is refused where
+it has the same key, and named in the result where it may be wanted twice.
 """
 
 from __future__ import annotations
@@ -13,8 +17,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from airflow_provider_retreaver.core.envelopes import require
-from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidRequest, OutcomeUnknown, RetreaverError
-from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
+from airflow_provider_retreaver.core.errors import (
+    RUN_ENDING,
+    ChangeRefused,
+    InvalidRequest,
+    OutcomeUnknown,
+    RetreaverError,
+)
+from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.resources.comparison import compare_attributes, mask_secrets
 from airflow_provider_retreaver.domain.resources.lookup import find_object, natural_key_value
@@ -142,6 +152,8 @@ class Creation:
     record: Record = field(default_factory=Record)
     save: Callable[[Record], None] | None = None
     dry_run: bool = False
+    # The list, and the IDs in it before anything was created, where only lists tell what is new.
+    _listed: tuple[Listing, Sequence[Id]] | None = field(default=None, init=False)
 
     def procedure(self) -> Procedure[ObjectResult]:
         """Create the object.
@@ -160,6 +172,10 @@ class Creation:
         result = result_of_create(self.entry, row, self.attributes)
         self.record.done["result"] = result
         self._save_plan()
+        others = yield from self._others(row)
+        if others:
+            result["created_meanwhile"] = others
+            self._save_plan()
         return result
 
     def _create(self, operation: Operation[Row]) -> Procedure[Row | None]:
@@ -173,17 +189,29 @@ class Creation:
         return (yield from self._create_unfindable(operation))
 
     def _create_by_key(self, operation: Operation[Row], value: Id) -> Procedure[Row | None]:
+        first = not self.record.plan
         found = yield from find_object(self.entry, value, self.owner)
-        if found is not None and not self.record.plan:
-            known = f" (id {found['id']})" if "id" in found else ""
-            description = self.entry.describe(ObjectReference(customer_id=value))
-            raise ChangeRefused(
-                f"The {description} exists already{known}; use the upsert to change it. Nothing was sent."
-            )
+        if found is not None and first:
+            raise self._exists(found, value, "exists already")
         if found is not None or self.dry_run:
             return found
         self._save_plan(sent=True)
-        return (yield from create_or_find(self.entry, operation, value, self.owner))
+        if first and (found := (yield from find_object(self.entry, value, self.owner))) is not None:
+            self._forget_plan()
+            raise self._exists(found, value, "was created by others while this run was at work")
+        try:
+            return (yield from create_or_find(self.entry, operation, value, self.owner))
+        except InvalidRequest:
+            found = yield from find_object(self.entry, value, self.owner)
+            if found is None or not first:
+                raise
+            self._forget_plan()
+            raise self._exists(found, value, "was created by others at the same moment") from None
+
+    def _exists(self, found: Row, value: Id, what: str) -> ChangeRefused:
+        known = f" (id {found['id']})" if "id" in found else ""
+        description = self.entry.describe(ObjectReference(customer_id=value))
+        return ChangeRefused(f"The {description} {what}{known}; use the upsert to change it. Nothing was sent.")
 
     def _create_by_list(self, operation: Operation[Row]) -> Procedure[Row | None]:
         filters = {name: self.attributes[name] for name in self.entry.filter_attributes if self.attributes.get(name)}
@@ -194,8 +222,14 @@ class Creation:
         created = self._find_new(rows, before) if before is not None else None
         if created is not None or self.dry_run:
             return created
-        before = ids if before is None else before
-        self._save_plan(before=before)
+        self._listed = listing, (ids if before is None else before)
+        if before is None:
+            self._save_plan(before=ids)
+            # A second look right before the create: what others have created meanwhile is not taken for ours.
+            rows = yield listing
+            before = list(dict.fromkeys([*ids, *(require(row, "id", listing.request) for row in rows)]))
+            if before != ids:
+                self._save_plan(before=before)
         try:
             row: Row = yield operation
         except OutcomeUnknown as error:
@@ -208,14 +242,39 @@ class Creation:
         require(row, "id", operation.request)
         return row
 
+    def _others(self, row: Row) -> Procedure[list[Id]]:
+        """Return the IDs of equal objects that others have created since this run began."""
+        if self._listed is None:
+            return []
+        listing, before = self._listed
+        try:
+            rows: list[Row] = yield listing
+        except RUN_ENDING:
+            raise
+        except RetreaverError as error:
+            log.warning("It was created, but the list could not be read for what others created: %s", error)
+            return []
+        ids = [other["id"] for other in self._equal_new(rows, before) if other.get("id") != row.get("id")]
+        if ids:
+            log.warning(
+                "Others created an equal %s while this run was at work (ids %s): check whether both are wanted.",
+                self.entry.title,
+                ", ".join(map(str, ids)),
+            )
+        return ids
+
+    def _equal_new(self, rows: Sequence[Row], before: Sequence[Id]) -> list[Row]:
+        title, known = self.entry.title, set(before)
+        new = [row for row in rows if row.get("id") not in known]
+        return [row for row in new if not compare_attributes(self.attributes, row, title).changed]
+
     def _find_new(self, rows: Sequence[Row], before: Sequence[Id]) -> Row | None:
         """Return the object that was not there before and equals the one sent, None when there is none.
 
         :raises OutcomeUnknown: when there are several.
         """
         title = self.entry.title
-        new = [row for row in rows if row.get("id") not in before]
-        equal = [row for row in new if not compare_attributes(self.attributes, row, title).changed]
+        equal = self._equal_new(rows, before)
         if len(equal) > 1:
             ids = ", ".join(str(row.get("id")) for row in equal)
             raise OutcomeUnknown(
@@ -226,6 +285,7 @@ class Creation:
 
     def _create_unfindable(self, operation: Operation[Row]) -> Procedure[Row | None]:
         """Create an object that could not be found again, and never send it twice."""
+        # Nothing tells it from one that others create at the same time.
         if self.dry_run:
             return None
         if self.record.plan:
@@ -240,11 +300,14 @@ class Creation:
         except OutcomeUnknown:
             raise
         except RetreaverError:
-            self.record.plan.clear()
-            self._save_plan()
+            self._forget_plan()
             raise
         require(row, self.entry.row_key, operation.request)
         return row
+
+    def _forget_plan(self) -> None:
+        self.record.plan.clear()
+        self._save_plan()
 
     def _save_plan(self, **plan: object) -> None:
         self.record.plan.update(plan)

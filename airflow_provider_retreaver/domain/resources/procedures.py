@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, NotFound
+from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, InvalidRequest, NotFound
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.domain.resources.comparison import Difference, compare_attributes, mask_secrets
@@ -98,7 +98,15 @@ def upsert(
     creation = entry.create(first, owner)
     if dry_run:
         return result_of_dry_create(value, complete)
-    row = yield from create_or_find(entry, creation, value, owner)
+    try:
+        row = yield from create_or_find(entry, creation, value, owner)
+    except InvalidRequest:
+        found = yield from find_object(entry, value, owner)
+        if found is None:
+            raise
+        reference = _reference_of(entry, found, value, owner)
+        log.warning("The %s was created by others at the same moment.", entry.describe(reference))
+        return (yield from _change(entry, reference, found, attributes, dry_run=False))
     if len(first) < len(complete):
         rest = {name: item for name, item in complete.items() if name not in first}
         reference = _reference_of(entry, row, value, owner)

@@ -23,7 +23,8 @@ class ObjectResult(TypedDict, total=False):
     """What became of one object.
 
     `not_compared` names attributes that Retreaver does not return, `not_taken` those that it did not take over;
-    `object` is a created object as Retreaver returned it.
+    `object` is a created object as Retreaver returned it, and `created_meanwhile` has the IDs of equal objects that
+    others created while a run was at work.
     """
 
     id: Id | None
@@ -34,3 +35,4 @@ class ObjectResult(TypedDict, total=False):
     not_taken: list[str]
     object: Row
     dry_run: bool
+    created_meanwhile: list[Id]

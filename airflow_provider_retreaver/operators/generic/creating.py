@@ -43,7 +43,9 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
     at `state_path` before anything is created, so that a task that was killed and is tried again does not create, or
     buy, it twice; a run that is cleared after success creates nothing either: trigger a new one.
 
-    When several numbers are bought at once, each needs its own `sid` to be recognized by.
+    When several numbers are bought at once, each needs its own `sid` to be recognized by. Others may create the same
+    at the same time: right before a create it is looked up again, and one with the same customer ID is refused; equal
+    ones without such an ID are named in the result (`created_meanwhile`, their IDs) and in the log.
     Retreaver's reference: the section "Create a …" of each resource.
 
     Returns `{"id", "customer_id", "action": "created", "changed": {attribute: {"before": None, "after"}},

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import Gone, InvalidRequest, NotFound, OutcomeUnknown, ProtocolError
+from airflow_provider_retreaver.core.errors import (
+    ChangeRefused,
+    Gone,
+    InvalidRequest,
+    ListingIncomplete,
+    NotFound,
+    OutcomeUnknown,
+    ProtocolError,
+)
 from airflow_provider_retreaver.core.operations import Listing, Operation, Progress
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.resources.create_once import TRIES, Creation
-from airflow_provider_retreaver.domain.resources.procedures import delete, get, update
+from airflow_provider_retreaver.domain.resources.procedures import delete, get, update, upsert
 from airflow_provider_retreaver.resources.entry import ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
 
@@ -47,19 +55,40 @@ def test_lost_until_all_tries_are_used():
     """After every lost answer the object is looked up; when it never exists, the last error is raised."""
     creation = Creation(entry_of("targets"), TARGET)
     none = missing("/targets/tid/A1.json")
-    asked, error = play(creation.procedure(), none, *[LOST, none] * TRIES)
-    assert (asked, error) == ([LOOK, *[SEND, LOOK] * TRIES], LOST)
+    asked, error = play(creation.procedure(), none, none, *[LOST, none] * TRIES)
+    assert (asked, error) == ([LOOK, LOOK, *[SEND, LOOK] * TRIES], LOST)
 
 
 def test_refused_after_a_lost_answer():
-    """After a lost answer, a refusal is looked up as well; without one, it is not."""
+    """A refusal is looked up as well, after a lost answer and without one: others may have been faster."""
     none, refusal = missing("/targets/tid/A1.json"), InvalidRequest("tid has been taken.")
-    first = play(Creation(entry_of("targets"), TARGET).procedure(), none, refusal)
-    assert first == ([LOOK, SEND], refusal)
-    second = play(Creation(entry_of("targets"), TARGET).procedure(), none, LOST, none, refusal, none)
-    assert second == ([LOOK, SEND, LOOK, SEND, LOOK], refusal)
-    asked, result = play(Creation(entry_of("targets"), TARGET).procedure(), none, LOST, none, refusal, {"id": 7})
-    assert (asked, result["id"]) == ([LOOK, SEND, LOOK, SEND, LOOK], 7)
+    first = play(Creation(entry_of("targets"), TARGET).procedure(), none, none, refusal, none)
+    assert first == ([LOOK, LOOK, SEND, LOOK], refusal)
+    second = play(Creation(entry_of("targets"), TARGET).procedure(), none, none, LOST, none, refusal, none, none)
+    assert second == ([LOOK, LOOK, SEND, LOOK, SEND, LOOK, LOOK], refusal)
+    third = Creation(entry_of("targets"), TARGET).procedure()
+    asked, result = play(third, none, none, LOST, none, refusal, {"id": 7})
+    assert (asked, result["id"]) == ([LOOK, LOOK, SEND, LOOK, SEND, LOOK], 7)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_of_two_creates_at_once_the_second_is_refused(sent):
+    """An object with the same key that others created since the first look is theirs, and the error says so."""
+    record, saved = Record(), []
+    creation = Creation(
+        entry_of("targets"), TARGET, record=record, save=lambda record: saved.append(dict(record.plan))
+    )
+    none, theirs = missing("/targets/tid/A1.json"), {"id": 9, **TARGET}
+    answers = [none, none, InvalidRequest("tid has been taken."), theirs] if sent else [none, theirs]
+    asked, error = play(creation.procedure(), *answers)
+    assert asked == ([LOOK, LOOK, SEND, LOOK] if sent else [LOOK, LOOK])
+    assert isinstance(error, ChangeRefused)
+    moment = "at the same moment" if sent else "while this run was at work"
+    assert f"was created by others {moment} (id 9)" in str(error)
+    # The next attempt must not take it for its own.
+    assert saved == [{"sent": True}, {}]
+    asked, error = play(Creation(entry_of("targets"), TARGET, record=record).procedure(), theirs)
+    assert "exists already" in str(error)
 
 
 def test_answer_without_a_required_field():
@@ -82,10 +111,16 @@ def test_record_is_saved_before_and_after():
     step = next(procedure)
     assert isinstance(step, Listing)
     step = procedure.send([{"id": 4, **NUMBER}])
-    assert (step.request.label, saved) == ("POST /numbers.json", [str({"plan": {"before": [4]}, "done": {}})])
+    assert (step.request.label, saved) == ("GET /numbers.json", [str({"plan": {"before": [4]}, "done": {}})])
+    step = procedure.send([{"id": 4, **NUMBER}])
+    assert (step.request.label, len(saved)) == ("POST /numbers.json", 1)
+    step = procedure.send({"id": 5, **NUMBER})
+    # What is bought is saved before anything else is read.
+    assert (step.request.label, len(saved)) == ("GET /numbers.json", 2)
     with pytest.raises(StopIteration) as end:
-        procedure.send({"id": 5, **NUMBER})
+        procedure.send([{"id": 4, **NUMBER}, {"id": 5, **NUMBER}])
     assert len(saved) == 2
+    assert "created_meanwhile" not in end.value.value
     assert play(Creation(entry_of("numbers"), NUMBER, record=creation.record).procedure()) == ([], end.value.value)
 
 
@@ -94,8 +129,56 @@ def test_new_number_with_other_attributes_is_ignored():
     record = Record(plan={"before": [4]})
     creation = Creation(entry_of("numbers"), NUMBER, record=record)
     other = {"id": 5, "toll_free": False, "afid": "a", "cid": "other"}
-    asked, result = play(creation.procedure(), [{"id": 4}, other], {"id": 6, **NUMBER})
-    assert (asked, result["id"]) == (["GET /numbers.json", "POST /numbers.json"], 6)
+    asked, result = play(creation.procedure(), [{"id": 4}, other], {"id": 6, **NUMBER}, [{"id": 4}, other, MINE])
+    assert (asked, result["id"]) == (["GET /numbers.json", "POST /numbers.json", "GET /numbers.json"], 6)
+    assert "created_meanwhile" not in result
+
+
+def test_of_two_upserts_at_once_the_second_changes(caplog):
+    """An upsert whose create is refused, since others were faster, changes what they have created."""
+    none, theirs = missing("/targets/tid/A1.json"), {"id": 9, "tid": "A1", "number": "+18668987878"}
+    procedure = upsert(entry_of("targets"), "A1", {"number": "+18668987878"}, {})
+    asked, result = play(procedure, none, InvalidRequest("tid has been taken."), theirs)
+    assert (asked, result["action"], result["id"]) == ([LOOK, SEND, LOOK], "unchanged", 9)
+    assert "was created by others at the same moment" in caplog.text
+
+
+LIST, BUY = "GET /numbers.json", "POST /numbers.json"
+OLD, THEIRS, MINE = ({"id": id_, "toll_free": False, "afid": "a", "cid": "c"} for id_ in (4, 5, 6))
+
+
+@pytest.mark.parametrize("when", ["between the looks", "at the same moment"])
+def test_equal_numbers_that_others_buy_are_named(when, caplog):
+    """Two runs that buy the same at once cannot stop each other: the result and the log name what others bought."""
+    record = Record()
+    again = [OLD, THEIRS] if when == "between the looks" else [OLD]
+    asked, result = play(
+        Creation(entry_of("numbers"), NUMBER, record=record).procedure(), [OLD], again, MINE, [OLD, THEIRS, MINE]
+    )
+    assert asked == [LIST, LIST, BUY, LIST]
+    assert (result["id"], result["created_meanwhile"]) == (6, [5])
+    assert "Others created an equal number while this run was at work (ids 5)" in caplog.text
+    assert record.done["result"] == result
+
+
+def test_what_others_bought_between_the_looks_is_not_taken_for_ours():
+    """After a lost answer only what came after the second look can be ours."""
+    creation = Creation(entry_of("numbers"), NUMBER)
+    asked, error = play(creation.procedure(), [OLD], [OLD, THEIRS], LOST, [OLD, THEIRS])
+    assert (asked, error) == ([LIST, LIST, BUY, LIST], LOST)
+    assert creation.record.plan == {"before": [4, 5]}
+    asked, result = play(
+        Creation(entry_of("numbers"), NUMBER).procedure(), [OLD], [OLD, THEIRS], LOST, [OLD, THEIRS, MINE], [MINE]
+    )
+    assert result["id"] == 6
+
+
+def test_a_purchase_stands_although_the_list_cannot_be_read_after_it(caplog):
+    """What others bought is only told where it can be read: the purchase is done."""
+    broken = ListingIncomplete("The list broke off.")
+    asked, result = play(Creation(entry_of("numbers"), NUMBER).procedure(), [OLD], [OLD], MINE, broken)
+    assert (asked, result["id"]) == ([LIST, LIST, BUY, LIST], 6)
+    assert "It was created, but the list could not be read" in caplog.text
 
 
 def test_repeatable_creates_are_sent_again():
