@@ -250,8 +250,9 @@ MYSQL = Dialect(
     _without_zone,
     options=" DEFAULT CHARACTER SET utf8mb4",
     session=(
-        # A value that does not fit is refused instead of changed; times are UTC in columns that know a zone as well.
-        "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'",
+        # A value that does not fit is refused instead of changed, and no other mode changes texts: one of the drivers
+        # escapes by backslashes in any mode. Times are UTC in columns that know a zone as well.
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', unique_checks = 1",
         # Without locks on gaps, tasks that insert concurrently do not block each other.
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     ),

@@ -279,6 +279,23 @@ def test_no_connection_is_open_while_pages_are_read(account, warehouse):
     assert warehouse.query("SELECT COUNT(*) FROM calls") == [(400,)]
 
 
+@pytest.mark.parametrize("mode", ["NO_BACKSLASH_ESCAPES", "ANSI_QUOTES", "EMPTY_STRING_IS_NULL", "ORACLE"])
+def test_modes_of_the_server_change_no_text(account, warehouse, mode):
+    """Quotes, backslashes and blank texts are stored as they were sent in any mode of the server's sessions."""
+    texts = {"a": "it's \\' \"quoted\" \\\\", "b": "'); DROP TABLE calls; -- ", "c": ""}
+    [uuid] = add_calls(account, tags=texts)
+    fields = {name: {"field": f"tags.{name}", "type": "text"} for name in texts}
+    warehouse.query(f"SET GLOBAL sql_mode = '{mode}'")
+    try:
+        to_sql(mapping={"id": "uuid", "changed": "updated_at", "tags": "tags", **fields})
+        assert to_sql(mapping={"id": "uuid", "changed": "updated_at", "tags": "tags", **fields})["rows"] == 1
+    finally:
+        warehouse.query("SET GLOBAL sql_mode = ''")
+    [row] = warehouse.query("SELECT id, a, b, c, tags FROM calls")
+    assert row[:4] == (uuid, *texts.values())
+    assert json.loads(row[4]) == texts
+
+
 def test_a_column_that_needs_a_value_is_named_before_the_first_request(account, warehouse):
     """A column that must not be NULL, has no default and no field is named."""
     warehouse.query(

@@ -157,13 +157,16 @@ def test_a_null_character_does_not_stop_the_warehouse_schema(account, warehouse)
     assert warehouse.query("SELECT count(*) FROM calls") == [["2"]]
 
 
-@pytest.mark.parametrize("encoding", ["latin1", "UTF8", "SQL_ASCII"])
-def test_texts_are_stored_as_they_were_sent(account, warehouse, monkeypatch, encoding):
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"client_encoding": "latin1"}, {"client_encoding": "UTF8"}, {"client_encoding": "SQL_ASCII"},
+        {"options": "-c client_encoding=WIN1252"},
+    ],
+)  # fmt: skip
+def test_texts_are_stored_as_they_were_sent(account, warehouse, monkeypatch, extra):
     """Whatever the encoding of the session is, José Müller is José Müller."""
-    connection = warehouse.connection()
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_WAREHOUSE", json.dumps({**connection, "extra": {"options": f"-c client_encoding={encoding}"}})
-    )
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**warehouse.connection(), "extra": extra}))
     [uuid] = add_calls(account, tags={"name": "José Müller 😀"})
     mapping = {"id": "uuid", "changed": "updated_at", "tags": "tags", "name": {"field": "tags.name", "type": "text"}}
     assert to_sql(mapping=mapping)["complete"]
