@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypedDict
 
@@ -130,6 +131,18 @@ class Target(TypedDict, total=False):
     target_groups: list[GroupOfTarget]
     created_at: str
     updated_at: str
+
+
+_PLACEHOLDER = re.compile(r"\[[^\[\]]*\]")
+
+
+def is_placeholder(number: object) -> bool:
+    """Return whether the number of a target stands for one that comes with a bid.
+
+    :param number: of a target, e.g. `[number]`.
+    :return: True for a text in brackets.
+    """
+    return isinstance(number, str) and _PLACEHOLDER.fullmatch(number.strip()) is not None
 
 
 def cap(value: object, name: str) -> None:

@@ -26,6 +26,15 @@ def number(client: SandboxClient, **attributes: Any) -> dict[str, Any]:
     return dict(client.request("POST", "/numbers.json", {"number": body})["number"])
 
 
+def test_keys_and_passwords_are_in_answers_as_documented(client: SandboxClient) -> None:
+    """Whoever has the API key sees them: keys of 32 and 64 hexadecimal digits, the password as it is."""
+    shown = campaign(client)["show_key"], client.request("GET", "/company.json")["company"]["embedded_key"]
+    target = client.target(number="sip:a@pbx.test", sip_username="a", sip_password="p w")
+    assert [len(bytes.fromhex(key)) for key in (*shown, target["object_key"])] == [16, 16, 32]
+    read = client.request("GET", f"/targets/{target['id']}.json")["target"]
+    assert (read["sip_username"], read["sip_password"], read["object_key"]) == ("a", "p w", target["object_key"])
+
+
 def test_affiliates_by_afid_on_both_sets_of_routes(client: SandboxClient) -> None:
     """Create, update and delete as documented; the afid is required and unique."""
     body = {"affiliate": {"first_name": "Nancy", "last_name": "Drew", "afid": "0002"}}

@@ -14,6 +14,7 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls.fields import OTHER
 from airflow_provider_retreaver.domain.calls.file_rows import set_aside
 from airflow_provider_retreaver.domain.calls.sql_columns import Column, Columns, KeptColumn
+from airflow_provider_retreaver.resources.targets import is_placeholder
 
 KEY = "call_id"
 VERSION = "call_updated_at"
@@ -44,7 +45,9 @@ def warehouse_columns(destination_of: Callable[[object], str | None]) -> Columns
 
     def destination(call: Row) -> str | None:
         target = _first(call, *_TARGETS)
-        return None if target is None else destination_of(target)
+        number = None if target is None else destination_of(target)
+        # A placeholder is no number that a call went to.
+        return None if is_placeholder(number) else number
 
     return Columns(
         (

@@ -74,7 +74,7 @@ def render(call: Row, version: int, names: Names, zone: ZoneInfo, recording_url:
     """
     fields = _common_fields(call, names, None if version == 0 else zone) | {"recording_url": recording_url}
     if version >= 2:
-        fields |= _durations(call) | _money(call) | _flags(call) | _relations(call, names, zone)
+        fields |= _durations(call) | _money(call) | _flags(call) | _relations(call, names, fields)
         fields["number"] = names.get("numbers", call)["customer_id"]
         campaign = names.get("campaigns", call)
         if version >= 3:
@@ -171,17 +171,17 @@ def _flags(call: Row) -> dict[str, Any]:
     }
 
 
-def _fired_pixels(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
+def _fired_pixels(call: Row, fields: dict[str, Any]) -> list[dict[str, Any]]:
     """Write the URLs that a call requested: one at its beginning, and one when it has converted."""
-    moments = [("click", call["start_time"]), ("sale", call["end_time"] if call["converted"] else None)]
+    moments = [("click", fields["start_time"]), ("sale", fields["end_time"] if call["converted"] else None)]
     return [
         {
             "fired_pixel": {
                 "url": f"https://tracker.example.com/{kind}",
                 "fire_order": order,
                 "batch_uuid": f"{call['uuid'][:-1]}{order}",
-                "created_at": format_milliseconds(at, zone),
-                "fired_at": format_milliseconds(at, zone),
+                "created_at": at,
+                "fired_at": at,
                 "status": "fired",
                 "webhook_name": None,
             }
@@ -191,10 +191,10 @@ def _fired_pixels(call: Row, zone: ZoneInfo) -> list[dict[str, Any]]:
     ]
 
 
-def _relations(call: Row, names: Names, zone: ZoneInfo) -> dict[str, Any]:
+def _relations(call: Row, names: Names, fields: dict[str, Any]) -> dict[str, Any]:
     group = {"id": call["target_group_id"], "name": names.get("target_groups", call)["name"]}
     target, affiliate = names.get("targets", call), names.get("affiliates", call)
-    fired = _fired_pixels(call, zone)
+    fired = _fired_pixels(call, fields)
     return {
         "caller_number_sent": call["caller"],
         "hung_up_by": call["hung_up_by"],
@@ -203,9 +203,7 @@ def _relations(call: Row, names: Names, zone: ZoneInfo) -> dict[str, Any]:
         "company_id": call["company_id"],
         "keys_pressed": json.loads(call["keys_pressed"] or "[]"),
         "tags": json.loads(call["tags"] or "{}"),
-        "conversions_determined_at": format_milliseconds(call["end_time"], zone)
-        if call["status"] == "finished"
-        else None,
+        "conversions_determined_at": fields["end_time"] if call["status"] == "finished" else None,
         "upstream_call_uuid": None,
         "downstream_call_uuids": [],
         "target_group": group if call["target_group_id"] is not None else {},

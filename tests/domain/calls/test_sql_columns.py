@@ -56,6 +56,12 @@ def test_a_call_of_a_later_version():
     assert 'caller"' not in row["call_metadata"]
 
 
+@pytest.mark.parametrize("placeholder", ["[number]", " [retreaver_number] ", "[]"])
+def test_a_placeholder_is_no_destination(placeholder):
+    """A target whose number comes with a bid has none that a call went to."""
+    assert warehouse_row(SECOND, {7: placeholder})["destination_number"] is None
+
+
 def test_a_campaign_that_is_an_object():
     """Version 4 puts the campaign into an object."""
     fourth = {name: value for name, value in FIRST.items() if name != "cid"} | {
