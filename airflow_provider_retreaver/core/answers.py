@@ -127,10 +127,15 @@ def field_messages(response: Response) -> Any:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return redact(value)
+        return redact(_shortened(value))
     if isinstance(value, dict):
-        return {redact(str(name)): _clean(item) for name, item in value.items()}
+        return {redact(_shortened(str(name))): _clean(item) for name, item in value.items()}
     return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text, up to the end of a word, so that no secret is cut in two."""
+    return text if len(text) <= EXCERPT_BYTES else f"{text[:EXCERPT_BYTES].rpartition(' ')[0]}…"
 
 
 def join_messages(details: Any) -> str:

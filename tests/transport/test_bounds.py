@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import socket
 import threading
 import time
@@ -23,7 +24,7 @@ from airflow_provider_retreaver.core.errors import (
 from airflow_provider_retreaver.core.paging import link_pages
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.targets import get_target, list_targets, reset_cap
-from tests.contract.harness import FakeTime
+from tests.contract.harness import KEY, FakeTime
 from tests.transport.raw_server import answer, raw_server
 from tests.transport.test_transports import TARGET, ask, is_clean, whole_list
 
@@ -98,6 +99,20 @@ def test_an_error_response_is_read_to_its_message_only(kind):
     assert type(refused) is InvalidRequest
     assert type(limited) is RateLimited
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("word", ["a", "a.", "e ", "://", "1-"])
+def test_a_long_message_is_shortened(kind, word):
+    """A message of 60 kB is masked in no time, and the error is short; no half of a key is left of it."""
+    texts = [word * (60_000 // len(word)), "x " * 990 + KEY]
+    scripts = [answer(422, body=json.dumps({"errors": {text: [text]}}).encode()) for text in texts]
+    started = time.process_time()
+    with raw_server(*scripts) as server:
+        long, cut = ask(kind, server.port, get_target(id=1), get_target(id=1))
+    assert time.process_time() - started < 1.5
+    assert len(str(long)) < 700
+    assert is_clean(long)
+    assert is_clean(cut)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "unknown"])

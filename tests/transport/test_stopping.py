@@ -54,9 +54,18 @@ def told_to_stop(*, alarm: bool = True) -> Generator[None]:
 
 
 def threads() -> list[str]:
-    """Return the names of this package's threads."""
-    names = [one.name for one in threading.enumerate()]
-    return [name for name in names if name.startswith("retreaver") and name != "retreaver-sandbox"]
+    """Return the names of this package's threads, of which a busy machine may need a moment to end the last."""
+    until = time.monotonic() + 3
+    while True:
+        ours = [
+            one
+            for one in threading.enumerate()
+            if one.name.startswith("retreaver") and one.name != "retreaver-sandbox"
+        ]
+        lasting = [one for one in ours if one.name != "retreaver-resolver"]
+        if not lasting or time.monotonic() > until:
+            return [one.name for one in ours]
+        lasting[0].join(0.05)
 
 
 class Account:
