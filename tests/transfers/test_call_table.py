@@ -295,6 +295,19 @@ class TestWhatTheTableCannotHold:
         }  # fmt: skip
         assert len(held(connection)) == 98
 
+    def test_a_call_whose_columns_fit_one_by_one(self, connection, file):
+        """A rule about several columns names the call and the first of them; one about the key names no column."""
+        connection.execute(CREATE.replace("INTEGER)", "INTEGER, CHECK (seconds < 9 OR caller <> 'x'))"))
+        table = table_in(file)
+        table.prepare(create=False)
+        with pytest.raises(TableNotWritten, match="call a, column caller: CHECK"):
+            table.write([row("a", caller="x", seconds=10)])
+        connection.execute("DROP TABLE calls")
+        connection.execute(CREATE.replace("KEY,", "KEY CHECK (id <> 'b'),"))
+        with pytest.raises(TableNotWritten, match=r"accept call b: CHECK") as failed:
+            table.write([row("a"), row("b")])
+        assert (failed.value.uuid, failed.value.column) == ("b", None)
+
     def test_a_batch_without_any_call_that_fits(self, connection, file):
         """When all calls are left out nothing is written, and nothing fails."""
         connection.execute(CREATE.replace("INTEGER)", "INTEGER CHECK (seconds < 0))"))
