@@ -85,6 +85,22 @@ def test_a_foreign_origin_is_refused(port: int, origin: str) -> None:
     assert send(port, "GET", f"/targets/1.json{QUERY}", {})[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "status"),
+    [
+        ("cross-site", "no-cors", 403),
+        ("cross-site", "cors", 403),
+        ("cross-site", "navigate", 200),
+        ("same-origin", "cors", 200),
+        ("none", "navigate", 200),
+    ],
+)
+def test_images_and_scripts_of_other_sites_get_nothing(port: int, site: str, mode: str, status: int) -> None:
+    """A browser sends no origin with an image or a script, but says where it comes from; a link may be followed."""
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+    assert send(port, "GET", "/__sandbox__/requests", headers)[0] == status
+
+
 def test_its_own_origin_is_served(port: int) -> None:
     """A page that the sandbox itself served may send requests."""
     assert (

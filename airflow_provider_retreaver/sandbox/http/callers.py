@@ -1,7 +1,7 @@
 """Which callers a sandbox serves: its control surface needs no key, and a web page may send requests to this machine.
 
-A page whose name was made to resolve to this machine sends that name as ``Host``; any other page sends its own
-``Origin`` with what changes something. Both are refused.
+A page whose name was made to resolve to this machine sends that name as ``Host``; scripts, forms and images of any other
+page send its ``Origin``, or that they come from another site. All are refused; a link may be followed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def refusal(headers: Mapping[str, str], address: str, allowed: Collection[str]) 
         shown = name[:_QUOTED] or "that"
         return api_error(403, f"The sandbox is not reached as {shown}; start it with --allow-host for another name.")
     origin = headers.get("origin")
-    if origin is not None and _authority(origin) != host.lower():
+    is_embedded = headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate"
+    if is_embedded or (origin is not None and _authority(origin) != host.lower()):
         return api_error(403, "The sandbox takes no requests that a web page of another origin sends.")
     return None
 

@@ -70,6 +70,10 @@ class Account:
         """Set how many calls a target's hard cap has counted."""
         self._control("POST", f"targets/{id_}/fill", {"filled": filled})
 
+    def calls(self, count: int, **fields: Any) -> list[str]:
+        """Add calls with these fields and return their UUIDs."""
+        return list(self._control("POST", "calls", {"count": count, "fields": fields})["uuids"])
+
     def fault(self, path: str, **fault: Any) -> None:
         """Script a fault for the next matching request; see the sandbox's control surface."""
         self._control("POST", "faults", {"path": path, **fault})

@@ -72,6 +72,17 @@ def test_recordings_are_stored_under_their_calls(calls, host, tmp_path):
     }  # fmt: skip
 
 
+def test_recordings_of_the_sandbox_come_from_the_sandbox(account, tmp_path, monkeypatch):
+    """The sandbox serves the recordings of its calls itself: nothing leaves the machine, and no extra is needed."""
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(account.connection()))
+    uuids = account.calls(2, recorded=1, created_at="2026-01-05T12:10:00Z")
+    result = fetch(tmp_path)
+    assert (result["stored"], result["failed"], result["complete"]) == (2, [], True)
+    files = held(tmp_path)
+    assert sorted(files) == sorted(f"2026-01-05/{uuid}.mp3" for uuid in uuids)
+    assert len(set(files.values())) == 2
+
+
 def test_what_is_there_is_not_fetched_again(calls, host, tmp_path):
     """A second run asks the host for nothing but what is new."""
     host.files |= {"/a.mp3": SOUND, "/b.mp3": SOUND}
