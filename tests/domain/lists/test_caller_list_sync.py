@@ -333,3 +333,14 @@ def test_under_a_lease_the_list_is_read_once(retreaver):
     # To verify the upload.
     assert len([path for method, path, _ in retreaver.sent if path.endswith("caller_list_numbers.json")]) <= 3
     assert confirmed == [1]
+
+
+def test_listed_numbers_that_cannot_be_read_are_not_removed(retreaver, caplog):
+    """A mirror leaves them alone and expects them in the total."""
+    retreaver.fill(some(2))
+    rows = [{"caller_list_number": {"number": number}} for number in ("anonymous", *(f"+{one}" for one in some(2)))]
+    retreaver.fault("caller_list_numbers.json", method="GET", status=200, body=json.dumps(rows))
+    request = CallerListRequest(Owner(target_id=retreaver.id), "suppressed", mode="mirror")
+    change = retreaver.client.run(CallerListSync(request, some(1, 1)).plan())
+    assert (change.remove, change.known) == (some(1), 3)
+    assert "1 numbers on the list are not in E.164 and are not changed" in caplog.text

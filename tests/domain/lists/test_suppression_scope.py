@@ -158,3 +158,11 @@ def test_a_campaign_that_does_not_exist_is_refused():
         retreaver.client.run(WantedScope("roof").check())
     retreaver.campaign("roof")
     assert retreaver.client.run(WantedScope("roof").check()) is None
+
+
+def test_listed_numbers_that_cannot_be_read_are_not_changed(caplog):
+    """Rows whose number is not in E.164 are not removed, and the log counts them."""
+    retreaver = Blocked()
+    listed(retreaver, {"number": "9192000000"}, {"number": None}, {"number": "anonymous"}, {})
+    assert retreaver.plan(COMPANY, EMPTY).remove == some(1, 3)
+    assert "3 of 4 suppressed numbers are not in E.164 and are not changed" in caplog.text
