@@ -57,6 +57,7 @@ _NUMBER = re.compile(
 )
 
 _WORD = re.compile("[0-9A-Za-z]")
+_NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 _EXTENSION = re.compile(r"(?:x|ext)\d")
 
 
@@ -133,7 +134,9 @@ def digits_of(text: str) -> str:
     :param text: any text.
     :return: its digits, in ASCII.
     """
-    return re.sub(r"\D", "", decode(text))
+    plain = decode(text)
+    # Of plain texts, which nearly all are, several times as fast as a pattern.
+    return plain.translate(_NO_DIGITS) if plain.isascii() else re.sub(r"\D", "", plain)
 
 
 def decode(text: str) -> str:
