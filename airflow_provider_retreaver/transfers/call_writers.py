@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from io import BytesIO
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect, copy_line, stage_of
+from airflow_provider_retreaver.domain.calls.sql_limits import SINGLE
 from airflow_provider_retreaver.transfers.database_errors import RoundedNumber
 
 Values: TypeAlias = tuple[Any, ...]
@@ -174,7 +176,8 @@ def _time(value: Any) -> datetime | None:
 
 
 def _same(sent: int | Decimal, stored: Any) -> bool:
-    try:
-        return Decimal(str(stored)) == sent
-    except InvalidOperation:
-        return False
+    # A driver shows a float of 4 bytes with more digits than it holds.
+    texts = [str(stored), f"{stored:.{SINGLE}g}"] if isinstance(stored, float) else [str(stored)]
+    with suppress(InvalidOperation):
+        return any(Decimal(text) == sent for text in texts)
+    return False

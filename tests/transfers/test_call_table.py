@@ -263,6 +263,23 @@ class TestWhatTheTableCannotHold:
             table.write([("c", NOON, Decimal("22.5")), ("d", NOON, Decimal(7))])
         assert connection.execute("SELECT count(*) FROM calls").fetchall() == [(2,)]
 
+    @pytest.mark.parametrize(
+        ("sent", "stored", "kept"),
+        [("12.345", "12.345000267", True), ("12345.678", "12345.677734375", False), ("7", "NULL", False)],
+    )
+    def test_floats_of_unknown_databases(self, connection, file, sent, stored, kept):
+        """A float of 4 bytes holds six digits, whatever the driver shows; a number that became NULL is lost."""
+        connection.execute("CREATE TABLE calls (id TEXT PRIMARY KEY, changed TEXT, revenue REAL)")
+        connection.execute(
+            f"CREATE TRIGGER single AFTER INSERT ON calls BEGIN UPDATE calls SET revenue = {stored}; END"
+        )
+        table = table_in(file, replace(dialect_of("db2"), stored=SQLITE.stored), AMOUNTS)
+        if kept:
+            assert table.write([("a", NOON, Decimal(sent))]) == 1
+            return
+        with pytest.raises(TableNotWritten, match="call a, column revenue"):
+            table.write([("a", NOON, Decimal(sent))])
+
     def test_an_amount_with_more_digits_than_a_float_is_refused(self, connection, file):
         """SQLite keeps numbers in numeric columns as floats of 15 digits; a text column keeps them all."""
         amount = ("a", NOON, Decimal("1234567890123.4567"))
