@@ -41,6 +41,7 @@ MODULES = (
     "reports",
     "rtb",
     "call_reservations",
+    "data_writing",
 )
 PHONE = "+15550001111"
 SPAN = {"created_at_start": "2026-01-01", "created_at_end": "2026-01-02"}
@@ -57,6 +58,8 @@ ARGUMENTS: dict[str, Any] = {
     "action": "create",
     "publisher_id": "x",
     "caller_number": PHONE,
+    "call_uuid": "{uuid}",
+    "tags": {"x": "x"},
     "can_resubscribe": True,
     "facet": "daily",
     **SPAN,
@@ -83,7 +86,7 @@ routes: current and legacy, and every version of the call log). `{{calls_version
 The generic operators are `RetreaverListOperator`, `RetreaverGetOperator` and so on, with the resource in brackets;
 both clients run every function."""
 # Parameters of which one names the object.
-ID_PARAMETERS = ("id", "afid", "cid", "tid", "number")
+ID_PARAMETERS = ("id", "afid", "cid", "tid", "number", "call_uuid")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ The connection's extra `postback_key` holds a postback key of type "Real Time Bi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TypedDict
 
@@ -92,10 +92,11 @@ def confirm_reservation(uuid: str) -> Operation[Reservation]:
     return Operation(request, _read)
 
 
-def tag_fields(tags: Mapping[str, object] | None) -> dict[str, str | int]:
+def tag_fields(tags: Mapping[str, object] | None, reserved: Collection[str] = RESERVED) -> dict[str, str | int]:
     """Return tags as fields of a request beside its own parameters.
 
     :param tags: values by key; None for no tags.
+    :param reserved: names of the request's own parameters, in lower case.
     :return: the fields: texts, and whole numbers as they are.
     :raises InvalidArgument: for a key that is a parameter of the request, a value that is no text or finite number,
         or more than 100 tags.
@@ -103,7 +104,7 @@ def tag_fields(tags: Mapping[str, object] | None) -> dict[str, str | int]:
     fields: dict[str, str | int] = {}
     for name, value in (tags or {}).items():
         key = str(name).strip()
-        if not key or key.lower() in RESERVED:
+        if not key or key.lower() in reserved:
             raise InvalidArgument(f"tags: {quoted(key)} is no key of a tag; it is blank, or a parameter by itself.")
         fields[key] = _tag_value(value, key)
     if len(fields) > MOST_TAGS:

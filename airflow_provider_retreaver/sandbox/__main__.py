@@ -37,6 +37,7 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
   POST   postback_keys       {"key": "k", "secret": "s", "owner": "target", "owner_id": 3,
                               "permissions": ["caller_list__show"]}
   POST   rtb_keys            {"key": "k", "ttl_seconds": 60, "needs_caller": false, "paused": true}
+                             {"key": "k", "type": "Call Data Writing", "storage_seconds": 60}
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
 """
 _ALLOW_HOST = "another name under which it is reached, for example that of a container; may be repeated"
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--postback-secret", default=default.postback_secret, metavar="SECRET", help="secret of the caller lists")
     add("--rtb-key", default=default.rtb_key, metavar="UUID", help="key of real-time bidding")
     add("--reservation-key", default=default.reservation_key, metavar="UUID", help="key of call reservations")
+    add("--writing-key", default=default.writing_key, metavar="UUID", help="key of call data writing")
     add("--legacy-routes", choices=("on", "off"), default="on", help="off answers the older routes with 410 (on)")
     add("--latency-ms", type=float, default=0.0, help="how long each answer takes (0)")
     add("--jitter-ms", type=float, default=0.0, help="how much longer at random, at most (0)")

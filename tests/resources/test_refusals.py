@@ -13,6 +13,7 @@ from airflow_provider_retreaver.resources import (
     calls,
     campaigns,
     contacts,
+    data_writing,
     numbers,
     reports,
     suppression,
@@ -36,7 +37,17 @@ def groups(**changes):
     return lambda: targets.update_target({"conversion_groups_attributes": [changes]}, id=1)
 
 
+WRITE = data_writing.write_call_data
 REFUSALS = [
+    (lambda: WRITE(tags={"sale": "yes"}), "exactly one of call_uuid and caller_number"),
+    (lambda: WRITE(tags={"sale": "yes"}, call_uuid="u", caller_number=PHONE), "exactly one of call_uuid and"),
+    (lambda: WRITE(tags={}, call_uuid="u"), "at least one tag"),
+    (lambda: WRITE(tags={"Key": "x"}, call_uuid="u"), "'Key' is no key of a tag"),
+    (lambda: WRITE(tags={f"k{n}": n for n in range(101)}, call_uuid="u"), "holds 101 tags"),
+    (lambda: WRITE(tags={"sale": ["x"]}, call_uuid="u"), "'sale' must be a text or a number"),
+    (lambda: WRITE(tags={"sale": float("nan")}, call_uuid="u"), "tags: sale is nan"),
+    (lambda: WRITE(tags={"sale": "x"}, call_uuid=" "), "call_uuid must be a text"),
+    (lambda: WRITE(tags={"sale": "x"}, caller_number="soon"), "caller_number must be a phone number"),
     (targets.get_target, "by its id or its tid: exactly one"),
     (hours(invert=True, inverted=False), "invert and inverted are two names of one attribute"),
     (hours(inverted="yes"), "inverted must be True or False"),

@@ -27,7 +27,8 @@ class Route:
     :param legacy: Whether the route belongs to the older ones, which can be switched off.
     :param access: ``company`` (needs an API key and a company), ``key`` (needs an API key) or ``open`` (the handler
         checks access itself).
-    :param format: The only extension of the path, where that is neither ``.json`` nor ``.xml``.
+    :param format: The only extension of the path, where that is neither ``.json`` nor ``.xml``; blank for a path
+        without one, whose answer is JSON.
     """
 
     method: str

@@ -13,6 +13,7 @@ from airflow_provider_retreaver.sandbox.api import (
     campaigns,
     companies,
     contacts,
+    data_writing,
     number_pools,
     numbers,
     recordings,
@@ -42,6 +43,7 @@ _MODULES = (
     reports,
     rtb,
     call_reservations,
+    data_writing,
     recordings,
 )
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
@@ -97,7 +99,7 @@ def index() -> Reply:
     listed = [
         {
             "method": route.method,
-            "path": f"/{route.path}.{route.format or 'json'}",
+            "path": f"/{route.path}" + ("" if route.format == "" else f".{route.format or 'json'}"),
             "legacy": route.legacy,
             "needs": route.access,
         }

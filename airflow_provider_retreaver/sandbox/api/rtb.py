@@ -15,20 +15,22 @@ from airflow_provider_retreaver.sandbox.http.wire import Reply, api_error
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
-RTB, RESERVATION = "Real Time Bidding", "Call Reservation"
+RTB, RESERVATION, WRITING = "Real Time Bidding", "Call Reservation", "Call Data Writing"
+KEY_TYPES = (RTB, RESERVATION, WRITING)
 PARAMETERS = ("key", "publisher_id", "source_id", "caller_number", "inbound_number")
 # What a target without conversions is expected to pay, and after how many seconds.
 _PAYOUT, _SECONDS = 20.0, 90
 
 
 def issue(store: Store, key: str, company_id: int, key_type: str = RTB, **settings: Any) -> None:
-    """Add a key of real-time bidding or of call reservations, or replace it.
+    """Add a key of real-time bidding, call reservations or data writing, or replace it.
 
     :param store: The sandbox's database.
     :param key: The key.
     :param company_id: ID of its company.
-    :param key_type: Type of the key, ``RTB`` or ``RESERVATION``.
-    :param settings: ``campaign_id``, ``ttl_seconds``, ``needs_caller``, ``inbound_number``, ``paused``.
+    :param key_type: Type of the key, one of ``KEY_TYPES``.
+    :param settings: ``campaign_id``, ``ttl_seconds``, ``needs_caller``, ``inbound_number``, ``storage_seconds``,
+        ``cut_off_seconds``, ``paused``.
     """
     store.run("DELETE FROM rtb_keys WHERE key = ?", (key,))
     store.insert("rtb_keys", {"key": key, "type": key_type, "company_id": company_id, **settings})

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import caps
+from airflow_provider_retreaver.sandbox.api import caps, data_writing
 from airflow_provider_retreaver.sandbox.api.context import SandboxState
 from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
 from airflow_provider_retreaver.sandbox.http.wire import api_error
@@ -143,6 +143,7 @@ def add_calls(state: SandboxState, given: dict[str, Any]) -> dict[str, Any]:
     templates = random_calls(state.random, company_id, read_participants(state.store, company_id), count)
     batch = Batch(templates, _creation_times(count, spread, created_at), now, columns)
     uuids = insert_calls(state.store, state.random, batch, bulk=count >= _BULK_COUNT)
+    data_writing.settle(state.store, company_id, now)
     if columns.get("target_id") and spread.get("counted", True) and count:
         caps.count_target_calls(state.store, columns["target_id"], created_at, count, now)
     return {"added": count, "uuids": uuids}
@@ -166,9 +167,10 @@ def change_call(state: SandboxState, uuid: str, given: dict[str, Any]) -> dict[s
     columns = {"updated_at": state.clock.now(), **_columns(state, given.get("fields") or {})}
     if "uuid" in columns:
         raise api_error(400, "the uuid of a call cannot be changed")
-    row_id = state.store.value("SELECT id FROM calls WHERE uuid = ?", (uuid,))
-    if row_id is None:
+    row = state.store.row("SELECT id, company_id FROM calls WHERE uuid = ?", (uuid,))
+    if row is None:
         raise api_error(404, f"there is no call {uuid}")
-    state.store.update("calls", row_id, columns)
+    state.store.update("calls", row["id"], columns)
     state.store.calls_version += 1
+    data_writing.settle(state.store, row["company_id"], state.clock.now())
     return {"uuid": uuid}

@@ -221,13 +221,27 @@ def _postback_key(sandbox: ControlledSandbox, request: Request) -> Reply:
 
 
 def _rtb_key(sandbox: ControlledSandbox, request: Request) -> Reply:
-    """Issue a key for real-time bidding, or change one."""
-    given = {"ttl_seconds": 60, "needs_caller": True, "paused": False, **_object(request)}
-    names = {"key", "ttl_seconds", "needs_caller", "paused", "inbound_number", "campaign_id"}
-    if "key" not in given or not given.keys() <= names or not isinstance(given["ttl_seconds"], int):
+    """Issue a key for real-time bidding, call reservations or data writing, or change one."""
+    given = {
+        "type": rtb.RTB,
+        "ttl_seconds": 60,
+        "needs_caller": True,
+        "paused": False,
+        "storage_seconds": 86_400,
+        "cut_off_seconds": None,
+        **_object(request),
+    }
+    names = {
+        *("key", "type", "ttl_seconds", "needs_caller", "paused", "inbound_number", "campaign_id"),
+        *("storage_seconds", "cut_off_seconds"),
+    }
+    durations = (given["ttl_seconds"], given["storage_seconds"], given["cut_off_seconds"] or 0)
+    if "key" not in given or not given.keys() <= names or not all(isinstance(one, int) for one in durations):
         raise api_error(400, f"rtb_keys takes {', '.join(sorted(names))}")
-    settings = {name: value for name, value in given.items() if name != "key"}
-    rtb.issue(sandbox.state.store, given["key"], sandbox.options.company_id, **settings)
+    if given["type"] not in rtb.KEY_TYPES:
+        raise api_error(400, f"type must be one of {', '.join(rtb.KEY_TYPES)}")
+    settings = {name: value for name, value in given.items() if name not in {"key", "type"}}
+    rtb.issue(sandbox.state.store, given["key"], sandbox.options.company_id, given["type"], **settings)
     return Reply(given)
 
 

@@ -44,6 +44,7 @@ def load(state: SandboxState, contents: str) -> None:
     postback_keys.issue(store, options.postback_key, options.postback_secret, options.company_id)
     rtb.issue(store, options.rtb_key, options.company_id)
     rtb.issue(store, options.reservation_key, options.company_id, rtb.RESERVATION)
+    rtb.issue(store, options.writing_key, options.company_id, rtb.WRITING)
     if contents == "demo":
         _load_company(own_request(state, options.company_id), targets=60, calls=CALLS)
         second = {"id": options.company_id + 1, "name": "Second Company", "zone": "America/Los_Angeles", **_URLS}

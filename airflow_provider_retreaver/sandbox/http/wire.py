@@ -149,13 +149,13 @@ class Request:
     def answer_format(self, only: str | None = None) -> str:
         """Choose the format of the answer by the path's extension, or by the ``Accept`` header without one.
 
-        :param only: The only format that is served here; None serves JSON and XML.
+        :param only: The only format that is served here, a blank for a path without one; None serves JSON and XML.
         :return: ``json`` or ``xml``; ``json`` also for the errors of another format.
         :raises ApiError: With status 406 for any other format.
         """
         if only is not None:
-            if self.format != only:
-                raise api_error(406, f"Only .{only} is served here.")
+            if (self.format or "") != only:
+                raise api_error(406, f"Only .{only} is served here." if only else "This path has no extension.")
             return "json"
         if self.format in ("json", "xml"):
             return self.format

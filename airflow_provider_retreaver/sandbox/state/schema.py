@@ -123,7 +123,12 @@ CREATE TABLE IF NOT EXISTS postback_keys (
 CREATE TABLE IF NOT EXISTS rtb_keys (
   key TEXT PRIMARY KEY, type TEXT NOT NULL, company_id INTEGER NOT NULL, campaign_id INTEGER,
   ttl_seconds INTEGER NOT NULL DEFAULT 60, needs_caller INTEGER NOT NULL DEFAULT 1, inbound_number TEXT,
-  paused INTEGER NOT NULL DEFAULT 0);
+  storage_seconds INTEGER NOT NULL DEFAULT 86400, cut_off_seconds INTEGER, paused INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS stored_tags (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, call_uuid TEXT, caller TEXT,
+  tags TEXT NOT NULL, stored_at INTEGER NOT NULL, expires_at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS stored_tags_of ON stored_tags (company_id, call_uuid);
+CREATE INDEX IF NOT EXISTS stored_tags_of_caller ON stored_tags (company_id, caller);
 CREATE TABLE IF NOT EXISTS reservations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, key TEXT NOT NULL, company_id INTEGER NOT NULL,
   publisher_id TEXT, caller TEXT, inbound_number TEXT, target_id INTEGER, payout REAL, seconds INTEGER,
