@@ -10,6 +10,8 @@ from airflow_provider_retreaver.sandbox.api.routes import ROUTES
 
 # Routes of the sandbox that Retreaver does not document.
 MORE = {"POST targets/tid/{}/reset_cap"}
+# Call data is written by POST with the key as a parameter; recordings are files, which no function reads.
+OTHER_WAYS = {"GET data_writing", "GET data_writing/{}", "POST data_writing/{}", "GET recordings/{}"}
 
 
 @pytest.fixture
@@ -43,11 +45,11 @@ def test_no_endpoint_is_left_out(coverage):
     ours = set()
     for _, line in coverage.lines():
         for text in (line.current, line.legacy):
-            for method, path in re.findall(r"`(\w+) /([^`]*)\.json`", text):
+            for method, path in re.findall(r"`(\w+) /([^`]*?)(?:\.json)?`", text):
                 plain = path.replace("{calls_version}", "v{}")
                 ours.add(f"{method} {re.sub(r'{.*?}', '{}', plain)}")
     theirs = {f"{route.method} {re.sub(r'{.*?}', '{}', route.path)}" for route in ROUTES if route.method != "PATCH"}
-    assert theirs - ours == MORE
+    assert theirs - ours == MORE | OTHER_WAYS
 
 
 def test_functions_without_a_generic_operator(coverage):
@@ -57,6 +59,7 @@ def test_functions_without_a_generic_operator(coverage):
         "`targets.reset_cap`",
         "`target_groups.reset_cap`",
         "`call_reservations.create_call_reservation`",
+        "`data_writing.write_call_data`",
         "`rtb.reserve_call`",
         "`rtb.confirm_reservation`",
         "`suppression.any_suppressed`",
