@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.operators.base import (
     RetreaverWriteOperator,
     event_ids,
@@ -276,7 +276,7 @@ class RetreaverSnapshotOperator(RetreaverChangeOperator):
         :return: the file; None for no snapshot.
         :raises ChangeRefused: when another run's snapshot is there and may not be overwritten; nothing was sent.
         """
-        if not self.snapshot_path:
+        if self.snapshot_path is None or not is_given(self.snapshot_path):
             return None
         from airflow_provider_retreaver.storage.snapshot_file import SnapshotFile
 

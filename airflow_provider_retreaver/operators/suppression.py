@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.operators.base import partial_result
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
@@ -219,7 +219,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             raise InvalidArgument(
                 "campaign_id needs the current routes; set the connection's extra api_routes to current."
             )
-        if not self.state_path and (legacy or wanted.only_ours):
+        if not is_given(self.state_path) and (legacy or wanted.only_ours):
             why = "the legacy routes cannot list suppressed numbers" if legacy else "only_ours compares with it"
             raise InvalidArgument(f"state_path must be given, for the sync's own record: {why}.")
         return wanted

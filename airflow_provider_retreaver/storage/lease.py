@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay, StorageFailed
+from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_errors, storage_path
 from airflow_provider_retreaver.storage.run_state import damaged_state, read_state
@@ -98,7 +99,7 @@ def lease_for(context: Context, state_path: str | None, name: str) -> NoLease:
     :param name: of what is leased.
     :return: a lease, to be entered.
     """
-    if state_path:
+    if state_path is not None and is_given(state_path):
         return Lease(context, storage_path(state_path, "state_path"), name)
     log.info(
         "Without state_path there is no lease, so runs that overlap do not see each other; what is removed is read "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.storage.paths import storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
@@ -37,7 +38,7 @@ class RunState:
     def __init__(self, context: Context, name: str, state_path: str | None = None) -> None:
         self._name = f"retreaver_{name}"
         self._store = context.get("task_state_store")
-        self._file = _file(context, self._name, state_path) if state_path else None
+        self._file = _file(context, self._name, state_path)
 
     @property
     def lasting(self) -> bool:
@@ -67,9 +68,9 @@ class RunState:
             self._store.set(self._name, text)
 
 
-def _file(context: Context, name: str, state_path: str) -> ObjectStoragePath | None:
+def _file(context: Context, name: str, state_path: str | None) -> ObjectStoragePath | None:
     instance = context.get("ti")
-    if instance is None:
+    if instance is None or state_path is None or not is_given(state_path):
         return None
     return storage_path(state_path, "state_path") / f"{run_path(instance, name)}.json"
 

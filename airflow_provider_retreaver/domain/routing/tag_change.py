@@ -45,6 +45,10 @@ class TagEdit:
         :return: the change.
         :raises InvalidArgument: naming the parameter and the tag.
         """
+        # A template that renders None for `replace` must not remove every tag.
+        add, remove, replace = (
+            read_rendered(given, name) for given, name in ((add, "add"), (remove, "remove"), (replace, "replace"))
+        )
         if replace is not None and not (add is None and remove is None):
             raise InvalidArgument("replace sets all tags: give it alone, or give add and remove.")
         if replace is add is remove:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.storage.csv_cells import escape_formulas
@@ -216,7 +216,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         :param name: of the kind of sync.
         :return: the folder and its path below `state_path`; None without `state_path`.
         """
-        if not self.state_path:
+        if self.state_path is None or not is_given(self.state_path):
             return None
         place = run_folder(context, name)
         return Folder(storage_path(self.state_path, "state_path") / place), place

@@ -109,6 +109,20 @@ def test_every_form_means_the_same(account, case, form):
     assert any(planned for name, planned in expected.items() if name == "changed" or name.startswith("would_"))
 
 
+@pytest.mark.parametrize("path", ["None", "", None])
+def test_a_path_that_came_out_as_none_is_no_path(account, monkeypatch, tmp_path, path):
+    """A template that renders None for a path does not write into a folder of that name."""
+    monkeypatch.chdir(tmp_path)
+    id_ = account.target(filled=10)
+    result = RetreaverSetPausedOperator(
+        task_id="pause", paused=True, target_ids=id_, snapshot_path=path, state_path=path
+    ).execute(context_of())
+    assert len(result["changed"]) == 1
+    sync = RetreaverSuppressionSyncOperator(task_id="sync", numbers=["+19195550123"], state_path=path, **ADD)
+    assert sync.execute(context_of())["added"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 WINDOW = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-05T12:00:00+00:00"}
 FILTERED = {
     "list": lambda filters, _: RetreaverListOperator(task_id="t", resource="calls", limit=10, filters=filters),

@@ -68,6 +68,11 @@ REFUSED = {
     "nothing": ({}, "give add, remove or replace"),
     "replace beside add": ({"replace": "a:1", "add": "b:2"}, "give it alone"),
     "both": ({"add": "a:1", "remove": "a:1"}, "'a:1' is in add and in remove"),
+    "rendered None alone": ({"replace": "None"}, "give add, remove or replace"),
+    "rendered None three times": (
+        {"add": "None", "remove": "None", "replace": "None"},
+        "give add, remove or replace",
+    ),
     "no value": ({"add": "a"}, "add holds the tag 'a' without a value"),
     "blank value": ({"add": {"a": " "}}, "needs a key and a value"),
     "blank key": ({"add": ":1"}, "needs a key and a value"),
@@ -94,6 +99,13 @@ def test_refused(given_, why):
     """What cannot be sent is refused by parameter and tag."""
     with pytest.raises(InvalidArgument, match=why):
         TagEdit.parse(**given_)
+
+
+def test_a_replace_that_came_out_as_none_removes_nothing():
+    """A template that renders None for `replace` leaves the tags alone: only an empty list removes them all."""
+    edit = TagEdit.parse(add="a:1", replace="None")
+    assert edit.applied([("b", "2")]) == [("b", "2"), ("a", "1")]
+    assert TagEdit.parse(replace=[]).applied([("b", "2")]) == []
 
 
 def test_removing_a_key():
