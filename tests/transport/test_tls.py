@@ -146,7 +146,7 @@ def kind(request):
 
 @pytest.mark.parametrize("host", ["api.test", "127.0.0.1"])
 def test_a_certificate_is_checked_for_the_name(kind, server, certificate, host):
-    """The name stays the one of the URL, for the certificate and for the server, when its address is resolved here."""
+    """The name stays that of the URL, for the certificate and for the server, when its address is resolved here."""
     port, names = server
     assert fetch(kind, f"https://{host}:{port}", verify=str(certificate)) == [TARGET] * 2
     assert names == ["api.test" if host == "api.test" else None]
