@@ -1,7 +1,7 @@
 """Which callers a sandbox serves: its control surface needs no key, and a web page may send requests to this machine.
 
-A page whose name was made to resolve to this machine sends that name as ``Host``; scripts, forms and images of any other
-page send its ``Origin``, or that they come from another site. All are refused; a link may be followed.
+A page whose name was made to resolve to this machine sends that name as ``Host``; scripts, forms and images of any
+other page send its ``Origin``, or that they come from another site. All are refused; a link may be followed.
 """
 
 from __future__ import annotations
