@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,15 @@ class AccountAccess:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the control surface and return the JSON of the answer."""
         return self.handle(method, f"/__sandbox__/{path}", body)
+
+
+def _without_port(result: Any) -> Any:
+    """Return a result with the sandbox's own URLs, of recordings, as they are in memory."""
+    if isinstance(result, dict):
+        return {name: _without_port(value) for name, value in result.items()}
+    if isinstance(result, list | tuple):
+        return [_without_port(value) for value in result]
+    return re.sub(r"^http://127\.0\.0\.1:\d+/", "http://127.0.0.1/", result) if isinstance(result, str) else result
 
 
 @dataclass
@@ -296,7 +306,7 @@ class CaseClient:
         if self.concurrent:
             requests.sort(key=json.dumps)
             waits.sort()
-        return Trace([] if self.racing else requests, waits, self.results)
+        return Trace([] if self.racing else requests, waits, [_without_port(result) for result in self.results])
 
     def disconnect(self) -> None:
         """Close the client."""

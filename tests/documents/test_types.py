@@ -53,8 +53,10 @@ def unknown_keys(value: Any, hint: Any, where: str) -> Iterator[str]:
         for item in value:
             yield from unknown_keys(item, get_args(hint)[0], f"{where}[]")
     elif isinstance(value, dict) and get_origin(hint) is dict:
-        for inner in value.values():
-            yield from unknown_keys(inner, get_args(hint)[1], where)
+        part = get_args(hint)[1]
+        for name, inner in value.items():
+            is_other = hasattr(part, "__required_keys__") and not isinstance(inner, dict)
+            yield from [f"{where}.{name}"] if is_other else unknown_keys(inner, part, where)
     elif isinstance(value, dict) and hasattr(hint, "__required_keys__"):
         hints = get_type_hints(hint)
         for name, inner in value.items():
