@@ -21,7 +21,9 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 # Hours stay until someone changes them again.
 YEARS = 5
 _DAYS = YEARS * 366
-_VERSION = re.compile(r"# version (\d{4}[a-z]+)")
+# Files that name the version of a folder of zones, on Linux and on macOS.
+_VERSION_FILES = ("tzdata.zi", "+VERSION")
+_VERSION = re.compile(r"(?:# version )?(\d{4}[a-z]+)")
 _MINUTE = timedelta(minutes=1)
 
 # Offsets from UTC at noon UTC of every day.
@@ -112,8 +114,8 @@ def _system_version() -> str | None:
     """Return the version that the first of the system's folders with zones names, e.g. `2025b`."""
     for folder in map(Path, zoneinfo.TZPATH):
         if folder.is_dir():
-            file = folder / "tzdata.zi"
-            found = _VERSION.match(file.read_text(encoding="utf-8")) if file.is_file() else None
+            files = [folder / name for name in _VERSION_FILES if (folder / name).is_file()]
+            found = _VERSION.match(files[0].read_text(encoding="utf-8")) if files else None
             return found[1] if found else None
     return None
 

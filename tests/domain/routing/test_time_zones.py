@@ -124,6 +124,14 @@ def test_a_zone_that_an_old_database_has_otherwise_is_refused(zones, version):
     assert iana_name("America/Detroit", TODAY) == "America/New_York"
 
 
+def test_the_version_of_a_folder_of_macos(zones, tmp_path):
+    """On macOS another file names the version."""
+    (tmp_path / "+VERSION").write_text("2999b\n", encoding="utf-8")
+    zones(None, Toronto="America/Phoenix")
+    with pytest.raises(InvalidArgument, match="has no name in Retreaver"):
+        rails_name("America/Toronto", TODAY)
+
+
 def test_a_newer_database_of_the_system_decides(zones):
     """A zone that a newer database has moved no longer stands for the old name; the error names where it is now."""
     zones("2999a", Toronto="America/Phoenix")
