@@ -149,13 +149,23 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
         `register_secrets`.
     :return: the text with `***` in their places.
     """
-    values = {secret.reveal() for secret in secrets if secret} | _registered
-    for value in sorted(values, key=len, reverse=True):
-        text = _anywhere(value).sub(MASK, text)
+    text = without_values(text, {secret.reveal() for secret in secrets if secret} | _registered)
     text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
     text = _AUTHORIZATION.sub(rf"\g<scheme> {MASK}", text)
     text = mask_callers(_FILE_URL.sub(rf"\g<name>{MASK}", text))
     return _NAMED.sub(rf"\g<name>\g<sep>{MASK}", text)
+
+
+def without_values(text: str, values: Iterable[str]) -> str:
+    """Return a text without some values, however their characters are encoded.
+
+    :param text: any text.
+    :param values: to remove; of two that overlap, the longer one first.
+    :return: the text with `***` in their places.
+    """
+    for value in sorted(values, key=len, reverse=True):
+        text = _anywhere(value).sub(MASK, text)
+    return text
 
 
 def mask_callers(text: str) -> str:
@@ -181,6 +191,14 @@ def register_secrets(secrets: Iterable[Secret]) -> None:
     global _registered  # noqa: PLW0603 - replaced as a whole, since other threads read it
     with _guard:
         _registered |= {value for value in map(Secret.reveal, secrets) if len(value) >= MIN_LENGTH}
+
+
+def registered() -> frozenset[str]:
+    """Return what masks need.
+
+    :return: the texts of all registered secrets.
+    """
+    return _registered
 
 
 class RedactingFilter(logging.Filter):

@@ -18,6 +18,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_retreaver.core import errors
+from airflow_provider_retreaver.core.quoting import message_line
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.operators.base import final_errors
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
@@ -110,10 +112,10 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             state.record_success()
         evaluation = condition.evaluate(result)
-        self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", evaluation.message)
+        self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", message_line(evaluation.message))
         if evaluation.impossible is not None and not evaluation.met:
             raise ConditionCannotComeTrue(evaluation.impossible)
-        return PokeReturnValue(evaluation.met, evaluation.value)
+        return PokeReturnValue(evaluation.met, without_secrets(evaluation.value))
 
     def _state_of(self, condition: Condition[Any], context: Context) -> SensorState:
         from airflow_provider_retreaver.sensors.state import SensorState

@@ -33,7 +33,7 @@ from airflow_provider_retreaver.core.errors import (
 from airflow_provider_retreaver.core.limits import MEGABYTE
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.policy import RetryState, retry_after
-from airflow_provider_retreaver.core.secrets import guard_library_logs
+from airflow_provider_retreaver.core.secrets import MASK, guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
 from airflow_provider_retreaver.core.stopping import stopped
 from airflow_provider_retreaver.transport.addresses import AddressRule, Resolver, literal, system_resolver
@@ -167,7 +167,10 @@ class Downloads:
         if not all(self._rule.allows(address, port) for address in _written_addresses(host)):
             raise _refused(request, _PRIVATE)
         plain = unquote(unquote(url))
-        if any(secret.reveal() in plain or secret.reveal() in url for secret in self._settings.secrets):
+        # In an address that was read from a call, secrets are masked.
+        if MASK in plain or any(
+            secret.reveal() in plain or secret.reveal() in url for secret in self._settings.secrets
+        ):
             raise _refused(request, "its address contains a secret of the connection")
         return url
 

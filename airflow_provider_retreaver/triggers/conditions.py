@@ -12,6 +12,8 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError
+from airflow_provider_retreaver.core.quoting import message_line
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
 
@@ -158,7 +160,7 @@ class RetreaverConditionTrigger(BaseTrigger):
         evaluation = condition.evaluate(outcome.value)
         event = _final_event(evaluation)
         if event is not None or self._may_log():
-            self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", evaluation.message)
+            self.log.info("%s: %s", "Met" if evaluation.met else "Not yet", message_line(evaluation.message))
         return evaluation.message, event
 
     def _may_log(self) -> bool:
@@ -171,7 +173,7 @@ class RetreaverConditionTrigger(BaseTrigger):
 
 def _final_event(evaluation: Evaluation) -> dict[str, Any] | None:
     if evaluation.met:
-        return {"status": "met", "value": evaluation.value}
+        return {"status": "met", "value": without_secrets(evaluation.value)}
     if evaluation.impossible is not None:
         return {"status": "error", "kind": "ConditionCannotComeTrue", "message": evaluation.impossible}
     return None

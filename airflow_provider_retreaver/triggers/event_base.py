@@ -15,6 +15,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RetreaverEventTrigger(BaseEventTrigger):
     async def _events(self, result: Any) -> AsyncIterator[TriggerEvent]:
         state, payload = self.detect(self._state, result)
         if payload is not None:
+            payload = without_secrets(payload)
             self.log.info("Sending an event with payload %s", one_line(payload, numbers=False))
             yield TriggerEvent(payload)
         if state != self._state:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.envelopes import require
@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.errors import (
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.core.time_parameters import instant, timestamp
 from airflow_provider_retreaver.resources import rtb
 from airflow_provider_retreaver.resources.call_reservations import CallReservation
@@ -187,7 +188,7 @@ class Confirmation:
 
 
 def _result(row: rtb.Reservation, uuid: str | None, status: str | None) -> ReservationResult:
-    return {
+    result: ReservationResult = {
         "uuid": uuid,
         "status": status,
         "reserved": status in {RESERVED, CONFIRMED},
@@ -198,6 +199,7 @@ def _result(row: rtb.Reservation, uuid: str | None, status: str | None) -> Reser
         "expires_at": row.get("expires_at"),
         "ping_shield": row.get("retreaver_ping_shield") is True,
     }
+    return cast("ReservationResult", without_secrets(result))
 
 
 def _time_or_none(text: object) -> datetime | None:

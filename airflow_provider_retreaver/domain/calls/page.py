@@ -18,6 +18,12 @@ from airflow_provider_retreaver.core.envelopes import protocol_error
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.paging import link_pages, total_rows
+from airflow_provider_retreaver.core.row_secrets import (
+    document_without_secrets,
+    holds_key_parameter,
+    holds_registered,
+    holds_secret_field,
+)
 from airflow_provider_retreaver.domain.calls.odd_calls import NO_UUID, ODD, split_deep, uuid_of
 from airflow_provider_retreaver.resources.requested_calls import SHOWN, check_filters, check_times
 
@@ -28,11 +34,13 @@ class CallKeys(msgspec.Struct, gc=False):
     :param uuid: identity of the call.
     :param created_at: RFC 3339 as Retreaver wrote it; None when the call has none.
     :param updated_at: the same.
+    :param recording_url: of the recording, or whatever stands there.
     """
 
     uuid: str
     created_at: str | None = None
     updated_at: str | None = None
+    recording_url: object = None
 
 
 class _Wrapped(msgspec.Struct, gc=False):
@@ -96,16 +104,32 @@ def read_page(number: int, request: Request, response: Response) -> RawPage:
     :raises ProtocolError: when it is not JSON, not a list of calls, a call has no `uuid`, or was not asked for.
     """
     raws, replaced = _raws(request, response)
-    try:
-        keys = [_KEYS.decode(raw) for raw in raws]
-    except ODD:
-        keys = []
+    keys = _keys(raws)
+    if _holds_secrets(response.body, raws, keys):
+        raws = [document_without_secrets(bytes(raw)) for raw in raws]
+        keys = _keys(raws)
     if len(keys) != len(raws):
         raise _odd_call(number, request, response, raws)
     _check(request, response, raws, keys)
     relations = link_pages(response.headers.get("link", ""))
     total = total_rows(response)
     return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations), total, replaced)
+
+
+def _keys(raws: Sequence[msgspec.Raw | bytes]) -> Sequence[CallKeys]:
+    try:
+        return [_KEYS.decode(raw) for raw in raws]
+    except ODD:
+        return []
+
+
+def _holds_secrets(body: bytes, raws: Sequence[msgspec.Raw | bytes], keys: Sequence[CallKeys]) -> bool:
+    """Return whether calls must be searched for secrets; all calls of a page have the same fields."""
+    return (
+        holds_registered(body)
+        or any(holds_key_parameter(key.recording_url) for key in keys if key.recording_url)
+        or any(holds_secret_field(bytes(raw)) for raw in raws[:1])
+    )
 
 
 def _check(request: Request, response: Response, raws: Sequence[Any], keys: Sequence[CallKeys]) -> None:

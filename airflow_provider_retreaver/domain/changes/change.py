@@ -18,7 +18,13 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
-from airflow_provider_retreaver.domain.changes.differences import FieldChange, Fields, differences, format_value
+from airflow_provider_retreaver.domain.changes.differences import (
+    FieldChange,
+    Fields,
+    differences,
+    format_value,
+    refuse_secrets,
+)
 from airflow_provider_retreaver.domain.changes.edit import ChangeSpec, Edit
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.changes.report import ChangeReport, ChangeResult, format_changes
@@ -135,6 +141,7 @@ class ChangeObjects:
         desired = {one.field: one.after for one in planned} if state.relative and planned else state.desired(row)
         changes = differences(current, desired)
         if changes:
+            refuse_secrets(changes)
             attributes = state.attributes(row, {one.field: one.after for one in changes})
             return Edit(key, row, state, current, changes, attributes)
         made = [one for one in planned if current.get(one.field) == one.after]

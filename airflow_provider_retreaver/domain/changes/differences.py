@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from airflow_provider_retreaver.core.errors import ChangeRefused
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 
 # Fields of an object as comparable JSON values, e.g. `hard_cap`, `monday`, `paused`.
 Fields = Mapping[str, object]
@@ -53,6 +55,20 @@ def format_value(value: object) -> str:
 
 def _item(value: object) -> str:
     return one_line(value, numbers=isinstance(value, str))
+
+
+def refuse_secrets(changes: Sequence[FieldChange]) -> None:
+    """Refuse to change a field that holds a secret: state files, results and logs keep what was there before.
+
+    :param changes: of an object.
+    :raises ChangeRefused: naming the field.
+    """
+    for one in changes:
+        if without_secrets(one.before) != one.before or without_secrets(one.after) != one.after:
+            raise ChangeRefused(
+                f"The field {one.field} holds a secret, such as the API key; remove it in the portal, or from the "
+                f"value that was given. Nothing was sent to it."
+            )
 
 
 def differences(current: Fields, desired: Fields) -> list[FieldChange]:

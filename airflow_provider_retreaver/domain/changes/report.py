@@ -9,9 +9,10 @@ from typing import NotRequired, TypedDict
 from airflow_provider_retreaver.core.errors import RetreaverError, is_final
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import message_line
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import FieldChange
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
-from airflow_provider_retreaver.domain.objects.naming import describe, safe_field, without_secrets
+from airflow_provider_retreaver.domain.objects.naming import describe, safe_field
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.core.secrets import redact
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 
 
@@ -39,18 +39,7 @@ def safe_field(row: Mapping[str, object], name: str) -> Any:
     :param name: of the field.
     :return: the field's value; None when the object does not have it.
     """
-    return without_secrets(row.get(name))
-
-
-def without_secrets(value: object) -> object:
-    """Return a JSON value with secrets masked in its texts.
-
-    :param value: a text, a list of texts, or any other value, which is returned unchanged.
-    :return: the value.
-    """
-    if isinstance(value, list):
-        return [without_secrets(item) for item in value]
-    return redact(value) if isinstance(value, str) else value
+    return without_secrets(row.get(name), name)
 
 
 def object_name(row: Mapping[str, object], kind: str = "target") -> str:

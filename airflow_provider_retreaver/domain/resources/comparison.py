@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.secrets import MASK
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.resources.equality import same_value
 from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, RequestedRow, match_rows
 from airflow_provider_retreaver.domain.resources.result import AttributeChange
@@ -105,14 +105,12 @@ def mask_secrets(value: object, name: str = "") -> Any:
     :return: a value of the same shape.
     """
     if isinstance(value, Mapping):
-        return {key: mask_secrets(item, str(key)) for key, item in value.items()}
+        return {without_secrets(key): mask_secrets(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [mask_secrets(item, name) for item in value]
-    if value and name.endswith(("password", "secret")):
-        return MASK
     if isinstance(value, str) and len(value) > MAX_FILE_TEXT and name.endswith("_b64_data"):
         return f"{value[:20]}… ({len(value)} characters)"
-    return value
+    return without_secrets(value, name)
 
 
 def _compare_cap(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:

@@ -25,6 +25,7 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.resources.comparison import compare_attributes, mask_secrets
 from airflow_provider_retreaver.domain.resources.lookup import find_object, natural_key_value
@@ -74,7 +75,7 @@ def result_of_create(entry: Entry, row: Row, attributes: Mapping[str, object]) -
     id_, customer_id = identifiers(entry, row)
     return {
         "id": id_,
-        "customer_id": customer_id,
+        "customer_id": without_secrets(customer_id),
         "action": "created",
         "changed": changes_of_new_object(attributes),
         "not_compared": [],
@@ -91,7 +92,7 @@ def result_of_dry_create(customer_id: Id | None, attributes: Mapping[str, object
     """
     return {
         "id": None,
-        "customer_id": customer_id,
+        "customer_id": without_secrets(customer_id),
         "action": "would_create",
         "changed": changes_of_new_object(attributes),
         "not_compared": [],

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, InvalidRequest, NotFound
 from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.domain.resources.comparison import Difference, compare_attributes, mask_secrets
 from airflow_provider_retreaver.domain.resources.create_once import (
@@ -144,7 +145,11 @@ def delete(
 
 
 def _result_of_delete(reference: ObjectReference, action: Action, *, dry_run: bool = False) -> ObjectResult:
-    result: ObjectResult = {"id": reference.id, "customer_id": reference.customer_id, "action": action}
+    result: ObjectResult = {
+        "id": reference.id,
+        "customer_id": without_secrets(reference.customer_id),
+        "action": action,
+    }
     if dry_run:
         result["dry_run"] = True
     return result
@@ -197,7 +202,7 @@ def _result_of_change(
     id_, customer_id = identifiers(entry, row)
     result: ObjectResult = {
         "id": id_,
-        "customer_id": customer_id,
+        "customer_id": without_secrets(customer_id),
         "action": action,
         "changed": mask_secrets(difference.changed),
         "not_compared": difference.not_compared,
