@@ -11,6 +11,7 @@ import socket
 import sys
 import tempfile
 from copy import copy
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"  # 2.11 warns ab
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(AIRFLOW_HOME / "dags")
 # A folder that does not exist: a unit test that uses the metadata database fails at once, with this path.
 os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{AIRFLOW_HOME}/no-database-in-unit-tests/airflow.db"
+
+if find_spec("hypothesis"):  # the environments of MySQL and of storages do without
+    from hypothesis import settings
+
+    # How long an example takes depends on what else the machine does.
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
