@@ -5,6 +5,7 @@ This module sets the environment at import, because Airflow reads it when it is 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import shutil
 import socket
@@ -41,8 +42,25 @@ if find_spec("hypothesis"):  # the environments of MySQL and of storages do with
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+# Airflow asks for the name of its own machine.
+OWN_NAMES = LOOPBACK | {socket.gethostname(), "", None}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse connections to other machines; as an audit hook this holds for every test."""
+    """Refuse connections to other machines, and questions for their names; as an audit hook for every test."""
+    if event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        host = arguments[0].decode() if isinstance(arguments[0], bytes) else arguments[0]
+        if host not in OWN_NAMES and not _is_address(host):
+            message = f"a test asked a resolver for {host}; tests may ask for this machine only"
+            raise RuntimeError(message)
     if event != "socket.connect":
         return
     connecting, address = arguments
