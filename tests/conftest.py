@@ -40,8 +40,6 @@ if find_spec("hypothesis"):  # the environments of MySQL and of storages do with
     settings.load_profile("any machine")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
 # Airflow asks for the name of its own machine.
 OWN_NAMES = LOOPBACK | {socket.gethostname(), "", None}
 

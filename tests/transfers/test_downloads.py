@@ -146,7 +146,7 @@ class Names:
 def test_nothing_inside_a_network_is_asked(place):
     """However it is written, neither an address nor a redirect leads to this machine or its network."""
     names = Names()
-    names.addresses = dict.fromkeys(("localhost", "localhost.", "api.localhost"), ["127.0.0.1"])
+    names.addresses = {name: ["127.0.0.1"] for name in ("localhost", "localhost.", "api.localhost")}
     with pytest.raises(InvalidRequest, match="is in a private network"):
         Fetched(API, names).fetch(f"http://{place}/a.mp3")
     with requests_mock.Mocker() as mock:
