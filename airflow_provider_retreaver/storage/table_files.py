@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from itertools import islice
@@ -93,9 +94,11 @@ def _number(value: object, name: str) -> float | None:
         return None
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
-            return float(value)
+            found = float(value)
         except (ValueError, OverflowError):
-            pass
+            found = math.nan
+        if math.isfinite(found):
+            return found
     raise _not_of_type(value, name, "a number")
 
 

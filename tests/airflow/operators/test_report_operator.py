@@ -124,7 +124,7 @@ def test_values_of_other_kinds(account, tmp_path, row, cells):
     assert tuple(found[name] for name in ("id", "total_calls", "revenue", "other")) == cells
 
 
-@pytest.mark.parametrize("row", [{"total_calls": 2.5}, {"revenue": "much"}, {"revenue": [1]}])
+@pytest.mark.parametrize("row", [{"total_calls": 2.5}, {"revenue": "much"}, {"revenue": "NaN"}, {"revenue": [1]}])
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_value_that_is_none_leaves_no_file(account, tmp_path, row, form):
     """A value that its column cannot hold is an error that names the column; nothing is written."""
