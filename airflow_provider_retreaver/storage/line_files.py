@@ -59,11 +59,19 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> Writt
     count = size = 0
     with replacing(storage_path(destination, "destination")) as draft, draft.fs.open(draft.path, "wb") as file:
         for row in rows:
-            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            line = _utf8(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) + b"\n"
             file.write(line)
             count, size = count + 1, size + len(line)
     log.info("Wrote %d rows (%d bytes) to %s", count, size, destination)
     return {"path": destination, "rows": count, "bytes": size}
+
+
+def _utf8(text: str) -> bytes:
+    """Return a text in UTF-8; half an emoji, which UTF-8 has no bytes for, is replaced."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 class Folder:
@@ -127,7 +135,10 @@ def _text(raw: IO[bytes], name: str) -> Generator[io.TextIOWrapper]:
     packed = gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=4) if name.endswith(".gz") else None
     # The files below are closed by their own context managers.
     with packed or nullcontext():
-        file = io.TextIOWrapper(cast("IO[bytes]", packed or raw), encoding="utf-8", newline="")
+        # A rejected line may hold half an emoji.
+        file = io.TextIOWrapper(
+            cast("IO[bytes]", packed or raw), encoding="utf-8", errors="backslashreplace", newline=""
+        )
         yield file
         file.flush()
         file.detach()

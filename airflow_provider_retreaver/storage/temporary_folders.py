@@ -59,7 +59,9 @@ class Attempt:
         :return: one that no other attempt equals.
         """
         began, process = datetime.now(UTC).replace(microsecond=0), _process(os.getpid()) or f"{os.getpid()}-0"
-        return cls(f"{began:{_TIME}}-{_machine()}-{process}-{uuid.uuid4().hex[:12]}", began, _machine(), process)
+        name = f"{began:{_TIME}}-{_machine()}-{process}-{uuid.uuid4().hex[:12]}"
+        _running.add(name)
+        return cls(name, began, _machine(), process)
 
     @classmethod
     def of(cls, name: str) -> Self | None:
@@ -79,11 +81,18 @@ class Attempt:
     def has_ended(self) -> bool:
         """Whether it uses its files no more.
 
-        :return: True when its process is gone, or when it began more than a week ago on another machine.
+        :return: True when its process is gone or has released it, or when it began more than a week ago on another
+            machine.
         """
+        if self.machine == _machine() and self.process == _process(os.getpid()):
+            return self.name not in _running
         if self.machine == _machine() != _NO_MACHINE:
             return _process(int(self.process.partition("-")[0])) != self.process
         return datetime.now(UTC) - self.began > LONGEST_ATTEMPT
+
+
+# Names of this process's attempts that have not ended.
+_running: set[str] = set()
 
 
 @cache
@@ -171,6 +180,11 @@ class TemporaryFolder:
     def remove(self) -> None:
         """Remove what is left of this attempt, and the folders above it that are empty."""
         remove_folder(self.path)
+        self.release()
+
+    def release(self) -> None:
+        """End the attempt, and leave its folder to the next one."""
+        _running.discard(self.attempt.name)
 
 
 def remove_folder(folder: ObjectStoragePath) -> None:

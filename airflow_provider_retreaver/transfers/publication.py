@@ -226,6 +226,8 @@ class Publication:
         """
         with storage_errors(f"Moving the files of {self.manifest.name} into place", NOTHING_HALF):
             former = self._files.listed() or set()
+            # From now on another attempt can remove what this one has moved, if it does not end.
+            self._leaves_list = True
             names = self._announced(former)
             for draft, path in self._finished:
                 target = self._root / names[path]
@@ -265,10 +267,12 @@ class Publication:
 
     def clean(self) -> None:
         """Remove the temporary files, but for a list that is left; an error of the storage is ignored."""
-        if self._leaves_list:
-            return
         with suppress(StorageFailed), storage_errors("Cleaning up", NOTHING_HALF):
-            self._temporary.remove()
+            if self._leaves_list:
+                self.remove_finished()
+            else:
+                self._temporary.remove()
+        self._temporary.release()
 
     def _write(self, path: ObjectStoragePath, value: Mapping[str, Any]) -> None:
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"

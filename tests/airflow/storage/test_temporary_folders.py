@@ -69,6 +69,17 @@ def test_a_process_that_runs_keeps_its_folder(root, tmp_path):
     assert names(tmp_path) == []
 
 
+def test_an_attempt_that_was_released_has_ended(root, tmp_path):
+    """A process that runs many tasks does not keep the folders of those that ended."""
+    mine = TemporaryFolder(root, "calls-1")
+    mine.new_file("part").write_text("half")
+    TemporaryFolder(root, "calls-1").remove_ended("calls-")
+    assert mine.path.exists()
+    mine.release()
+    TemporaryFolder(root, "calls-1").remove_ended("calls-")
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize(("days", "ended"), [(0, False), (6.9, False), (7.1, True)])
 def test_another_machine_is_given_a_week(days, ended):
     """Of a process on another machine nothing is known: its folder is left alone for a week."""

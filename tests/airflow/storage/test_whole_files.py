@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_retreaver.storage.line_files import Folder, write_jsonl
 from airflow_provider_retreaver.storage.temporary_folders import TemporaryFolder
 from airflow_provider_retreaver.storage.whole_files import remove_if_empty, replace_text, replacing
 
@@ -60,3 +63,13 @@ def test_a_folder_that_holds_a_file_is_not_removed(root, tmp_path):
     remove_if_empty(root / "full")
     remove_if_empty(root / "missing")
     assert names(tmp_path) == ["full", "full/part"]
+
+
+def test_half_an_emoji_stops_no_file(root, tmp_path):
+    """A row or a rejected line with half a character is written: UTF-8 has no bytes for it, so it is replaced."""
+    written = write_jsonl(f"file://{tmp_path}/rows.jsonl", [{"t": "half \ud83d"}, {"t": "\U0001f600"}])
+    lines = (tmp_path / "rows.jsonl").read_bytes().splitlines()
+    assert [json.loads(line) for line in lines] == [{"t": "half \ufffd"}, {"t": "\U0001f600"}]
+    assert written["rows"] == 2
+    Folder(root).write("rejects.csv", ["half \ud83d"])
+    assert (tmp_path / "rejects.csv").read_text() == "half \\ud83d\n"

@@ -188,6 +188,22 @@ def test_a_manifest_that_cannot_be_read_removes_nothing(calls, tmp_path, text):
     assert former.read_text() == "former"
 
 
+def test_a_storage_that_fails_between_two_files(calls, tmp_path, programs):
+    """What was moved before the storage failed is in no manifest, and the next attempt removes it."""
+    first, _ = (program() for program in programs)
+    two_days = {"start": "2026-01-05T12:00:00Z", "end": "2026-01-06T12:00:00Z", "partition_by": "day"}
+    there = calls.add(20, "2026-01-05T12:00:00Z", "2026-01-06T12:00:00Z")
+    obstacle = tmp_path / "day=2026-01-06"
+    obstacle.write_text("in the way")
+    assert first.attempt(tmp_path, **two_days)["status"] != 0
+    assert list(tmp_path.glob("*.manifest.json")) == []
+    assert list((tmp_path / "day=2026-01-05").iterdir()) != []
+    obstacle.unlink()
+    calls.update(there[0], revenue=5)  # so that the files of the next attempt have other names
+    assert first.attempt(tmp_path, **two_days)["status"] == 0
+    nothing_else(tmp_path)
+
+
 def test_a_killed_attempt_leaves_nothing(calls, tmp_path):
     """The next export removes what a killed attempt had moved into place, also one of another window."""
     calls.add(3)
