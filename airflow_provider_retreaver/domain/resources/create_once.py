@@ -286,7 +286,6 @@ class Creation:
 
     def _create_unfindable(self, operation: Operation[Row]) -> Procedure[Row | None]:
         """Create an object that could not be found again, and never send it twice."""
-        # Nothing tells it from one that others create at the same time.
         if self.dry_run:
             return None
         if self.record.plan:
@@ -295,6 +294,7 @@ class Creation:
                 f"{self.entry.natural_key} it cannot be looked up: check in Retreaver, then start a new run with a "
                 f"{self.entry.natural_key}."
             )
+        log.info("Without a %s nothing tells it from one that others create now.", self.entry.natural_key)
         self._save_plan(sent=True)
         try:
             row: Row = yield operation

@@ -15,12 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from airflow_provider_retreaver.core.errors import (
-    RUN_ENDING,
-    OutcomeUnknown,
-    ProtocolError,
-    is_final,
-)
+from airflow_provider_retreaver.core.errors import RUN_ENDING, OutcomeUnknown, ProtocolError, is_final
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
@@ -99,6 +94,10 @@ class ResetCaps:
             return self.result()
         self._record.plan.update({str(key): count for reset in remaining for key, count in reset.before.items()})
         self._save_record()
+        if remaining:
+            log.info(
+                "Counts are read again right before each reset; let runs that reset the same targets not overlap."
+            )
         while remaining:
             batch, remaining = remaining[:BATCH], remaining[BATCH:]
             still = yield from self._look_again(batch)

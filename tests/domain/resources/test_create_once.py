@@ -134,6 +134,14 @@ def test_new_number_with_other_attributes_is_ignored():
     assert "created_meanwhile" not in result
 
 
+def test_what_cannot_be_looked_up_is_said(caplog):
+    """A target without tid cannot be told from one of others: the log says so, and it is sent once."""
+    caplog.set_level("INFO")
+    asked, result = play(Creation(entry_of("targets"), {"number": "+18668987878"}).procedure(), {"id": 7})
+    assert (asked, result["id"]) == ([SEND], 7)
+    assert "Without a tid nothing tells it from one that others create now" in caplog.text
+
+
 def test_of_two_upserts_at_once_the_second_changes(caplog):
     """An upsert whose create is refused, since others were faster, changes what they have created."""
     none, theirs = missing("/targets/tid/A1.json"), {"id": 9, "tid": "A1", "number": "+18668987878"}

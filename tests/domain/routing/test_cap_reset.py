@@ -432,6 +432,7 @@ def reset_by_others(account, id_, kind="targets", then=0):
 @pytest.mark.parametrize("since", [0, 4])
 def test_of_two_runs_at_once_the_second_clears_nothing(account, since, caplog):
     """A target that others reset after it was read is left alone, with the calls since, and the result says so."""
+    caplog.set_level("INFO")
     ours, theirs = account.targets(2, filled=10)
     work = at_work(lambda: reset_by_others(account, theirs, then=since))
     result = reset(account, TargetSelection(ids=[ours, theirs]), save=work)
@@ -439,6 +440,7 @@ def test_of_two_runs_at_once_the_second_clears_nothing(account, since, caplog):
     why = f"others reset it while this run was at work: it counted 10 when it was read, {since} now"
     assert result["skipped"][0]["reason"] == why
     assert why in caplog.text
+    assert "let runs that reset the same targets not overlap" in caplog.text
     assert account.filled(theirs) == since
     assert effective(account).count(f"/targets/{theirs}/reset_cap.json") <= 1
 
