@@ -7,6 +7,8 @@ import pytest
 pytestmark = pytest.mark.airflow
 
 SOURCE = """
+import os
+import signal
 import threading
 import time
 from datetime import datetime, timedelta
@@ -31,9 +33,14 @@ def show_end(context):
     print("THREADS LEFT:", [name for name in names if name.startswith("retreaver")], flush=True)
 
 
+def note_start_and_send_sigterm(context):
+    note_start(context)
+    threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+
 common = {
-    "execution_timeout": timedelta(seconds=3), "retries": 0,
-    "pre_execute": note_start, "on_failure_callback": show_end,
+    "execution_timeout": timedelta(seconds=LIMIT), "retries": 0,
+    "pre_execute": START, "on_failure_callback": show_end,
 }
 
 with DAG("stopped", schedule=None, start_date=datetime(2026, 1, 1)):
@@ -60,6 +67,14 @@ CASES = {
 }
 
 
+def run(airflow_lab, account, task, limit=3, start="note_start"):
+    """Run a DAG of one task, with a timeout of some seconds and a function that is called before it."""
+    return airflow_lab.run_dag(
+        SOURCE.replace("TASK", task).replace("LIMIT", str(limit)).replace("START", start),
+        connections={"retreaver_default": account.connection(extra={"max_wait": 40})},
+    )
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_task_ends_with_its_timeout(airflow_lab, account, tmp_path, case):
     """It ends within about a second of the timeout, is failed, and leaves no thread."""
@@ -68,10 +83,7 @@ def test_a_task_ends_with_its_timeout(airflow_lab, account, tmp_path, case):
     for fault in faults:
         once = fault is FIRST
         account.fault(**{"path": "", **fault, "times": 1 if once else None})
-    result = airflow_lab.run_dag(
-        SOURCE.replace("TASK", task).replace("STATE", tmp_path.as_uri()),
-        connections={"retreaver_default": account.connection(extra={"max_wait": 40})},
-    )
+    result = run(airflow_lab, account, task.replace("STATE", tmp_path.as_uri()))
     assert result.states == {"task": "failed"}, result.output
     assert "AirflowTaskTimeout" in result.output
     assert "THREADS LEFT: []" in result.output, result.output
@@ -84,12 +96,24 @@ def test_what_was_done_is_noted(airflow_lab, account):
     """Resets that were answered are in the result that a stopped task has pushed, no other is sent."""
     ids = account.targets(12)
     account.fault("reset_cap", delay=1.6, times=None)
-    result = airflow_lab.run_dag(
-        SOURCE.replace("TASK", RESET), connections={"retreaver_default": account.connection()}
-    )
+    result = run(airflow_lab, account, RESET)
     assert result.states == {"task": "failed"}, result.output
     pushed = result.xcoms["task"]["return_value"]
     done = {row["id"] for row in pushed["reset"]}
     assert done == {id_ for id_ in ids if account.filled(id_) == 0}
     assert len(account.sent("POST")) == len(done)
     assert 4 <= len(done) < 12
+
+
+def test_sigterm(airflow_lab, account):
+    """A task that gets SIGTERM, as when it is marked as failed, ends likewise, on both lines of Airflow."""
+    account.targets(60)
+    account.fault("targets.json", headers={"X-Page": "first"})
+    account.fault("", method="GET", status=429, headers={"Retry-After": "30"}, times=None)
+    result = run(airflow_lab, account, RESET, limit=100, start="note_start_and_send_sigterm")
+    assert result.states == {"task": "failed"}, result.output
+    assert "TaskStopped" in result.output or "AirflowTaskTerminated" in result.output
+    assert "THREADS LEFT: []" in result.output, result.output
+    seconds = float(result.output.partition("ENDED AFTER: ")[2].partition("\n")[0])
+    print(f"{seconds:.2f} s with SIGTERM after three")
+    assert 3 <= seconds < 5.5

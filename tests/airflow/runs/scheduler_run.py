@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -254,7 +254,7 @@ def prepare_home(lab: Any, home: Path, source: str, account: Account) -> dict[st
 
 
 @contextmanager
-def run_component(name: str, env: dict[str, str], home: Path, *options: str) -> Iterator[None]:
+def run_component(name: str, env: dict[str, str], home: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run one component in a separate session, and end all of its processes after the block."""
     with (home / f"{name}.log").open("ab") as log:
         arguments = [sys.executable, "-m", "airflow", name, *options]
@@ -262,9 +262,10 @@ def run_component(name: str, env: dict[str, str], home: Path, *options: str) -> 
             arguments, env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            yield
+            yield process
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:

@@ -99,6 +99,38 @@ def assert_key_in_no_file(home):
     assert not [path for path in home.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
 
 
+def test_a_triggerer_that_shuts_down(airflow_lab, running_sandbox):
+    """It ends in less time than the requests take that its sensors wait for, and the sensors stay deferred."""
+    account = Account(running_sandbox)
+    account.reset()
+    account.targets(4)
+    home = airflow_lab.root / "shutdown"
+    source = WAITS.replace("SHORT", "600")
+    env = environment(airflow_lab, home, source, account)
+    for target in (2, 3, 4):
+        account._handle("POST", "/__sandbox__/calls_in_progress", {"target_id": target, "calls_in_progress": 1})
+    for target in (1, 2, 3, 4):
+        account.fill(target, 1)
+    with ExitStack() as stack:
+        for component in COMPONENTS:
+            stack.enter_context(
+                run_component(component, env, home, *([NO_LOG_SERVER] if component == "scheduler" else []))
+            )
+        with run_component("triggerer", env, home, NO_LOG_SERVER) as process:
+            wait_for(lambda: list(states(home).values()).count("deferred") == 7, "seven deferrals", home)
+            account.fault("", delay=40, times=None)
+            polls = len(account.sent())
+            wait_for(lambda: len(account.sent()) > polls + 1, "requests that are held", home)
+            started_at = time.monotonic()
+            process.terminate()
+            process.wait(60)
+            took = time.monotonic() - started_at
+            print(f"the triggerer ended {took:.1f} s after SIGTERM, while requests were held for 40 s")
+        account.clear_faults()
+    assert took < 20
+    assert set(states(home).values()) == {"deferred"}
+
+
 def test_deferred_sensors_after_a_restart(airflow_lab, running_sandbox):
     """Seven sensors defer; the account changes while the triggerer is stopped; after it they end."""
     account = Account(running_sandbox)
