@@ -124,6 +124,13 @@ def test_a_zone_that_an_old_database_has_otherwise_is_refused(zones, version):
     assert iana_name("America/Detroit", TODAY) == "America/New_York"
 
 
+def test_a_zone_that_only_the_system_has_is_not_disputed(zones):
+    """What the package does not know cannot contradict it."""
+    zones("2024a", Elsewhere="America/New_York")
+    assert zone_clocks.keeps_clock("America/Elsewhere", "America/New_York", TODAY)
+    assert not zone_clocks.keeps_clock("America/Elsewhere", "America/Chicago", TODAY)
+
+
 def test_the_version_of_a_folder_of_macos(zones, tmp_path):
     """On macOS another file names the version."""
     (tmp_path / "+VERSION").write_text("2999b\n", encoding="utf-8")
