@@ -123,6 +123,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules(
             "operators",
             "caller_lists",
+            "calls",
             "caps",
             "reports",
             "resources",
@@ -142,7 +143,7 @@ def get_provider_info() -> dict[str, Any]:
             for target, name in TRANSFERS
         ],
         "hooks": _modules("hooks", "retreaver"),
-        "triggers": _modules("triggers", "calls", "caps", "conditions"),
+        "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting"),
         # Airflow 2.11 knows assets as datasets.
         "asset-uris": ASSETS,
         "dataset-uris": ASSETS,

@@ -11,7 +11,6 @@ from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
-    REJECTS,
     Columns,
     Limit,
     Mode,
@@ -20,6 +19,7 @@ from airflow_provider_retreaver.operators.numbers.base import (
     RetreaverNumbersOperator,
     SourceFormat,
 )
+from airflow_provider_retreaver.operators.source_rows import REJECTS
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

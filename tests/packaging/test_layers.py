@@ -26,7 +26,7 @@ MAY_USE = {
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
     "storage": {"core", "resources", "domain"},
-    "operators": {"core", "resources", "domain", "hooks", "storage", "assets"},
+    "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "triggers"},
     "triggers": {"core", "resources", "domain", "hooks"},
     "sensors": {"core", "domain", "storage", "operators", "hooks", "triggers"},
     "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators"},
@@ -43,6 +43,7 @@ DOMAIN_MAY_USE = {
     "calls": {"lists", "resources"},
     "watching": {"objects", "routing", "calls"},
     "bidding": set(),
+    "data_writing": {"lists", "objects"},
 }
 
 

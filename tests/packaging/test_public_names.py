@@ -29,6 +29,8 @@ NAMES = {
         "RetreaverCreateOperator", "RetreaverDeleteOperator", "RetreaverGetOperator", "RetreaverListOperator",
         "RetreaverUpdateOperator", "RetreaverUpsertOperator",
     },
+    "triggers.waiting": {"RetreaverWaitTrigger"},
+    "operators.calls": {"RetreaverWriteCallDataOperator"},
     "operators.caller_lists": {"RetreaverCallerListSyncOperator"},
     "operators.reports": {"RetreaverReportOperator"},
     "operators.rtb": {
@@ -62,6 +64,12 @@ PARAMETERS = {
     ("operators.caller_lists", "RetreaverCallerListSyncOperator"): NUMBERS | {
         "list_name", "target_id", "campaign_id", "allow_gap", "allow_accept_list", "verify_wait",
     },
+    ("operators.calls", "RetreaverWriteCallDataOperator"): {
+        "call_uuid", "caller_number", "tags", "rows", "source", "source_format", "encoding", "delimiter", "sql",
+        "sql_conn_id", "columns", "call_uuid_column", "caller_number_column", "default_region", "max_rows",
+        "max_rejects", "max_failures", "verify_after", "deferrable", "state_path", "dry_run", "retreaver_conn_id",
+    },
+    ("triggers.waiting", "RetreaverWaitTrigger"): {"until"},
     ("operators.caps", "RetreaverResetCapOperator"): {
         "dry_run", "retreaver_conn_id",
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",

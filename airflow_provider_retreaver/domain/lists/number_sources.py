@@ -187,22 +187,28 @@ def read_file(
     :raises InvalidArgument: when the file is damaged, in another encoding, or has no such column or no header.
     """
     wanted = Layout.parse(column, delimiter, skip_lines, layout)
-    with damage_refused(where), _readable(where, encoding):
+    with damage_refused(where), readable(where, encoding):
         content, member = unpacked(stream, where)
         kind = kind or format_of(f"{where}/{member}", None) or "txt"
         # A byte order mark at the beginning is not a part of the first column's name.
         name = "utf-8-sig" if re.fullmatch(r"utf[-_]?8", encoding.strip(), re.IGNORECASE) else encoding
         text = io.TextIOWrapper(content, encoding=name, newline="")
         try:
-            yield from _READERS[kind](_lines(text, where), where, wanted)
+            yield from _READERS[kind](text_lines(text, where), where, wanted)
         finally:
             # The caller closes the file.
             text.detach()
 
 
 @contextmanager
-def _readable(where: str, encoding: str) -> Iterator[None]:
-    """Raise one sentence for a text that cannot be read completely."""
+def readable(where: str, encoding: str) -> Iterator[None]:
+    """Raise one sentence for a text that cannot be read completely.
+
+    :param where: name of the file.
+    :param encoding: that it is read in.
+    :yield: a context manager.
+    :raises InvalidArgument: when it is in another encoding, or no valid csv.
+    """
     problem = ""
     try:
         yield
@@ -216,14 +222,20 @@ def _readable(where: str, encoding: str) -> Iterator[None]:
         raise InvalidArgument(f"{where} {problem}; nothing was sent.")
 
 
-def _lines(text: io.TextIOWrapper, where: str) -> Iterator[str]:
-    """Yield the lines of a text, each of bounded length."""
+def text_lines(text: io.TextIOWrapper, where: str) -> Iterator[str]:
+    """Yield the lines of a text, each of bounded length.
+
+    :param text: the open file.
+    :param where: name of the file.
+    :return: the lines with their ends.
+    :raises InvalidArgument: when a line is far too long.
+    """
     count = 0
     while line := text.readline(LONGEST_LINE):
         count += 1
         if len(line) == LONGEST_LINE:
             raise InvalidArgument(
-                f"{where} has {LONGEST_LINE} characters or more in line {count}, so it is no list of numbers; "
+                f"{where} has {LONGEST_LINE} characters or more in line {count}, so it is no list of rows; "
                 f"nothing was sent."
             )
         yield line
@@ -241,7 +253,7 @@ def _read_jsonl(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[Nu
         if not visible(text).strip():
             continue
         place = f"{where}, line {line},"
-        value = _of_json(text, place)
+        value = of_json(text, place)
         if isinstance(value, dict):
             if list(value) != names:
                 names = list(value)
@@ -250,7 +262,14 @@ def _read_jsonl(lines: Iterator[str], where: str, wanted: Layout) -> Iterator[Nu
         yield line, value
 
 
-def _of_json(text: str, where: str) -> object:
+def of_json(text: str, where: str) -> object:
+    """Return the value of a line of a jsonl file.
+
+    :param text: the line.
+    :param where: name of the file, with the line.
+    :return: the value; numbers with a fraction or an exponent as they are written.
+    :raises InvalidArgument: when it is not JSON, or an object has a field twice.
+    """
     try:
         # A number with a fraction or an exponent is kept as it is written, which shows whether it was rounded.
         return json.loads(text, parse_float=str, object_pairs_hook=_object)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -12,7 +10,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
-from airflow_provider_retreaver.storage.csv_cells import escape_formulas
+from airflow_provider_retreaver.operators.source_rows import rejects_file, sql_rows
 from airflow_provider_retreaver.storage.line_files import Folder, run_folder
 from airflow_provider_retreaver.storage.paths import storage_path
 
@@ -31,11 +29,8 @@ Columns = str | int | Sequence[str | int] | None
 PhoneNumbers = str | int | Iterable[str | int]
 Limit = float | str | Sequence[float | str] | None
 
-# Rows that are read from a database at once.
-ROWS = 10_000
 # Rejected values that are logged.
 LOGGED_REJECTS = 5
-REJECTS = "rejects.csv"
 MAX_REMOVALS: Limit = ("10%", 10_000)
 
 
@@ -171,7 +166,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         normalizer = Normalizer(self.default_region)
         where, values = self._values()
         first: list[str] = []
-        with _rejects(folder) as write:
+        with rejects_file(folder) as write:
 
             def reject(rejected: Rejected) -> None:
                 if len(first) < LOGGED_REJECTS:
@@ -274,44 +269,15 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
 def _sql_values(sql: str, conn_id: str, column: Columns, where: str) -> Iterator[Numbered]:
     """Read a query's rows in chunks, so that memory does not grow with them."""
     from airflow_provider_retreaver.domain.lists.columns import find_columns, joined, parse_columns
-    from airflow_provider_retreaver.hooks.sql import sql_hook
 
-    columns = parse_columns(column)
-    hook = sql_hook(conn_id)
-    with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
-        cursor.execute(sql)
-        row = 0
-        rows = cursor.fetchmany(ROWS)
-        if not cursor.description:
-            raise InvalidArgument(f"{where} has no columns, so it is no query; nothing was sent to Retreaver.")
-        # A query without rows is an empty source only if it has the column.
-        places = find_columns([described[0] for described in cursor.description], columns, where)
-        while rows:
-            for values in rows:
-                row += 1
-                yield row, joined(values, places, where)
-            rows = cursor.fetchmany(ROWS)
+    columns, places = parse_columns(column), list[list[int]]()
+    # A query without rows is an empty source only if it has the column.
+    rows = sql_rows(sql, conn_id, where, lambda names: places.extend(find_columns(names, columns, where)))
+    for row, values in enumerate(rows, 1):
+        yield row, joined(values, places, where)
 
 
 def _each(values: Iterator[Numbered], call: Callable[[], None]) -> Iterator[Numbered]:
     for value in values:
         call()
         yield value
-
-
-def _cursor(connection: Any) -> Any:
-    """Return a cursor that does not read all rows at once, where the driver has one."""
-    if type(connection).__module__.partition(".")[0] in {"psycopg", "psycopg2"}:
-        return connection.cursor("airflow_provider_retreaver")
-    return connection.cursor()
-
-
-@contextmanager
-def _rejects(folder: Folder | None) -> Generator[Callable[[Rejected], None]]:
-    if folder is None:
-        yield lambda _rejected: None
-        return
-    with folder.writing(REJECTS) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["line", "value", "reason"])
-        yield lambda rejected: writer.writerow(escape_formulas([rejected.line, rejected.value, rejected.reason]))

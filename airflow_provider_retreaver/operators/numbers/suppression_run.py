@@ -24,8 +24,8 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, SuppressionSync
 from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
 from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
-from airflow_provider_retreaver.operators.numbers.base import REJECTS
 from airflow_provider_retreaver.operators.numbers.suppression_state import PLAN
+from airflow_provider_retreaver.operators.source_rows import REJECTS
 from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 
 if TYPE_CHECKING:

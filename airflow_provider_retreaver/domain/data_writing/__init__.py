@@ -1,0 +1,1 @@
+"""Call data writing: rows with tags, sending them, and reading them back."""

@@ -1,0 +1,57 @@
+"""Write the CRM's sales of the day onto Retreaver's calls, and say which ones never showed.
+
+The connection `retreaver_writing` needs the extra `postback_key`, a postback key of type "Call Data Writing"; `crm`
+is any SQL database with a table `sales` (call_uuid, caller_number, amount, outcome, sold_on).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_retreaver.operators.calls import RetreaverWriteCallDataOperator
+
+
+@task(trigger_rule="all_done")
+def report(result: dict | None) -> str:
+    """Summarize the run in one line."""
+    if result is None:
+        summary = "No sales were written; see the log."
+    else:
+        names = ("applied", "stored", "failed", "rejected", "missing")
+        summary = ", ".join(f"{name} {result[name]}" for name in names if name in result)
+    print(summary)  # noqa: T201 - for the task's log
+    return summary
+
+
+with DAG(
+    dag_id="retreaver_conversions_back",
+    schedule="0 3 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    # If workers do not share a disk, use for example s3://connection@bucket/retreaver/conversions.
+    params={"day": "", "state_path": "file:///tmp/retreaver/conversions", "verify_after": "30m", "dry_run": False},
+    doc_md=__doc__,
+    tags=["retreaver"],
+):
+    conversions = RetreaverWriteCallDataOperator(
+        task_id="conversions_back",
+        retreaver_conn_id="retreaver_writing",
+        sql_conn_id="crm",
+        # By default the day before the run, in the DAG's time zone; `{"day": "2026-11-20"}` writes another one.
+        sql="""
+            SELECT call_uuid, caller_number, amount, outcome FROM sales
+            WHERE sold_on = '{{ params.day or (data_interval_end or dag_run.run_after)
+                .in_timezone("America/New_York").subtract(days=1).to_date_string() }}'
+        """,
+        columns={"amount": "sale_amount", "outcome": "sale_outcome"},
+        tags={"sale_source": "crm"},
+        verify_after="{{ params.verify_after }}",
+        dry_run="{{ params.dry_run }}",
+        state_path="{{ params.state_path }}",
+    )
+    report(conversions.output)
