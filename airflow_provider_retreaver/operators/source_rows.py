@@ -30,13 +30,16 @@ class Rejection(Protocol):
     """A value or row of a source that cannot be used: its line, what is written there, and why."""
 
     @property
-    def line(self) -> int: ...  # noqa: D102 - as the class says
+    def line(self) -> int:
+        """Its line or row, counted from 1."""
 
     @property
-    def value(self) -> str: ...  # noqa: D102
+    def value(self) -> str:
+        """As it is written there."""
 
     @property
-    def reason(self) -> str: ...  # noqa: D102
+    def reason(self) -> str:
+        """Why it cannot be used."""
 
 
 @contextmanager

@@ -166,15 +166,18 @@ class RowReader:
         shown = uuid or ("" if is_null(caller) else str(caller))
         try:
             call = self._call(uuid, caller)
-            tags = {tag: tag_text(row.get(column), column) for column, tag in self._tag_of.items()}
-            fields = tag_fields({tag: text for tag, text in tags.items() if text}, RESERVED)
-            if not fields:
-                raise InvalidArgument("its columns of tags are blank.")  # noqa: TRY301 - one place makes rejects
-            write = CallWrite(line, call, {name: str(text) for name, text in {**self._fixed, **fields}.items()})
+            write = CallWrite(line, call, self._tags(row))
             write.operation()
         except InvalidArgument as error:
             return RejectedRow(line, shown, error.message)
         return write
+
+    def _tags(self, row: Mapping[str, object]) -> dict[str, str]:
+        tags = {tag: tag_text(row.get(column), column) for column, tag in self._tag_of.items()}
+        fields = tag_fields({tag: text for tag, text in tags.items() if text}, RESERVED)
+        if not fields:
+            raise InvalidArgument("its columns of tags are blank.")
+        return {name: str(text) for name, text in {**self._fixed, **fields}.items()}
 
     def _call(self, uuid: str, caller: object) -> str:
         if uuid and uuid.lower() != _NO_CALL:
