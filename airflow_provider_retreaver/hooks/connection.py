@@ -78,9 +78,10 @@ def mask_secrets(secrets: Iterable[Secret]) -> None:
     """
     from airflow.providers.common.compat.sdk import mask_secret
 
-    from airflow_provider_retreaver.core.secrets import register_secrets, spellings
+    from airflow_provider_retreaver.core.secrets import MIN_LENGTH, register_secrets, spellings
 
-    known = list(secrets)
+    # Airflow 2.11 would mask a placeholder of one letter in every message.
+    known = [secret for secret in secrets if len(secret.reveal()) >= MIN_LENGTH]
     register_secrets(known)
     for secret in known:
         for form in spellings(secret.reveal()):

@@ -24,9 +24,8 @@ def phone_hider(mode: object, conn_id: str | None) -> Transform | None:
         )
     from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
-    password = BaseHook.get_connection(str(conn_id)).password or ""
-    secret = Secret(password)
-    if len(password) >= MIN_LENGTH:
+    secret = Secret(BaseHook.get_connection(str(conn_id)).password or "")
+    if len(secret.reveal()) >= MIN_LENGTH:
         register_secrets([secret])
-        mask_secret(password)
+        mask_secret(secret.reveal())
     return phone_transform(mode, secret)

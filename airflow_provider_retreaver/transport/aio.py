@@ -91,17 +91,7 @@ class AiohttpTransport:
         failure: RetreaverError
         proxy = self._proxy(request, wire)
         try:
-            async with self._opened().request(
-                wire.method,
-                URL(wire.url, encoded=True),
-                headers={"Accept-Encoding": ACCEPT_ENCODING, **wire.headers},
-                # Otherwise a POST without a body has the type of an octet stream.
-                skip_auto_headers=("Content-Type",),
-                data=wire.body,
-                allow_redirects=False,
-                proxy=None if proxy is None else proxy.reveal(),
-            ) as answer:
-                return await self._read(answer)
+            return await self._exchange(wire, proxy)
         except (aiohttp.ClientError, OSError) as error:
             failure = _connection_error(request, error)
         except ValueError:
@@ -110,6 +100,20 @@ class AiohttpTransport:
             failure = response_too_large(request, self._settings.limits.response_bytes)
         # Raised outside the handler, so that the library's exception is not kept as its context.
         raise failure
+
+    async def _exchange(self, wire: HttpRequest, proxy: Secret | None) -> Response:
+        """Send a request and read its response; the library's objects, whose texts hold the URL, stay here."""
+        async with self._opened().request(
+            wire.method,
+            URL(wire.url, encoded=True),
+            headers={"Accept-Encoding": ACCEPT_ENCODING, **wire.headers},
+            # Otherwise a POST without a body has the type of an octet stream.
+            skip_auto_headers=("Content-Type",),
+            data=wire.body,
+            allow_redirects=False,
+            proxy=None if proxy is None else proxy.reveal(),
+        ) as answer:
+            return await self._read(answer)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> Response:
         """Read a response within the limits.

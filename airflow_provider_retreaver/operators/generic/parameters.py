@@ -88,9 +88,10 @@ def require_confirmation(warning: str | None, confirm: object) -> None:
 def _mask_passwords(attributes: Mapping[str, object]) -> None:
     from airflow.providers.common.compat.sdk import mask_secret
 
+    from airflow_provider_retreaver.core.row_secrets import is_secret_field
     from airflow_provider_retreaver.core.secrets import MIN_LENGTH, Secret, register_secrets
 
     for name, value in attributes.items():
-        if name.endswith("password") and isinstance(value, str) and len(value) >= MIN_LENGTH:
+        if is_secret_field(name) and isinstance(value, str) and len(value) >= MIN_LENGTH:
             register_secrets([Secret(value)])
             mask_secret(value)

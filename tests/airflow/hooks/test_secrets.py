@@ -84,6 +84,7 @@ IDS = list(range(1, COUNT + 1))
 with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     RetreaverResetCapOperator.partial(task_id="each", state_path="file://STATE").expand(target_ids=IDS)
     RetreaverResetCapOperator(task_id="all", only_filled=True)
+    RetreaverResetCapOperator(task_id="healthy", target_ids=[COUNT + 1, COUNT + 2])
     RetreaverResetCapOperator(task_id="dry", target_ids=IDS, dry_run=True)
     for name in CONNECTIONS:
         RetreaverResetCapOperator(task_id=name, target_ids=1, retreaver_conn_id=name)
@@ -159,7 +160,8 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
         },
         retries=False,
     )
-    assert result.xcoms["all"]["return_value"]["reset"], result.output
+    assert result.states["healthy"] == "success", result.output
+    assert len(result.xcoms["healthy"]["return_value"]["reset"]) == 2
     assert result.xcoms["awaited"]["return_value"] == count + 30
     seen = result.output + "".join(path.read_text("utf-8", "replace") for path in result.logs_dir.rglob("*.log"))
     for shown in (
