@@ -120,6 +120,13 @@ def test_a_long_body_is_refused_before_it_is_read(port: int) -> None:
     assert send(port, "POST", path, headers, b" " * (LIMIT + 1))[0] == 413
 
 
+def multipart(depth: int) -> bytes:
+    """Return a form whose only part is a form, and so on."""
+    return b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (at, at + 1) for at in range(depth)
+    )
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -127,6 +134,7 @@ def test_a_long_body_is_refused_before_it_is_read(port: int) -> None:
         ("application/json", b'{"target": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
         ("application/json", b"[" * 3_000_000),
         ("application/x-www-form-urlencoded", b"target" + b"[a]" * 5000 + b"=1"),
+        ("multipart/form-data; boundary=b0", multipart(2000)),
     ],
 )
 @pytest.mark.parametrize("path", ["/targets.json", "/__sandbox__/calls"])

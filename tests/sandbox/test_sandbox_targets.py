@@ -278,6 +278,29 @@ def test_conversion_groups_are_added_unless_both_ids_are_sent(client: SandboxCli
     client.error(422, "PUT", path, {"target": body})
 
 
+def test_defaults_and_requirements_of_conversion_groups(client: SandboxClient) -> None:
+    """A type and a conversion are required; name, window, seconds and revenue have the documented defaults."""
+    path = f"/targets/{client.target()['id']}.json"
+
+    def body(**group: object) -> dict[str, object]:
+        return {"target": {"conversion_groups_attributes": [group]}}
+
+    for field, group in (
+        ("conversion_type", {"conversions_attributes": [{}]}),
+        ("conversion_type", {"conversion_type": "postback", "conversions_attributes": [{}]}),
+        ("conversions", {"conversion_type": "timer"}),
+        ("conversions", {"conversion_type": "timer", "conversions_attributes": []}),
+    ):
+        assert f"conversion_groups.{field}" in client.error(422, "PUT", path, body(**group))["errors"]
+    for revenue in ("much", "nan", [1]):
+        given = {"conversion_type": "timer", "conversions_attributes": [{"revenue": revenue}]}
+        assert "conversions.revenue" in client.error(422, "PUT", path, body(**given))["errors"]
+    given = {"conversion_type": "timer", "conversions_attributes": [{}]}
+    (group,) = client.request("PUT", path, body(**given))["target"]["conversion_groups"]
+    assert (group["name"], group["dedupe_seconds"], group["eval_order"]) == ("Default Conversion Settings", 0, 0)
+    assert [(row["seconds"], row["revenue"]) for row in group["conversions"]] == [(90, 0.0)]
+
+
 def test_groups_replace_add_and_remove_their_targets(client: SandboxClient) -> None:
     """target_ids replaces, the two other parameters add and remove, and targets list their groups."""
     one, two, three = (client.target()["id"] for _ in range(3))
