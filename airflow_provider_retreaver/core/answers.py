@@ -61,7 +61,7 @@ def _advice(request: Request, status: int, connection: str) -> str:
     if status in {401, 403} and request.key_type is not None:
         return (
             f"this needs a postback key of type {request.key_type!r} that is not paused; put it into the extra "
-            f"postback_key of connection {connection!r}."
+            f"postback_key of connection {quoted(connection)}."
         )
     if status == 401:
         return (

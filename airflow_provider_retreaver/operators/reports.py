@@ -36,6 +36,7 @@ class RetreaverReportOperator(RetreaverOperator):
     :param limit: rows to return at most, up to 1,000. A longer report is an error, never cut silently.
     :param destination: object-storage path of a file, e.g. `s3://conn@bucket/report.csv`; replaced when it exists.
     :param format: of the file: `jsonl` (rows as Retreaver sends them), `csv` or `parquet` (needs pyarrow).
+    :param csv_escape_formulas: for `csv`: put an apostrophe before cells that a spreadsheet would run as a formula.
     :param retreaver_conn_id: ID of the connection.
     :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
     """
@@ -43,6 +44,7 @@ class RetreaverReportOperator(RetreaverOperator):
     template_fields = (
         *RetreaverOperator.template_fields,
         *("facet", "start", "end", "tag_value_key", "limit", "destination", "format"),
+        "csv_escape_formulas",
     )
 
     def __init__(
@@ -55,6 +57,7 @@ class RetreaverReportOperator(RetreaverOperator):
         limit: int | str | None = None,
         destination: str | None = None,
         format: Literal["jsonl", "csv", "parquet"] = "jsonl",  # noqa: A002 - the usual name
+        csv_escape_formulas: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
@@ -66,16 +69,19 @@ class RetreaverReportOperator(RetreaverOperator):
         self.limit = limit
         self.destination = destination
         self.format = format
+        self.csv_escape_formulas = csv_escape_formulas
 
     def execute(self, context: Context) -> list[Row] | dict[str, object]:
         """Read the report."""
         from airflow_provider_retreaver.core.parameters import is_given
         from airflow_provider_retreaver.domain.calls.time_window import window_of_run
         from airflow_provider_retreaver.resources.reports import COLUMNS, report_calls
+        from airflow_provider_retreaver.storage.csv_cells import escapes_formulas
         from airflow_provider_retreaver.storage.table_files import check_table_format, write_table
 
         with self.connected() as hook:
             limit, format_ = row_limit(self.limit, self.destination), check_table_format(self.format)
+            escape = escapes_formulas(self.csv_escape_formulas, format_)
             start, end = window_of_run(self.start, self.end, context, datetime.now(UTC))
             listing = report_calls(
                 self.facet,
@@ -91,6 +97,6 @@ class RetreaverReportOperator(RetreaverOperator):
                 self.update_outlet_events(context, **about, rows=len(found))
                 return found
             with closing(masked_rows(hook, listing)) as rows:
-                written = {**about, **write_table(str(self.destination), rows, COLUMNS, format_)}
+                written = {**about, **write_table(str(self.destination), rows, COLUMNS, format_, escape=escape)}
             self.update_outlet_events(context, **written)
         return written

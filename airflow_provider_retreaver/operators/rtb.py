@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_retreaver.core.errors import OutcomeUnknown, RetreaverError
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.operators.base import FinalOutcomeUnknown, RetreaverWriteOperator
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class RetreaverReserveCallOperator(RetreaverWriteOperator):
             result = hook.run(run_reservation(operation))
         self.log.info(
             "Reservation %s is %s, payout %s, expires at %s",
-            result["uuid"], result["status"], result["payout"], result["expires_at"],
+            *(one_line(result[name], numbers=False) for name in ("uuid", "status", "payout", "expires_at")),
         )  # fmt: skip
         return _checked(result, self.on_no_target)
 
@@ -147,7 +148,8 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
             if confirmation is None:
                 return _checked({**nothing_sent(), "status": NO_TARGET}, self.on_no_target)
             if self.is_dry_run():
-                self.log.info("Dry run: reservation %s would be confirmed; nothing was sent", confirmation.uuid)
+                uuid = one_line(confirmation.uuid, numbers=False)
+                self.log.info("Dry run: reservation %s would be confirmed; nothing was sent", uuid)
                 return nothing_sent()
             state = RunState(context, "confirm", self.state_path if parameters.is_given(self.state_path) else None)
             sent = (state.load() or {}).get("sent", {})
@@ -162,7 +164,8 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
                 state.save({"sent": sent})
                 raise
             state.save({"sent": sent})
-        self.log.info("Reservation %s is %s, payout %s", result["uuid"], result["status"], result["payout"])
+        shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "payout"))
+        self.log.info("Reservation %s is %s, payout %s", *shown)
         return _checked(result, self.on_no_target)
 
 
@@ -229,7 +232,8 @@ class RetreaverCallReservationOperator(RetreaverWriteOperator):
                 self.log.info("Dry run: a call would be reserved; nothing was sent")
                 return nothing_sent()
             result = hook.run(run_call_reservation(operation))
-        self.log.info("Reservation %s is %s, expires at %s", result["uuid"], result["status"], result["expires_at"])
+        shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "expires_at"))
+        self.log.info("Reservation %s is %s, expires at %s", *shown)
         return _checked(result, self.on_no_target)
 
 
@@ -237,5 +241,6 @@ def _checked(result: ReservationResult, on_no_target: OnNoTarget) -> Reservation
     from airflow_provider_retreaver.domain.bidding.reservation import NO_TARGET
 
     if result["status"] == NO_TARGET and on_no_target == "skip":
-        raise AirflowSkipException(f"Reservation {result['uuid']}: there is no buyer for this call.")
+        uuid = one_line(result["uuid"], numbers=False)
+        raise AirflowSkipException(f"Reservation {uuid}: there is no buyer for this call.")
     return result

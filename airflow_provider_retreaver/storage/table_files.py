@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 from airflow_provider_retreaver.storage.line_files import WrittenFile, write_jsonl
 from airflow_provider_retreaver.storage.paths import storage_path
 from airflow_provider_retreaver.storage.whole_files import replacing
@@ -46,7 +47,9 @@ def check_table_format(format_: object) -> TableFormat:
     return found
 
 
-def write_table(destination: str, rows: Iterable[Row], columns: Columns, format_: TableFormat) -> WrittenFile:
+def write_table(
+    destination: str, rows: Iterable[Row], columns: Columns, format_: TableFormat, *, escape: bool = False
+) -> WrittenFile:
     """Write rows to a file; one that is there is replaced when all rows are written.
 
     JSON lines are the rows as they came. CSV and Parquet have the given columns and `other` for the rest.
@@ -55,6 +58,7 @@ def write_table(destination: str, rows: Iterable[Row], columns: Columns, format_
     :param rows: read one after the other.
     :param columns: of CSV and Parquet.
     :param format_: of the file.
+    :param escape: whether cells of CSV that a spreadsheet would run are escaped.
     :return: path, number of rows and size in bytes.
     :raises InvalidArgument: when the destination is a folder, or no installed provider knows the storage.
     :raises ProtocolError: when a value is not of its column's type.
@@ -66,7 +70,8 @@ def write_table(destination: str, rows: Iterable[Row], columns: Columns, format_
     write = _write_csv if format_ == "csv" else _write_parquet
     with replacing(storage_path(destination, "destination")) as draft:
         with draft.fs.open(draft.path, "wb") as file:
-            count = write(file, _chunks(rows, columns), columns)
+            chunks = _chunks(rows, columns)
+            count = write(file, map(_escaped, chunks) if escape else chunks, columns)
         size = int(draft.fs.size(draft.path))
     return {"path": destination, "rows": count, "bytes": size}
 
@@ -75,6 +80,10 @@ def _chunks(rows: Iterable[Row], columns: Columns) -> Iterator[list[dict[str, An
     source = iter(rows)
     while chunk := [_converted(row, columns) for row in islice(source, CHUNK)]:
         yield chunk
+
+
+def _escaped(chunk: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(row, escape_formulas(row.values()), strict=True)) for row in chunk]
 
 
 def _converted(row: Row, columns: Columns) -> dict[str, Any]:

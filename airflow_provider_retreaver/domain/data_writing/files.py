@@ -10,6 +10,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.visible_text import column_name, visible
 from airflow_provider_retreaver.domain.data_writing.rows import NumberedRow
 from airflow_provider_retreaver.domain.lists.file_layout import DELIMITERS, Layout
@@ -62,7 +63,7 @@ def _read_csv(lines: Iterator[str], where: str, check: Check, delimiter: str | N
     names = [column_name(name) for name in next(rows)]
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
-        raise InvalidArgument(f"{where} has the column {twice!r} twice; nothing was sent.")
+        raise InvalidArgument(f"{where} has the column {quoted(twice)} twice; nothing was sent.")
     check(names, where)
     for row in rows:
         line = skipped + rows.line_num

@@ -87,7 +87,7 @@ class PoolSizesQuery(Query[list[PoolSize]]):
             rows = yield listing
             if not rows:
                 chosen = (("cid", self.cid), ("afid", self.afid))
-                given = "".join(f" with {name} {value!r}" for name, value in chosen if value)
+                given = "".join(f" with {name} {quoted(value)}" for name, value in chosen if value)
                 raise NotFound(
                     f"{listing.request.label} returned no number pool{given}, so that there is nothing to wait for; "
                     f"correct cid and afid, or create the pool first."

@@ -97,6 +97,7 @@ def test_the_window_is_the_runs(calls):
         ({"tag_value_key": "age"}, "tag_value_key"),
         ({"limit": None}, "limit"),
         ({"format": "xml"}, "format"),
+        ({"csv_escape_formulas": True}, "csv_escape_formulas"),
         ({"limit": None, "destination": "file:///tmp/folder/", "format": "csv"}, "destination"),
     ],
 )
@@ -122,6 +123,18 @@ def test_values_of_other_kinds(account, tmp_path, row, cells):
         result = report(destination=f"file://{tmp_path}/report.csv", format="csv")
     (found,) = csv.DictReader(io.StringIO(file_of(result).read_text()))
     assert tuple(found[name] for name in ("id", "total_calls", "revenue", "other")) == cells
+
+
+@pytest.mark.parametrize(("escape", "cell"), [(False, "=1+1"), ("true", "'=1+1")])
+def test_formulas_are_escaped_by_choice(account, tmp_path, escape, cell):
+    """With `csv_escape_formulas`, an apostrophe stands before a value that a spreadsheet would run; numbers stay."""
+    row = {"id": 5, "facet_name": "=1+1", "revenue": -1.5}
+    with requests_mock.Mocker() as mock:
+        mock.get(requests_mock.ANY, json={"count": 1, "count_total": 1, "data": [row]})
+        path = f"file://{tmp_path}/report.csv"
+        result = report(destination=path, format="csv", csv_escape_formulas=escape)
+    (found,) = csv.DictReader(io.StringIO(file_of(result).read_text()))
+    assert (found["facet_name"], found["revenue"]) == (cell, "-1.5")
 
 
 @pytest.mark.parametrize("row", [{"total_calls": 2.5}, {"revenue": "much"}, {"revenue": "NaN"}, {"revenue": [1]}])
