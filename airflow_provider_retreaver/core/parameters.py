@@ -111,7 +111,9 @@ def text(value: object, name: str, *, decimals: bool = False) -> str:
     value = plain(value, name)
     numbers = (int, float, Decimal) if decimals else (int,)
     found = str(value).strip() if isinstance(value, (str, *numbers)) and not isinstance(value, bool) else ""
-    if not found or (isinstance(value, (float, Decimal)) and "e" in found.lower()):
+    # A lone surrogate, half of a character, cannot be sent.
+    sendable = found.isascii() or not any("\ud800" <= char <= "\udfff" for char in found)
+    if not found or not sendable or (isinstance(value, (float, Decimal)) and "e" in found.lower()):
         raise InvalidArgument(f"{name} must be a text, not {quoted(value)}.")
     return found
 

@@ -205,7 +205,9 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
 
         if str(self.can_resubscribe).strip() in {"", "None"}:
             raise InvalidArgument("can_resubscribe must be chosen: may callers unblock themselves by pressing 7?")
-        campaign = str(self.campaign_id).strip() if self.campaign_id is not None else None
+        campaign = "" if str(self.campaign_id).strip() == "" else None
+        if self.campaign_id is not None and campaign is None:
+            campaign = parameters.text(self.campaign_id, "campaign_id")
         wanted = SuppressionRequest(
             mode=parameters.one_of(self.mode, MODES, "mode"),
             can_resubscribe=flag(self.can_resubscribe, "can_resubscribe"),

@@ -106,7 +106,7 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
 
     def change_spec(self, context: Context) -> ChangeSpec:
         """Return what is to be changed."""
-        from airflow_provider_retreaver.core.parameters import whole
+        from airflow_provider_retreaver.core.parameters import number
         from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
         from airflow_provider_retreaver.domain.objects.reading import find_targets
         from airflow_provider_retreaver.domain.routing.caps import any_full
@@ -116,7 +116,7 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         paused = flag(self.paused, "paused")
         only_filled = flag(self.only_filled, "only_filled")
         selection = select_targets(self, only_filled=only_filled, given=self.selection_given)
-        least = None if self.keep_open in {None, "None", ""} else whole(self.keep_open, "keep_open")
+        least = number(self.keep_open, "keep_open")
         file = self.snapshot_file(context)
         needed = NEEDED if file else ("caps", PAUSED)
         return ChangeSpec(

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, StorageFailed
-from airflow_provider_retreaver.core.quoting import excerpt
+from airflow_provider_retreaver.core.parameters import is_given
+from airflow_provider_retreaver.core.quoting import excerpt, quoted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -30,7 +31,7 @@ _PROVIDERS = {
 }
 
 
-def storage_path(url: str, parameter: str) -> ObjectStoragePath:
+def storage_path(url: object, parameter: str) -> ObjectStoragePath:
     """Return a path on object storage whose kind of storage is installed.
 
     :param url: of a file or folder, e.g. `s3://conn@bucket/calls`.
@@ -41,8 +42,10 @@ def storage_path(url: str, parameter: str) -> ObjectStoragePath:
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+    if not isinstance(url, (str, ObjectStoragePath)) or not is_given(url) or not str(url).isprintable():
+        raise InvalidArgument(f"{parameter} must be a path on object storage, like s3://bucket/x, not {quoted(url)}.")
     with destination_errors(f"{parameter} {url} cannot be used"):
-        path = ObjectStoragePath(url)
+        path = ObjectStoragePath(str(url))
         try:
             _ = path.fs
         except ValueError as error:
@@ -120,7 +123,8 @@ def destination_errors(what: str) -> Generator[None]:
 
 
 def _is_permanent(error: Exception) -> bool:
-    if isinstance(error, _PERMANENT) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+    read_only_or_long = isinstance(error, OSError) and error.errno in {errno.EROFS, errno.ENAMETOOLONG}
+    if isinstance(error, _PERMANENT) or read_only_or_long:
         return True
     # gcsfs raises a plain OSError for a 403 of Google Cloud Storage.
     return type(error) is OSError and str(error).startswith("Forbidden:")

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import is_given
-from airflow_provider_retreaver.storage.paths import storage_path
+from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.storage.paths import destination_errors, storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ class RunState:
         :raises InvalidArgument: when the value is damaged.
         """
         if self._file is not None:
-            return read_state(self._file.read_text(), f"{self._file} (state_path)") if self._file.exists() else None
+            with destination_errors(f"state_path: {one_line(self._file)} cannot be read"):
+                stored = self._file.read_text() if self._file.exists() else None
+            return None if stored is None else read_state(stored, f"{self._file} (state_path)")
         text = self._store.get(self._name) if self._store is not None else None
         return None if text is None else read_state(text, f"{self._name} of Airflow's task state store")
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.operations import Procedure
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.routing.snapshot import Snapshot
 from airflow_provider_retreaver.resources.companies import get_active_company
-from airflow_provider_retreaver.storage.paths import storage_path
+from airflow_provider_retreaver.storage.paths import destination_errors, storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ class SnapshotFile:
         :raises InvalidArgument: when the file exists and is no snapshot.
         """
         file, run = storage_path(path, "snapshot_path"), _run(context)
-        snapshot = read_snapshot(path) if file.is_file() else None
+        with destination_errors(f"snapshot_path: {one_line(file)} cannot be read"):
+            there = file.is_file()
+        snapshot = read_snapshot(path) if there else None
         if snapshot is not None and (snapshot.run != run or not run):
             if not overwrite:
                 raise ChangeRefused(
@@ -79,12 +82,15 @@ def read_snapshot(path: str) -> Snapshot:
     :raises InvalidArgument: when the file does not exist or is no snapshot.
     """
     file = storage_path(path, "snapshot_path")
-    if not file.is_file():
-        raise InvalidArgument(
-            f"There is no snapshot at {path}: the change was never made with this snapshot_path, or the path differs."
-        )
+    with destination_errors(f"snapshot_path: {one_line(file)} cannot be read"):
+        if not file.is_file():
+            raise InvalidArgument(
+                f"There is no snapshot at {path}: the change was never made with this snapshot_path, or the path "
+                f"differs."
+            )
+        text = file.read_bytes()
     try:
-        value = json.loads(file.read_text())
+        value = json.loads(text)
     except ValueError:
         value = None
     return Snapshot.load(value, path)

@@ -24,9 +24,11 @@ def replacing(file: ObjectStoragePath, temporary: ObjectStoragePath | None = Non
     :param file: where the file belongs; its folder is made.
     :param temporary: where to write it, on the same storage; None for a name of its own beside `file`.
     :yield: the path of the temporary file, for the block to write.
+    :raises StorageFailed: when its folder cannot be made.
     """
     draft = temporary or file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
-    make_folder(draft.parent)
+    with storage_errors(f"Making the folder {draft.parent}", "nothing was written."):
+        make_folder(draft.parent)
     moved = False
     try:
         yield draft
