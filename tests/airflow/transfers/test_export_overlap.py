@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -131,6 +132,41 @@ def test_recordings_with_other_filters_are_left_alone(tmp_path):
     one.clean()
     assert path.read_bytes() == b"half, whole"
     assert list(tree(tmp_path)) == ["2026-01-05/call-a.mp3"]
+
+
+TWO_DAGS = """
+import pendulum
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+
+with DAG("one_window", schedule=None, start_date=pendulum.datetime(2026, 1, 1)):
+    RetreaverCallsToObjectStorageOperator(
+        task_id="export",
+        destination={destination!r},
+        start={start!r},
+        end={end!r},
+        partition_by="day",
+        max_file_bytes=30_000,
+    )
+"""
+
+
+def test_two_dag_runs_of_one_window(airflow_lab, calls, tmp_path):
+    """Two DAG runs that export one window at the same time both succeed, and leave one whole export."""
+    there = calls.add(300)
+    source = TWO_DAGS.format(destination=tmp_path.as_uri(), start=START, end=END)
+    connections = {"retreaver_default": calls.account.connection()}
+    calls.account.fault("/calls.json", method="GET", times=8, delay=1)  # so that both have begun
+    homes = [airflow_lab.new_home() for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda home: airflow_lab.run_dag(source, connections=connections, home=home), homes))
+    for run in runs:
+        assert run.exit_code == 0, run.output
+        assert run.xcoms["export"]["return_value"]["calls"] == 300
+    whole(tmp_path)
+    calls.update(there[0], revenue=3)
+    export(destination=tmp_path.as_uri(), **SHAPE)
+    nothing_else(tmp_path)
 
 
 OUTSIDE = [
