@@ -253,9 +253,11 @@ def test_credentials_are_in_no_log(calls, bucket, caplog, capsys):
 
 
 @pytest.fixture
-def host():
-    """Start a server of recordings."""
+def host(account, monkeypatch):
+    """Start a server of recordings, which the connection allows although its address is a private one."""
     with recording_host() as running:
+        connection = account.connection(extra={"download_hosts": running.url.removeprefix("http://")})
+        monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
         yield running
 
 
@@ -277,10 +279,8 @@ def fetch(account, bucket, host, paths, **parameters):
     return json.loads(json.dumps(operator.execute({})))
 
 
-def test_recordings_are_complete_and_copied_once(account, bucket, host, monkeypatch):
+def test_recordings_are_complete_and_copied_once(account, bucket, host):
     """Also large ones of several parts and interrupted downloads; a second run downloads nothing."""
-    connection = account.connection(extra={"download_hosts": host.url.removeprefix("http://")})
-    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
     large = bytes(range(256)) * 240_000
     host.files |= {"/a.mp3": b"sound" * 1_000, "/b.mp3": large}
     host.cuts["/b.mp3"] = [20_000_000, 30_000_000]
