@@ -97,7 +97,7 @@ with DAG(
 ):
     RetreaverWriteCallDataOperator(
         task_id="from_xcom", rows=sales(), columns={"amount": "paid"}, call_uuid_column="call",
-        state_path="file://{{ params.folder }}",
+        state_path="file://{{ params.folder }}", verify_after="{{ 1 + 1 }}", deferrable=True,
     )
     RetreaverWriteCallDataOperator(
         task_id="from_file", source="file://{{ params.folder }}/sales.csv.gz", columns="['amount']",
@@ -110,7 +110,7 @@ with DAG(
 
 
 def test_parameters_of_all_kinds(airflow_lab, account, tmp_path):
-    """Results, files and templates; a retry sends only what failed."""
+    """Results, files and templates; a retry sends only what failed; a deferred task goes on from there."""
     uuids = add_calls(account, 20)
     with gzip.open(tmp_path / "sales.csv.gz", "wt") as file:
         file.write(f"call_uuid;amount\n{uuids[0]};12,5\n")
@@ -122,7 +122,8 @@ def test_parameters_of_all_kinds(airflow_lab, account, tmp_path):
         conf={"folder": str(tmp_path), "uuid": uuids[0].upper()},
     )
     assert found.exit_code == 0, found.output
-    assert found.xcoms["from_xcom"]["return_value"]["applied"] == 20
+    result = found.xcoms["from_xcom"]["return_value"]
+    assert (result["applied"], result["verified"]) == (20, 20)
     assert {tags(account, uuid)["paid"] for uuid in uuids} == {"5"}
     assert set(tags(account, uuids[0])) == {"paid", "amount", "lead"}
     assert len([one for one in account.sent("POST") if one == "POST /data_writing"]) == 23

@@ -1,4 +1,4 @@
-"""A suppression sync over TCP that is killed at random and resumed, with every request logged by the sandbox."""
+"""A task over TCP that is killed at random and resumed, with every request logged by the sandbox."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ print("RESULT " + json.dumps(sync(attempt_context(), **json.loads(sys.argv[1])))
 class KilledSync:
     """The attempts of one task, each in a separate process.
 
-    `entries` has every request that the sandbox got.
+    `entries` has every request that the sandbox got; `code` runs an attempt, by default one of a suppression sync.
     """
 
     running: RunningSandbox
@@ -37,6 +37,7 @@ class KilledSync:
     parameters: dict[str, Any]
     extra: dict[str, Any]
     entries: list[dict[str, Any]] = field(default_factory=list)
+    code: str = ATTEMPT
 
     def attempt(self, kill_after: int | None = None) -> dict[str, Any] | None:
         """Run an attempt and return its result, or kill it after `kill_after` changes and return None."""
@@ -55,7 +56,7 @@ class KilledSync:
         log = self.folder / "attempts.log"
         deadline = time.monotonic() + TIMEOUT
         with log.open("ab") as output:
-            arguments = [sys.executable, "-c", ATTEMPT, json.dumps(self.parameters)]
+            arguments = [sys.executable, "-c", self.code, json.dumps(self.parameters)]
             with subprocess.Popen(arguments, env=env, stdout=output, stderr=subprocess.STDOUT) as process:
                 try:
                     while process.poll() is None:
