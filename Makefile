@@ -69,7 +69,7 @@ test-transfers: $(VENV)/.ready ## run the example DAGs of exports under a real s
 test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers with API failures, killed twice (about five minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/suppression_run.py
 
-test-data-writing: $(VENV)/.ready ## write 20,000 rows onto calls with API failures, killed twice (a few minutes)
+test-data-writing: $(VENV)/.ready ## write 20,000 rows onto calls with API failures, killed twice (about seven minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/data_writing_run.py
 
 test-postgres: $(VENV)/.ready ## load calls into a temporary PostgreSQL server (needs its programs)

@@ -46,6 +46,24 @@ def test_tags_of_a_finished_call_are_applied(client):
     assert tags(client, uuid) == {"source": "web", "sale": "no", "amount": "12"}
 
 
+DOCUMENTED = "9b653cf0-4835-493b-860c-aed9b7af2a4a"
+EXAMPLES = [({"call_uuid": DOCUMENTED}, APPLIED), ({"caller_number": "+3569878933094"}, STORED)]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("named", "status"), EXAMPLES)
+def test_the_examples_of_the_reference(client, method, named, status):
+    """By GET with the key in the path and by POST with the key in the body: the documented answer, key by key."""
+    call(client, uuid=DOCUMENTED)
+    given = {**named, "age": "39", "utm_campaign": "auto"}
+    if method == "GET":
+        answer = client.send("GET", f"/data_writing/{WRITING_KEY}?{urlencode(given)}", bare=True)
+    else:
+        answer = client.send("POST", "/data_writing", {"key": WRITING_KEY, **given}, bare=True)
+    documented = {"tag_values": {"age": "39", "utm_campaign": "auto"}, **named, "status": status}
+    assert (answer.status, json.loads(answer.body)) == (200, documented)
+
+
 def test_a_written_call_is_updated(client):
     """An export by time of update finds the call again."""
     uuid = call(client)
