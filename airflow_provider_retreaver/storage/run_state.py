@@ -16,7 +16,7 @@ from urllib.parse import quote
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.storage.paths import destination_errors, storage_path
+from airflow_provider_retreaver.storage.paths import destination_errors, storage_errors, storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -63,10 +63,14 @@ class RunState:
         """Replace the value; a reader never sees half of it.
 
         :param value: JSON values; those at the top level are mappings, as `read_state` requires.
+        :raises StorageFailed: when it cannot be written.
         """
         text = json.dumps(value, separators=(",", ":"))
         if self._file is not None:
-            replace_text(self._file, text)
+            with storage_errors(
+                f"Writing {one_line(self._file)} (state_path)", "what was done until now may be unknown."
+            ):
+                replace_text(self._file, text)
         elif self._store is not None:
             self._store.set(self._name, text)
 

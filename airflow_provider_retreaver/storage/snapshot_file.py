@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.routing.snapshot import Snapshot
 from airflow_provider_retreaver.resources.companies import get_active_company
-from airflow_provider_retreaver.storage.paths import destination_errors, storage_path
+from airflow_provider_retreaver.storage.paths import destination_errors, storage_errors, storage_path
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -65,13 +65,15 @@ class SnapshotFile:
 
         :param edits: before they are sent.
         :raises InvalidArgument: when an earlier attempt's snapshot is of another company.
+        :raises StorageFailed: when it cannot be written.
         """
         company = yield get_active_company()
         now = datetime.now(UTC).isoformat(timespec="seconds")
         snapshot = self._snapshot or Snapshot(company["id"], self._run, now)
         snapshot.check_company(company, str(self._path))
         snapshot.add(edits)
-        replace_text(self._path, json.dumps(snapshot.dump(), indent=1))
+        with storage_errors(f"Writing the snapshot {one_line(self._path)}", "nothing was changed without it."):
+            replace_text(self._path, json.dumps(snapshot.dump(), indent=1))
 
 
 def read_snapshot(path: str) -> Snapshot:
