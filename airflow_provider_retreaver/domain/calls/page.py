@@ -25,7 +25,7 @@ from airflow_provider_retreaver.core.row_secrets import (
     holds_secret_field,
 )
 from airflow_provider_retreaver.domain.calls.odd_calls import NO_UUID, ODD, split_deep, uuid_of
-from airflow_provider_retreaver.resources.requested_calls import SHOWN, check_filters, check_times
+from airflow_provider_retreaver.resources.requested_calls import SHOWN, TIMES, check_filters, check_times
 
 
 class CallKeys(msgspec.Struct, gc=False):
@@ -134,10 +134,12 @@ def _holds_secrets(body: bytes, raws: Sequence[msgspec.Raw | bytes], keys: Seque
 
 def _check(request: Request, response: Response, raws: Sequence[Any], keys: Sequence[CallKeys]) -> None:
     """Check that the calls were asked for."""
+    asked = {name for name, _ in request.query}
     uuids = [key.uuid for key in keys]
-    check_times(request, response, "created_at", uuids, [key.created_at for key in keys])
-    check_times(request, response, "updated_at", uuids, [key.updated_at for key in keys])
-    if any(name in SHOWN for name, _ in request.query):
+    for name in TIMES:
+        if not asked.isdisjoint((f"{name}_start", f"{name}_end")):
+            check_times(request, response, name, uuids, [getattr(key, name) for key in keys])
+    if not asked.isdisjoint(SHOWN):
         shown: list[dict[str, object]] = []
         with suppress(*ODD):  # such a call cannot be converted either, which the error then says
             shown = [msgspec.structs.asdict(_SHOWN.decode(raw)) for raw in raws]
