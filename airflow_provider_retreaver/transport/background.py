@@ -34,6 +34,7 @@ class BackgroundClient:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended = asyncio.Event()
+        self._thread_ended = threading.Event()
 
     @property
     def settings(self) -> Settings:
@@ -70,7 +71,8 @@ class BackgroundClient:
         """Cancel what is running, close the connections and end the thread; the next use starts another."""
         if self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
-            self._thread.join(ENDING)
+            # Not joined: see `Workers`.
+            self._thread_ended.wait(ENDING)
             self._thread = self._loop = None
 
     def _start(self, work: Operation[T] | Procedure[T]) -> Future[T]:
@@ -81,11 +83,18 @@ class BackgroundClient:
     def _start_thread(self) -> asyncio.AbstractEventLoop:
         loop: Future[asyncio.AbstractEventLoop] = Future()
         # A daemon, so that a client that is never closed does not keep the process running.
+        self._thread_ended = threading.Event()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(loop)), name="retreaver-background", daemon=True
+            target=self._run_loop, args=(loop, self._thread_ended), name="retreaver-background", daemon=True
         )
         self._thread.start()
         return loop.result()
+
+    def _run_loop(self, loop: Future[asyncio.AbstractEventLoop], ended: threading.Event) -> None:
+        try:
+            asyncio.run(self._serve(loop))
+        finally:
+            ended.set()
 
     async def _serve(self, loop: Future[asyncio.AbstractEventLoop]) -> None:
         self._ended = asyncio.Event()

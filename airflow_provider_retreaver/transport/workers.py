@@ -83,7 +83,8 @@ class Workers:
         self._interrupt = interrupt
         self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._futures: set[Future[Any]] = set()
-        self._threads: list[threading.Thread] = []
+        # Not joined: a signal's exception within `Thread.join` breaks the thread's own state (CPython 3.11, 3.12).
+        self._threads: list[tuple[threading.Thread, threading.Event]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -104,23 +105,21 @@ class Workers:
         future.add_done_callback(self._futures.discard)
         self._jobs.put((future, work))
         if len(self._threads) < min(self._most, len(self._futures)):
+            ended = threading.Event()
             # Daemons, so that a thread that cannot be ended (a name that is not resolved) does not keep the process.
-            thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
+            thread = threading.Thread(
+                target=self._work, args=(ended,), name=f"{self._name}-{len(self._threads)}", daemon=True
+            )
+            self._threads.append((thread, ended))
             thread.start()
         return future
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            future, work = job
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = work()
-            except BaseException as error:  # noqa: BLE001 - raised again by the future's reader
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+    def _work(self, ended: threading.Event) -> None:
+        try:
+            while (job := self._jobs.get()) is not None:
+                _do(*job)
+        finally:
+            ended.set()
 
     def end(self, grace: float = 0.0) -> None:
         """End the threads: what was not begun is cancelled, what waits ends, what runs is broken off.
@@ -136,8 +135,19 @@ class Workers:
         if grace:
             wait(list(self._futures), timeout=grace)
         until = time.monotonic() + ENDING
-        while (alive := [thread for thread in self._threads if thread.is_alive()]) and time.monotonic() < until:
+        while (running := [one for one in self._threads if not one[1].is_set()]) and time.monotonic() < until:
             if self._futures:
-                self._interrupt({thread.ident for thread in alive if thread.ident is not None})
-            alive[0].join(LOOK)
+                self._interrupt({thread.ident for thread, _ in running if thread.ident is not None})
+            running[0][1].wait(LOOK)
         self._threads.clear()
+
+
+def _do(future: Future[Any], work: Callable[[], Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - raised again by the future's reader
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import threading
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 from airflow_provider_retreaver.operators.stopping import TaskStopped
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from tests.airflow.support.account import StateStore, context_of, reset_caps
+from tests.airflow.support.stopping import until_told_to_stop
 from tests.airflow.support.suppression import attempt_context, phone_numbers, suppressed, sync
 
 # Python drops the exception of a signal that comes within a finalizer: that attempt then ends by itself.
@@ -22,32 +22,6 @@ pytestmark = [
     pytest.mark.airflow,
     pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-class TimeIsUp(BaseException):
-    """What Airflow raises for `execution_timeout`."""
-
-
-def until_told_to_stop(seconds, work):
-    """Run a function until a signal after some seconds; return its result, None when it was stopped."""
-
-    def handle(*_):
-        told.append(time.monotonic())
-        raise TimeIsUp
-
-    told = []
-    before = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        return work()
-    except TimeIsUp:
-        assert time.monotonic() - told[0] < 3
-        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox"}
-        assert not [name for name in names if name.startswith("retreaver")]
-        return None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

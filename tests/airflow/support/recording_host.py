@@ -20,6 +20,9 @@ class RecordingHost:
         self.cuts: dict[str, list[int]] = {}
         # Headers that replace those of a path; None leaves one out.
         self.headers: dict[str, dict[str, str | None]] = {}
+        # Paths whose answers stop after their first bytes, until `go_on` is set.
+        self.held: set[str] = set()
+        self.go_on = threading.Event()
         self.ranges = True
         self.sent: list[tuple[str, dict[str, str]]] = []
         self.url = ""
@@ -62,6 +65,11 @@ class _Handler(BaseHTTPRequestHandler):
             if value is not None:
                 self.send_header(name, value)
         self.end_headers()
+        host: RecordingHost = self.server.host
+        if self.path in host.held:
+            self.wfile.write(data[:1])
+            host.go_on.wait(30)
+            data = data[1:]
         cut = cuts.pop(0) if cuts else len(data)
         self.wfile.write(data[:cut])
         if cut < len(data):
@@ -90,6 +98,7 @@ def recording_host() -> Iterator[RecordingHost]:
     try:
         yield host
     finally:
+        host.go_on.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -13,6 +13,7 @@ from airflow_provider_retreaver.storage.temporary_folders import Attempt
 from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
 from tests.airflow.support.account import KEY, TaskInstance
 from tests.airflow.support.recording_host import recording_host
+from tests.airflow.support.stopping import until_told_to_stop
 
 pytestmark = pytest.mark.airflow
 
@@ -243,3 +244,16 @@ def test_what_a_killed_attempt_left_is_removed(calls, host, tmp_path):
     calls({"call-a": "/a.mp3"})
     fetch(tmp_path)
     assert held(tmp_path) == {"2026-01-05/call-a.mp3": SOUND}
+
+
+def test_told_to_stop(calls, host, tmp_path):
+    """Downloads whose host sends no more end with the task; what was stored stays, the next attempt has the rest."""
+    host.files |= {f"/{name}.mp3": SOUND for name in "abcdef"}
+    host.held |= {"/c.mp3", "/d.mp3", "/e.mp3"}
+    calls({f"call-{name}": f"/{name}.mp3" for name in "abcdef"})
+    assert until_told_to_stop(1.5, lambda: fetch(tmp_path)) is None
+    stored = set(held(tmp_path))
+    assert stored == {f"2026-01-05/call-{name}.mp3" for name in "abf"}
+    host.held.clear()
+    assert fetch(tmp_path)["stored"] == 3
+    assert set(held(tmp_path).values()) == {SOUND}
