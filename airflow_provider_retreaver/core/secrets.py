@@ -39,12 +39,18 @@ _AUTHORIZATION = re.compile(
         \s+[\w.~+/=-]+""",
     re.IGNORECASE | re.VERBOSE,
 )
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>]+@")
+# Bounded repeats, here and below: a long run of one character would otherwise be read again from each of its places.
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s\"'<>]+@")
 _FILE_URL = re.compile(r"""(?P<name>csv_file_url["']?\s*[:=]\s*["']?)[^\s"',}]+""")
 # Phone numbers in the paths of requests: personal data, which logs do not need.
 _CALLER = re.compile(
     r"(?P<place>/(?:suppressed_numbers|contact_numbers|caller_list_numbers)/)(?P<number>[^/?\s\"'<>]+)", re.IGNORECASE
 )
+
+
+# Backslashes before an escaped character: each time that a text is quoted within another one doubles them.
+MAX_SLASHES = 32
+_SLASHES = rf"\\{{1,{MAX_SLASHES}}}"
 
 
 class Secret:
@@ -124,20 +130,20 @@ def _spelled(char: str) -> str:
     # How text stands in a URL: UTF-8, percent-encoded once or several times.
     octets = "".join(f"%(?:25)*{octet:02x}" for octet in char.encode("utf-8", "surrogatepass"))
     utf16 = char.encode("utf-16-be", "surrogatepass").hex()
-    units = "".join(rf"\\+u{utf16[at : at + 4]}" for at in range(0, len(utf16), 4))
+    units = "".join(rf"{_SLASHES}u{utf16[at : at + 4]}" for at in range(0, len(utf16), 4))
     names = [re.escape(name) for name, meant in html5.items() if meant == char and name.endswith(";")]
     entities = "|".join([rf"\#0*{code};", rf"\#x0*{code:x};", *names])
-    escaped = rf"{units}|\\+u{code:08x}|&(?:amp;)*(?:{entities})"
-    forms = [rf"\\*{re.escape(char)}", f"(?i:{octets}|{escaped})"]
+    escaped = rf"{units}|{_SLASHES}u{code:08x}|&(?:amp;)*(?:{entities})"
+    forms = [rf"\\{{0,{MAX_SLASHES}}}{re.escape(char)}", f"(?i:{octets}|{escaped})"]
     if char in _SHORT:
         forms.append(_SHORT[char])
     if code < 256:
-        forms.append(rf"(?i:\\+x{code:02x})")
+        forms.append(rf"(?i:{_SLASHES}x{code:02x})")
     return f"(?:{'|'.join(forms)})"
 
 
 # Spellings that some formats have for single characters.
-_SHORT = {" ": r"\+", "\n": r"\\+n", "\r": r"\\+r", "\t": r"\\+t", "\b": r"\\+b", "\f": r"\\+f"}
+_SHORT = {" ": r"\+", **{char: f"{_SLASHES}{letter}" for char, letter in zip("\n\r\t\b\f", "nrtbf", strict=True)}}
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
