@@ -42,7 +42,9 @@ class RawServer:
         if script is None:
             self._waiting.append(connection)
             return
-        connection.sendall(script)
+        # A client may close the connection before it has read everything.
+        with suppress(OSError):
+            connection.sendall(script)
         connection.close()
 
     def close(self) -> None:
