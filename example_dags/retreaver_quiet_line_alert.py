@@ -1,7 +1,8 @@
 """Send an alert if a campaign gets no call within half an hour in its working hours.
 
-The sensor waits from half past nine to five. If there are always calls, all tasks are skipped at the end of the day.
-A run that starts at another time, for example when the DAG is unpaused at night, sends no alert.
+The sensor waits from half past nine to five. If there are always calls, it and the alarm are skipped at the end of the
+day. A run that starts at another time, for example when the DAG is unpaused at night, sends no alert. The first task
+fails if there is no such campaign: with `soft_fail` the sensor's own error would be a skip.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import timedelta
 import pendulum
 from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_retreaver.operators.resources import RetreaverGetOperator
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 
 
@@ -47,6 +49,7 @@ with DAG(
     doc_md=__doc__,
     tags=["retreaver"],
 ):
+    campaign = RetreaverGetOperator(task_id="campaign", resource="campaigns", customer_id="{{ params.cid }}")
     quiet = RetreaverCallVolumeSensor(
         task_id="quiet",
         window="{{ params.window }}",
@@ -57,4 +60,4 @@ with DAG(
         timeout=timedelta(hours=7, minutes=30),
         soft_fail=True,
     )
-    quiet >> in_working_hours() >> alarm(quiet.output)
+    campaign >> quiet >> in_working_hours() >> alarm(quiet.output)

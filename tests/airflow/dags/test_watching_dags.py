@@ -67,10 +67,10 @@ def test_missing_calls_outside_the_hours_raise_no_alarm(airflow_lab, buyers):
 
 
 def test_a_campaign_that_does_not_exist_raises_no_alarm(airflow_lab, buyers):
-    """The sensor fails at once, naming the campaign: a wrong ID is no quiet line."""
+    """The first task fails at once, naming the campaign: a wrong ID is no quiet line."""
     result = run(airflow_lab, buyers, "retreaver_quiet_line_alert", cid="0009")
-    assert (result.states["quiet"], result.states["alarm"]) == ("failed", "upstream_failed")
-    assert "there is no campaign with cid '0009'" in result.output
+    assert (result.states["campaign"], result.states["alarm"]) == ("failed", "upstream_failed")
+    assert "GET /campaigns/cid/0009.json was answered 404" in result.output
 
 
 def test_a_buyer_is_paused_maintained_and_resumed(airflow_lab, buyers):
