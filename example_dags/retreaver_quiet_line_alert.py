@@ -1,8 +1,8 @@
 """Send an alert if a campaign gets no call within half an hour in its working hours.
 
-The sensor waits from half past nine to five. If there are always calls, it and the alarm are skipped at the end of the
-day. A run that starts at another time, for example when the DAG is unpaused at night, sends no alert. The first task
-fails if there is no such campaign: with `soft_fail` the sensor's own error would be a skip.
+The sensor waits from half past nine to five. If there are always calls, it and the alarm are skipped at the end of
+the day. A run that starts at another time, for example when the DAG is unpaused at night, sends no alert. The first
+task fails if there is no such campaign: with `soft_fail` the sensor's own error would be a skip.
 """
 
 from __future__ import annotations
