@@ -16,6 +16,7 @@ VENV_WHEEL := .venv-wheel
 VENV_BENCH := .venv-bench
 VENV_STORAGE := .venv-storage
 VENV_MYSQL := .venv-mysql
+VENV_DOCS := .venv-docs
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning'
@@ -32,7 +33,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-wheel bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -110,6 +111,14 @@ check-wheel: build ## install the built wheel in a new environment and check it 
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
 	rm -rf $(VENV_WHEEL) dist/airflow-home
 
+docs: $(VENV_DOCS)/.ready ## build the documentation site into site/, warnings as errors, and check it
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/python -m mkdocs build --quiet --strict
+	$(VENV_DOCS)/bin/python scripts/check_site.py site
+
+docs-serve: $(VENV_DOCS)/.ready ## show the documentation site at http://127.0.0.1:8000 while it is written; Ctrl-C stops it
+	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/python -m mkdocs serve --dev-addr 127.0.0.1:$(or $(PORT),8000) --watch README.md \
+		--watch CHANGELOG.md --watch example_dags --watch airflow_provider_retreaver --watch scripts
+
 bench: $(VENV_BENCH)/.ready ## compare exports of calls with other ways to read them (about 20 minutes)
 	$(VENV_BENCH)/bin/python benchmarks/export.py $(SCENARIO)
 
@@ -121,7 +130,7 @@ bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parq
 	$(RUN) benchmarks/million.py
 
 clean: ## remove the files of the commands above
-	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) .pip-cache .demo .ui dist build htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_DOCS) .pip-cache .demo .ui dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -162,3 +171,7 @@ $(VENV_MYSQL)/.ready: constraints/mysql.txt $(VENV)/.ready
 		-e '.[sandbox]' apache-airflow-providers-mysql pytest
 	$(VENV_MYSQL)/bin/python -m compileall -q -j 0 $(VENV_MYSQL)/lib >/dev/null 2>&1 || true
 	touch $@
+
+# The site is made from the sources, so neither the package nor Airflow is installed.
+$(VENV_DOCS)/.ready: constraints/docs.txt scripts/environment.sh
+	@REQUIREMENTS='-r constraints/docs.txt' scripts/environment.sh $(VENV_DOCS) constraints/docs.txt '$(PYTHON_3)'

@@ -3,9 +3,10 @@
 #
 #   scripts/environment.sh VENV CONSTRAINTS PYTHONS
 #
-# PYTHONS are the names to look for, best first; NEWEST_PYTHON is the newest minor version that is supported. Everything
+# PYTHONS are the names to look for, best first; NEWEST_PYTHON is the newest minor version that is supported;
+# REQUIREMENTS is what to install instead of the package with its tools for development. Everything
 # is inside the project, also pip's cache (unless PIP_CACHE_DIR is set). VENV/.ready exists if all steps succeeded.
-set -eu
+set -euf
 
 venv=$1
 constraints=$2
@@ -50,7 +51,7 @@ if [ ! -e "$venv/.ready" ] || ! suitable "$venv/bin/python"; then
 fi
 rm -f "$venv/.ready"
 log=$venv/install.log
-if ! "$venv/bin/python" -m pip install --quiet -e '.[dev]' >"$log" 2>&1; then
+if ! "$venv/bin/python" -m pip install --quiet ${REQUIREMENTS:--e .[dev]} >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     print_error "error: installing into $venv failed; the whole log is $log"
     exit 1

@@ -33,7 +33,11 @@ def test_releases_with_advisories_are_refused(name, refused, taken):
     assert taken in BOUNDS[name]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "constraints").glob("*.txt")), ids=lambda file: file.stem)
+# The package is not installed beside the tools that build its documentation.
+INSTALLED = sorted(file for file in (ROOT / "constraints").glob("*.txt") if file.stem != "docs")
+
+
+@pytest.mark.parametrize("file", INSTALLED, ids=lambda file: file.stem)
 def test_tested_versions_are_within_the_bounds(file):
     """No list of versions pins a release that the package refuses, and every requirement is in every list."""
     lines = [line for line in file.read_text().splitlines() if line.strip() and not line.startswith("#")]

@@ -93,6 +93,8 @@ def test_source_distribution_can_be_tested_and_built(built):
         "constraints/airflow-3.3.txt",
         "constraints/airflow-2.11.txt",
         "docs/assumptions.md",
+        "docs/assets/logo.svg",
+        "mkdocs.yml",
         "example_dags/retreaver_nightly_cap_reset.py",
         "scripts/demo.py",
         "tests/conftest.py",

@@ -35,5 +35,5 @@ def test_constraints_pin_every_line_once(project):
             assert not set("/@:\\ ") & set(requirement), line
             assert marker == "" or marker.startswith("python_version"), line
             names.append(name.lower())
-        assert len(names) > 100
+        assert len(names) > (30 if path.stem == "docs" else 100)
         assert names == sorted(set(names), key=lambda name: name.replace("_", "-").replace(".", "-"))
