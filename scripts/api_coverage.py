@@ -40,10 +40,11 @@ MODULES = (
     "caller_lists",
     "reports",
     "rtb",
+    "payout_tables",
     "call_reservations",
     "data_writing",
 )
-PHONE = "+15550001111"
+PHONE, CAMPAIGN = "+15550001111", 15550002222
 SPAN = {"created_at_start": "2026-01-01", "created_at_end": "2026-01-02"}
 # Arguments of the functions; each name of an object appears as itself in the path.
 ARGUMENTS: dict[str, Any] = {
@@ -62,6 +63,8 @@ ARGUMENTS: dict[str, Any] = {
     "tags": {"x": "x"},
     "can_resubscribe": True,
     "facet": "daily",
+    "campaign_id": CAMPAIGN,
+    "csv_data": "x",
     **SPAN,
 }
 ATTRIBUTES = {
@@ -165,7 +168,7 @@ def served(sandbox: Sandbox, request: Request) -> bool:
 
 def display(request: Request) -> str:
     """Return method and path with names in place of values."""
-    path = unquote(request.path).replace(PHONE, "{number}")
+    path = unquote(request.path).replace(PHONE, "{number}").replace(str(CAMPAIGN), "{campaign_id}")
     return f"`{request.method} {path}`"
 
 

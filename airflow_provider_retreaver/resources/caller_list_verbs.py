@@ -20,7 +20,8 @@ from airflow_provider_retreaver.resources.resource import Attributes, Id
 class ListOwner(TypedDict, total=False):
     """Where a caller list, or one of its numbers, belongs: `{"target_id": 3, "caller_list": "suppressed-leads"}`.
 
-    One of `target_id` and `campaign_id` is given; `caller_list`, the name of the list, only for its numbers.
+    One of `target_id` and `campaign_id` is given; `caller_list`, the name of the list, only for its numbers. A payout
+    table belongs to a campaign.
     """
 
     target_id: Id

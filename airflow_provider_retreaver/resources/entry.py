@@ -45,7 +45,7 @@ class Entry:
     :param natural_key: attribute of a create by which the object is found again; no two objects share its value.
     :param filter_attributes: attributes of a create that are also filters of the list.
     :param create_attributes: attributes that a create takes, where an update takes others.
-    :param has_owner: whether it belongs to a target or campaign that must be named.
+    :param has_owner: whether it belongs to a target or campaign that must be named (`list_owner` of operators).
     :param delete_warning: why deleting needs a confirmation, as a sentence.
     :param create_warning: returns why creating with these attributes needs a confirmation, as a sentence.
     :param costs_money: whether creating one costs money.
@@ -225,7 +225,9 @@ class Entry:
         if self.has_owner:
             return {"owner": owner or {}}
         if owner:
-            raise InvalidArgument(f"list_owner goes with caller lists and their numbers, not with {self.name}.")
+            raise InvalidArgument(
+                f"list_owner goes with caller lists, their numbers and payout tables, not with {self.name}."
+            )
         return {}
 
 

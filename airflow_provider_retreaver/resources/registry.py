@@ -21,6 +21,7 @@ from airflow_provider_retreaver.resources import (
     contacts,
     number_pools,
     numbers,
+    payout_table_verbs,
     reports,
     static_caller_numbers,
     suppression,
@@ -74,6 +75,17 @@ _ENTRIES = (
         filter_attributes=("cid", "afid"),
         delete_warning="Deleting a number pool releases its numbers, and they cannot be bought again.",
         costs_money=True,
+    ),
+    Entry(
+        "payout_tables",
+        "payout table",
+        {
+            "list": payout_table_verbs.list_tables,
+            "get": payout_table_verbs.get_table,
+            "delete": payout_table_verbs.delete_table,
+        },
+        has_owner=True,
+        delete_warning="A payout table that is deleted is gone for good, and payouts change if it is the active one.",
     ),
     Entry("reports", "report", {"list": reports.report_calls}, row_key="facet_name"),
     replace(

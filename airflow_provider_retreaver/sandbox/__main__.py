@@ -38,6 +38,7 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
                               "permissions": ["caller_list__show"]}
   POST   rtb_keys            {"key": "k", "ttl_seconds": 60, "needs_caller": false, "paused": true}
                              {"key": "k", "type": "Call Data Writing", "storage_seconds": 60}
+                             {"key": "k", "campaign_id": 1}      its payout table acts on the key's bids
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
 """
 _ALLOW_HOST = "another name under which it is reached, for example that of a container; may be repeated"

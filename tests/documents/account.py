@@ -22,6 +22,10 @@ TIMERS = [
 GREETING = {"message": "Hi There! Press one to continue.", "voice_gender": "Female"}
 RECORDED = {"message_file_b64_data": "Zm9v", "message_file_b64_filename": "greeting.flac"}
 CONVERSIONS = {"name": "50$ after 90s", "conversion_type": "timer", "dedupe_seconds": 0}
+PAYOUT_CSV = (
+    "rule_id,caller_state,pbm_bucket,pbm_bucket,payout_pct\n"
+    "1,=~^(CO|NY|TX)$,*,*,70\n2,*,>=5000,<7500,60\n3,*,*,*,current\n"
+)
 CONVERTED = {
     "keys_pressed": ["1"],
     "target_id": 6588,
@@ -113,6 +117,7 @@ class Account:
         tags = {"tag_list": "<<<name:Retreaver Support>>>"}
         self.add("contacts", "contact", {"contact_numbers_attributes": numbers, **tags}, 2)
         self._suppress()
+        self._add_payout_table()
         self._add_calls()
         for owner in ("targets/3", "campaigns/5"):
             lists = f"/api/v2/{owner}/caller_lists"
@@ -131,6 +136,13 @@ class Account:
         groups = [{**CONVERSIONS, "conversions_attributes": [{"seconds": 90, "revenue": 50.0}]}]
         body = {"target": {"conversion_groups_attributes": groups}}
         assert self.send_with_api_key("PUT", "/targets/22592.json", body).status == 200
+
+    def _add_payout_table(self) -> None:
+        self.add("campaigns", "campaign", {"cid": "rates", "menu_options_attributes": [OPTION]}, 16728)
+        self.next_id("payout_tables", 9001)
+        path = "/api/v5/campaigns/16728/payout_bid_modification_tables.json"
+        body = {"payout_bid_modification_table": {"csv_data": PAYOUT_CSV, "active": True}}
+        assert self.send_with_api_key("POST", path, body).status == 200
 
     def _suppress(self) -> None:
         for number in (PHONE, ON_CAMPAIGN):

@@ -6,6 +6,7 @@ from tests.documents.case import CURRENT, LEGACY
 from tests.documents.cases_callers import CONTACTS, ON_CAMPAIGN, ON_TARGET, SUPPRESSION, list_cases
 from tests.documents.cases_calls import CALLS, REPORTS
 from tests.documents.cases_numbers import COMPANIES, NUMBERS, affiliate_cases
+from tests.documents.cases_payouts import PAYOUTS
 from tests.documents.cases_routing import CAMPAIGNS, GROUPS, TARGETS
 
 CASES = [
@@ -22,4 +23,5 @@ CASES = [
     *list_cases(ON_TARGET, "/api/v2/targets/3/caller_lists"),
     *list_cases(ON_CAMPAIGN, "/api/v2/campaigns/5/caller_lists"),
     *REPORTS,
+    *PAYOUTS,
 ]

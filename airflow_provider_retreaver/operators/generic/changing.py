@@ -100,15 +100,16 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
     Returns `{"id", "customer_id", "action": "deleted" | "missing"}`; a dry run has the action `would_delete`.
 
     :param resource: affiliates, campaigns, companies, contacts, contact_numbers, numbers, number_pools,
-        static_caller_numbers, suppressed_numbers, target_groups, targets, caller_lists or caller_list_numbers.
+        payout_tables, static_caller_numbers, suppressed_numbers, target_groups, targets, caller_lists or
+        caller_list_numbers.
     :param resource_id: Retreaver's own ID; of contact_numbers, suppressed_numbers and caller_list_numbers the phone
         number, of caller_lists the name.
     :param customer_id: instead of `resource_id`: the afid, cid or tid of affiliates, campaigns and targets; of
         contacts a phone number.
     :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
-        `"caller_list"`, the list's name.
-    :param confirm: needed for numbers and number_pools, which cannot be bought again, and for companies, whose
-        contents are deleted with them.
+        `"caller_list"`, the list's name; of payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
+    :param confirm: needed for numbers and number_pools, which cannot be bought again, for companies, whose contents
+        are deleted with them, and for payout_tables, which change payouts.
     :param missing_ok: an object that does not exist is success.
     :param dry_run: check whether it exists; nothing else is sent.
     :param retreaver_conn_id: id of a connection of type `retreaver`.

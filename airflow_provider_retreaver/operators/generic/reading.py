@@ -37,11 +37,12 @@ class RetreaverListOperator(RetreaverOperator):
 
     Retreaver's reference: the section "Get all …" of each resource.
 
-    :param resource: affiliates, calls, campaigns, companies, contacts, numbers, number_pools, reports,
-        static_caller_numbers, suppressed_numbers, target_groups, targets or caller_list_numbers.
+    :param resource: affiliates, calls, campaigns, companies, contacts, numbers, number_pools, payout_tables,
+        reports, static_caller_numbers, suppressed_numbers, target_groups, targets or caller_list_numbers.
     :param filters: filters that Retreaver documents for the resource, as the function of `resources` takes them,
         e.g. `{"cid": "0044"}` for numbers, `{"created_at_start": …, "sort_by": …}` for calls.
-    :param list_owner: of caller_list_numbers: `{"target_id": 3, "caller_list": "suppressed"}`, or `campaign_id`.
+    :param list_owner: of caller_list_numbers: `{"target_id": 3, "caller_list": "suppressed"}`, or `campaign_id`; of
+        payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
     :param limit: rows to return at most, up to 1,000. A longer list is an error, never cut silently.
     :param truncate: return the first `limit` rows of a longer list, and log that there are more.
     :param destination: object-storage path of a file, e.g. `s3://conn@bucket/targets.jsonl`; replaced when it exists.
@@ -107,13 +108,14 @@ class RetreaverGetOperator(RetreaverOperator):
     resource.
 
     :param resource: affiliates, calls, campaigns, company (the active one, without an ID), companies, contacts,
-        numbers, number_pools, suppressed_numbers, target_groups, targets, caller_lists or caller_list_numbers.
+        numbers, number_pools, payout_tables, suppressed_numbers, target_groups, targets, caller_lists or
+        caller_list_numbers.
     :param resource_id: Retreaver's own ID; of calls the UUID, of suppressed_numbers and caller_list_numbers the phone
         number, of caller_lists the name.
     :param customer_id: instead of `resource_id`: the afid, cid or tid of affiliates, campaigns and targets; of
         contacts a phone number.
     :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
-        `"caller_list"`, the list's name.
+        `"caller_list"`, the list's name; of payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
     :param missing_ok: return None when there is no such object, instead of failing.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :raises InvalidArgument: when a parameter is wrong; nothing was sent.

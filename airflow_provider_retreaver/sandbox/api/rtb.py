@@ -6,7 +6,9 @@ import json
 import uuid
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import caps, conversions
+from airflow_provider_retreaver.sandbox.api import caps, conversions, payout_tables
+from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
+from airflow_provider_retreaver.sandbox.api.campaigns import CAMPAIGNS
 from airflow_provider_retreaver.sandbox.api.columns import InvalidValue, phone, text
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.api.crud import Route
@@ -66,8 +68,13 @@ def reserve(context: RequestContext) -> Reply:
         **dict.fromkeys(("inbound_number", "target_id", "payout", "seconds", "expires_at", "confirmed_at")),
     }
     if target is not None:
+        offer = _offer(context, target)
+        paid = payout_tables.payout(
+            context, key["campaign_id"], row["uuid"], _bid(context, given, row, key, target, offer)
+        )
         row |= {
-            **_offer(context, target),
+            **offer,
+            "payout": offer["payout"] if paid is None else paid.amount,
             "target_id": target["id"],
             "inbound_number": _number(context, given, key, row["uuid"], has_caller=caller is not None),
             "expires_at": context.now + 1000 * key["ttl_seconds"],
@@ -176,6 +183,23 @@ def _offer(context: RequestContext, target: Row) -> Row:
     parts = [part for group in conversions.get_groups(context, target["id"]) for part in group["conversions"]]
     first = min(parts, key=lambda part: part["seconds"], default={"revenue": _PAYOUT, "seconds": _SECONDS})
     return {"payout": float(first["revenue"]), "seconds": int(first["seconds"])}
+
+
+def _bid(context: RequestContext, given: dict[str, Any], row: Row, key: Row, target: Row, offer: Row) -> Row:
+    """Return what the rules of a payout table are held against: the tags of the bid, and its objects by both IDs."""
+    affiliate = AFFILIATES.lookup(context, "afid", row["publisher_id"])
+    campaign = CAMPAIGNS.lookup(context, "id", key["campaign_id"])
+    return {
+        **{name: value for name, value in given.items() if name not in PARAMETERS},
+        "caller_number": row["caller"],
+        "revenue": offer["payout"],
+        "affiliate_id": row["publisher_id"],
+        "system_affiliate_id": affiliate and affiliate["id"],
+        "campaign_id": campaign and campaign["cid"],
+        "system_campaign_id": key["campaign_id"],
+        "target_id": target["tid"],
+        "system_target_id": target["id"],
+    }
 
 
 def inbound_number(context: RequestContext, given: dict[str, Any], key: Row) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import companies, postback_keys, rtb, uploads
+from airflow_provider_retreaver.sandbox.api import companies, payout_tables, postback_keys, rtb, uploads
 from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
 from airflow_provider_retreaver.sandbox.api.campaigns import CAMPAIGNS
 from airflow_provider_retreaver.sandbox.api.contacts import CONTACTS
@@ -68,6 +68,7 @@ def _load_company(context: RequestContext, targets: int, calls: int) -> None:
     random = Random(state.options.seed * 1000 + context.company_id)  # noqa: S311 - the same seed, the same account
     divisor = 1 if targets > 10 else 4
     _campaigns_and_numbers(context, divisor)
+    _payout_tables(context)
     target_ids = demo_targets.load(context, random, targets)
     _lists(context, random, target_ids, divisor)
     _calls(context, random, calls)
@@ -99,6 +100,20 @@ def _campaigns_and_numbers(context: RequestContext, divisor: int) -> None:
     for index, (size, count) in enumerate(((20, 6), (10, 10), (50, 46))[: 3 // divisor or 1]):
         given = {"cid": f"{1 + index:04d}", "max_pool_size": size, "reserve_size": 2}
         provision(context.state, NUMBER_POOLS.create_row(context, given), count)
+
+
+def _payout_tables(context: RequestContext) -> None:
+    """Create two payout tables of the first campaign; the second is active and pays less on half of two states."""
+    sql = "SELECT min(id) FROM campaigns WHERE company_id = ?"
+    campaign_id = context.store.value(sql, (context.company_id,))
+    payout_tables.add(context, campaign_id, {"csv_data": "rule_id,payout_pct\n1,current\n"})
+    rules = (
+        "rule_id,caller_state,pbm_bucket,pbm_bucket,payout_pct",
+        "1,=~^(NY|TX)$,>=0,<5000,70",
+        "2,*,*,*,current",
+    )
+    given = {"csv_data": "".join(f"{line}\n" for line in rules), "table_version": "experiment-1", "active": True}
+    payout_tables.add(context, campaign_id, given)
 
 
 def _campaign(index: int, trade: str) -> dict[str, Any]:

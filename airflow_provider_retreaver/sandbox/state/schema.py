@@ -134,6 +134,10 @@ CREATE TABLE IF NOT EXISTS reservations (
   publisher_id TEXT, caller TEXT, inbound_number TEXT, target_id INTEGER, payout REAL, seconds INTEGER,
   tags TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, confirmed_at INTEGER);
 CREATE INDEX IF NOT EXISTS reservations_of ON reservations (key, caller);
+CREATE TABLE IF NOT EXISTS payout_tables ({_MAIN},
+  campaign_id INTEGER NOT NULL, table_version TEXT, active INTEGER NOT NULL DEFAULT 0, salt TEXT NOT NULL,
+  csv_data TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS payout_tables_of ON payout_tables (company_id, campaign_id);
 CREATE TABLE IF NOT EXISTS caller_lists ({_OWNED}, company_id INTEGER NOT NULL, name TEXT NOT NULL,
   created_at INTEGER NOT NULL, UNIQUE (owner, owner_id, name));
 CREATE TABLE IF NOT EXISTS caller_list_numbers (

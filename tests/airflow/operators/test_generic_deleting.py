@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.resources.registry import RESOURCES
-from tests.airflow.support.generic import PHONE, add, campaign, execute, number, send
+from tests.airflow.support.generic import PHONE, add, campaign, execute, number, payout_table, send
 
 pytestmark = pytest.mark.airflow
 
@@ -36,7 +36,8 @@ def test_delete_of_every_resource(account):
     }
     add(account, "contacts", "contact", **contact)
     send(account, "POST", f"/suppressed_numbers/{PHONE}.json", {})
-    named = {name: {"resource_id": id_} for name, id_ in ids.items()}
+    named = {"payout_tables": {"resource_id": payout_table(account)["id"], "list_owner": {"campaign_id": 1}}}
+    named |= {name: {"resource_id": id_} for name, id_ in ids.items()}
     named |= {"contacts": {"customer_id": PHONE}, "campaigns": {"customer_id": "0044"}}
     named |= {"affiliates": {"customer_id": "0002"}}
     lists = {"caller_lists", "caller_list_numbers"}
@@ -48,7 +49,7 @@ def test_delete_of_every_resource(account):
             execute("delete", resource, confirm=True, missing_ok=False, **name)
 
 
-@pytest.mark.parametrize("resource", ["numbers", "number_pools", "companies"])
+@pytest.mark.parametrize("resource", ["numbers", "number_pools", "companies", "payout_tables"])
 def test_delete_that_needs_a_confirmation(account, resource):
     """What cannot be bought again is not deleted without `confirm`, and nothing is sent."""
     for parameters in ({}, {"confirm": False}, {"confirm": "false"}, {"dry_run": True}):

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError, RetreaverError
 from airflow_provider_retreaver.resources.registry import RESOURCES
-from tests.airflow.support.generic import PHONE, add, campaign, execute, number, send
+from tests.airflow.support.generic import PHONE, add, campaign, execute, number, payout_table, send
 
 pytestmark = pytest.mark.airflow
 
@@ -43,7 +43,8 @@ def test_every_list_of_a_whole_account(with_list_key, resource):
     """Every resource with a list can be listed, and its rows have their key field."""
     with_list_key.reset("demo")
     filters = {"facet": "buyer", **SPAN} if resource == "reports" else {}
-    owner = list_owner(with_list_key) if resource == "caller_list_numbers" else None
+    owner = {"payout_tables": {"campaign_id": 1}}.get(resource)
+    owner = list_owner(with_list_key) if resource == "caller_list_numbers" else owner
     rows = execute("list", resource, limit=30, truncate=True, filters=filters, list_owner=owner)
     assert rows
     assert all(RESOURCES[resource].row_key in row for row in rows)
@@ -176,6 +177,7 @@ def test_get_by_every_id(with_list_key):
         "contacts": [{"resource_id": contact["id"]}, {"customer_id": PHONE}],
         "numbers": [{"resource_id": bought["id"]}],
         "number_pools": [{"resource_id": pool["id"]}],
+        "payout_tables": [{"resource_id": payout_table(account)["id"], "list_owner": {"campaign_id": "1"}}],
         "suppressed_numbers": [{"resource_id": PHONE}],
         "target_groups": [{"resource_id": group}],
         "targets": [{"customer_id": "A1"}, {"resource_id": 2}],

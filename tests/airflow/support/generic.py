@@ -36,6 +36,14 @@ def campaign(account: Account, cid: str = "0044", **attributes: Any) -> dict[str
     return add(account, "campaigns", "campaign", cid=cid, menu_options_attributes=options, **attributes)
 
 
+def payout_table(account: Account, campaign_id: int = 1, **attributes: Any) -> dict[str, Any]:
+    """Add a payout table to a campaign."""
+    name = "payout_bid_modification_table"
+    body = {name: {"csv_data": "rule_id,payout_pct\n1,current\n", **attributes}}
+    added: dict[str, Any] = send(account, "POST", f"/api/v5/campaigns/{campaign_id}/{name}s.json", body)
+    return added
+
+
 def number(account: Account, cid: str = "0044", afid: str = "0002", **attributes: Any) -> dict[str, Any]:
     """Add a number."""
     return add(account, "numbers", "number", type="Toll-free", cid=cid, afid=afid, **attributes)
