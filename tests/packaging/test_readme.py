@@ -1,4 +1,4 @@
-"""What the README shows is what is there."""
+"""What README and docs show is what is there; their Python samples run in `tests/airflow/dags/test_samples.py`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ from tests.paths import PROJECT
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 QUOTES = re.findall(r"<!-- begin (\S+) -->\n```python\n(.*?)```\n<!-- end \1 -->", README, re.DOTALL)
+DOCUMENTS = [README, *(path.read_text(encoding="utf-8") for path in sorted((PROJECT / "docs").rglob("*.md")))]
 COMMANDS = [
-    line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line.strip()
+    line
+    for document in DOCUMENTS
+    for block in re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
 ]
 CURLS = [command for command in COMMANDS if command.startswith("curl ")]
 FIELD_NAMES = ("conn_type", "login", "password", "host", "port", "extra")
@@ -40,7 +45,10 @@ def test_every_command_is_of_a_kind_that_is_checked():
         "make ",
         "pip install ",
         "airflow connections add ",
+        "airflow connections test retreaver_default",
+        "airflow standalone",
         "export AIRFLOW_CONN_",
+        "export AIRFLOW__CORE__TEST_CONNECTION=Enabled",
         "retreaver-sandbox",
         "curl ",
     )
@@ -61,7 +69,7 @@ def test_make_commands_are_there_and_all_are_told():
 def test_extras_are_declared():
     """Every extra that the README installs is declared."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert set(re.findall(r"pip install '\.\[(\w+)\]'", README)) <= set(project["optional-dependencies"])
+    assert set(re.findall(r"pip install '\.\[(\w+)\]'", "".join(DOCUMENTS))) <= set(project["optional-dependencies"])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_connections_are_accepted(command):
     fields = json.loads(text)
     assert set(fields) <= set(FIELD_NAMES)
     assert fields.pop("conn_type") == "retreaver"
-    assert Settings.parse("retreaver_default", **fields).company_id == "12345"
+    assert Settings.parse("retreaver_default", **fields).company_id == fields["login"]
 
 
 def test_every_extra_is_told():

@@ -51,6 +51,10 @@ class Account:
         self.fill(id_, filled)
         return id_
 
+    def advance(self, seconds: float) -> None:
+        """Move the clock of the account on."""
+        self._control("POST", "clock", {"advance": seconds})
+
     def delete_target(self, id_: int) -> None:
         """Delete a target."""
         self._handle("DELETE", f"/targets/{id_}.json")
