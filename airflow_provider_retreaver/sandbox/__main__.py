@@ -40,6 +40,8 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
                              {"key": "k", "type": "Call Data Writing", "storage_seconds": 60}
                              {"key": "k", "campaign_id": 1}      its payout table acts on the key's bids
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
+  POST   rtb_inbounds        {"count": 100000, "fields": {"created_at_start": TIME, "created_at_end": TIME}}
+  POST   exports             {"seconds": 5, "outcome": "errors"}  of export jobs: file, errors, no_file, gone
 """
 _ALLOW_HOST = "another name under which it is reached, for example that of a container; may be repeated"
 

@@ -15,6 +15,21 @@ from airflow_provider_retreaver.sandbox.state.store import Store
 
 # How long an upload to a caller list takes, in seconds of the sandbox's clock.
 UPLOAD_DELAY = 2.0
+EXPORT_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class ExportSettings:
+    """What becomes of the export jobs that are created from now on.
+
+    :param seconds: How long a job takes, in seconds of the sandbox's clock.
+    :param outcome: How it ends: ``file``, ``errors``, ``no_file`` or ``gone``.
+    :param publisher_label: Label of the column of publishers, which depends on the account.
+    """
+
+    seconds: float = EXPORT_SECONDS
+    outcome: str = "file"
+    publisher_label: str = "Source ID"
 
 
 @dataclass(slots=True)
@@ -27,6 +42,7 @@ class SandboxState:
     :param call_pages: Pages of calls.
     :param random: Source of randomness.
     :param upload_delay: How long an upload to a caller list takes, in seconds of the sandbox's clock.
+    :param exports: What becomes of export jobs.
     """
 
     options: SandboxOptions
@@ -35,6 +51,7 @@ class SandboxState:
     call_pages: CallPages
     random: Random
     upload_delay: float = UPLOAD_DELAY
+    exports: ExportSettings = field(default_factory=ExportSettings)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import Any
 
-from airflow_provider_retreaver.sandbox.api import caps, conversions, payout_tables
+from airflow_provider_retreaver.sandbox.api import caps, conversions, payout_tables, ping_log
 from airflow_provider_retreaver.sandbox.api.affiliates import AFFILIATES
 from airflow_provider_retreaver.sandbox.api.campaigns import CAMPAIGNS
 from airflow_provider_retreaver.sandbox.api.columns import InvalidValue, phone, text
@@ -55,10 +55,11 @@ def reserve(context: RequestContext) -> Reply:
     living = "SELECT * FROM reservations WHERE key = ? AND caller = ? AND expires_at > ? ORDER BY id DESC"
     earlier = None if caller is None else context.store.row(living, (key["key"], caller, context.now))
     if earlier is not None:
+        ping_log.log_shielded(context, earlier["uuid"], _new_uuid(context))
         return Reply({**_render(earlier), "retreaver_ping_shield": True})
     target = find_target(context, caller)
     row: Row = {
-        "uuid": str(uuid.UUID(int=context.state.random.getrandbits(128), version=4)),
+        "uuid": _new_uuid(context),
         "key": key["key"],
         "company_id": context.company_id,
         "publisher_id": given.get("publisher_id", given.get("source_id")),
@@ -80,6 +81,7 @@ def reserve(context: RequestContext) -> Reply:
             "expires_at": context.now + 1000 * key["ttl_seconds"],
         }
     context.store.insert("reservations", row)
+    ping_log.log_ping(context, key, row)
     return Reply(_render(row))
 
 
@@ -106,6 +108,7 @@ def confirm(context: RequestContext) -> Reply:
             return Reply({"uuid": row["uuid"], "status": "no-target"})
         caps.count_target_calls(store, target["id"], context.now, 1, context.now)
         store.update("reservations", row["id"], {"confirmed_at": context.now})
+        ping_log.log_confirmed(context, row["uuid"])
         row["confirmed_at"] = context.now
     return Reply(_render(row))
 
@@ -217,6 +220,10 @@ def inbound_number(context: RequestContext, given: dict[str, Any], key: Row) -> 
         or context.store.value(sql, (context.company_id, key["campaign_id"]))
     )
     return found
+
+
+def _new_uuid(context: RequestContext) -> str:
+    return str(uuid.UUID(int=context.state.random.getrandbits(128), version=4))
 
 
 def _number(context: RequestContext, given: dict[str, Any], key: Row, reservation: str, *, has_caller: bool) -> str:

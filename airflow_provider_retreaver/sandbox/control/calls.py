@@ -71,7 +71,7 @@ def _columns(state: SandboxState, fields: object) -> Row:
     company_id = fields.get("company_id", state.options.company_id)
     for name, value in fields.items():
         if name in _TIMES:
-            columns[name] = None if value is None else _time(name, value)
+            columns[name] = None if value is None else read_time(name, value)
         elif name in _MONEY:
             columns[name] = _cents(name, value)
         elif name in _JSON:
@@ -109,7 +109,14 @@ def _cents(name: str, value: Any) -> int:
     return cents
 
 
-def _time(name: str, value: object) -> int:
+def read_time(name: str, value: object) -> int:
+    """Read a time.
+
+    :param name: Name of the field.
+    :param value: Its value.
+    :return: Milliseconds since the epoch.
+    :raises ApiError: With status 400, if it is no time.
+    """
     try:
         return parse_storable_time(str(value))
     except ValueError as error:
@@ -141,7 +148,7 @@ def add_calls(state: SandboxState, given: dict[str, Any]) -> dict[str, Any]:
     company_id, now = columns.get("company_id", state.options.company_id), state.clock.now()
     created_at = columns.get("created_at", now)
     templates = random_calls(state.random, company_id, read_participants(state.store, company_id), count)
-    batch = Batch(templates, _creation_times(count, spread, created_at), now, columns)
+    batch = Batch(templates, creation_times(count, spread, created_at), now, columns)
     uuids = insert_calls(state.store, state.random, batch, bulk=count >= _BULK_COUNT)
     data_writing.settle(state.store, company_id, now)
     if columns.get("target_id") and spread.get("counted", True) and count:
@@ -149,9 +156,16 @@ def add_calls(state: SandboxState, given: dict[str, Any]) -> dict[str, Any]:
     return {"added": count, "uuids": uuids}
 
 
-def _creation_times(count: int, spread: dict[str, Any], default: int) -> Iterator[int]:
-    start = _time("created_at_start", spread["created_at_start"]) if "created_at_start" in spread else default
-    end = _time("created_at_end", spread["created_at_end"]) if "created_at_end" in spread else default
+def creation_times(count: int, spread: dict[str, Any], default: int) -> Iterator[int]:
+    """Spread times of creation evenly.
+
+    :param count: How many times.
+    :param spread: ``created_at_start`` and ``created_at_end``, each of which may be missing.
+    :param default: The time for what is missing, in milliseconds since the epoch.
+    :return: Milliseconds since the epoch.
+    """
+    start = read_time("created_at_start", spread["created_at_start"]) if "created_at_start" in spread else default
+    end = read_time("created_at_end", spread["created_at_end"]) if "created_at_end" in spread else default
     return (start + (end - start) * index // max(1, count) for index in range(count))
 
 

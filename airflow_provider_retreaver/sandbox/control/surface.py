@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeGuard
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing, rtb
-from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, SandboxState
+from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, ExportSettings, SandboxState
 from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
+from airflow_provider_retreaver.sandbox.control.inbounds import add_inbounds, set_exports
 from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import FaultInjector, read_fault
 from airflow_provider_retreaver.sandbox.http import bodies
@@ -100,6 +101,7 @@ def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
     sandbox.log.clear()
     sandbox.state.clock.reset()
     sandbox.state.upload_delay = UPLOAD_DELAY
+    sandbox.state.exports = ExportSettings()
     sandbox.state.random.seed(sandbox.options.seed)
     sandbox.state.store.clear()
     demo.load(sandbox.state, load)
@@ -108,6 +110,14 @@ def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
 
 def _add_calls(sandbox: ControlledSandbox, request: Request) -> Reply:
     return Reply(add_calls(sandbox.state, _object(request)))
+
+
+def _add_inbounds(sandbox: ControlledSandbox, request: Request) -> Reply:
+    return Reply(add_inbounds(sandbox.state, _object(request)))
+
+
+def _exports(sandbox: ControlledSandbox, request: Request) -> Reply:
+    return Reply(set_exports(sandbox.state, _object(request)))
 
 
 def _change_call(sandbox: ControlledSandbox, request: Request, uuid: str) -> Reply:
@@ -287,6 +297,8 @@ _ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
         ("POST", r"number_pools/(\d+)/provision", _provision),
         ("POST", r"rtb_keys", _rtb_key),
         ("POST", r"upload_delay", _upload_delay),
+        ("POST", r"rtb_inbounds", _add_inbounds),
+        ("POST", r"exports", _exports),
     )
 )
 

@@ -15,11 +15,14 @@ from airflow_provider_retreaver.sandbox.api.numbers import NUMBERS
 from airflow_provider_retreaver.sandbox.api.static_callers import STATIC_CALLERS
 from airflow_provider_retreaver.sandbox.demo import targets as demo_targets
 from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
+from airflow_provider_retreaver.sandbox.demo.inbounds import insert_inbounds
 from airflow_provider_retreaver.sandbox.http.wire import Request
 
 DAY = 86_400_000
 CALLS = 3000
 CALLS_IN_PROGRESS = 3
+# Rows of the log of real-time bidding, one every quarter of an hour or so.
+PINGS = 600
 _IN_PROGRESS: dict[str, Any] = {
     "status": "in-progress",
     **dict.fromkeys(("end_time", "dialed_call_duration", "total_duration", "conversion_seconds", "hung_up_by")),
@@ -73,6 +76,9 @@ def _load_company(context: RequestContext, targets: int, calls: int) -> None:
     _lists(context, random, target_ids, divisor)
     _calls(context, random, calls)
     demo_targets.fill_caps(state, random, target_ids)
+    pings = PINGS // divisor
+    created = (context.now - (pings - index) * 6 * DAY // pings for index in range(pings))
+    insert_inbounds(context.store, random, context.company_id, created)
     _backdate(context)
 
 

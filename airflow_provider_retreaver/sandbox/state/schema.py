@@ -55,6 +55,34 @@ CALL_COLUMNS = (
     "recorded",
 )
 
+INBOUND_COLUMNS = (
+    "company_id",
+    "uuid",
+    "call_uuid",
+    "postback_key_id",
+    "caller_number",
+    "affiliate_id",
+    "campaign_id",
+    "target_id",
+    "revenue",
+    "payout",
+    "status",
+    "duplicate_order",
+    "duplicate_original_uuid",
+    "caller_state",
+    "caller_city",
+    "caller_zip",
+    "caller_country",
+    "created_at",
+    "confirmed_at",
+    "ended_at",
+    "expires_at",
+    "time_to_resolve",
+    "fired_pixels_count",
+    "fired_pixels_error_count",
+    "pbm",
+)
+
 TABLES = f"""
 CREATE TABLE IF NOT EXISTS companies (
   id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, default_click_url TEXT, default_sale_url TEXT,
@@ -138,6 +166,14 @@ CREATE TABLE IF NOT EXISTS payout_tables ({_MAIN},
   campaign_id INTEGER NOT NULL, table_version TEXT, active INTEGER NOT NULL DEFAULT 0, salt TEXT NOT NULL,
   csv_data TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS payout_tables_of ON payout_tables (company_id, campaign_id);
+CREATE TABLE IF NOT EXISTS rtb_inbounds (id INTEGER PRIMARY KEY AUTOINCREMENT, {", ".join(INBOUND_COLUMNS)});
+CREATE INDEX IF NOT EXISTS inbounds_created ON rtb_inbounds (company_id, created_at);
+CREATE INDEX IF NOT EXISTS inbounds_of ON rtb_inbounds (uuid);
+CREATE INDEX IF NOT EXISTS inbounds_living ON rtb_inbounds (expires_at) WHERE status = 'reserved';
+CREATE TABLE IF NOT EXISTS exports (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, params TEXT NOT NULL, errors TEXT NOT NULL,
+  outcome TEXT NOT NULL, publisher_label TEXT NOT NULL, token TEXT NOT NULL, created_at INTEGER NOT NULL,
+  due_at INTEGER NOT NULL, count INTEGER, file BLOB);
 CREATE TABLE IF NOT EXISTS caller_lists ({_OWNED}, company_id INTEGER NOT NULL, name TEXT NOT NULL,
   created_at INTEGER NOT NULL, UNIQUE (owner, owner_id, name));
 CREATE TABLE IF NOT EXISTS caller_list_numbers (

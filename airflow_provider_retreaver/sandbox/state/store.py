@@ -59,6 +59,15 @@ class Store:
         """
         return self._connection.execute(sql, values).fetchall()
 
+    def each(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Row]:
+        """Run a query and yield its rows one by one, so that memory does not grow with them.
+
+        :param sql: The query.
+        :param values: Values of its placeholders.
+        :return: Rows as dictionaries by column.
+        """
+        yield from self._connection.execute(sql, values)
+
     def row(self, sql: str, values: Sequence[Any] = ()) -> Row | None:
         """Run a query and return its first row.
 
