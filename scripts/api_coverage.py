@@ -41,6 +41,7 @@ MODULES = (
     "reports",
     "rtb",
     "payout_tables",
+    "rtb_inbounds",
     "call_reservations",
     "data_writing",
 )
@@ -65,6 +66,7 @@ ARGUMENTS: dict[str, Any] = {
     "facet": "daily",
     "campaign_id": CAMPAIGN,
     "csv_data": "x",
+    "job": {"id": 1, "file_upload_url": "/v2/reports/rtb_inbounds/1/download"},
     **SPAN,
 }
 ATTRIBUTES = {
@@ -88,6 +90,8 @@ routes: current and legacy, and every version of the call log). `{{calls_version
 
 The generic operators are `RetreaverListOperator`, `RetreaverGetOperator` and so on, with the resource in brackets;
 both clients run every function."""
+# Parameters that are given although a function of some resources can do without.
+ALWAYS = ("can_resubscribe", *SPAN)
 # Parameters of which one names the object.
 ID_PARAMETERS = ("id", "afid", "cid", "tid", "number", "call_uuid")
 
@@ -124,7 +128,7 @@ def argument_sets(module: str, function: Callable[..., Any]) -> Iterator[dict[st
     for name in parameters:
         if name == "attributes":
             fixed[name] = CONTACT_NUMBER if "contact_number" in function.__name__ else ATTRIBUTES[module]
-        elif name in ARGUMENTS and (parameters[name].default is inspect.Parameter.empty or name == "can_resubscribe"):
+        elif name in ARGUMENTS and (parameters[name].default is inspect.Parameter.empty or name in ALWAYS):
             fixed[name] = ARGUMENTS[name]
     lists = function.__name__.startswith("list_")
     either = [name for name in parameters if name in ID_PARAMETERS and name not in fixed and not lists]

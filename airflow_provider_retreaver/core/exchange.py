@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_retreaver.core import policy
 from airflow_provider_retreaver.core.answers import error_for
 from airflow_provider_retreaver.core.errors import ConnectionFailed, NotFound, RetreaverError
-from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
+from airflow_provider_retreaver.core.messages import REDIRECTS, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
 
 
@@ -58,7 +58,7 @@ class Exchange:
         :raises VendorError: of the class for the status.
         :raises OutcomeUnknown: when a write may have been done.
         """
-        if response.status in range(200, 300):
+        if response.status in range(200, 300) or (self.request.redirects and response.status in REDIRECTS):
             return response
         if self.request.method == "DELETE" and response.status in {404, 410} and self._may_be_done:
             return Response(204, {}, b"")

@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.secrets import mask_callers
 
 # Idempotent by RFC 9110: sending one twice has the same effect as sending it once.
 REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Auth(Enum):
@@ -51,6 +52,7 @@ class Request:
     :param host: which host it goes to.
     :param repeat_safe: whether it may be sent again when its outcome is unknown; None where the method decides.
     :param key_type: type of the postback key that must sign it, as Retreaver names it; for errors.
+    :param redirects: whether a redirect is the response that is wanted; none is ever followed with the key.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Request:
     host: Host = Host.API
     repeat_safe: bool | None = None
     key_type: str | None = None
+    redirects: bool = False
 
     @property
     def repeatable(self) -> bool:

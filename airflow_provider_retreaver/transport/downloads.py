@@ -1,4 +1,4 @@
-"""Downloading recordings from the hosts where Retreaver stores them, which are not its API and never get its key.
+"""Downloading files from the hosts where Retreaver stores them, which are not its API and never get its key.
 
 Requests have no key, no cookies and no password. Redirects are followed one by one: from https to https only, at most
 five. The address that a host's name resolves to is judged, and that address is connected to: none inside the network,
@@ -31,7 +31,7 @@ from airflow_provider_retreaver.core.errors import (
     VendorError,
 )
 from airflow_provider_retreaver.core.limits import MEGABYTE
-from airflow_provider_retreaver.core.messages import Request
+from airflow_provider_retreaver.core.messages import REDIRECTS, Request
 from airflow_provider_retreaver.core.policy import RetryState, retry_after
 from airflow_provider_retreaver.core.secrets import MASK, guard_library_logs
 from airflow_provider_retreaver.core.settings import Settings, is_loopback
@@ -54,7 +54,6 @@ _PRIVATE = (
     "its address is in a private network; if that is right, name its host in the connection's extra download_hosts"
 )
 _RAISE = "(the connection's extra max_download_mb)"
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(slots=True)
@@ -209,7 +208,7 @@ class Downloads:
                 headers["If-Range"] = download.version
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._get(url, request, headers)
-            if answer.status_code not in _REDIRECTS:
+            if answer.status_code not in REDIRECTS:
                 return self._judge(request, answer)
             answer.close()
             url = self._allowed(urljoin(url, answer.headers.get("location", "")), request, url)

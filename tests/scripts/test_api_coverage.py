@@ -10,8 +10,13 @@ from airflow_provider_retreaver.sandbox.api.routes import ROUTES
 
 # Routes of the sandbox that Retreaver does not document.
 MORE = {"POST targets/tid/{}/reset_cap"}
-# Call data is written by POST with the key as a parameter; recordings are files, which no function reads.
-OTHER_WAYS = {"GET data_writing", "GET data_writing/{}", "POST data_writing/{}", "GET recordings/{}"}
+# Call data is written by POST with the key as a parameter; recordings and the files of exports are on other hosts;
+# versions 2 to 5 of the RTB log are the same.
+OTHER_WAYS = {
+    *("GET data_writing", "GET data_writing/{}", "POST data_writing/{}", "GET recordings/{}", "GET exports/{}.csv"),
+    *(f"GET api/v{version}/rtb_inbounds" for version in (2, 3, 4)),
+    "GET v2/reports/rtb_inbounds/{}/download",
+}
 
 
 @pytest.fixture
@@ -65,6 +70,11 @@ def test_functions_without_a_generic_operator(coverage):
         "`payout_tables.deactivate_payout_table`",
         "`rtb.reserve_call`",
         "`rtb.confirm_reservation`",
+        "`rtb_inbounds.create_rtb_inbound_export`",
+        "`rtb_inbounds.get_rtb_inbound_choices`",
+        "`rtb_inbounds.get_rtb_inbound_export`",
+        "`rtb_inbounds.list_rtb_inbounds`",
+        "`rtb_inbounds.locate_rtb_inbound_file`",
         "`suppression.any_suppressed`",
         "`caller_lists.check_caller_list`",
         "`caller_lists.upload_caller_list`",

@@ -77,7 +77,12 @@ KNOWN = {
 
 @dataclass(slots=True)
 class Selection:
-    """Which rows: a condition in SQL, its values, and what is wrong with the filters."""
+    """Which rows the filters choose.
+
+    :param parts: Conditions in SQL, which all must hold.
+    :param values: Values of their placeholders.
+    :param errors: What is wrong with the filters, by name.
+    """
 
     parts: list[str]
     values: list[Any]
