@@ -237,3 +237,18 @@ def test_the_demo_account_has_a_log(demo):
     claimed = next(row for row in rows if row["status"] == "claimed")
     assert demo.request("GET", f"/api/v2/calls/{claimed['call_uuid']}.json")
     assert demo.request("GET", f"/campaigns/{claimed['campaign_id']}.json")
+
+
+def test_a_modified_payout_is_logged(client):
+    """Where a campaign has an active payout table, the log shows the rule, and the payout before it."""
+    client.request("POST", "/campaigns.json", {"campaign": {"cid": "1", "name": "1"}})
+    client.target()
+    table = {"csv_data": "rule_id,caller_state,payout_pct\n3,*,70\n", "active": True, "table_version": "7"}
+    tables = "/api/v5/campaigns/1/payout_bid_modification_tables.json"
+    client.request("POST", tables, {"payout_bid_modification_table": table})
+    client.control("POST", "rtb_keys", {"key": "k", "campaign_id": 1})
+    client.send("POST", "/rtbs.json", {"key": "k", "caller_number": "+19195550101"}, bare=True)
+    (row,) = client.request("GET", LOG)["rtb_inbounds"]
+    assert (row["revenue"], row["payout"], row["pbm_original_payout"]) == (20.0, 14.0, 20.0)
+    assert (row["pbm_table_version"], row["pbm_rule_id"], row["pbm_percent_of_revenue"]) == ("7", 3, 70.0)
+    assert 0 <= row["pbm_bucket"] < 10_000

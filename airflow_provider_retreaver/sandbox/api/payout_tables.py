@@ -88,6 +88,24 @@ def payout(context: RequestContext, campaign_id: int | None, uuid: str, bid: dic
     return Payout(amount, str(_version(table)), None if rule is None else rule.rule_id, bucket, percentage)
 
 
+def as_logged(paid: Payout, original: float) -> dict[str, Any]:
+    """Return what the log of real-time bidding shows of a modified payout.
+
+    :param paid: The modified payout.
+    :param original: The payout without the table.
+    :return: Values by name.
+    """
+    is_number = paid.rule_id is not None and paid.rule_id.isdecimal()
+    return {
+        "pbm_table_version": paid.table_version,
+        "pbm_rule_id": int(paid.rule_id or 0) if is_number else paid.rule_id,
+        "pbm_bucket": paid.bucket,
+        "pbm_variant": "control" if paid.percentage is None else "treatment",
+        "pbm_original_payout": original,
+        "pbm_percent_of_revenue": paid.percentage,
+    }
+
+
 def _list(context: RequestContext) -> Reply:
     rows = _rows(context, _campaign(context)["id"])
     at = requested_page(context.request, accepts_per_page=True)

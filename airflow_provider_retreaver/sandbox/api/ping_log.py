@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from airflow_provider_retreaver.sandbox.api.context import RequestContext
 from airflow_provider_retreaver.sandbox.state.store import Row, Store
 
@@ -22,12 +25,16 @@ def settle(context: RequestContext) -> None:
     )
 
 
-def log_ping(context: RequestContext, key: Row, reservation: Row) -> None:
+def log_ping(
+    context: RequestContext, key: Row, reservation: Row, revenue: float, modification: dict[str, Any] | None
+) -> None:
     """Log a request for a reservation.
 
     :param context: The request and the sandbox's state.
     :param key: Row of its postback key.
     :param reservation: Row of the reservation.
+    :param revenue: What the target is expected to pay.
+    :param modification: What payout bid modification has logged, by name; None where it is off.
     """
     store = context.store
     sql = "SELECT id FROM affiliates WHERE company_id = ? AND afid = ? AND deleted = 0"
@@ -42,12 +49,13 @@ def log_ping(context: RequestContext, key: Row, reservation: Row) -> None:
             "affiliate_id": store.value(sql, (context.company_id, reservation["publisher_id"])),
             "campaign_id": key["campaign_id"],
             "target_id": reservation["target_id"],
-            "revenue": reservation["payout"] or 0.0,
+            "revenue": revenue,
             "payout": reservation["payout"] or 0.0,
             "status": "reserved" if has_target else "no-target",
             "created_at": context.now,
             "ended_at": None if has_target else context.now,
             "expires_at": reservation["expires_at"],
+            "pbm": None if modification is None else json.dumps(modification),
         },
     )
 

@@ -57,7 +57,7 @@ def reserve(context: RequestContext) -> Reply:
     if earlier is not None:
         ping_log.log_shielded(context, earlier["uuid"], _new_uuid(context))
         return Reply({**_render(earlier), "retreaver_ping_shield": True})
-    target = find_target(context, caller)
+    target, revenue, modification = find_target(context, caller), 0.0, None
     row: Row = {
         "uuid": _new_uuid(context),
         "key": key["key"],
@@ -73,6 +73,8 @@ def reserve(context: RequestContext) -> Reply:
         paid = payout_tables.payout(
             context, key["campaign_id"], row["uuid"], _bid(context, given, row, key, target, offer)
         )
+        revenue = offer["payout"]
+        modification = None if paid is None else payout_tables.as_logged(paid, revenue)
         row |= {
             **offer,
             "payout": offer["payout"] if paid is None else paid.amount,
@@ -81,7 +83,7 @@ def reserve(context: RequestContext) -> Reply:
             "expires_at": context.now + 1000 * key["ttl_seconds"],
         }
     context.store.insert("reservations", row)
-    ping_log.log_ping(context, key, row)
+    ping_log.log_ping(context, key, row, revenue, modification)
     return Reply(_render(row))
 
 
