@@ -30,6 +30,8 @@ class Auth(Enum):
     API_KEY = "api_key"
     CALLER_LIST = "caller_list"
     POSTBACK_KEY = "postback_key"
+    # The public and the private key of a TrackDrive connection.
+    BASIC = "basic"
 
 
 class Host(Enum):

@@ -118,13 +118,17 @@ def text(value: object, name: str, *, decimals: bool = False) -> str:
     return found
 
 
-def ids(value: object, name: str) -> list[int] | None:
+NOT_AN_ID = "not one of Retreaver's own IDs (a whole number); customer IDs go into the parameter for tids"
+
+
+def ids(value: object, name: str, problem: str = NOT_AN_ID) -> list[int] | None:
     """Return the distinct IDs of a parameter, in the order given.
 
     :param value: see `items`; every item must be a whole number above 0, or its text.
     :param name: name of the parameter, for the error.
+    :param problem: what is wrong with another item, as the end of a sentence.
     :return: the IDs; None when the parameter was not given.
-    :raises InvalidArgument: naming the item that is not one of Retreaver's own IDs.
+    :raises InvalidArgument: naming the item that is no ID.
     """
     found = texts(value, name)
     if found is None:
@@ -132,10 +136,7 @@ def ids(value: object, name: str) -> list[int] | None:
     numbers = [_whole(text) for text in found]
     for text, number in zip(found, numbers, strict=True):
         if number is None or number <= 0:
-            raise InvalidArgument(
-                f"{name} holds {quoted(text)}, which is not one of Retreaver's own IDs (a whole number); customer "
-                f"IDs go into the parameter for tids."
-            )
+            raise InvalidArgument(f"{name} holds {quoted(text)}, which is {problem}.")
     return list(dict.fromkeys(number for number in numbers if number is not None))
 
 
