@@ -44,6 +44,7 @@ DOMAIN_MAY_USE = {
     "watching": {"objects", "routing", "calls"},
     "bidding": set(),
     "data_writing": {"lists", "objects"},
+    "payout_tables": {"lists", "changes"},
 }
 
 
