@@ -43,6 +43,17 @@ def stopped(request: Request | None) -> Stopped:
     )
 
 
+def is_stop(error: BaseException | None) -> bool:
+    """Return whether an exception is one that tells a task to stop.
+
+    Airflow's for `execution_timeout` and SIGTERM, this package's, and Ctrl-C's are not `Exception`s.
+
+    :param error: that ends a block; None for none.
+    :return: True when it is; a generator that is closed early is not told to stop.
+    """
+    return error is not None and not isinstance(error, (Exception, GeneratorExit))
+
+
 def grace_of(operations: Sequence[Operation[Any]]) -> float:
     """Return the seconds for which running requests may still get their responses.
 

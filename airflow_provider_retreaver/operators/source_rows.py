@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -135,17 +135,23 @@ def sql_rows(
     :raises InvalidArgument: when it is no query, or the connection is none to a SQL database.
     """
     from airflow_provider_retreaver.hooks.sql import sql_hook
+    from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
 
-    hook = sql_hook(conn_id)
-    with closing(hook.get_conn()) as connection, closing(_cursor(connection)) as cursor:
+    def execute(connection: Any) -> tuple[Any, Any, list[Sequence[object]]]:
+        cursor = _cursor(connection)
+        thread.keep(cursor)
         cursor.execute(sql)
-        rows = cursor.fetchmany(ROWS)
-        if not cursor.description:
+        rows = list(cursor.fetchmany(ROWS))
+        return cursor, cursor.description, rows
+
+    with DatabaseThread(sql_hook(conn_id).get_conn) as thread:
+        cursor, description, rows = thread.run(execute)
+        if not description:
             raise InvalidArgument(f"{where} has no columns, so it is no query; nothing was sent to Retreaver.")
-        begin([described[0] for described in cursor.description])
+        begin([described[0] for described in description])
         while rows:
             yield from rows
-            rows = cursor.fetchmany(ROWS)
+            rows = thread.run(lambda _: list(cursor.fetchmany(ROWS)))
 
 
 def _cursor(connection: Any) -> Any:

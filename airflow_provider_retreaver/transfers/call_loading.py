@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import ProtocolError, TableNotWritten
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.stopping import is_stop
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, Columns
 from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall
@@ -108,6 +109,25 @@ class Loading:
             not report it; `replaced` characters could not be stored.
         :raises TableNotWritten: naming call and column.
         """
+        try:
+            rows = self._all_rows(export)
+        except BaseException as error:
+            if is_stop(error):
+                log.warning("Stopped: %d batches were written, %s new or changed rows", self._batches, self._told())
+            raise
+        log.info("%d calls were read, %s rows are new or changed", rows, self._told())
+        if self._replaced:
+            log.warning("%d characters that the database cannot store were replaced", self._replaced)
+        known = export.completeness
+        return {
+            "rows": rows,
+            "changed": self._changed,
+            "batches": self._batches,
+            "replaced": self._replaced + (known.replaced if known else 0),
+            "rejected": len(self.rejects),
+        }
+
+    def _all_rows(self, export: CallExport) -> int:
         rows = 0
         for page in export:
             if page.restart:
@@ -121,18 +141,10 @@ class Loading:
                 if len(self._batch) >= self._size:
                     self._write()
         self._write()
-        changed = "?" if self._changed is None else self._changed
-        log.info("%d calls were read, %s rows are new or changed", rows, changed)
-        if self._replaced:
-            log.warning("%d characters that the database cannot store were replaced", self._replaced)
-        known = export.completeness
-        return {
-            "rows": rows,
-            "changed": self._changed,
-            "batches": self._batches,
-            "replaced": self._replaced + (known.replaced if known else 0),
-            "rejected": len(self.rejects),
-        }
+        return rows
+
+    def _told(self) -> object:
+        return "?" if self._changed is None else self._changed
 
     def _values(self, uuid: str, raw: Any) -> tuple[Any, ...] | None:
         call = self._parsed(uuid, raw)

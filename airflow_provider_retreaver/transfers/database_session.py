@@ -1,16 +1,20 @@
 """Short connections to a database: one for each check and each batch, none while pages are read.
 
-A connection that is idle while Retreaver is slow may be ended by the server, by a proxy or by a firewall.
+A connection that is idle while Retreaver is slow may be ended by the server, by a proxy or by a firewall. Each has
+its own thread, so that its statements end when the task is told to stop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from airflow_provider_retreaver.core.errors import TableNotWritten
+from airflow_provider_retreaver.core.stopping import stopped
 from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect
+from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
 from airflow_provider_retreaver.transfers.database_errors import (
     BUILTIN_ERRORS,
     Failure,
@@ -24,13 +28,13 @@ T = TypeVar("T")
 class Session:
     """One connection of a driver (PEP 249), not in autocommit.
 
-    :param connection: of the driver.
+    :param thread: of the connection, which is opened here.
     :raises InvalidArgument: when the driver does not follow PEP 249.
     """
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._errors = (*BUILTIN_ERRORS, driver_error(connection))
+    def __init__(self, thread: DatabaseThread) -> None:
+        self._thread = thread
+        self._errors = (*BUILTIN_ERRORS, thread.run(driver_error))
 
     def attempt(self, work: Callable[[Any], T], *, commit: bool) -> T | Failure:
         """Do work in a transaction.
@@ -39,18 +43,24 @@ class Session:
         :param commit: whether the transaction is committed; otherwise it is rolled back.
         :return: the result of the work, or the database's error; then the transaction was rolled back.
         """
+        return self._thread.run(partial(self._attempted, work, commit=commit))
+
+    def _attempted(self, work: Callable[[Any], T], connection: Any, *, commit: bool) -> T | Failure:
         failure: Failure | None = None
+        committed = False
+        self._thread.begin()
         try:
-            with closing(self._connection.cursor()) as cursor:
+            with self._thread.cursor() as cursor:
                 result = work(cursor)
-            if commit:
-                self._connection.commit()
+            committed = commit and self._thread.commit()
         except self._errors as error:
             failure = Failure(error)
-        if failure is not None or not commit:
+        if not committed:
             # A connection that has ended cannot roll back: the database did so itself.
             with suppress(*self._errors):
-                self._connection.rollback()
+                connection.rollback()
+        if failure is None and committed != commit:
+            raise stopped(None)
         return result if failure is None else failure
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Sequence[Any]] | Failure:
@@ -75,19 +85,15 @@ class Session:
         """
 
         def prepare(cursor: Any) -> None:
+            connection = self._thread.connection
             # Drivers that decode and encode by the encoding that they have set themselves; some start with Latin-1.
             for setter, encoding in _ENCODING_SETTERS:
-                if hasattr(self._connection, setter):
-                    getattr(self._connection, setter)(encoding)
+                if hasattr(connection, setter):
+                    getattr(connection, setter)(encoding)
             for statement in statements:
                 cursor.execute(statement)
 
         return self.attempt(prepare, commit=True)
-
-    def close(self) -> None:
-        """Close the connection; a transaction without a commit is rolled back."""
-        with suppress(*self._errors):
-            self._connection.close()
 
 
 # Of mysqlclient, mysql-connector-python and psycopg2.
@@ -118,18 +124,16 @@ class Database:
         :yield: the connection.
         :raises TableNotWritten: when the database cannot be reached.
         """
-        session = self._opened()
-        try:
+        with DatabaseThread(self._connect) as thread:
+            session = self._opened(thread)
             failure = session.begin(self.dialect.session)
             if failure is not None:
                 raise _unreachable(failure)
             yield session
-        finally:
-            session.close()
 
-    def _opened(self) -> Session:
+    def _opened(self, thread: DatabaseThread) -> Session:
         try:
-            return Session(self._connect())
+            return Session(thread)
         except Exception as error:
             if not is_driver_error(error):
                 raise

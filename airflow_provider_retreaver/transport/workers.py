@@ -74,10 +74,18 @@ class Workers:
     :param most: number of threads.
     :param name: prefix of their names.
     :param interrupt: closes the sockets of these threads' requests, by their ids; called until the threads end.
+    :param finish: called by each thread at its end.
     """
 
-    def __init__(self, most: int, name: str, interrupt: Callable[[Collection[int]], None]) -> None:
+    def __init__(
+        self,
+        most: int,
+        name: str,
+        interrupt: Callable[[Collection[int]], None],
+        finish: Callable[[], object] | None = None,
+    ) -> None:
         self.stop = Stop()
+        self._finish = finish
         self._most = most
         self._name = name
         self._interrupt = interrupt
@@ -119,12 +127,15 @@ class Workers:
             while (job := self._jobs.get()) is not None:
                 _do(*job)
         finally:
+            if self._finish is not None:
+                self._finish()
             ended.set()
 
-    def end(self, grace: float = 0.0) -> None:
+    def end(self, grace: float = 0.0) -> bool:
         """End the threads: what was not begun is cancelled, what waits ends, what runs is broken off.
 
         :param grace: seconds for which running requests may still end by themselves.
+        :return: whether all threads have ended.
         """
         self.stop.set()
         # First, so that the threads end also when this is interrupted by another signal.
@@ -140,6 +151,7 @@ class Workers:
                 self._interrupt({thread.ident for thread, _ in running if thread.ident is not None})
             running[0][1].wait(LOOK)
         self._threads.clear()
+        return not running
 
 
 def _do(future: Future[Any], work: Callable[[], Any]) -> None:

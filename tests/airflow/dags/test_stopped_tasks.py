@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
+
+from tests.airflow.support.call_tables import add_calls
 
 pytestmark = pytest.mark.airflow
 
@@ -17,7 +22,10 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
-from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+from airflow_provider_retreaver.transfers.calls import (
+    RetreaverCallsToObjectStorageOperator,
+    RetreaverCallsToSqlOperator,
+)
 
 
 started = []
@@ -54,6 +62,16 @@ SYNC = """RetreaverSuppressionSyncOperator(
 EXPORT = """RetreaverCallsToObjectStorageOperator(
         task_id="task", destination="STATE", start="2026-01-05T00:00:00Z", end="2026-01-06T00:00:00Z", **common,
     )"""
+LOAD = """RetreaverCallsToSqlOperator(
+        task_id="task", sql_conn_id="warehouse", table="calls", start="2026-01-05T00:00:00Z",
+        end="2026-01-06T00:00:00Z", mapping={"id": "uuid", "changed": "updated_at"}, **common,
+    )"""
+# A table that takes no call in less than an age.
+SLOW_TABLE = """
+CREATE TABLE calls (id VARCHAR(64) PRIMARY KEY, changed TIMESTAMP);
+CREATE VIEW endless AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c;
+CREATE TRIGGER slow AFTER INSERT ON calls BEGIN SELECT count(*) FROM endless; END;
+"""
 # A page of the list comes at once; the others, and every other read, do not.
 FIRST = {"path": "targets.json", "headers": {"X-Page": "first"}}
 CASES = {
@@ -67,11 +85,11 @@ CASES = {
 }
 
 
-def run(airflow_lab, account, task, limit=3, start="note_start"):
+def run(airflow_lab, account, task, limit=3, start="note_start", **connections):
     """Run a DAG of one task, with a timeout of some seconds and a function that is called before it."""
     return airflow_lab.run_dag(
         SOURCE.replace("TASK", task).replace("LIMIT", str(limit)).replace("START", start),
-        connections={"retreaver_default": account.connection(extra={"max_wait": 40})},
+        connections={"retreaver_default": account.connection(extra={"max_wait": 40}), **connections},
     )
 
 
@@ -90,6 +108,25 @@ def test_a_task_ends_with_its_timeout(airflow_lab, account, tmp_path, case):
     seconds = float(result.output.partition("ENDED AFTER: ")[2].partition("\n")[0])
     print(f"{case}: {seconds:.2f} s with execution_timeout=3")
     assert 3 <= seconds < 5.5
+
+
+def test_a_statement_ends_with_the_timeout(airflow_lab, account, tmp_path):
+    """A table that does not return holds no task, and what was not committed is rolled back."""
+    add_calls(account, 10)
+    file = tmp_path / "warehouse.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(SLOW_TABLE)
+    warehouse = {"conn_type": "sqlite", "host": str(file)}
+    result = run(airflow_lab, account, LOAD, limit=6, warehouse=warehouse)
+    assert result.states == {"task": "failed"}, result.output
+    assert "AirflowTaskTimeout" in result.output
+    assert "its statement was ended, and its transaction rolled back" in result.output, result.output
+    assert "THREADS LEFT: []" in result.output, result.output
+    seconds = float(result.output.partition("ENDED AFTER: ")[2].partition("\n")[0])
+    print(f"{seconds:.2f} s with execution_timeout=6")
+    assert 6 <= seconds < 8.5
+    with closing(sqlite3.connect(file, timeout=0)) as database:
+        assert database.execute("SELECT count(*) FROM calls").fetchone() == (0,)
 
 
 def test_what_was_done_is_noted(airflow_lab, account):

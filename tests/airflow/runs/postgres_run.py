@@ -10,6 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -26,6 +29,7 @@ from tests.airflow.support.call_tables import (
     to_sql,
 )
 from tests.airflow.support.postgres import private_cluster
+from tests.airflow.support.stopping import until_told_to_stop
 
 pytestmark = pytest.mark.airflow
 
@@ -361,6 +365,67 @@ def test_a_connection_that_is_ended_amid_a_batch_is_mended_by_a_retry(account, w
         to_sql(mapping=MAPPING)
     assert (failed.value.uuid, failed.value.__context__) == (None, None)
     assert to_sql(mapping=MAPPING)["changed"] == 20
+
+
+@pytest.mark.parametrize("waits", ["insert", "lock", "query"])
+def test_a_statement_is_ended_when_the_task_is_told_to_stop(account, warehouse, caplog, capsys, waits):
+    """A slow insert, a lock or a slow query: it ends at once, nothing of its batch is there, no session is left."""
+    add_calls(account, 100)
+    to_sql(batch_size=100)
+    add_calls(account, 50)
+    locked = threading.Event()
+    work = partial(to_sql, batch_size=50)
+    if waits == "insert":
+        # For each row: only a batch with a new call waits.
+        warehouse.query(
+            "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'; "
+            "CREATE TRIGGER slow AFTER INSERT ON calls FOR EACH ROW EXECUTE FUNCTION wait()"
+        )
+    elif waits == "query":
+        work = partial(_numbers_of, "SELECT '+19195550123' FROM pg_sleep(60)")
+    else:
+        holder = threading.Thread(target=_hold_lock, args=(warehouse, locked), daemon=True)
+        holder.start()
+        assert locked.wait(30)
+    try:
+        assert until_told_to_stop(4, work) is None
+        assert "its statement was ended, and its transaction rolled back" in caplog.text + capsys.readouterr().out
+        assert _others(warehouse, "pg_sleep" if waits == "query" else "calls") == []
+    finally:
+        warehouse.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE%' "
+            "AND pid <> pg_backend_pid()"
+        )
+    assert warehouse.query("SELECT count(*) FROM calls") == [["100"]]
+
+
+def _numbers_of(sql):
+    """Read a query's rows as the syncs of numbers do."""
+    from airflow_provider_retreaver.operators.source_rows import sql_rows
+
+    return list(sql_rows(sql, "warehouse", "The query", lambda _: None))
+
+
+def _hold_lock(warehouse, locked):
+    """Lock the table for a minute, in a session that the test ends."""
+    threading.Timer(1, locked.set).start()
+    with suppress(AssertionError):  # the test ends the session
+        warehouse.query("BEGIN; LOCK TABLE calls; SELECT pg_sleep(60)")
+
+
+def _others(warehouse, part):
+    """Return what other sessions execute; the server needs a moment to notice that one has ended."""
+    query = (
+        "SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' AND query LIKE "
+        f"'%{part}%' AND query NOT LIKE '%LOCK TABLE%'"
+    )
+    for _ in range(100):
+        found = warehouse.query(query)
+        if not found:
+            break
+        threading.Event().wait(0.05)
+    return found
 
 
 def test_a_refusal_by_a_trigger_names_the_call(account, warehouse):
