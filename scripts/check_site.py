@@ -71,11 +71,11 @@ def inventory(path: Path) -> set[str]:
 
 
 def public_names(module: Path) -> list[str]:
-    """Return the names that a module offers: those of `__all__`, otherwise its public classes and functions."""
+    """Return the classes and functions that a module offers: those of `__all__`, otherwise those that it defines."""
     body = ast.parse(module.read_text(encoding="utf-8")).body
     for statement in body:
         if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "__all__":
-            return list(ast.literal_eval(statement.value))
+            return [name for name in ast.literal_eval(statement.value) if not name.isupper()]
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     return [one.name for one in body if isinstance(one, kinds) and not one.name.startswith("_")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -173,15 +174,17 @@ class RetreaverAsyncHook(BaseHook):
         super().__init__()
         self.retreaver_conn_id = retreaver_conn_id
         self._client: AsyncRetreaverClient | None = None
+        self._making = asyncio.Lock()
 
     async def get_conn(self) -> AsyncRetreaverClient:
         """Return the client, made at the first use; errors as for `RetreaverHook.get_conn`.
 
         :return: the asynchronous client.
         """
-        if self._client is None:
-            self._client = await async_client(await self.settings())
-        return self._client
+        async with self._making:  # several coroutines may begin at once
+            if self._client is None:
+                self._client = await async_client(await self.settings())
+            return self._client
 
     async def settings(self) -> Settings:
         """Return the current settings of the connection; `async_client` registers their secrets.

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET, RTB_KEY, WRITING_KEY
+from tests.airflow.support import slack
 from tests.airflow.support.samples import executed, loaded, samples
 from tests.paths import PROJECT
 
@@ -39,6 +40,7 @@ def world(account, monkeypatch, tmp_path):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "sqlite", "host": str(database)}))
     monkeypatch.setattr(MemoryFileSystem, "store", {})
     monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
+    slack.provide(monkeypatch)
     module = sys.modules[ObjectStoragePath.__module__]
     for name in ("aws_default", "aws"):
         module.attach("s3", name, fs=MemoryFileSystem())

@@ -187,6 +187,17 @@ def test_the_asynchronous_hook(account):
     asyncio.run(work())
 
 
+def test_coroutines_that_begin_together_share_one_client(account):
+    """The first use by several coroutines at once makes one client, so that `close` closes all connections."""
+
+    async def work():
+        async with RetreaverAsyncHook() as hook:
+            return await asyncio.gather(*(hook.get_conn() for _ in range(3)))
+
+    first, *others = asyncio.run(work())
+    assert [client is first for client in others] == [True, True]
+
+
 def test_settings_need_no_client(monkeypatch):
     """Reading a setting makes no client, and does not even import one."""
     program = """
