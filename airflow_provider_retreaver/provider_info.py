@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-HOOK = "airflow_provider_retreaver.hooks.retreaver.RetreaverHook"
-INTEGRATION = "Retreaver"
+INTEGRATION, TRACKDRIVE = "Retreaver", "TrackDrive"
 # Modules of transfers, with the integration (of another provider) that they lead to.
 TRANSFERS = (("Common IO", "calls"), ("Common SQL", "calls"), ("Common IO", "recordings"))
 ASSETS = [
@@ -18,12 +18,6 @@ ASSETS = [
 
 # The connection form. Airflow 3.2 and later read it from the provider's metadata, older versions call the hook.
 HIDDEN_FIELDS = ["schema", "extra"]
-RELABELED = {"login": "Company ID", "password": "API key", "host": "Base URL", "port": "Port"}
-PLACEHOLDERS = {
-    "login": "12345",
-    "password": "Settings → My Account → API Access",
-    "host": "https://api.retreaver.com (leave blank)",
-}
 CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "api_routes": ("API routes", "current (default) or legacy", {"type": ["string", "null"]}),
     "calls_version": ("Call log version", "v1 to v5; v2 by default", {"type": ["string", "null"]}),
@@ -101,6 +95,60 @@ CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+# The extras of Retreaver's connection that TrackDrive's has too; `per_page` is of every list there.
+TRACKDRIVE_FIELDS = {
+    **{
+        name: CUSTOM_FIELDS[name]
+        for name in (
+            *("timeout", "max_concurrency", "max_attempts", "max_wait", "max_response_mb", "max_response_seconds"),
+            *("max_json_depth", "per_page", "proxies", "verify", "allow_http"),
+        )
+    },
+    "max_concurrency": ("Concurrent requests", "4 by default", {"type": ["string", "null"]}),
+    "per_page": ("Rows a page", "25 by default; 1 to 1000", {"type": ["string", "null"]}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of one connection type.
+
+    :param hook: class path of its hook.
+    :param name: name of the type, as users see it.
+    :param relabeled: labels of Airflow's own fields.
+    :param placeholders: examples in them.
+    :param fields: label, description and schema of each extra.
+    """
+
+    hook: str
+    name: str
+    relabeled: dict[str, str]
+    placeholders: dict[str, str]
+    fields: dict[str, tuple[str, str, dict[str, Any]]]
+
+
+FORMS = {
+    "retreaver": Form(
+        hook="airflow_provider_retreaver.hooks.retreaver.RetreaverHook",
+        name=INTEGRATION,
+        relabeled={"login": "Company ID", "password": "API key", "host": "Base URL", "port": "Port"},
+        placeholders={
+            "login": "12345",
+            "password": "Settings → My Account → API Access",
+            "host": "https://api.retreaver.com (leave blank)",
+        },
+        fields=CUSTOM_FIELDS,
+    ),
+    "trackdrive": Form(
+        hook="airflow_provider_retreaver.hooks.trackdrive.TrackDriveHook",
+        name=TRACKDRIVE,
+        relabeled={"login": "Public key", "password": "Private key", "host": "Subdomain or URL", "port": "Port"},
+        placeholders={"host": "acme, for https://acme.trackdrive.com"},
+        fields=TRACKDRIVE_FIELDS,
+    ),
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the metadata for Airflow 3 and 2.11.
 
@@ -118,7 +166,12 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": INTEGRATION,
                 "external-doc-url": "https://help.retreaver.com/",
                 "tags": ["service"],
-            }
+            },
+            {
+                "integration-name": TRACKDRIVE,
+                "external-doc-url": "https://trackdrive.com/",
+                "tags": ["service"],
+            },
         ],
         "operators": _modules(
             "operators",
@@ -142,30 +195,31 @@ def get_provider_info() -> dict[str, Any]:
             }
             for target, name in TRANSFERS
         ],
-        "hooks": _modules("hooks", "retreaver"),
+        "hooks": [*_modules("hooks", "retreaver"), *_modules("hooks", "trackdrive", integration=TRACKDRIVE)],
         "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting"),
         # Airflow 2.11 knows assets as datasets.
         "asset-uris": ASSETS,
         "dataset-uris": ASSETS,
         "connection-types": [
             {
-                "connection-type": "retreaver",
-                "hook-class-name": HOOK,
-                "hook-name": INTEGRATION,
+                "connection-type": kind,
+                "hook-class-name": form.hook,
+                "hook-name": form.name,
                 "ui-field-behaviour": {
                     "hidden-fields": HIDDEN_FIELDS,
-                    "relabeling": RELABELED,
-                    "placeholders": PLACEHOLDERS,
+                    "relabeling": form.relabeled,
+                    "placeholders": form.placeholders,
                 },
                 "conn-fields": {
                     name: {"label": label, "description": description, "schema": schema}
-                    for name, (label, description, schema) in CUSTOM_FIELDS.items()
+                    for name, (label, description, schema) in form.fields.items()
                 },
             }
+            for kind, form in FORMS.items()
         ],
     }
 
 
-def _modules(kind: str, *names: str) -> list[dict[str, Any]]:
+def _modules(kind: str, *names: str, integration: str = INTEGRATION) -> list[dict[str, Any]]:
     modules = [f"airflow_provider_retreaver.{kind}.{name}" for name in names]
-    return [{"integration-name": INTEGRATION, "python-modules": modules}]
+    return [{"integration-name": integration, "python-modules": modules}]

@@ -15,7 +15,7 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
     VendorError,
 )
-from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.core.messages import Auth, Request, Response
 from airflow_provider_retreaver.core.quoting import excerpt, quoted
 from airflow_provider_retreaver.core.secrets import redact
 
@@ -29,6 +29,16 @@ _CLASSES: dict[int, type[VendorError]] = {
     404: NotFound,
     410: Gone,
     429: RateLimited,
+}
+
+
+# What to do about a request that the two keys of a connection sign, which is named in the text.
+_KEY_PAIR = {
+    401: "the public or the private key is wrong, missing or of another account; check the login field (public key), "
+    "the password field (private key) and the host (subdomain of the account) of connection {}.",
+    403: "the keys do not give access to this; use the keys of a user that has it in connection {}.",
+    404: "there is no such object in this account; check the ID, and the host (subdomain) of connection {}.",
+    410: "it was deleted, or the route is no longer served; check the ID, and the host (subdomain) of connection {}.",
 }
 
 
@@ -46,9 +56,11 @@ def error_for(
     status = response.status
     details = field_messages(response)
     message = f" ({join_messages(details)})" if details else ""
+    own = _KEY_PAIR.get(status) if request.auth is Auth.BASIC else None
+    advice = own.format(quoted(connection)) if own else _advice(request, status, connection)
     kind = _CLASSES.get(status) or (Unavailable if status >= 500 else InvalidRequest)
     return kind(
-        f"{request.label} was answered {status}{message}: {_advice(request, status, connection)}",
+        f"{request.label} was answered {status}{message}: {advice}",
         method=request.method,
         path=request.path,
         status=status,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -20,7 +21,12 @@ _LIKE_AN_ADDRESS = re.compile(r"[a-z]+://|[./~]?/|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?
 
 
 def connection_secrets(
-    *, login: str | None, password: str | None, host: str | None, extra: Mapping[str, Any] | str | None
+    *,
+    login: str | None,
+    password: str | None,
+    host: str | None,
+    extra: Mapping[str, Any] | str | None,
+    login_is_key: bool = False,
 ) -> tuple[Secret, ...]:
     """Return what must be masked before a connection is read, since an error could quote it.
 
@@ -28,10 +34,14 @@ def connection_secrets(
     :param password: see `Settings.parse`.
     :param host: see `Settings.parse`.
     :param extra: see `Settings.parse`.
+    :param login_is_key: whether the login is a secret like the password, and both together make a Basic header.
     :return: the keys, the passwords within URLs, and everything that looks like a key in another field.
     """
     values, _ = read_extras(extra)
     texts = [password or "", (password or "").strip()]
+    if login_is_key:
+        pairs = {(login or "", password or ""), ((login or "").strip(), (password or "").strip())}
+        texts += [text for pair in pairs for text in (pair[0], basic_token(*map(Secret, pair)).reveal())]
     texts += [text for name, value in values.items() for text in _texts(value) if _SECRET_NAME.search(name)]
     others = [login or "", host or "", *values, *(text for value in values.values() for text in _texts(value))]
     texts += [text for text in map(str.strip, others) if _is_like_a_key(text)]
@@ -39,6 +49,16 @@ def connection_secrets(
         texts.append(extra.strip())
     found = [Secret(text) for text in dict.fromkeys(texts) if len(text) >= MIN_LENGTH]
     return (*found, *(secret for text in others for secret in url_secrets(Secret(text))))
+
+
+def basic_token(user: Secret, password: Secret) -> Secret:
+    """Return what follows "Basic" in a header, which is the two texts in another spelling.
+
+    :param user: the part before the colon.
+    :param password: the part after it.
+    :return: the token.
+    """
+    return Secret(base64.b64encode(f"{user.reveal()}:{password.reveal()}".encode()).decode())
 
 
 def url_secrets(url: Secret) -> Iterator[Secret]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -142,6 +143,24 @@ def read_array(request: Request, response: Response, envelope: str) -> tuple[lis
     if not isinstance(body, list):
         raise protocol_error(request, response, f"is not an array of {envelope!r} objects")
     return [unwrap(request, response, value, envelope) for value in body], None
+
+
+def read_root(request: Request, response: Response, root: str) -> tuple[list[Row], int | None]:
+    """Return the rows of one page of a list that comes as `{root: [...], "metadata": {...}}`, or bare.
+
+    :param request: the request that was sent.
+    :param response: its response.
+    :param root: name of the list, e.g. `buyer_groups`.
+    :return: the rows as they are, and the `total_count` of the metadata where it has one.
+    :raises ProtocolError: when the body is neither, or a row is no object.
+    """
+    body = json_body(request, response)
+    rows = body.get(root) if isinstance(body, dict) else body
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise protocol_error(request, response, f"is not a list of objects, bare or as {root!r}")
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    total = str(metadata.get("total_count")) if isinstance(metadata, dict) else ""
+    return rows, int(total) if re.fullmatch("[0-9]{1,12}", total) else None
 
 
 def require(row: Mapping[str, Any], name: str, request: Request) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 from airflow_provider_retreaver.core import policy
 from airflow_provider_retreaver.core.answers import error_for
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import ConnectionFailed, NotFound, RetreaverError
 from airflow_provider_retreaver.core.messages import REDIRECTS, HttpRequest, Request, Response
-from airflow_provider_retreaver.core.settings import Settings
 
 
 def _now() -> datetime:
@@ -25,7 +25,7 @@ class Exchange:
     :param now: returns this machine's time, for `Retry-After` as a date.
     """
 
-    def __init__(self, settings: Settings, request: Request, now: Callable[[], datetime] = _now) -> None:
+    def __init__(self, settings: ClientSettings, request: Request, now: Callable[[], datetime] = _now) -> None:
         self.request = request
         self.wire: HttpRequest = settings.sign(request)
         self._settings = settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.extras import Fields
@@ -33,18 +33,24 @@ class Limits:
     download_hosts: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def parse(cls, fields: Fields, timeout: float) -> Limits:
+    def parse(cls, fields: Fields, timeout: float, *, downloads: bool = True) -> Limits:
         """Read the extras `max_response_mb`, `max_response_seconds`, `max_json_depth` and those of downloads.
 
         :param fields: the extras of the connection.
         :param timeout: its extra `timeout`.
+        :param downloads: whether the connection has the extras of downloads; others are unknown without them.
         :return: the limits.
         :raises InvalidConnection: naming the extra.
         """
-        return cls(
+        limits = cls(
             response_bytes=int(fields.number("max_response_mb", 64, 0.001, 4_096) * MEGABYTE),
             response_seconds=fields.number("max_response_seconds", TIMES_TIMEOUT * timeout, 0.1, 86_400),
             json_depth=fields.integer("max_json_depth", MAX_JSON_DEPTH, 5, 500),
+        )
+        if not downloads:
+            return limits
+        return replace(
+            limits,
             download_bytes=int(fields.number("max_download_mb", 1_000, 0.001, 1_000_000) * MEGABYTE),
             download_seconds=fields.number("max_download_seconds", 3_600, 0.1, 86_400),
             download_hosts=_hosts(fields, "download_hosts"),

@@ -31,6 +31,9 @@ __all__ = [
     "ServerTime", "Step", "Together", "Wait", "in_edition",
 ]  # fmt: skip
 
+# Rows of a page where a route takes no `per_page`, or is not given one.
+DEFAULT_PAGE_SIZE = 25
+
 T = TypeVar("T")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
@@ -80,15 +83,17 @@ class Listing:
     :param legacy: the request under the legacy routes, where it differs or does not exist.
     :param read: returns the rows of a page, and the number of rows of the whole list or None, from a response.
     :param oldest_calls_version: oldest version of the call log that takes all of the request's parameters.
+    :param linked: whether the API has `Link` headers; without them a list ends with a short or an empty page.
     """
 
     request: Request
     envelope: str
     key: str | tuple[str, ...] = "id"
-    page_size: int | None = 25
+    page_size: int | None = DEFAULT_PAGE_SIZE
     legacy: Request | CurrentOnly | None = None
     read: Callable[[Request, Response, str], tuple[list[Row], int | None]] = read_array
     oldest_calls_version: int = 1
+    linked: bool = True
 
     def request_for(self, routes: Routes) -> Request:
         """Return the request for the routes of a connection, without page and page size.

@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import cast
-from urllib.parse import parse_qsl, urlsplit
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError, RetreaverError
+from airflow_provider_retreaver.core.links import link_relations
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.operations import Listing, Row
+from airflow_provider_retreaver.core.operations import DEFAULT_PAGE_SIZE, Listing, Row
 from airflow_provider_retreaver.core.quoting import quoted
-from airflow_provider_retreaver.core.settings import Settings
 
 # A row that moved to a later page while pages were read comes again within a few pages: keeping this many keys finds
 # it, and memory does not grow with the list.
@@ -25,51 +25,8 @@ KEPT_KEYS = 20_000
 # Rows that are added at the front of a list while it is read shift whole pages back; with more repeated pages than
 # this in a row, the server ignores `page`.
 MAX_REPEATED_PAGES = 1_000
-# Rows of a page where the route takes no `per_page`.
-DEFAULT_PAGE_SIZE = 25
 # No list has more pages: the server never ends it.
 MAX_PAGES = 1_000_000
-
-_REL = re.compile(r"""\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
-
-
-def link_pages(header: str) -> dict[str, int]:
-    """Return the page number of each relation (`next`, `prev`, `last`, `first`) of a `Link` header.
-
-    :param header: the header's value; relations may come in any order, on any host, with or without spaces.
-    :return: page numbers by relation, without those that cannot be read.
-    """
-    return {name: page for name, page in _relations(header).items() if page is not None}
-
-
-def _relations(header: str) -> dict[str, int | None]:
-    pages: dict[str, int | None] = {}
-    # By hand, since a pattern may look for the end of each of a million beginnings.
-    start = header.find("<")
-    while start >= 0:
-        end = header.find(">", start)
-        if end < 0:
-            break
-        following = header.find("<", end)
-        parameters = header[end + 1 : following if following >= 0 else None].split(";")
-        relation = next((found for found in map(_REL.match, parameters) if found), None)
-        if relation is not None:
-            page = _page_of(header[start + 1 : end])
-            for name in (relation[1] or relation[2] or "").lower().split():
-                pages[name] = pages.get(name) or page
-        start = following
-    return pages
-
-
-def _page_of(url: str) -> int | None:
-    try:
-        values = [value for name, value in parse_qsl(urlsplit(url).query) if name == "page"]
-    except ValueError:
-        return None
-    # A repeated parameter counts as the server reads it: the last one wins.
-    if not values or not (values[-1].isascii() and values[-1].isdecimal()) or len(values[-1]) > 9:
-        return None
-    return int(values[-1]) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +49,7 @@ class Page:
     linked: bool = False
 
 
-def paged_request(listing: Listing, settings: Settings) -> tuple[Request, int]:
+def paged_request(listing: Listing, settings: ClientSettings) -> tuple[Request, int]:
     """Return the request for the pages of a list, without a page number.
 
     :param listing: the listing.
@@ -112,11 +69,11 @@ class Pages:
     :param settings: the connection's settings (routes, page size).
     """
 
-    def __init__(self, listing: Listing, settings: Settings) -> None:
+    def __init__(self, listing: Listing, settings: ClientSettings) -> None:
         self._request, self.page_size = paged_request(listing, settings)
         self._listing = listing
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
-        self._received = self._repeats = self._last = self._rows = 0
+        self._received = self._repeats = self._last = self._rows = self._longest = 0
         self._requested = 1
 
     def request(self, number: int) -> Request:
@@ -145,7 +102,7 @@ class Pages:
         """
         rows, total = self._listing.read(self._request, response, self._listing.envelope)
         total = total if total is not None else total_rows(response)
-        relations = _relations(response.headers.get("link", ""))
+        relations = link_relations(response.headers.get("link", ""))
         last = relations.get("last")
         following = relations.get("next")
         if following is not None and following <= number:
@@ -164,6 +121,7 @@ class Pages:
         rows = [row for row in page.rows if self._is_new(self._identity(row, page.number))]
         repeated = bool(page.rows) and not rows
         self._received += len(page.rows)
+        self._longest = max(self._longest, len(page.rows))
         self._repeats = self._repeats + 1 if repeated else 0
         if self._repeats > MAX_REPEATED_PAGES:
             raise self._incomplete(f"repeats its rows over {MAX_REPEATED_PAGES} pages")
@@ -188,10 +146,21 @@ class Pages:
             raise self._incomplete(f"ended after {self._rows} of the {page.total} rows that the response reports")
 
     def _continues_without_link(self, page: Page) -> bool:
-        if page.total is None:
-            # A full page without a Link may be the only one or not: request the next one.
-            return len(page.rows) >= self.page_size
-        return bool(page.rows) and self._received < page.total
+        if page.total is not None and self._received < page.total:
+            return bool(page.rows)
+        # A full page without a Link may be the only one or not: request the next one.
+        return self._is_full(page) and (page.total is None or not self._listing.linked)
+
+    def _is_full(self, page: Page) -> bool:
+        """Return whether another page may follow one that has no Link.
+
+        Where no `Link` is documented, nothing says either how many rows a page has at most: until one was as long as
+        requested, one of the default length counts as full.
+        """
+        size = self.page_size
+        if not self._listing.linked and max(self._longest, len(page.rows)) < size:
+            size = min(size, DEFAULT_PAGE_SIZE)
+        return len(page.rows) >= size
 
     def must_be_read(self, first: Page) -> bool:
         """Return whether the rows can be counted only by reading the list.
@@ -199,9 +168,11 @@ class Pages:
         :param first: its first page.
         :return: True when there may be more pages and the first one does not have their number.
         """
-        if first.total is not None or first.last is not None:
+        if first.last is not None:
             return False
-        return first.next is not None or (not first.linked and len(first.rows) >= self.page_size)
+        if first.total is not None and (self._listing.linked or first.total > len(first.rows)):
+            return False
+        return first.next is not None or (not first.linked and self._is_full(first))
 
     def _incomplete(self, what: str) -> ListingIncomplete:
         return ListingIncomplete(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_retreaver.core.client_settings import ClientSettings
     from airflow_provider_retreaver.core.secrets import Secret
-    from airflow_provider_retreaver.core.settings import Settings
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
+
+
+SettingsT = TypeVar("SettingsT", bound="ClientSettings")
 
 
 class _Parts:
@@ -25,41 +28,41 @@ class _Parts:
         self._texts = {name: getattr(connection, name) for name in ("login", "password", "host", "extra")}
         self._schema = connection.schema
 
-    def secrets(self) -> tuple[Secret, ...]:
+    def secrets(self, kind: type[ClientSettings]) -> tuple[Secret, ...]:
         """Return what must be masked before anything of the connection is quoted."""
         from airflow_provider_retreaver.core.connection_secrets import connection_secrets
 
-        return connection_secrets(**self._texts)
+        return connection_secrets(**self._texts, login_is_key=kind.login_is_key)
 
-    def settings(self) -> Settings:
+    def settings(self, kind: type[SettingsT]) -> SettingsT:
         """Return the settings."""
-        from airflow_provider_retreaver.core.settings import Settings
-
-        return Settings.parse(self._id, port=self._port, schema=self._schema, **self._texts)
+        return kind.parse(self._id, port=self._port, schema=self._schema, **self._texts)
 
 
-def settings_of(connection: Connection) -> Settings:
+def settings_of(connection: Connection, kind: type[SettingsT]) -> SettingsT:
     """Return the settings of an Airflow connection; its secrets are registered in every mask before it is read.
 
     :param connection: an Airflow `Connection`.
+    :param kind: the settings of its type.
     :return: the settings.
     :raises InvalidConnection: naming the field that is invalid.
     """
     parts = _Parts(connection)
     # Its text would be in a traceback with local variables.
     del connection
-    mask_secrets(parts.secrets())
-    settings = parts.settings()
+    mask_secrets(parts.secrets(kind))
+    settings = parts.settings(kind)
     mask_secrets(settings.secrets)
     return settings
 
 
-def parse_settings(connection: Connection) -> Settings:
+def parse_settings(connection: Connection, kind: type[SettingsT]) -> SettingsT:
     """Return the settings of an Airflow connection; its secrets are registered in the package's own mask only.
 
     `async_client` registers them with Airflow's.
 
     :param connection: an Airflow `Connection`.
+    :param kind: the settings of its type.
     :return: the settings.
     :raises InvalidConnection: naming the field that is invalid.
     """
@@ -67,8 +70,8 @@ def parse_settings(connection: Connection) -> Settings:
 
     parts = _Parts(connection)
     del connection
-    register_secrets(parts.secrets())
-    return parts.settings()
+    register_secrets(parts.secrets(kind))
+    return parts.settings(kind)
 
 
 def mask_secrets(secrets: Iterable[Secret]) -> None:
@@ -88,7 +91,7 @@ def mask_secrets(secrets: Iterable[Secret]) -> None:
             mask_secret(form)
 
 
-async def async_client(settings: Settings) -> AsyncRetreaverClient:
+async def async_client(settings: ClientSettings) -> AsyncRetreaverClient:
     """Return an asynchronous client, with the secrets of its connection registered in every mask.
 
     It is made in a thread: importing the client libraries, reading certificates and waiting for the supervisor would
@@ -104,7 +107,7 @@ async def async_client(settings: Settings) -> AsyncRetreaverClient:
     return await sync_to_async(_async_client, thread_sensitive=False)(settings)
 
 
-def _async_client(settings: Settings) -> AsyncRetreaverClient:
+def _async_client(settings: ClientSettings) -> AsyncRetreaverClient:
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
     mask_secrets(settings.secrets)

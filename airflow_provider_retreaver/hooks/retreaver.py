@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import BaseHook
-
-from airflow_provider_retreaver.hooks.connection import async_client, parse_settings, settings_of
-from airflow_provider_retreaver.provider_info import CUSTOM_FIELDS, HIDDEN_FIELDS, PLACEHOLDERS, RELABELED
+from airflow_provider_retreaver.hooks.client_hook import ApiHook, AsyncClientHook, ClientHook
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
+    from airflow_provider_retreaver.core.operations import Procedure
     from airflow_provider_retreaver.core.settings import Settings
-    from airflow_provider_retreaver.resources.companies import Company
-    from airflow_provider_retreaver.transport.background import BackgroundClient
-    from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
-
-T = TypeVar("T")
 
 
-class RetreaverHook(BaseHook):
+class _RetreaverConnection(ApiHook["Settings"]):
+    """The connection type `retreaver`."""
+
+    conn_name_attr = "retreaver_conn_id"
+    default_conn_name = "retreaver_default"
+    conn_type = "retreaver"
+    hook_name = "Retreaver"
+
+    @classmethod
+    def settings_class(cls) -> type[Settings]:
+        """Import and return the class of the connection's settings.
+
+        :return: the class.
+        """
+        from airflow_provider_retreaver.core.settings import Settings
+
+        return Settings
+
+    @staticmethod
+    def connection_check() -> Procedure[str]:
+        """Read the active company.
+
+        :return: a procedure whose result names the company.
+        """
+        from airflow_provider_retreaver.core.envelopes import require
+        from airflow_provider_retreaver.core.quoting import one_line
+        from airflow_provider_retreaver.resources.companies import get_active_company
+
+        operation = get_active_company()
+        company = yield operation
+        number = require(company, "id", operation.request)
+        return f"Connected to company {one_line(number, numbers=False)} ({one_line(company.get('name'))})."
+
+
+class RetreaverHook(_RetreaverConnection, ClientHook["Settings"]):
     """Calls Retreaver through an Airflow connection.
 
     :param retreaver_conn_id: id of a connection of type `retreaver`: its password is the API key, its login the
@@ -30,239 +53,17 @@ class RetreaverHook(BaseHook):
         its host and port a base URL other than Retreaver's; README lists the extras.
     """
 
-    conn_name_attr = "retreaver_conn_id"
-    default_conn_name = "retreaver_default"
-    conn_type = "retreaver"
-    hook_name = "Retreaver"
-
-    def __init__(self, retreaver_conn_id: str = default_conn_name) -> None:
+    def __init__(self, retreaver_conn_id: str = _RetreaverConnection.default_conn_name) -> None:
         super().__init__()
         self.retreaver_conn_id = retreaver_conn_id
-        self._settings: Settings | None = None
-        self._client: RetreaverClient | None = None
-
-    @property
-    def settings(self) -> Settings:
-        """The connection's settings, read and checked at the first use; no client is made for them.
-
-        :raises AirflowNotFoundException: when there is no such connection.
-        :raises InvalidConnection: naming the field that is invalid; nothing was sent.
-        """
-        if self._settings is None:
-            self._settings = settings_of(self.get_connection(self.retreaver_conn_id))
-        return self._settings
-
-    def get_conn(self) -> RetreaverClient:
-        """Return the client, made at the first use.
-
-        :return: the blocking client.
-        :raises AirflowNotFoundException: when there is no such connection.
-        :raises InvalidConnection: naming the field that is invalid; nothing was sent.
-        """
-        if self._client is None:
-            from airflow_provider_retreaver.transport.client import RetreaverClient
-
-            self._client = RetreaverClient(self.settings)
-        return self._client
-
-    def close(self) -> None:
-        """Close the client's connections; the next use reads the Airflow connection and opens them again."""
-        self._settings = None
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @overload
-    def run(self, work: Listing) -> list[Row]: ...
-
-    @overload
-    def run(self, work: Operation[T] | Procedure[T]) -> T: ...
-
-    def run(self, work: Any) -> Any:
-        """Run one operation of `resources`, or a procedure of `domain`; of a listing, return all rows.
-
-        :param work: the operation, procedure or listing.
-        :return: its result; `iterate` yields the rows of a long listing without keeping them all.
-        :raises RetreaverError: of a class of `core.errors`.
-        """
-        return self.get_conn().run(work)
-
-    def iterate(self, listing: Listing) -> Iterator[Row]:
-        """Yield the rows of a listing, each once, page by page.
-
-        :param listing: e.g. `targets.list_targets()`.
-        :return: rows.
-        :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
-        """
-        return self.get_conn().iterate(listing)
-
-    def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing, in at most two requests.
-
-        :param listing: e.g. `targets.list_targets()`.
-        :return: the number of rows.
-        """
-        return self.get_conn().count(listing)
-
-    def reading(self) -> BackgroundClient:
-        """Return a client for reading long lists, which reads ahead on its own thread; use it in a `with` block.
-
-        :return: the client.
-        :raises InvalidConnection: naming the field that is invalid.
-        """
-        from airflow_provider_retreaver.transport.background import BackgroundClient
-        from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
-
-        return BackgroundClient(AsyncRetreaverClient(self.settings))
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Read the active company; called by Airflow's Test button and `airflow connections test`.
-
-        :return: whether it was read, and a message.
-        """
-        from airflow_provider_retreaver.core.errors import RetreaverError
-        from airflow_provider_retreaver.resources.companies import get_active_company
-
-        try:
-            with self:
-                message = _connected(self.run(get_active_company()))
-        except RetreaverError as error:
-            return False, str(error)
-        return True, message
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's own fields for Airflow before 3.2; later ones read the provider's metadata."""
-        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
-        from wtforms import PasswordField, StringField
-        from wtforms.validators import Optional
-
-        return {
-            name: (PasswordField if schema.get("format") == "password" else StringField)(
-                label,
-                description=description,
-                validators=[Optional()],
-                widget=BS3PasswordFieldWidget() if schema.get("format") == "password" else BS3TextFieldWidget(),
-            )
-            for name, (label, description, schema) in CUSTOM_FIELDS.items()
-        }
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return labels, placeholders and hidden fields for Airflow before 3.2."""
-        return {"hidden_fields": HIDDEN_FIELDS, "relabeling": RELABELED, "placeholders": PLACEHOLDERS}
 
 
-class RetreaverAsyncHook(BaseHook):
+class RetreaverAsyncHook(_RetreaverConnection, AsyncClientHook["Settings"]):
     """Calls Retreaver from a coroutine, in a trigger or an async task; a client belongs to one event loop.
 
     :param retreaver_conn_id: see `RetreaverHook`.
     """
 
-    conn_name_attr = RetreaverHook.conn_name_attr
-    default_conn_name = RetreaverHook.default_conn_name
-    conn_type = RetreaverHook.conn_type
-    hook_name = RetreaverHook.hook_name
-
-    def __init__(self, retreaver_conn_id: str = default_conn_name) -> None:
+    def __init__(self, retreaver_conn_id: str = _RetreaverConnection.default_conn_name) -> None:
         super().__init__()
         self.retreaver_conn_id = retreaver_conn_id
-        self._client: AsyncRetreaverClient | None = None
-        self._making = asyncio.Lock()
-
-    async def get_conn(self) -> AsyncRetreaverClient:
-        """Return the client, made at the first use; errors as for `RetreaverHook.get_conn`.
-
-        :return: the asynchronous client.
-        """
-        async with self._making:  # several coroutines may begin at once
-            if self._client is None:
-                self._client = await async_client(await self.settings())
-            return self._client
-
-    async def settings(self) -> Settings:
-        """Return the current settings of the connection; `async_client` registers their secrets.
-
-        :return: the settings.
-        :raises AirflowNotFoundException: when there is no such connection.
-        :raises InvalidConnection: naming the field that is invalid.
-        """
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        return parse_settings(await get_async_connection(self.retreaver_conn_id, hook=self))
-
-    async def close(self) -> None:
-        """Close the client's connections; the next use opens them again."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    @overload
-    async def run(self, work: Listing) -> list[Row]: ...
-
-    @overload
-    async def run(self, work: Operation[T] | Procedure[T]) -> T: ...
-
-    async def run(self, work: Any) -> Any:
-        """Run one operation of `resources`, or a procedure of `domain`; of a listing, return all rows.
-
-        :param work: the operation, procedure or listing.
-        :return: its result; `iterate` yields the rows of a long listing without keeping them all.
-        :raises RetreaverError: of a class of `core.errors`.
-        """
-        return await (await self.get_conn()).run(work)
-
-    async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
-        """Yield the rows of a listing, each once, page by page.
-
-        :param listing: e.g. `targets.list_targets()`.
-        :return: rows.
-        :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
-        """
-        async with aclosing((await self.get_conn()).iterate(listing)) as rows:
-            async for row in rows:
-                yield row
-
-    async def count(self, listing: Listing) -> int:
-        """Return the number of rows of a listing, in at most two requests.
-
-        :param listing: e.g. `targets.list_targets()`.
-        :return: the number of rows.
-        """
-        return await (await self.get_conn()).count(listing)
-
-    async def test_connection(self) -> tuple[bool, str]:
-        """Read the active company; called by Airflow's Test button and `airflow connections test`.
-
-        :return: whether it was read, and a message.
-        """
-        from airflow_provider_retreaver.core.errors import RetreaverError
-        from airflow_provider_retreaver.resources.companies import get_active_company
-
-        try:
-            async with self:
-                message = _connected(await self.run(get_active_company()))
-        except RetreaverError as error:
-            return False, str(error)
-        return True, message
-
-
-def _connected(company: Company) -> str:
-    from airflow_provider_retreaver.core.envelopes import require
-    from airflow_provider_retreaver.core.quoting import one_line
-    from airflow_provider_retreaver.resources.companies import get_active_company
-
-    number = require(company, "id", get_active_company().request)
-    return f"Connected to company {one_line(number, numbers=False)} ({one_line(company.get('name'))})."

@@ -19,6 +19,7 @@ examples:
   retreaver-sandbox --load demo
   curl "http://127.0.0.1:8787/targets.json?api_key=sandbox-key&company_id=1"
   curl "http://127.0.0.1:8787/api/v2/calls.json?api_key=sandbox-key&company_id=1&per_page=100"
+  curl -u td-public-sandbox:td-private-sandbox "http://127.0.0.1:8787/api/v1/buyer_groups?columns=id,name"
   retreaver-sandbox --database account.db --load demo     (survives restarts)
   retreaver-sandbox --fault-rate 0.1 --latency-ms 50 --jitter-ms 100 --max-concurrency 4 --rate-limit 20
 
@@ -39,6 +40,9 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
   POST   rtb_keys            {"key": "k", "ttl_seconds": 60, "needs_caller": false, "paused": true}
                              {"key": "k", "type": "Call Data Writing", "storage_seconds": 60}
                              {"key": "k", "campaign_id": 1}      its payout table acts on the key's bids
+  POST   trackdrive/buyer_groups/ID/fill   {"cap": "attempt_total", "used": 10}
+  POST   trackdrive/buyers   {"name": "Acme", "user_buyer_id": "loan-22-en"}   (trackdrive/offers too)
+  GET    trackdrive/invitations                                   e-mails that invited to teams
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
   POST   rtb_inbounds        {"count": 100000, "fields": {"created_at_start": TIME, "created_at_end": TIME}}
   POST   exports             {"seconds": 5, "outcome": "errors"}  of export jobs: file, errors, no_file, gone
@@ -71,6 +75,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--rtb-key", default=default.rtb_key, metavar="UUID", help="key of real-time bidding")
     add("--reservation-key", default=default.reservation_key, metavar="UUID", help="key of call reservations")
     add("--writing-key", default=default.writing_key, metavar="UUID", help="key of call data writing")
+    for name in ("public", "private"):
+        known = getattr(default, f"trackdrive_{name}_key")
+        add(f"--trackdrive-{name}-key", default=known, metavar="KEY", help=f"{name} key of TrackDrive ({known})")
     add("--legacy-routes", choices=("on", "off"), default="on", help="off answers the older routes with 410 (on)")
     add("--latency-ms", type=float, default=0.0, help="how long each answer takes (0)")
     add("--jitter-ms", type=float, default=0.0, help="how much longer at random, at most (0)")

@@ -10,6 +10,7 @@ from airflow_provider_retreaver.sandbox.api.columns import InvalidValue
 from airflow_provider_retreaver.sandbox.api.context import RequestContext, SandboxState
 from airflow_provider_retreaver.sandbox.api.paging import CallPages
 from airflow_provider_retreaver.sandbox.api.routes import index, match
+from airflow_provider_retreaver.sandbox.api.trackdrive import access
 from airflow_provider_retreaver.sandbox.control import surface as control
 from airflow_provider_retreaver.sandbox.demo import account as demo
 from airflow_provider_retreaver.sandbox.faults import FaultInjector
@@ -108,10 +109,12 @@ class Sandbox:
             route, args = match(request)
             if route.legacy and not self.options.legacy_routes:
                 raise api_error(410, "This route is no longer supported.")
-            form = request.answer_format(route.format)
+            form = request.answer_format(route.format, route.formats)
             context = RequestContext(self.state, request, args)
             with self.state.store.transaction():
-                if route.access != "open":
+                if route.access == "trackdrive":
+                    access.authorize(context)
+                elif route.access != "open":
                     companies.authorize(context, needs_company=route.access == "company")
                 return write(route.handler(context), form)
         except InvalidValue as error:

@@ -11,6 +11,8 @@ POSTBACK_KEY = "0b54c1f6-6d3c-4a39-9d0c-1f8a2f3f5a10"
 POSTBACK_SECRET = "sandbox-secret"  # noqa: S105 - opens this sandbox and nothing else
 RESERVATION_KEY = "9c2d7b44-1e0f-4d58-8b3a-5f7e6a1d0c93"
 WRITING_KEY = "b3e9d1c4-7f52-4a86-9c0b-2d8e5f6a1b43"
+TRACKDRIVE_PUBLIC_KEY = "td-public-sandbox"
+TRACKDRIVE_PRIVATE_KEY = "td-private-sandbox"
 RTB_KEY = "4f6b1c2e-8d57-4b0a-9a1e-6c3d2e5f7a21"
 
 
@@ -27,6 +29,8 @@ class SandboxOptions:
     :param rtb_key: Key of real-time bidding.
     :param reservation_key: Key of call reservations.
     :param writing_key: Key of call data writing.
+    :param trackdrive_public_key: Public key of the TrackDrive account.
+    :param trackdrive_private_key: Private key of the TrackDrive account.
     :param legacy_routes: Whether the older routes work; without them they are answered with 410.
     :param fault_rate: Share of the requests that fail at random, from 0 to 1.
     :param latency_ms: How long each answer takes, in milliseconds.
@@ -47,6 +51,8 @@ class SandboxOptions:
     rtb_key: str = RTB_KEY
     reservation_key: str = RESERVATION_KEY
     writing_key: str = WRITING_KEY
+    trackdrive_public_key: str = TRACKDRIVE_PUBLIC_KEY
+    trackdrive_private_key: str = TRACKDRIVE_PRIVATE_KEY
     legacy_routes: bool = True
     fault_rate: float = 0.0
     latency_ms: float = 0.0
@@ -61,6 +67,8 @@ class SandboxOptions:
         """Check the values."""
         if not self.api_key.strip():
             raise ValueError("api_key must not be blank")
+        if ":" in self.trackdrive_public_key:
+            raise ValueError("trackdrive_public_key must not contain a colon")
         if self.company_id < 1:
             raise ValueError(f"company_id must be 1 or more, not {self.company_id}")
         if self.load not in ("demo", "empty"):

@@ -12,11 +12,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTooLarge
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.envelopes import response_too_large
 from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.addresses import Resolver, start_resolving, system_resolver
 from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, connection_failed, proxy_for
 
@@ -48,7 +48,7 @@ class AiohttpTransport:
     :param resolver: resolves host names (tests pass a fake).
     """
 
-    def __init__(self, settings: Settings, *, resolver: Resolver = system_resolver) -> None:
+    def __init__(self, settings: ClientSettings, *, resolver: Resolver = system_resolver) -> None:
         guard_library_logs("aiohttp.client", "aiohttp.internal")
         self._settings = settings
         self._resolver = resolver

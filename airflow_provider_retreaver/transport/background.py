@@ -12,8 +12,8 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Self, TypeVar
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.operations import Operation, Procedure
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.ahead import Ahead
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 
@@ -37,7 +37,7 @@ class BackgroundClient:
         self._thread_ended = threading.Event()
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> ClientSettings:
         """The settings of the connection."""
         return self._client.settings
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Response
 from airflow_provider_retreaver.core.secrets import register_secrets
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
 from airflow_provider_retreaver.transport.server_clock import clock_of
 
@@ -17,7 +17,7 @@ class ClientBase:
     :param limiter: limits concurrent requests; None for the one of the account in this process.
     """
 
-    def __init__(self, settings: Settings, limiter: Limiter | None) -> None:
+    def __init__(self, settings: ClientSettings, limiter: Limiter | None) -> None:
         self.settings = settings
         self._limiter = limiter or limiter_for(settings)
         self._clock = clock_of(settings)

@@ -14,6 +14,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
 
 from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTooLarge
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.connection_secrets import url_secrets
 from airflow_provider_retreaver.core.envelopes import response_too_large
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidConnection, RetreaverError
@@ -21,7 +22,6 @@ from airflow_provider_retreaver.core.extras import is_proxy
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs, register_secrets
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.addresses import Resolver, system_resolver
 from airflow_provider_retreaver.transport.connections import Running, TooLarge, WatchedAdapter
 
@@ -74,7 +74,7 @@ class RequestsTransport:
     :param resolver: resolves host names (tests pass a fake).
     """
 
-    def __init__(self, settings: Settings, *, resolver: Resolver = system_resolver) -> None:
+    def __init__(self, settings: ClientSettings, *, resolver: Resolver = system_resolver) -> None:
         guard_library_logs("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry", "requests")
         certificates(settings)
         self._timeout = (min(CONNECT_TIMEOUT, settings.timeout), settings.timeout)
@@ -194,7 +194,7 @@ def proxies_of(proxy: Secret | None) -> Any:
     return dict.fromkeys(("http", "https", "all"), proxy and proxy.reveal())
 
 
-def proxy_for(request: Request, settings: Settings, url: str) -> Secret | None:
+def proxy_for(request: Request, settings: ClientSettings, url: str) -> Secret | None:
     """Return the proxy to use: the connection's, or else the environment's.
 
     :param request: the request, for the error.
@@ -218,7 +218,7 @@ def proxy_for(request: Request, settings: Settings, url: str) -> Secret | None:
     return proxy
 
 
-def _selected(settings: Settings, url: str) -> Secret | None:
+def _selected(settings: ClientSettings, url: str) -> Secret | None:
     proxies = {scheme: proxy.reveal() for scheme, proxy in (settings.proxies or {}).items()}
     selected = select_proxy(url, get_environ_proxies(url) if settings.proxies is None else proxies)
     if not selected:
@@ -226,7 +226,7 @@ def _selected(settings: Settings, url: str) -> Secret | None:
     return Secret(selected if "://" in selected else f"http://{selected}")
 
 
-def certificates(settings: Settings) -> ssl.SSLContext | bool:
+def certificates(settings: ClientSettings) -> ssl.SSLContext | bool:
     """Return how certificates are verified.
 
     :param settings: of the connection; its extra `verify` may be the path of a bundle (a file or folder).

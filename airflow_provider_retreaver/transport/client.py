@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tenacity import Retrying
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import ConnectionFailed, OutcomeUnknown, RetreaverError
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Request, Response
@@ -28,7 +29,6 @@ from airflow_provider_retreaver.core.operations import (
     Wait,
 )
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.core.stopping import grace_of, stopped, wind_up
 from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
 from airflow_provider_retreaver.transport.base import ClientBase
@@ -54,7 +54,7 @@ class RetreaverClient(ClientBase):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ClientSettings,
         *,
         transport: Transport | None = None,
         sleep: Callable[[float], None] | None = None,

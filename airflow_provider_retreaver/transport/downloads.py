@@ -20,6 +20,8 @@ import requests
 import urllib3
 from tenacity import Retrying
 
+from airflow_provider_retreaver.core.base_url import is_loopback
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import (
     ConnectionFailed,
     InvalidRequest,
@@ -34,7 +36,6 @@ from airflow_provider_retreaver.core.limits import MEGABYTE
 from airflow_provider_retreaver.core.messages import REDIRECTS, Request
 from airflow_provider_retreaver.core.policy import RetryState, retry_after
 from airflow_provider_retreaver.core.secrets import MASK, guard_library_logs
-from airflow_provider_retreaver.core.settings import Settings, is_loopback
 from airflow_provider_retreaver.core.stopping import stopped
 from airflow_provider_retreaver.transport.addresses import AddressRule, Resolver, literal, system_resolver
 from airflow_provider_retreaver.transport.blocking import (
@@ -84,7 +85,7 @@ class Downloads:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ClientSettings,
         *,
         sleep: Callable[[float], None] | None = None,
         resolver: Resolver = system_resolver,

@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.transport.workers import Stop
 
 # Seconds for which a 429 without `Retry-After` pauses the other requests; the request itself waits by the policy.
@@ -207,7 +207,7 @@ _limiters: dict[tuple[str, str, int], Limiter] = {}
 _guard = threading.Lock()
 
 
-def limiter_for(settings: Settings) -> Limiter:
+def limiter_for(settings: ClientSettings) -> Limiter:
     """Return the limiter that all clients of an account share in this process.
 
     :param settings: of the connection.

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.messages import Host
 from airflow_provider_retreaver.core.operations import ClockReading
 from airflow_provider_retreaver.core.policy import http_date
-from airflow_provider_retreaver.core.settings import Settings
 
 # `Date` has whole seconds, and a response takes time: a smaller difference than this counts as none.
 TOLERANCE = timedelta(seconds=2)
@@ -55,7 +55,7 @@ _clocks: dict[str, ServerClock] = {}
 _guard = threading.Lock()
 
 
-def clock_of(settings: Settings) -> ServerClock:
+def clock_of(settings: ClientSettings) -> ServerClock:
     """Return the clock of a connection's API host, which all clients of this process share.
 
     :param settings: of the connection.

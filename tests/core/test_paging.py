@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core import paging
-from airflow_provider_retreaver.core.envelopes import read_nothing, require
+from airflow_provider_retreaver.core.envelopes import read_nothing, read_root, require
 from airflow_provider_retreaver.core.errors import InvalidArgument, ListingIncomplete, ProtocolError
+from airflow_provider_retreaver.core.links import link_pages
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation
-from airflow_provider_retreaver.core.paging import Page, Pages, link_pages
+from airflow_provider_retreaver.core.paging import Page, Pages, count_from
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.reports import report_calls
 
@@ -221,3 +222,80 @@ def test_rows_of_a_report_that_share_a_name_are_both_kept():
     reading = Pages(listing, SETTINGS)
     assert reading.fresh(reading.read(1, Response(200, {}, body))).rows == rows
     assert reading.fresh(reading.read(2, Response(200, {}, body))) is None
+
+
+UNLINKED = Listing(Request("GET", "/buyer_groups.json"), "groups", page_size=None, read=read_root, linked=False)
+
+
+def pages_of(existing, *, per_page=25, most=1_000, root=True, total=None):
+    """Read a list of so many rows from a server that has no `Link`, at most so many rows a page; return the sizes."""
+    reader = rules(UNLINKED, per_page=min(per_page, 100))
+    sizes, number, read = [], 1, 0
+    while True:
+        start = (number - 1) * min(per_page, most)
+        rows = [{"id": id_} for id_ in range(start, min(existing, start + min(per_page, most)))]
+        body = {"groups": rows, "metadata": {} if total is None else {"total_count": total}} if root else rows
+        page = reader.fresh(reader.read(number, Response(200, {}, json.dumps(body).encode())))
+        assert page is not None
+        sizes.append(len(page.rows))
+        read += len(page.rows)
+        if page.next is None:
+            assert read == existing
+            return sizes
+        number = page.next
+
+
+@pytest.mark.parametrize("root", [True, False])
+@pytest.mark.parametrize(
+    ("existing", "per_page", "most", "sizes"),
+    [
+        (0, 25, 1_000, [0]),
+        (24, 25, 1_000, [24]),
+        (25, 25, 1_000, [25, 0]),
+        (60, 25, 1_000, [25, 25, 10]),
+        (3, 10, 1_000, [3]),
+        (20, 10, 1_000, [10, 10, 0]),
+        (130, 100, 1_000, [100, 30]),
+        (30, 100, 1_000, [30, 0]),
+        (60, 100, 25, [25, 25, 10]),
+        (70, 100, 40, [40, 30, 0]),
+    ],
+)
+def test_lists_without_links_are_complete(existing, per_page, most, sizes, root):
+    """Without a total, a list goes on to a short page, also where the server sends fewer rows than requested."""
+    assert pages_of(existing, per_page=per_page, most=most, root=root) == sizes
+
+
+@pytest.mark.parametrize(
+    ("existing", "total", "sizes"),
+    [(60, 60, [25, 25, 10]), (50, 50, [25, 25, 0]), (60, 25, [25, 25, 10]), (20, "20", [20]), (3, None, [3])],
+)
+def test_totals_of_metadata(existing, total, sizes):
+    """A total says when a list is not complete; a full page is followed even where the total seems reached."""
+    assert pages_of(existing, total=total) == sizes
+
+
+def test_a_list_that_ends_before_its_total_is_not_complete():
+    """A short page before the total is reached is followed, and an empty one is an error."""
+    with pytest.raises(ListingIncomplete, match="ended after 3 of the 60 rows"):
+        pages_of(3, total=60)
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "must"),
+    [(25, 25, True), (25, 60, False), (20, 20, False), (25, None, True), (7, None, False)],
+)
+def test_what_must_be_read_to_be_counted(rows, total, must):
+    """A total is trusted where the page does not contradict it."""
+    body = {"groups": [{"id": id_} for id_ in range(rows)], "metadata": {"total_count": total}}
+    reader = rules(UNLINKED, per_page=25)
+    page = reader.read(1, Response(200, {}, json.dumps(body).encode()))
+    assert reader.must_be_read(page) is must
+    assert must or count_from(page, None) == (rows if total is None else total)
+
+
+@pytest.mark.parametrize("body", [{}, {"groups": {}}, {"groups": [1]}, [[]], "x", None, {"metadata": {}}])
+def test_what_is_no_list_with_a_root(body):
+    """A response without the list, bare or below its name, is an error and not an empty list."""
+    with pytest.raises(ProtocolError, match="is not a list of objects, bare or as 'groups'"):
+        rules(UNLINKED).read(1, Response(200, {}, json.dumps(body).encode()))

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_retreaver.core.base_url import is_loopback
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.messages import Auth, Host, Request, segment
 from airflow_provider_retreaver.core.secrets import Secret
-from airflow_provider_retreaver.core.settings import Settings, is_loopback
+from airflow_provider_retreaver.core.settings import Settings
 
 KEY = "a-key-that-is-fine"
 

@@ -17,6 +17,7 @@ NAMES = {
         "TableNotWritten", "Unavailable", "VendorError",
     },
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
+    "hooks.trackdrive": {"TrackDriveAsyncHook", "TrackDriveHook"},
     "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},
     "sensors.calls": {"RetreaverCallSensor", "RetreaverCallVolumeSensor"},
     "sensors.caps": {"RetreaverCapFilledSensor"},
@@ -144,11 +145,11 @@ PARAMETERS = {
     ("operators.change_base", "RetreaverChangeOperator"): CHANGE,
     ("operators.change_base", "RetreaverSnapshotOperator"): CHANGE | SNAPSHOT,
     ("hooks.retreaver", "RetreaverHook"): {"retreaver_conn_id"},
+    ("hooks.trackdrive", "TrackDriveHook"): {"trackdrive_conn_id"},
 }  # fmt: skip
 
-METHODS = {
-    ("hooks.retreaver", "RetreaverHook"): {"run", "iterate", "count", "get_conn", "test_connection", "close"},
-}
+_HOOK = {"run", "iterate", "count", "get_conn", "test_connection", "close"}
+METHODS = {("hooks.retreaver", "RetreaverHook"): _HOOK, ("hooks.trackdrive", "TrackDriveHook"): _HOOK}
 
 
 def public_classes(name: str) -> set[str]:

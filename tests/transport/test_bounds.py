@@ -21,7 +21,7 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
     RateLimited,
 )
-from airflow_provider_retreaver.core.paging import link_pages
+from airflow_provider_retreaver.core.links import link_pages
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.targets import get_target, list_targets, reset_cap
 from tests.contract.harness import KEY, FakeTime

@@ -27,11 +27,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.paging import rows_of_pages
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
 from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.odd_calls import as_rows, converted
@@ -57,7 +57,7 @@ class Client(Protocol):
     """The part of a client that an export uses."""
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> ClientSettings:
         """The settings of the connection."""
 
     def run(self, work: Operation[T] | Procedure[T]) -> T:
@@ -304,7 +304,7 @@ def _time() -> Procedure[ClockReading]:
     return clock
 
 
-def _count(settings: Settings, window: CallWindow) -> Procedure[int]:
+def _count(settings: ClientSettings, window: CallWindow) -> Procedure[int]:
     """Count a window: by the header `Total`, or in two requests by its first page and its last one."""
     request, full = window.request(settings)
     page: RawPage = yield page_operation(request, 1)

@@ -16,8 +16,9 @@ import msgspec
 from airflow_provider_retreaver.core.bodies import repaired
 from airflow_provider_retreaver.core.envelopes import protocol_error
 from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.links import link_pages
 from airflow_provider_retreaver.core.messages import Request, Response
-from airflow_provider_retreaver.core.paging import link_pages, total_rows
+from airflow_provider_retreaver.core.paging import total_rows
 from airflow_provider_retreaver.core.row_secrets import (
     document_without_secrets,
     holds_key_parameter,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.fields import call_time
 from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
@@ -62,7 +62,7 @@ def spans(window: CallWindow, page_starts: Sequence[str], pages: int) -> list[Sp
     return [Span(first, last, slack) for first, last in pairwise([None, *cuts, None])]
 
 
-def read_span(settings: Settings, window: CallWindow, span: Span) -> Procedure[list[RawPage]]:
+def read_span(settings: ClientSettings, window: CallWindow, span: Span) -> Procedure[list[RawPage]]:
     """Read a span.
 
     :param settings: of the connection.
@@ -104,7 +104,7 @@ def _is_whole(answer: RawPage, full: int) -> bool:
     return answer.total is not None and answer.total <= len(answer.keys)
 
 
-def _request(settings: Settings, window: CallWindow, start: datetime | None, span: Span) -> tuple[Request, int]:
+def _request(settings: ClientSettings, window: CallWindow, start: datetime | None, span: Span) -> tuple[Request, int]:
     first = None if start is None else start - span.slack
     last = None if span.end is None else span.end + span.slack
     return window.request(settings, (first, last))

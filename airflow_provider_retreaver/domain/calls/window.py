@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeAlias, get_args
 
 from airflow_provider_retreaver.core import parameters, time_parameters
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Listing, Procedure, ServerTime, Wait
 from airflow_provider_retreaver.core.paging import paged_request
 from airflow_provider_retreaver.core.quoting import quoted
-from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.time_window import SETTLE_TIME, is_settled
 from airflow_provider_retreaver.resources.calls import list_calls
@@ -100,7 +100,7 @@ class CallWindow:
         return list_calls(order="asc", version=self.version, **times, **filters)
 
     def request(
-        self, settings: Settings, created: tuple[datetime | None, datetime | None] = (None, None)
+        self, settings: ClientSettings, created: tuple[datetime | None, datetime | None] = (None, None)
     ) -> tuple[Request, int]:
         """Return the request for its pages.
 
@@ -110,7 +110,7 @@ class CallWindow:
         """
         return paged_request(self.listing(created), settings)
 
-    def newest_change(self, settings: Settings) -> Request | None:
+    def newest_change(self, settings: ClientSettings) -> Request | None:
         """Return the request for the call that was updated last, where calls can both enter the window and leave it.
 
         A call that is listed late enters, and a call that is updated leaves a window by update. Only in a window by
@@ -133,7 +133,7 @@ class CallWindow:
         return replace(self, start=self.start - lookback)
 
 
-def wait_until_settled(window: CallWindow, settings: Settings) -> Procedure[bool]:
+def wait_until_settled(window: CallWindow, settings: ClientSettings) -> Procedure[bool]:
     """Wait until no further call can enter a window, where that is at most 90 seconds away.
 
     Those are the minute after a window that has just ended, and some seconds for clocks that differ. One small

@@ -25,18 +25,20 @@ class Route:
     :param path: Path without its format; ``{name}`` is a variable segment.
     :param handler: Answers the request.
     :param legacy: Whether the route belongs to the older ones, which can be switched off.
-    :param access: ``company`` (needs an API key and a company), ``key`` (needs an API key) or ``open`` (the handler
-        checks access itself).
+    :param access: ``company`` (needs an API key and a company), ``key`` (needs an API key), ``trackdrive`` (needs the
+        two keys of TrackDrive) or ``open`` (the handler checks access itself).
     :param format: The only extension of the path, where that is neither ``.json`` nor ``.xml``; blank for a path
         without one, whose answer is JSON.
+    :param formats: The extensions of a path that needs none, and whose handler writes its answer in them.
     """
 
     method: str
     path: str
     handler: Handler
     legacy: bool = False
-    access: Literal["company", "key", "open"] = "company"
+    access: Literal["company", "key", "trackdrive", "open"] = "company"
     format: str | None = None
+    formats: tuple[str, ...] = ()
 
 
 def _save_nothing(_context: RequestContext, _row_id: int, _attributes: Attributes) -> None:

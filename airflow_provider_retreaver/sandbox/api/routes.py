@@ -28,6 +28,7 @@ from airflow_provider_retreaver.sandbox.api import (
     targets,
 )
 from airflow_provider_retreaver.sandbox.api.crud import Route
+from airflow_provider_retreaver.sandbox.api.trackdrive import buyer_groups, buyers
 from airflow_provider_retreaver.sandbox.http.wire import ApiError, Reply, Request, api_error
 
 _MODULES = (
@@ -51,6 +52,8 @@ _MODULES = (
     call_reservations,
     data_writing,
     recordings,
+    buyer_groups,
+    buyers,
 )
 ROUTES: list[Route] = [route for module in _MODULES for route in module.ROUTES]
 

@@ -4,65 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Protocol, TypeGuard
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing, rtb
-from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, ExportSettings, SandboxState
+from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, ExportSettings
+from airflow_provider_retreaver.sandbox.control import trackdrive
+from airflow_provider_retreaver.sandbox.control.bodies import (
+    MOST,
+    ControlledSandbox,
+    is_count,
+    read_body,
+    read_object,
+)
 from airflow_provider_retreaver.sandbox.control.calls import add_calls, change_call
 from airflow_provider_retreaver.sandbox.control.inbounds import add_inbounds, set_exports
 from airflow_provider_retreaver.sandbox.demo import account as demo
-from airflow_provider_retreaver.sandbox.faults import FaultInjector, read_fault
-from airflow_provider_retreaver.sandbox.http import bodies
+from airflow_provider_retreaver.sandbox.faults import read_fault
 from airflow_provider_retreaver.sandbox.http.wire import ApiError, Reply, Request, api_error
-from airflow_provider_retreaver.sandbox.log import RequestLog
-from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.state.clock import Clock, format_milliseconds, parse_time
 from airflow_provider_retreaver.sandbox.state.store import Row
 
 PREFIX = "/__sandbox__"
-# Nothing that the sandbox counts is more, and SQLite takes only a few more digits.
-MOST = 10**12
-
-
-class ControlledSandbox(Protocol):
-    """The parts of a sandbox that the control surface reads and changes."""
-
-    @property
-    def options(self) -> SandboxOptions:
-        """The options it was created with."""
-        ...
-
-    @property
-    def state(self) -> SandboxState:
-        """The account, the clock and the source of randomness."""
-        ...
-
-    @property
-    def faults(self) -> FaultInjector:
-        """The failures to simulate."""
-        ...
-
-    @property
-    def log(self) -> RequestLog:
-        """The requests that were received."""
-        ...
-
-
-def _object(request: Request) -> dict[str, Any]:
-    """Read the body as a JSON object, whatever its Content-Type; an empty body is an empty object."""
-    value = _body(request)
-    if not isinstance(value, dict):
-        raise api_error(400, "the body must be a JSON object")
-    return value
-
-
-def _body(request: Request) -> object:
-    if not request.body.strip():
-        return {}
-    try:
-        return bodies.parse_json(request.body)
-    except ValueError as error:
-        raise api_error(400, f"the body could not be read: {error}") from error
 
 
 def _time(text: object) -> int:
@@ -82,10 +43,6 @@ def _in_range(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
-
-
 def _target(sandbox: ControlledSandbox, target_id: str) -> Row:
     row = sandbox.state.store.row("SELECT * FROM targets WHERE id = ? AND deleted = 0", (target_id,))
     if row is None:
@@ -94,7 +51,7 @@ def _target(sandbox: ControlledSandbox, target_id: str) -> Row:
 
 
 def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
-    load = _object(request).get("load", sandbox.options.load)
+    load = read_object(request).get("load", sandbox.options.load)
     if load not in ("demo", "empty"):
         raise api_error(400, f"load must be demo or empty, not {load!r}")
     sandbox.faults.scripted.clear()
@@ -109,23 +66,23 @@ def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
 
 
 def _add_calls(sandbox: ControlledSandbox, request: Request) -> Reply:
-    return Reply(add_calls(sandbox.state, _object(request)))
+    return Reply(add_calls(sandbox.state, read_object(request)))
 
 
 def _add_inbounds(sandbox: ControlledSandbox, request: Request) -> Reply:
-    return Reply(add_inbounds(sandbox.state, _object(request)))
+    return Reply(add_inbounds(sandbox.state, read_object(request)))
 
 
 def _exports(sandbox: ControlledSandbox, request: Request) -> Reply:
-    return Reply(set_exports(sandbox.state, _object(request)))
+    return Reply(set_exports(sandbox.state, read_object(request)))
 
 
 def _change_call(sandbox: ControlledSandbox, request: Request, uuid: str) -> Reply:
-    return Reply(change_call(sandbox.state, uuid, _object(request)))
+    return Reply(change_call(sandbox.state, uuid, read_object(request)))
 
 
 def _add_faults(sandbox: ControlledSandbox, request: Request) -> Reply:
-    value = _body(request)
+    value = read_body(request)
     sandbox.faults.scripted += [read_fault(fault) for fault in (value if isinstance(value, list) else [value])]
     return Reply({"faults": len(sandbox.faults.scripted)})
 
@@ -148,7 +105,7 @@ def _clear_requests(sandbox: ControlledSandbox, _request: Request) -> Reply:
 
 
 def _clock(sandbox: ControlledSandbox, request: Request) -> Reply:
-    given = _object(request)
+    given = read_object(request)
     clock = sandbox.state.clock
     if not given or not given.keys() <= {"now", "advance", "hold"}:
         raise api_error(400, 'the clock takes "now" (RFC 3339), "advance" (seconds) and "hold" (true stops it)')
@@ -189,10 +146,10 @@ def _open(sandbox: ControlledSandbox, request: Request, target_id: str) -> Reply
 
 
 def _fill(sandbox: ControlledSandbox, request: Request, owner: str, owner_id: str) -> Reply:
-    given = _object(request)
+    given = read_object(request)
     kind = str(given.get("type", "hard")).capitalize()
     filled = given.get("filled")
-    if kind not in caps.KINDS or not _is_count(filled):
+    if kind not in caps.KINDS or not is_count(filled):
         raise api_error(400, 'fill takes "type" (hard, hourly, daily, monthly) and "filled" (0 or more)')
     store, now = sandbox.state.store, sandbox.state.clock.now()
     if not store.value(f"SELECT count(*) FROM {owner} WHERE id = ? AND deleted = 0", (owner_id,)):
@@ -202,9 +159,9 @@ def _fill(sandbox: ControlledSandbox, request: Request, owner: str, owner_id: st
 
 
 def _in_progress(sandbox: ControlledSandbox, request: Request) -> Reply:
-    given = _object(request)
+    given = read_object(request)
     calls = given.get("calls_in_progress")
-    if given.keys() != {"target_id", "calls_in_progress"} or not _is_count(calls):
+    if given.keys() != {"target_id", "calls_in_progress"} or not is_count(calls):
         raise api_error(400, 'calls_in_progress takes "target_id" and "calls_in_progress" (0 or more)')
     target = _target(sandbox, str(given["target_id"]))
     sandbox.state.store.update("targets", target["id"], {"calls_in_progress": calls})
@@ -218,7 +175,7 @@ def _postback_key(sandbox: ControlledSandbox, request: Request) -> Reply:
         "owner": "company",
         "owner_id": 0,
         "permissions": list(postback_keys.PERMISSIONS),
-        **_object(request),
+        **read_object(request),
     }
     names = {"key", "secret", "company_id", "owner", "owner_id", "permissions"}
     if given.keys() != names or given["owner"] not in postback_keys.OWNERS:
@@ -239,7 +196,7 @@ def _rtb_key(sandbox: ControlledSandbox, request: Request) -> Reply:
         "paused": False,
         "storage_seconds": 86_400,
         "cut_off_seconds": None,
-        **_object(request),
+        **read_object(request),
     }
     names = {
         *("key", "type", "ttl_seconds", "needs_caller", "paused", "inbound_number", "campaign_id"),
@@ -257,19 +214,19 @@ def _rtb_key(sandbox: ControlledSandbox, request: Request) -> Reply:
 
 def _provision(sandbox: ControlledSandbox, request: Request, pool_id: str) -> Reply:
     """Set how many numbers a pool has."""
-    given, store = _object(request), sandbox.state.store
+    given, store = read_object(request), sandbox.state.store
     count = given.get("numbers")
     pool = store.row("SELECT * FROM number_pools WHERE id = ? AND deleted = 0", (pool_id,))
     if pool is None:
         raise api_error(404, f"there is no number pool {pool_id}")
-    if given.keys() != {"numbers"} or not _is_count(count) or not 0 <= count <= pool["max_pool_size"]:
+    if given.keys() != {"numbers"} or not is_count(count) or not 0 <= count <= pool["max_pool_size"]:
         raise api_error(400, f'provision takes "numbers" (0 to the pool\'s {pool["max_pool_size"]})')
     number_pools.provision(sandbox.state, pool, count)
     return Reply(given)
 
 
 def _upload_delay(sandbox: ControlledSandbox, request: Request) -> Reply:
-    given = _object(request)
+    given = read_object(request)
     seconds = given.get("seconds")
     if given.keys() != {"seconds"} or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST:
         raise api_error(400, 'upload_delay takes "seconds" (0 or more)')
@@ -277,30 +234,29 @@ def _upload_delay(sandbox: ControlledSandbox, request: Request) -> Reply:
     return Reply(given)
 
 
-_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Reply]], ...] = tuple(
-    (method, re.compile(path), handler)
-    for method, path, handler in (
-        ("POST", r"reset", _reset),
-        ("POST", r"calls", _add_calls),
-        ("POST", r"calls/([\w-]+)", _change_call),
-        ("POST", r"faults", _add_faults),
-        ("DELETE", r"faults", _clear_faults),
-        ("GET", r"requests", _requests),
-        ("DELETE", r"requests", _clear_requests),
-        ("POST", r"clock", _clock),
-        ("GET", r"clock", _now),
-        ("GET", r"routing", _routing),
-        ("GET", r"targets/(\d+)/open", _open),
-        ("POST", r"(targets|target_groups)/(\d+)/fill", _fill),
-        ("POST", r"calls_in_progress", _in_progress),
-        ("POST", r"postback_keys", _postback_key),
-        ("POST", r"number_pools/(\d+)/provision", _provision),
-        ("POST", r"rtb_keys", _rtb_key),
-        ("POST", r"upload_delay", _upload_delay),
-        ("POST", r"rtb_inbounds", _add_inbounds),
-        ("POST", r"exports", _exports),
-    )
+_HANDLERS: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
+    ("POST", r"reset", _reset),
+    ("POST", r"calls", _add_calls),
+    ("POST", r"calls/([\w-]+)", _change_call),
+    ("POST", r"faults", _add_faults),
+    ("DELETE", r"faults", _clear_faults),
+    ("GET", r"requests", _requests),
+    ("DELETE", r"requests", _clear_requests),
+    ("POST", r"clock", _clock),
+    ("GET", r"clock", _now),
+    ("GET", r"routing", _routing),
+    ("GET", r"targets/(\d+)/open", _open),
+    ("POST", r"(targets|target_groups)/(\d+)/fill", _fill),
+    ("POST", r"calls_in_progress", _in_progress),
+    ("POST", r"postback_keys", _postback_key),
+    ("POST", r"number_pools/(\d+)/provision", _provision),
+    ("POST", r"rtb_keys", _rtb_key),
+    ("POST", r"upload_delay", _upload_delay),
+    ("POST", r"rtb_inbounds", _add_inbounds),
+    ("POST", r"exports", _exports),
+    *trackdrive.ROUTES,
 )
+_ROUTES = tuple((method, re.compile(path), handler) for method, path, handler in _HANDLERS)
 
 
 def handle(sandbox: ControlledSandbox, request: Request) -> Reply:

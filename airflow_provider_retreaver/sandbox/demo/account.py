@@ -14,6 +14,7 @@ from airflow_provider_retreaver.sandbox.api.number_pools import NUMBER_POOLS, pr
 from airflow_provider_retreaver.sandbox.api.numbers import NUMBERS
 from airflow_provider_retreaver.sandbox.api.static_callers import STATIC_CALLERS
 from airflow_provider_retreaver.sandbox.demo import targets as demo_targets
+from airflow_provider_retreaver.sandbox.demo import trackdrive
 from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, random_calls, read_participants
 from airflow_provider_retreaver.sandbox.demo.inbounds import insert_inbounds
 from airflow_provider_retreaver.sandbox.http.wire import Request
@@ -54,6 +55,7 @@ def load(state: SandboxState, contents: str) -> None:
         keys = {options.api_key: False, f"{options.api_key}-second": True}
         companies.add(store, second, now - 100 * DAY, keys)
         _load_company(own_request(state, options.company_id + 1), targets=3, calls=40)
+        trackdrive.load(own_request(state, options.company_id))
 
 
 def own_request(state: SandboxState, company_id: int) -> RequestContext:

@@ -146,13 +146,18 @@ class Request:
             raise api_error(400, f"param is missing or the value is empty: {name}")
         return inner
 
-    def answer_format(self, only: str | None = None) -> str:
+    def answer_format(self, only: str | None = None, formats: Sequence[str] = ()) -> str:
         """Choose the format of the answer by the path's extension, or by the ``Accept`` header without one.
 
         :param only: The only format that is served here, a blank for a path without one; None serves JSON and XML.
+        :param formats: The extensions that are served here, besides none.
         :return: ``json`` or ``xml``; ``json`` also for the errors of another format.
         :raises ApiError: With status 406 for any other format.
         """
+        if formats:
+            if self.format is not None and self.format not in formats:
+                raise api_error(406, f"Only {', '.join(formats)} are served here.")
+            return "json"
         if only is not None:
             if (self.format or "") != only:
                 raise api_error(406, f"Only .{only} is served here." if only else "This path has no extension.")

@@ -6,6 +6,15 @@ _MAIN = (
     "id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER NOT NULL, created_at INTEGER NOT NULL, "
     "updated_at INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0"
 )
+_TRACKDRIVE = (
+    "id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, created_at INTEGER NOT NULL, "
+    "updated_at INTEGER NOT NULL"
+)
+_TRACKDRIVE_LIMITS = ", ".join(
+    f"{kind}_{interval}_limit REAL"
+    for kind in ("attempt", "buyer_conversion", "connection", "earned_revenue", "revenue")
+    for interval in ("daily", "hourly", "monthly", "total")
+)
 _OWNED = "id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, owner_id INTEGER NOT NULL"
 
 CALL_COLUMNS = (
@@ -183,6 +192,23 @@ CREATE TABLE IF NOT EXISTS caller_list_uploads (
   id INTEGER PRIMARY KEY AUTOINCREMENT, list_id INTEGER NOT NULL, action TEXT NOT NULL,
   clear_before_upload INTEGER NOT NULL, numbers TEXT NOT NULL, csv_key TEXT NOT NULL,
   created_at INTEGER NOT NULL, due_at INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS trackdrive_buyers ({_TRACKDRIVE},
+  user_buyer_id TEXT UNIQUE, number TEXT, paused INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS trackdrive_offers ({_TRACKDRIVE});
+CREATE TABLE IF NOT EXISTS trackdrive_groups ({_TRACKDRIVE}, uuid TEXT NOT NULL, user_updated_at INTEGER,
+  deleted_at INTEGER, external_record_id TEXT, concurrency_cap_limit INTEGER,
+  concurrency_cap_used INTEGER NOT NULL DEFAULT 0, weight REAL NOT NULL DEFAULT 1, tier REAL NOT NULL DEFAULT 1,
+  time_zone TEXT NOT NULL DEFAULT 'UTC', paused INTEGER NOT NULL DEFAULT 0, paused_at INTEGER,
+  unpaused_at INTEGER, dial_buyers_type TEXT NOT NULL DEFAULT 'sequentially', cap_reset_at INTEGER,
+  generate_team INTEGER NOT NULL DEFAULT 0, team_offer_ids TEXT NOT NULL DEFAULT '[]', {_TRACKDRIVE_LIMITS});
+CREATE TABLE IF NOT EXISTS trackdrive_members (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, group_id INTEGER NOT NULL, buyer_id INTEGER NOT NULL,
+  UNIQUE (group_id, buyer_id));
+CREATE TABLE IF NOT EXISTS trackdrive_used (
+  group_id INTEGER NOT NULL, kind TEXT NOT NULL, interval TEXT NOT NULL, period TEXT NOT NULL, used REAL NOT NULL,
+  PRIMARY KEY (group_id, kind, interval));
+CREATE TABLE IF NOT EXISTS trackdrive_invitations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, group_id INTEGER NOT NULL, email TEXT NOT NULL, sent_at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, {", ".join(CALL_COLUMNS)});
 CREATE UNIQUE INDEX IF NOT EXISTS calls_uuid ON calls (uuid);
 """

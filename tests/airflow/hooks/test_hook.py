@@ -294,7 +294,7 @@ def test_an_extra_that_is_not_json():
     extra = f'{{"postback_key": "{KEY}"'
     connection = SimpleNamespace(conn_id="broken", login="1", password="a-good-key", extra=extra, **parts)
     with pytest.raises(InvalidConnection, match="extra is not JSON") as caught:
-        settings_of(connection)
+        settings_of(connection, Settings)
     error = caught.value
     while error is not None:
         assert SECRET not in f"{error!r} {vars(error)!r} {error.args!r}"
@@ -312,7 +312,7 @@ def test_fields_left_blank_are_defaults(account, monkeypatch):
 
 def test_the_form_of_airflow_3():
     """The provider's metadata has labels, hides unused fields and has password fields for secrets."""
-    (kind,) = get_provider_info()["connection-types"]
+    kind = get_provider_info()["connection-types"][0]
     assert kind["connection-type"] == RetreaverHook.conn_type == "retreaver"
     behaviour = kind["ui-field-behaviour"]
     assert behaviour["relabeling"]["login"] == "Company ID"
@@ -348,8 +348,9 @@ if __version__.startswith("3.1."):  # whose web interface replaces FAB by mocks
 else:
     manager = ProvidersManager()
     hooks, widgets, behaviours = manager.hooks, manager.connection_form_widgets, manager.field_behaviours
-names = sorted(name for name in widgets if name.startswith("extra__retreaver__"))
-print("FORM " + json.dumps([names, behaviours["retreaver"]["relabeling"], hooks["retreaver"].hook_name]))
+for kind in ("retreaver", "trackdrive"):
+    names = sorted(name for name in widgets if name.startswith(f"extra__{kind}__"))
+    print("FORM " + json.dumps([names, behaviours[kind]["relabeling"], hooks[kind].hook_name]))
 """
 
 
@@ -360,10 +361,12 @@ def test_the_form_of_the_installed_airflow(airflow_lab):
         [sys.executable, "-c", FORM], env=env, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    form = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FORM "))[5:])
-    assert form[0] == sorted(f"extra__retreaver__{name}" for name in EXTRAS)
-    assert form[1]["password"] == "API key"
-    assert form[2] == "Retreaver"
+    forms = [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("FORM ")]
+    keys = ("API key", "Private key")
+    for (names, labels, name), kind, key in zip(forms, get_provider_info()["connection-types"], keys, strict=True):
+        assert names == sorted(f"extra__{kind['connection-type']}__{field}" for field in kind["conn-fields"])
+        assert labels["password"] == key
+        assert name == kind["hook-name"]
     noise = [line for line in (done.stdout + done.stderr).splitlines() if "retreaver" in line and "FORM" not in line]
     assert noise == []
 

@@ -61,12 +61,14 @@ def caught(id_):
 @task(trigger_rule="all_done")
 def awaited():
     from airflow_provider_retreaver.core.errors import RetreaverError
+    from airflow_provider_retreaver.core.settings import Settings
     from airflow_provider_retreaver.hooks.connection import settings_of
     from airflow_provider_retreaver.resources import targets
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
     async def work():
-        async with AsyncRetreaverClient(settings_of(BaseHook.get_connection("retreaver_default"))) as client:
+        settings = settings_of(BaseHook.get_connection("retreaver_default"), Settings)
+        async with AsyncRetreaverClient(settings) as client:
             for id_ in IDS:
                 for operation in (targets.get_target(id=id_), targets.reset_cap(id_)):
                     try:

@@ -1,0 +1,1 @@
+"""TrackDrive's API in the sandbox: buyer groups, and the buyers in them."""
