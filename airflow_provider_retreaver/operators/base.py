@@ -27,6 +27,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
@@ -106,24 +107,32 @@ _FINAL: tuple[tuple[type[RetreaverError], type[RetreaverError]], ...] = (
 
 @contextmanager
 def final_errors(retried: tuple[type[RetreaverError], ...] = ()) -> Generator[None]:
-    """Raise errors that no retry mends as ones that Airflow does not retry; they keep their type and fields.
+    """Make errors that no retry mends ones that Airflow does not retry; they keep their type and fields.
 
     An Airflow connection that is not defined is one of them, whether Retreaver's, a storage's or a database's.
 
     :param retried: types that are raised as they are.
     """
-    final: RetreaverError | None = None
     try:
         yield
     except RetreaverError as error:
-        if not is_final(error) or isinstance(error, (AirflowFailException, *retried)):
-            raise
-        final = next(final_kind for kind, final_kind in _FINAL if isinstance(error, kind))(error.message)
-        final.__dict__.update(error.__dict__)
+        if is_final(error) and not isinstance(error, (AirflowFailException, *retried)):
+            kind = next(final_kind for kind, final_kind in _FINAL if isinstance(error, kind))
+            _change_kind(error, kind, error.args, error.__dict__)
+        raise
     except AirflowNotFoundException as error:
         final = FinalInvalidConnection(f"{error}: create the connection in Airflow, or give the ID of another one.")
-    if final is not None:
-        raise final
+        _change_kind(error, FinalInvalidConnection, final.args, final.__dict__)
+        raise
+
+
+def _change_kind(
+    error: Exception, kind: type[RetreaverError], args: tuple[object, ...], fields: dict[str, Any]
+) -> None:
+    """Change what an exception is in its place: a second exception would add a second traceback to the log."""
+    error.__class__ = kind
+    error.args = args
+    error.__dict__ = fields
 
 
 class RetreaverOperator(StopsOnKill, BaseOperator):
@@ -139,14 +148,17 @@ class RetreaverOperator(StopsOnKill, BaseOperator):
         super().__init__(**kwargs)
         self.retreaver_conn_id = retreaver_conn_id
 
-    @contextmanager
-    def connected(self) -> Generator[RetreaverHook]:
+    def connected(self) -> TaskBoundary[RetreaverHook]:
         """Provide a hook, which is closed at the end; errors that no retry can avoid fail the task at once.
 
-        The block ends when Airflow tells the task to stop.
+        The block ends when Airflow tells the task to stop. It has to be the outermost one of `execute`.
 
-        :yield: a context manager.
+        :return: a context manager.
         """
+        return TaskBoundary(self._connected(), self.log)
+
+    @contextmanager
+    def _connected(self) -> Generator[RetreaverHook]:
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
         with self.stopped_on_kill(), final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:

@@ -112,7 +112,7 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
             run = self.create_run(context)
             with partial_result(context, lambda: self._counted(run)):
                 result: dict[str, Any] = hook.run(run.procedure())
-            self._log_counts(result)
+            self._log_counts(result, done=not result["failed"])
             if result["failed"]:
                 publish_partial(context, result)
                 raise partial_failure(
@@ -138,12 +138,15 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
 
     def _counted(self, run: Run) -> Result:
         result: Result = run.result()
-        self._log_counts(result)
+        self._log_counts(result, done=False)
         return result
 
-    def _log_counts(self, result: Result) -> None:
-        counts = (f"{name.replace('_', ' ')} {len(rows)}" for name, rows in result.items() if isinstance(rows, list))
-        self.log.info("%s: %s", self.summary, ", ".join(counts))
+    def _log_counts(self, result: Result, *, done: bool) -> None:
+        # Of a task that did nothing and fails, the error says everything.
+        counts = {name: len(rows) for name, rows in result.items() if isinstance(rows, list)}
+        if done or any(count for name, count in counts.items() if name != "failed"):
+            texts = (f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
+            self.log.info("%s: %s", self.summary, ", ".join(texts))
 
 
 class RetreaverChangeOperator(RetreaverResumableOperator):

@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core import errors
 from airflow_provider_retreaver.core.quoting import message_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.operators.base import final_errors
+from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
         :param context: the task's context.
         :return: the sensor's result.
         """
-        with self.stopped_on_kill():
+        with TaskBoundary(self.stopped_on_kill(), self.log):
             return self._wait(context)
 
     def _wait(self, context: Context) -> Any:
@@ -192,7 +193,7 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
         :raises RetreaverError: the error that ended the wait.
         :raises UnexpectedEvent: when there is no event, or one of another shape.
         """
-        with self._skip_instead_of_failing(), final_errors():
+        with TaskBoundary(self._skip_instead_of_failing(), self.log), final_errors():
             status = event.get("status") if isinstance(event, dict) else None
             if status == "met" and "value" in event:
                 return event["value"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
+from logging import getLogger
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
 
@@ -15,7 +19,9 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
     is_final,
 )
+from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 from airflow_provider_retreaver.operators.base import final_errors
+from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.caller_lists import RetreaverCallerListSyncOperator
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator, RetreaverSetCapsOperator
 from airflow_provider_retreaver.operators.resources import (
@@ -31,13 +37,14 @@ from airflow_provider_retreaver.operators.targets import (
     RetreaverSetPausedOperator,
     RetreaverUpdateBusinessHoursOperator,
 )
+from airflow_provider_retreaver.resources.targets import get_target
 from airflow_provider_retreaver.sensors.calls import RetreaverCallSensor, RetreaverCallVolumeSensor
 from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
 from airflow_provider_retreaver.sensors.targets import RetreaverTargetIdleSensor
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
 from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
-from tests.airflow.support.account import context_of
+from tests.airflow.support.account import KEY, context_of
 
 pytestmark = pytest.mark.airflow
 
@@ -190,3 +197,33 @@ def test_a_sensor_that_fails_silently_waits_for_an_object(account):
     with pytest.raises(NotFound) as caught:
         run(RetreaverCapFilledSensor, target_id=999, silent_fail=True)
     assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_the_traceback_of_an_error_is_logged_at_debug(account, caplog):
+    """What is raised has no frame of this package and no earlier error; the log has both, without the key."""
+    caplog.set_level("DEBUG")
+
+    def fails_twice(hook):
+        try:
+            hook.run(get_target(id=998))
+        except NotFound:
+            hook.run(get_target(id=999))
+
+    with pytest.raises(NotFound) as caught, TaskBoundary(RetreaverHook(), getLogger("task")) as hook:
+        fails_twice(hook)
+    assert caught.value.__cause__ is caught.value.__context__ is caught.value.__traceback__ is None
+    text = next(text for text in caplog.messages if text.startswith("The traceback of the error:"))
+    assert re.findall(r"Error|/targets/\d+|During handling", text) == [
+        "/targets/998",
+        "During handling",
+        "/targets/999",
+    ]
+    assert "in judge" in text
+    assert KEY not in text
+
+
+def test_an_error_of_others_keeps_its_traceback():
+    """A bug has no sentence: Airflow's log needs the frames."""
+    with pytest.raises(ZeroDivisionError) as caught, TaskBoundary(nullcontext(), getLogger("task")):
+        1 / 0  # noqa: B018
+    assert caught.value.__traceback__ is not None
