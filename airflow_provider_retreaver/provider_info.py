@@ -178,6 +178,7 @@ def get_provider_info() -> dict[str, Any]:
             "caller_lists",
             "calls",
             "caps",
+            "payout_tables",
             "reports",
             "resources",
             "rtb",

@@ -33,6 +33,7 @@ NAMES = {
     "triggers.waiting": {"RetreaverWaitTrigger"},
     "operators.calls": {"RetreaverWriteCallDataOperator"},
     "operators.caller_lists": {"RetreaverCallerListSyncOperator"},
+    "operators.payout_tables": {"RetreaverPayoutTableOperator"},
     "operators.reports": {"RetreaverReportOperator"},
     "operators.rtb": {
         "RetreaverCallReservationOperator", "RetreaverConfirmReservationOperator", "RetreaverReserveCallOperator",
@@ -69,6 +70,10 @@ PARAMETERS = {
         "call_uuid", "caller_number", "tags", "rows", "source", "source_format", "encoding", "delimiter", "sql",
         "sql_conn_id", "columns", "call_uuid_column", "caller_number_column", "default_region", "max_rows",
         "max_rejects", "max_failures", "verify_after", "deferrable", "state_path", "dry_run", "retreaver_conn_id",
+    },
+    ("operators.payout_tables", "RetreaverPayoutTableOperator"): {
+        "campaign_id", "csv", "source", "encoding", "rows", "restore", "table_version", "salt", "activate", "confirm",
+        "overwrite", "max_payout_pct", "check_ids", "state_path", "dry_run", "retreaver_conn_id",
     },
     ("triggers.waiting", "RetreaverWaitTrigger"): {"until"},
     ("operators.caps", "RetreaverResetCapOperator"): {

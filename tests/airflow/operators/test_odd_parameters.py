@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, PokeReturnValu
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.operators.caller_lists import RetreaverCallerListSyncOperator
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator, RetreaverSetCapsOperator
+from airflow_provider_retreaver.operators.payout_tables import RetreaverPayoutTableOperator
 from airflow_provider_retreaver.operators.resources import (
     RetreaverCreateOperator,
     RetreaverDeleteOperator,
@@ -53,6 +54,7 @@ OPERATORS = {
     RetreaverUpdateBusinessHoursOperator: {"target_ids": 1, "hours": "closed", "time_zone": "America/Denver"},
     RetreaverRestoreOperator: {"snapshot_path": "file://{}/snapshot.json"},
     RetreaverUpdateTagsOperator: {"target_ids": 1, "add": "a:1"},
+    RetreaverPayoutTableOperator: {"campaign_id": 1, "csv": "rule_id,payout_pct\n1,70\n"},
     RetreaverUpdateTargetGroupOperator: {"target_group_id": 1, "add": 1},
     RetreaverListOperator: {"resource": "targets", "limit": 5},
     RetreaverGetOperator: TARGET,
