@@ -49,6 +49,13 @@ class TableReport:
 
     :param campaign_id: Retreaver's own ID of the campaign.
     :param dry_run: whether changes are only reported.
+    :param id: of the table that the run is about; None while it is not uploaded.
+    :param version: its label.
+    :param rules: how many it has.
+    :param active_before: ID of the table that was active when the run began; None for none.
+    :param active: ID of the table that is active.
+    :param changed_by_others: how often others have changed which one is active.
+    :param difference: between the rules that were active and those that are uploaded.
     """
 
     campaign_id: int
