@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Bytes that are passed to a storage at once.
+PIECE = 1 << 18
+
 
 class WrittenFile(TypedDict):
     """A file that was written.
@@ -58,10 +61,15 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> Writt
         raise InvalidArgument(f"destination must be a file, like {destination}rows.jsonl, not a folder.")
     count = size = 0
     with replacing(storage_path(destination, "destination")) as draft, draft.fs.open(draft.path, "wb") as file:
+        waiting = bytearray()
         for row in rows:
             line = _utf8(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) + b"\n"
-            file.write(line)
+            waiting += line
             count, size = count + 1, size + len(line)
+            if len(waiting) >= PIECE:
+                file.write(bytes(waiting))
+                waiting.clear()
+        file.write(bytes(waiting))
     log.info("Wrote %d rows (%d bytes) to %s", count, size, destination)
     return {"path": destination, "rows": count, "bytes": size}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, StorageFailed
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import excerpt, quoted
+from airflow_provider_retreaver.storage.stoppable import StoppablePath, stoppable
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -42,7 +43,11 @@ def storage_path(url: object, parameter: str) -> ObjectStoragePath:
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    if not isinstance(url, (str, ObjectStoragePath)) or not is_given(url) or not str(url).isprintable():
+    if (
+        not isinstance(url, (str, ObjectStoragePath, StoppablePath))
+        or not is_given(url)
+        or not str(url).isprintable()
+    ):
         raise InvalidArgument(f"{parameter} must be a path on object storage, like s3://bucket/x, not {quoted(url)}.")
     with destination_errors(f"{parameter} {url} cannot be used"):
         path = ObjectStoragePath(str(url))
@@ -56,7 +61,7 @@ def storage_path(url: object, parameter: str) -> ObjectStoragePath:
                 f"{parameter} {url} cannot be used: no installed package supports {path.protocol}:// storage; "
                 f"install {provider}. No request was sent to Retreaver."
             ) from error
-    return path
+    return stoppable(path)
 
 
 def make_folder(folder: ObjectStoragePath) -> None:

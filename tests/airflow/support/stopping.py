@@ -13,8 +13,11 @@ class TimeIsUp(BaseException):
     """What Airflow raises for `execution_timeout`."""
 
 
-def until_told_to_stop(seconds: float, work: Callable[[], Any]) -> Any:
-    """Run a function until a signal after some seconds; return its result, None when it was stopped."""
+def until_told_to_stop(seconds: float, work: Callable[[], Any], library: str | None = None) -> Any:
+    """Run a function until a signal after some seconds; return its result, None when it was stopped.
+
+    Threads of the name `library`, within which a library hangs, may be left behind, as daemons.
+    """
 
     def handle(*_: object) -> None:
         told.append(time.monotonic())
@@ -28,19 +31,20 @@ def until_told_to_stop(seconds: float, work: Callable[[], Any]) -> Any:
     except TimeIsUp:
         took = time.monotonic() - told[0]
         assert took < 5, f"it ended {took:.1f} s after it was told to stop"
-        left = threads_left()
+        left = threads_left(library)
         assert not left, f"these threads are left: {left}"
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == library)
         return None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-def threads_left() -> list[str]:
+def threads_left(library: str | None = None) -> list[str]:
     """Return the names of this package's threads; a busy machine may need a moment to end the last of them."""
     until = time.monotonic() + 3
     while True:
-        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox"}
+        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox", library}
         left = sorted(name for name in names if name.startswith("retreaver"))
         if not left or time.monotonic() > until:
             return left
