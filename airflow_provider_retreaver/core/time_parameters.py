@@ -154,7 +154,9 @@ def extremes(texts: Sequence[str]) -> Sequence[str]:
     :param texts: RFC 3339 with offsets, from outside.
     :return: two of them where texts sort as times do (equally long, with one offset, as nearly all do), else all.
     """
-    if len({(len(text), text[-6:] if text[-6:-5] in ("+", "-") else text[-1:]) for text in texts}) != 1:
+    # Texts with one end first: that is decided in half the time.
+    alike = len(set(map(len, texts))) == 1 == len({text[-6:] for text in texts})
+    if not alike and len({(len(text), text[-6:] if text[-6:-5] in ("+", "-") else text[-1:]) for text in texts}) != 1:
         return texts
     found = (min(texts), max(texts))
     return texts if None in map(offset_time, found) else found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import StorageFailed
@@ -70,10 +71,8 @@ class Extent:
 
         :param page: of calls.
         """
-        created = {key.created_at: key.uuid for key in page.keys if key.created_at}
-        updated = {key.updated_at: key.uuid for key in page.keys if key.updated_at}
-        self.created = _extended(self.created, created, "created_at")
-        self.updated = _extended(self.updated, updated, "updated_at")
+        self.created = _extended(self.created, page, "created_at")
+        self.updated = _extended(self.updated, page, "updated_at")
 
     def include(self, other: Extent) -> None:
         """Extend it by another extent.
@@ -97,12 +96,12 @@ class Extent:
         }
 
 
-def _extended(known: tuple[str, str] | None, texts: Mapping[str, str], field: str) -> tuple[str, str] | None:
-    """Return a span extended by times, given with the uuid of a call that has each."""
-    if not texts:
-        return known
-    found = sorted(call_time(text, field, texts[text]).isoformat() for text in extremes(list(texts)))
-    return _union(known, (found[0], found[-1]))
+def _extended(known: tuple[str, str] | None, page: CallPage, field: str) -> tuple[str, str] | None:
+    """Return a span of times extended by a page of calls."""
+    texts: list[str | None] = list(map(attrgetter(field), page.keys))
+    found = extremes([text for text in texts if text])
+    times = sorted(call_time(text, field, page.keys[texts.index(text)].uuid).isoformat() for text in found)
+    return _union(known, (times[0], times[-1])) if times else known
 
 
 def _union(known: tuple[str, str] | None, found: tuple[str, str] | None) -> tuple[str, str] | None:
