@@ -128,7 +128,7 @@ def _holds_secrets(body: bytes, raws: Sequence[msgspec.Raw | bytes], keys: Seque
     """Return whether calls must be searched for secrets; all calls of a page have the same fields."""
     return (
         holds_registered(body)
-        or holds_key_parameter("\n".join(url for key in keys if isinstance(url := key.recording_url, str)))
+        or holds_key_parameter("\n".join([url for key in keys if isinstance(url := key.recording_url, str)]))
         or any(holds_secret_field(bytes(raw)) for raw in raws[:1])
     )
 
