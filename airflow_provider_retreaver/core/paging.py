@@ -25,6 +25,8 @@ KEPT_KEYS = 20_000
 # Rows that are added at the front of a list while it is read shift whole pages back; with more repeated pages than
 # this in a row, the server ignores `page`.
 MAX_REPEATED_PAGES = 1_000
+# The same for an API without `Link`, where each one more is requested on suspicion only.
+MAX_REPEATED_WITHOUT_LINK = 20
 # No list has more pages: the server never ends it.
 MAX_PAGES = 1_000_000
 
@@ -74,6 +76,7 @@ class Pages:
         self._listing = listing
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
         self._received = self._repeats = self._last = self._rows = self._longest = 0
+        self._totals: set[int] = set()
         self._requested = 1
 
     def request(self, number: int) -> Request:
@@ -122,28 +125,34 @@ class Pages:
         repeated = bool(page.rows) and not rows
         self._received += len(page.rows)
         self._longest = max(self._longest, len(page.rows))
+        if page.total is not None:
+            self._totals.add(page.total)
         self._repeats = self._repeats + 1 if repeated else 0
-        if self._repeats > MAX_REPEATED_PAGES:
-            raise self._incomplete(f"repeats its rows over {MAX_REPEATED_PAGES} pages")
+        most = MAX_REPEATED_PAGES if self._listing.linked else MAX_REPEATED_WITHOUT_LINK
+        if self._repeats > most:
+            raise self._incomplete(f"repeats its rows over {most} pages")
         if page.linked:
             self._last = page.last or page.next or 0
         elif page.number < self._last:
             # A response without its Link, in the middle of a list whose last page is known.
             page = replace(page, next=page.number + 1, last=self._last)
-        elif repeated:
-            self._check_total(page)
+        elif repeated and self._listing.linked:
+            self._check_total()
             return None
         elif self._continues_without_link(page):
             page = replace(page, next=page.number + 1)
         self._rows += len(rows)
         if page.next is None:
-            self._check_total(page)
+            self._check_total()
         return replace(page, rows=rows)
 
-    def _check_total(self, page: Page) -> None:
-        """Check at the end of the list that it has as many rows as the server says."""
-        if page.total is not None and self._rows < page.total:
-            raise self._incomplete(f"ended after {self._rows} of the {page.total} rows that the response reports")
+    def _check_total(self) -> None:
+        """Check at the end of the list that it has as many rows as the server says.
+
+        The least total counts: what is added at the front while the list is read is not part of it.
+        """
+        if self._totals and self._rows < (least := min(self._totals)):
+            raise self._incomplete(f"ended after {self._rows} of the {least} rows that the response reports")
 
     def _continues_without_link(self, page: Page) -> bool:
         if page.total is not None and self._received < page.total:

@@ -35,13 +35,11 @@ class _TrackDriveConnection(ApiHook["TrackDriveSettings"]):
 
         :return: a procedure whose result says that the keys are accepted.
         """
-        from airflow_provider_retreaver.core.envelopes import read_root
-        from airflow_provider_retreaver.core.messages import Auth, Request
         from airflow_provider_retreaver.core.operations import Operation
+        from airflow_provider_retreaver.resources.trackdrive.buyer_groups import list_buyer_groups
 
-        query = (("columns", "id"), ("per_page", "1"))
-        request = Request("GET", "/buyer_groups.json", query, auth=Auth.BASIC)
-        yield Operation(request, lambda request, response: read_root(request, response, "buyer_groups"))
+        listing = list_buyer_groups(columns="id", per_page=1)
+        yield Operation(listing.request, lambda request, response: listing.read(request, response, listing.envelope))
         return "Connected to TrackDrive: its buyer groups can be read."
 
 

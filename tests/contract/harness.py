@@ -19,11 +19,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
 from airflow_provider_retreaver.sandbox.local_server import run_sandbox
+from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
 from airflow_provider_retreaver.transport.blocking import connection_failed
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
@@ -155,11 +158,19 @@ class CaseClient:
 
     def connect(self, *, url: str | None = None, **fields: Any) -> None:
         """Connect a client, with different fields of the connection where given."""
+        arguments = {"password": KEY, "login": "1", **fields}
+        self._connect(Settings, "retreaver_default", url, arguments)
+
+    def connect_trackdrive(self, *, url: str | None = None, **fields: Any) -> None:
+        """Connect a client to the TrackDrive account, with different fields of the connection where given."""
+        arguments = {"login": TRACKDRIVE_PUBLIC_KEY, "password": TRACKDRIVE_PRIVATE_KEY, **fields}
+        self._connect(TrackDriveSettings, "trackdrive_default", url, arguments)
+
+    def _connect(self, kind: type[ClientSettings], name: str, url: str | None, fields: dict[str, Any]) -> None:
         self.disconnect() if hasattr(self, "client") else None
         extra = {"max_concurrency": 4, **fields.pop("extra", {})}
         base = url or self._url or "http://127.0.0.1:1"
-        arguments = {"password": KEY, "login": "1", **fields}
-        self.settings = Settings.parse("retreaver_default", host=base, extra=extra, **arguments)
+        self.settings = kind.parse(name, host=base, extra=extra, **fields)
         limiter = Limiter(self.settings.max_concurrency, clock=self.time)
         sandbox = self.account.sandbox
         memory = self._url is None

@@ -299,3 +299,27 @@ def test_what_is_no_list_with_a_root(body):
     """A response without the list, bare or below its name, is an error and not an empty list."""
     with pytest.raises(ProtocolError, match="is not a list of objects, bare or as 'groups'"):
         rules(UNLINKED).read(1, Response(200, {}, json.dumps(body).encode()))
+
+
+def test_a_list_without_links_that_repeats_itself():
+    """A page that repeats the one before is followed, as rows were added at the front; not without end."""
+    reader = rules(UNLINKED, per_page=25)
+    body = json.dumps([{"id": id_} for id_ in range(25)]).encode()
+    page = reader.fresh(reader.read(1, Response(200, {}, body)))
+    for number in range(2, 22):
+        page = reader.fresh(reader.read(number, Response(200, {}, body)))
+        assert (page.rows, page.next) == ([], number + 1)
+    with pytest.raises(ListingIncomplete, match="repeats its rows over 20 pages"):
+        reader.fresh(reader.read(22, Response(200, {}, body)))
+
+
+def test_rows_added_at_the_front_are_not_missed():
+    """The least of the totals is what must have been read: what was added meanwhile is not part of the list."""
+    reader = rules(UNLINKED, per_page=25)
+
+    def read(number, ids, total):
+        body = {"groups": [{"id": id_} for id_ in ids], "metadata": {"total_count": total}}
+        return reader.fresh(reader.read(number, Response(200, {}, json.dumps(body).encode())))
+
+    assert read(1, range(100, 75, -1), 30).next == 2
+    assert read(2, range(80, 70, -1), 35).next is None

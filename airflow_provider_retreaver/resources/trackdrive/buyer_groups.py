@@ -121,9 +121,9 @@ def list_buyer_groups(
     request = Request("GET", f"{PATH}.csv" if csv else PATH, tuple(query), auth=Auth.BASIC)
     read = read_csv_rows if csv else read_rows("buyer_groups")
     if per_page is None:
-        return Listing(request, ENVELOPE, page_size=None, read=read)
+        return Listing(request, ENVELOPE, page_size=None, read=read, linked=False)
     size = parameters.whole(per_page, "per_page", 1, MOST_PER_PAGE)
-    return Listing(request.with_query(per_page=str(size)), ENVELOPE, page_size=size, read=read)
+    return Listing(request.with_query(per_page=str(size)), ENVELOPE, page_size=size, read=read, linked=False)
 
 
 def get_buyer_group(id: Id) -> Operation[BuyerGroup]:  # noqa: A002

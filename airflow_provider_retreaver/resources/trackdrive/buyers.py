@@ -26,4 +26,4 @@ def list_buyers(*, columns: str | list[str] | tuple[str, ...] = COLUMNS) -> List
         raise InvalidArgument("columns is empty; give names of fields, such as name and user_buyer_id.")
     names = names if "id" in names else ["id", *names]
     request = Request("GET", "/buyers", (("columns", ",".join(names)),), auth=Auth.BASIC)
-    return Listing(request, "buyer", page_size=None, read=read_rows("buyers"))
+    return Listing(request, "buyer", page_size=None, read=read_rows("buyers"), linked=False)

@@ -84,10 +84,8 @@ def test_a_valid_connection(account, hook):
     """Testing a valid connection reads one column of one group."""
     assert check_connection(hook) == (True, "Connected to TrackDrive: its buyer groups can be read.")
     (entry,) = account.entries()
-    assert (entry["path"], entry["query"]) == (
-        "/api/v1/buyer_groups.json",
-        [["columns", "id"], ["per_page", "1"]],
-    )
+    assert entry["path"] == "/api/v1/buyer_groups"
+    assert {"columns": "id", "per_page": "1"}.items() <= dict(entry["query"]).items()
 
 
 BAD = {
