@@ -7,7 +7,12 @@ from typing import Any
 
 INTEGRATION, TRACKDRIVE = "Retreaver", "TrackDrive"
 # Modules of transfers, with the integration (of another provider) that they lead to.
-TRANSFERS = (("Common IO", "calls"), ("Common SQL", "calls"), ("Common IO", "recordings"))
+TRANSFERS = (
+    ("Common IO", "calls"),
+    ("Common SQL", "calls"),
+    ("Common IO", "recordings"),
+    ("Common IO", "rtb_inbounds"),
+)
 ASSETS = [
     {
         "schemes": ["retreaver"],

@@ -20,6 +20,7 @@
     ├── Stopped                the task was told to stop before the request was completed
     ├── ProtocolError          a response that is not as documented
     ├── ListingIncomplete      a list that could not be read completely
+    ├── ExportFailed           an export job of Retreaver's that ended without its file, or not in time
     ├── TableNotWritten        a database that did not accept calls
     ├── StorageFailed          an object storage that did not accept a file
     └── PartialFailure         some of several changes were made, some not
@@ -181,6 +182,10 @@ class ProtocolError(RetreaverError):
 
 class ListingIncomplete(RetreaverError):
     """A list that could not be read completely: the rows read so far are not the whole list."""
+
+
+class ExportFailed(RetreaverError):
+    """An export job of Retreaver's that ended without a whole file, or did not end in time."""
 
 
 class TableNotWritten(RetreaverError):

@@ -14,6 +14,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterable
+from contextvars import ContextVar
 from functools import cache
 from html.entities import html5
 from typing import NoReturn, Self
@@ -207,6 +208,11 @@ def registered() -> frozenset[str]:
     return _registered
 
 
+# Whether the paths of this context's requests are secrets themselves, as addresses of files are.
+PRIVATE_PATHS: ContextVar[bool] = ContextVar("retreaver_private_paths", default=False)
+_PATH = re.compile(r"""(?<=[\s"'])/[^\s"']*""")
+
+
 class RedactingFilter(logging.Filter):
     """Removes secrets and phone numbers from log records of HTTP libraries, which log whole URLs at DEBUG."""
 
@@ -218,6 +224,8 @@ class RedactingFilter(logging.Filter):
         """
         message = record.getMessage()
         clean = mask_numbers(redact(message))
+        if PRIVATE_PATHS.get():
+            clean = _PATH.sub(MASK, clean)
         if clean != message:
             record.msg, record.args = clean, None
         if record.exc_info:

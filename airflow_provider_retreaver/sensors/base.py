@@ -23,6 +23,7 @@ from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.operators.base import final_errors
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
+from airflow_provider_retreaver.operators.trigger_events import UnexpectedEvent, error_of_event
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -39,10 +40,6 @@ TIMEOUT_MARGIN = timedelta(seconds=90)
 
 class ConditionCannotComeTrue(errors.RetreaverError, AirflowFailException):
     """The condition can no longer be met; neither waiting nor a retry changes that."""
-
-
-class UnexpectedEvent(errors.RetreaverError):
-    """A deferred sensor was resumed without an event that says how the wait ended."""
 
 
 class RetreaverSensor(StopsOnKill, BaseSensorOperator):
@@ -201,10 +198,7 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
                 raise AirflowSensorTimeout(event.get("message"))
             if status == "error":
                 raise _error_of(event)
-            raise UnexpectedEvent(
-                f"The trigger's event does not say how the wait ended ({event!r:.200}), so the sensor fails; clear "
-                f"the task to wait again."
-            )
+            raise UnexpectedEvent.of(event)
 
     def _budget(self) -> timedelta | None:
         from airflow_provider_retreaver.core.time_parameters import duration
@@ -232,7 +226,4 @@ def _error_of(event: dict[str, Any]) -> Exception:
     kind, message = str(event.get("kind")), str(event.get("message"))
     if kind == ConditionCannotComeTrue.__name__:
         return ConditionCannotComeTrue(message)
-    error_class = getattr(errors, kind, None)
-    if isinstance(error_class, type) and issubclass(error_class, errors.RetreaverError):
-        return error_class(message)
-    return errors.RetreaverError(f"{kind}: {message}")
+    return error_of_event(kind, message)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.storage.paths import destination_errors, storage_errors, storage_path
-from airflow_provider_retreaver.storage.whole_files import replace_text
+from airflow_provider_retreaver.storage.whole_files import remove_if_empty, replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_PART = 200
+# Folders of a file below its state path: of the DAG, the run and the task.
+LEVELS = 3
 
 
 class RunState:
@@ -73,6 +76,20 @@ class RunState:
                 replace_text(self._file, text)
         elif self._store is not None:
             self._store.set(self._name, text)
+
+    def forget(self) -> None:
+        """Remove what was saved, so that a task that is cleared starts over.
+
+        :raises StorageFailed: when a file cannot be removed.
+        """
+        if self._file is None:
+            self.save({})
+            return
+        with storage_errors(f"Removing {one_line(self._file)} (state_path)", "remove it to start over."):
+            with suppress(FileNotFoundError):
+                self._file.unlink()
+            for folder in list(self._file.parents)[:LEVELS]:
+                remove_if_empty(folder)
 
 
 def _file(context: Context, name: str, state_path: str | None) -> ObjectStoragePath | None:

@@ -127,13 +127,9 @@ class RetreaverExportOperator(RetreaverOperator):
 
         :return: the company's calls, and `written_datasets()`; empty lists when nothing was exported.
         """
-        from airflow.providers.common.compat.openlineage.facet import Dataset
-
         if self._read_from is None:
             return [], []
-        host, company = self._read_from
-        read = [] if company is None else [Dataset(namespace=f"retreaver://{host}", name=f"{company}/{CALLS}")]
-        return read, self.written_datasets()
+        return account_dataset(*self._read_from, CALLS), self.written_datasets()
 
     @abstractmethod
     def written_datasets(self) -> list[Dataset]:
@@ -141,6 +137,19 @@ class RetreaverExportOperator(RetreaverOperator):
 
         :return: datasets by OpenLineage's rules for names.
         """
+
+
+def account_dataset(host: str, company: str | None, name: str) -> list[Dataset]:
+    """Return the dataset of a company's data, by OpenLineage's rules for names.
+
+    :param host: of the API.
+    :param company: ID of the company; None where the connection has none.
+    :param name: what is read, e.g. `calls`.
+    :return: one dataset, or none without a company.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    return [] if company is None else [Dataset(namespace=f"retreaver://{host}", name=f"{company}/{name}")]
 
 
 def folder_dataset(url: str, rows: int | None, files: int, size: int) -> Dataset:

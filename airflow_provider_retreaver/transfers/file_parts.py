@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.transfers.publication import Publication
 
 PARTITIONS = {"day": "day=%Y-%m-%d", "hour": "day=%Y-%m-%d/hour=%H"}
-_ENDINGS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+ENDINGS = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Shape:
     @property
     def ending(self) -> str:
         """End of the files' names."""
-        return f".{self.format}" + ("" if self.format == "parquet" else _ENDINGS[self.compression])
+        return f".{self.format}" + ("" if self.format == "parquet" else ENDINGS[self.compression])
 
 
 @dataclass(slots=True)
@@ -110,8 +110,11 @@ def _union(known: tuple[str, str] | None, found: tuple[str, str] | None) -> tupl
     return min(known[0], found[0]), max(known[1], found[1])
 
 
-class _Digested:
-    """A file that is open for writing, with digest and length of the bytes written."""
+class Digested:
+    """A file that is open for writing, with digest and length of the bytes written.
+
+    :param file: the file.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -121,7 +124,11 @@ class _Digested:
         self.discarding = False
 
     def write(self, data: bytes) -> int:
-        """Write bytes, or drop them when it is discarding."""
+        """Write bytes, or drop them when it is discarding.
+
+        :param data: the bytes.
+        :return: their number.
+        """
         if self.discarding:
             return len(data)
         self._digest.update(data)
@@ -133,7 +140,10 @@ class _Digested:
         """Do nothing: bytes are not buffered here."""
 
     def hexdigest(self) -> str:
-        """Return the SHA-256 of everything written."""
+        """Return the SHA-256 of everything written.
+
+        :return: 64 hexadecimal digits.
+        """
         return self._digest.hexdigest()
 
     def close(self) -> None:
@@ -149,7 +159,7 @@ class _Part:
 
     folder: str
     draft: Any
-    sink: _Digested
+    sink: Digested
     packed: Any
     writer: file_formats.Writer
     rows: int = 0
@@ -216,10 +226,10 @@ class Parts:
             self._end()
         if self._part is None:
             draft, file = self._publication.draft()
-            sink = _Digested(file)
-            packed = _packed(sink, self._shape)
-            writer = _writer(packed, self._shape)
-            self._part = _Part(folder, draft, sink, packed, writer)
+            sink = Digested(file)
+            target = packed(sink, "none" if self._shape.format == "parquet" else self._shape.compression)
+            writer = _writer(target, self._shape)
+            self._part = _Part(folder, draft, sink, target, writer)
         return self._part
 
     def _end(self) -> None:
@@ -266,10 +276,16 @@ def _some(page: CallPage, places: Sequence[int]) -> CallPage:
     return CallPage([page.keys[place] for place in places], [page.rows[place] for place in places])
 
 
-def _packed(sink: _Digested, shape: Shape) -> Any:
-    if shape.format == "parquet" or shape.compression == "none":
+def packed(sink: Digested, compression: file_formats.Compression) -> Any:
+    """Return a file to write to that compresses what is written.
+
+    :param sink: the file below, which stays open when the result is closed.
+    :param compression: `none`, `gzip` or `zstd`.
+    :return: the file; `sink` itself for none.
+    """
+    if compression == "none":
         return sink
-    if shape.compression == "gzip":
+    if compression == "gzip":
         # Without name and time, the same calls make the same bytes.
         return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
     import pyarrow as pa

@@ -220,8 +220,12 @@ class Fetching:
             if path.exists():
                 return _Outcome(uuid, "skipped")
             url, what = str(call["recording_url"]), f"recording of call {one_line(uuid)}"
-            fetch = partial(self._downloads.fetch, url, what, stop=stop)
-            return _Outcome(uuid, "stored", self._files.store(path, fetch))
+            size = self._files.store(
+                path,
+                f"the recording {path.name}",
+                lambda file: self._downloads.fetch(url, what, file.write, stop=stop),
+            )
+            return _Outcome(uuid, "stored", size)
         except NotFound as error:
             kind, message = "missing", error.message
         except RetreaverError as error:

@@ -35,7 +35,7 @@ from airflow_provider_retreaver.core.errors import (
 from airflow_provider_retreaver.core.limits import MEGABYTE
 from airflow_provider_retreaver.core.messages import REDIRECTS, Request
 from airflow_provider_retreaver.core.policy import RetryState, retry_after
-from airflow_provider_retreaver.core.secrets import MASK, guard_library_logs
+from airflow_provider_retreaver.core.secrets import MASK, PRIVATE_PATHS, guard_library_logs
 from airflow_provider_retreaver.core.stopping import stopped
 from airflow_provider_retreaver.transport.addresses import AddressRule, Resolver, literal, system_resolver
 from airflow_provider_retreaver.transport.blocking import (
@@ -219,6 +219,8 @@ class Downloads:
         proxy = proxy_for(request, self._settings, url)
         answer = None
         refused = False
+        # Whoever knows the address of a file can read it.
+        private = PRIVATE_PATHS.set(True)
         try:
             answer = self._session.get(
                 url,
@@ -232,6 +234,8 @@ class Downloads:
             pass
         except AddressRefused:
             refused = True
+        finally:
+            PRIVATE_PATHS.reset(private)
         if refused:
             raise _refused(request, _PRIVATE)
         if answer is None:

@@ -42,7 +42,7 @@ DOMAIN_MAY_USE = {
     "lists": {"objects"},
     "calls": {"lists", "resources"},
     "watching": {"objects", "routing", "calls"},
-    "bidding": set(),
+    "bidding": {"resources"},
     "data_writing": {"lists", "objects"},
     "payout_tables": {"lists", "changes"},
 }

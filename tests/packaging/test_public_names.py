@@ -11,7 +11,8 @@ pytestmark = pytest.mark.airflow
 
 NAMES = {
     "core.errors": {
-        "AuthenticationError", "ChangeRefused", "ConnectionFailed", "Gone", "InvalidArgument", "InvalidConnection",
+        "AuthenticationError", "ChangeRefused", "ConnectionFailed", "ExportFailed", "Gone", "InvalidArgument",
+        "InvalidConnection",
         "InvalidRequest", "ListingIncomplete", "NotFound", "OutcomeUnknown", "PartialFailure", "PermissionDenied",
         "ProtocolError", "RateLimited", "RetreaverError", "RunUnderWay", "Stopped", "StorageFailed",
         "TableNotWritten", "Unavailable", "VendorError",
@@ -46,6 +47,7 @@ NAMES = {
     },
     "transfers.calls": {"RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"},
     "transfers.recordings": {"RetreaverRecordingsToObjectStorageOperator"},
+    "transfers.rtb_inbounds": {"RetreaverRtbInboundsToObjectStorageOperator"},
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
@@ -87,6 +89,10 @@ PARAMETERS = {
     ("transfers.recordings", "RetreaverRecordingsToObjectStorageOperator"): {
         "destination", "start", "end", "by", "filters", "allow_unknown", "version", "downloads", "missing_ok",
         "retreaver_conn_id",
+    },
+    ("transfers.rtb_inbounds", "RetreaverRtbInboundsToObjectStorageOperator"): {
+        "destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas",
+        "poll_interval", "timeout", "deferrable", "state_path", "retreaver_conn_id",
     },
     ("transfers.exports", "RetreaverExportOperator"): {
         "start", "end", "by", "filters", "allow_unknown", "version", "retreaver_conn_id",

@@ -237,3 +237,13 @@ def test_a_redirect_to_http_is_not_followed():
         with pytest.raises(InvalidRequest, match="from https to http"):
             Fetched("https://api.retreaver.com").fetch("https://recordings.test/a.mp3")
         assert mock.call_count == 1
+
+
+def test_the_address_of_a_file_is_in_no_log(host, fetched, caplog):
+    """Whoever knows the address can read the file: neither path nor signature is logged, at any level."""
+    host.files["/s3cr3t-path.mp3"] = SOUND
+    host.redirects["/a.mp3"] = "/s3cr3t-path.mp3?X-Amz-Signature=s3cr3t-signature"
+    with caplog.at_level("DEBUG"):
+        assert fetched.fetch(f"{host.url}/a.mp3?token=s3cr3t-token") == len(SOUND)
+    assert '"GET *** HTTP/1.1"' in caplog.text
+    assert "s3cr3t" not in caplog.text

@@ -23,6 +23,7 @@ KINDS = {
     "cap_filled": "airflow_provider_retreaver.domain.watching.cap_filled.CapFilled",
     "target_idle": "airflow_provider_retreaver.domain.watching.target_idle.TargetIdle",
     "number_pool": "airflow_provider_retreaver.domain.watching.pool_headroom.PoolHeadroom",
+    "export_job": "airflow_provider_retreaver.domain.watching.export_job.ExportEnded",
 }
 
 

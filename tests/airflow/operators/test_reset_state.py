@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, PartialFailure, RetreaverError
-from tests.airflow.support.account import Account, StateStore, TaskInstance, context_of, reset_caps
-from tests.paths import PROJECT
+from tests.airflow.support.account import StateStore, TaskInstance, context_of, reset_caps
+from tests.airflow.support.killed_attempts import kill_while_asking
 
 pytestmark = pytest.mark.airflow
 
@@ -162,21 +156,6 @@ reset_caps(context_of(), **json.loads(sys.argv[1]))
 """
 
 
-def kill_in_the_middle(account: Account, parameters: dict[str, Any], target: int) -> None:
-    """Start an attempt in a process of its own, and kill it while it waits for the answer to a target's reset."""
-    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    asked, before = f"POST /targets/{target}/reset_cap.json", len(account.sent("POST"))
-    arguments = [sys.executable, "-c", ATTEMPT, json.dumps(parameters)]
-    with subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as attempt:
-        patience = time.monotonic() + 30
-        while asked not in account.sent("POST")[before:]:
-            assert attempt.poll() is None, attempt.communicate()[0].decode()
-            assert time.monotonic() < patience, "the attempt did not come to the reset in 30 s"
-            time.sleep(0.02)
-        attempt.send_signal(signal.SIGKILL)
-        assert attempt.wait(10) == -signal.SIGKILL
-
-
 def test_killed_in_the_middle_again_and_again(account, tmp_path):
     """Killed with SIGKILL before and after the sandbox acted: each target is reset once, the result is whole."""
     ids = account.targets(30)
@@ -190,7 +169,7 @@ def test_killed_in_the_middle_again_and_again(account, tmp_path):
         for other in ids[22:25] if target == ids[25] else ():
             account.fault(f"/targets/{other}/reset_cap", delay=3)
         account.fault("reset_cap", delay=0.15, times=None)
-        kill_in_the_middle(account, parameters, target)
+        kill_while_asking(account, ATTEMPT, parameters, f"POST /targets/{target}/reset_cap.json")
         (file,) = (path for path in tmp_path.rglob("*.json") if path.is_file())
         assert len(json.loads(file.read_text())["plan"]) == 31
         for id_ in ids:
