@@ -24,7 +24,6 @@ from airflow_provider_retreaver.domain.bidding.inbound_export import InboundTabl
 from airflow_provider_retreaver.resources.rtb_inbounds import ExportJob, locate_rtb_inbound_file
 from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 from airflow_provider_retreaver.transfers.file_parts import ENDINGS, Digested, packed, utc_name
-from airflow_provider_retreaver.transport.downloads import Downloads
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -107,6 +106,8 @@ class InboundFile:
             return files.store(path, f"the {self._what}", lambda file: self._write(fetched, file))
 
     def _fetch(self, sink: Callable[[bytes], object]) -> None:
+        from airflow_provider_retreaver.transport.downloads import Downloads
+
         gone: RetreaverError | None = None
         try:
             operation = locate_rtb_inbound_file(self._job)

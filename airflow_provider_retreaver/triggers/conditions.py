@@ -1,4 +1,4 @@
-"""The trigger behind every sensor of this package."""
+"""The trigger behind every sensor of this package, and behind operators that wait."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RetreaverConditionTrigger(BaseTrigger):
     Airflow's database stores the parameters under their names, so these must not change.
 
     :param retreaver_conn_id: id of the connection.
-    :param kind: kind of the condition, see `domain.watching.condition.KINDS`.
+    :param kind: kind of the condition, see `domain.watching.condition`.
     :param options: the condition's parameters, plain JSON.
     :param deadline: when the sensor's timeout is over, RFC 3339; a restart of the triggerer does not move it.
     :param next_look: time of the first poll, RFC 3339; the trigger polls at once when it has passed.
@@ -105,10 +105,10 @@ class RetreaverConditionTrigger(BaseTrigger):
 
     async def _event(self) -> dict[str, Any]:
         await import_in_threads(*TRIGGER_MODULES)
-        from airflow_provider_retreaver.domain.watching.condition import KINDS, build_condition
+        from airflow_provider_retreaver.domain.watching.condition import build_condition, module_of
         from airflow_provider_retreaver.triggers.polls import join_poll
 
-        await import_in_threads(KINDS[self.kind].rpartition(".")[0])
+        await import_in_threads(module_of(self.kind))
         try:
             condition = build_condition(self.kind, self.options)
             async with join_poll(self.retreaver_conn_id, condition.query) as poll:

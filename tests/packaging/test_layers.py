@@ -29,7 +29,7 @@ MAY_USE = {
     "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "triggers"},
     "triggers": {"core", "resources", "domain", "hooks"},
     "sensors": {"core", "domain", "storage", "operators", "hooks", "triggers"},
-    "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators"},
+    "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators", "triggers"},
 }
 
 

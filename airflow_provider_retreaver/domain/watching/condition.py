@@ -23,8 +23,9 @@ KINDS = {
     "cap_filled": "airflow_provider_retreaver.domain.watching.cap_filled.CapFilled",
     "target_idle": "airflow_provider_retreaver.domain.watching.target_idle.TargetIdle",
     "number_pool": "airflow_provider_retreaver.domain.watching.pool_headroom.PoolHeadroom",
-    "export_job": "airflow_provider_retreaver.domain.watching.export_job.ExportEnded",
 }
+# Conditions of operators, which have no sensor.
+OF_OPERATORS = {"export_job": "airflow_provider_retreaver.domain.watching.export_job.ExportEnded"}
 
 
 class QueryState(TypedDict, total=False):
@@ -141,7 +142,7 @@ def to_json(value: object) -> object:
 def build_condition(kind: str, options: Mapping[str, object]) -> Condition[Any]:
     """Build a condition from its kind and its parameters.
 
-    :param kind: a key of `KINDS`.
+    :param kind: a key of `KINDS` or `OF_OPERATORS`.
     :param options: the parameters of the sensor, by name.
     :return: the condition.
     :raises InvalidArgument: naming the parameter that is not valid.
@@ -152,12 +153,25 @@ def build_condition(kind: str, options: Mapping[str, object]) -> Condition[Any]:
 def parameter_names(kind: str) -> tuple[str, ...]:
     """Return the names of a condition's parameters.
 
-    :param kind: a key of `KINDS`.
+    :param kind: a key of `KINDS` or `OF_OPERATORS`.
     :return: names of the sensor's parameters.
     """
     return _class_of(kind).parameter_names()
 
 
 def _class_of(kind: str) -> type[Condition[Any]]:
-    module, _, name = KINDS[kind].rpartition(".")
-    return cast("type[Condition[Any]]", getattr(import_module(module), name))
+    path = _path_of(kind)
+    return cast("type[Condition[Any]]", getattr(import_module(module_of(kind)), path.rpartition(".")[2]))
+
+
+def module_of(kind: str) -> str:
+    """Return the module of a condition.
+
+    :param kind: a key of `KINDS` or `OF_OPERATORS`.
+    :return: its full name.
+    """
+    return _path_of(kind).rpartition(".")[0]
+
+
+def _path_of(kind: str) -> str:
+    return {**KINDS, **OF_OPERATORS}[kind]

@@ -118,17 +118,17 @@ def test_recordings_with_other_filters_are_left_alone(tmp_path):
     one = RecordingFiles(tmp_path.as_uri(), "recordings-a")
     one.prepare()
 
-    def fetch(write) -> int:
-        write(b"half, ")
+    def fetch(file) -> int:
+        file.write(b"half, ")
         other = RecordingFiles(tmp_path.as_uri(), "recordings-a")
         other.prepare()
         other.clean()
-        write(b"whole")
+        file.write(b"whole")
         return 11
 
     call = {"uuid": "call-a", "created_at": "2026-01-05T12:10:00Z", "recording_url": "http://127.0.0.1/a.mp3"}
     path = one.path_of(call)
-    assert one.store(path, fetch) == 11
+    assert one.store(path, "the recording", fetch) == 11
     one.clean()
     assert path.read_bytes() == b"half, whole"
     assert list(tree(tmp_path)) == ["2026-01-05/call-a.mp3"]

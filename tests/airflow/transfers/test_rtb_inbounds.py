@@ -460,7 +460,7 @@ def test_killed_between_its_steps(logged, folder, tmp_path, memory):
     if memory == "state path":
         parameters["state_path"] = f"file://{tmp_path}/state"
     for asked in ("GET /api/v5/exports/rtb_inbounds/1", "GET /v2/reports/rtb_inbounds/1", "GET /exports/"):
-        logged.fault(asked.removeprefix("GET "), method="GET", delay=5)
+        logged.fault(f"^{asked.removeprefix('GET ')}", method="GET", delay=5)
         kill_while_asking(logged, ATTEMPT, parameters, asked)
         assert [path for path in files(folder) if path.name.startswith("rtb_inbounds")] == []
         logged.clear_faults()
