@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_retreaver.core import labels
+
 INTEGRATION, TRACKDRIVE = "Retreaver", "TrackDrive"
 # Modules of transfers, with the integration (of another provider) that they lead to.
 TRANSFERS = (
@@ -23,56 +25,72 @@ ASSETS = [
 
 # The connection form. Airflow 3.2 and later read it from the provider's metadata, older versions call the hook.
 HIDDEN_FIELDS = ["schema", "extra"]
+
+
+def _choice(*values: str) -> dict[str, Any]:
+    return {"type": ["string", "null"], "enum": [*values, None]}
+
+
+def _number(least: float, most: float) -> dict[str, Any]:
+    return {"type": ["number", "null"], "minimum": least, "maximum": most}
+
+
+def _whole(least: int, most: int) -> dict[str, Any]:
+    return {"type": ["integer", "null"], "minimum": least, "maximum": most}
+
+
+_FLAG: dict[str, Any] = {"type": ["boolean", "null"]}
+
 CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "api_routes": ("API routes", "current (default) or legacy", {"type": ["string", "null"]}),
-    "calls_version": ("Call log version", "v1 to v5; v2 by default", {"type": ["string", "null"]}),
-    "timeout": ("Timeout (s)", "Seconds without a response; 30 by default", {"type": ["string", "null"]}),
+    "api_routes": ("API routes", "current (default) or legacy", _choice("current", "legacy")),
+    "calls_version": ("Call log version", "v1 to v5; v2 by default", _choice("v1", "v2", "v3", "v4", "v5")),
+    "timeout": ("Timeout (s)", "Seconds without a response; 30 by default", _number(0.1, 3600)),
     "max_concurrency": (
         "Concurrent requests",
         "4 by default, as Retreaver recommends",
-        {"type": ["string", "null"]},
+        _whole(1, 64),
     ),
     "max_attempts": (
         "Attempts",
         "Number of times that a request is sent at most; 8 by default",
-        {"type": ["string", "null"]},
+        _whole(1, 100),
     ),
     "max_wait": (
         "Longest wait (s)",
         "Seconds of waiting between attempts at most; 120 by default",
-        {"type": ["string", "null"]},
+        _number(0, 86_400),
     ),
     "max_response_mb": (
         "Largest response (MB)",
         "Megabytes of a response at most, decompressed; 64 by default",
-        {"type": ["string", "null"]},
+        _number(0.001, 4096),
     ),
     "max_response_seconds": (
         "Longest response (s)",
         "Seconds of a whole request at most; ten times the timeout by default",
-        {"type": ["string", "null"]},
+        _number(0.1, 86_400),
     ),
     "max_json_depth": (
         "Deepest response",
         "Levels of lists and objects within each other at most; 100 by default",
-        {"type": ["string", "null"]},
+        _whole(5, 500),
     ),
     "max_download_mb": (
         "Largest recording (MB)",
         "Megabytes of a recording at most; 1000 by default",
-        {"type": ["string", "null"]},
+        _number(0.001, 1_000_000),
     ),
     "max_download_seconds": (
         "Longest download (s)",
         "Seconds of an attempt to fetch a recording at most; 3600 by default",
-        {"type": ["string", "null"]},
+        _number(0.1, 86_400),
     ),
     "download_hosts": (
         "Hosts of recordings in your network",
         "With commas, e.g. files.internal:8443; recordings come from the internet otherwise",
         {"type": ["string", "null"]},
     ),
-    "per_page": ("Rows a page", "Of the versioned call log and reports; 1 to 100", {"type": ["string", "null"]}),
+    "per_page": ("Rows a page", "Of the versioned call log and reports; 1 to 100", _whole(1, 100)),
     "data_host": ("Call data URL", "When it is not https://retreaverdata.com", {"type": ["string", "null"]}),
     "rtb_host": ("Real-time bidding URL", "When it is not https://rtb.retreaver.com", {"type": ["string", "null"]}),
     "postback_key": (
@@ -95,7 +113,7 @@ CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "allow_http": (
         "Allow http://",
         "true sends the key in the clear to a host that is not this machine",
-        {"type": ["string", "null"]},
+        _FLAG,
     ),
 }
 
@@ -109,8 +127,8 @@ TRACKDRIVE_FIELDS = {
             *("max_json_depth", "per_page", "proxies", "verify", "allow_http"),
         )
     },
-    "max_concurrency": ("Concurrent requests", "4 by default", {"type": ["string", "null"]}),
-    "per_page": ("Rows a page", "25 by default; 1 to 1000", {"type": ["string", "null"]}),
+    "max_concurrency": ("Concurrent requests", "4 by default", _whole(1, 64)),
+    "per_page": ("Rows a page", "25 by default; 1 to 1000", _whole(1, 1000)),
 }
 
 
@@ -136,7 +154,7 @@ FORMS = {
     "retreaver": Form(
         hook="airflow_provider_retreaver.hooks.retreaver.RetreaverHook",
         name=INTEGRATION,
-        relabeled={"login": "Company ID", "password": "API key", "host": "Base URL", "port": "Port"},
+        relabeled=labels.RETREAVER,
         placeholders={
             "login": "12345",
             "password": "Settings → My Account → API Access",
@@ -147,7 +165,7 @@ FORMS = {
     "trackdrive": Form(
         hook="airflow_provider_retreaver.hooks.trackdrive.TrackDriveHook",
         name=TRACKDRIVE,
-        relabeled={"login": "Public key", "password": "Private key", "host": "Subdomain or URL", "port": "Port"},
+        relabeled=labels.TRACKDRIVE,
         placeholders={"host": "acme, for https://acme.trackdrive.com"},
         fields=TRACKDRIVE_FIELDS,
     ),

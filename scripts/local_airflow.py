@@ -177,9 +177,13 @@ def stop_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
-def connection_fields(url: str) -> dict[str, str]:
-    """Return the fields of the Airflow connection to the sandbox."""
-    return {"conn_type": "retreaver", "login": COMPANY, "password": API_KEY, "host": url}
+def connection_fields(url: str) -> dict[str, str | int]:
+    """Return the fields of the Airflow connection to the sandbox.
+
+    The port has a field of its own: the forms of Airflow 3.3.1 and 3.3.2 cannot test a connection without one.
+    """
+    host, _, port = url.rpartition(":")
+    return {"conn_type": "retreaver", "login": COMPANY, "password": API_KEY, "host": host, "port": int(port)}
 
 
 def get_json(url: str) -> Any:

@@ -34,11 +34,12 @@ _CLASSES: dict[int, type[VendorError]] = {
 
 # What to do about a request that the two keys of a connection sign, which is named in the text.
 _KEY_PAIR = {
-    401: "the public or the private key is wrong, missing or of another account; check the login field (public key), "
-    "the password field (private key) and the host (subdomain of the account) of connection {}.",
+    401: "the public or the private key is wrong, missing or of another account; check Public key (login), "
+    "Private key (password) and Subdomain or URL (host) of connection {}.",
     403: "the keys do not give access to this; use the keys of a user that has it in connection {}.",
-    404: "there is no such object in this account; check the ID, and the host (subdomain) of connection {}.",
-    410: "it was deleted, or the route is no longer served; check the ID, and the host (subdomain) of connection {}.",
+    404: "there is no such object in this account; check the ID, and Subdomain or URL (host) of connection {}.",
+    410: "it was deleted, or the route is no longer served; check the ID, and "
+    "Subdomain or URL (host) of connection {}.",
 }
 
 
@@ -78,7 +79,7 @@ def _advice(request: Request, status: int, connection: str) -> str:
     if status == 401:
         return (
             f"the API key is wrong, missing or was reset; put the key of Settings → My Account → API Access "
-            f"into the password field of connection {quoted(connection)}."
+            f"into API key (password) of connection {quoted(connection)}."
         )
     if status == 403 and request.auth.value == "caller_list":
         return (
@@ -88,7 +89,7 @@ def _advice(request: Request, status: int, connection: str) -> str:
         )
     if status == 403:
         return (
-            f"the company is missing or is not one of this key's; check the Company ID (login field) of "
+            f"the company is missing or is not one of this key's; check Company ID (login) of "
             f"connection {quoted(connection)} against Settings → My Company."
         )
     if 300 <= status < 400:

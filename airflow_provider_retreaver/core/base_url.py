@@ -41,7 +41,7 @@ def read_base_url(fields: Fields, name: str, scheme: str, text: str | None = Non
     if problem is not None:
         raise fields.error(name, problem)
     if url is not None and scheme and url.scheme != scheme:
-        raise fields.error("schema", f"is {scheme}, but the {name} has {url.scheme}; keep one of them")
+        raise fields.error("schema", f"is {scheme}, but {fields.label(name)} has {url.scheme}; keep one of them")
     return url
 
 
@@ -79,7 +79,7 @@ def with_port(fields: Fields, url: SplitResult, port: int | None) -> SplitResult
     if not 1 <= port <= 65_535:
         raise fields.error("port", f"must be a number from 1 to 65535, not {port}")
     if url.port and url.port != port:
-        raise fields.error("port", f"is {port}, but the host has {url.port}; keep one of them")
+        raise fields.error("port", f"is {port}, but {fields.label('host')} has {url.port}; keep one of them")
     return url if url.port else url._replace(netloc=f"{url.netloc.rstrip(':')}:{port}")
 
 

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self, TypedDict
 from urllib.parse import urlencode
 
@@ -20,6 +20,9 @@ from airflow_provider_retreaver.core.policy import Policy
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.routes import Routes
 from airflow_provider_retreaver.core.secrets import Secret
+
+# Seconds that a test of a connection may take: the web interface shows nothing while it waits.
+TEST_SECONDS = 4.0
 
 
 class CommonFields(TypedDict):
@@ -121,6 +124,18 @@ class ClientSettings(ABC):
         """What identifies the account: clients of the same account share a limiter."""
         digest = hashlib.sha256(self.keys[0].reveal().encode()).hexdigest()
         return self.urls[Host.API], digest, self.max_concurrency
+
+    def for_test(self) -> Self:
+        """Return the settings with which somebody who waits for the result tests the connection.
+
+        :return: one attempt, which takes at most `TEST_SECONDS`.
+        """
+        return replace(
+            self,
+            policy=Policy(max_attempts=1, max_wait=0),
+            timeout=min(self.timeout, TEST_SECONDS),
+            limits=replace(self.limits, response_seconds=min(self.limits.response_seconds, TEST_SECONDS)),
+        )
 
     @abstractmethod
     def credentials(self, request: Request) -> Credentials:

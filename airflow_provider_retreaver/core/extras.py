@@ -32,12 +32,18 @@ class Fields:
     :param connection: id of the connection, for errors.
     :param extra: a mapping or JSON text.
     :param parts: the texts of other fields, such as `password` and `host`, by name.
+    :param labels: what the connection form calls those fields.
     """
 
     def __init__(
-        self, connection: str, extra: Mapping[str, Any] | str | None, parts: Mapping[str, str | None] | None = None
+        self,
+        connection: str,
+        extra: Mapping[str, Any] | str | None,
+        parts: Mapping[str, str | None] | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         self._connection = connection
+        self._labels = labels or {}
         self._known: set[str] = set()
         self._values, self._problem = read_extras(extra)
         self._parts = dict(parts or {})
@@ -57,8 +63,17 @@ class Fields:
         :param what: what is wrong, as the end of the sentence that begins with the name.
         :return: the error.
         """
-        label = name if name in PARTS else f"extra {name!r}"
+        label = self.label(name) if name in PARTS else f"extra {name!r}"
         return InvalidConnection(f"Connection {quoted(self._connection)}: {label} {what}.")
+
+    def label(self, name: str) -> str:
+        """Return what users know a field as: its label in the connection form, with its name in JSON.
+
+        :param name: of a field that is no extra.
+        :return: e.g. `API key (password)`.
+        """
+        label = self._labels.get(name, name)
+        return label if label.lower() == name else f"{label} ({name})"
 
     def refuse_unknown(self) -> None:
         """Refuse extras that no reader knows.

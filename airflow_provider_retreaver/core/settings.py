@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from airflow_provider_retreaver.core import labels
 from airflow_provider_retreaver.core.base_url import read_base_url, read_scheme, url_text, with_port
 from airflow_provider_retreaver.core.client_settings import ClientSettings, Credentials, read_common
 from airflow_provider_retreaver.core.errors import InvalidConnection
@@ -20,6 +21,7 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS, Routes
 from airflow_provider_retreaver.core.secrets import Secret
 
+HTTPS_PORT = 443
 DEFAULT_URLS = {
     Host.API: "https://api.retreaver.com",
     Host.DATA: "https://retreaverdata.com",
@@ -73,16 +75,19 @@ class Settings(ClientSettings):
         :return: the settings.
         :raises InvalidConnection: naming the field.
         """
-        fields = Fields(connection, extra, {"login": login, "password": password, "host": host, "schema": schema})
+        parts = {"login": login, "password": password, "host": host, "schema": schema}
+        fields = Fields(connection, extra, parts, labels.RETREAVER)
         # In no frame of a traceback, whose local variables some tools write.
-        del login, password, host, schema, extra
+        del login, password, host, schema, extra, parts
         fields.require_readable()
         api_key = fields.secret("password")
         if api_key is None:
-            raise fields.error("password", "is blank; it holds the API key")
+            raise fields.error("password", "is blank; fill in the key of Settings → My Account → API Access")
         if not re.fullmatch("[0-9]*", fields.text("login") or ""):
             # Not quoted: it may be the key, in the wrong field.
-            raise fields.error("login", "must be the company ID in digits; the API key goes into the password")
+            raise fields.error(
+                "login", "must be the company's number in digits; the key goes into API key (password)"
+            )
         settings = cls(
             connection=connection,
             api_key=api_key,
@@ -138,8 +143,10 @@ def _urls(fields: Fields, port: int | None) -> dict[Host, str]:
     allow_http = fields.flag("allow_http", default=False)
     scheme = read_scheme(fields)
     base = read_base_url(fields, "host", scheme)
-    if base is None and (port or scheme == "http"):
-        raise fields.error("port" if port else "schema", "is set without a host; set the host too, or clear it")
+    # Airflow 3.3.1 and 3.3.2 test a stored connection only if it has a port: that of Retreaver's hosts is accepted.
+    if base is None and (port not in {None, 0, HTTPS_PORT} or scheme == "http"):
+        name, host = "schema" if scheme == "http" else "port", fields.label("host")
+        raise fields.error(name, f"is set without {host}; fill that in too, or clear it")
     if base is not None:
         base = with_port(fields, base, port)
     urls = {Host.API: url_text(fields, "host", base, allow_http=allow_http) or DEFAULT_URLS[Host.API]}

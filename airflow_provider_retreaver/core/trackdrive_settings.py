@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from airflow_provider_retreaver.core import labels
 from airflow_provider_retreaver.core.base_url import is_loopback, read_base_url, read_scheme, url_text, with_port
 from airflow_provider_retreaver.core.client_settings import ClientSettings, Credentials, read_common
 from airflow_provider_retreaver.core.connection_secrets import basic_token
@@ -62,9 +63,10 @@ class TrackDriveSettings(ClientSettings):
         :return: the settings.
         :raises InvalidConnection: naming the field.
         """
-        fields = Fields(connection, extra, {"login": login, "password": password, "host": host, "schema": schema})
+        parts = {"login": login, "password": password, "host": host, "schema": schema}
+        fields = Fields(connection, extra, parts, labels.TRACKDRIVE)
         # In no frame of a traceback, whose local variables some tools write.
-        del login, password, host, schema, extra
+        del login, password, host, schema, extra, parts
         fields.require_readable()
         public_key, private_key = fields.secret("login"), fields.secret("password")
         if public_key is None:

@@ -14,6 +14,7 @@ from airflow_provider_retreaver.hooks.connection import SettingsT, async_client,
 from airflow_provider_retreaver.provider_info import FORMS, HIDDEN_FIELDS
 
 if TYPE_CHECKING:
+    from airflow_provider_retreaver.core.errors import RetreaverError
     from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
     from airflow_provider_retreaver.transport.background import BackgroundClient
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
@@ -51,6 +52,19 @@ def conn_id(hook: ApiHook[Any]) -> str:
     :return: the id.
     """
     return str(getattr(hook, hook.conn_name_attr))
+
+
+def failure_of_test(error: RetreaverError) -> str:
+    """Return what a test of a connection says about an error.
+
+    :param error: of the one attempt.
+    :return: a message; of an error that may pass it says that tasks try longer.
+    """
+    from airflow_provider_retreaver.core.client_settings import TEST_SECONDS
+    from airflow_provider_retreaver.core.errors import is_final
+
+    longer = f" A test tries once, for {TEST_SECONDS:.0f} s at most; a task tries again and waits longer."
+    return f"{error}{'' if is_final(error) else longer}"
 
 
 class ClientHook(ApiHook[SettingsT]):
@@ -142,7 +156,7 @@ class ClientHook(ApiHook[SettingsT]):
         return BackgroundClient(AsyncRetreaverClient(self.settings))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Read something small; called by Airflow's Test button and `airflow connections test`.
+        """Read something small, once; called by Airflow's Test button and `airflow connections test`.
 
         :return: whether it was read, and a message.
         """
@@ -150,9 +164,10 @@ class ClientHook(ApiHook[SettingsT]):
 
         try:
             with self:
+                self._settings = self.settings.for_test()
                 message = self.run(self.connection_check())
         except RetreaverError as error:
-            return False, str(error)
+            return False, failure_of_test(error)
         return True, message
 
     @classmethod
@@ -255,15 +270,15 @@ class AsyncClientHook(ApiHook[SettingsT]):
         return await (await self.get_conn()).count(listing)
 
     async def test_connection(self) -> tuple[bool, str]:
-        """Read something small; called by Airflow's Test button and `airflow connections test`.
+        """Read something small, once; called by Airflow's Test button and `airflow connections test`.
 
         :return: whether it was read, and a message.
         """
         from airflow_provider_retreaver.core.errors import RetreaverError
 
         try:
-            async with self:
-                message = await self.run(self.connection_check())
+            async with await async_client((await self.settings()).for_test()) as client:
+                message = await client.run(self.connection_check())
         except RetreaverError as error:
-            return False, str(error)
+            return False, failure_of_test(error)
         return True, message

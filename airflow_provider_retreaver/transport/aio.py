@@ -18,7 +18,13 @@ from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverEr
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs
 from airflow_provider_retreaver.transport.addresses import Resolver, start_resolving, system_resolver
-from airflow_provider_retreaver.transport.blocking import CONNECT_TIMEOUT, certificates, connection_failed, proxy_for
+from airflow_provider_retreaver.transport.blocking import (
+    CONNECT_TIMEOUT,
+    certificates,
+    connection_failed,
+    proxy_for,
+    speaks_http,
+)
 
 # Characters of a line of the response's head, as in `http.client`.
 HARD_LIMIT = 65_536
@@ -189,6 +195,7 @@ async def _once(
 def _connection_error(request: Request, error: Exception) -> ConnectionFailed:
     certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
     proxy = isinstance(error, (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError))
+    plain = isinstance(error, aiohttp.ClientConnectorSSLError) and speaks_http(error.os_error)
     never_connected = isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
     return connection_failed(
         request,
@@ -196,4 +203,5 @@ def _connection_error(request: Request, error: Exception) -> ConnectionFailed:
         certificate=certificate,
         proxy=proxy,
         sent=not (certificate or proxy or never_connected),
+        plain=plain,
     )

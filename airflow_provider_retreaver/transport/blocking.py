@@ -31,6 +31,12 @@ CONNECT_TIMEOUT = 10.0
 PIECE = 1 << 20
 # Bytes of a response besides its body: status, headers, framing.
 OVERHEAD = 4 << 20
+# What OpenSSL says of a server that answers a handshake in plain text.
+NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
+PLAIN = (
+    "could not be sent: the server speaks http on this port, and https was spoken to it; write the scheme before the "
+    "host, like http://127.0.0.1:8787 (a host without a scheme means https), or give the port of https."
+)
 
 
 class Transport(Protocol):
@@ -170,13 +176,15 @@ def _connection_error(request: Request, error: Exception) -> ConnectionFailed:
         isinstance(cause, ssl.SSLCertVerificationError) for cause in reason.args
     )
     proxy = isinstance(error, requests.exceptions.ProxyError)
+    plain = not proxy and isinstance(reason, SSLError) and any(map(speaks_http, reason.args))
     never_connected = isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(reason, NewConnectionError)
     return connection_failed(
         request,
         timed_out=isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)),
         certificate=certificate,
         proxy=proxy,
-        sent=not (certificate or proxy or never_connected),
+        sent=not (certificate or proxy or never_connected or plain),
+        plain=plain,
     )
 
 
@@ -246,8 +254,17 @@ def certificates(settings: ClientSettings) -> ssl.SSLContext | bool:
         ) from None
 
 
+def speaks_http(error: object) -> bool:
+    """Return whether an error of TLS says that the other side does not speak it.
+
+    :param error: what the library raised.
+    :return: True for a server that speaks http, unencrypted.
+    """
+    return isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in NO_TLS
+
+
 def connection_failed(
-    request: Request, *, timed_out: bool, certificate: bool, proxy: bool, sent: bool
+    request: Request, *, timed_out: bool, certificate: bool, proxy: bool, sent: bool, plain: bool = False
 ) -> ConnectionFailed:
     """Return the error for a request without a response, the same for both transports.
 
@@ -256,14 +273,16 @@ def connection_failed(
     :param certificate: whether the host's certificate was not accepted.
     :param proxy: whether the proxy failed.
     :param sent: whether the server may have received the request.
+    :param plain: whether https was spoken to a server that speaks http.
     :return: the error.
     """
+    reason = PLAIN if plain else _reason_text(timed_out, certificate, proxy, sent)
     return ConnectionFailed(
-        f"{request.label} {_reason_text(timed_out, certificate, proxy, sent)}",
+        f"{request.label} {reason}",
         method=request.method,
         path=request.path,
         sent=sent,
-        final=certificate,
+        final=certificate or plain,
     )
 
 

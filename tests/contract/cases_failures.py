@@ -41,7 +41,7 @@ def a_401_is_not_retried(client: CaseClient) -> None:
     """The message names the key, the field and the connection."""
     client.connect(password="wrong-key-altogether")
     error = client.fails(AuthenticationError, get_target(id=1))
-    assert "password field of connection 'retreaver_default'" in str(error)
+    assert "API key (password) of connection 'retreaver_default'" in str(error)
     assert error.status == 401
     assert len(client.entries()) == 1
 
@@ -50,7 +50,7 @@ def a_403_is_not_retried(client: CaseClient) -> None:
     """The message names the company and the field."""
     client.connect(login="999")
     error = client.fails(PermissionDenied, get_target(id=1))
-    assert "Company ID (login field)" in str(error)
+    assert "Company ID (login)" in str(error)
     assert len(client.entries()) == 1
 
 

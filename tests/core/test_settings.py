@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_retreaver.core.base_url import is_loopback
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection, RetreaverError
 from airflow_provider_retreaver.core.messages import Auth, Host, Request, segment
+from airflow_provider_retreaver.core.policy import Policy
 from airflow_provider_retreaver.core.secrets import Secret
 from airflow_provider_retreaver.core.settings import Settings
 
@@ -70,39 +71,39 @@ def test_hosts(parts, expected):
 @pytest.mark.parametrize(
     ("parts", "field"),
     [
-        ({"password": None}, "password is blank"),
-        ({"password": "  "}, "password is blank"),
-        ({"password": "two words"}, "password contains a space"),
-        ({"password": "line\nbreak"}, "password contains a space"),
-        ({"password": "schlüssel"}, "password contains a space"),
-        ({"login": "Acme"}, "login must be the company ID"),
-        ({"login": "-1"}, "login must"),
-        ({"login": "١٢"}, "login must"),
-        ({"host": "http://api.retreaver.com"}, "host uses http://"),
-        ({"host": "api.retreaver.com", "schema": "http"}, "host uses http://"),
-        ({"host": "http://127.0.0.1.example.com"}, "host uses http://"),
-        ({"host": "http://localhost.example.com"}, "host uses http://"),
-        ({"host": "http://128.0.0.1"}, "host uses http://"),
-        ({"host": "ftp://x"}, "host must be"),
-        ({"host": "https://"}, "host must be"),
-        ({"host": "https://[::1"}, "host must be"),
-        ({"host": "two words"}, "host must be"),
-        ({"host": "a..b"}, "host must be"),
-        ({"host": "https://x/v1"}, "host must hold scheme"),
-        ({"host": "https://x?y=1"}, "host must hold scheme"),
-        ({"host": "https://x#y"}, "host must hold scheme"),
-        ({"host": "https://me:hidden@x"}, "host must hold scheme"),
-        ({"host": "https://@x"}, "host must hold scheme"),
-        ({"host": "x:0"}, "host has a port"),
-        ({"host": "x:70000"}, "host has a port"),
-        ({"host": "x:y"}, "host has a port"),
-        ({"host": "x", "port": 70000}, "port must be"),
-        ({"host": "x", "port": -1}, "port must be"),
-        ({"host": "x:1", "port": 2}, "port is 2, but the host has 1"),
-        ({"port": 80}, "port is set without a host"),
-        ({"schema": "http"}, "schema is set without a host"),
+        ({"password": None}, "API key (password) is blank"),
+        ({"password": "  "}, "API key (password) is blank"),
+        ({"password": "two words"}, "API key (password) contains a space"),
+        ({"password": "line\nbreak"}, "API key (password) contains a space"),
+        ({"password": "schlüssel"}, "API key (password) contains a space"),
+        ({"login": "Acme"}, "Company ID (login) must be"),
+        ({"login": "-1"}, "Company ID (login) must"),
+        ({"login": "١٢"}, "Company ID (login) must"),
+        ({"host": "http://api.retreaver.com"}, "Base URL (host) uses http://"),
+        ({"host": "api.retreaver.com", "schema": "http"}, "Base URL (host) uses http://"),
+        ({"host": "http://127.0.0.1.example.com"}, "Base URL (host) uses http://"),
+        ({"host": "http://localhost.example.com"}, "Base URL (host) uses http://"),
+        ({"host": "http://128.0.0.1"}, "Base URL (host) uses http://"),
+        ({"host": "ftp://x"}, "Base URL (host) must be"),
+        ({"host": "https://"}, "Base URL (host) must be"),
+        ({"host": "https://[::1"}, "Base URL (host) must be"),
+        ({"host": "two words"}, "Base URL (host) must be"),
+        ({"host": "a..b"}, "Base URL (host) must be"),
+        ({"host": "https://x/v1"}, "Base URL (host) must hold scheme"),
+        ({"host": "https://x?y=1"}, "Base URL (host) must hold scheme"),
+        ({"host": "https://x#y"}, "Base URL (host) must hold scheme"),
+        ({"host": "https://me:hidden@x"}, "Base URL (host) must hold scheme"),
+        ({"host": "https://@x"}, "Base URL (host) must hold scheme"),
+        ({"host": "x:0"}, "Base URL (host) has a port"),
+        ({"host": "x:70000"}, "Base URL (host) has a port"),
+        ({"host": "x:y"}, "Base URL (host) has a port"),
+        ({"host": "x", "port": 70000}, "Port must be"),
+        ({"host": "x", "port": -1}, "Port must be"),
+        ({"host": "x:1", "port": 2}, "Port is 2, but Base URL (host) has 1"),
+        ({"port": 80}, "Port is set without Base URL (host)"),
+        ({"schema": "http"}, "schema is set without Base URL (host)"),
         ({"host": "x", "schema": "ftp"}, "schema must be"),
-        ({"host": "https://x", "schema": "http"}, "schema is http, but the host has https"),
+        ({"host": "https://x", "schema": "http"}, "schema is http, but Base URL (host) has https"),
         ({"extra": "{"}, "extra is not JSON"),
         ({"extra": "[" * 100_000}, "extra is not JSON"),
         ({"extra": "[]"}, "extra must be a JSON object"),
@@ -148,7 +149,7 @@ def test_invalid_fields(parts, field):
     assert text.startswith(f"Connection 'conn': {field}"), text
     assert text.endswith((".", "?"))
     for secret in ("hidden", "two words", "break\n", "schlüssel", KEY):
-        assert secret not in text or field.startswith(("host must be", "extra 'rtb"))
+        assert secret not in text or field.startswith(("Base URL (host) must be", "extra 'rtb"))
     assert caught.value.__context__ is None
     assert isinstance(caught.value, ValueError)
 
@@ -272,3 +273,18 @@ def test_any_host_is_accepted_or_refused(host, port, schema):
         or is_loopback(made.removeprefix("http://").partition(":")[0].strip("[]"))
         or ("[::1]" in made)
     )
+
+
+@pytest.mark.parametrize("port", [None, 0, 443])
+def test_a_blank_base_url_takes_the_port_of_https(port):
+    """The forms of Airflow 3.3.1 and 3.3.2 send port 0 for a blank one, and test nothing stored without a port."""
+    assert parse(port=port).urls == parse().urls
+
+
+def test_a_connection_is_tested_once_and_within_seconds():
+    """Whoever waits for the test of a connection does not wait for the policy of tasks."""
+    tested = parse(extra={"max_attempts": 50}).for_test()
+    assert tested.policy == Policy(max_attempts=1, max_wait=0)
+    assert tested.timeout == tested.limits.response_seconds == 4
+    quick = parse(extra={"timeout": 0.5}).for_test()
+    assert (quick.timeout, quick.limits.response_seconds) == (0.5, 4)

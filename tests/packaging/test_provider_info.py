@@ -12,6 +12,7 @@ from importlib.resources import files
 import jsonschema
 import pytest
 
+from airflow_provider_retreaver.core.errors import InvalidConnection
 from airflow_provider_retreaver.provider_info import get_provider_info
 from tests.packaging.test_public_names import NAMES
 
@@ -57,6 +58,35 @@ def test_every_named_class_and_module_exists():
         module, _, name = declared["hook-class-name"].rpartition(".")
         hook = getattr(import_module(module), name)
         assert (hook.conn_type, hook.hook_name) == (declared["connection-type"], declared["hook-name"])
+
+
+@pytest.mark.parametrize(
+    "declared", get_provider_info()["connection-types"], ids=lambda kind: kind["connection-type"]
+)
+def test_the_form_allows_what_the_settings_allow(declared):
+    """Choices, bounds and truth values of the form are exactly those that the connection accepts."""
+    module, _, name = declared["hook-class-name"].rpartition(".")
+    settings = getattr(import_module(module), name).settings_class()
+
+    def accepts(field, value):
+        try:
+            settings.parse("form", login="1", password="key", host="acme", extra={field: value})
+        except InvalidConnection:
+            return False
+        return True
+
+    typed = {name: field["schema"] for name, field in declared["conn-fields"].items()}
+    for name, schema in typed.items():
+        kind = schema["type"][0]
+        good = {"boolean": [True, False], "string": schema.get("enum", [])}.get(
+            kind, [schema.get("minimum"), schema.get("maximum")]
+        )
+        bad = {"boolean": ["perhaps"], "string": ["v0"] if "enum" in schema else []}.get(
+            kind, [schema.get("minimum", 0) - 1, schema.get("maximum", 0) + 1, "many"]
+        )
+        assert [value for value in good if not accepts(name, value)] == [], name
+        assert [value for value in bad if accepts(name, value)] == [], name
+    assert {schema["type"][0] for schema in typed.values()} == {"string", "number", "integer", "boolean"}
 
 
 PROGRAM = """

@@ -115,7 +115,7 @@ def test_running_something_else_names_what_can_be_run(account, hook, work):
 BAD = {
     "wrong key": ({"password": "no-such-key"}, "API key is wrong"),
     "wrong company": ({"login": "77"}, "Company ID"),
-    "blank key": ({"password": ""}, "password is blank"),
+    "blank key": ({"password": ""}, "API key (password) is blank"),
     "unknown extra": ({"extra": {"api_rotes": "legacy"}}, "did you mean 'api_routes'?"),
     "foreign http": ({"host": "http://example.com"}, "http://"),
     "no server": ({"host": "http://127.0.0.1:9", "extra": {"max_wait": 0}}, "could not connect"),
@@ -422,3 +422,26 @@ def test_secrets_are_masked_on_the_event_loop_of_the_triggerer(account, monkeypa
     own = asyncio.run(work())
     assert "MaskSecret" in {name for name, _ in loops}
     assert {loop for _, loop in loops} == {own}
+
+
+@both
+def test_a_test_of_a_server_that_hangs_ends_after_one_attempt(account, monkeypatch, hook):
+    """The policy of the tasks (eight attempts, two minutes of waiting) is not applied to the Test button."""
+    connect(monkeypatch, account, extra={"timeout": 0.3})
+    account.fault("company", method="GET", delay=30, times=None)
+    ok, message = check_connection(hook)
+    assert (ok, account.sent()) == (False, ["GET /company.json"])
+    assert "got no response in time" in message
+    assert message.endswith("A test tries once, for 4 s at most; a task tries again and waits longer.")
+
+
+@both
+@pytest.mark.parametrize("scheme", ["", "https://"])
+def test_https_to_a_port_of_http_is_named(account, monkeypatch, hook, scheme):
+    """A Base URL without scheme, or with the wrong one, is no broken connection: the message says what to write."""
+    connect(monkeypatch, account, host=account.url.replace("http://", scheme))
+    ok, message = check_connection(hook)
+    assert not ok
+    assert "the server speaks http on this port" in message
+    assert "write the scheme before the host, like http://127.0.0.1:8787" in message
+    assert "A test tries once" not in message

@@ -91,11 +91,11 @@ def test_a_valid_connection(account, hook):
 BAD = {
     "wrong key": (
         {"password": "no-such-key"},
-        "check the login field (public key), the password field (private key)",
+        "check Public key (login), Private key (password)",
     ),
-    "swapped": ({"login": TRACKDRIVE_PRIVATE_KEY, "password": TRACKDRIVE_PUBLIC_KEY}, "check the login field"),
-    "blank": ({"login": ""}, "login is blank; it holds the public key"),
-    "no host": ({"host": ""}, "host is blank; it holds the subdomain"),
+    "swapped": ({"login": TRACKDRIVE_PRIVATE_KEY, "password": TRACKDRIVE_PUBLIC_KEY}, "check Public key (login)"),
+    "blank": ({"login": ""}, "Public key (login) is blank; it holds the public key"),
+    "no host": ({"host": ""}, "Subdomain or URL (host) is blank; it holds the subdomain"),
     "unknown extra": ({"extra": {"api_routes": "legacy"}}, "extra 'api_routes' is unknown"),
     "foreign http": ({"host": "http://example.com"}, "http://"),
     "no server": ({"host": "http://127.0.0.1:9", "extra": {"max_wait": 0}}, "could not connect"),
