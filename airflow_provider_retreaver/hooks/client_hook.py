@@ -70,6 +70,12 @@ def failure_of_test(error: RetreaverError) -> str:
 class ClientHook(ApiHook[SettingsT]):
     """Calls an API through an Airflow connection."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        # Airflow 2.11 asks only a class that has these itself.
+        for name in ("get_connection_form_widgets", "get_ui_field_behaviour"):
+            setattr(cls, name, vars(ClientHook)[name])
+
     def __init__(self) -> None:
         super().__init__()
         self._settings: SettingsT | None = None
