@@ -149,7 +149,7 @@ def a_401_names_the_fields_and_no_key(client: CaseClient) -> None:
     """Neither key nor header are in the error, also where the server sends them back."""
     client.connect_trackdrive(password="another-private-key")
     error = client.fails(AuthenticationError, get_buyer_group(1))
-    assert "the login field (public key), the password field (private key)" in str(error)
+    assert "Public key (login), Private key (password)" in str(error)
     assert "connection 'trackdrive_default'" in str(error)
     assert len(client.entries()) == 1
     client.connect_trackdrive()
