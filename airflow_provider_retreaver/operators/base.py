@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseOperator
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
@@ -26,7 +27,6 @@ from airflow_provider_retreaver.core.errors import (
     is_final,
 )
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+HookT = TypeVar("HookT", bound="ClientHook[Any]")
 
 # Operators of Airflow 2.11 have a method `dry_run`, which `airflow tasks test --dry-run` calls. Airflow 3 still has
 # the method, but nothing calls it.
@@ -43,8 +46,6 @@ DRY_RUN_FIELD = "dry_run" if AIRFLOW_V_3_0_PLUS else "dry_run_only"
 
 # The extra of an event is never deleted, and read with every run that it starts.
 MAX_EVENT_IDS = 1000
-# Failed objects that an error names at most.
-MAX_NAMED = 10
 
 
 class FinalAuthenticationError(AuthenticationError, AirflowFailException):
@@ -135,33 +136,36 @@ def _change_kind(
     error.__dict__ = fields
 
 
-class RetreaverOperator(StopsOnKill, BaseOperator):
-    """Base of the operators.
+class ApiOperator(StopsOnKill, BaseOperator):
+    """What the operators of every API share, whichever connection they use."""
 
-    :param retreaver_conn_id: ID of a connection of type `retreaver`.
-    """
+    @abstractmethod
+    def create_hook(self) -> ClientHook[Any]:
+        """Return the hook of the operator's connection.
 
-    template_fields: tuple[str, ...] = ("retreaver_conn_id",)
-    ui_color = "#e8f4ea"
+        :return: the hook; nothing was read for it.
+        """
 
-    def __init__(self, *, retreaver_conn_id: str = "retreaver_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.retreaver_conn_id = retreaver_conn_id
-
-    def connected(self) -> TaskBoundary[RetreaverHook]:
+    def connected(self) -> TaskBoundary[ClientHook[Any]]:
         """Provide a hook, which is closed at the end; errors that no retry can avoid fail the task at once.
 
         The block ends when Airflow tells the task to stop. It has to be the outermost one of `execute`.
 
         :return: a context manager.
         """
-        return TaskBoundary(self._connected(), self.log)
+        return self.bounded(self.create_hook())
+
+    def bounded(self, hook: HookT) -> TaskBoundary[HookT]:
+        """Provide a given hook as `connected` does.
+
+        :param hook: of the operator's connection.
+        :return: a context manager.
+        """
+        return TaskBoundary(self._with_hook(hook), self.log)
 
     @contextmanager
-    def _connected(self) -> Generator[RetreaverHook]:
-        from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
-
-        with self.stopped_on_kill(), final_errors(), RetreaverHook(self.retreaver_conn_id) as hook:
+    def _with_hook(self, hook: HookT) -> Generator[HookT]:
+        with self.stopped_on_kill(), final_errors(), hook:
             yield hook
 
     def update_outlet_events(self, context: Context, **extra: Any) -> None:
@@ -187,7 +191,43 @@ class RetreaverOperator(StopsOnKill, BaseOperator):
         return lineage_of(self)
 
 
-class RetreaverWriteOperator(RetreaverOperator):
+class RetreaverOperator(ApiOperator):
+    """Base of the operators.
+
+    :param retreaver_conn_id: ID of a connection of type `retreaver`.
+    """
+
+    template_fields: tuple[str, ...] = ("retreaver_conn_id",)
+    ui_color = "#e8f4ea"
+
+    def __init__(self, *, retreaver_conn_id: str = "retreaver_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.retreaver_conn_id = retreaver_conn_id
+
+    def create_hook(self) -> RetreaverHook:
+        """Return the hook of the connection."""
+        from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+
+        return RetreaverHook(self.retreaver_conn_id)
+
+    def connected(self) -> TaskBoundary[RetreaverHook]:
+        """Provide a hook, see `ApiOperator.connected`."""
+        return self.bounded(self.create_hook())
+
+
+class DryRuns(ApiOperator):
+    """Reads the parameter `dry_run` of operators that change something."""
+
+    def is_dry_run(self) -> bool:
+        """Return whether the task may only read.
+
+        :return: the parameter `dry_run`, rendered.
+        :raises InvalidArgument: when it is not a truth value.
+        """
+        return flag(getattr(self, DRY_RUN_FIELD), "dry_run")
+
+
+class RetreaverWriteOperator(DryRuns, RetreaverOperator):
     """Base of the operators that change something.
 
     :param dry_run: log and return the change, send nothing. The attribute and the template field have the same name,
@@ -203,14 +243,6 @@ class RetreaverWriteOperator(RetreaverOperator):
         super().__init__(retreaver_conn_id=retreaver_conn_id, **kwargs)
         # By name: the attribute takes the place of Airflow's method.
         setattr(self, DRY_RUN_FIELD, dry_run)
-
-    def is_dry_run(self) -> bool:
-        """Return whether the task may only read.
-
-        :return: the parameter `dry_run`, rendered.
-        :raises InvalidArgument: when it is not a truth value.
-        """
-        return flag(getattr(self, DRY_RUN_FIELD), "dry_run")
 
 
 def publish_partial(context: Context, result: Mapping[str, object]) -> None:
@@ -253,41 +285,7 @@ def event_ids(rows: Iterable[Mapping[str, Any]]) -> list[int] | None:
     return ids if len(ids) <= MAX_EVENT_IDS else None
 
 
-def partial_failure(
-    action: str, result: dict[str, Any], done: int, failed: Sequence[Mapping[str, Any]], *, final: bool
-) -> PartialFailure:
-    """Return the error that names what was not done.
-
-    :param action: what should have been done, e.g. "reset".
-    :param result: of the task.
-    :param done: how many objects were done.
-    :param failed: rows of the result with an `error` each.
-    :param final: whether no retry mends any of these errors.
-    :return: the error.
-    """
-    named = "; ".join(f"{_object_of(row)}: {row['error']}" for row in failed[:MAX_NAMED])
-    more = f"; and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
-    retry = "no retry mends this" if final else "a retry changes only what is left"
-    return PartialFailure(
-        f"{len(failed)} of {len(failed) + done} were not {action}: {named}{more} The other {done} were; {retry}.",
-        result=result,
-        final=final,
-    )
-
-
-def _object_of(row: Mapping[str, Any]) -> str:
-    if "kind" in row:
-        return f"{row['kind']} {row['named'] if row['id'] is None else row['id']}"
-    if row.get("target_group_id") is not None and "id" not in row:
-        return f"group {row['target_group_id']}"
-    return (
-        f"target {row['id']}"
-        if row.get("id") is not None
-        else f"target with tid {one_line(row.get('tid'), numbers=False)}"
-    )
-
-
-def lineage_of(operator: RetreaverOperator) -> OperatorLineage[Any, Any]:
+def lineage_of(operator: ApiOperator) -> OperatorLineage[Any, Any]:
     """Return what an operator has read and written, with its inlets and outlets that OpenLineage knows.
 
     Called by OpenLineage only, so that it is installed.

@@ -11,7 +11,8 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import event_ids
-from airflow_provider_retreaver.operators.change_base import Result, RetreaverResumableOperator, save_record
+from airflow_provider_retreaver.operators.change_base import RetreaverResumableOperator
+from airflow_provider_retreaver.operators.run_base import Result, save_record
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
 from airflow_provider_retreaver.operators.target_choice import (
     NOT_GIVEN,

@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.parameters import flag, is_given
-from airflow_provider_retreaver.operators.base import (
-    RetreaverWriteOperator,
-    event_ids,
-    partial_failure,
-    partial_result,
-    publish_partial,
-)
+from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
+from airflow_provider_retreaver.operators.run_base import ChangesRuns, ResumableRuns
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.changes.change import ChangeObjects
-    from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
-    from airflow_provider_retreaver.domain.changes.record import Record
-    from airflow_provider_retreaver.storage.run_state import RunState
     from airflow_provider_retreaver.storage.snapshot_file import SnapshotFile
 
-# Lists of rows, one of them `failed`.
-Result = Mapping[str, Any]
 
-
-class Run(Protocol):
-    """A run of changes, such as `ChangeObjects` and `ResetCaps`."""
-
-    def procedure(self) -> Procedure[Any]:
-        """Return the steps of the run.
-
-        :return: a procedure that returns the result.
-        """
-
-    def result(self) -> Any:
-        """Return what was done until now.
-
-        :return: plain JSON.
-        """
-
-    @property
-    def failed_for_good(self) -> bool:
-        """Whether no retry mends any of the failures."""
-
-
-class RetreaverResumableOperator(RetreaverWriteOperator):
+class RetreaverResumableOperator(ResumableRuns, RetreaverWriteOperator):
     """Base of the operators whose retries continue after what an earlier attempt of the same run has done.
 
     :param state_path: folder on object storage for what a run has done; None for Airflow's task state store, which
@@ -59,11 +24,6 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
     """
 
     template_fields: tuple[str, ...] = (*RetreaverWriteOperator.template_fields, "state_path")
-
-    # What should have been done to objects, for errors, e.g. "reset".
-    action = "changed"
-    # What the log's summary counts.
-    summary = "Rows of the result"
 
     def __init__(
         self,
@@ -76,80 +36,8 @@ class RetreaverResumableOperator(RetreaverWriteOperator):
         super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.state_path = state_path
 
-    @abstractmethod
-    def create_run(self, context: Context) -> Run:
-        """Return the run, from the operator's rendered parameters.
 
-        :param context: of the task.
-        :return: the run; nothing is sent before its procedure is run.
-        :raises InvalidArgument: naming the parameter that is invalid.
-        """
-
-    @abstractmethod
-    def done_objects(self, result: Result) -> int:
-        """Return how many objects are as they should be.
-
-        :param result: of the run.
-        :return: the number.
-        """
-
-    @abstractmethod
-    def event_extra(self, result: Result) -> dict[str, object]:
-        """Return what is added to the events of the outlets.
-
-        :param result: of the run.
-        :return: small plain JSON, without values that may be about people.
-        """
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Make the changes.
-
-        :param context: of the task.
-        :return: the result, as the class describes it.
-        :raises PartialFailure: when some objects failed; the result is pushed before.
-        """
-        with self.connected() as hook:
-            run = self.create_run(context)
-            with partial_result(context, lambda: self._counted(run)):
-                result: dict[str, Any] = hook.run(run.procedure())
-            self._log_counts(result, done=not result["failed"])
-            if result["failed"]:
-                publish_partial(context, result)
-                raise partial_failure(
-                    self.action, result, self.done_objects(result), result["failed"], final=run.failed_for_good
-                )
-        self.update_outlet_events(context, **self.event_extra(result), dry_run=self.is_dry_run())
-        return result
-
-    def run_state(self, context: Context, name: str, *, warning: str | None) -> RunState:
-        """Return what is kept between the attempts of a run.
-
-        :param context: of the task.
-        :param name: of the state.
-        :param warning: logged when nothing can be kept and the task has retries; None for no warning.
-        :return: the state.
-        """
-        from airflow_provider_retreaver.storage.run_state import RunState
-
-        state = RunState(context, name, self.state_path)
-        if warning and self.retries and not (state.lasting or self.is_dry_run()):
-            self.log.warning("This Airflow keeps no state between attempts: %s", warning)
-        return state
-
-    def _counted(self, run: Run) -> Result:
-        result: Result = run.result()
-        self._log_counts(result, done=False)
-        return result
-
-    def _log_counts(self, result: Result, *, done: bool) -> None:
-        # Of a task that did nothing and fails, the error says everything.
-        counts = {name: len(rows) for name, rows in result.items() if isinstance(rows, list)}
-        if done or any(count for name, count in counts.items() if name != "failed"):
-            texts = (f"{name.replace('_', ' ')} {count}" for name, count in counts.items())
-            self.log.info("%s: %s", self.summary, ", ".join(texts))
-
-
-class RetreaverChangeOperator(RetreaverResumableOperator):
+class RetreaverChangeOperator(ChangesRuns, RetreaverResumableOperator):
     """Base of the operators that change targets, groups or contacts.
 
     Reads first, sends only what differs, reads back, and returns::
@@ -173,9 +61,6 @@ class RetreaverChangeOperator(RetreaverResumableOperator):
 
     template_fields: tuple[str, ...] = (*RetreaverResumableOperator.template_fields, "max_changes")
 
-    action = "changed as requested"
-    summary = "Fields changed, objects unchanged and failed"
-
     def __init__(
         self,
         *,
@@ -187,48 +72,6 @@ class RetreaverChangeOperator(RetreaverResumableOperator):
     ) -> None:
         super().__init__(state_path=state_path, dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.max_changes = max_changes
-
-    @abstractmethod
-    def change_spec(self, context: Context) -> ChangeSpec:
-        """Return what is to be changed, from the operator's rendered parameters.
-
-        :param context: of the task.
-        :return: what is to be changed.
-        :raises InvalidArgument: naming the parameter that is invalid; nothing is sent.
-        """
-
-    def create_run(self, context: Context) -> ChangeObjects:
-        """Return the run of changes."""
-        from airflow_provider_retreaver.domain.changes.change import ChangeObjects
-        from airflow_provider_retreaver.domain.changes.record import Record
-        from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
-
-        limit = ChangeLimit.parse(self.max_changes)
-        dry_run = self.is_dry_run()
-        spec = self.change_spec(context)
-        warning = "a retry would apply a relative change twice; set state_path, or give absolute values."
-        state = self.run_state(context, "changes", warning=warning if spec.relative else None)
-        return ChangeObjects(
-            spec, limit=limit, record=Record.load(state.load()), save=save_record(state), dry_run=dry_run
-        )
-
-    def done_objects(self, result: Result) -> int:
-        """Return how many objects are as they should be."""
-        return len({(row["kind"], row["id"]) for row in (*result["changed"], *result["unchanged"])})
-
-    def event_extra(self, result: Result) -> dict[str, object]:
-        """Return counts, fields and IDs."""
-        changed: Sequence[Mapping[str, Any]] = result["changed"]
-        ids = {
-            f"{kind}_ids": event_ids(row for row in changed if row["kind"] == kind)
-            for kind in sorted({row["kind"] for row in changed})
-        }
-        return {
-            "changed": len({(row["kind"], row["id"]) for row in changed}),
-            "unchanged": len(result["unchanged"]),
-            "fields": sorted({row["field"] for row in changed}),
-            **ids,
-        }
 
 
 class RetreaverSnapshotOperator(RetreaverChangeOperator):
@@ -286,16 +129,3 @@ class RetreaverSnapshotOperator(RetreaverChangeOperator):
         return SnapshotFile.claim(
             self.snapshot_path, context, overwrite=flag(self.overwrite_snapshot, "overwrite_snapshot")
         )
-
-
-def save_record(state: RunState) -> Callable[[Record], None]:
-    """Return the function with which a run saves its record.
-
-    :param state: of the run.
-    :return: a function that takes a `Record`.
-    """
-
-    def save(record: Record) -> None:
-        state.save(record.dump())
-
-    return save

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
-from airflow_provider_retreaver.operators.change_base import Result, RetreaverResumableOperator, save_record
+from airflow_provider_retreaver.operators.change_base import RetreaverResumableOperator
+from airflow_provider_retreaver.operators.run_base import Result, save_record
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

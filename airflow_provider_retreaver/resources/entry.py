@@ -50,6 +50,7 @@ class Entry:
     :param create_warning: returns why creating with these attributes needs a confirmation, as a sentence.
     :param costs_money: whether creating one costs money.
     :param create_is_repeatable: whether a create may be sent twice.
+    :param inviting_attributes: attributes of a create that send e-mails.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Entry:
     create_warning: Callable[[Attributes], str | None] | None = None
     costs_money: bool = False
     create_is_repeatable: bool = False
+    inviting_attributes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, module: ModuleType, resource: Resource[Any]) -> Entry:

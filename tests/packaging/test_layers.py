@@ -43,6 +43,7 @@ DOMAIN_MAY_USE = {
     "calls": {"lists", "resources"},
     "watching": {"objects", "routing", "calls"},
     "bidding": {"resources"},
+    "trackdrive": {"objects", "changes"},
     "data_writing": {"lists", "objects"},
     "payout_tables": {"lists", "changes"},
 }

@@ -1,4 +1,4 @@
-"""What identifies an object of a Retreaver account inside a procedure."""
+"""What identifies an object of an account inside a procedure."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Literal
 
 from airflow_provider_retreaver.core.quoting import mask_number, one_line
 
-ObjectKind = Literal["target", "group", "contact"]
+ObjectKind = Literal["target", "group", "contact", "buyer group"]
 
 # How an object is named that is known by the customer's ID only.
-_PREFIXES: dict[ObjectKind, str] = {"target": "tid ", "group": "", "contact": "with number "}
+_PREFIXES: dict[ObjectKind, str] = {"target": "tid ", "group": "", "contact": "with number ", "buyer group": ""}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ObjectKey:
-    """A target, a target group or a contact.
+    """A target, a target group, a contact, or a buyer group of TrackDrive.
 
-    :param kind: `target`, `group` or `contact`.
-    :param id: Retreaver's own ID; None for an object that could not be read by the customer's ID.
+    :param kind: `target`, `group`, `contact` or `buyer group`.
+    :param id: Retreaver's (TrackDrive's) own ID; None for an object that could not be read by the customer's ID.
     :param customer_id: where the ID is not known: the tid of a target, or the phone number of a contact.
     """
 
@@ -59,3 +59,12 @@ def group_key(id_: int) -> ObjectKey:
     :return: the key.
     """
     return ObjectKey("group", id_)
+
+
+def buyer_group_key(id_: int) -> ObjectKey:
+    """Return the key of a buyer group.
+
+    :param id_: TrackDrive's own ID.
+    :return: the key.
+    """
+    return ObjectKey("buyer group", id_)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_retreaver.core.envelopes import require
-from airflow_provider_retreaver.core.errors import RUN_ENDING, RetreaverError
+from airflow_provider_retreaver.core.errors import RUN_ENDING, Gone, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
-from airflow_provider_retreaver.domain.objects.key import ObjectKey, group_key, target_key
+from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.domain.objects.key import ObjectKey, buyer_group_key, group_key, target_key
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.resources import contacts, target_groups, targets
+from airflow_provider_retreaver.resources.trackdrive import buyer_groups
 
 # More targets than a page of the list are read by listing them.
 MAX_SINGLE_READS = 25
@@ -188,10 +190,27 @@ def find_groups(ids: Sequence[int]) -> Procedure[FoundObjects]:
     :param ids: of the groups.
     :return: the groups and the errors.
     """
-    outcomes = yield from together([target_groups.get_target_group(id_) for id_ in ids])
+    return (yield from _find([group_key(id_) for id_ in ids]))
+
+
+def find_buyer_groups(ids: Sequence[int]) -> Procedure[FoundObjects]:
+    """Read buyer groups of TrackDrive.
+
+    :param ids: of the groups.
+    :return: the groups and the errors; a group that was deleted and is still returned counts as one that is gone.
+    """
+    found = yield from _find([buyer_group_key(id_) for id_ in ids])
+    for key in [key for key, row in found.rows.items() if row.get("deleted_at")]:
+        deleted = one_line(found.rows.pop(key)["deleted_at"], numbers=False)
+        found.errors[key] = Gone(f"The {key} was deleted at {deleted}; give the ID of another one.")
+    return found
+
+
+def _find(keys: Sequence[ObjectKey]) -> Procedure[FoundObjects]:
+    outcomes = yield from together([get_object(key) for key in keys])
     found = FoundObjects()
-    for id_, outcome in zip(ids, outcomes, strict=True):
-        found.add(group_key(id_), outcome)
+    for key, outcome in zip(keys, outcomes, strict=True):
+        found.add(key, outcome)
     return found
 
 
@@ -222,6 +241,8 @@ def get_object(key: ObjectKey) -> Operation[Mapping[str, object]]:
     :param key: with an ID.
     :return: the operation.
     """
+    if key.kind == "buyer group":
+        return buyer_groups.get_buyer_group(key.label)
     if key.kind == "group":
         return target_groups.get_target_group(key.label)
     return contacts.get_contact(id=key.label) if key.kind == "contact" else targets.get_target(id=key.label)
@@ -234,6 +255,8 @@ def update_object(key: ObjectKey, attributes: Mapping[str, object]) -> Operation
     :param attributes: as Retreaver takes them.
     :return: the operation.
     """
+    if key.kind == "buyer group":
+        return buyer_groups.update_buyer_group(attributes, key.label)
     if key.kind == "group":
         return target_groups.update_target_group(attributes, id=key.label)
     if key.kind == "contact":

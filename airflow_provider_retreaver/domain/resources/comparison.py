@@ -90,6 +90,8 @@ def compare_attributes(attributes: Mapping[str, object], row: ReturnedObject, de
             _compare_tags(expected, row, description, difference)
         elif name in NESTED and expected is not None:
             _compare_nested(name, expected, row, difference)
+        elif name == "buyer_ids":
+            _compare_buyers(expected, row, difference)
         elif name in {"target_ids", "add_targets_by_id", "remove_targets_by_id"}:
             _compare_members(name, expected, row, difference)
         else:
@@ -183,6 +185,17 @@ def _compare_members(name: str, expected: object, row: ReturnedObject, differenc
     after = {"target_ids": ids, "add_targets_by_id": before | ids, "remove_targets_by_id": before - ids}[name]
     if after != before:
         difference.add_change(name, sorted(before), sorted(after), expected or [])
+
+
+def _compare_buyers(expected: object, row: ReturnedObject, difference: Difference) -> None:
+    """Compare the buyers of a buyer group, whose order and types are not documented."""
+    actual = row.get("buyer_ids")
+    if not isinstance(actual, list):
+        difference.add_not_compared("buyer_ids", expected)
+        return
+    before, after = (sorted({str(item) for item in part}) for part in (actual, cast("Sequence[object]", expected)))
+    if before != after:
+        difference.add_change("buyer_ids", before, after, expected)
 
 
 def _compare_plain(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:

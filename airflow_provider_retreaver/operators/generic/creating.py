@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, OutcomeUnknown
 from airflow_provider_retreaver.core.parameters import identifier, mapping
-from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
+from airflow_provider_retreaver.operators.base import DryRuns, RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
     event_extra,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.resources.result import ObjectResult
+    from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.resources.caller_list_verbs import ListOwner
     from airflow_provider_retreaver.resources.entry import Entry
     from airflow_provider_retreaver.resources.resource import Id
@@ -32,7 +33,86 @@ class FinalOutcomeUnknown(OutcomeUnknown, AirflowFailException):
     """A create whose answer was lost, and which a retry could not know of: the task fails without trying again."""
 
 
-class RetreaverCreateOperator(RetreaverWriteOperator):
+class CreatesOnce(DryRuns):
+    """Creates an object once, also when an answer is lost or the task is killed in the middle."""
+
+    state_path: str | None
+
+    def create_once(
+        self,
+        context: Context,
+        hook: ClientHook[Any],
+        entry: Entry,
+        attributes: Mapping[str, object],
+        owner: Mapping[str, object] | None = None,
+    ) -> ObjectResult:
+        """Create an object, or return what an earlier attempt of the same run has created.
+
+        :param context: of the task.
+        :param hook: of the account.
+        :param entry: the resource.
+        :param attributes: of the object.
+        :param owner: of a caller list or its numbers.
+        :return: the result.
+        """
+        from airflow_provider_retreaver.domain.changes.record import Record
+        from airflow_provider_retreaver.domain.resources.create_once import Creation
+        from airflow_provider_retreaver.storage.run_state import RunState
+
+        dry_run = self.is_dry_run()
+        state = RunState(context, f"create_{entry.name}", self.state_path)
+        if not dry_run:
+            self._check_retries(entry, state, attributes)
+        creation = Creation(
+            entry,
+            attributes,
+            owner or {},
+            record=Record.load(state.load()),
+            save=lambda record: state.save(record.dump()),
+            dry_run=dry_run,
+        )
+        lost: OutcomeUnknown | None = None
+        try:
+            result = hook.run(creation.procedure())
+        except OutcomeUnknown as error:
+            if state.lasting or entry.natural_key is not None:
+                raise
+            lost = error
+        if lost is not None:
+            raise FinalOutcomeUnknown(lost.message, method=lost.method, path=lost.path)
+        self.log.info("%s: %s %s", result["action"], entry.title, "" if result["id"] is None else result["id"])
+        self.update_outlet_events(context, **event_extra(entry, result))
+        return result
+
+    def _check_retries(self, entry: Entry, state: RunState, attributes: Mapping[str, object]) -> None:
+        """Refuse to buy or to invite, and warn of creating, what a retry after a lost worker would do again."""
+        if state.lasting or not self.retries or entry.natural_key is not None:
+            return
+        again = f"buy a second {entry.title}" if entry.costs_money else None
+        if inviting := [name for name in entry.inviting_attributes if attributes.get(name)]:
+            again = f"send the invitations of {inviting[0]} again"
+        if again is not None:
+            raise unremembered(again)
+        self.log.warning(
+            "This Airflow keeps no state between attempts: a retry after a lost worker would create a second %s; set "
+            "state_path.",
+            entry.title,
+        )
+
+
+def unremembered(again: str) -> InvalidArgument:
+    """Return the error of a task whose retry could not know what an earlier attempt has done.
+
+    :param again: what a retry would do, e.g. `buy a second number`.
+    :return: the error.
+    """
+    return InvalidArgument(
+        f"This Airflow keeps no state between attempts, so a retry after a lost worker would {again}: set "
+        f"state_path, or retries=0. Nothing was sent."
+    )
+
+
+class RetreaverCreateOperator(CreatesOnce, RetreaverWriteOperator):
     """Create an object of a resource, once.
 
     An object with a customer ID (or another value that no two share, as a phone number) is looked up before and,
@@ -96,53 +176,11 @@ class RetreaverCreateOperator(RetreaverWriteOperator):
 
     def execute(self, context: Context) -> ObjectResult:
         """Create the object."""
-        from airflow_provider_retreaver.domain.changes.record import Record
-        from airflow_provider_retreaver.domain.resources.create_once import Creation
-        from airflow_provider_retreaver.storage.run_state import RunState
-
         with self.connected() as hook:
             entry = entry_with("create", self.resource)
             attributes, owner = read_attributes(self.attributes), mapping(self.list_owner, "list_owner")
-            dry_run = self.is_dry_run()
             require_confirmation(entry.warning_before_create(attributes), self.confirm)
-            state = RunState(context, f"create_{entry.name}", self.state_path)
-            if not dry_run:
-                self._check_retries(entry, state)
-            creation = Creation(
-                entry,
-                attributes,
-                owner,
-                record=Record.load(state.load()),
-                save=lambda record: state.save(record.dump()),
-                dry_run=dry_run,
-            )
-            lost: OutcomeUnknown | None = None
-            try:
-                result = hook.run(creation.procedure())
-            except OutcomeUnknown as error:
-                if state.lasting or entry.natural_key is not None:
-                    raise
-                lost = error
-            if lost is not None:
-                raise FinalOutcomeUnknown(lost.message, method=lost.method, path=lost.path)
-        self.log.info("%s: %s %s", result["action"], entry.title, "" if result["id"] is None else result["id"])
-        self.update_outlet_events(context, **event_extra(entry, result))
-        return result
-
-    def _check_retries(self, entry: Entry, state: RunState) -> None:
-        """Refuse to buy, and warn of creating, what a retry after a lost worker would create again."""
-        if state.lasting or not self.retries or entry.natural_key is not None:
-            return
-        if entry.costs_money:
-            raise InvalidArgument(
-                f"This Airflow keeps no state between attempts, so a retry after a lost worker would buy a second "
-                f"{entry.title}: set state_path, or retries=0. Nothing was sent."
-            )
-        self.log.warning(
-            "This Airflow keeps no state between attempts: a retry after a lost worker would create a second %s; set "
-            "state_path.",
-            entry.title,
-        )
+            return self.create_once(context, hook, entry, attributes, owner)
 
 
 class RetreaverUpsertOperator(RetreaverWriteOperator):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from airflow_provider_retreaver.core.envelopes import Row, json_body, protocol_error, read_item
+from airflow_provider_retreaver.core.envelopes import Row, json_body, protocol_error, read_item, read_root
 from airflow_provider_retreaver.core.errors import OutcomeUnknown, ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
 
@@ -15,18 +15,9 @@ def read_rows(root: str) -> Callable[[Request, Response, str], tuple[list[Row], 
     """Return a reader of the pages of a list, with a root node and metadata or without.
 
     :param root: name of the root node, e.g. `buyer_groups`.
-    :return: a function for `Listing.read`; the number of all rows comes from `metadata.total_count`, where it is
-        there.
+    :return: a function for `Listing.read`; see `read_root`.
     """
-
-    def read(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
-        body = json_body(request, response)
-        rows = body.get(root) if isinstance(body, Mapping) else body
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise protocol_error(request, response, f"is neither a list of {envelope}s nor holds one as {root!r}")
-        return rows, _total(body)
-
-    return read
+    return lambda request, response, _envelope: read_root(request, response, root)
 
 
 def read_csv_rows(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
@@ -90,9 +81,3 @@ def read_changed(envelope: str) -> Callable[[Request, Response], Row]:
         return read(request, response) if wrapped or (isinstance(body, dict) and "id" in body) else {}
 
     return read_object
-
-
-def _total(body: object) -> int | None:
-    metadata = body.get("metadata") if isinstance(body, Mapping) else None
-    total = metadata.get("total_count") if isinstance(metadata, Mapping) else None
-    return total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None

@@ -12,6 +12,7 @@ from airflow_provider_retreaver.core.envelopes import read_item, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation, Row
+from airflow_provider_retreaver.core.trackdrive_settings import MOST_PER_PAGE
 from airflow_provider_retreaver.resources.trackdrive import checks
 from airflow_provider_retreaver.resources.trackdrive.answers import (
     read_changed,
@@ -37,8 +38,6 @@ Id = int | str
 
 PATH = "/buyer_groups"
 ENVELOPE = "buyer_group"
-# Rows of a page that is not asked for otherwise; no largest number is documented.
-MOST_PER_PAGE = 1_000
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}) ([+-]\d{2}):?(\d{2})")
 
 # Attributes of a create, each with the check that returns the value to send.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.errors import ConnectionFailed
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
@@ -26,14 +27,17 @@ class SimulatedRetreaver:
         self.postback_key = self._sandbox.options.rtb_key
         self._acts: list[tuple[str, str, Callable[[], Any]]] = []
         self.sent: list[tuple[str, str, Any]] = []
-        settings = Settings.parse(
+        self.client = RetreaverClient(self.settings(), transport=self, sleep=lambda seconds: None)
+
+    def settings(self) -> ClientSettings:
+        """Return the connection's settings."""
+        return Settings.parse(
             "test",
             login="1",
             password="sandbox-key",
             host="http://127.0.0.1:1",
             extra={"max_concurrency": 1, "postback_key": self.postback_key},
         )
-        self.client = RetreaverClient(settings, transport=self, sleep=lambda seconds: None)
 
     def send(self, request: Request, wire: HttpRequest) -> Response:
         """Carry a request of the client."""

@@ -1,0 +1,1 @@
+"""TrackDrive's buyer groups: comparing and changing them, their members, resets and invitations."""

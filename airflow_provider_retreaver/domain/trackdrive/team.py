@@ -1,0 +1,106 @@
+"""Giving a team access to buyer groups, which sends invitations by e-mail and cannot be read back.
+
+TrackDrive's reference: "PUT /api/v1/buyer_groups/:id", `generate_team`, `team_users_emails`, `team_offer_ids`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from airflow_provider_retreaver.core.errors import (
+    RUN_ENDING,
+    ChangeRefused,
+    InvalidArgument,
+    OutcomeUnknown,
+    ProtocolError,
+    RetreaverError,
+    Stopped,
+)
+from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.domain.changes.differences import FieldChange
+from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.objects.key import ObjectKey
+from airflow_provider_retreaver.domain.objects.reading import update_object
+from airflow_provider_retreaver.domain.trackdrive.once import DoOnce, Planned
+from airflow_provider_retreaver.resources.trackdrive.buyer_groups import update_buyer_group
+from airflow_provider_retreaver.resources.trackdrive.fields import TEAM
+
+EMAILS = "team_users_emails"
+
+
+class SetTeam(DoOnce):
+    """One run of invitations: each group is sent one request, and never a second one for the same run.
+
+    :param group_ids: TrackDrive's IDs of the groups.
+    :param attributes: some of `generate_team`, `team_users_emails` and `team_offer_ids`.
+    :param limit: how many groups may be concerned; None for no limit.
+    :param record: what earlier attempts of the same run did; None for nothing.
+    :param save: saves the record; called before each request and after it.
+    :param dry_run: only report what would be sent.
+    :raises InvalidArgument: naming the attribute that is wrong.
+    """
+
+    def __init__(
+        self,
+        group_ids: Sequence[int],
+        attributes: Mapping[str, object],
+        *,
+        limit: ChangeLimit | None = None,
+        record: Record | None = None,
+        save: Callable[[Record], None] | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        super().__init__(group_ids, limit=limit, record=record, save=save, dry_run=dry_run)
+        others = [name for name in attributes if name not in TEAM]
+        if others:
+            raise InvalidArgument(
+                f"What a team may do cannot be read back, and invitations are never sent twice: give "
+                f"{', '.join(name for name in attributes if name in TEAM)} in a task without {others[0]}."
+            )
+        self._body = update_buyer_group(attributes, 1).request.body
+
+    def plan(self, key: ObjectKey, row: Row) -> Sequence[FieldChange]:  # noqa: ARG002
+        """Return the attributes; addresses only by their number."""
+        if str(key) in self._record.plan:
+            raise ChangeRefused(
+                f"An earlier attempt of this run may have sent the invitations of {key}, which are not sent twice: "
+                f"look at its team in TrackDrive, then start a new run if they are missing."
+            )
+        return [FieldChange(name, None, shown(name, value)) for name, value in self._body.items()]
+
+    def send(self, planned: Planned) -> Procedure[None]:
+        """Send one request after the other."""
+        for key, changes in planned.items():
+            self._record.plan[str(key)] = [one.as_json() for one in changes]
+            self.save_record()
+            try:
+                yield update_object(key, self._body)
+            except Stopped:
+                raise
+            except (OutcomeUnknown, ProtocolError) as error:
+                self._report.fail(
+                    key, ChangeRefused(f"{error} Invitations may have been sent, and are not sent again by this run.")
+                )
+            except RetreaverError as error:
+                # It was refused, so that nobody was sent anything.
+                self._record.plan.pop(str(key))
+                if isinstance(error, RUN_ENDING):
+                    self.save_record()
+                    raise
+                self._report.fail(key, error)
+            else:
+                self.done(key, changes)
+            self.save_record()
+
+
+def shown(name: str, value: object) -> object:
+    """Return the value of an attribute for results and logs, without e-mail addresses.
+
+    :param name: of the attribute.
+    :param value: as it is sent.
+    :return: the value; of addresses only how many there are.
+    """
+    if name != EMAILS or not isinstance(value, list):
+        return value
+    return "1 address" if len(value) == 1 else f"{len(value)} addresses"

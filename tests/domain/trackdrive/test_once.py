@@ -1,0 +1,276 @@
+"""Resets of total caps and invitations: once to each group, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_retreaver.core.errors import AuthenticationError, ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.trackdrive.team import SetTeam
+from airflow_provider_retreaver.domain.trackdrive.total_cap_reset import ResetTotalCaps, was_reset
+from tests.domain.support.trackdrive import PATH, SimulatedTrackDrive
+
+ADDRESS = "a@b.c"
+TEAM = {"team_users_emails": [ADDRESS], "generate_team": True}
+
+
+@pytest.fixture
+def trackdrive():
+    """Give an empty account."""
+    return SimulatedTrackDrive()
+
+
+def filled(trackdrive, used=10, **caps):
+    """Add a group whose total caps have counted something."""
+    id_ = trackdrive.add_group(**caps)
+    trackdrive.fill(id_, used)
+    return id_
+
+
+def reset(trackdrive, *ids, record=None, **how):
+    """Run a reset and return its result."""
+    return trackdrive.client.run(ResetTotalCaps(ids, record=record, **how).procedure())
+
+
+def invite(trackdrive, *ids, attributes=TEAM, **how):
+    """Run invitations and return their result."""
+    return trackdrive.client.run(SetTeam(ids, attributes, **how).procedure())
+
+
+def fields_of(result, name="changed"):
+    """Return the fields of a result."""
+    return [(row["id"], row["field"], row["before"], row["after"]) for row in result[name]]
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL."""
+
+
+def kill():
+    """End the process."""
+    raise Killed
+
+
+def test_total_counts_are_reset(trackdrive):
+    """Groups that have counted something are reset; other counts of theirs go on."""
+    full, empty = filled(trackdrive, 40), trackdrive.add_group("Solar")
+    trackdrive.fill(full, 7, "connection_daily")
+    trackdrive.fill(full, 99.5, "revenue_total")
+    result = reset(trackdrive, full, empty)
+    assert fields_of(result) == [(full, "attempt_total_used", 40, 0), (full, "revenue_total_used", 99.5, 0)]
+    assert result["unchanged"] == [{"kind": "buyer group", "id": empty, "name": "Solar"}]
+    assert trackdrive.puts() == [(full, {"reset_total_caps": True})]
+    assert trackdrive.group_now(full)["connection_daily_used"] == 7
+
+
+def test_guards_and_dry_runs(trackdrive):
+    """A limit counts groups that would be reset, or invited to; nothing is sent."""
+    ids = [filled(trackdrive), filled(trackdrive), trackdrive.add_group()]
+    with pytest.raises(ChangeRefused, match="2 of 3 buyer groups would be changed"):
+        reset(trackdrive, *ids, limit=ChangeLimit.parse(1))
+    with pytest.raises(ChangeRefused, match="3 of 3 buyer groups"):
+        invite(trackdrive, *ids, limit=ChangeLimit.parse("50%"))
+    result = reset(trackdrive, *ids, dry_run=True, limit=ChangeLimit.parse(1))
+    assert fields_of(result, "would_change")[0] == (ids[0], "attempt_total_used", 10, 0)
+    assert "2 of 3" in result["refused"]
+    assert trackdrive.puts() == []
+
+
+@pytest.mark.parametrize("status", [500, 502])
+def test_a_reset_that_happened_is_not_sent_again(trackdrive, status):
+    """After a lost answer the counts decide: fallen ones prove the reset, with a call that came in since."""
+    id_ = filled(trackdrive)
+    trackdrive.lose_answer(id_, status=status)
+    trackdrive.before_next("PUT", f"{PATH}/{id_}", lambda: trackdrive.before_next("GET", f"{PATH}/{id_}", new_call))
+
+    def new_call():
+        trackdrive.fill(id_, 1)
+
+    result = reset(trackdrive, id_)
+    assert fields_of(result) == [(id_, "attempt_total_used", 10, 1)]
+    assert len(trackdrive.puts()) == 1
+    assert trackdrive.group_now(id_)["attempt_total_used"] == 1
+
+
+def test_a_reset_that_did_not_happen_is_sent_again(trackdrive):
+    """Counts that have not fallen prove that nothing was done, and the reset is sent again, three times at most."""
+    id_ = filled(trackdrive)
+    trackdrive.lose_answer(id_, times=2, done=False)
+    assert fields_of(reset(trackdrive, id_)) == [(id_, "attempt_total_used", 10, 0)]
+    assert len(trackdrive.puts()) == 3
+    trackdrive.fill(id_, 10)
+    trackdrive.lose_answer(id_, times=3, done=False)
+    (failed,) = reset(trackdrive, id_)["failed"]
+    assert "was lost 3 times; it counts attempt_total_used 10" in failed["error"]
+
+
+def test_a_reset_of_others_is_left_alone(trackdrive):
+    """Counts are read again right before the reset; what others have reset is unchanged."""
+    id_ = filled(trackdrive)
+    path = f"{PATH}/{id_}"
+    trackdrive.before_next("GET", path, lambda: trackdrive.before_next("GET", path, by_others))
+
+    def by_others():
+        trackdrive.set_group(id_, reset_total_caps=True)
+        trackdrive.fill(id_, 2)
+
+    record = Record()
+    for _ in range(2):
+        result = reset(trackdrive, id_, record=record)
+        assert (result["changed"], [row["id"] for row in result["unchanged"]]) == ([], [id_])
+    assert trackdrive.puts() == []
+    assert trackdrive.group_now(id_)["attempt_total_used"] == 2
+
+
+def test_calls_between_the_looks_are_counted_as_before(trackdrive):
+    """A call that comes in after the first look belongs to what is reset."""
+    id_ = filled(trackdrive)
+    path = f"{PATH}/{id_}"
+    trackdrive.before_next("GET", path, lambda: trackdrive.before_next("GET", path, lambda: trackdrive.fill(id_, 11)))
+    assert fields_of(reset(trackdrive, id_)) == [(id_, "attempt_total_used", 11, 0)]
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_a_killed_attempt(trackdrive, at):
+    """The next attempt finds by the saved counts whether the reset was done, and does it once."""
+    id_, saved = filled(trackdrive), []
+    trackdrive.before_next("PUT", f"{PATH}/{id_}", kill if at == "before" else done_and_killed(trackdrive, id_))
+    with pytest.raises(Killed):
+        reset(trackdrive, id_, save=lambda record: saved.append(record.dump()))
+    result = reset(trackdrive, id_, record=Record.load(saved[-1]))
+    assert fields_of(result) == [(id_, "attempt_total_used", 10, 0 if at == "before" else 4)]
+    assert trackdrive.group_now(id_)["attempt_total_used"] == (0 if at == "before" else 4)
+    trackdrive.fill(id_, 9)
+    again = reset(trackdrive, id_, record=Record(done={f"buyer group {id_}": [["attempt_total_used", 10, 0]]}))
+    assert fields_of(again) == [(id_, "attempt_total_used", 10, 0)]
+    assert trackdrive.group_now(id_)["attempt_total_used"] == 9
+
+
+def done_and_killed(trackdrive, id_):
+    """Return what resets the group, lets four calls in, and ends the process."""
+
+    def act():
+        trackdrive.set_group(id_, reset_total_caps=True)
+        trackdrive.fill(id_, 4)
+        kill()
+
+    return act
+
+
+def test_an_accepted_reset_that_does_nothing(trackdrive):
+    """A server that accepts a reset and keeps the counts is not believed."""
+    id_ = filled(trackdrive)
+    trackdrive.fault(f"/api/v1{PATH}/{id_}", method="PUT", status=200, body='{"success": true}')
+    (failed,) = reset(trackdrive, id_)["failed"]
+    assert "was accepted, but it still counts: attempt_total_used 10" in failed["error"]
+
+
+def test_an_accepted_reset_that_cannot_be_read_back(trackdrive):
+    """It is not sent again by the next attempt, which would forget the calls since."""
+    id_, record = filled(trackdrive), Record()
+    path = f"{PATH}/{id_}"
+    fault = {"method": "GET", "status": 404, "body": '{"error": "gone"}'}
+    trackdrive.before_next("PUT", path, lambda: trackdrive.fault(f"/api/v1{path}", **fault))
+    assert len(reset(trackdrive, id_, record=record)["failed"]) == 1
+    trackdrive.fill(id_, 3)
+    assert fields_of(reset(trackdrive, id_, record=record)) == [(id_, "attempt_total_used", 10, None)]
+    assert trackdrive.group_now(id_)["attempt_total_used"] == 3
+
+
+def test_a_refused_key_ends_the_run(trackdrive):
+    """What was accepted before is in the result and in the record."""
+    ids, record = [filled(trackdrive), filled(trackdrive)], Record()
+    trackdrive.fault(f"/api/v1{PATH}/{ids[1]}", method="PUT", status=401)
+    run = ResetTotalCaps(ids, record=record)
+    with pytest.raises(AuthenticationError):
+        trackdrive.client.run(run.procedure())
+    assert fields_of(run.result()) == [(ids[0], "attempt_total_used", 10, None)]
+    assert list(record.done) == [f"buyer group {ids[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "proved"),
+    [
+        (
+            {"attempt_total_used": 5, "revenue_total_used": 9},
+            {"attempt_total_used": 5, "revenue_total_used": 1},
+            False,
+        ),
+        (
+            {"attempt_total_used": 5, "revenue_total_used": 9},
+            {"attempt_total_used": 0, "revenue_total_used": 9},
+            True,
+        ),
+        (
+            {"attempt_total_used": 0, "revenue_total_used": 9},
+            {"attempt_total_used": 0, "revenue_total_used": 1},
+            True,
+        ),
+        ({"attempt_total_used": 5}, {"attempt_total_used": 6}, False),
+        ({"attempt_total_used": 5}, {"revenue_total_used": 0}, False),
+    ],
+)
+def test_what_proves_a_reset(before, now, proved):
+    """Attempts never fall by themselves; money may be corrected, and decides only where nothing else was counted."""
+    assert was_reset(before, now) is proved
+
+
+def test_invitations_are_sent_once(trackdrive):
+    """An accepted request is not repeated by another attempt; no address is in the result or the record."""
+    id_, record = trackdrive.add_group(), Record()
+    for _ in range(2):
+        result = invite(trackdrive, id_, record=record)
+        assert fields_of(result) == [
+            (id_, "team_users_emails", None, "1 address"),
+            (id_, "generate_team", None, True),
+        ]
+    assert trackdrive.invitations() == [ADDRESS]
+    assert ADDRESS not in str((result, record.dump()))
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_lost_invitation_is_never_repeated(trackdrive, done):
+    """Whether it was sent cannot be read back: this attempt and the next one fail for good and say so."""
+    id_, record = trackdrive.add_group(), Record()
+    trackdrive.lose_answer(id_, done=done)
+    for message in ("Invitations may have been sent", "may have sent the invitations of buyer group 1"):
+        run = SetTeam([id_], TEAM, record=record)
+        (failed,) = trackdrive.client.run(run.procedure())["failed"]
+        assert message in failed["error"]
+        assert run.failed_for_good
+    assert len(trackdrive.puts()) == 1
+
+
+def test_a_killed_invitation_is_never_repeated(trackdrive):
+    """An attempt that was killed while it sent one is remembered; those that it had not begun are sent."""
+    ids, saved = [trackdrive.add_group(), trackdrive.add_group()], []
+    trackdrive.before_next("PUT", f"{PATH}/{ids[0]}", kill)
+    with pytest.raises(Killed):
+        invite(trackdrive, *ids, save=lambda record: saved.append(record.dump()))
+    result = invite(trackdrive, *ids, record=Record.load(saved[-1]))
+    assert [row["id"] for row in result["failed"]] == [ids[0]]
+    assert [id_ for id_, _ in trackdrive.puts()] == [ids[1]]
+
+
+@pytest.mark.parametrize("status", [422, 401])
+def test_a_refused_invitation_may_be_sent_later(trackdrive, status):
+    """A refusal proves that nobody was invited, so another attempt sends it."""
+    id_, record = trackdrive.add_group(), Record()
+    trackdrive.fault(f"/api/v1{PATH}/{id_}", method="PUT", status=status, body='{"error": "no"}')
+    run = SetTeam([id_], TEAM, record=record)
+    if status == 401:
+        with pytest.raises(AuthenticationError):
+            trackdrive.client.run(run.procedure())
+    else:
+        assert len(trackdrive.client.run(run.procedure())["failed"]) == 1
+    assert record.plan == {}
+    assert len(invite(trackdrive, id_, record=record)["changed"]) == 2
+
+
+def test_teams_go_alone(trackdrive):
+    """What can be compared is not sent with what cannot."""
+    with pytest.raises(InvalidArgument, match="give team_users_emails in a task without paused"):
+        SetTeam([1], {"team_users_emails": [ADDRESS], "paused": True})
+    with pytest.raises(InvalidArgument, match="item 1 is not an e-mail address"):
+        SetTeam([1], {"team_users_emails": ["nobody"]})
