@@ -1,6 +1,6 @@
 """Payout tables with the verbs of the generic operators; each belongs to a campaign.
 
-There is no create and no update, which change payouts: see `create_payout_table` and `activate_payout_table`.
+There is no create and no update, since they change payouts: `RetreaverPayoutTableOperator` has guards for that.
 Retreaver's reference: "Payout bid modification tables".
 """
 

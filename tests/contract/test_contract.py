@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract import cases_caps, cases_failures, cases_inbounds, cases_lists, cases_payouts, cases_trackdrive
+from tests.contract import (
+    cases_bad_input,
+    cases_caps,
+    cases_failures,
+    cases_inbounds,
+    cases_lists,
+    cases_payouts,
+    cases_trackdrive,
+)
 from tests.contract.harness import VARIANTS
 
 CASES = {
     f"{module.__name__.rpartition('_')[2]}: {name.replace('_', ' ')}": case
-    for module in (cases_failures, cases_lists, cases_caps, cases_inbounds, cases_payouts, cases_trackdrive)
+    for module in (
+        cases_failures,
+        cases_lists,
+        cases_caps,
+        cases_inbounds,
+        cases_payouts,
+        cases_bad_input,
+        cases_trackdrive,
+    )
     for name, case in vars(module).items()
     if callable(case) and getattr(case, "__module__", "") == module.__name__ and not name.startswith("_")
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import (
@@ -35,7 +36,7 @@ from airflow_provider_retreaver.resources.payout_tables import PayoutTable, crea
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Upload:
     """What is uploaded.
 
@@ -51,6 +52,11 @@ class Upload:
     salt: str | None = None
     activate: bool = False
     check_ids: bool = True
+
+    @cached_property
+    def content(self) -> str:
+        """What tables with the same cells have in common."""
+        return fingerprint(self.table.csv_data)
 
     def find(self, history: History) -> KnownTable | None:
         """Return the table that was uploaded before: one with the same rules, and the label and salt if given.
@@ -76,7 +82,7 @@ class Upload:
         :param table: of the campaign.
         :return: True when it has.
         """
-        return table.content == fingerprint(self.table.csv_data) and self.salt in {None, table.salt}
+        return table.content == self.content and self.salt in {None, table.salt}
 
 
 class UploadTable(TableRun):
