@@ -256,8 +256,15 @@ def create_target(attributes: Attributes, *, undocumented: Attributes | None = N
         `business_hours_attributes`, `tag_list`, `conversion_groups_attributes`.
     :param undocumented: attributes to send that Retreaver does not document.
     :return: a `Target`.
+    :raises InvalidArgument: when an attribute is unknown or wrong, a conversion group lacks its `conversion_type`, or
+        the number is missing.
     """
-    return TARGETS.create(attributes, undocumented)
+    operation = TARGETS.create(attributes, undocumented)
+    name = "conversion_groups_attributes"
+    for row in checks.rows_of(attributes.get(name) or [], name):
+        if not row.get("conversion_type"):
+            raise InvalidArgument(f"{name}: a new group needs its conversion_type, which is timer.")
+    return operation
 
 
 def update_target(

@@ -73,6 +73,10 @@ REFUSALS = [
     (lambda: targets.update_target({"business_hours_attributes": {}}, id=1), "must be a list of mappings"),
     (groups(_destroy=True), "a group to delete needs its id"),
     (groups(conversion_type="moon"), "conversion_type must be one of timer"),
+    (
+        lambda: targets.create_target({"number": "+19195550123", "conversion_groups_attributes": [{"name": "Sale"}]}),
+        "a new group needs its conversion_type",
+    ),
     (groups(dedupe_seconds=5), "dedupe_seconds must be one of 0, 3600"),
     (groups(conversions_attributes=[{"seconds": -1}]), "seconds must be a whole number"),
     (lambda: target_groups.update_target_group({"behavior": 3}, id=1), "behavior must be one of 1, 2"),
