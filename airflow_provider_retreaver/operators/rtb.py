@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,13 +15,51 @@ from airflow_provider_retreaver.operators.base import FinalOutcomeUnknown, Retre
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_retreaver.core.operations import Procedure
     from airflow_provider_retreaver.domain.bidding.reservation import ReservationResult
 
 OnNoTarget = Literal["return", "skip"]
 ON_NO_TARGET = ("return", "skip")
 
 
-class RetreaverReserveCallOperator(RetreaverWriteOperator):
+class _ReservingOperator(RetreaverWriteOperator):
+    """What the operators that reserve a buyer have in common: reading the parameters, and what follows the answer."""
+
+    caller_number: str | None
+    publisher_id: str | None
+    inbound_number: str | None
+    tags: Mapping[str, str | int | float] | str | None
+    on_no_target: OnNoTarget
+
+    @abstractmethod
+    def reservation(self, given: Mapping[str, Any]) -> Procedure[ReservationResult]:
+        """Return the procedure that reserves the buyer.
+
+        :param given: `publisher_id`, `caller_number`, `inbound_number` and `tags`; None for what was not given.
+        :return: the procedure; nothing is sent before it is run.
+        :raises InvalidArgument: naming the parameter that is not valid.
+        """
+
+    def execute(self, context: Context) -> ReservationResult:  # noqa: ARG002 - Airflow's signature
+        """Send the reservation."""
+        from airflow_provider_retreaver.core import parameters
+        from airflow_provider_retreaver.domain.bidding.reservation import nothing_sent
+
+        with self.connected() as hook:
+            parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
+            texts = {name: getattr(self, name) for name in ("publisher_id", "caller_number", "inbound_number")}
+            given = {name: value if parameters.is_given(value) else None for name, value in texts.items()}
+            procedure = self.reservation({**given, "tags": parameters.mapping(self.tags, "tags")})
+            if self.is_dry_run():
+                self.log.info("Dry run: a call would be reserved; nothing was sent")
+                return nothing_sent()
+            result = hook.run(procedure)
+        shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "payout", "expires_at"))
+        self.log.info("Reservation %s is %s, payout %s, expires at %s", *shown)
+        return _checked(result, self.on_no_target)
+
+
+class RetreaverReserveCallOperator(_ReservingOperator):
     """Reserve a buyer for a caller; returns `{"uuid", "status", "reserved", "payout", "seconds", …}`.
 
     `status` is `reserved` when a buyer was found and `no-target` when none was, which is a result and no error. A
@@ -65,32 +104,12 @@ class RetreaverReserveCallOperator(RetreaverWriteOperator):
         self.tags = tags
         self.on_no_target = on_no_target
 
-    def execute(self, context: Context) -> ReservationResult:  # noqa: ARG002 - Airflow's signature
-        """Send the reservation."""
-        from airflow_provider_retreaver.core import parameters
-        from airflow_provider_retreaver.domain.bidding.reservation import nothing_sent, run_reservation
+    def reservation(self, given: Mapping[str, Any]) -> Procedure[ReservationResult]:
+        """Return the reservation by real-time bidding."""
+        from airflow_provider_retreaver.domain.bidding.reservation import run_reservation
         from airflow_provider_retreaver.resources.rtb import reserve_call
 
-        def given(value: str | None) -> str | None:
-            return value if parameters.is_given(value) else None
-
-        with self.connected() as hook:
-            parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
-            operation = reserve_call(
-                publisher_id=given(self.publisher_id),
-                caller_number=given(self.caller_number),
-                inbound_number=given(self.inbound_number),
-                tags=parameters.mapping(self.tags, "tags"),
-            )
-            if self.is_dry_run():
-                self.log.info("Dry run: a call would be reserved; nothing was sent")
-                return nothing_sent()
-            result = hook.run(run_reservation(operation))
-        self.log.info(
-            "Reservation %s is %s, payout %s, expires at %s",
-            *(one_line(result[name], numbers=False) for name in ("uuid", "status", "payout", "expires_at")),
-        )  # fmt: skip
-        return _checked(result, self.on_no_target)
+        return run_reservation(reserve_call(**given))
 
 
 class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
@@ -169,7 +188,7 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
         return _checked(result, self.on_no_target)
 
 
-class RetreaverCallReservationOperator(RetreaverWriteOperator):
+class RetreaverCallReservationOperator(_ReservingOperator):
     """Reserve a buyer for a caller by the older call reservations; returns what `RetreaverReserveCallOperator` does.
 
     Deprecated by Retreaver, whose support for the postback keys of type "Call Reservation" is ending: use
@@ -213,28 +232,13 @@ class RetreaverCallReservationOperator(RetreaverWriteOperator):
         self.tags = tags
         self.on_no_target = on_no_target
 
-    def execute(self, context: Context) -> ReservationResult:  # noqa: ARG002 - Airflow's signature
-        """Send the reservation."""
-        from airflow_provider_retreaver.core import parameters
-        from airflow_provider_retreaver.domain.bidding.reservation import nothing_sent, run_call_reservation
+    def reservation(self, given: Mapping[str, Any]) -> Procedure[ReservationResult]:
+        """Return the reservation by the older API."""
+        from airflow_provider_retreaver.domain.bidding.reservation import run_call_reservation
         from airflow_provider_retreaver.resources.call_reservations import create_call_reservation
 
         self.log.warning("Retreaver ends its support for call reservations; use RetreaverReserveCallOperator instead")
-        with self.connected() as hook:
-            parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
-            operation = create_call_reservation(
-                publisher_id=self.publisher_id,
-                caller_number=self.caller_number,
-                inbound_number=self.inbound_number if parameters.is_given(self.inbound_number) else None,
-                tags=parameters.mapping(self.tags, "tags"),
-            )
-            if self.is_dry_run():
-                self.log.info("Dry run: a call would be reserved; nothing was sent")
-                return nothing_sent()
-            result = hook.run(run_call_reservation(operation))
-        shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "expires_at"))
-        self.log.info("Reservation %s is %s, expires at %s", *shown)
-        return _checked(result, self.on_no_target)
+        return run_call_reservation(create_call_reservation(**given))
 
 
 def _checked(result: ReservationResult, on_no_target: OnNoTarget) -> ReservationResult:

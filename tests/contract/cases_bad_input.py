@@ -90,7 +90,7 @@ def a_window_of_a_report_that_is_too_long(client: CaseClient) -> None:
 
 
 def an_inbound_number_that_is_a_json_number(client: CaseClient) -> None:
-    """It is E.164 in the result when an answer has it so, and its digits are sent as text; a rounded one is refused."""
+    """It is E.164 in the result when an answer has it so, and its digits are sent as text; a float is refused."""
     _with_key(client, RESERVATION_KEY)
     row = {"uuid": "u", "status": "no-target", "inbound_number": 18885551234, "expires_at": None}
     client.fault("/call_reservations.json", status=200, body={"call_reservation": row})
