@@ -43,7 +43,7 @@ def example_pages() -> dict[str, str]:
 def example_page(path: Path) -> str:
     """Return the page of an example DAG: its docstring and its file."""
     title, _, text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).partition("\n")
-    source = f'```python title="{path.name}"\n--8<-- "example_dags/{path.name}"\n```'
+    source = f'```python title="{path.name}"\n--8<--\nexample_dags/{path.name}\n--8<--\n```'
     return f"# {path.stem}\n\n{title}\n{text}\n\n{source}\n"
 
 

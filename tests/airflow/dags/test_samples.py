@@ -12,7 +12,15 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET, RTB_KEY, WRITING_KEY
+from airflow_provider_retreaver.sandbox.options import (
+    POSTBACK_KEY,
+    POSTBACK_SECRET,
+    RESERVATION_KEY,
+    RTB_KEY,
+    TRACKDRIVE_PRIVATE_KEY,
+    TRACKDRIVE_PUBLIC_KEY,
+    WRITING_KEY,
+)
 from tests.airflow.support import slack
 from tests.airflow.support.samples import executed, loaded, samples
 from tests.paths import PROJECT
@@ -20,6 +28,12 @@ from tests.paths import PROJECT
 pytestmark = pytest.mark.airflow
 SAMPLES = list(samples())
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
+# A postback key does one thing.
+KEYS = {
+    "RetreaverWriteCallDataOperator": WRITING_KEY,
+    "RetreaverReserveCallOperator": RTB_KEY,
+    "RetreaverCallReservationOperator": RESERVATION_KEY,
+}
 TABLES = """
 CREATE TABLE sales (call_uuid TEXT, caller TEXT, amount TEXT, outcome TEXT, sold_on TEXT);
 INSERT INTO sales VALUES (NULL, '+19195550100', '120.50', 'sold', '2026-11-20');
@@ -40,6 +54,13 @@ def world(account, monkeypatch, tmp_path):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "sqlite", "host": str(database)}))
     monkeypatch.setattr(MemoryFileSystem, "store", {})
     monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
+    trackdrive = {
+        "conn_type": "trackdrive",
+        "login": TRACKDRIVE_PUBLIC_KEY,
+        "password": TRACKDRIVE_PRIVATE_KEY,
+        "host": account.url,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_TRACKDRIVE_DEFAULT", json.dumps(trackdrive))
     slack.provide(monkeypatch)
     module = sys.modules[ObjectStoragePath.__module__]
     for name in ("aws_default", "aws"):
@@ -52,7 +73,7 @@ def test_sample(sample, world, monkeypatch):
     """A sample is a whole program: it is executed, and so are its tasks, with their templates rendered."""
     if AIRFLOW_2 and "from airflow.sdk import" in sample.code:
         pytest.skip("asset watchers need Airflow 3")
-    key = WRITING_KEY if "RetreaverWriteCallDataOperator" in sample.code else RTB_KEY
+    key = next((key for name, key in KEYS.items() if name in sample.code), None)
     extra = {
         "max_wait": 0,
         "postback_key": key,

@@ -20,7 +20,7 @@ from tests.airflow.support.account import TaskInstance
 from tests.paths import PROJECT
 
 FENCE = re.compile(r"^```python.*?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-QUOTE = re.compile(r'^--8<-- "(\S+)"$', re.MULTILINE)
+QUOTE = re.compile(r"^--8<--\n(\S+)\n--8<--$", re.MULTILINE)
 # A window that is settled, and not too old for a reset of caps.
 ENDS = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
 
@@ -84,10 +84,11 @@ def loaded(code: str, place: str) -> list[DAG]:
 def executed(dag: DAG, **more: Any) -> dict[str, Any]:
     """Render and execute the tasks of a DAG one after another, and return their results.
 
-    A deferred task is resumed with the first event of its trigger, unless it waits for a time.
+    Of a mapped task the first one is executed. A deferred task is resumed with the first event of its trigger, unless
+    it waits for a time.
     """
     instance = SampleInstance(dag_id=dag.dag_id)
-    for task in dag.topological_sort():
+    for task in map(_first_of, dag.topological_sort()):
         instance.task_id = task.task_id
         context = {
             "ti": instance,
@@ -107,6 +108,15 @@ def executed(dag: DAG, **more: Any) -> dict[str, Any]:
     return instance.pushed
 
 
+def _first_of(task: Any) -> Any:
+    """Return a task, or the first of those that one is mapped to."""
+    if not hasattr(task, "expand_input"):
+        return task
+    value = task.expand_input.value
+    first = value[0] if isinstance(value, list) else {name: several[0] for name, several in value.items()}
+    return task.unmap(first)
+
+
 def _result(task: Any, context: dict[str, Any]) -> Any:
     try:
         return task.execute(context)
@@ -114,7 +124,7 @@ def _result(task: Any, context: dict[str, Any]) -> Any:
         deferred = raised
     if type(deferred.trigger).__name__ == "RetreaverWaitTrigger":
         return None
-    event = asyncio.run(_first_event(deferred.trigger))
+    event = asyncio.run(asyncio.wait_for(_first_event(deferred.trigger), 60))
     return getattr(task, deferred.method_name)(context, event=event.payload, **(deferred.kwargs or {}))
 
 
