@@ -24,6 +24,7 @@ from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
+from airflow_provider_retreaver.resources.rtb_inbounds import ExportFile
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
 from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
@@ -121,7 +122,9 @@ class AccountAccess:
 
 
 def _without_port(result: Any) -> Any:
-    """Return a result with the sandbox's own URLs, of recordings, as they are in memory."""
+    """Return a result with the sandbox's own URLs, of recordings and exports, as they are in memory."""
+    if isinstance(result, ExportFile):
+        return _without_port(result.url)
     if isinstance(result, dict):
         return {name: _without_port(value) for name, value in result.items()}
     if isinstance(result, list | tuple):

@@ -26,6 +26,24 @@ PAYOUT_CSV = (
     "rule_id,caller_state,pbm_bucket,pbm_bucket,payout_pct\n"
     "1,=~^(CO|NY|TX)$,*,*,70\n2,*,>=5000,<7500,60\n3,*,*,*,current\n"
 )
+# Postback keys of the documents, and one for their placeholder.
+RTB_KEY, RESERVATION_KEY = "7fc40342-f0a0-4e8f-bf09-b3887eedcb41", "ABCDEFG-123456"
+WRITING_KEY = "0d1a8a3e-52a7-4d0f-8b16-6b2f6c1e9a77"
+RESERVATION = "c6e4ce37-9b49-46af-bd8e-16cb7753499d"
+PING = {
+    "call_uuid": CALL,
+    "postback_key_id": 456,
+    "affiliate_id": 789,
+    "campaign_id": 123,
+    "target_id": 321,
+    "status": "claimed",
+    "pbm_table_version": "7",
+    "pbm_rule_id": 2,
+    "pbm_bucket": 6231,
+    "pbm_variant": "treatment",
+    "pbm_original_payout": 10.0,
+    "pbm_percent_of_revenue": 70,
+}
 CONVERTED = {
     "keys_pressed": ["1"],
     "target_id": 6588,
@@ -119,6 +137,7 @@ class Account:
         self._suppress()
         self._add_payout_table()
         self._add_calls()
+        self._add_bidding()
         for owner in ("targets/3", "campaigns/5"):
             lists = f"/api/v2/{owner}/caller_lists"
             self.send_with_postback_key("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
@@ -161,6 +180,39 @@ class Account:
             answer = self.request("POST", "/__sandbox__/calls", given)
             assert answer.status == 200, answer
 
+    def _add_bidding(self) -> None:
+        """Issue the documented postback keys, and add a reservation, a row of the log and an export job."""
+        for key, type_ in ((RTB_KEY, "Real Time Bidding"), (RESERVATION_KEY, "Call Reservation")):
+            self._control("rtb_keys", {"key": key, "type": type_})
+        self._control("rtb_keys", {"key": WRITING_KEY, "type": "Call Data Writing"})
+        store, now = self.sandbox.state.store, self.sandbox.state.clock.now()
+        reservation = {
+            "uuid": RESERVATION,
+            "key": RTB_KEY,
+            "company_id": 1,
+            "caller": "+15550008518",
+            "inbound_number": "+18772435010",
+            "target_id": 1,
+            "payout": 5.0,
+            "seconds": 10,
+            "tags": "{}",
+            "created_at": now,
+            "expires_at": now + 3_600_000,
+        }
+        with store.transaction():
+            store.insert("reservations", reservation)
+        self._control("rtb_inbounds", {"fields": PING})
+        self._control("exports", {"seconds": 0})
+        self.next_id("exports", 501)
+        params = {"campaign_id": [123], "created_at": "last_7d"}
+        jobs = "/api/v5/exports/rtb_inbounds"
+        assert self.send_with_api_key("POST", f"{jobs}.json", {"export": {"params": params}}).status == 200
+        assert self.send_with_api_key("GET", f"{jobs}/501.json").status == 200
+
+    def _control(self, path: str, body: Any) -> None:
+        answer = self.request("POST", f"/__sandbox__/{path}", body)
+        assert answer.status == 200, answer
+
 
 class Documented(Account):
     """The documented account in its own sandbox, with a transport to it for a client."""
@@ -186,12 +238,13 @@ class Documented(Account):
         """Close the database."""
         self.sandbox.close()
 
-    def settings(self, edition: str, version: str) -> Settings:
+    def settings(self, edition: str, version: str, postback_key: str | None = None) -> Settings:
         """Return the settings of a connection to the documented account."""
         extra = {
             "api_routes": edition,
             "calls_version": version,
             "caller_list_key": POSTBACK_KEY,
             "caller_list_secret": POSTBACK_SECRET,
+            **({"postback_key": postback_key} if postback_key else {}),
         }
         return Settings.parse("documents", login="1", password=KEY, extra=extra)

@@ -24,6 +24,8 @@ class Case:
     :param editions: in which it is documented.
     :param version: of the call log.
     :param uses_postback_key: whether it needs the key for caller lists instead of the API key.
+    :param postback_key: the postback key that it needs instead of the API key.
+    :param host: that serves it.
     """
 
     heading: str
@@ -33,6 +35,8 @@ class Case:
     editions: tuple[str, ...] = BOTH
     version: str = "v2"
     uses_postback_key: bool = False
+    postback_key: str | None = None
+    host: str = "api.retreaver.com"
 
 
 def put(name: str, attributes: Any) -> dict[str, Any]:

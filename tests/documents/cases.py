@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.documents.case import CURRENT, LEGACY
+from tests.documents.cases_bidding import BIDDING
 from tests.documents.cases_callers import CONTACTS, ON_CAMPAIGN, ON_TARGET, SUPPRESSION, list_cases
 from tests.documents.cases_calls import CALLS, REPORTS
 from tests.documents.cases_numbers import COMPANIES, NUMBERS, affiliate_cases
@@ -23,5 +24,6 @@ CASES = [
     *list_cases(ON_TARGET, "/api/v2/targets/3/caller_lists"),
     *list_cases(ON_CAMPAIGN, "/api/v2/campaigns/5/caller_lists"),
     *REPORTS,
+    *BIDDING,
     *PAYOUTS,
 ]

@@ -31,6 +31,8 @@ class Example:
     :param headers: names of the headers that are shown for it.
     :param uses_postback_key: whether it takes the key for caller lists instead of the API key.
     :param first: requests to send before, with a blank before a body.
+    :param key_in_request: whether the request itself holds its postback key, and takes no other.
+    :param content_type: of the body.
     """
 
     heading: str
@@ -41,6 +43,8 @@ class Example:
     headers: tuple[str, ...] = ()
     uses_postback_key: bool = False
     first: tuple[str, ...] = ()
+    key_in_request: bool = False
+    content_type: str = "application/json"
 
     @property
     def method(self) -> str:
