@@ -8,13 +8,18 @@ from typing import Any
 from airflow_provider_retreaver.core import labels
 
 INTEGRATION, TRACKDRIVE = "Retreaver", "TrackDrive"
-# Modules of transfers, with the integration (of another provider) that they lead to.
+# Modules of transfers, with the integration (of another provider) that they lead to, and their page in `docs/`.
 TRANSFERS = (
-    ("Common IO", "calls"),
-    ("Common SQL", "calls"),
-    ("Common IO", "recordings"),
-    ("Common IO", "rtb_inbounds"),
+    ("Common IO", "calls", "exports"),
+    ("Common SQL", "calls", "sql"),
+    ("Common IO", "recordings", "sql"),
+    ("Common IO", "rtb_inbounds", "bidding"),
 )
+GUIDES = [
+    "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources", "routing",
+    "sql", "suppression", "watching",
+]  # fmt: skip
+LOGO = "/docs/assets/logo.svg"
 ASSETS = [
     {
         "schemes": ["retreaver"],
@@ -188,11 +193,15 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": INTEGRATION,
                 "external-doc-url": "https://help.retreaver.com/",
+                "how-to-guide": [f"/docs/{page}.md" for page in GUIDES],
+                "logo": LOGO,
                 "tags": ["service"],
             },
             {
                 "integration-name": TRACKDRIVE,
                 "external-doc-url": "https://trackdrive.com/",
+                "how-to-guide": ["/docs/hook.md"],
+                "logo": LOGO,
                 "tags": ["service"],
             },
         ],
@@ -216,8 +225,9 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": INTEGRATION,
                 "target-integration-name": target,
                 "python-module": f"airflow_provider_retreaver.transfers.{name}",
+                "how-to-guide": f"/docs/{page}.md",
             }
-            for target, name in TRANSFERS
+            for target, name, page in TRANSFERS
         ],
         "hooks": [*_modules("hooks", "retreaver"), *_modules("hooks", "trackdrive", integration=TRACKDRIVE)],
         "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting"),

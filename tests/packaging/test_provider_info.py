@@ -89,6 +89,18 @@ def test_the_form_allows_what_the_settings_allow(declared):
     assert {schema["type"][0] for schema in typed.values()} == {"string", "number", "integer", "boolean"}
 
 
+def test_guides_and_logos_exist(project):
+    """Every how-to guide is a page of `docs/`, that of a transfer names its class, and the logo is there."""
+    info = get_provider_info()
+    guides = [page for one in info["integrations"] for page in one["how-to-guide"]]
+    for path in [*guides, *(one["logo"] for one in info["integrations"])]:
+        assert (project / path.removeprefix("/")).is_file(), path
+    for transfer in info["transfers"]:
+        text = (project / transfer["how-to-guide"].removeprefix("/")).read_text(encoding="utf-8")
+        assert transfer["python-module"] in text
+        assert transfer["how-to-guide"] in guides
+
+
 PROGRAM = """
 import json
 from airflow import __version__

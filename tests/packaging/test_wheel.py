@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -70,6 +71,18 @@ def test_wheel_says_what_it_is(wheel):
     }
 
 
+def test_readme_of_the_index_page_has_no_relative_link(wheel, project):
+    """The README's links lead to the documentation site, whose address Airflow shows on its page of providers."""
+    (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    metadata = message_from_string(wheel.read(name).decode())
+    urls = dict(entry.split(", ", 1) for entry in metadata.get_all("Project-URL"))
+    links = re.findall(r"\]\(([^)]+)\)", metadata.get_payload())
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert f"{urls['Documentation']}routing.html" in links
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert urls["Changelog"] == f"{urls['Documentation']}changelog.html"
+
+
 def test_wheel_registers_provider_and_command(wheel):
     """Airflow's entry point and the console command are in the wheel, and the license beside them."""
     (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
@@ -95,6 +108,9 @@ def test_source_distribution_can_be_tested_and_built(built):
         "docs/assumptions.md",
         "docs/assets/logo.svg",
         "mkdocs.yml",
+        ".readthedocs.yaml",
+        "hatch_build.py",
+        "scripts/site_paths.py",
         "example_dags/retreaver_nightly_cap_reset.py",
         "scripts/demo.py",
         "tests/conftest.py",
