@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 
@@ -36,7 +36,25 @@ with DAG(
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     catchup=False,
-    params={"year": 2025, "every": "7d", "destination": "s3://aws_default@warehouse/retreaver/calls"},
+    params={
+        "year": Param(
+            2025, type="integer", minimum=2000, maximum=2100, title="Year", description="In New York's time zone."
+        ),
+        "every": Param(
+            "7d",
+            type="string",
+            examples=["1d", "7d", "30d"],
+            title="Length of a task",
+            description="Each task exports the calls of so many days.",
+        ),
+        "destination": Param(
+            "s3://aws_default@warehouse/retreaver/calls",
+            type="string",
+            minLength=1,
+            title="Destination",
+            description="Folder for the files, on any storage that Airflow has a provider for.",
+        ),
+    },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     doc_md=__doc__,
     tags=["retreaver"],

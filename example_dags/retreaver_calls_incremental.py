@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 
@@ -37,7 +37,22 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    params={"destination": "s3://aws_default@warehouse/retreaver/calls", "since": "2026-01-01T00:00:00Z"},
+    params={
+        "destination": Param(
+            "s3://aws_default@warehouse/retreaver/calls",
+            type="string",
+            minLength=1,
+            title="Destination",
+            description="Folder for the files, on any storage that Airflow has a provider for.",
+        ),
+        "since": Param(
+            "2026-01-01T00:00:00Z",
+            type="string",
+            format="date-time",
+            title="Since",
+            description="Where the first run begins; later runs go on from the last one.",
+        ),
+    },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["retreaver"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.operators.calls import RetreaverWriteCallDataOperator
 
@@ -34,7 +34,35 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     # If workers do not share a disk, use for example s3://connection@bucket/retreaver/conversions.
-    params={"day": "", "state_path": "file:///tmp/retreaver/conversions", "verify_after": "30m", "dry_run": False},
+    params={
+        "day": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Day",
+            description="Of the sales; the day before the run when it is blank.",
+        ),
+        "state_path": Param(
+            "file:///tmp/retreaver/conversions",
+            type="string",
+            minLength=1,
+            title="State",
+            description="Folder where the task keeps what it has done, on a disk or storage that all workers share.",
+        ),
+        "verify_after": Param(
+            "30m",
+            type="string",
+            examples=["10m", "30m", "2h"],
+            title="Read back after",
+            description="How long after writing the tags are read back.",
+        ),
+        "dry_run": Param(
+            default=False,
+            type="boolean",
+            title="Dry run",
+            description="Only log what would be done; nothing is sent.",
+        ),
+    },
     doc_md=__doc__,
     tags=["retreaver"],
 ):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.operators.targets import RetreaverSetPausedOperator
 from airflow_provider_retreaver.sensors.targets import RetreaverTargetIdleSensor
@@ -25,7 +25,16 @@ with DAG(
     schedule=None,
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     catchup=False,
-    params={"target_ids": [1]},
+    params={
+        "target_ids": Param(
+            [1],
+            type="array",
+            items={"type": "integer"},
+            minItems=1,
+            title="Targets",
+            description="Retreaver's IDs of the targets, as a JSON list.",
+        ),
+    },
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,
     tags=["retreaver"],

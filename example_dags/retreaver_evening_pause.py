@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.operators.targets import RetreaverRestoreOperator, RetreaverSetPausedOperator
 
@@ -33,7 +33,15 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz=ZONE),
     catchup=False,
     max_active_runs=1,
-    params={"snapshots": "file:///var/lib/airflow/retreaver"},
+    params={
+        "snapshots": Param(
+            "file:///var/lib/airflow/retreaver",
+            type="string",
+            minLength=1,
+            title="Snapshots",
+            description="Folder for what the targets were like before, on a disk or storage that all workers share.",
+        ),
+    },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
     doc_md=__doc__,
     tags=["retreaver"],

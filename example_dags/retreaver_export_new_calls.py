@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import DAG, Asset, AssetWatcher
+from airflow.sdk import DAG, Asset, AssetWatcher, Param
 
 from airflow_provider_retreaver.assets import retreaver_asset, window_of_events
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
@@ -29,7 +29,15 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
-    params={"destination": "s3://aws_default@warehouse/retreaver/calls"},
+    params={
+        "destination": Param(
+            "s3://aws_default@warehouse/retreaver/calls",
+            type="string",
+            minLength=1,
+            title="Destination",
+            description="Folder for the files, on any storage that Airflow has a provider for.",
+        ),
+    },
     user_defined_macros={"window_of": window_of_events},
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,

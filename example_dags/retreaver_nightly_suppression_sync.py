@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
 
@@ -34,7 +34,28 @@ with DAG(
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     # If workers do not share a disk, use for example s3://connection@bucket/retreaver/do-not-call.
-    params={"state_path": "file:///tmp/retreaver/do-not-call", "max_removals": "5%", "dry_run": False},
+    params={
+        "state_path": Param(
+            "file:///tmp/retreaver/do-not-call",
+            type="string",
+            minLength=1,
+            title="State",
+            description="Folder where the task keeps what it has done, on a disk or storage that all workers share.",
+        ),
+        "max_removals": Param(
+            "5%",
+            type="string",
+            examples=["1%", "5%", "1000"],
+            title="Most removals",
+            description="A number, or a share of the list; with more removals nothing is sent.",
+        ),
+        "dry_run": Param(
+            default=False,
+            type="boolean",
+            title="Dry run",
+            description="Only log what would be done; nothing is sent.",
+        ),
+    },
     doc_md=__doc__,
     tags=["retreaver"],
 ):

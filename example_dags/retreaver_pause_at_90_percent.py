@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task, task_group
+from airflow.providers.common.compat.sdk import DAG, Param, task, task_group
 
 from airflow_provider_retreaver.operators.targets import RetreaverSetPausedOperator
 from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
@@ -43,7 +43,23 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="America/New_York"),
     catchup=False,
     max_active_runs=1,
-    params={"target_ids": [1, 2, 3], "cap": "daily"},
+    params={
+        "target_ids": Param(
+            [1, 2, 3],
+            type="array",
+            items={"type": "integer"},
+            minItems=1,
+            title="Targets",
+            description="Retreaver's IDs of the targets, as a JSON list.",
+        ),
+        "cap": Param(
+            "daily",
+            type="string",
+            enum=["hard", "hourly", "daily", "monthly", "concurrency"],
+            title="Cap",
+            description="Which cap is watched.",
+        ),
+    },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
     doc_md=__doc__,
     tags=["retreaver"],

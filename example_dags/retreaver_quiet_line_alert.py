@@ -10,10 +10,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.operators.resources import RetreaverGetOperator
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
+
+# HH:MM, from 00:00 to 24:00.
+TIME = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 
 @task.short_circuit
@@ -38,12 +41,28 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={
-        "cid": "0001",
-        "window": "30m",
-        "time_zone": "America/New_York",
-        "weekdays": [1, 2, 3, 4, 5],
-        "from": "09:30",
-        "until": "17:00",
+        "cid": Param(
+            "0001", type="string", minLength=1, title="Campaign", description="Your own ID of the campaign."
+        ),
+        "window": Param(
+            "30m",
+            type="string",
+            examples=["15m", "30m", "1h", "2h"],
+            title="Window",
+            description="How long no call may come.",
+        ),
+        "time_zone": Param(
+            "America/New_York", type="string", title="Time zone", description="Of the hours, by its IANA name."
+        ),
+        "weekdays": Param(
+            [1, 2, 3, 4, 5],
+            type="array",
+            items={"type": "integer", "minimum": 1, "maximum": 7},
+            title="Working days",
+            description="1 is Monday, 7 is Sunday.",
+        ),
+        "from": Param("09:30", type="string", pattern=TIME, title="From", description="When the hours begin, HH:MM."),
+        "until": Param("17:00", type="string", pattern=TIME, title="Until", description="When the hours end, HH:MM."),
     },
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     doc_md=__doc__,

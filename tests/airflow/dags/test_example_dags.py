@@ -53,6 +53,10 @@ print("BAG " + json.dumps({
             "doc": bool(dag.doc_md),
             "active": dag.max_active_runs,
             "zone": dag.timezone.name,
+            "params": {
+                name: {**param.schema, "description": param.description, "value": param.value}
+                for name, param in ((name, dag.params.get_param(name)) for name in dag.params)
+            },
             "tasks": {
                 task.task_id: [getattr(task, "operator_class", type(task)).__module__, task.retries]
                 for task in dag.tasks
@@ -108,6 +112,20 @@ def test_the_folder_of_examples(airflow_lab):
         }
         assert ours, dag_id
         assert all(retries >= 1 for retries in ours.values()), dag_id
+
+
+def test_the_trigger_forms_say_what_they_ask_for(airflow_lab):
+    """Every field of a trigger form has a title, a description and a type; what has few values offers them."""
+    dags = output_of(airflow_lab, BAG, "BAG ")["dags"]
+    params = {(dag_id, name): param for dag_id, dag in dags.items() for name, param in dag["params"].items()}
+    assert len(params) >= 15
+    for which, param in params.items():
+        assert param["title"], which
+        assert param["description"].endswith("."), which
+        assert param["type"], which
+    assert params["retreaver_pause_at_90_percent", "cap"]["enum"][2] == "daily"
+    assert params["retreaver_calls_backfill_year", "every"]["examples"] == ["1d", "7d", "30d"]
+    assert params["retreaver_nightly_suppression_sync", "dry_run"]["type"] == "boolean"
 
 
 def test_the_nightly_reset_runs_at_local_midnight(airflow_lab):
