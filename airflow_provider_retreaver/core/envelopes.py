@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core.answers import beginning
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.limits import MEGABYTE
-from airflow_provider_retreaver.core.messages import NestedTooDeeply, Request, Response
+from airflow_provider_retreaver.core.messages import LongInteger, NestedTooDeeply, Request, Response
 from airflow_provider_retreaver.core.quoting import excerpt, quoted
 
 Row = dict[str, Any]
@@ -21,18 +23,24 @@ def json_body(request: Request, response: Response) -> Any:
     :param request: the request that was sent.
     :param response: its response.
     :return: the JSON value.
-    :raises ProtocolError: with status, path and a short excerpt, when the body is not JSON.
+    :raises ProtocolError: with status, path and a short excerpt, when the body is not JSON, or cannot be read.
     """
     # Raised outside the handler: the decoder's exception holds the whole body and would be kept as the context.
     place: str | None = None
+    long = False
     try:
         return response.json()
     except NestedTooDeeply as error:
         place = error.place
+    except LongInteger:
+        long = True
     except ValueError:
         pass
     if place is not None:
         raise nested_too_deeply(request, response, place)
+    if long:
+        digits = sys.get_int_max_str_digits()
+        raise protocol_error(request, response, f"holds an integer of more than {digits:,} digits, which is no value")
     kind = response.headers.get("content-type", "no content type").partition(";")[0]
     text = excerpt(beginning(response.body))
     raise protocol_error(
@@ -109,15 +117,44 @@ def unwrap(request: Request, response: Response, value: Any, envelope: str) -> R
     raise protocol_error(request, response, f"holds no {envelope!r} object")
 
 
-def read_item(envelope: str) -> Callable[[Request, Response], Row]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The object that a request asks for.
+
+    :param key: of the answer, e.g. `uuid`.
+    :param value: that it must have.
+    :param shown: whether all answers have the key: the documents show no `id` of campaigns and affiliates.
+    """
+
+    key: str
+    value: object
+    shown: bool
+
+    def is_answered_by(self, row: Row) -> bool:
+        """Judge an answer.
+
+        :param row: the object that came.
+        :return: whether it is, or may be, the one that was asked for.
+        """
+        if row.get(self.key) is None:
+            return not self.shown
+        return str(row[self.key]).casefold() == str(self.value).strip().casefold()
+
+
+def read_item(envelope: str, asked: Asked | None = None) -> Callable[[Request, Response], Row]:
     """Return a reader of responses that hold one wrapped object.
 
     :param envelope: name that wraps the object, e.g. `target`.
+    :param asked: the object that was asked for; None where the request does not say it.
     :return: a function for `Operation.read`.
     """
 
     def read(request: Request, response: Response) -> Row:
-        return unwrap(request, response, json_body(request, response), envelope)
+        found = unwrap(request, response, json_body(request, response), envelope)
+        if asked is None or asked.is_answered_by(found):
+            return found
+        what = f"holds a {envelope} with {asked.key} {quoted(found.get(asked.key))}, not the one that was asked for"
+        raise protocol_error(request, response, what)
 
     return read
 

@@ -104,6 +104,10 @@ class HttpRequest:
     body: bytes | None = field(repr=False)
 
 
+class LongInteger(ValueError):
+    """A body with an integer of thousands of digits."""
+
+
 class NestedTooDeeply(ValueError):
     """JSON with more levels of lists and objects within each other than it may have.
 
@@ -135,6 +139,7 @@ class Response:
 
         :return: the JSON value; halves of characters in it are replaced.
         :raises NestedTooDeeply: when it has more levels than it may have.
+        :raises LongInteger: when it has an integer that Python does not read.
         :raises ValueError: when it is not JSON.
         """
         body, _ = repaired(self.body)
@@ -142,6 +147,11 @@ class Response:
             value = json.loads(body)
         except RecursionError:
             raise NestedTooDeeply("") from None
+        except (json.JSONDecodeError, UnicodeError):
+            raise
+        except ValueError:
+            # Python reads no integer of more than some thousand digits.
+            raise LongInteger from None
         if body.count(b"[") + body.count(b"{") > self.max_depth:
             place = too_deep(value, self.max_depth)
             if place is not None:

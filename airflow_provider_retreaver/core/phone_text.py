@@ -36,13 +36,15 @@ _WRITTEN = (
 )
 # Between the digits of a number that is known: everything but letters and digits.
 _ANYTHING = r"[^\w%\\&]|_|%(?![0-9A-Fa-f]{2})|\\[nrtbf]|\\(?!\\*[uxnrtbf])|&(?!\#?\w+;)"
+# The first and the last year that times have stand for times without end.
+_YEAR = r"(?:[12]\d{3}|9999|000[01])"
 _DIGIT = rf"(?:\d|{_PERCENT}3\d)"
 
 _NUMBER = re.compile(
     rf"""
     (?P<other>                                     # what has many digits, and is no phone number:
         (?<!\w)[0-9a-fA-F]{{8}}(?:-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}(?!\w)              # a UUID,
-        |(?<!\d)(?:[12]\d{{3}}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3[12]\d{{3}})                  # a date, a time,
+        |(?<!\d)(?:{_YEAR}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3{_YEAR})                          # a date, a time,
           (?:[T\ ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\ ?[+-]\d\d:?\d\d)?)?(?!\d)
         |(?<![\d.])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?![\d.])                                        # an IPv4 address,
         |(?<![\d.])\d{{1,6}}\.\d+(?![\d.])                                                      # a decimal,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.hooks.connection import SettingsT, async_client, parse_settings, settings_of
+from airflow_provider_retreaver.hooks.stopping import EndsOnSigterm, ending_on_sigterm
 from airflow_provider_retreaver.provider_info import FORMS, HIDDEN_FIELDS
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ class ClientHook(ApiHook[SettingsT]):
         :return: its result; `iterate` yields the rows of a long listing without keeping them all.
         :raises RetreaverError: of a class of `core.errors`.
         """
-        return self.get_conn().run(work)
+        with EndsOnSigterm():
+            return self.get_conn().run(work)
 
     def iterate(self, listing: Listing) -> Iterator[Row]:
         """Yield the rows of a listing, each once, page by page.
@@ -140,7 +142,7 @@ class ClientHook(ApiHook[SettingsT]):
         :return: rows.
         :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
         """
-        return self.get_conn().iterate(listing)
+        return ending_on_sigterm(self.get_conn().iterate(listing))
 
     def count(self, listing: Listing) -> int:
         """Return the number of rows of a listing, in at most two requests.
@@ -148,7 +150,8 @@ class ClientHook(ApiHook[SettingsT]):
         :param listing: e.g. `targets.list_targets()`.
         :return: the number of rows.
         """
-        return self.get_conn().count(listing)
+        with EndsOnSigterm():
+            return self.get_conn().count(listing)
 
     def reading(self) -> BackgroundClient:
         """Return a client for reading long lists, which reads ahead on its own thread; use it in a `with` block.
@@ -254,7 +257,8 @@ class AsyncClientHook(ApiHook[SettingsT]):
         :return: its result; `iterate` yields the rows of a long listing without keeping them all.
         :raises RetreaverError: of a class of `core.errors`.
         """
-        return await (await self.get_conn()).run(work)
+        with EndsOnSigterm():
+            return await (await self.get_conn()).run(work)
 
     async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
         """Yield the rows of a listing, each once, page by page.
@@ -264,7 +268,12 @@ class AsyncClientHook(ApiHook[SettingsT]):
         :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
         """
         async with aclosing((await self.get_conn()).iterate(listing)) as rows:
-            async for row in rows:
+            while True:
+                with EndsOnSigterm():
+                    try:
+                        row = await anext(rows)
+                    except StopAsyncIteration:
+                        return
                 yield row
 
     async def count(self, listing: Listing) -> int:
@@ -273,7 +282,8 @@ class AsyncClientHook(ApiHook[SettingsT]):
         :param listing: e.g. `targets.list_targets()`.
         :return: the number of rows.
         """
-        return await (await self.get_conn()).count(listing)
+        with EndsOnSigterm():
+            return await (await self.get_conn()).count(listing)
 
     async def test_connection(self) -> tuple[bool, str]:
         """Read something small, once; called by Airflow's Test button and `airflow connections test`.

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-
-class TaskStopped(BaseException):
-    """The task got SIGTERM; not an `Exception`, so that no library takes it for a failed request."""
+from airflow_provider_retreaver.hooks.stopping import TaskStopped
 
 
 class StopsOnKill:

@@ -132,7 +132,7 @@ def get_call(uuid: str, *, version: str | None = None) -> Operation[Call]:
     _one_of_if_given(version, CALLS_VERSIONS, "version")
     part = f"/{segment(uuid, 'call uuid')}.json"
     legacy = Request("GET", f"/calls{part}") if version is None else CurrentOnly("its call log has no versions")
-    return CALLS.returning_object(Request("GET", _versioned(part, version)), legacy)
+    return CALLS.returning_object(Request("GET", _versioned(part, version)), legacy, asked=uuid)
 
 
 def _one_of_if_given(value: str | None, allowed: tuple[str, ...], name: str) -> None:

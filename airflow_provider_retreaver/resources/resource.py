@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 from airflow_provider_retreaver.core import parameters
-from airflow_provider_retreaver.core.envelopes import read_item, read_nothing
+from airflow_provider_retreaver.core.envelopes import Asked, read_item, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation, Row
@@ -99,7 +99,7 @@ class Resource(Generic[ObjectT]):
         :raises InvalidArgument: when none or both are given, or one is blank.
         """
         current, legacy = self._requests("GET", self._place(id, customer_id))
-        return self.returning_object(current, legacy)
+        return self.returning_object(current, legacy, asked=id)
 
     def create(self, attributes: Attributes, undocumented: Attributes | None = None) -> Operation[ObjectT]:
         """Return the operation that creates one object.
@@ -160,14 +160,19 @@ class Resource(Generic[ObjectT]):
             raise InvalidArgument(f"attributes is empty: there is nothing to change on the {self.title}.")
         return self._checked(attributes, undocumented)
 
-    def returning_object(self, request: Request, legacy: Request | CurrentOnly | None = None) -> Operation[ObjectT]:
+    def returning_object(
+        self, request: Request, legacy: Request | CurrentOnly | None = None, *, asked: Id | None = None
+    ) -> Operation[ObjectT]:
         """Return an operation whose answer is one object of this resource.
 
         :param request: under the current routes.
         :param legacy: under the legacy routes, where it differs or does not exist.
+        :param asked: Retreaver's own ID of the object, which the answer must not contradict; None where it has none.
         :return: the operation; its result is the object.
         """
-        read = cast("Callable[[Request, Response], ObjectT]", read_item(self.envelope))
+        # A phone number may be written in several ways.
+        known = None if asked is None or self.key == "number" else Asked(self.key, asked, self.key == self.row_key)
+        read = cast("Callable[[Request, Response], ObjectT]", read_item(self.envelope, known))
         return Operation(request, read, legacy=legacy)
 
     def returning_change(self, request: Request, legacy: Request | CurrentOnly | None = None) -> Operation[ObjectT]:

@@ -9,6 +9,8 @@ from airflow_provider_retreaver.sandbox.http.wire import Answer, Request
 from airflow_provider_retreaver.sandbox.state.clock import format_milliseconds
 
 MAX_ENTRIES = 20_000
+# Of all entries together.
+MAX_CHARACTERS = 32_000_000
 _MAX_BODY = 10_000
 
 
@@ -16,7 +18,9 @@ class RequestLog:
     """The latest requests, numbered from 1."""
 
     def __init__(self) -> None:
-        self._entries: deque[dict[str, Any]] = deque(maxlen=MAX_ENTRIES)
+        self._entries: deque[dict[str, Any]] = deque()
+        self._sizes: deque[int] = deque()
+        self._size = 0
         self._last = 0
 
     def add(self, request: Request, answer: Answer, now: int) -> None:
@@ -27,18 +31,23 @@ class RequestLog:
         :param now: The sandbox's time in milliseconds since the epoch.
         """
         self._last += 1
-        self._entries.append(
-            {
-                "n": self._last,
-                "method": request.method,
-                "path": request.path,
-                "query": [list(pair) for pair in request.query],
-                "headers": dict(request.headers),
-                "body": request.body[:_MAX_BODY].decode("utf-8", "replace"),
-                "status": 0 if answer.cut else answer.status,
-                "time": format_milliseconds(now),
-            }
-        )
+        entry = {
+            "n": self._last,
+            "method": request.method,
+            "path": request.path,
+            "query": [list(pair) for pair in request.query],
+            "headers": dict(request.headers),
+            "body": request.body[:_MAX_BODY].decode("utf-8", "replace"),
+            "status": 0 if answer.cut else answer.status,
+            "time": format_milliseconds(now),
+        }
+        texts = [request.path, entry["body"], *map("".join, request.query), *map("".join, request.headers.items())]
+        self._entries.append(entry)
+        self._sizes.append(sum(map(len, texts)))
+        self._size += self._sizes[-1]
+        while len(self._entries) > MAX_ENTRIES or self._size > MAX_CHARACTERS:
+            self._entries.popleft()
+            self._size -= self._sizes.popleft()
 
     def since(self, number: int) -> list[dict[str, Any]]:
         """Return the requests after a given one.
@@ -52,3 +61,5 @@ class RequestLog:
     def clear(self) -> None:
         """Delete the entries; the numbers continue."""
         self._entries.clear()
+        self._sizes.clear()
+        self._size = 0

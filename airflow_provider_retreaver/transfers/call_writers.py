@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any, TypeAlias
 
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect, copy_line, stage_of
 from airflow_provider_retreaver.domain.calls.sql_limits import SINGLE
@@ -171,7 +172,7 @@ def is_newer(one: datetime | None, other: datetime | None) -> bool:
 
 def _time(value: Any) -> datetime | None:
     """Return a time that a database returned: aware, naive in UTC, or a text."""
-    time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    time = instant(value, "a version in the table") if isinstance(value, str) else value
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 

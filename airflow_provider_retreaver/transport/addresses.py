@@ -1,8 +1,9 @@
 """Resolving host names, and judging the addresses that are then connected to.
 
 A name is resolved once for a connection, what it resolves to is judged, and the connection is made to that: a name
-that resolves to another address a moment later changes nothing. Names are resolved on threads of their own, since
-the system's resolver cannot be interrupted.
+that resolves to another address a moment later changes nothing. Names are resolved on threads of their own, one at
+most for each name, since the system's resolver cannot be interrupted: nobody waits for one that hangs, and it keeps
+no process.
 """
 
 from __future__ import annotations
@@ -24,6 +25,14 @@ Resolver = Callable[[str, int], Sequence[AddressInfo]]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+# Seconds in which a name that is compared with an address must be resolved.
+RESOLVING = 10.0
+
+# Names that are being resolved: further requests wait for the same result.
+_pending: dict[tuple[Resolver, str, int], Future[Sequence[AddressInfo]]] = {}
+_lock = threading.Lock()
+
+
 def system_resolver(host: str, port: int) -> Sequence[AddressInfo]:
     """Resolve a name as this machine does.
 
@@ -36,29 +45,43 @@ def system_resolver(host: str, port: int) -> Sequence[AddressInfo]:
 
 
 def start_resolving(resolver: Resolver, host: str, port: int) -> Future[Sequence[AddressInfo]]:
-    """Resolve a name on a thread of its own; an address needs none.
+    """Resolve a name on a thread of its own; an address needs none, and a name that is being resolved no other one.
 
     :param resolver: resolves it.
     :param host: a host name or an address.
     :param port: the port.
     :return: the addresses to come.
     """
-    future: Future[Sequence[AddressInfo]] = Future()
+    name = (resolver, host, port)
+    with _lock:
+        waiting = _pending.get(name)
+        if waiting is not None:
+            return waiting
+        future = _pending[name] = Future[Sequence[AddressInfo]]()
+    # Of a running one no waiter can cancel it for the others.
     future.set_running_or_notify_cancel()
-
-    def resolve() -> None:
-        try:
-            found = resolver(host, port)
-        except (OSError, UnicodeError) as error:
-            future.set_exception(error)
-        else:
-            future.set_result(found)
-
     if literal(host) is not None:
-        resolve()
+        _resolve(name, future)
     else:
-        threading.Thread(target=resolve, name="retreaver-resolver", daemon=True).start()
+        threading.Thread(target=_resolve, args=(name, future), name="retreaver-resolver", daemon=True).start()
     return future
+
+
+def _resolve(name: tuple[Resolver, str, int], future: Future[Sequence[AddressInfo]]) -> None:
+    resolver, host, port = name
+    try:
+        found = resolver(host, port)
+    except BaseException as error:  # noqa: BLE001 - raised again by those who wait
+        _forget(name)
+        future.set_exception(error)
+    else:
+        _forget(name)
+        future.set_result(found)
+
+
+def _forget(name: tuple[Resolver, str, int]) -> None:
+    with _lock:
+        del _pending[name]
 
 
 def literal(host: str) -> IPAddress | None:
@@ -120,5 +143,6 @@ class AddressRule:
         if address is not None:
             return {address}
         with suppress(OSError, UnicodeError):
-            return {literal(row[4][0]) for row in self._resolver(host, port)}
+            rows = start_resolving(self._resolver, host, port).result(RESOLVING)
+            return {literal(row[4][0]) for row in rows}
         return set()

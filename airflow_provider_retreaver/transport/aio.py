@@ -71,7 +71,9 @@ class AiohttpTransport:
             )
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._settings.max_concurrency, ssl=self._certificates, resolver=_Resolver(self._resolver)
+                    limit=self._settings.max_concurrency,
+                    ssl=self._certificates,
+                    resolver=_Resolver(self._resolver, min(CONNECT_TIMEOUT, self._settings.timeout)),
                 ),
                 timeout=limits,
                 middlewares=(_once,),
@@ -152,13 +154,15 @@ class AiohttpTransport:
 class _Resolver(AbstractResolver):
     """Resolves names on threads of their own: those of the loop keep it from ending while a name is resolved."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, seconds: float) -> None:
         self._resolver = resolver
+        self._seconds = seconds
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        rows = await asyncio.wrap_future(start_resolving(self._resolver, host, port))
+        resolving = asyncio.wrap_future(start_resolving(self._resolver, host, port))
+        rows = await asyncio.wait_for(resolving, self._seconds)
         return [
             ResolveResult(
                 hostname=host,

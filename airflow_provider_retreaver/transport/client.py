@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -121,7 +121,7 @@ class RetreaverClient(ClientBase):
                 except RetreaverError as error:
                     raise rules.incomplete(len(ahead), error) from None
 
-    def iterate(self, listing: Listing) -> Iterator[Row]:
+    def iterate(self, listing: Listing) -> Generator[Row]:
         """Yield the rows of a listing, each once, page by page.
 
         :param listing: the listing.

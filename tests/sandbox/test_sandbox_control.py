@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
+from airflow_provider_retreaver.sandbox.http.wire import Answer, Request
+from airflow_provider_retreaver.sandbox.log import MAX_CHARACTERS, RequestLog
 from tests.sandbox.client import NOON, SandboxClient, cap
 
 
@@ -325,3 +327,18 @@ def test_a_database_file_survives_a_restart(tmp_path: object) -> None:
     assert second.request("GET", "/targets/tid/kept.json")["target"].items() <= created.items()
     assert created["id"] > 60
     second.sandbox.close()
+
+
+def test_the_log_is_bounded_in_size() -> None:
+    """Long requests take the place of older ones, so that a sandbox that runs for days does not grow."""
+    log = RequestLog()
+    body = b"x" * 10_000
+    for number in range(4_000):
+        log.add(Request("POST", "/targets.json", [("n", str(number))], {}, body), Answer(200, [], b""), 0)
+    kept = log.since(0)
+    assert sum(len(entry["body"]) for entry in kept) <= MAX_CHARACTERS
+    assert kept[-1]["n"] == 4_000
+    assert 3_000 < len(kept) < 3_300
+    log.clear()
+    log.add(Request("GET", "/targets.json", [], {}, b""), Answer(200, [], b""), 0)
+    assert [entry["n"] for entry in log.since(0)] == [4_001]

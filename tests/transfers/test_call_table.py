@@ -122,6 +122,18 @@ class TestEverywhere:
         assert table.write([row("a"), row("b")]) == 2
 
 
+def test_a_version_that_is_no_time_is_named(connection, file):
+    """A table whose times somebody else has written as something else is left alone."""
+    connection.execute(CREATE)
+    connection.execute("INSERT INTO calls VALUES ('a', 'yesterday', '', 1)")
+    connection.commit()
+    table = table_in(file, dialect_of("db2"))
+    table.prepare(create=False)
+    with pytest.raises(InvalidArgument, match="a version in the table is 'yesterday'"):
+        table.write([row("a")])
+    assert held(connection) == {"a": ("", 1)}
+
+
 def test_a_table_is_created_once(connection, file):
     """A table that is not there is created, one that is there is left as it is."""
     opened = table_in(file)

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -282,6 +284,63 @@ def test_a_name_that_is_not_resolved(kind):
         run_against(kind, 80, host="hangs.test", resolver=resolver)
     finally:
         hanging.set()
+
+
+def test_one_thread_resolves_a_name(kind):
+    """However often a name that hangs is asked for, one thread waits for it, and each request ends with its limit."""
+    hanging, asked = threading.Event(), []
+
+    def resolver(host, port):
+        asked.append(host)
+        hanging.wait(30)
+        return []
+
+    settings = Settings.parse(
+        "odd",
+        password=KEY,
+        host="http://hangs.test:80",
+        extra={"allow_http": True, "timeout": 0.2, "max_attempts": 1},
+    )
+    started = time.monotonic()
+    try:
+        if kind == "sync":
+            with RetreaverClient(settings, transport=RequestsTransport(settings, resolver=resolver)) as client:
+                for _ in range(3):
+                    with pytest.raises(RetreaverError):
+                        client.run(get_target(id=1))
+        else:
+
+            async def run():
+                transport = AiohttpTransport(settings, resolver=resolver)
+                async with AsyncRetreaverClient(settings, transport=transport) as client:
+                    for _ in range(3):
+                        with pytest.raises(RetreaverError):
+                            await client.run(get_target(id=1))
+
+            asyncio.run(run())
+        assert time.monotonic() - started < 25
+        assert asked == ["hangs.test"]
+        assert [name for name in threads() if name == "retreaver-resolver"] == ["retreaver-resolver"]
+    finally:
+        hanging.set()
+    until = time.monotonic() + 3
+    while threads() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert threads() == []
+
+
+def test_a_name_that_is_being_resolved_keeps_no_process(project):
+    """A process ends although the system's resolver has not returned."""
+    program = (
+        "import threading\n"
+        "from airflow_provider_retreaver.transport.addresses import start_resolving\n"
+        "start_resolving(lambda host, port: threading.Event().wait(60), 'hangs.test', 80)\n"
+        "print('END')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, stdout=subprocess.PIPE, timeout=50, check=True
+    )
+    assert ended.stdout == b"END\n"
 
 
 def run_against(kind, port, scheme="http", host="127.0.0.1", **options):

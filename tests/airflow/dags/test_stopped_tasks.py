@@ -154,3 +154,56 @@ def test_sigterm(airflow_lab, account):
     seconds = float(result.output.partition("ENDED AFTER: ")[2].partition("\n")[0])
     print(f"{seconds:.2f} s with SIGTERM after three")
     assert 3 <= seconds < 5.5
+
+
+# A function that uses a hook, and is stopped by SIGTERM after two seconds.
+FUNCTIONS = """
+import asyncio
+import os
+import signal
+import threading
+import time
+from datetime import datetime
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook
+from airflow_provider_retreaver.resources.targets import list_targets
+
+
+with DAG("functions", schedule=None, start_date=datetime(2026, 1, 1)):
+
+    @task
+    def function():
+        async def read():
+            async with RetreaverAsyncHook() as hook:
+                await hook.run(list_targets())
+
+        with RetreaverHook() as hook:
+            threading.Timer(2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            started = time.monotonic()
+            try:
+                WORK
+            finally:
+                print(f"ENDED AFTER: {time.monotonic() - started}", flush=True)
+
+    function()
+"""
+WORKS = ["hook.run(list_targets())", "list(hook.iterate(list_targets()))", "asyncio.run(read())"]
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_a_function_that_uses_a_hook_ends(airflow_lab, account, work):
+    """A `@task` function that gets SIGTERM ends within a second, in a wait of the policy or in a request."""
+    account.targets(10)
+    held = {"delay": 20} if "iterate" in work else {"status": 429, "headers": {"Retry-After": "30"}}
+    account.fault("", method="GET", times=None, **held)
+    result = airflow_lab.run_dag(
+        FUNCTIONS.replace("WORK", work),
+        connections={"retreaver_default": account.connection(extra={"max_wait": 100})},
+        retries=False,
+    )
+    assert result.states == {"function": "failed"}, result.output
+    seconds = float(result.output.partition("ENDED AFTER: ")[2].partition("\n")[0])
+    print(f"{work}: {seconds:.2f} s with SIGTERM after two")
+    assert 1.9 <= seconds < 4.5

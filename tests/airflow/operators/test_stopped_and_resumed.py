@@ -10,8 +10,8 @@ import time
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_retreaver.hooks.stopping import TaskStopped
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
-from airflow_provider_retreaver.operators.stopping import TaskStopped
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from tests.airflow.support.account import StateStore, context_of, reset_caps
 from tests.airflow.support.stopping import until_told_to_stop
