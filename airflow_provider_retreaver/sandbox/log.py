@@ -31,17 +31,18 @@ class RequestLog:
         :param now: The sandbox's time in milliseconds since the epoch.
         """
         self._last += 1
+        body = request.body[:_MAX_BODY].decode("utf-8", "replace")
         entry = {
             "n": self._last,
             "method": request.method,
             "path": request.path,
             "query": [list(pair) for pair in request.query],
             "headers": dict(request.headers),
-            "body": request.body[:_MAX_BODY].decode("utf-8", "replace"),
+            "body": body,
             "status": 0 if answer.cut else answer.status,
             "time": format_milliseconds(now),
         }
-        texts = [request.path, entry["body"], *map("".join, request.query), *map("".join, request.headers.items())]
+        texts = [request.path, body, *map("".join, request.query), *map("".join, request.headers.items())]
         self._entries.append(entry)
         self._sizes.append(sum(map(len, texts)))
         self._size += self._sizes[-1]
