@@ -102,7 +102,8 @@ build: $(VENV)/.ready ## build the wheel and the source distribution into dist/
 	@rm -rf dist
 	$(RUN) -m build --no-isolation
 
-check-wheel: build ## install the built wheel in a new environment and check it there
+check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new environment and check it there
+	$(VENV_DOCS)/bin/python -m twine check --strict dist/*
 	rm -rf $(VENV_WHEEL)
 	$(RUN) -m venv $(VENV_WHEEL)
 	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WHEEL)/bin/python -m pip install --quiet \

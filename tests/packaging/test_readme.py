@@ -11,6 +11,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+import yaml
 
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.sandbox.__main__ import build_parser
@@ -132,3 +133,23 @@ def test_curl_commands_are_answered(command, sandbox_url):
     except HTTPError as error:
         with error:
             raise AssertionError(f"{command}: {error.code} {error.read()[:200]!r}") from None
+
+
+def test_compose_file_is_true():
+    """The Compose file's sandbox, connection and image are those of this project; no container engine is used."""
+    compose = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
+    sandbox, airflow = compose["services"]["sandbox"], compose["services"]["airflow"]
+    options = build_parser().parse_args(sandbox["command"])
+    fields = json.loads(airflow["environment"]["AIRFLOW_CONN_RETREAVER_DEFAULT"])
+    assert fields.pop("conn_type") == "retreaver"
+    settings = Settings.parse("retreaver_default", **fields)
+    assert set(settings.urls.values()) == {f"http://sandbox:{options.port}"}
+    assert (fields["password"], options.allow_host) == (options.api_key, ["sandbox"])
+    assert "ports" not in sandbox
+    assert airflow["ports"] == ["127.0.0.1:8080:8080"]
+    (version,) = re.findall(
+        r"^apache-airflow==(.*)$", (PROJECT / "constraints/airflow-3.3.txt").read_text(), re.MULTILINE
+    )
+    for text in (sandbox["build"]["dockerfile_inline"], (PROJECT / "docs/deployment.md").read_text(encoding="utf-8")):
+        assert f"FROM apache/airflow:{version}-python3.12\n" in text
+        assert f" apache-airflow=={version}\n" in text

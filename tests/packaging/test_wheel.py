@@ -109,6 +109,7 @@ def test_source_distribution_can_be_tested_and_built(built):
         "docs/assets/logo.svg",
         "mkdocs.yml",
         ".readthedocs.yaml",
+        "compose.yaml",
         "hatch_build.py",
         "scripts/site_paths.py",
         "example_dags/retreaver_nightly_cap_reset.py",
