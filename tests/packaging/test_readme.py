@@ -13,7 +13,9 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
+from airflow_provider_retreaver.core.messages import Host
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
 from airflow_provider_retreaver.sandbox.__main__ import build_parser
 from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
@@ -83,6 +85,19 @@ def test_connections_are_accepted(command):
     assert set(fields) <= set(FIELD_NAMES)
     assert fields.pop("conn_type") == "retreaver"
     assert Settings.parse("retreaver_default", **fields).company_id == fields["login"]
+
+
+def test_the_connection_to_trackdrive_is_accepted():
+    """The connection on the page of connections is one that the package takes, and the page names all its extras."""
+    from airflow_provider_retreaver.provider_info import TRACKDRIVE_FIELDS
+
+    page = (PROJECT / "docs" / "connections.md").read_text(encoding="utf-8")
+    section = page.partition("## TrackDrive")[2].partition("\n## ")[0]
+    fields = json.loads(re.findall(r"'(\{.*\})'", section)[0])
+    assert fields.pop("conn_type") == "trackdrive"
+    settings = TrackDriveSettings.parse("trackdrive_default", **fields)
+    assert settings.urls == {Host.API: "https://acme.trackdrive.com/api/v1"}
+    assert set(TRACKDRIVE_FIELDS) <= set(re.findall(r"`(\w+)`", section))
 
 
 def test_every_extra_is_told():

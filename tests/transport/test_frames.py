@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_retreaver.core.client_settings import ClientSettings
+from airflow_provider_retreaver.core.connection_secrets import basic_token
 from airflow_provider_retreaver.core.errors import RetreaverError
+from airflow_provider_retreaver.core.operations import Operation
+from airflow_provider_retreaver.core.secrets import Secret
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
 from airflow_provider_retreaver.resources import targets
+from airflow_provider_retreaver.resources.trackdrive.buyer_groups import get_buyer_group
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from tests.transport.raw_server import answer, raw_server
 
@@ -45,16 +51,17 @@ def locals_of(error: BaseException | None) -> str:
     return "\n".join(found)
 
 
-def fail(kind: str, settings: Settings) -> RetreaverError:
+def fail(kind: str, settings: ClientSettings, operation: Operation[Any] | None = None) -> RetreaverError:
     """Send a request that fails, and return its error."""
+    work = operation or targets.get_target(id=3)
 
     async def send_async() -> None:
         async with AsyncRetreaverClient(settings) as client:
-            await client.run(targets.get_target(id=3))
+            await client.run(work)
 
     def send() -> None:
         with RetreaverClient(settings) as client:
-            client.run(targets.get_target(id=3))
+            client.run(work)
 
     with pytest.raises(RetreaverError) as caught:
         asyncio.run(send_async()) if kind == "async" else send()
@@ -84,6 +91,23 @@ def test_errors_of_responses(kind, script):
         assert KEY.encode() in server.requests[0]
     assert KEY not in str(error) + locals_of(error)
     assert "settings=" in locals_of(error) or "self=" in locals_of(error)
+
+
+@pytest.mark.parametrize("script", ANSWERS.values(), ids=ANSWERS.keys())
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_of_trackdrive(kind, script):
+    """Neither of the two keys nor the Basic header is in a frame of the error of any response."""
+    with raw_server(script) as server:
+        url, private = f"http://127.0.0.1:{server.port}", f"{KEY}-private"
+        extra = {"max_attempts": 1}
+        settings = TrackDriveSettings.parse("c", login=KEY, password=private, host=url, extra=extra)
+        token = basic_token(Secret(KEY), Secret(private)).reveal()
+        error = fail(kind, settings, get_buyer_group(3))
+        assert f"Basic {token}".encode() in server.requests[0]
+        assert KEY.encode() not in server.requests[0]
+    shown = str(error) + locals_of(error)
+    assert KEY not in shown
+    assert token not in shown
 
 
 @pytest.mark.parametrize("kind", KINDS)

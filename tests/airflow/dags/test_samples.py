@@ -81,6 +81,7 @@ def test_sample(sample, world, monkeypatch):
         "caller_list_secret": POSTBACK_SECRET,
     }
     monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(world.connection(extra=extra)))
+    monkeypatch.setenv("AIRFLOW_CONN_TRACKDRIVE_DEFAULT", json.dumps(world.trackdrive_connection()))
     for dag in loaded(sample.code, sample.place):
         if not sample.quoted:
             executed(dag)

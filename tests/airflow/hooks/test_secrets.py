@@ -9,12 +9,22 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
 from tests.airflow.support.account import KEY, Account
 
 pytestmark = pytest.mark.airflow
 
 # Every encoding of the key keeps its letters and changes only special characters.
 MARKS = [b"s3cr3t", base64.b64encode(KEY.encode())[:12], KEY.encode()[1:].hex().encode()[:12]]
+# Those of TrackDrive: the keys that are right, and the wrong ones, each also as a Basic header.
+PUBLIC, PRIVATE = TRACKDRIVE_PUBLIC_KEY, TRACKDRIVE_PRIVATE_KEY
+WRONG_PUBLIC, WRONG_PRIVATE = "publ1cK3y+of/Acme", "pr1vat3K3y=of&Acme"
+TOKENS = [
+    base64.b64encode(f"{public}:{private}".encode()).decode()
+    for public in (PUBLIC, WRONG_PUBLIC)
+    for private in (PRIVATE, WRONG_PRIVATE)
+]
+MARKS += [PUBLIC.encode(), PRIVATE.encode(), b"publ1cK3y", b"pr1vat3K3y", *(token[:20].encode() for token in TOKENS)]
 
 # At DEBUG, the supervisor that `dag.test()` of Airflow 3 runs in the same process prints the texts to mask, its
 # own masks of a connection's fields included. A worker's does not: `scheduler_run.py` searches its logs whole.
@@ -81,7 +91,57 @@ def awaited():
     return len(asyncio.run(work(), debug=True))
 
 
+@task(trigger_rule="all_done")
+def trackdriven(conn_id):
+    from airflow_provider_retreaver.core.errors import RetreaverError
+    from airflow_provider_retreaver.hooks.trackdrive import TrackDriveAsyncHook, TrackDriveHook
+    from airflow_provider_retreaver.resources.trackdrive import buyer_groups
+
+    # A server can send back only the keys that it got.
+    groups = GROUPS if conn_id == "trackdrive_default" else [100]
+
+    def operations(id_):
+        return (
+            buyer_groups.get_buyer_group(id_),
+            buyer_groups.update_buyer_group({"tier": 1}, id_),
+            buyer_groups.update_buyer_group({"reset_total_caps": True}, id_),
+        )
+
+    def failed(error):
+        walked(error)
+        traceback.print_exc()
+        logging.getLogger("custom").exception("caught %r", error)
+
+    async def awaited():
+        async with TrackDriveAsyncHook(conn_id) as hook:
+            for id_ in groups:
+                for operation in operations(id_):
+                    try:
+                        print(type(await hook.run(operation)))
+                    except RetreaverError as error:
+                        failed(error)
+            print(await TrackDriveAsyncHook(conn_id).test_connection())
+
+    with TrackDriveHook(conn_id) as hook:
+        for id_ in groups:
+            for operation in operations(id_):
+                try:
+                    print(type(hook.run(operation)))
+                except RetreaverError as error:
+                    failed(error)
+        print(hook.test_connection())
+        try:
+            logging.getLogger("custom").debug("%r %r %r", hook, hook.get_conn(), hook.get_conn().settings)
+            hook.run(buyer_groups.get_buyer_group(groups[0]))
+        except RetreaverError as error:
+            failed(error)
+            message = [str(error), repr(error), {key: str(value) for key, value in vars(error).items()}]
+    asyncio.run(awaited(), debug=True)
+    return message
+
+
 IDS = list(range(1, COUNT + 1))
+GROUPS = list(range(1, 1 + TRACKDRIVE_COUNT))
 
 with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     RetreaverResetCapOperator.partial(task_id="each", state_path="file://STATE").expand(target_ids=IDS)
@@ -92,6 +152,7 @@ with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
         RetreaverResetCapOperator(task_id=name, target_ids=1, retreaver_conn_id=name)
     caught.expand(id_=IDS)
     awaited()
+    trackdriven.expand(conn_id=TRACKDRIVE_CONNECTIONS)
 """
 
 # The key in a field where it does not belong, and in no other one.
@@ -128,6 +189,43 @@ FAULTS = [
 ]
 
 
+TD_ECHO = f"/api/v1/buyer_groups/1?auth={TOKENS[0]}&public_key={PUBLIC}&private={quote(PRIVATE)}"
+TD_PAGE = (
+    f"<html><a href='{TD_ECHO}'>Authorization: Basic {TOKENS[0]}</a> {PUBLIC}:{PRIVATE} {quote(TOKENS[0])}</html>"
+)
+TRACKDRIVE_FAULTS = [
+    {"status": 401, "body": {"error": f"Basic {TOKENS[0]} is wrong"}},
+    {"status": 403, "body": {"error": f"{PUBLIC} may not"}},
+    {"status": 404, "body": TD_PAGE},
+    {"status": 422, "body": {"errors": {PRIVATE: [TOKENS[0], PUBLIC], "tier": f"{PUBLIC}:{PRIVATE}"}}},
+    {"status": 500, "body": TD_PAGE, "headers": {"WWW-Authenticate": f"Basic {TOKENS[0]}"}},
+    {"status": 302, "headers": {"Location": f"http://{PUBLIC}:{PRIVATE}@127.0.0.1:9{TD_ECHO}"}},
+    {"status": 200, "body": TD_PAGE},
+    {"status": 200, "body": {PRIVATE: TOKENS[:1]}},
+    {"cut": True},
+]
+# The keys where they do not belong, or with what no key has.
+TRACKDRIVE_REFUSED = {
+    "td_colon": {"login": f"{WRONG_PUBLIC}:x", "password": WRONG_PRIVATE},
+    "td_space": {"login": WRONG_PUBLIC, "password": f"{WRONG_PRIVATE} x"},
+    "td_host": {"login": WRONG_PUBLIC, "password": WRONG_PRIVATE, "host": f"https://{PUBLIC}:{PRIVATE}@127.0.0.1:9"},
+    "td_extra": {"login": WRONG_PUBLIC, "password": WRONG_PRIVATE, "extra": {"timeout": WRONG_PRIVATE}},
+    "td_schema": {"login": WRONG_PUBLIC, "password": WRONG_PRIVATE, "schema": WRONG_PUBLIC},
+}
+
+
+def trackdrive_connections(url):
+    """Return connections to TrackDrive: one that is right, one with wrong keys, swapped ones, and refused ones."""
+    base = {"conn_type": "trackdrive", "host": url, "extra": {"max_attempts": 2, "max_wait": 0.01}}
+    keys = {
+        "trackdrive_default": {"login": PUBLIC, "password": PRIVATE},
+        "td_wrong": {"login": WRONG_PUBLIC, "password": WRONG_PRIVATE},
+        "td_swapped": {"login": PRIVATE, "password": PUBLIC},
+        **TRACKDRIVE_REFUSED,
+    }
+    return {name: {**base, **parts} for name, parts in keys.items()}
+
+
 def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     """Logs, output, XComs, rendered fields and the database contain no encoding of the key.
 
@@ -139,6 +237,8 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     account.targets(count + 30)
     for number, fault in enumerate(FAULTS, 1):
         account.fault(f"/targets/{number}[./]", times=None, **fault)
+    for number, fault in enumerate(TRACKDRIVE_FAULTS, 1):
+        account.fault(f"/buyer_groups/{number}$", times=None, **fault)
     closed_host = f"http://127.0.0.1:{unused_port()}"
     proxy = f"http://user:{quote_plus(KEY)}@{closed_host[7:]}"
     base = {"max_attempts": 2, "max_wait": 0.01}
@@ -153,9 +253,13 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
         **{f"in_{n}": account.connection(password="another-key-1", extra=extra) for n, extra in enumerate(PASTED)},
     }
     state = airflow_lab.root / "state"
+    trackdrive = trackdrive_connections(account.url)
+    source = SOURCE.replace("TRACKDRIVE_CONNECTIONS", repr([*trackdrive]))
+    source = source.replace("TRACKDRIVE_COUNT", str(len(TRACKDRIVE_FAULTS)))
+    own = {"retreaver_default": account.connection(extra={**base, "postback_key": KEY})}
     result = airflow_lab.run_dag(
-        SOURCE.replace("COUNT", str(count)).replace("STATE", str(state)).replace("CONNECTIONS", repr([*refused])),
-        connections={"retreaver_default": account.connection(extra={**base, "postback_key": KEY}), **refused},
+        source.replace("COUNT", str(count)).replace("STATE", str(state)).replace("CONNECTIONS", repr([*refused])),
+        connections={**own, **refused, **trackdrive},
         env={
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
             "PYTHONASYNCIODEBUG": "1",
@@ -169,6 +273,8 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     for shown in (
         "api_key=***", "AuthenticationError", "PermissionDenied", "NotFound", "Gone", "InvalidRequest", "RateLimited",
         "Unavailable", "OutcomeUnknown", "ConnectionFailed", "ProtocolError", "PartialFailure", "InvalidConnection",
+        "the login field (public key), the password field (private key)", "Basic *** is wrong", "GET /buyer_groups/9",
+        "login contains a colon", "/api/v1/buyer_groups/1 ", "Connected to TrackDrive",
         "/targets.json?", "redirects are not followed", "proxy could not be used", "POST /targets/16/reset_cap.json",
     ):  # fmt: skip
         assert shown in seen, f"the run did not show {shown}, so it proves nothing about it"

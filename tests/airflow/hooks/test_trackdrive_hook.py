@@ -61,8 +61,7 @@ def trackdrive(account, monkeypatch):
     """Return a function that sets the connection to the sandbox's TrackDrive account, with some fields changed."""
 
     def connect(**changes):
-        parts = {"conn_type": "trackdrive", "login": TRACKDRIVE_PUBLIC_KEY, "password": TRACKDRIVE_PRIVATE_KEY}
-        connection = {**parts, "host": account.url, "extra": {"max_wait": 0}, **changes}
+        connection = account.trackdrive_connection(**{"extra": {"max_wait": 0}, **changes})
         monkeypatch.setenv("AIRFLOW_CONN_TRACKDRIVE_DEFAULT", json.dumps(connection))
 
     connect()

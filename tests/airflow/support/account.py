@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_retreaver.sandbox.local_server import RunningSandbox
+from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
 
 KEY = "s3cr3t+key/with=signs&more"
 
@@ -107,6 +108,11 @@ class Account:
         """Return an Airflow connection to this account, with some fields changed."""
         parts = {"conn_type": "retreaver", "login": "1", "password": KEY, "host": self.url}
         return {**parts, **changes}
+
+    def trackdrive_connection(self, **changes: Any) -> dict[str, Any]:
+        """Return an Airflow connection to the TrackDrive account of the sandbox, with some fields changed."""
+        keys = {"login": TRACKDRIVE_PUBLIC_KEY, "password": TRACKDRIVE_PRIVATE_KEY}
+        return {"conn_type": "trackdrive", **keys, "host": self.url, **changes}
 
 
 class StateStore:
