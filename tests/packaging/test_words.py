@@ -15,6 +15,7 @@ FOLDERS = (
     "scripts",
     "tests",
     ".ci",
+    ".github",
 )
 FILES = [
     path
