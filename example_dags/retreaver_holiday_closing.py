@@ -2,6 +2,10 @@
 
 Retreaver has no holidays: the buyers' hours are saved in a file, the buyers are closed, and the run of the next day
 restores the hours from the file. On all other days there is nothing to map over, and both tasks are skipped.
+
+The file belongs to the run that took it. When the DAG is unpaused on a holiday, the scheduler starts a run at once,
+which closes the buyers; a run that you trigger by hand on the same day then fails at `close`, says so, and changes
+nothing.
 """
 
 from __future__ import annotations

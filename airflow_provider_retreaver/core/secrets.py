@@ -41,7 +41,10 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 # Bounded repeats, here and below: a long run of one character would otherwise be read again from each of its places.
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s\"'<>]+@")
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)(?P<user>[^/\s\"'<>]+)@")
+# The ID of an Airflow connection in the path of a storage, such as `s3://conn@bucket`, is no secret.
+_STORAGE = re.compile(r"(?:s3[an]?|gc?s|file|abfss?|adl|az|wasbs?|oss)://", re.IGNORECASE)
+_CONNECTION = re.compile(r"[\w.-]{1,250}")
 _FILE_URL = re.compile(r"""(?P<name>csv_file_url["']?\s*[:=]\s*["']?)[^\s"',}]+""")
 # Phone numbers in the paths of requests: personal data, which logs do not need.
 _CALLER = re.compile(
@@ -157,10 +160,16 @@ def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
     :return: the text with `***` in their places.
     """
     text = without_values(text, {secret.reveal() for secret in secrets if secret} | _registered)
-    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+    text = _USERINFO.sub(_without_userinfo, text)
     text = _AUTHORIZATION.sub(rf"\g<scheme> {MASK}", text)
     text = mask_callers(_FILE_URL.sub(rf"\g<name>{MASK}", text))
     return _NAMED.sub(rf"\g<name>\g<sep>{MASK}", text)
+
+
+def _without_userinfo(found: re.Match[str]) -> str:
+    if _STORAGE.fullmatch(found["scheme"]) and _CONNECTION.fullmatch(found["user"]):
+        return found[0]
+    return f"{found['scheme']}{MASK}@"
 
 
 def without_values(text: str, values: Iterable[str]) -> str:

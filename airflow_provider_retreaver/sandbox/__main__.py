@@ -104,8 +104,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = SandboxOptions(**{**values, "legacy_routes": given.legacy_routes == "on"})
         listener = listen(given.host, given.port)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         _write(f"retreaver-sandbox: {error}", sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{given.host} port {given.port}"
+        _write(
+            f"retreaver-sandbox: cannot listen on {where} ({error.strerror or error}); choose another --port, or 0.",
+            sys.stderr,
+        )
         return 2
     if not is_loopback(given.host):
         _write(_warning(given.host), sys.stderr)

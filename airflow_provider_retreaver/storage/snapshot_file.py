@@ -54,8 +54,10 @@ class SnapshotFile:
             if not overwrite:
                 raise ChangeRefused(
                     f"{path} already holds the snapshot of another run ({_run_label(snapshot.run)}, taken "
-                    f"{snapshot.taken_at}), which may still be needed to restore it; put a date into snapshot_path "
-                    f"(and the map index of a mapped task), or set overwrite_snapshot=True. Nothing was sent."
+                    f"{snapshot.taken_at}), which may still be needed to restore it. If that run has made this "
+                    f"change, as before a run that is triggered by hand, there is nothing to do; otherwise "
+                    f"put a date into snapshot_path (and the map index of a mapped task), or set "
+                    f"overwrite_snapshot=True. Nothing was sent."
                 )
             snapshot = None
         return cls(file, run, snapshot)

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags, tag_rows
@@ -295,6 +296,18 @@ def _table_rows(
     rows = _changed(raws, change)
     found = flat(rows, frozenset(kinds))
     return list(split_tags(found) if tags == "rows" else found)
+
+
+def compression_of(format_: object, compression: Compression | None) -> Compression:
+    """Return the compression of the files.
+
+    :param format_: the parameter `format`.
+    :param compression: the parameter.
+    :return: what was given, or else what the readers of the format expect.
+    """
+    if compression is not None and is_given(compression):
+        return compression
+    return "zstd" if format_ == "parquet" else "none"
 
 
 def check_format(format_: object, compression: object, tags: object) -> None:

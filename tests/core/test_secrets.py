@@ -265,3 +265,21 @@ def test_long_runs_are_read_once(run):
     """A megabyte of one piece takes no longer than other text: no place is read again from each of the others."""
     text = run * (1_000_000 // len(run))
     assert redact(text, [Secret("not-in-the-text")]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://aws_default@warehouse/calls cannot be used", "s3://aws_default@warehouse/calls cannot be used"),
+        ("(gs://google-1@bucket)", "(gs://google-1@bucket)"),
+        ("'file://conn@/var/x'", "'file://conn@/var/x'"),
+        ("s3://user:password@warehouse/calls", "s3://***@warehouse/calls"),
+        ("s3://a@b@warehouse/calls", "s3://***@warehouse/calls"),
+        ("https://token@host/x", "https://***@host/x"),
+        ("hips3://token@host/x", "hips3://***@host/x"),
+        ("see s3://conn@bucket/x and http://me:pw@proxy:3128", "see s3://conn@bucket/x and http://***@proxy:3128"),
+    ],
+)
+def test_the_connection_of_a_storage_is_shown(text, shown):
+    """The ID of a connection is no secret, and an error that hides it cannot be followed; passwords stay hidden."""
+    assert redact(text) == shown

@@ -76,6 +76,22 @@ def test_an_empty_window_has_a_file_too(calls, folder):
     assert (table.num_rows, result["complete"]) == (0, True)
 
 
+@pytest.mark.parametrize(("format_", "expected"), [("jsonl", "none"), ("csv", "none"), ("parquet", "zstd")])
+@pytest.mark.parametrize("compression", [None, "None"])
+def test_each_format_has_its_own_compression(calls, folder, format_, compression, expected):
+    """Without the parameter, Parquet files are compressed, and texts can be read by everything."""
+    from pyarrow import parquet
+
+    calls.add(3, revenue=12.5)
+    result = export(destination=folder, format=format_, compression=compression, **WINDOW)
+    manifest = manifest_of(result)
+    assert manifest["compression"] == expected
+    if format_ == "parquet":
+        (file,) = manifest["files"]
+        written = parquet.ParquetFile(f"{folder.removeprefix('file://')}/{file['path']}").metadata
+        assert written.row_group(0).column(0).compression == "ZSTD"
+
+
 @pytest.mark.parametrize("version", ["v1", "v2", "v4"])
 def test_parquet_has_typed_columns(calls, folder, version):
     """Decimals given as texts become decimals, times become UTC, tags a map; all versions have one schema."""
