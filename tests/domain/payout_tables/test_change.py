@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 
 import pytest
 
@@ -212,6 +213,51 @@ def test_a_retry_uploads_nothing_and_knows_what_was_active(retreaver, run):
     assert run.upload() == expected
     assert retreaver.tables() == [(2, True), (1, False)]
     assert [one for one in retreaver.changes() if one[0] == "POST"] == [("POST", f"{NAME}s.json")]
+
+
+class Killed(BaseException):
+    """The worker is gone."""
+
+
+def until_killed(procedure, step, *, after):
+    """Run a procedure until one of its steps, which is done or not when the worker is killed."""
+    value = None
+    for number in count(1):
+        try:
+            work = procedure.send(value)
+        except StopIteration:
+            return number - 1
+        if number == step and not after:
+            raise Killed
+        value = yield work
+        if number == step:
+            raise Killed
+    return None
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(1, 7))
+def test_an_attempt_that_is_killed_at_any_step(retreaver, step, after):
+    """Whether the step was done or not, the next attempt ends as one that was not killed, with one upload."""
+    saved = {}
+    upload = Upload(read_table(csv_cells(NEW, "csv"), "csv"), activate=True)
+
+    def attempt():
+        save = lambda record: saved.update(json.loads(json.dumps(record.dump())))  # noqa: E731 - as short as it is
+        return UploadTable(1, upload, record=Record.load(saved), save=save).procedure()
+
+    with pytest.raises(Killed):
+        retreaver.client.run(until_killed(attempt(), step, after=after))
+    result = retreaver.client.run(attempt())
+    assert (result["table"]["active_before"], result["table"]["active"]) == (1, 2)
+    assert retreaver.tables() == [(2, True), (1, False)]
+    assert len([method for method, _ in retreaver.changes() if method == "POST"]) == 1
+
+
+def test_an_upload_has_six_steps(retreaver):
+    """The test above kills at each of them."""
+    upload = Upload(read_table(csv_cells(NEW, "csv"), "csv"), activate=True)
+    assert retreaver.client.run(until_killed(UploadTable(1, upload).procedure(), 0, after=False)) == 6
 
 
 def test_a_former_table_that_was_deleted_is_not_compared(retreaver, run):
