@@ -146,7 +146,7 @@ GROUPS = list(range(1, 1 + TRACKDRIVE_COUNT))
 with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     RetreaverResetCapOperator.partial(task_id="each", state_path="file://STATE").expand(target_ids=IDS)
     RetreaverResetCapOperator(task_id="all", only_filled=True)
-    RetreaverResetCapOperator(task_id="healthy", target_ids=[COUNT + 1, COUNT + 2])
+    RetreaverResetCapOperator(task_id="healthy", target_ids=[COUNT + 1, COUNT + 2], state_path="file://STATE")
     RetreaverResetCapOperator(task_id="dry", target_ids=IDS, dry_run=True)
     for name in CONNECTIONS:
         RetreaverResetCapOperator(task_id=name, target_ids=1, retreaver_conn_id=name)
@@ -273,8 +273,8 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     for shown in (
         "api_key=***", "AuthenticationError", "PermissionDenied", "NotFound", "Gone", "InvalidRequest", "RateLimited",
         "Unavailable", "OutcomeUnknown", "ConnectionFailed", "ProtocolError", "PartialFailure", "InvalidConnection",
-        "the login field (public key), the password field (private key)", "Basic *** is wrong", "GET /buyer_groups/9",
-        "login contains a colon", "/api/v1/buyer_groups/1 ", "Connected to TrackDrive",
+        "Public key (login), Private key (password)", "Basic *** is wrong", "GET /buyer_groups/9",
+        "Public key (login) contains a colon", "/api/v1/buyer_groups/1 ", "Connected to TrackDrive",
         "/targets.json?", "redirects are not followed", "proxy could not be used", "POST /targets/16/reset_cap.json",
     ):  # fmt: skip
         assert shown in seen, f"the run did not show {shown}, so it proves nothing about it"
