@@ -70,8 +70,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param format: `jsonl` (calls as Retreaver sends them), `csv` or `parquet` (typed columns; needs pyarrow).
-    :param compression: `none`, `gzip` or `zstd` (needs pyarrow); by default `zstd` for Parquet, whose files are a
-        twentieth of the size then, and `none` for the others.
+    :param compression: `none`, `gzip` or `zstd` (needs pyarrow); by default `zstd` for Parquet, else `none`.
     :param tags: `map` for all tags of a call together, `rows` for one row a tag.
     :param csv_escape_formulas: for `csv`: put an apostrophe before cells that a spreadsheet would run as a formula.
     :param partition_by: `day` or `hour` of creation in UTC for folders like `day=2026-01-31/hour=07`; None for none.
@@ -187,12 +186,11 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.storage.csv_cells import escapes_formulas
-        from airflow_provider_retreaver.transfers.file_formats import check_format, compression_of
+        from airflow_provider_retreaver.transfers.file_formats import check_format
         from airflow_provider_retreaver.transfers.file_parts import PARTITIONS, Shape
         from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
 
-        compression = compression_of(self.format, self.compression)
-        check_format(self.format, compression, self.tags)
+        compression = check_format(self.format, self.compression, self.tags)
         partition = self.partition_by if is_given(self.partition_by) else None
         if partition is not None:
             parameters.one_of(partition, PARTITIONS, "partition_by")

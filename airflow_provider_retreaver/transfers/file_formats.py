@@ -298,26 +298,17 @@ def _table_rows(
     return list(split_tags(found) if tags == "rows" else found)
 
 
-def compression_of(format_: object, compression: Compression | None) -> Compression:
-    """Return the compression of the files.
-
-    :param format_: the parameter `format`.
-    :param compression: the parameter.
-    :return: what was given, or else what the readers of the format expect.
-    """
-    if compression is not None and is_given(compression):
-        return compression
-    return "zstd" if format_ == "parquet" else "none"
-
-
-def check_format(format_: object, compression: object, tags: object) -> None:
+def check_format(format_: object, compression: object, tags: object) -> Compression:
     """Check the parameters before anything is sent.
 
     :param format_: the parameter `format`.
-    :param compression: the parameter.
+    :param compression: the parameter; None for `zstd` in Parquet files and `none` in others.
     :param tags: the parameter.
+    :return: the compression of the files.
     :raises InvalidArgument: naming the parameter.
     """
+    if not is_given(compression):
+        compression = "zstd" if format_ == "parquet" else "none"
     for name, value, allowed in (
         ("format", format_, FORMATS),
         ("compression", compression, COMPRESSIONS),
@@ -330,3 +321,4 @@ def check_format(format_: object, compression: object, tags: object) -> None:
             f"format={format_!r} with compression={compression!r} needs pyarrow; install "
             f"airflow-provider-retreaver[parquet]."
         )
+    return next(known for known in COMPRESSIONS if known == compression)
