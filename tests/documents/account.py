@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -9,9 +10,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from airflow_provider_retreaver.core.messages import HttpRequest, Request, Response
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.sandbox import Answer, Sandbox, SandboxOptions
-from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
+from airflow_provider_retreaver.sandbox.options import (
+    POSTBACK_KEY,
+    POSTBACK_SECRET,
+    TRACKDRIVE_PRIVATE_KEY,
+    TRACKDRIVE_PUBLIC_KEY,
+)
 
 KEY = "woofwoofwoof"
+KEY_PAIR = f"Basic {base64.b64encode(f'{TRACKDRIVE_PUBLIC_KEY}:{TRACKDRIVE_PRIVATE_KEY}'.encode()).decode()}"
 CALL = "addcf985-017e-4962-be34-cf5d55e74afc"
 PHONE, ON_CAMPAIGN = "+18668987878", "+13215550190"
 OPTION = {"option": "1", "target_number": "+16474570424"}
@@ -138,11 +145,21 @@ class Account:
         self._add_payout_table()
         self._add_calls()
         self._add_bidding()
+        self._add_trackdrive()
         for owner in ("targets/3", "campaigns/5"):
             lists = f"/api/v2/{owner}/caller_lists"
             self.send_with_postback_key("POST", f"{lists}.json", {"caller_list": {"name": "suppressed"}})
             number = {"caller_list_number": {"number": PHONE}}
             self.send_with_postback_key("POST", f"{lists}/suppressed/caller_list_numbers.json", number)
+
+    def _add_trackdrive(self) -> None:
+        for id_, own in ((100_101, None), (100_123, "loan-22-en"), (100_124, "loan-23-fr"), (1_000_125, None)):
+            given = {"id": id_, "name": "Acme", **({"user_buyer_id": own} if own else {})}
+            assert self.request("POST", "/__sandbox__/trackdrive/buyers", given).status == 200
+        self.next_id("trackdrive_groups", 123_456)
+        body = {"name": "Buyers", "buyer_ids": [100_101]}
+        answer = self.request("POST", "/api/v1/buyer_groups", body, Authorization=KEY_PAIR)
+        assert answer.status == 201, answer
 
     def _add_targets(self) -> None:
         for id_ in (1, 2, 3, 4, 5, 6, 6588, 22592):

@@ -4,7 +4,8 @@ The files in `examples/` hold what the reference shows and nothing that was read
 most phone numbers are replaced. `edition` is `legacy` or `current` where the older and the newest reference differ.
 `first` holds requests that make an example possible, such as deleting what it creates. Left out are mistakes of the
 reference: an address `call.json`, a campaign's update with an affiliate's body, a body that is no JSON, the ID of a
-v4 call's campaign as a text.
+v4 call's campaign as a text. TrackDrive's reference shows requests, and the names of what is around the rows; `:id`
+stands for a group that exists, and two mail addresses are replaced.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Example:
     :param first: requests to send before, with a blank before a body.
     :param key_in_request: whether the request itself holds its postback key, and takes no other.
     :param content_type: of the body.
+    :param uses_key_pair: whether it is one of TrackDrive's, which take its two keys as a Basic header.
     """
 
     heading: str
@@ -45,6 +47,7 @@ class Example:
     first: tuple[str, ...] = ()
     key_in_request: bool = False
     content_type: str = "application/json"
+    uses_key_pair: bool = False
 
     @property
     def method(self) -> str:

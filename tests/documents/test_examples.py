@@ -1,4 +1,4 @@
-"""The sandbox answers every example of Retreaver's reference over HTTP, with every documented key."""
+"""The sandbox answers every example of the references over HTTP, with every documented key."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pytest
 
 from airflow_provider_retreaver.sandbox import SandboxOptions
 from airflow_provider_retreaver.sandbox.local_server import RunningSandbox, run_sandbox
-from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
-from tests.documents.account import KEY, Account
+from airflow_provider_retreaver.sandbox.options import (
+    POSTBACK_KEY,
+    POSTBACK_SECRET,
+)
+from tests.documents.account import KEY, KEY_PAIR, Account
 from tests.documents.examples import EXAMPLES, Example, differences
 
 
@@ -43,6 +46,9 @@ class Documented:
         if example.uses_postback_key:
             headers["Authorization"] = f"Bearer {POSTBACK_SECRET}"
             credentials = f"key={POSTBACK_KEY}"
+        elif example.uses_key_pair:
+            headers["Authorization"] = KEY_PAIR
+            credentials = ""
         elif example.key_in_request:
             credentials = ""
         self._changed = self._changed or "data_writing" in example.url
