@@ -10,7 +10,11 @@ import json
 import pytest
 
 from airflow_provider_retreaver.sandbox.api.trackdrive.names import COLUMNS, LIMITS, ORDERS, USED, WRITABLE_LIMITS
-from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
+from airflow_provider_retreaver.sandbox.options import (
+    TRACKDRIVE_PRIVATE_KEY,
+    TRACKDRIVE_PUBLIC_KEY,
+    SandboxOptions,
+)
 
 PATH = "/api/v1/buyer_groups"
 
@@ -80,6 +84,12 @@ def test_the_keys_are_options(client):
     """TrackDrive's keys open nothing of Retreaver's."""
     answer = client.send("GET", "/targets.json?company_id=1", bare=True, Authorization=basic())
     assert answer.status == 401
+
+
+def test_a_public_key_with_a_colon_is_refused():
+    """A Basic header could not hold it."""
+    with pytest.raises(ValueError, match="trackdrive_public_key must not contain a colon"):
+        SandboxOptions(trackdrive_public_key="a:b")
 
 
 def test_what_is_served(client):
