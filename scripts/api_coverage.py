@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from airflow_provider_retreaver.core.messages import Request
+from airflow_provider_retreaver.core.messages import Auth, Request
 from airflow_provider_retreaver.core.operations import CurrentOnly, Listing, Operation
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS
+from airflow_provider_retreaver.core.trackdrive_settings import API_PATH
 from airflow_provider_retreaver.resources.caller_lists import Owner
 from airflow_provider_retreaver.resources.entry import VERBS
 from airflow_provider_retreaver.resources.registry import RESOURCES
+from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
 from airflow_provider_retreaver.sandbox import Sandbox
 
 DESTINATION = Path(__file__).resolve().parent.parent / "docs" / "api-coverage.md"
@@ -44,6 +46,8 @@ MODULES = (
     "rtb_inbounds",
     "call_reservations",
     "data_writing",
+    "trackdrive.buyer_groups",
+    "trackdrive.buyers",
 )
 PHONE, CAMPAIGN = "+15550001111", 15550002222
 SPAN = {"created_at_start": "2026-01-01", "created_at_end": "2026-01-02"}
@@ -79,6 +83,7 @@ ATTRIBUTES = {
     "companies": {"name": "x"},
     "contacts": {"contact_numbers_attributes": [{"number": PHONE}]},
     "static_caller_numbers": {"number": PHONE},
+    "trackdrive.buyer_groups": {"name": "x"},
 }
 CONTACT_NUMBER = {"description": "x"}
 INTRODUCTION = f"""# Coverage of Retreaver's API
@@ -149,6 +154,8 @@ def operators() -> dict[Callable[..., Any], str]:
                 text = f"{verb.capitalize()}{upsert} (`{entry.name}`)"
                 for called in _called_functions(entry.function(verb)):
                     found[called] = text
+    for verb in VERBS:
+        found[BUYER_GROUPS.function(verb)] = f"`TrackDriveBuyerGroup{verb.capitalize()}Operator`"
     return found
 
 
@@ -166,13 +173,18 @@ def _called_functions(function: Callable[..., Any]) -> Iterator[Callable[..., An
 
 def served(sandbox: Sandbox, request: Request) -> bool:
     """Return whether the sandbox has the route; it is asked without a key."""
-    body = sandbox.handle(request.method, request.path, [], {}, b"")
+    body = sandbox.handle(request.method, full_path(request), [], {}, b"")
     return body.status != 405 and b"no such route" not in body.body
+
+
+def full_path(request: Request) -> str:
+    """Return the path on the host: those of TrackDrive are relative to its base URL."""
+    return f"{API_PATH}{request.path}" if request.auth is Auth.BASIC else request.path
 
 
 def display(request: Request) -> str:
     """Return method and path with names in place of values."""
-    path = unquote(request.path).replace(PHONE, "{number}").replace(str(CAMPAIGN), "{campaign_id}")
+    path = unquote(full_path(request)).replace(PHONE, "{number}").replace(str(CAMPAIGN), "{campaign_id}")
     return f"`{request.method} {path}`"
 
 
@@ -206,13 +218,19 @@ def lines() -> Iterator[tuple[str, Line]]:
     sandbox.close()
 
 
+def title_of(module: str) -> str:
+    """Return the heading of a module's functions."""
+    folder, _, name = module.replace("_", " ").rpartition(".")
+    return f"TrackDrive: {name}" if folder else name.capitalize()
+
+
 def document() -> str:
     """Return the whole page."""
     parts = [INTRODUCTION]
     before = None
     for module, line in lines():
         if module != before:
-            parts += ["", f"## {module.replace('_', ' ').capitalize()}", ""]
+            parts += ["", f"## {title_of(module)}", ""]
             parts += ["| current | legacy | function | generic operator | sandbox |", "|---|---|---|---|---|"]
             before = module
         parts.append(str(line))

@@ -27,8 +27,8 @@ PACKAGE = "airflow_provider_retreaver"
 # Modules that a DAG author imports besides those of the provider's metadata.
 MORE_MODULES = ("assets", "windows", "core.errors", "transport.client", "sandbox")
 # Modules of `resources/` that have no endpoint of their own.
-HELPERS = {"__init__", "caller_list_verbs", "checks", "entry", "nested", "registry", "requested_calls", "resource",
-           "resource_names"}  # fmt: skip
+HELPERS = {"__init__", "answers", "caller_list_verbs", "checks", "entry", "fields", "nested", "registry",
+           "requested_calls", "resource", "resource_names"}  # fmt: skip
 EXAMPLES = "Example DAGs"
 REFERENCE = "API reference"
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
-    from airflow_provider_retreaver.domain.changes.change import ChangeObjects
     from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
     from airflow_provider_retreaver.domain.changes.record import Record
     from airflow_provider_retreaver.storage.run_state import RunState
@@ -150,7 +149,7 @@ class ChangesRuns(ResumableRuns):
         :raises InvalidArgument: naming the parameter that is invalid; nothing is sent.
         """
 
-    def create_run(self, context: Context) -> ChangeObjects:
+    def create_run(self, context: Context) -> Run:
         """Return the run of changes."""
         from airflow_provider_retreaver.domain.changes.change import ChangeObjects
         from airflow_provider_retreaver.domain.changes.record import Record
@@ -173,7 +172,7 @@ class ChangesRuns(ResumableRuns):
         """Return counts, fields and IDs."""
         changed: Sequence[Mapping[str, Any]] = result["changed"]
         ids = {
-            f"{kind}_ids": event_ids(row for row in changed if row["kind"] == kind)
+            f"{kind.replace(' ', '_')}_ids": event_ids(row for row in changed if row["kind"] == kind)
             for kind in sorted({row["kind"] for row in changed})
         }
         return {

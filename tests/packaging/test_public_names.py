@@ -45,6 +45,10 @@ NAMES = {
     "operators.targets": {
         "RetreaverRestoreOperator", "RetreaverSetPausedOperator", "RetreaverUpdateBusinessHoursOperator",
     },
+    "operators.trackdrive": {
+        "TrackDriveBuyerGroupCreateOperator", "TrackDriveBuyerGroupDeleteOperator", "TrackDriveBuyerGroupGetOperator",
+        "TrackDriveBuyerGroupListOperator", "TrackDriveBuyerGroupUpdateOperator",
+    },
     "transfers.calls": {"RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"},
     "transfers.recordings": {"RetreaverRecordingsToObjectStorageOperator"},
     "transfers.rtb_inbounds": {"RetreaverRtbInboundsToObjectStorageOperator"},
@@ -78,6 +82,23 @@ PARAMETERS = {
         "overwrite", "max_payout_pct", "check_ids", "state_path", "dry_run", "retreaver_conn_id",
     },
     ("triggers.waiting", "RetreaverWaitTrigger"): {"until"},
+    ("operators.trackdrive", "TrackDriveBuyerGroupListOperator"): {
+        "columns", "order", "order_dir", "fulltext", "created_at_from", "created_at_to", "time_zone", "root",
+        "per_page", "limit", "truncate", "destination", "format", "csv_escape_formulas", "trackdrive_conn_id",
+    },
+    ("operators.trackdrive", "TrackDriveBuyerGroupGetOperator"): {
+        "buyer_group_id", "missing_ok", "trackdrive_conn_id",
+    },
+    ("operators.trackdrive", "TrackDriveBuyerGroupCreateOperator"): {
+        "attributes", "state_path", "dry_run", "trackdrive_conn_id",
+    },
+    ("operators.trackdrive", "TrackDriveBuyerGroupUpdateOperator"): {
+        "buyer_group_ids", "attributes", "add", "remove", "add_user_buyer_ids", "remove_user_buyer_ids", "replace",
+        "reset_total_caps", "max_staleness", "force", "max_changes", "state_path", "dry_run", "trackdrive_conn_id",
+    },
+    ("operators.trackdrive", "TrackDriveBuyerGroupDeleteOperator"): {
+        "buyer_group_id", "confirm", "missing_ok", "dry_run", "trackdrive_conn_id",
+    },
     ("operators.caps", "RetreaverResetCapOperator"): {
         "dry_run", "retreaver_conn_id",
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",

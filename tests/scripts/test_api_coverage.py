@@ -76,6 +76,7 @@ def test_functions_without_a_generic_operator(coverage):
         "`rtb_inbounds.list_rtb_inbounds`",
         "`rtb_inbounds.locate_rtb_inbound_file`",
         "`suppression.any_suppressed`",
+        "`trackdrive.buyers.list_buyers`",
         "`caller_lists.check_caller_list`",
         "`caller_lists.upload_caller_list`",
     }

@@ -54,6 +54,7 @@ class CreatesOnce(DryRuns):
         :param attributes: of the object.
         :param owner: of a caller list or its numbers.
         :return: the result.
+        :raises FinalOutcomeUnknown: when the answer was lost and a retry could not know of it.
         """
         from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.resources.create_once import Creation

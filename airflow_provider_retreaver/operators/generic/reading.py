@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Listing, Row
-    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
+    from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.resources.caller_list_verbs import ListOwner
     from airflow_provider_retreaver.resources.resource import Id
     from airflow_provider_retreaver.resources.resource_names import ResourceToGet, ResourceToList
@@ -161,7 +161,7 @@ class RetreaverGetOperator(RetreaverOperator):
         return row
 
 
-def masked_rows(hook: RetreaverHook, listing: Listing) -> Generator[Row]:
+def masked_rows(hook: ClientHook[Any], listing: Listing) -> Generator[Row]:
     """Read a listing row by row, with the secrets in the rows masked.
 
     :param hook: of the account.

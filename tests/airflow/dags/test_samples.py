@@ -23,6 +23,7 @@ from airflow_provider_retreaver.sandbox.options import (
 )
 from tests.airflow.support import slack
 from tests.airflow.support.samples import executed, loaded, samples
+from tests.airflow.support.trackdrive import TrackDriveAccount
 from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
@@ -52,6 +53,7 @@ def world(account, monkeypatch, tmp_path):
         connection.executescript(TABLES)
     for name in ("WAREHOUSE", "CRM"):
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": "sqlite", "host": str(database)}))
+    monkeypatch.setenv("AIRFLOW_CONN_TRACKDRIVE_DEFAULT", json.dumps(TrackDriveAccount(account).connection()))
     monkeypatch.setattr(MemoryFileSystem, "store", {})
     monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
     trackdrive = {

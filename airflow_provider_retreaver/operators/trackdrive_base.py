@@ -1,0 +1,48 @@
+"""Base of the operators for TrackDrive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_retreaver.operators.base import DRY_RUN_FIELD, ApiOperator, DryRuns
+
+if TYPE_CHECKING:
+    from airflow_provider_retreaver.hooks.trackdrive import TrackDriveHook
+
+
+class TrackDriveOperator(ApiOperator):
+    """Base of the operators.
+
+    :param trackdrive_conn_id: ID of a connection of type `trackdrive`.
+    """
+
+    template_fields: tuple[str, ...] = ("trackdrive_conn_id",)
+    ui_color = "#e8eef4"
+
+    def __init__(self, *, trackdrive_conn_id: str = "trackdrive_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.trackdrive_conn_id = trackdrive_conn_id
+
+    def create_hook(self) -> TrackDriveHook:
+        """Return the hook of the connection."""
+        from airflow_provider_retreaver.hooks.trackdrive import TrackDriveHook
+
+        return TrackDriveHook(self.trackdrive_conn_id)
+
+
+class TrackDriveWriteOperator(DryRuns, TrackDriveOperator):
+    """Base of the operators that change something.
+
+    :param dry_run: log and return the change, send nothing. The attribute and the template field have the same name,
+        except on Airflow 2.11 (`dry_run_only`).
+    :param trackdrive_conn_id: ID of a connection of type `trackdrive`.
+    """
+
+    template_fields: tuple[str, ...] = (*TrackDriveOperator.template_fields, DRY_RUN_FIELD)
+
+    def __init__(
+        self, *, dry_run: bool | str = False, trackdrive_conn_id: str = "trackdrive_default", **kwargs: Any
+    ) -> None:
+        super().__init__(trackdrive_conn_id=trackdrive_conn_id, **kwargs)
+        # By name: the attribute takes the place of Airflow's method.
+        setattr(self, DRY_RUN_FIELD, dry_run)
