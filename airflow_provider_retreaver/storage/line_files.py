@@ -63,7 +63,7 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> Writt
     with replacing(storage_path(destination, "destination")) as draft, draft.fs.open(draft.path, "wb") as file:
         waiting = bytearray()
         for row in rows:
-            line = _utf8(json.dumps(row, ensure_ascii=False, separators=(",", ":"))) + b"\n"
+            line = _utf8(_json(row)) + b"\n"
             waiting += line
             count, size = count + 1, size + len(line)
             if len(waiting) >= PIECE:
@@ -72,6 +72,15 @@ def write_jsonl(destination: str, rows: Iterable[Mapping[str, object]]) -> Writt
         file.write(bytes(waiting))
     log.info("Wrote %d rows (%d bytes) to %s", count, size, destination)
     return {"path": destination, "rows": count, "bytes": size}
+
+
+def _json(row: Mapping[str, object]) -> str:
+    """Return a row as JSON; NaN and Infinity, which it has no numbers for and Python reads all the same, as texts."""
+    try:
+        return json.dumps(row, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(json.loads(text, parse_constant=str), ensure_ascii=False, separators=(",", ":"))
 
 
 def _utf8(text: str) -> bytes:

@@ -15,6 +15,7 @@ from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTo
 from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.envelopes import response_too_large
 from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
+from airflow_provider_retreaver.core.framing import check_length
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs
 from airflow_provider_retreaver.transport.addresses import Resolver, start_resolving, system_resolver
@@ -128,6 +129,7 @@ class AiohttpTransport:
 
         :raises ValueError: when its headers or its compression are not as they should be.
         """
+        check_length(*(answer.headers.getall(name, []) for name in ("Content-Length", "Transfer-Encoding")))
         limits = self._settings.limits
         # A header that comes twice is one list, as in `requests`.
         headers = {name.lower(): ", ".join(answer.headers.getall(name)) for name in answer.headers}

@@ -23,7 +23,8 @@ from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request,
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs, register_secrets
 from airflow_provider_retreaver.transport.addresses import Resolver, system_resolver
-from airflow_provider_retreaver.transport.connections import Running, TooLarge, WatchedAdapter
+from airflow_provider_retreaver.transport.connections import Running, WatchedAdapter
+from airflow_provider_retreaver.transport.received import TooLarge
 
 # Seconds after which a host that accepts no connection counts as unreachable.
 CONNECT_TIMEOUT = 10.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import socket
 import threading
 import time
@@ -26,6 +24,7 @@ from airflow_provider_retreaver.transport.addresses import (
     start_resolving,
     system_resolver,
 )
+from airflow_provider_retreaver.transport.received import BoundedResponse
 
 # Seconds between two looks whether a request was broken off while its host's name is resolved.
 LOOK = 0.05
@@ -33,10 +32,6 @@ LOOK = 0.05
 
 class AddressRefused(Exception):
     """A host whose addresses may not be connected to."""
-
-
-class TooLarge(Exception):
-    """A response with more bytes than are read."""
 
 
 class Running:
@@ -120,45 +115,6 @@ class RunningRequest:
                 socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
-class _Wire(io.RawIOBase):
-    """What is received for one response, with its bounds."""
-
-    def __init__(self, raw: io.RawIOBase, connected: socket.socket, running: Running) -> None:
-        self._raw = raw
-        self._socket = connected
-        self._clock = running.clock
-        self._request = running.current()
-        self._timeout = connected.gettimeout()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._request.deadline - self._clock()
-        if left <= 0:
-            raise TimeoutError("the response takes too long")
-        if self._timeout is None or left < self._timeout:
-            self._socket.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        self._request.size -= count or 0
-        if self._request.size < 0:
-            raise TooLarge
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    """A response that is read within its bounds."""
-
-    def __init__(self, connected: socket.socket, *arguments: Any, running: Running, **options: Any) -> None:
-        super().__init__(connected, *arguments, **options)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_Wire(raw, connected, running), io.DEFAULT_BUFFER_SIZE)
-
-
 class _Watched:
     """What the connections of both schemes add to those of `urllib3`."""
 
@@ -168,7 +124,7 @@ class _Watched:
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.response_class = partial(_Response, running=self.running)
+        self.response_class = partial(BoundedResponse, running=self.running)
         self._handle: socket.socket | None = None
 
     def connect(self) -> None:

@@ -45,7 +45,8 @@ from airflow_provider_retreaver.transport.blocking import (
     proxies_of,
     proxy_for,
 )
-from airflow_provider_retreaver.transport.connections import AddressRefused, Running, TooLarge, WatchedAdapter
+from airflow_provider_retreaver.transport.connections import AddressRefused, Running, WatchedAdapter
+from airflow_provider_retreaver.transport.received import TooLarge
 from airflow_provider_retreaver.transport.workers import Stop
 
 MAX_REDIRECTS = 5

@@ -73,3 +73,16 @@ def test_half_an_emoji_stops_no_file(root, tmp_path):
     assert written["rows"] == 2
     Folder(root).write("rejects.csv", ["half \ud83d"])
     assert (tmp_path / "rejects.csv").read_text() == "half \\ud83d\n"
+
+
+def test_numbers_that_are_none_are_texts(tmp_path):
+    """NaN and Infinity, which a response may hold, leave a file of valid JSON, and nothing is lost."""
+    file = tmp_path / "rows.jsonl"
+    rows = [{"id": 1, "rate": float("nan"), "deep": [{"most": float("inf")}, float("-inf")]}, {"id": 2, "rate": 1.5}]
+    write_jsonl(file.as_uri(), rows)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    read = [json.loads(line, parse_constant=refuse) for line in file.read_text().splitlines()]
+    assert read == [{"id": 1, "rate": "NaN", "deep": [{"most": "Infinity"}, "-Infinity"]}, {"id": 2, "rate": 1.5}]

@@ -1,0 +1,106 @@
+"""Which bytes are a response's (RFC 9112): read strictly, since what is guessed may be cut off.
+
+The blocking client's library takes `Content-Length: many`, `+15`, or a line without a colon for no header at all, and
+chunks that do not end where they say for whole ones. The asynchronous one refuses most of that; both are held against
+these rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
+# Bytes of a line that says how long a chunk is, or of a trailer.
+LONGEST_LINE = 8_192
+
+
+class Misframed(ValueError):
+    """A response whose beginning or end is not certain."""
+
+
+def check_head(headers: Iterable[tuple[str, str]]) -> None:
+    """Check the headers of a response.
+
+    :param headers: names and values as they came, repeated ones included.
+    :raises Misframed: when a name or value is none, or they do not say for certain how long the body is.
+    """
+    pairs = list(headers)
+    for name, value in pairs:
+        if not _NAME.fullmatch(name) or _CONTROL.search(value):
+            raise Misframed("a header is malformed")
+    check_length(
+        [value for name, value in pairs if name.lower() == "content-length"],
+        [value for name, value in pairs if name.lower() == "transfer-encoding"],
+    )
+
+
+def check_length(lengths: Sequence[str], codings: Sequence[str]) -> None:
+    """Check what says how long a body is.
+
+    :param lengths: all values of `Content-Length`.
+    :param codings: all values of `Transfer-Encoding`.
+    :raises Misframed: when there is more than one of them, or one that cannot be read.
+    """
+    if len(lengths) + len(codings) > 1:
+        raise Misframed("the length of the body is said more than once")
+    if any(not _LENGTH.fullmatch(length.strip(" \t")) for length in lengths):
+        raise Misframed("Content-Length is no length")
+    if any(coding.strip(" \t").lower() != "chunked" for coding in codings):
+        raise Misframed("Transfer-Encoding is not chunked")
+
+
+class ChunkCheck:
+    """Follows a chunked body as it comes."""
+
+    def __init__(self) -> None:
+        self._line = bytearray()
+        # Bytes of the chunk that are still to come, None between chunks.
+        self._left: int | None = None
+        self._last = False
+        self.ended = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        :param data: as they came.
+        :raises Misframed: when they are not what a chunked body has there.
+        """
+        at = 0
+        while at < len(data):
+            if self.ended:
+                raise Misframed("there is something after the body's end")
+            if self._left:
+                taken = min(self._left, len(data) - at)
+                self._left, at = self._left - taken, at + taken
+                continue
+            end = data.find(b"\n", at)
+            until = len(data) if end < 0 else end + 1
+            self._line += data[at:until]
+            at = until
+            if len(self._line) > LONGEST_LINE:
+                raise Misframed("a line between chunks is too long")
+            if end >= 0:
+                self._end_line(bytes(self._line))
+                self._line.clear()
+
+    def _end_line(self, line: bytes) -> None:
+        if not line.endswith(b"\r\n"):
+            raise Misframed("a line between chunks does not end with CR and LF")
+        text = line[:-2]
+        if self._last:
+            # Trailers, which nobody reads, until a blank line.
+            self.ended = not text
+        elif self._left == 0:
+            if text:
+                raise Misframed("a chunk is longer than it says")
+            self._left = None
+        else:
+            size = _SIZE.fullmatch(text)
+            if size is None:
+                raise Misframed("the length of a chunk is no length")
+            self._left = int(size[1], 16)
+            self._last = self._left == 0
