@@ -91,7 +91,7 @@ class BoundedResponse(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the head of the response.
 
-        :raises http.client.HTTPException: when it is malformed.
+        :raises HTTPException: when it is malformed.
         """
         super().begin()
         fault = bool(self.msg.defects)

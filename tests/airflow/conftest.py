@@ -111,7 +111,7 @@ class AirflowLab:
         retries: bool = True,
         dag_id: str | None = None,
         home: Path | None = None,
-        timeout: float = 120,
+        timeout: float = 600,
     ) -> DagRunResult:
         """Run a DAG file (a `Path`) or a DAG's source (a `str`) and return the result of the run.
 
@@ -151,7 +151,7 @@ class AirflowLab:
         )
 
     def airflow(
-        self, arguments: list[str], home: Path, extra: Mapping[str, str] | None = None, timeout: float = 120
+        self, arguments: list[str], home: Path, extra: Mapping[str, str] | None = None, timeout: float = 600
     ) -> subprocess.CompletedProcess[str]:
         """Run Python with arguments in an AIRFLOW_HOME; its output is in `stdout`."""
         return subprocess.run(

@@ -338,7 +338,7 @@ def test_a_name_that_is_being_resolved_keeps_no_process(project):
         "print('END')"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=project, stdout=subprocess.PIPE, timeout=50, check=True
+        [sys.executable, "-c", program], cwd=project, stdout=subprocess.PIPE, timeout=55, check=True
     )
     assert ended.stdout == b"END\n"
 

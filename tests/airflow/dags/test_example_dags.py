@@ -72,7 +72,7 @@ def output_of(airflow_lab, script, prefix, *arguments, home="examples"):
     """Run a script in a new process and return the JSON of the output line with a prefix."""
     env = airflow_lab.environment(airflow_lab.root / home, {"AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True"})
     process = subprocess.run(
-        [sys.executable, "-c", script, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script, *arguments], env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert process.returncode == 0, process.stderr
     return json.loads(

@@ -358,7 +358,7 @@ def test_the_form_of_the_installed_airflow(airflow_lab):
     """Airflow's provider manager, in a separate process, returns every field and label without a warning."""
     env = airflow_lab.environment(airflow_lab.root / "form", {"PYTHONWARNINGS": "default"})
     done = subprocess.run(
-        [sys.executable, "-c", FORM], env=env, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", FORM], env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     forms = [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("FORM ")]
@@ -383,7 +383,7 @@ def test_airflow_connections_test(airflow_lab, account):
             },
         )
         command = [sys.executable, "-m", "airflow", "connections", "test", "retreaver_default"]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
         output = done.stdout + done.stderr
         assert message in output, output
         assert SECRET not in output

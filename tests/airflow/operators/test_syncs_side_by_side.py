@@ -89,7 +89,7 @@ def test_two_syncs_at_the_same_moment_do_not_mix(account, tmp_path):
         for process in running.values():
             process.stdin.write("go\n")
             process.stdin.flush()
-        told = {name: process.communicate(timeout=120)[0].splitlines()[-1] for name, process in running.items()}
+        told = {name: process.communicate(timeout=600)[0].splitlines()[-1] for name, process in running.items()}
     waiting = [name for name, last in told.items() if last == "WAITS"]
     assert sorted(told.values()) in (["DONE", "DONE"], ["DONE", "WAITS"])
     assert set(suppressed(account)) in [set(numbers) for numbers in sources.values()]
