@@ -6,16 +6,19 @@ event triggers watch such assets. Operators describe what they did in the events
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Asset, Context
+
+    from airflow_provider_retreaver.core.client_settings import ClientSettings
 
 SCHEME = "retreaver"
 HOST = "api.retreaver.com"
@@ -83,8 +86,6 @@ def to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: A
     :param lineage_context: Airflow's argument, not used.
     :return: the dataset: namespace `retreaver://host`, name `company/resource`.
     """
-    from urllib.parse import urlsplit
-
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     uri = urlsplit(asset.uri)
@@ -109,6 +110,30 @@ def update_outlet_events(context: Context, outlets: Iterable[object], extra: Map
     for outlet in outlets:
         if isinstance(outlet, Asset):
             events[outlet].extra = {**events[outlet].extra, **extra}
+
+
+def require_company(outlets: Iterable[object], settings: Callable[[], ClientSettings]) -> None:
+    """Refuse outlets of another company than that of the connection, which would get its events.
+
+    A connection without a Company ID is not compared: which company its key has is known to Retreaver only.
+
+    :param outlets: of the task.
+    :param settings: returns the connection's settings; called only for outlets with the scheme `retreaver`.
+    :raises InvalidArgument: naming both companies; nothing was sent.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    for outlet in outlets:
+        if not isinstance(outlet, Asset) or not outlet.uri.startswith(f"{SCHEME}://"):
+            continue
+        company = urlsplit(outlet.uri).path.split("/")[1]
+        known = settings()
+        own = getattr(known, "company_id", None)
+        if own is not None and int(own) != int(company):
+            raise InvalidArgument(
+                f"The outlet {outlet.uri} is of company {company}, and connection {quoted(known.connection)} leads "
+                f"to company {own}; correct the asset, or give the connection of that company."
+            )
 
 
 def window_of_events(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseOperator
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_retreaver.assets import update_outlet_events
+from airflow_provider_retreaver.assets import require_company, update_outlet_events
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
     ChangeRefused,
@@ -166,6 +166,7 @@ class ApiOperator(StopsOnKill, BaseOperator):
     @contextmanager
     def _with_hook(self, hook: HookT) -> Generator[HookT]:
         with self.stopped_on_kill(), final_errors(), hook:
+            require_company(self.outlets, lambda: hook.settings)
             yield hook
 
     def update_outlet_events(self, context: Context, **extra: Any) -> None:

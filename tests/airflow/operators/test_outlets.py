@@ -12,7 +12,7 @@ from airflow_provider_retreaver.assets import retreaver_asset, update_outlet_eve
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.base import event_ids
 from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, POSTBACK_SECRET
-from tests.airflow.support.account import Account
+from tests.airflow.support.account import Account, reset_caps
 from tests.airflow.support.exports import END, START, Calls, events_of
 
 pytestmark = pytest.mark.airflow
@@ -212,3 +212,13 @@ def test_events_without_a_window_are_refused(events):
     """Events that tell no window, or no time, are an error: a guess would lose calls."""
     with pytest.raises(InvalidArgument, match=r"window of calls|of an event"):
         window_of_events(events)
+
+
+def test_an_asset_of_another_company_gets_no_events(account):
+    """Before the first request, an outlet of another company than the connection's is refused with both named."""
+    id_ = account.target(filled=10)
+    outlets = [Asset(uri="s3://bucket/12345/x"), retreaver_asset(12345, "targets")]
+    with pytest.raises(InvalidArgument, match=r"12345/targets is of company 12345, and connection .* company 1;"):
+        reset_caps(target_ids=id_, outlets=outlets)
+    assert account.sent() == []
+    assert reset_caps(target_ids=id_, outlets=[retreaver_asset(1, "targets")])["reset"]
