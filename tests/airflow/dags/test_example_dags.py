@@ -91,13 +91,20 @@ def test_parsing_is_fast_without_warnings(airflow_lab, example):
     assert seconds < 2
 
 
+def bag_of_examples(airflow_lab):
+    """Return what Airflow makes of a folder with all examples."""
+    shutil.copytree(
+        PROJECT / "example_dags",
+        airflow_lab.root / "examples" / "dags",
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__", *SKIPPED),
+    )
+    return output_of(airflow_lab, BAG, "BAG ")
+
+
 def test_the_folder_of_examples(airflow_lab):
     """The folder has no import error and no warning; each file has one documented DAG of its name, with retries."""
-    folder = airflow_lab.root / "examples" / "dags"
-    shutil.copytree(
-        PROJECT / "example_dags", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", *SKIPPED)
-    )
-    bag = output_of(airflow_lab, BAG, "BAG ")
+    bag = bag_of_examples(airflow_lab)
     assert bag["errors"] == {}
     assert bag["warnings"] == {}
     assert {f"{dag_id}.py": dag["file"] for dag_id, dag in bag["dags"].items()} == {
@@ -116,7 +123,7 @@ def test_the_folder_of_examples(airflow_lab):
 
 def test_the_trigger_forms_say_what_they_ask_for(airflow_lab):
     """Every field of a trigger form has a title, a description and a type; what has few values offers them."""
-    dags = output_of(airflow_lab, BAG, "BAG ")["dags"]
+    dags = bag_of_examples(airflow_lab)["dags"]
     params = {(dag_id, name): param for dag_id, dag in dags.items() for name, param in dag["params"].items()}
     assert len(params) >= 15
     for which, param in params.items():
@@ -130,7 +137,7 @@ def test_the_trigger_forms_say_what_they_ask_for(airflow_lab):
 
 def test_the_nightly_reset_runs_at_local_midnight(airflow_lab):
     """The example's schedule is midnight in a named time zone, one run at a time."""
-    dag = output_of(airflow_lab, BAG, "BAG ")["dags"]["retreaver_nightly_cap_reset"]
+    dag = bag_of_examples(airflow_lab)["dags"]["retreaver_nightly_cap_reset"]
     assert dag["zone"] == "America/New_York"
     assert dag["active"] == 1
     assert dag["tasks"].keys() == {"reset_full_caps", "report"}
