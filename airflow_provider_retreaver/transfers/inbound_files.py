@@ -7,12 +7,12 @@ import gzip
 import hashlib
 import io
 import json
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -23,6 +23,7 @@ from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.bidding.inbound_export import InboundTable, Spellings
 from airflow_provider_retreaver.resources.rtb_inbounds import ExportJob, locate_rtb_inbound_file
 from airflow_provider_retreaver.storage.csv_cells import escape_formulas
+from airflow_provider_retreaver.storage.paths import storage_errors
 from airflow_provider_retreaver.transfers.file_parts import ENDINGS, Digested, packed, utc_name
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ class InboundFile:
         :raises ProtocolError: when a row was not asked for.
         :raises StorageFailed: when the storage fails.
         """
-        with TemporaryFile() as fetched:
+        local = storage_errors(
+            f"Keeping the {self._what} in the worker's folder for temporary files", "the next try fetches it again."
+        )
+        with local, tempfile.TemporaryFile() as fetched:
             self._fetch(fetched.write)
             fetched.seek(0)
             return files.store(path, f"the {self._what}", lambda file: self._write(fetched, file))

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,20 @@ def test_a_storage_that_fails_keeps_the_job(logged, folder, monkeypatch):
         with pytest.raises(StorageFailed, match="No space left"):
             export(folder, context_of(task_state_store=(store := StateStore())))
     assert [path for path in files(folder) if "_state" not in path.parts] == []
+    assert export(folder, context_of(task_state_store=store))["job_id"] == 1
+
+
+def test_a_worker_without_space_keeps_the_job(logged, folder, monkeypatch):
+    """A full disk of the worker is one sentence, and the next try fetches the same file."""
+
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    store = StateStore()
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "TemporaryFile", full)
+        with pytest.raises(StorageFailed, match=r"the worker's folder for temporary files failed .*No space left"):
+            export(folder, context_of(task_state_store=store))
     assert export(folder, context_of(task_state_store=store))["job_id"] == 1
 
 
