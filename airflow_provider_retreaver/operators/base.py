@@ -137,7 +137,14 @@ def _change_kind(
 
 
 class ApiOperator(StopsOnKill, BaseOperator):
-    """What the operators of every API share, whichever connection they use."""
+    """What the operators of every API share, whichever connection they use.
+
+    Airflow wraps the `__init__` of each class of operators. A class without one of its own would have Airflow's with
+    its defaults, such as None for `inlets`, which mapped tasks take for parameters that were given.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
 
     @abstractmethod
     def create_hook(self) -> ClientHook[Any]:

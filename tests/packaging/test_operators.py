@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +84,38 @@ def test_parameters_are_keyword_only(node):
     function = constructor(node)
     assert [argument.arg for argument in function.args.args] == ["self"]
     assert function.args.vararg is None
+
+
+BASES = """
+import inspect, json
+from airflow.providers.common.compat.sdk import BaseOperator
+from importlib import import_module
+from pkgutil import walk_packages
+import airflow_provider_retreaver as package
+
+for folder in ("operators", "transfers", "sensors"):
+    for found in walk_packages([f"{package.__path__[0]}/{folder}"], f"{package.__name__}.{folder}."):
+        import_module(found.name)
+
+def below(kind):
+    for one in kind.__subclasses__():
+        yield one
+        yield from below(one)
+
+ours = {one for one in below(BaseOperator) if one.__module__.startswith(package.__name__)}
+foreign = [
+    one.__qualname__ for one in ours
+    if inspect.unwrap(one.__init__).__module__.partition(".")[0] != package.__name__
+]
+print("FOREIGN " + json.dumps([len(ours), sorted(foreign)]))
+"""
+
+
+@pytest.mark.airflow
+def test_no_class_has_the_init_of_airflow():
+    """Airflow wraps each class's `__init__`; its own, with its defaults, would overrule what mapped tasks get."""
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", BASES], capture_output=True, text=True, check=True)
+    line = next(line for line in run.stdout.splitlines() if line.startswith("FOREIGN "))
+    count, foreign = json.loads(line.removeprefix("FOREIGN "))
+    assert count > 20
+    assert foreign == []
