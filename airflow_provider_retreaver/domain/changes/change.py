@@ -18,6 +18,7 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
+from airflow_provider_retreaver.domain.changes.change_run import ChangeRun
 from airflow_provider_retreaver.domain.changes.differences import (
     FieldChange,
     Fields,
@@ -27,7 +28,7 @@ from airflow_provider_retreaver.domain.changes.differences import (
 )
 from airflow_provider_retreaver.domain.changes.edit import ChangeSpec, Edit
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.changes.report import ChangeReport, ChangeResult, format_changes
+from airflow_provider_retreaver.domain.changes.report import ChangeResult, format_changes
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import get_object, together, update_object
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 BATCH = 20
 
 
-class ChangeObjects:
+class ChangeObjects(ChangeRun):
     """One run of changes: `procedure()` makes them, `result()` returns at any time what was done.
 
     :param spec: what is to be changed.
@@ -57,31 +58,8 @@ class ChangeObjects:
         save: Callable[[Record], None] | None = None,
         dry_run: bool = False,
     ) -> None:
+        super().__init__(limit=limit, record=record, save=save, dry_run=dry_run)
         self._spec = spec
-        self._limit = limit or ChangeLimit()
-        self._record = record or Record()
-        self._save = save
-        self._dry_run = dry_run
-        self._refusal: str | None = None
-        self._rows: dict[ObjectKey, Row] = {}
-        self._report = ChangeReport(self._rows)
-
-    def result(self) -> ChangeResult:
-        """Return what was done until now.
-
-        :return: plain JSON.
-        """
-        result = self._report.as_json()
-        if self._dry_run:
-            result["dry_run"] = True
-        if self._refusal:
-            result["refused"] = self._refusal
-        return result
-
-    @property
-    def failed_for_good(self) -> bool:
-        """Whether no retry mends any of the failures."""
-        return self._report.failed_for_good
 
     def procedure(self) -> Procedure[ChangeResult]:
         """Read, change, read back.
@@ -104,17 +82,13 @@ class ChangeObjects:
         if self._spec.prepare is not None:
             yield from self._spec.prepare(edits)
         self._record.plan.update({str(edit.key): self._merged_plan(edit) for edit in edits})
-        self._save_record()
+        self.save_record()
         for first in range(0, len(edits), BATCH):
             batch = edits[first : first + BATCH]
             # The first batch was read just now, the last perhaps minutes ago.
             yield from self._send((yield from self._still_valid(batch)) if first else batch)
-            self._save_record()
+            self.save_record()
         return self.result()
-
-    def _save_record(self) -> None:
-        if self._save is not None:
-            self._save(self._record)
 
     # -- computing edits
 
@@ -173,9 +147,7 @@ class ChangeObjects:
             if not self._dry_run:
                 for edit in edits:
                     log.info("Not changed: %s: %s", self._report.label(edit.key), format_changes(edit.changes))
-                raise
-            self._refusal = str(error)
-            log.warning("Without dry_run this would be refused: %s", error)
+            self.refuse(error)
 
     # -- sending
 
@@ -231,7 +203,7 @@ class ChangeObjects:
         """Report changes that are not read back, since the run ends here."""
         for edit in edits:
             self._done(edit.key, self._planned(edit.key))
-        self._save_record()
+        self.save_record()
 
     def _verify(self, edit: Edit, error: RetreaverError | None, row: Row) -> None:
         """Report by what was read back whether an object is as it should be."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, RetreaverError
 from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.domain.changes.change_run import ChangeRun
 from airflow_provider_retreaver.domain.changes.differences import FieldChange
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.changes.report import ChangeReport, ChangeResult, log
+from airflow_provider_retreaver.domain.changes.report import ChangeResult
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import find_buyer_groups
@@ -18,7 +19,7 @@ from airflow_provider_retreaver.domain.objects.reading import find_buyer_groups
 Planned = Mapping[ObjectKey, Sequence[FieldChange]]
 
 
-class DoOnce(ABC):
+class DoOnce(ChangeRun, ABC):
     """One run: `procedure()` does it, `result()` returns at any time what was done.
 
     :param group_ids: TrackDrive's IDs of the groups.
@@ -37,31 +38,8 @@ class DoOnce(ABC):
         save: Callable[[Record], None] | None = None,
         dry_run: bool = False,
     ) -> None:
+        super().__init__(limit=limit, record=record, save=save, dry_run=dry_run)
         self._group_ids = group_ids
-        self._limit = limit or ChangeLimit()
-        self._record = record or Record()
-        self._save = save
-        self._dry_run = dry_run
-        self._refusal: str | None = None
-        self._rows: dict[ObjectKey, Row] = {}
-        self._report = ChangeReport(self._rows)
-
-    def result(self) -> ChangeResult:
-        """Return what was done until now.
-
-        :return: plain JSON.
-        """
-        result = self._report.as_json()
-        if self._dry_run:
-            result["dry_run"] = True
-        if self._refusal:
-            result["refused"] = self._refusal
-        return result
-
-    @property
-    def failed_for_good(self) -> bool:
-        """Whether no retry mends any of the failures."""
-        return self._report.failed_for_good
 
     def procedure(self) -> Procedure[ChangeResult]:
         """Read the groups, and do it to those that need it.
@@ -110,11 +88,6 @@ class DoOnce(ABC):
         :return: nothing.
         """
 
-    def save_record(self) -> None:
-        """Save what was planned and done until now."""
-        if self._save is not None:
-            self._save(self._record)
-
     def done(self, key: ObjectKey, changes: Sequence[FieldChange]) -> None:
         """Report a group that was changed, and note it for the next attempt.
 
@@ -137,7 +110,4 @@ class DoOnce(ABC):
         try:
             self._limit.check(count, len(self._rows), "buyer groups")
         except ChangeRefused as error:
-            if not self._dry_run:
-                raise
-            self._refusal = str(error)
-            log.warning("Without dry_run this would be refused: %s", error)
+            self.refuse(error)
