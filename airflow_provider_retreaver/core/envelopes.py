@@ -151,7 +151,11 @@ def read_item(envelope: str, asked: Asked | None = None) -> Callable[[Request, R
 
     def read(request: Request, response: Response) -> Row:
         found = unwrap(request, response, json_body(request, response), envelope)
-        if asked is None or asked.is_answered_by(found):
+        if asked is None:
+            return found
+        if asked.shown:
+            require(found, asked.key, request)
+        if asked.is_answered_by(found):
             return found
         what = f"holds a {envelope} with {asked.key} {quoted(found.get(asked.key))}, not the one that was asked for"
         raise protocol_error(request, response, what)

@@ -27,7 +27,6 @@ def answered(operation, body):
     [
         (get_call(UUID), {"call": {"uuid": "0" * 8 + UUID[8:]}}, "uuid '00000000"),
         (get_call(UUID), {"uuid": 7}, "uuid 7"),
-        (get_call(UUID), {"call": {"id": 7}}, "uuid None"),
         (get_target(id=7), {"target": {"id": 8}}, "id 8"),
         (get_target(id="7"), {"id": 77, "name": "7"}, "id 77"),
         (get_target_group(id=7), {"target_group": {"id": "8"}}, "id '8'"),
@@ -39,6 +38,12 @@ def test_another_object_is_refused(operation, body, other):
     """Whichever way it is wrapped, and also when it does not say which object it is."""
     with pytest.raises(ProtocolError, match=f"{other}.*not the one that was asked for"):
         answered(operation, body)
+
+
+def test_an_object_without_its_id_is_refused():
+    """The field that is missing is named."""
+    with pytest.raises(ProtocolError, match="lacks the documented field 'uuid'"):
+        answered(get_call(UUID), {"call": {"id": 7}})
 
 
 @pytest.mark.parametrize(

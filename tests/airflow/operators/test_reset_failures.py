@@ -42,7 +42,7 @@ BAD_CONNECTIONS = {
     "extra out of bounds": ({"extra": {"max_concurrency": 0}}, "max_concurrency"),
     "http to a foreign host": ({"host": "http://example.com"}, "host"),
     "schema http to a foreign host": ({"host": "example.com", "schema": "http"}, "host"),
-    "port without host": ({"host": None, "port": 8080}, "port"),
+    "port without host": ({"host": None, "port": 8080}, "Port is set without Base URL"),
     "host with a path": ({"host": "https://api.retreaver.com/v2"}, "host"),
 }
 
