@@ -23,6 +23,7 @@ from airflow_provider_retreaver.resources import (
     numbers,
     payout_table_verbs,
     reports,
+    rtb_inbounds,
     static_caller_numbers,
     suppression,
     target_groups,
@@ -88,6 +89,7 @@ _ENTRIES = (
         delete_warning="A payout table that is deleted is gone for good, and payouts change if it is the active one.",
     ),
     Entry("reports", "report", {"list": reports.report_calls}, row_key="facet_name"),
+    Entry("rtb_inbounds", "RTB inbound", {"list": rtb_inbounds.list_rtb_inbounds}, row_key="uuid"),
     replace(
         Entry.of(static_caller_numbers, static_caller_numbers.STATIC_CALLER_NUMBERS),
         natural_key="number",

@@ -14,6 +14,7 @@ ResourceToList = Literal[
     "number_pools",
     "payout_tables",
     "reports",
+    "rtb_inbounds",
     "static_caller_numbers",
     "suppressed_numbers",
     "target_groups",

@@ -24,10 +24,15 @@ IDS = ("campaign_id", "affiliate_id", "target_id", "postback_key_id")
 PLACES = ("caller_state", "caller_country")
 AMOUNTS = ("revenue", "payout")
 FILTERS = (*IDS, "status", "duplicate", *PLACES, *AMOUNTS)
+# Fields that show filters of other names.
+SHOWN_BY = {"duplicate": "duplicate_original_uuid"}
 # "The window between start and end can't exceed 2 months."
 MOST_MONTHS = 2
 
 _RELATIVE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+# The only relative window that is shown. Whether its first day is a whole one, and in which zone, is not said.
+_LAST_DAYS = re.compile(r"last_([0-9]{1,4})d")
+_FIRST_DAY = timedelta(days=1, hours=2)
 # Times are in whole seconds, and whether the end itself is counted is not documented.
 _ROUNDING = timedelta(seconds=1)
 # Amounts may be rounded to cents.
@@ -82,14 +87,17 @@ class InboundFilters:
     ) -> str | None:
         """Return the first filter that a row does not match.
 
-        :param row: fields of a row by their names in JSON; fields that are missing or blank are not compared.
+        :param row: fields of a row by their names in JSON; fields that are missing are not compared, and one that is
+            blank or null is no object, no status and no place.
         :param spellings: what else may stand for the objects of a filter, such as their customer IDs, by its name.
         :return: name of the filter; None for a row that was asked for.
         """
         for name, value in self.values:
-            shown = row.get("duplicate_original_uuid" if name == "duplicate" else name)
-            text = str(shown).strip() if isinstance(shown, (str, int, float, Decimal)) else ""
-            if text and not _matches(name, value, text) and text not in (spellings or {}).get(name, ()):
+            shown_by = SHOWN_BY.get(name, name)
+            if shown_by not in row:
+                continue
+            text = "" if row[shown_by] is None else str(row[shown_by]).strip()
+            if not _matches(name, value, text) and text not in (spellings or {}).get(name, ()):
                 return name
         return None
 
@@ -147,18 +155,24 @@ class InboundWindow:
         named = {"created_at": self.relative, "created_at_start": self.start, "created_at_end": self.end}
         return {name: value for name, value in named.items() if value is not None}
 
-    def excludes(self, row: Mapping[str, object]) -> bool:
-        """Return whether a row lies outside.
+    def excludes(self, row: Mapping[str, object], asked_at: datetime | None = None) -> str | None:
+        """Return the parameter that a row does not match.
 
         :param row: fields of a row by their names in JSON.
-        :return: True when its time shows that it was not asked for; of a relative window nothing is known.
+        :param asked_at: Retreaver's time when it answered, from which a relative window counts.
+        :return: name of the parameter; None for a row whose time does not show that it was not asked for.
         """
         shown = row.get("created_at")
-        time = time_parameters.offset_time(shown) if isinstance(shown, str) and self.start and self.end else None
+        time = time_parameters.offset_time(shown) if isinstance(shown, str) else None
         if time is None:
-            return False
-        first, last = time_parameters.instant(self.start), time_parameters.instant(self.end)
-        return not first - _ROUNDING <= time <= last + _ROUNDING
+            return None
+        if self.start and self.end:
+            first, last = time_parameters.instant(self.start), time_parameters.instant(self.end)
+            return None if first - _ROUNDING <= time <= last + _ROUNDING else "created_at_start"
+        days = _LAST_DAYS.fullmatch(self.relative or "")
+        if days is None or asked_at is None:
+            return None
+        return "created_at" if time < asked_at - timedelta(days=int(days[1])) - _FIRST_DAY else None
 
 
 def check_length(start: datetime, end: datetime, names: tuple[str, str]) -> None:
@@ -243,11 +257,11 @@ def _amount(text: str) -> Decimal | None:
 
 def _matches(name: str, value: FilterValue, text: str) -> bool:
     if name == "duplicate":
-        return (text != NO_UUID) is value
+        return (text not in ("", NO_UUID)) is value
     if name in AMOUNTS and isinstance(value, tuple):
-        amount = _amount(text)
+        amount = _amount(text or "0")
         least, most = (Decimal(item) for item in value)
-        return amount is None or least - _CENT <= amount <= most + _CENT
+        return amount is not None and least - _CENT <= amount <= most + _CENT
     if name == "status" and isinstance(value, tuple):
         return re.sub(r"[\s_]+", "-", text.lower()) in value
     if isinstance(value, tuple):

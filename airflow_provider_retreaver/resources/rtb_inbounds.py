@@ -19,6 +19,7 @@ from airflow_provider_retreaver.core.envelopes import Row, json_body, protocol_e
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Request, Response, segment
 from airflow_provider_retreaver.core.operations import Listing, Operation
+from airflow_provider_retreaver.core.policy import http_date
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.resources.resource import Id
 from airflow_provider_retreaver.resources.rtb_inbound_filters import NO_UUID, InboundFilters, InboundWindow
@@ -226,8 +227,9 @@ def _read_rows(
     rows = body.get("rtb_inbounds") if isinstance(body, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise protocol_error(request, response, f"holds no 'rtb_inbounds' with {envelope}s")
+    asked_at = http_date(response.headers.get("date", ""))
     for row in rows:
-        name = "created_at_start" if window.excludes(row) else filters.mismatch(row)
+        name = window.excludes(row, asked_at) or filters.mismatch(row)
         if name is not None:
             raise protocol_error(
                 request,

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from airflow_provider_retreaver.transfers.file_parts import ENDINGS, Digested, p
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.resources.rtb_inbound_filters import InboundFilters, InboundWindow
     from airflow_provider_retreaver.transfers.file_formats import Compression
@@ -40,6 +42,8 @@ CHUNK = 2_000
 MAX_LINE = 1_000_000
 AGAIN = "a new job is made on the next try"
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class InboundSelection:
@@ -49,12 +53,14 @@ class InboundSelection:
     :param window: of their times.
     :param compression: of the file.
     :param escape: whether cells that a spreadsheet would run are escaped.
+    :param hide: hides the caller's number in a row, None to keep it; see `InboundTable`.
     """
 
     filters: InboundFilters
     window: InboundWindow
     compression: Compression
     escape: bool
+    hide: Transform | None = None
 
     @property
     def name(self) -> str:
@@ -150,7 +156,13 @@ class InboundFile:
         header = next(source, None)
         if header is None:
             return
-        table = InboundTable(header, self._selection.filters, self._selection.window, self._spellings)
+        chosen = self._selection
+        table = InboundTable(header, chosen.filters, chosen.window, self._spellings, chosen.hide)
+        if table.not_shown:
+            log.warning(
+                "The %s has no column that is known to show %s: its rows are not compared with that",
+                self._what, ", ".join(table.not_shown),
+            )  # fmt: skip
         yield self._csv([header])
         rows = table.rows(source)
         while chunk := list(islice(rows, CHUNK)):

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import ExportFailed, Gone, NotFound
+from airflow_provider_retreaver.core.errors import (
+    ExportFailed,
+    Gone,
+    NotFound,
+    OutcomeUnknown,
+    ProtocolError,
+    RetreaverError,
+    StorageFailed,
+)
 from airflow_provider_retreaver.core.messages import Host
 from airflow_provider_retreaver.core.quoting import excerpt
 from airflow_provider_retreaver.domain.bidding.inbound_export import Spellings, prepare_export
@@ -29,9 +38,9 @@ log = logging.getLogger(__name__)
 class InboundJob:
     """The export job of one run.
 
-    Its ID is saved right after it was created. An attempt that ends between the two leaves a job that nobody waits
-    for, and the next one creates another: Retreaver has no list of jobs, and a job that is not fetched changes
-    nothing.
+    That one is about to be created is saved before, and its ID right after. An attempt that ends between the two
+    leaves a job that nobody waits for, and the next one says so and creates another: Retreaver has no list of jobs,
+    and a job that is not fetched changes nothing.
 
     :param hook: of the connection.
     :param selection: what is exported.
@@ -59,19 +68,36 @@ class InboundJob:
         :raises ExportFailed: when the job does not exist any more.
         """
         saved = self._state.load() or {}
-        if saved.get("plan") == self._plan and saved.get("job", {}).get("id"):
-            self.spellings = saved.get("spellings", {})
-            job_id = saved["job"]["id"]
-            log.info("Going on with export job %s of an earlier attempt", job_id)
-            return self._read(job_id)
+        if saved.get("plan") == self._plan:
+            job_id = saved.get("job", {}).get("id")
+            if job_id:
+                self.spellings = saved.get("spellings", {})
+                log.info("Going on with export job %s of an earlier attempt", job_id)
+                return self._read(job_id)
+            log.warning(
+                "An earlier attempt was to create the export job and ended before its ID was known. Retreaver has no "
+                "list of jobs to look it up in, so another one is made; the first, if there is one, is not fetched"
+            )
         self.spellings = self._hook.run(
             prepare_export(self._selection.filters, self._selection.window, allow_unknown=allow_unknown)
         )
-        filters, window = self._selection.filters.as_dict(), self._selection.window.as_dict()
-        job = self._hook.run(create_rtb_inbound_export(filters=filters, **window))
+        job = self._create()
         self._state.save({"plan": self._plan, "job": {"id": job["id"]}, "spellings": self.spellings})
         log.info("Created export job %s", job["id"])
         return job if not job["in_progress"] else self._read(job["id"])
+
+    def _create(self) -> ExportJob:
+        filters, window = self._selection.filters.as_dict(), self._selection.window.as_dict()
+        operation = create_rtb_inbound_export(filters=filters, **window)
+        self._state.save({"plan": self._plan})
+        try:
+            return self._hook.run(operation)
+        except RetreaverError as error:
+            if not isinstance(error, (OutcomeUnknown, ProtocolError)):
+                # No job was created. An error here must not hide the one that stopped the block.
+                with suppress(StorageFailed):
+                    self._state.forget()
+            raise
 
     def _read(self, job_id: int) -> ExportJob:
         try:

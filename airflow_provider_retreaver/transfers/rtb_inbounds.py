@@ -45,7 +45,8 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     `Publisher ID`); an absent UUID is all zeros. Rows change without a time of change (an open reservation is
     claimed, then its call ends), so export the last days again.
 
-    The job's ID is kept between attempts, so a retry or a lost worker goes on with the same job. A job that has ended
+    The job's ID is kept between attempts, so a retry or a lost worker goes on with the same job. Only a job whose
+    answer never came cannot be found, since Retreaver has no list of jobs; the next try says so. A job that has ended
     badly, or whose file is gone, fails the task, and its next try makes a new job. A window is at most two months:
     map the task over `split_window` for more, which makes one job and one file for each part. Retreaver's reference:
     "RtbInbounds", "Exports"; see docs/bidding.md.
@@ -61,6 +62,8 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param compression: of the file: `gzip`, `none` or `zstd` (needs pyarrow).
     :param csv_escape_formulas: put an apostrophe before cells that a spreadsheet would run as a formula.
+    :param phone_numbers: the callers' numbers: `keep` them, `hash` them (HMAC-SHA256) or `mask` them (`+1…77`).
+    :param phone_numbers_conn_id: for `hash`, id of a connection whose password is the secret.
     :param poll_interval: time between two looks at the job, seconds or a text like `10s`.
     :param timeout: how long one try waits for the job, a timedelta, seconds or a text like `1h`.
     :param deferrable: wait in the triggerer; else the worker waits.
@@ -69,7 +72,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
     :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
     :raises NotFound: when a campaign, affiliate or target that `filters` names does not exist; no job was created.
-    :raises ProtocolError: when a row was not asked for; no file is in place.
+    :raises ProtocolError: when a row was not asked for, or callers' numbers cannot be hidden; no file is in place.
     :raises ExportFailed: when the job ended with errors or without a whole file, or not within `timeout`.
     :raises StorageFailed: when the storage fails; no partial file is in place.
     """
@@ -77,7 +80,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     template_fields = (
         *RetreaverOperator.template_fields,
         *("destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas"),
-        *("poll_interval", "timeout", "state_path"),
+        *("phone_numbers", "phone_numbers_conn_id", "poll_interval", "timeout", "state_path"),
     )
     # Set when the file is stored: the account's host and company, and rows and bytes.
     _read_from: tuple[str, str | None] | None = None
@@ -93,6 +96,8 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         allow_unknown: bool | str = False,
         compression: Literal["gzip", "none", "zstd"] = "gzip",
         csv_escape_formulas: bool | str = False,
+        phone_numbers: Literal["keep", "hash", "mask"] = "keep",
+        phone_numbers_conn_id: str | None = None,
         poll_interval: timedelta | float | str = 10,
         timeout: timedelta | float | str = "1h",
         deferrable: bool = DEFERRABLE,
@@ -108,6 +113,8 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         self.allow_unknown = allow_unknown
         self.compression = compression
         self.csv_escape_formulas = csv_escape_formulas
+        self.phone_numbers = phone_numbers
+        self.phone_numbers_conn_id = phone_numbers_conn_id
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.deferrable = deferrable
@@ -178,10 +185,12 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         :raises InvalidArgument: naming the parameter that is not valid.
         """
         from airflow_provider_retreaver.core.parameters import mapping
+        from airflow_provider_retreaver.domain.bidding.inbound_export import CALLER
         from airflow_provider_retreaver.domain.calls.time_window import window_of_run
         from airflow_provider_retreaver.resources.rtb_inbound_filters import InboundFilters, InboundWindow
         from airflow_provider_retreaver.transfers.file_formats import check_format
         from airflow_provider_retreaver.transfers.inbound_files import InboundSelection
+        from airflow_provider_retreaver.transfers.phone_secrets import phone_hider
 
         check_format("csv", self.compression, "map")
         start, end = window_of_run(self.start, self.end, context, datetime.now(UTC))
@@ -190,6 +199,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
             InboundWindow.of(None, start, end),
             self.compression,
             flag(self.csv_escape_formulas, "csv_escape_formulas"),
+            phone_hider(self.phone_numbers, self.phone_numbers_conn_id, (CALLER,)),
         )
 
     def _seconds(self) -> tuple[float, float]:

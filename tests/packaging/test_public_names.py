@@ -113,6 +113,7 @@ PARAMETERS = {
     },
     ("transfers.rtb_inbounds", "RetreaverRtbInboundsToObjectStorageOperator"): {
         "destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas",
+        "phone_numbers", "phone_numbers_conn_id",
         "poll_interval", "timeout", "deferrable", "state_path", "retreaver_conn_id",
     },
     ("transfers.exports", "RetreaverExportOperator"): {

@@ -42,6 +42,7 @@ def test_verbs_of_every_resource():
         "company": 1,
         "contact_numbers": 2,
         "reports": 1,
+        "rtb_inbounds": 1,
         "payout_tables": 3,
         "static_caller_numbers": 3,
         "caller_lists": 3,

@@ -47,10 +47,11 @@ ROW = {
 }
 
 
-def read(listing, *rows, **changes):
+def read(listing, *rows, date="", **changes):
     """Read a page of rows, or of one row with changes."""
     body = {"rtb_inbounds": list(rows) or [{**ROW, **changes}]}
-    return listing.read(listing.request, Response(200, {}, json.dumps(body).encode()), listing.envelope)[0]
+    response = Response(200, {"date": date}, json.dumps(body).encode())
+    return listing.read(listing.request, response, listing.envelope)[0]
 
 
 def test_every_documented_filter_is_sent():
@@ -138,31 +139,41 @@ def test_two_months_are_those_of_the_calendar():
     [
         {},
         {"campaign_id": "124"},
-        {"campaign_id": None, "target_id": None, "status": ""},
         {"status": "No Target"},
         {"revenue": "$30.50", "payout": "8.754"},
         {"caller_state": "tx"},
         {"created_at": "2026-09-08T00:00:00Z"},
         {"created_at": "then"},
+        {"duplicate_original_uuid": None},
     ],
 )
 def test_rows_that_were_asked_for(changes):
     """Rows that match are returned as they came; what a row does not show is not compared."""
-    assert read(list_rtb_inbounds(**ALL, **SPAN), **changes) == [{**ROW, **changes}]
+    listing = list_rtb_inbounds(**ALL, **SPAN)
+    assert read(listing, **changes) == [{**ROW, **changes}]
+    assert read(listing, {"uuid": "u-2"}) == [{"uuid": "u-2"}]
+    assert read(list_rtb_inbounds(revenue=[0, 5]), revenue=None)[0]["revenue"] is None
 
 
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
         ("campaign_id", {"campaign_id": 5}),
+        ("campaign_id", {"campaign_id": {}}),
         ("affiliate_id", {"affiliate_id": "5"}),
+        ("affiliate_id", {"affiliate_id": ""}),
         ("target_id", {"target_id": 5}),
+        ("target_id", {"target_id": None}),
         ("postback_key_id", {"postback_key_id": 5}),
         ("status", {"status": "expired"}),
+        ("status", {"status": None}),
         ("duplicate", {"duplicate_original_uuid": "8f0a2d13-9d3a-4b3e-9a7a-6b8e4b9d9a21"}),
         ("caller_state", {"caller_state": "NY"}),
         ("caller_country", {"caller_country": "CA"}),
+        ("caller_country", {"caller_country": " "}),
         ("revenue", {"revenue": 19.5}),
+        ("revenue", {"revenue": "much"}),
+        ("revenue", {"revenue": None}),
         ("payout", {"payout": 9}),
         ("created_at_start", {"created_at": "2026-08-31T23:59:58Z"}),
     ],
@@ -171,6 +182,29 @@ def test_rows_that_were_not_asked_for(name, changes):
     """A row of another object shows that Retreaver has dropped an ID, and is an error that names the filter."""
     with pytest.raises(ProtocolError, match=f"'u-1', which does not match the filter {name} "):
         read(list_rtb_inbounds(**ALL, **SPAN), ROW, {**ROW, **changes})
+
+
+@pytest.mark.parametrize(
+    ("window", "created_at", "date", "matches"),
+    [
+        ("last_7d", "2026-09-14T00:00:00Z", "Mon, 21 Sep 2026 12:00:00 GMT", True),
+        ("last_7d", "2026-09-13T07:30:00-04:00", "Mon, 21 Sep 2026 12:00:00 GMT", True),
+        ("last_7d", "2026-09-13T09:59:59Z", "Mon, 21 Sep 2026 12:00:00 GMT", False),
+        ("last_1d", "2026-09-13T09:59:59Z", "Mon, 21 Sep 2026 12:00:00 GMT", False),
+        ("last_9999d", "2006-01-01T00:00:00Z", "Mon, 21 Sep 2026 12:00:00 GMT", True),
+        ("last_7d", "2006-01-01T00:00:00Z", "", True),
+        ("last_7d", "then", "Mon, 21 Sep 2026 12:00:00 GMT", True),
+        ("this_month", "2006-01-01T00:00:00Z", "Mon, 21 Sep 2026 12:00:00 GMT", True),
+    ],
+)
+def test_a_relative_window_counts_from_the_time_of_the_answer(window, created_at, date, matches):
+    """A row that is older than the days, and one more for the first of them, was not asked for."""
+    listing = list_rtb_inbounds(created_at=window)
+    if matches:
+        assert len(read(listing, date=date, created_at=created_at)) == 1
+    else:
+        with pytest.raises(ProtocolError, match="does not match the filter created_at "):
+            read(listing, date=date, created_at=created_at)
 
 
 def test_another_spelling_of_an_object():

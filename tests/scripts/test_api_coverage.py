@@ -73,7 +73,6 @@ def test_functions_without_a_generic_operator(coverage):
         "`rtb_inbounds.create_rtb_inbound_export`",
         "`rtb_inbounds.get_rtb_inbound_choices`",
         "`rtb_inbounds.get_rtb_inbound_export`",
-        "`rtb_inbounds.list_rtb_inbounds`",
         "`rtb_inbounds.locate_rtb_inbound_file`",
         "`suppression.any_suppressed`",
         "`trackdrive.buyers.list_buyers`",

@@ -8,13 +8,13 @@ from typing import Any
 
 from airflow_provider_retreaver.core.errors import Gone, NotFound, ProtocolError, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
-from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.core.quoting import excerpt, one_line, quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.resources.lookup import is_missing
 from airflow_provider_retreaver.resources.affiliates import get_affiliate
 from airflow_provider_retreaver.resources.campaigns import get_campaign
 from airflow_provider_retreaver.resources.resource import Id
-from airflow_provider_retreaver.resources.rtb_inbound_filters import InboundFilters, InboundWindow
+from airflow_provider_retreaver.resources.rtb_inbound_filters import SHOWN_BY, InboundFilters, InboundWindow
 from airflow_provider_retreaver.resources.rtb_inbounds import list_rtb_inbounds
 from airflow_provider_retreaver.resources.targets import get_target
 
@@ -27,8 +27,11 @@ _OBJECTS: dict[str, tuple[Callable[[Id], Operation[Any]], str]] = {
     "affiliate_id": (lambda id_: get_affiliate(id=id_), "afid"),
     "target_id": (lambda id_: get_target(id=id_), "tid"),
 }
+# Field of the caller's number.
+CALLER = "caller_number"
 # Labels of columns depend on the account: a publisher is a source, a target a buyer, a handler or an endpoint.
 _COLUMNS = {
+    **dict.fromkeys(("caller", "caller_id", "caller_phone", "caller_phone_number", "phone_number", "ani"), CALLER),
     **dict.fromkeys(("source_id", "publisher_id"), "affiliate_id"),
     **dict.fromkeys(("buyer_id", "contact_handler_id", "handler_id", "call_endpoint_id", "endpoint_id"), "target_id"),
 }
@@ -58,7 +61,8 @@ def prepare_export(filters: InboundFilters, window: InboundWindow, *, allow_unkn
             if outcome.error is not None:
                 raise _unknown(name, id_, operation, outcome.error)
             spelled = (outcome.value or {}).get(customer_id)
-            spellings.setdefault(name, []).extend([str(spelled)] if spelled else [])
+            # A column of customer IDs is blank for an object without one.
+            spellings.setdefault(name, []).append(str(spelled) if spelled else "")
     if filters.values:
         listing = list_rtb_inbounds(**filters.as_dict(), **window.as_dict())  # type: ignore[arg-type]
         yield Operation(listing.request, lambda request, response: listing.read(request, response, listing.envelope))
@@ -85,18 +89,36 @@ class InboundTable:
     :param filters: of the export.
     :param window: of the export.
     :param spellings: see `prepare_export`.
+    :param hide: hides the caller's number in a row whose field `CALLER` has it; None to keep it.
+    :raises ProtocolError: when the number is to be hidden and no column is known to have it.
     """
 
     def __init__(
-        self, header: Sequence[str], filters: InboundFilters, window: InboundWindow, spellings: Mapping[str, Any]
+        self,
+        header: Sequence[str],
+        filters: InboundFilters,
+        window: InboundWindow,
+        spellings: Mapping[str, Any],
+        hide: Callable[[Row], Row] | None = None,
     ) -> None:
-        self._width = len(header)
         self._filters = filters
         self._window = window
         self._spellings = spellings
-        wanted = {"created_at", "duplicate_original_uuid", *(name for name, _ in filters.values)}
-        named = ((place, _field(label)) for place, label in enumerate(header))
-        self._places = [(place, name) for place, name in named if name in wanted]
+        self._hide = hide
+        named = [_field(label) for label in header]
+        wanted = {"created_at", *(SHOWN_BY.get(name, name) for name, _ in filters.values)}
+        self._places = [(place, name) for place, name in enumerate(named) if name in wanted]
+        self.not_shown = sorted(wanted - set(named))
+        # Other columns are found by their places, since two may have one label.
+        self._keys = list(map(str, range(len(named))))
+        if CALLER in named:
+            self._keys[named.index(CALLER)] = CALLER
+        elif hide is not None:
+            labels = excerpt(", ".join(header), 400)
+            raise ProtocolError(
+                f"No column of the file is known to have the caller's number ({labels}), so that phone_numbers "
+                f"cannot hide it; nothing is stored. Report it to this provider, or set phone_numbers to keep."
+            )
 
     def rows(self, rows: Iterator[list[str]]) -> Iterator[list[str]]:
         """Yield rows that were asked for, without secrets.
@@ -106,20 +128,25 @@ class InboundTable:
         :raises ProtocolError: naming a row that was not asked for, or has another number of cells than the header.
         """
         for number, row in enumerate(rows, 1):
-            if len(row) != self._width:
+            if len(row) != len(self._keys):
                 raise ProtocolError(
-                    f"Row {number} of the file has {len(row)} cells, and its header has {self._width}; report it to "
-                    f"Retreaver."
+                    f"Row {number} of the file has {len(row)} cells, and its header has {len(self._keys)}; report it "
+                    f"to Retreaver."
                 )
             shown = {name: row[place] for place, name in self._places}
-            name = "start and end" if self._window.excludes(shown) else self._filters.mismatch(shown, self._spellings)
+            outside = self._window.excludes(shown)
+            name = "start and end" if outside else self._filters.mismatch(shown, self._spellings)
             if name is not None:
                 raise ProtocolError(
                     f"Row {number} of the file does not match {name} ({_shown(shown, name)}): it was not asked for. "
                     f"Retreaver drops IDs that the key may not see from a filter; check the filters."
                 )
-            text = "\n".join(row)
-            yield row if without_secrets(text) == text else [without_secrets(cell) for cell in row]
+            cells = self._hidden(row)
+            text = "\n".join(cells)
+            yield cells if without_secrets(text) == text else [without_secrets(cell) for cell in cells]
+
+    def _hidden(self, row: list[str]) -> list[str]:
+        return row if self._hide is None else list(self._hide(dict(zip(self._keys, row, strict=True))).values())
 
 
 def _field(label: str) -> str:
@@ -129,5 +156,5 @@ def _field(label: str) -> str:
 
 
 def _shown(row: Mapping[str, str], name: str) -> str:
-    found = row.get({"start and end": "created_at", "duplicate": "duplicate_original_uuid"}.get(name, name))
+    found = row.get("created_at" if name == "start and end" else SHOWN_BY.get(name, name))
     return f"it has {quoted(one_line(found, numbers=False))}"

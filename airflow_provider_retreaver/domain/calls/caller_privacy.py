@@ -1,4 +1,4 @@
-"""Callers' phone numbers in exported calls: kept, replaced by a keyed hash, or masked.
+"""Callers' phone numbers in exported calls and bids: kept, replaced by a keyed hash, or masked.
 
 The caller's number is personal data; numbers that were dialed and buyers' numbers belong to the business. It stands
 in two fields of a call and, for some customers, in tags, URLs and events as well: wherever it stands in the call,
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from decimal import Decimal
 from math import isfinite
@@ -34,12 +34,15 @@ Transform = Callable[[Row], Row]
 _LEAST_PHONE, _MOST_PHONE = 10 ** (LEAST_DIGITS - 1), 10**15
 
 
-def phone_transform(mode: object, secret: Secret | None = None) -> Transform | None:
+def phone_transform(
+    mode: object, secret: Secret | None = None, fields: Collection[str] = CALLER_FIELDS
+) -> Transform | None:
     """Return the function that hides the callers' numbers in a call.
 
     :param mode: `keep`; `hash`: HMAC-SHA256 of the number in E.164, 64 hexadecimal digits, the same for one number in
         all exports with one secret; `mask`: `+1…77`.
     :param secret: for `hash`, at least 16 characters.
+    :param fields: that hold the caller's number.
     :return: takes a call and returns another one, without changing the first; None for `keep`.
     :raises InvalidArgument: when the mode is unknown or the secret too short.
     """
@@ -47,14 +50,14 @@ def phone_transform(mode: object, secret: Secret | None = None) -> Transform | N
     if mode == "keep":
         return None
     if mode == "mask":
-        return _NumberHider(mask_number)
+        return _NumberHider(mask_number, fields)
     if secret is None or len(secret.reveal()) < LEAST_SECRET:
         raise InvalidArgument(
             f"phone_numbers='hash' needs a secret of at least {LEAST_SECRET} characters: the password of the "
             f"connection that phone_numbers_conn_id names."
         )
     key = secret.reveal().encode()
-    return _NumberHider(lambda number: hmac.new(key, e164(number).encode(), hashlib.sha256).hexdigest())
+    return _NumberHider(lambda number: hmac.new(key, e164(number).encode(), hashlib.sha256).hexdigest(), fields)
 
 
 def e164(number: str) -> str:
@@ -74,18 +77,20 @@ class _NumberHider:
     """Replaces the numbers of callers in a row.
 
     :param replacement: what stands in place of a number.
+    :param fields: that hold the caller's number.
     """
 
-    def __init__(self, replacement: Callable[[str], str]) -> None:
+    def __init__(self, replacement: Callable[[str], str], fields: Collection[str]) -> None:
         self._replacement = replacement
+        self._fields = fields
 
     def __call__(self, row: Row) -> Row:
-        numbers = {str(row[name]) for name in CALLER_FIELDS if row.get(name)}
+        numbers = {str(row[name]) for name in self._fields if row.get(name)}
         replaced = {number: self._replacement(number) for number in numbers}
         finders = [finder for number, text in replaced.items() for finder in _finders(number, text)]
         with suppress(RecursionError):
             return {
-                name: replaced[str(value)] if name in CALLER_FIELDS and value else _without_numbers(value, finders)
+                name: replaced[str(value)] if name in self._fields and value else _without_numbers(value, finders)
                 for name, value in row.items()
             }
         raise ProtocolError(

@@ -38,9 +38,11 @@ class RetreaverListOperator(RetreaverOperator):
     Retreaver's reference: the section "Get all …" of each resource.
 
     :param resource: affiliates, calls, campaigns, companies, contacts, numbers, number_pools, payout_tables,
-        reports, static_caller_numbers, suppressed_numbers, target_groups, targets or caller_list_numbers.
+        reports, rtb_inbounds, static_caller_numbers, suppressed_numbers, target_groups, targets or
+        caller_list_numbers.
     :param filters: filters that Retreaver documents for the resource, as the function of `resources` takes them,
-        e.g. `{"cid": "0044"}` for numbers, `{"created_at_start": …, "sort_by": …}` for calls.
+        e.g. `{"cid": "0044"}` for numbers, `{"created_at_start": …, "sort_by": …}` for calls,
+        `{"status": ["claimed"], "created_at": "last_7d"}` for rtb_inbounds.
     :param list_owner: of caller_list_numbers: `{"target_id": 3, "caller_list": "suppressed"}`, or `campaign_id`; of
         payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
     :param limit: rows to return at most, up to 1,000. A longer list is an error, never cut silently.

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError, RetreaverError
 from airflow_provider_retreaver.resources.registry import RESOURCES
+from airflow_provider_retreaver.resources.rtb_inbounds import NO_UUID
 from tests.airflow.support.generic import PHONE, add, campaign, execute, number, payout_table, send
 
 pytestmark = pytest.mark.airflow
@@ -94,6 +95,31 @@ def test_filters_are_sent(account):
     assert dict(account.entries()[-1]["query"])["sub_id"] == "mine"
 
 
+@pytest.mark.parametrize("rendered", [False, True], ids=["native", "rendered"])
+def test_the_log_of_bidding(account, tmp_path, rendered):
+    """It is listed with every filter, 100 rows a page, however the filters were rendered."""
+    campaign_id = campaign(account)["id"]
+    affiliate_id = account._handle("POST", "/affiliates.json", {"affiliate": {"afid": "pub"}})["affiliate"]["id"]
+    wanted = {
+        "campaign_id": campaign_id, "affiliate_id": affiliate_id, "target_id": account.target(), "postback_key_id": 1,
+        "status": "claimed", "caller_state": "TX", "caller_country": "US", "revenue": 25.0, "payout": 8.75,
+    }  # fmt: skip
+    span = {"created_at_start": "2026-01-05T00:00:00Z", "created_at_end": "2026-01-06T00:00:00Z"}
+    plain = {"duplicate_original_uuid": NO_UUID}
+    account._control("POST", "rtb_inbounds", {"count": 250, "fields": {**wanted, **plain, **span}})
+    for name, other in (("status", "expired"), ("caller_state", "NY"), ("revenue", 5.0), ("payout", 0.5)):
+        account._control("POST", "rtb_inbounds", {"fields": {**wanted, **plain, **span, name: other}})
+    ranges = {"revenue": [20, 30], "payout": ["8", "9.50"], "duplicate": False}
+    filters = {**wanted, "status": ["claimed", "rejected"], **ranges, **span}
+    file = tmp_path / "log.jsonl"
+    found = execute("list", "rtb_inbounds", destination=file.as_uri(), filters=str(filters) if rendered else filters)
+    assert found["rows"] == len({json.loads(line)["uuid"] for line in file.read_text().splitlines()}) == 250
+    assert [dict(entry["query"])["page"] for entry in account.entries()] == ["1", "2", "3"]
+    sent = account.entries()[0]["query"]
+    assert ["campaign_id[]", str(campaign_id)] in sent
+    assert [value for name, value in sent if name == "revenue[]"] == ["20", "30"]
+
+
 @pytest.mark.parametrize(
     ("resource", "filters", "message"),
     [
@@ -106,6 +132,13 @@ def test_filters_are_sent(account):
         ("reports", {"facet": "moon", **SPAN}, "facet must be one of"),
         ("reports", SPAN, "The filter facet is required"),
         ("reports", {"facet": "daily", **SPAN, "created_at_start": "2020-01-01T00:00:00Z"}, "less than 730 days"),
+        (
+            "rtb_inbounds",
+            {"campaign_ids": 1},
+            "'campaign_ids' is not a documented filter of rtb_inbounds; did you mean",
+        ),
+        ("rtb_inbounds", {"status": "sold"}, "status must be one of"),
+        ("rtb_inbounds", {"created_at": "last_7d", **SPAN}, "created_at cannot be used with"),
         ("targets", "not a mapping", "filters must be a mapping"),
         ("contact_numbers", {}, "Retreaver has no list for contact_numbers; it has update, delete"),
         ("target", {}, "did you mean 'targets'"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.airflow.support.account import Account
@@ -22,14 +23,29 @@ def kill_while_asking(account: Account, program: str, parameters: dict[str, Any]
     :param parameters: of the operator.
     :param asked: beginning of `"METHOD /path"` of the request.
     """
-    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     before = len(account.sent())
+    kill_when(
+        lambda: any(request.startswith(asked) for request in account.sent()[before:]), program, parameters, asked
+    )
+
+
+def kill_when(reached: Callable[[], bool] | None, program: str, parameters: dict[str, Any], what: str) -> None:
+    """Start an attempt, and kill it when it has come to a step.
+
+    :param reached: whether it has; None for a program that kills itself.
+    :param program: Python source, which finds the parameters as JSON in `sys.argv[1]`.
+    :param parameters: of the operator.
+    :param what: the step, for the error.
+    """
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
     arguments = [sys.executable, "-c", program, json.dumps(parameters)]
     with subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as attempt:
-        patience = time.monotonic() + 60
-        while not any(request.startswith(asked) for request in account.sent()[before:]):
-            assert attempt.poll() is None, attempt.communicate()[0].decode()
-            assert time.monotonic() < patience, f"the attempt did not come to {asked} in 60 s"
-            time.sleep(0.02)
-        attempt.send_signal(signal.SIGKILL)
-        assert attempt.wait(10) == -signal.SIGKILL
+        if reached is not None:
+            patience = time.monotonic() + 60
+            while not reached():
+                assert attempt.poll() is None, attempt.communicate()[0].decode()
+                assert time.monotonic() < patience, f"the attempt did not come to {what} in 60 s"
+                time.sleep(0.02)
+            attempt.send_signal(signal.SIGKILL)
+        output = attempt.communicate(timeout=60)[0].decode()
+        assert attempt.returncode == -signal.SIGKILL, output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hmac
 import io
 import json
 import tempfile
@@ -19,6 +20,7 @@ from airflow_provider_retreaver.core.errors import (
     ConnectionFailed,
     ExportFailed,
     InvalidArgument,
+    InvalidRequest,
     NotFound,
     OutcomeUnknown,
     ProtocolError,
@@ -28,12 +30,14 @@ from airflow_provider_retreaver.core.errors import (
 from airflow_provider_retreaver.operators.trigger_events import UnexpectedEvent
 from airflow_provider_retreaver.transfers.rtb_inbounds import RetreaverRtbInboundsToObjectStorageOperator
 from tests.airflow.support.account import KEY, StateStore, context_of
-from tests.airflow.support.killed_attempts import kill_while_asking
+from tests.airflow.support.killed_attempts import kill_when, kill_while_asking
+from tests.airflow.support.recording_host import recording_host
 
 pytestmark = pytest.mark.airflow
 DAY = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-06T00:00:00+00:00"}
 JOBS = "POST /api/v5/exports/rtb_inbounds.json"
 SPAN = {"created_at_start": DAY["start"], "created_at_end": DAY["end"]}
+UNKNOWN_JOB = "Retreaver has no list of jobs to look it up in"
 
 
 @pytest.fixture
@@ -166,6 +170,8 @@ def test_filters_have_a_file_of_their_own(logged, folder):
         ({"destination": " "}, "destination"),
         ({"allow_unknown": "maybe"}, "allow_unknown"),
         ({"csv_escape_formulas": "maybe"}, "csv_escape_formulas"),
+        ({"phone_numbers": "drop"}, "phone_numbers"),
+        ({"phone_numbers": "hash"}, "phone_numbers_conn_id"),
         ({"state_path": "nowhere://x"}, "state_path"),
     ],
 )
@@ -250,11 +256,49 @@ def test_rows_of_the_file_are_held_against_the_filters(logged, folder, header, r
     assert list(store.values.values()) == ['"{}"']
 
 
-@pytest.mark.parametrize("cell", ["2", "2.0", "0044", ""])
-def test_a_file_may_show_customer_ids(logged, folder, cell):
-    """Whether columns have Retreaver's IDs or the customer's is not documented: both are taken."""
-    result = with_file(folder, f"Campaign ID,x\n{cell},=1+1\n", DONE, filters={"campaign_id": 2}, url=logged.url)
+@pytest.mark.parametrize(
+    ("label", "cell"), [("Campaign ID", "2"), ("Campaign ID", "2.0"), ("Campaign ID", "0044"), ("Buyer ID", "")]
+)
+def test_a_file_may_show_customer_ids(logged, folder, label, cell):
+    """Whether columns have Retreaver's IDs or the customer's (which may be none) is not said: both are taken."""
+    filters = {"campaign_id": 2} if label == "Campaign ID" else {"target_id": logged.target()}
+    result = with_file(folder, f"{label},x\n{cell},=1+1\n", DONE, filters=filters, url=logged.url)
     assert result["rows"] == 1
+
+
+def test_callers_are_hidden(logged, folder, monkeypatch, caplog, capsys):
+    """With `hash` no number of a caller is in a file, and one caller has one hash, as in exports of calls."""
+    caplog.set_level("DEBUG")
+    secret = "a pepper of sufficient length"
+    monkeypatch.setenv("AIRFLOW_CONN_PEPPER", json.dumps({"conn_type": "generic", "password": secret}))
+    add(logged, 5, campaign_id=2, caller_number="+17195220377")
+    plain = export(folder, filters={"campaign_id": 2})
+    numbers = [row["Caller Number"] for row in rows_of(plain["path"])]
+    hashed = export(folder, filters={"campaign_id": 2}, phone_numbers="hash", phone_numbers_conn_id="pepper")
+    assert [row["Caller Number"] for row in rows_of(hashed["path"])] == [
+        hmac.new(secret.encode(), number.encode(), "sha256").hexdigest() for number in numbers
+    ]
+    masked = export(folder, filters={"campaign_id": 2}, phone_numbers="mask")
+    assert [row["Caller Number"] for row in rows_of(masked["path"])] == [f"+1…{number[-2:]}" for number in numbers]
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn")]
+    assert not any(number[2:] in "".join([*ours, capsys.readouterr().out]) for number in numbers)
+
+
+def test_a_file_without_a_column_of_callers(logged, folder):
+    """A number that cannot be hidden is not stored."""
+    with pytest.raises(
+        ProtocolError, match=r"No column .*\(Call UUID, Status\), so that phone_numbers cannot hide it"
+    ):
+        with_file(folder, "Call UUID,Status\nu-1,claimed\n", DONE, phone_numbers="mask", url=logged.url)
+    assert files(folder) == []
+
+
+def test_filters_that_a_file_does_not_show_are_told(logged, folder, caplog, capsys):
+    """What cannot be compared is said."""
+    with_file(folder, "Campaign ID\n2\n", DONE, filters={"campaign_id": 2, "duplicate": False}, url=logged.url)
+    assert (
+        "no column that is known to show created_at, duplicate_original_uuid" in caplog.text + capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(("escape", "cell"), [(False, "=1+1"), ("true", "'=1+1")])
@@ -369,13 +413,24 @@ def test_other_filters_are_another_job(logged, folder):
     assert logged.sent("POST") == [JOBS, JOBS]
 
 
-def test_a_creation_whose_answer_is_lost(logged, folder):
-    """It is not sent again within a try: there may be a job; the next try makes one that it waits for."""
+def test_a_creation_whose_answer_is_lost(logged, folder, caplog, capsys):
+    """It is not sent again within a try: there may be a job; the next try says so and makes one that it waits for."""
     logged.fault("exports", method="POST", status=500, then="done")
     with pytest.raises(OutcomeUnknown):
         export(folder)
     assert logged.sent("POST") == [JOBS]
     assert export(folder)["job_id"] == 2
+    # Airflow 3 writes tasks' logs to stdout where there is no task runner.
+    assert (caplog.text + capsys.readouterr().out).count(UNKNOWN_JOB) == 1
+
+
+def test_a_creation_that_was_refused(logged, folder, caplog, capsys):
+    """There is no job then, and the next try does not say that there may be one."""
+    logged.fault("exports", method="POST", status=422)
+    with pytest.raises(InvalidRequest):
+        export(folder)
+    assert export(folder)["job_id"] == 1
+    assert UNKNOWN_JOB not in caplog.text + capsys.readouterr().out
 
 
 def test_a_storage_that_fails_keeps_the_job(logged, folder, monkeypatch):
@@ -460,27 +515,69 @@ def test_an_empty_log(account, folder):
     assert Path(result["path"].removeprefix("file://")).read_text().startswith("Call UUID,UUID,")
 
 
+# An attempt that kills itself right before its file is moved into place, if it is told so.
 ATTEMPT = """
-import json, sys
+import json, os, signal, sys
 from airflow_provider_retreaver.transfers.rtb_inbounds import RetreaverRtbInboundsToObjectStorageOperator
 from tests.airflow.support.account import context_of
-RetreaverRtbInboundsToObjectStorageOperator(task_id="export", **json.loads(sys.argv[1])).execute(context_of())
+
+def watch(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("Z.csv.gz"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+parameters = json.loads(sys.argv[1])
+if parameters.pop("kill_before_store", False):
+    sys.addaudithook(watch)
+RetreaverRtbInboundsToObjectStorageOperator(task_id="export", **parameters).execute(context_of())
 """
 
 
-@pytest.mark.parametrize("memory", ["state path", "destination"])
-def test_killed_between_its_steps(logged, folder, tmp_path, memory):
-    """Killed while the job is awaited, its file located, and fetched: there is one job and one whole file."""
+def kill_at(account, parameters, asked, **fault):
+    """Kill an attempt that waits for the answer to a request."""
+    method, _, path = asked.partition(" ")
+    account.fault(f"^{path}", method=method, **fault)
+    kill_while_asking(account, ATTEMPT, parameters, asked)
+    account.clear_faults()
+
+
+def test_killed_between_its_steps(logged, folder, tmp_path, monkeypatch):
+    """Killed with SIGKILL at each step, and each time no part of a file is in place; at the end it is whole."""
     parameters = {"destination": folder.as_uri(), "poll_interval": 0.05, "timeout": 60, **DAY}
-    if memory == "state path":
-        parameters["state_path"] = f"file://{tmp_path}/state"
-    for asked in ("GET /api/v5/exports/rtb_inbounds/1", "GET /v2/reports/rtb_inbounds/1", "GET /exports/"):
-        logged.fault(f"^{asked.removeprefix('GET ')}", method="GET", delay=5)
-        kill_while_asking(logged, ATTEMPT, parameters, asked)
-        assert [path for path in files(folder) if path.name.startswith("rtb_inbounds")] == []
-        logged.clear_faults()
-    result = export(folder, **{name: value for name, value in parameters.items() if name != "destination"})
+
+    def nothing_stored():
+        return [path for path in files(folder) if path.name.startswith("rtb_inbounds")] == []
+
+    # Before the job is created: the request is refused for now, and the attempt waits to send it again.
+    kill_at(logged, parameters, JOBS, status=503, headers={"Retry-After": "30"})
+    assert nothing_stored()
+    for asked in ("GET /api/v5/exports/rtb_inbounds/1", "GET /v2/reports/rtb_inbounds/1"):
+        kill_at(logged, parameters, asked, delay=5)
+        assert nothing_stored()
+    with recording_host() as host:
+        # Its file has begun to come.
+        host.files["/held.csv.gz"] = b"x" * 1000
+        host.held.add("/held.csv.gz")
+        allowed = logged.connection(extra={"download_hosts": host.url.removeprefix("http://")})
+        monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(allowed))
+        logged.fault("^/v2/reports", status=302, headers={"Location": f"{host.url}/held.csv.gz"})
+        kill_when(lambda: bool(host.sent), ATTEMPT, parameters, "the file")
+        assert KEY not in json.dumps(host.sent)
+    assert nothing_stored()
+    kill_when(None, ATTEMPT, {**parameters, "kill_before_store": True}, "storing the file")
+    assert nothing_stored()
+    result = export(folder)
     assert (result["job_id"], result["rows"]) == (1, 250)
-    assert logged.sent("POST") == [JOBS]
+    assert logged.sent("POST") == [JOBS, JOBS], "the first one was refused"
     assert files(tmp_path) == [Path(result["path"].removeprefix("file://"))]
     assert len(rows_of(result["path"])) == 250
+
+
+def test_killed_before_the_id_was_known(logged, folder, tmp_path, caplog, capsys):
+    """A job whose answer was never read cannot be found: the log says so, and another one is made."""
+    parameters = {"destination": folder.as_uri(), "state_path": f"file://{tmp_path}/state", **DAY}
+    kill_at(logged, parameters, JOBS, delay=5)
+    result = export(folder, state_path=parameters["state_path"])
+    assert (result["job_id"], result["rows"]) == (2, 250)
+    assert logged.sent("POST") == [JOBS, JOBS]
+    assert UNKNOWN_JOB in caplog.text + capsys.readouterr().out
+    assert files(tmp_path) == [Path(result["path"].removeprefix("file://"))]

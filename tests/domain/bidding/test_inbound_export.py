@@ -6,7 +6,8 @@ import pytest
 
 from airflow_provider_retreaver.core.errors import NotFound, PermissionDenied, ProtocolError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Together, Wait
-from airflow_provider_retreaver.domain.bidding.inbound_export import InboundTable, prepare_export
+from airflow_provider_retreaver.domain.bidding.inbound_export import CALLER, InboundTable, prepare_export
+from airflow_provider_retreaver.domain.calls.caller_privacy import phone_transform
 from airflow_provider_retreaver.domain.watching.condition import build_condition
 from airflow_provider_retreaver.domain.watching.export_job import ExportEnded, wait_for_export
 from airflow_provider_retreaver.resources.rtb_inbound_filters import InboundFilters, InboundWindow
@@ -89,7 +90,7 @@ def test_objects_are_looked_up_by_their_ids():
         Outcome(value={"id": 3, "tid": "A"}),
     ]
     found, paths = prepared(filters, outcomes)
-    assert found == {"campaign_id": ["0044"], "target_id": ["A"]}
+    assert found == {"campaign_id": ["0044", ""], "target_id": ["A"]}
     assert paths == ["/campaigns/1.json", "/campaigns/2.json", "/targets/3.json", "/api/v5/rtb_inbounds.json"]
     assert prepared({}, []) == ({}, [])
     assert prepared(filters, [], allow_unknown=True) == ({}, ["/api/v5/rtb_inbounds.json"])
@@ -106,8 +107,86 @@ def test_errors_of_the_look_up():
 
 @pytest.mark.parametrize("label", ["Buyer ID", "Call Endpoint ID", "Contact Handler ID", "Target ID", "target id"])
 def test_labels_depend_on_the_account(label):
-    """A target has several names; a column that is not known is not compared."""
-    table = InboundTable([label, "Mood"], InboundFilters.of({"target_id": 3}), WINDOW, {})
+    """A target has several names; a column that is not known is not compared, and told."""
+    table = InboundTable([label, "Mood"], InboundFilters.of({"target_id": 3, "duplicate": True}), WINDOW, {})
+    assert table.not_shown == ["created_at", "duplicate_original_uuid"]
     assert list(table.rows(iter([["3", "x"]]))) == [["3", "x"]]
     with pytest.raises(ProtocolError, match=r"Row 2 of the file does not match target_id \(it has '4'\)"):
         list(table.rows(iter([["3", "x"], ["4", "x"]])))
+
+
+EVERY = {
+    "campaign_id": 1,
+    "affiliate_id": 2,
+    "target_id": 3,
+    "postback_key_id": 4,
+    "status": "no-target",
+    "duplicate": True,
+    "caller_state": "TX",
+    "caller_country": "US",
+    "revenue": [1, 2],
+    "payout": [1, 2],
+}
+CELLS = {
+    "Campaign ID": "1",
+    "Publisher ID": "2.0",
+    "Buyer ID": "B-3",
+    "Postback Key ID": "4",
+    "Status": "No Target",
+    "Duplicate Original UUID": "8f0a2d13-9d3a-4b3e-9a7a-6b8e4b9d9a21",
+    "Caller State": "tx",
+    "Caller Country": "US",
+    "Revenue": "$1.00",
+    "Payout": "2",
+    "Created At": "2026-09-02T00:00:00Z",
+}
+
+
+def rows_with(**cells):
+    """Read a row of a file that was asked for, with other cells."""
+    table = InboundTable(list(CELLS), InboundFilters.of(EVERY), WINDOW, {"target_id": ["B-3"]})
+    assert table.not_shown == []
+    return list(table.rows(iter([list({**CELLS, **cells}.values())])))
+
+
+@pytest.mark.parametrize(
+    ("label", "cells", "name"),
+    [
+        ("Campaign ID", ("7", ""), "campaign_id"),
+        ("Publisher ID", ("7", ""), "affiliate_id"),
+        ("Buyer ID", ("7", ""), "target_id"),
+        ("Postback Key ID", ("7", ""), "postback_key_id"),
+        ("Status", ("claimed", ""), "status"),
+        ("Duplicate Original UUID", ("00000000-0000-0000-0000-000000000000", ""), "duplicate"),
+        ("Caller State", ("CA", ""), "caller_state"),
+        ("Caller Country", ("CA", ""), "caller_country"),
+        ("Revenue", ("3", ""), "revenue"),
+        ("Payout", ("0.5", "many"), "payout"),
+        ("Created At", ("2026-08-31T00:00:00Z", "2026-09-08T00:00:02Z"), "start and end"),
+    ],
+)
+def test_rows_are_held_against_every_filter(label, cells, name):
+    """A row of another object, status, place, amount or time was not asked for, and a blank cell is none of them."""
+    assert rows_with() == [list(CELLS.values())]
+    for cell in cells:
+        with pytest.raises(ProtocolError, match=rf"Row 1 of the file does not match {name} \(it has '{cell}'\)"):
+            rows_with(**{label: cell})
+
+
+def test_the_callers_number_is_hidden_in_every_cell():
+    """It is replaced in its column and wherever else it stands; two columns of one label stay two."""
+    hide = phone_transform("mask", fields=(CALLER,))
+    labels = ["Caller Number", "Note", "Note", "Caller ID"]
+    table = InboundTable(labels, InboundFilters(), WINDOW, {}, hide)
+    rows = [["+17195220377", "tel:(719) 522-0377", "7195220377", "17195220377"], ["", "a", "b", "+18668987878"]]
+    assert list(table.rows(iter(rows))) == [
+        ["+1…77", "tel:+1…77", "+1…77", "+1…77"],
+        ["", "a", "b", "+18668987878"],
+    ]
+
+
+def test_a_number_that_cannot_be_hidden():
+    """A file whose columns do not say which one has the caller's number is refused instead of stored with it."""
+    labels = ["Call UUID", "Telefon"]
+    with pytest.raises(ProtocolError, match=r"No column of the file is known .*\(Call UUID, Telefon\)"):
+        InboundTable(labels, InboundFilters(), WINDOW, {}, phone_transform("mask", fields=(CALLER,)))
