@@ -31,14 +31,28 @@ class Exchange:
         self._settings = settings
         self._now = now
         self._may_be_done = False
+        self._first: RetreaverError | None = None
         self._retries = policy.RetryState(settings.policy, request)
 
-    def strategies(self) -> dict[str, Any]:
-        """Return tenacity's arguments for this request.
+    def strategies(self, first: RetreaverError) -> dict[str, Any]:
+        """Return tenacity's arguments for this request, whose first attempt is made without tenacity.
 
+        Nearly all requests succeed at once, and tenacity's preparations take longer than signing a request.
+
+        :param first: error of the first attempt, which `raise_first` makes tenacity's first one.
         :return: strategies by name of the argument.
         """
+        self._first = first
         return self._retries.strategies()
+
+    def raise_first(self) -> None:
+        """Raise the error of the first attempt, once.
+
+        :raises RetreaverError: at the first call after `strategies`.
+        """
+        first, self._first = self._first, None
+        if first is not None:
+            raise first
 
     def pause(self, seconds: float) -> float:
         """Return the seconds to wait before an attempt while all requests of the account pause.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote_plus
 
 _REL = re.compile(r"""\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
 
@@ -42,11 +42,11 @@ def link_relations(header: str) -> dict[str, int | None]:
 
 
 def _page_of(url: str) -> int | None:
-    try:
-        values = [value for name, value in parse_qsl(urlsplit(url).query) if name == "page"]
-    except ValueError:
-        return None
-    # A repeated parameter counts as the server reads it: the last one wins.
-    if not values or not (values[-1].isascii() and values[-1].isdecimal()) or len(values[-1]) > 9:
-        return None
-    return int(values[-1]) or None
+    page = ""
+    # Only what may be the parameter is decoded: each page has three of these URLs, of several parameters each.
+    for part in url.partition("#")[0].partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        if name == "page" or ("%" in name and unquote_plus(name) == "page"):
+            # A repeated parameter counts as the server reads it: the last one wins.
+            page = unquote_plus(value) or page
+    return int(page) or None if page.isascii() and page.isdecimal() and len(page) <= 9 else None

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from airflow_provider_retreaver.core import time_parameters
 from airflow_provider_retreaver.core.envelopes import protocol_error, read_array
@@ -76,6 +77,7 @@ def check_times(
             )
 
 
+@lru_cache(64)  # the same for all pages of a listing
 def _bound(text: str | None, sign: int) -> datetime | None:
     if text is None:
         return None

@@ -21,8 +21,7 @@ class Ahead(Generic[T]):
     """Operations that run concurrently, with their results in the order in which they were named.
 
     The next operation is requested whenever there is room, also when one has just ended whose result was not taken
-    yet, so
-    that its response can decide what is requested next.
+    yet, so that its response can decide what is requested next.
 
     :param start: starts one operation or procedure; called from several threads, one at a time.
     :param following: returns the next operation or procedure, None when there is none at present.

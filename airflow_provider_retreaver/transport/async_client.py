@@ -151,9 +151,14 @@ class AsyncRetreaverClient(ClientBase):
 
     async def _exchange(self, request: Request) -> Response:
         exchange = Exchange(self.settings, request)
-        return await AsyncRetrying(**exchange.strategies(), sleep=self._sleep)(self._attempt, exchange)
+        try:
+            return await self._attempt(exchange)
+        except RetreaverError as error:
+            strategies = exchange.strategies(error)
+        return await AsyncRetrying(**strategies, sleep=self._sleep)(self._attempt, exchange)
 
     async def _attempt(self, exchange: Exchange) -> Response:
+        exchange.raise_first()
         await self._limiter.enter()
         try:
             if pause := exchange.pause(self._limiter.pause()):

@@ -152,7 +152,11 @@ class RetreaverClient(ClientBase):
     def _exchange(self, request: Request, stop: Stop) -> Response:
         exchange = Exchange(self.settings, request)
         wait = partial(self._wait, request, stop)
-        return Retrying(**exchange.strategies(), sleep=wait)(self._attempt, exchange, stop, wait)
+        try:
+            return self._attempt(exchange, stop, wait)
+        except RetreaverError as error:
+            strategies = exchange.strategies(error)
+        return Retrying(**strategies, sleep=wait)(self._attempt, exchange, stop, wait)
 
     def _wait(self, request: Request, stop: Stop, seconds: float) -> None:
         (self._sleep or stop.wait)(seconds)
@@ -160,6 +164,7 @@ class RetreaverClient(ClientBase):
             raise stopped(request)
 
     def _attempt(self, exchange: Exchange, stop: Stop, wait: Callable[[float], None]) -> Response:
+        exchange.raise_first()
         with self._limiter.place(stop):
             if pause := exchange.pause(self._limiter.pause()):
                 wait(pause)

@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 
-from benchmarks.programs.arguments import END, Task, task
+from benchmarks.programs.arguments import END, KEY, Task, task
 
 
 def read(todo: Task) -> None:
     """Read all pages."""
     extra = {"max_concurrency": todo.concurrency, "per_page": todo.per_page, "max_attempts": 30, "max_wait": 600}
-    connection = {"conn_type": "retreaver", "login": "1", "password": "sandbox-key", "host": todo.url, "extra": extra}
+    connection = {"conn_type": "retreaver", "login": "1", "password": KEY, "host": todo.url, "extra": extra}
     os.environ["AIRFLOW_CONN_RETREAVER_DEFAULT"] = json.dumps(connection)
     from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 
