@@ -6,6 +6,7 @@ always requested from the connection's own base URL.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -140,7 +141,7 @@ class Pages:
             self._check_total()
             return None
         elif self._continues_without_link(page):
-            page = replace(page, next=page.number + 1)
+            page = replace(page, next=page.number + 1, last=self._last_by_total(page))
         self._rows += len(rows)
         if page.next is None:
             self._check_total()
@@ -159,6 +160,11 @@ class Pages:
             return bool(page.rows)
         # A full page without a Link may be the only one or not: request the next one.
         return self._is_full(page) and (page.total is None or not self._listing.linked)
+
+    def _last_by_total(self, page: Page) -> int | None:
+        """Return the last page that must exist for all rows, by the longest page so far; None where none must."""
+        left = (page.total or 0) - self._received
+        return page.number + math.ceil(left / self._longest) if left > 0 else None
 
     def _is_full(self, page: Page) -> bool:
         """Return whether another page may follow one that has no Link.

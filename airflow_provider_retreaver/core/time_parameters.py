@@ -162,6 +162,21 @@ def extremes(texts: Sequence[str]) -> Sequence[str]:
     return texts if None in map(offset_time, found) else found
 
 
+def time_outside(texts: Sequence[str], first: datetime | None, last: datetime | None) -> str | None:
+    """Return a time that lies outside a span.
+
+    :param texts: RFC 3339, from outside; one that is no time with an offset is not compared.
+    :param first: beginning of the span; None for an open one.
+    :param last: its end; None for an open one.
+    :return: the text of the first one found; None when there is none.
+    """
+    for text in extremes(texts):
+        time = offset_time(text)
+        if time is not None and ((first is not None and time < first) or (last is not None and time > last)):
+            return text
+    return None
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()

@@ -68,13 +68,12 @@ def check_times(
     first, last = (_bound(query.get(f"{name}_{end}"), sign) for end, sign in (("start", -1), ("end", 1)))
     if first is None and last is None:
         return
-    for text in time_parameters.extremes([text for text in texts if text]):
-        time = time_parameters.offset_time(text)
-        if time is not None and ((first is not None and time < first) or (last is not None and time > last)):
-            span = f"{query.get(f'{name}_start', 'any time')} to {query.get(f'{name}_end', 'now')}"
-            raise _not_asked_for(
-                request, response, uuids[texts.index(text)], f"has the {name} {quoted(text)}, outside {span}"
-            )
+    text = time_parameters.time_outside([text for text in texts if text], first, last)
+    if text is not None:
+        span = f"{query.get(f'{name}_start', 'any time')} to {query.get(f'{name}_end', 'now')}"
+        raise _not_asked_for(
+            request, response, uuids[texts.index(text)], f"has the {name} {quoted(text)}, outside {span}"
+        )
 
 
 @lru_cache(64)  # the same for all pages of a listing

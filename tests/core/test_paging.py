@@ -276,6 +276,26 @@ def test_totals_of_metadata(existing, total, sizes):
     assert pages_of(existing, total=total) == sizes
 
 
+@pytest.mark.parametrize(
+    ("total", "per_page", "most", "ahead"),
+    [
+        (250, 25, 25, [[2, 3, 4], [5]]),
+        (60, 100, 20, [[2, 3], []]),
+        (25, 25, 25, [[2], []]),
+        (None, 25, 25, [[2], [3]]),
+    ],
+)
+def test_pages_that_a_total_promises_are_requested_at_once(total, per_page, most, ahead):
+    """A total and the rows of a page tell how many pages there are; without one, pages are requested one by one."""
+    reader = rules(UNLINKED, per_page=per_page)
+    for number in (1, 2):
+        rows = [{"id": id_} for id_ in range((number - 1) * most, min(number * most, total or 1_000))]
+        body = {"groups": rows, "metadata": {"total_count": total}}
+        page = reader.fresh(reader.read(number, Response(200, {}, json.dumps(body).encode())))
+        pending = reader._requested - number
+        assert list(reader.to_request(page, pending, 3)) == ahead[number - 1]
+
+
 def test_a_list_that_ends_before_its_total_is_not_complete():
     """A short page before the total is reached is followed, and an empty one is an error."""
     with pytest.raises(ListingIncomplete, match="ended after 3 of the 60 rows"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -125,6 +126,49 @@ def test_pages_with_and_without_metadata(body, total):
     """A page has a root node or not, whatever was asked for; only a number is taken for the number of rows."""
     for root in (True, False):
         assert rows(buyer_groups.list_buyer_groups(root=root), body) == ([{"id": "7"}], total)
+
+
+WINDOW = {"created_at_from": "2026-01-02T00:00:00+02:00", "created_at_to": "2026-01-03T00:00:00.5Z"}
+
+
+@pytest.mark.parametrize(
+    ("created_at", "outside"),
+    [
+        ("2026-01-02T12:00:00.000Z", False),
+        ("2026-01-01T21:59:59Z", False),
+        ("2026-01-01T21:59:58Z", True),
+        ("2026-01-01 16:59:58 -0500", True),
+        ("2026-01-01 17:00:00.25 -0500", False),
+        ("2026-01-03T00:00:02Z", False),
+        ("2026-01-03T00:00:03+00:00", True),
+        ("2030-01-01 00:00:00", False),
+        ("yesterday", False),
+        (None, False),
+        (1, False),
+    ],
+)
+def test_rows_outside_the_times_that_were_asked_for(created_at, outside):
+    """A row that shows another time of creation is an error in JSON and CSV; a time without an offset shows none."""
+    found = {"id": 7, "created_at": created_at}
+    for form, body in (
+        ("json", json.dumps({"buyer_groups": [{"id": 6}, {**found, "created_at": "2026-01-02T00:00:00Z"}, found]})),
+        ("csv", f"id,created_at\r\n7,{created_at or ''}\r\n"),
+    ):
+        work = buyer_groups.list_buyer_groups(format=form, **WINDOW)
+        if not outside:
+            assert rows(work, body.encode())[0]
+            continue
+        with pytest.raises(
+            ProtocolError, match=r"buyer group '?7'?, whose created_at .* lies outside 2026-01-02 00:0"
+        ):
+            rows(work, body.encode())
+    only_from = buyer_groups.list_buyer_groups(created_at_from=WINDOW["created_at_from"])
+    assert rows(only_from, b'[{"id": 7, "created_at": "2030-01-01T00:00:00Z"}]')[0]
+    with pytest.raises(ProtocolError, match=r"lies outside any time to 2026-01-03 00:00:01 \+0000: it was not asked"):
+        rows(
+            buyer_groups.list_buyer_groups(created_at_to=WINDOW["created_at_to"]),
+            b'[{"id": 7, "created_at": "2030-01-01T00:00:00Z"}]',
+        )
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"buyer_groups": {}}', b"[1]", b'{"error": "no"}', b"<html>", b"null"])

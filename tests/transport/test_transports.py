@@ -21,8 +21,11 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
 from airflow_provider_retreaver.resources.targets import delete_target, get_target, list_targets, reset_cap
+from airflow_provider_retreaver.resources.trackdrive.buyers import list_buyers
 from airflow_provider_retreaver.sandbox.local_server import run_sandbox
+from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
 from tests.contract.harness import KEY, FakeTime, options
@@ -32,12 +35,12 @@ TARGET = b'{"target": {"id": 1}}'
 MARKS = {KEY, quote(KEY, safe=""), quote_plus(KEY), quote(KEY), json.dumps(KEY)[1:-1], "k3y"}
 
 
-def ask(kind, port, *works, clock=None, **parts):
+def ask(kind, port, *works, clock=None, api=Settings, **parts):
     """Run operations one after the other with a client of this kind; return results and errors."""
     clock = clock or FakeTime()
     extra = {"timeout": 5, **parts.pop("extra", {})}
     fields = {"password": KEY, "login": "1", "host": f"http://127.0.0.1:{port}", **parts}
-    settings = Settings.parse("odd", extra=extra, **fields)
+    settings = api.parse("odd", extra=extra, **fields)
     limiter = Limiter(4, clock)
 
     def blocking():
@@ -358,6 +361,31 @@ def test_pages_are_requested_ahead(kind):
     moments = [row["created_at"] for row in rows]
     assert moments == sorted(moments, reverse=True)
     assert len({row["uuid"] for row in rows}) == len(rows) >= 300
+
+
+@pytest.mark.parametrize(("allowed", "statuses"), [(3, {200}), (1, {200, 429})])
+def test_pages_that_metadata_promises_are_requested_ahead(kind, allowed, statuses):
+    """TrackDrive has no `Link`: `total_count` tells which pages to request, at most `max_concurrency`."""
+    keys = {"login": TRACKDRIVE_PUBLIC_KEY, "password": TRACKDRIVE_PRIVATE_KEY}
+    with run_sandbox(options(latency_ms=20, max_concurrency=allowed)) as served:
+        for _ in range(60):
+            add_buyer(served.sandbox)
+        work = all_rows(list_buyers())
+        extra = {"max_concurrency": 3, "per_page": 10}
+        (rows,) = ask(kind, served.port, work, api=TrackDriveSettings, extra=extra, **keys)
+        log = json.loads(served.sandbox.handle("GET", "/__sandbox__/requests", [], {}, b"").body)
+    assert {entry["status"] for entry in log if entry["path"] == "/api/v1/buyers"} == statuses
+    assert [row["id"] for row in rows] == list(range(60, 0, -1))
+
+
+def add_buyer(sandbox):
+    """Add a buyer to the TrackDrive account."""
+    assert sandbox.handle("POST", "/__sandbox__/trackdrive/buyers", [], {}, b'{"name": "Buyer"}').status == 200
+
+
+def all_rows(listing):
+    """Read a listing in a procedure."""
+    return (yield listing)
 
 
 def calls_by_twenty():

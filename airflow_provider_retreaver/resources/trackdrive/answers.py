@@ -9,15 +9,22 @@ from collections.abc import Callable
 from airflow_provider_retreaver.core.envelopes import Row, json_body, protocol_error, read_item, read_root
 from airflow_provider_retreaver.core.errors import OutcomeUnknown, ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
+from airflow_provider_retreaver.resources.trackdrive.times import check_created
 
 
 def read_rows(root: str) -> Callable[[Request, Response, str], tuple[list[Row], int | None]]:
     """Return a reader of the pages of a list, with a root node and metadata or without.
 
     :param root: name of the root node, e.g. `buyer_groups`.
-    :return: a function for `Listing.read`; see `read_root`.
+    :return: a function for `Listing.read`; see `read_root` and `check_created`.
     """
-    return lambda request, response, _envelope: read_root(request, response, root)
+
+    def read(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
+        rows, total = read_root(request, response, root)
+        check_created(request, response, envelope, rows)
+        return rows, total
+
+    return read
 
 
 def read_csv_rows(request: Request, response: Response, envelope: str) -> tuple[list[Row], int | None]:
@@ -27,7 +34,8 @@ def read_csv_rows(request: Request, response: Response, envelope: str) -> tuple[
     :param response: its response.
     :param envelope: what a row is, for the error.
     :return: the rows, and None, since CSV does not contain the number of all rows.
-    :raises ProtocolError: when it is no CSV with an `id`, or a row has more or fewer values than its header.
+    :raises ProtocolError: when it is no CSV with an `id`, a row has more or fewer values than its header, or one was
+        not asked for.
     """
     try:
         text = response.body.decode("utf-8-sig")
@@ -39,7 +47,9 @@ def read_csv_rows(request: Request, response: Response, envelope: str) -> tuple[
         return [], None
     if "id" not in names or len(set(names)) < len(names) or any(len(line) != len(names) for line in lines):
         raise protocol_error(request, response, f"is not CSV with one line for each {envelope} and a column 'id'")
-    return [{name: value or None for name, value in zip(names, line, strict=True)} for line in lines], None
+    rows: list[Row] = [{name: value or None for name, value in zip(names, line, strict=True)} for line in lines]
+    check_created(request, response, envelope, rows)
+    return rows, None
 
 
 def read_created(envelope: str) -> Callable[[Request, Response], Row]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
 from typing import Literal, TypedDict, cast
 
-from airflow_provider_retreaver.core import parameters, time_parameters
+from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.envelopes import read_item, read_nothing
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.messages import Auth, Request, Response, segment
@@ -30,15 +28,14 @@ from airflow_provider_retreaver.resources.trackdrive.fields import (
     REMOVING,
     RESET,
 )
+from airflow_provider_retreaver.resources.trackdrive.times import Time, span_query
 
-Time = datetime | date | str
 OrderDirection = Literal["asc", "desc"]
 Attributes = Mapping[str, object]
 Id = int | str
 
 PATH = "/buyer_groups"
 ENVELOPE = "buyer_group"
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}) ([+-]\d{2}):?(\d{2})")
 
 # Attributes of a create, each with the check that returns the value to send.
 CREATE: dict[str, Check] = {
@@ -108,7 +105,8 @@ def list_buyer_groups(
     :param root: False for bare lists without metadata, of JSON.
     :param per_page: rows of a page; None for the connection's.
     :param format: `json` or `csv`.
-    :return: a listing of `BuyerGroup`; of CSV, of rows of texts, None where they are blank.
+    :return: a listing of `BuyerGroup`; of CSV, of rows of texts, None where they are blank. A row that shows that it
+        was created outside the times is a `ProtocolError`.
     :raises InvalidArgument: naming the parameter, and for an unknown column or order a near known one.
     """
     query = _list_query(columns, order, order_dir, fulltext, created_at_from, created_at_to, time_zone)
@@ -220,28 +218,7 @@ def _list_query(
     for name, text in (("fulltext", fulltext), ("time_zone", time_zone)):
         if text is not None:
             query.append((name, parameters.text(text, name)))
-    return query + _time_query(created_at_from, created_at_to)
-
-
-def _time_query(start: Time | None, end: Time | None) -> list[tuple[str, str]]:
-    names = ("created_at_from", "created_at_to")
-    first, last = time_parameters.time_span(_rfc3339(start), _rfc3339(end), names)
-    return [
-        (name, _as_text(time_parameters.instant(text, name), up=name == names[1]))
-        for name, text in zip(names, (first, last), strict=True)
-        if text is not None
-    ]
-
-
-def _rfc3339(value: Time | None) -> Time | None:
-    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    return f"{found[1]}{found[2]}:{found[3]}" if found else value
-
-
-def _as_text(time: datetime, *, up: bool) -> str:
-    if up and time.microsecond:
-        time += timedelta(seconds=1)
-    return time.strftime("%Y-%m-%d %H:%M:%S %z")
+    return query + span_query(created_at_from, created_at_to)
 
 
 def _as_group(read: Callable[[Request, Response], Row]) -> Callable[[Request, Response], BuyerGroup]:
