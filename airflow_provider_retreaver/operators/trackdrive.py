@@ -213,7 +213,6 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
 
     def execute(self, context: Context) -> ObjectResult:
         """Create the group."""
-        from airflow_provider_retreaver.domain.trackdrive.team import shown
         from airflow_provider_retreaver.resources.trackdrive.buyer_groups import create_buyer_group
         from airflow_provider_retreaver.resources.trackdrive.checks import BLANK
         from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
@@ -222,10 +221,7 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
             body = create_buyer_group(read_attributes(self.attributes)).request.body
             # A new group has no limit that could be cleared.
             attributes = {name: value for name, value in body.items() if value != BLANK}
-            result = self.create_once(context, hook, BUYER_GROUPS, attributes)
-            for name, change in result["changed"].items():
-                change["after"] = shown(name, change["after"])
-            return result
+            return self.create_once(context, hook, BUYER_GROUPS, attributes)
 
 
 class TrackDriveBuyerGroupDeleteOperator(TrackDriveWriteOperator):

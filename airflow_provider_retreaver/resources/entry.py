@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -51,6 +51,7 @@ class Entry:
     :param costs_money: whether creating one costs money.
     :param create_is_repeatable: whether a create may be sent twice.
     :param inviting_attributes: attributes of a create that send e-mails.
+    :param address_attributes: lists of people's e-mail addresses, which no result, state or log holds.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Entry:
     costs_money: bool = False
     create_is_repeatable: bool = False
     inviting_attributes: tuple[str, ...] = ()
+    address_attributes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, module: ModuleType, resource: Resource[Any]) -> Entry:
@@ -196,6 +198,17 @@ class Entry:
         """
         return self.create_warning(attributes) if self.create_warning is not None else None
 
+    def without_addresses(self, attributes: Mapping[str, object]) -> Row:
+        """Return attributes, or an object, for results, state and logs: of lists of addresses only their length.
+
+        :param attributes: of an object.
+        :return: the same, where needed with e.g. `2 addresses` in the place of a list.
+        """
+        return {
+            name: _length(value) if name in self.address_attributes and isinstance(value, (list, tuple)) else value
+            for name, value in attributes.items()
+        }
+
     def describe(self, reference: ObjectReference) -> str:
         """Return what an object is called in a sentence, with phone numbers masked.
 
@@ -235,3 +248,7 @@ class Entry:
 
 def _masked_number(name: str | None, value: object) -> str:
     return mask_number(value) if name == "number" else one_line(value, numbers=False)
+
+
+def _length(addresses: Sequence[object]) -> str:
+    return "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"

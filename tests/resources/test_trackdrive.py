@@ -222,6 +222,7 @@ def test_a_create():
         {
             "name": "Great Group Of Buyers",
             "paused": "off",
+            "dial_buyers_type": "simultaneously",
             "buyer_ids": ["100123", 100124, 100123],
             "tier": "-1",
             "weight": Decimal("2.50"),
@@ -235,6 +236,7 @@ def test_a_create():
     assert work.request.body == {
         "name": "Great Group Of Buyers",
         "paused": False,
+        "dial_buyers_type": "simultaneously",
         "buyer_ids": [100123, 100124],
         "tier": -1,
         "weight": 2.5,
@@ -299,6 +301,9 @@ def test_what_is_sent_again(attributes, repeatable):
         ({"tier": True}, "tier must be a decimal number"),
         ({"weight": "1e3"}, "weight must be a decimal number"),
         ({"weight": float("nan")}, "weight must be a decimal number"),
+        ({"weight": Decimal("Infinity")}, "weight must be a decimal number"),
+        ({"weight": 10**15}, "weight must be a decimal number"),
+        ({"weight": -(10**5000)}, "weight must be a decimal number"),
         ({"attempt_daily_limit": -1}, "attempt_daily_limit must be a decimal number of at least 0"),
         ({"attempt_daily_limit": "ten"}, "attempt_daily_limit must be a decimal number of at least 0"),
         ({"buyer_ids": ["x"]}, "not one of TrackDrive's own IDs"),

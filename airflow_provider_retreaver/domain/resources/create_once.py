@@ -55,13 +55,15 @@ def identifiers(entry: Entry, row: Mapping[str, object]) -> tuple[Id | None, Id 
     return cast("Id | None", row.get("id")), cast("Id | None", customer_id)
 
 
-def changes_of_new_object(attributes: Mapping[str, object]) -> dict[str, AttributeChange]:
+def changes_of_new_object(entry: Entry, attributes: Mapping[str, object]) -> dict[str, AttributeChange]:
     """Return the attributes of a new object as changes.
 
+    :param entry: the resource.
     :param attributes: of the object.
-    :return: `{attribute: {"before": None, "after"}}`, with secrets masked.
+    :return: `{attribute: {"before": None, "after"}}`, with secrets masked and addresses counted only.
     """
-    return {name: {"before": None, "after": mask_secrets(value, name)} for name, value in attributes.items()}
+    shown = entry.without_addresses(attributes)
+    return {name: {"before": None, "after": mask_secrets(value, name)} for name, value in shown.items()}
 
 
 def result_of_create(entry: Entry, row: Row, attributes: Mapping[str, object]) -> ObjectResult:
@@ -77,15 +79,16 @@ def result_of_create(entry: Entry, row: Row, attributes: Mapping[str, object]) -
         "id": id_,
         "customer_id": without_secrets(customer_id),
         "action": "created",
-        "changed": changes_of_new_object(attributes),
+        "changed": changes_of_new_object(entry, attributes),
         "not_compared": [],
-        "object": mask_secrets(row),
+        "object": mask_secrets(entry.without_addresses(row)),
     }
 
 
-def result_of_dry_create(customer_id: Id | None, attributes: Mapping[str, object]) -> ObjectResult:
+def result_of_dry_create(entry: Entry, customer_id: Id | None, attributes: Mapping[str, object]) -> ObjectResult:
     """Return the result of a create that a dry run does not send.
 
+    :param entry: the resource.
     :param customer_id: of the object, where it has one.
     :param attributes: as requested.
     :return: the attributes as changes.
@@ -94,7 +97,7 @@ def result_of_dry_create(customer_id: Id | None, attributes: Mapping[str, object
         "id": None,
         "customer_id": without_secrets(customer_id),
         "action": "would_create",
-        "changed": changes_of_new_object(attributes),
+        "changed": changes_of_new_object(entry, attributes),
         "not_compared": [],
         "dry_run": True,
     }
@@ -169,7 +172,8 @@ class Creation:
             return cast("ObjectResult", dict(self.record.done["result"]))
         row = yield from self._create(operation)
         if row is None:
-            return result_of_dry_create(natural_key_value(self.entry, self.attributes), self.attributes)
+            key = natural_key_value(self.entry, self.attributes)
+            return result_of_dry_create(self.entry, key, self.attributes)
         result = result_of_create(self.entry, row, self.attributes)
         self.record.done["result"] = result
         self._save_plan()

@@ -98,7 +98,7 @@ def upsert(
         return (yield from _change(entry, reference, row, attributes, dry_run=dry_run))
     creation = entry.create(first, owner)
     if dry_run:
-        return result_of_dry_create(value, complete)
+        return result_of_dry_create(entry, value, complete)
     try:
         row = yield from create_or_find(entry, creation, value, owner)
     except InvalidRequest:

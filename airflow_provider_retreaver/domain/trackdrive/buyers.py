@@ -24,7 +24,8 @@ def buyers_by_own_id(wanted: Sequence[str]) -> Procedure[dict[str, int]]:
     found: dict[str, list[int]] = {name: [] for name in wanted}
 
     def visit(row: Row) -> None:
-        own = str(require(row, "user_buyer_id", listing.request)).strip()
+        value = require(row, "user_buyer_id", listing.request)
+        own = "" if value is None else str(value).strip()
         if own in found:
             number = checks.read_number(require(row, "id", listing.request))
             if not isinstance(number, int):

@@ -24,9 +24,8 @@ from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import update_object
 from airflow_provider_retreaver.domain.trackdrive.once import DoOnce, Planned
 from airflow_provider_retreaver.resources.trackdrive.buyer_groups import update_buyer_group
+from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
 from airflow_provider_retreaver.resources.trackdrive.fields import TEAM
-
-EMAILS = "team_users_emails"
 
 
 class SetTeam(DoOnce):
@@ -67,7 +66,7 @@ class SetTeam(DoOnce):
                 f"An earlier attempt of this run may have sent the invitations of {key}, which are not sent twice: "
                 f"look at its team in TrackDrive, then start a new run if they are missing."
             )
-        return [FieldChange(name, None, shown(name, value)) for name, value in self._body.items()]
+        return [FieldChange(name, None, value) for name, value in BUYER_GROUPS.without_addresses(self._body).items()]
 
     def send(self, planned: Planned) -> Procedure[None]:
         """Send one request after the other."""
@@ -92,15 +91,3 @@ class SetTeam(DoOnce):
             else:
                 self.done(key, changes)
             self.save_record()
-
-
-def shown(name: str, value: object) -> object:
-    """Return the value of an attribute for results and logs, without e-mail addresses.
-
-    :param name: of the attribute.
-    :param value: as it is sent.
-    :return: the value; of addresses only how many there are.
-    """
-    if name != EMAILS or not isinstance(value, list):
-        return value
-    return "1 address" if len(value) == 1 else f"{len(value)} addresses"

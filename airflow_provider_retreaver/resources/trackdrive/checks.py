@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
 from airflow_provider_retreaver.core import parameters
@@ -72,12 +71,8 @@ def read_number(value: object) -> int | float | None:
         return None
     if isinstance(value, str) and not _DECIMAL.fullmatch(value.strip()):
         return None
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
+    # As its text, a float is the number that it is written as.
+    number = Decimal(value if isinstance(value, int) else str(value).strip())
     if not number.is_finite() or abs(number) >= 10**15:
         return None
     return int(number) if number == int(number) else float(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_retreaver.resources.entry import Entry
 from airflow_provider_retreaver.resources.trackdrive import buyer_groups
-from airflow_provider_retreaver.resources.trackdrive.fields import INVITING
+from airflow_provider_retreaver.resources.trackdrive.fields import EMAILS, INVITING
 
 # Two groups may have the same name, so that only the list before and after a create tells which is new.
 BUYER_GROUPS = Entry(
@@ -19,4 +19,5 @@ BUYER_GROUPS = Entry(
     },
     delete_warning="Calls are no longer sent to the buyers of a group that is deleted, and its counts are lost.",
     inviting_attributes=INVITING,
+    address_attributes=(EMAILS,),
 )

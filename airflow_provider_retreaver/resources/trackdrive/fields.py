@@ -49,8 +49,9 @@ ORDERS = (
 
 # Attributes that only an action needs: what they did is not in the object afterwards.
 RESET = "reset_total_caps"
-TEAM = ("generate_team", "team_users_emails", "team_offer_ids")
+EMAILS = "team_users_emails"
+TEAM = ("generate_team", EMAILS, "team_offer_ids")
 # Attributes that send invitations by e-mail.
-INVITING = ("generate_team", "team_users_emails")
+INVITING = ("generate_team", EMAILS)
 ADDING = ("add_buyer_ids", "add_user_buyer_ids")
 REMOVING = ("remove_buyer_ids", "remove_user_buyer_ids")

@@ -171,11 +171,27 @@ def test_a_create_whose_answer_is_lost(trackdrive, done):
     assert len(trackdrive.account.sent("POST")) == 1
 
 
-def test_addresses_are_counted_only(trackdrive):
-    """E-mail addresses are in no result; without a state that lasts, invitations need `retries=0`."""
+def test_addresses_are_counted_only(trackdrive, tmp_path, caplog):
+    """E-mail addresses are in no result and no state; without a state that lasts, invitations need `retries=0`."""
     attributes = {"name": "Solar", "team_users_emails": ["a@b.c", "d@e.f"]}
-    result = execute("Create", attributes=attributes)
-    assert result["changed"]["team_users_emails"] == {"before": None, "after": "2 addresses"}
+    echo = {"id": 7, "name": "Solar", "team_users_emails": ["a@b.c", "d@e.f"]}
+    trackdrive.account.fault(GROUPS, method="POST", status=201, body=echo, then="done")
+    store, folder = StateStore(), tmp_path / "state"
+    for context, more in (
+        (context_of(task_state_store=store), {}),
+        (context_of(), {"state_path": f"file://{folder}"}),
+    ):
+        for _ in range(2):
+            result = execute("Create", context, attributes=attributes, **more)
+            assert result["changed"]["team_users_emails"] == {"before": None, "after": "2 addresses"}
+            assert "a@b.c" not in str(result)
+    kept = [path.read_text() for path in folder.rglob("*.json")]
+    assert (len(store.values), len(kept)) == (1, 1)
+    assert "2 addresses" in str(store.values)
+    assert "a@b.c" not in f"{store.values} {kept} {caplog.text}"
+    assert len(trackdrive.account.sent("POST")) == 2
+    dry = execute("Create", attributes=attributes, dry_run=True)
+    assert dry["changed"]["team_users_emails"]["after"] == "2 addresses"
     for verb, parameters in (
         ("Create", {"attributes": attributes}),
         ("Update", {"attributes": {"generate_team": True}, "buyer_group_ids": 1}),

@@ -5,13 +5,21 @@ from __future__ import annotations
 import pytest
 import requests_mock
 
-from airflow_provider_retreaver.core.errors import AuthenticationError, ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ChangeRefused,
+    InvalidArgument,
+    ProtocolError,
+)
 from airflow_provider_retreaver.domain.changes.change import ChangeObjects
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.trackdrive.buyers import buyers_by_own_id
 from airflow_provider_retreaver.domain.trackdrive.group_change import BuyerGroupChange, MemberChange
 from airflow_provider_retreaver.transport.client import RetreaverClient
 from tests.domain.support.trackdrive import SimulatedTrackDrive
+
+READ = {"id": 7, "paused": False, "name": "x", "tier": 2}
 
 
 @pytest.fixture
@@ -116,13 +124,25 @@ def test_customers_ids_that_are_refused(trackdrive, members, message):
 
 def test_a_customers_id_of_several_buyers(trackdrive):
     """A `user_buyer_id` that two buyers have is ambiguous, and is given no meaning."""
+    rows = [{"id": "1", "user_buyer_id": "a"}, {"id": 2, "user_buyer_id": "a"}]
+    with pytest.raises(InvalidArgument, match="several buyers \\(1, 2\\)"):
+        found_buyers(trackdrive, "a", rows)
+
+
+def test_buyers_that_cannot_be_told_apart(trackdrive):
+    """A buyer without an ID of its own is an error; one without a `user_buyer_id` is not called 'None'."""
+    with pytest.raises(ProtocolError, match="user_buyer_id 'a' came without an ID"):
+        found_buyers(trackdrive, "a", [{"id": "first", "user_buyer_id": "a"}])
+    with pytest.raises(InvalidArgument, match="No buyer has the user_buyer_id 'None'"):
+        found_buyers(trackdrive, "None", [{"id": 1, "user_buyer_id": None}])
+
+
+def found_buyers(trackdrive, own, rows):
+    """Look up a buyer by the customer's ID in a list of buyers."""
     client = RetreaverClient(trackdrive.settings())
-    rows = {"buyers": [{"id": "1", "user_buyer_id": "a"}, {"id": 2, "user_buyer_id": "a"}], "metadata": {}}
-    find = BuyerGroupChange([1], {}, MemberChange(add_own=["a"])).spec().find
     with requests_mock.Mocker() as mock:
-        mock.get("/api/v1/buyers", json=rows)
-        with pytest.raises(InvalidArgument, match="several buyers \\(1, 2\\)"):
-            client.run(find())
+        mock.get("/api/v1/buyers", json={"buyers": rows, "metadata": {}})
+        return client.run(buyers_by_own_id([own]))
 
 
 def test_all_buyers_are_replaced(trackdrive):
@@ -209,15 +229,18 @@ def test_wrong_keys_end_the_run(trackdrive):
     [
         ({"id": 7, "buyer_ids": []}, "came without 'paused'"),
         ({"id": 7, "paused": "perhaps"}, "has 'perhaps' in paused, which cannot be read"),
-        ({"id": 7, "paused": False, "buyer_ids": None}, "came without a list 'buyer_ids'"),
-        ({"id": 7, "paused": False, "buyer_ids": ["x"]}, "in buyer_ids, which cannot be read"),
-        ({"id": 7, "paused": False, "buyer_ids": [], "deleted_at": "2026-01-01"}, "was deleted at 2026-01-01"),
+        ({"id": 7, "paused": False, "name": ["x"]}, "in name, which cannot be read"),
+        ({"id": 7, "paused": False, "name": "x", "tier": "first"}, "has 'first' in tier, which cannot be read"),
+        ({**READ, "buyer_ids": None}, "came without a list 'buyer_ids'"),
+        ({**READ, "buyer_ids": ["x"]}, "in buyer_ids, which cannot be read"),
+        ({**READ, "buyer_ids": [1.5]}, "in buyer_ids, which cannot be read"),
+        ({**READ, "buyer_ids": [], "deleted_at": "2026-01-01"}, "was deleted at 2026-01-01"),
     ],
 )
 def test_groups_that_cannot_be_read(trackdrive, row, problem):
     """A group without what is compared, and one that was deleted, fail; nothing is sent."""
     client = RetreaverClient(trackdrive.settings())
-    wanted = BuyerGroupChange([7], {"paused": True}, MemberChange(add=[1]))
+    wanted = BuyerGroupChange([7], {"paused": True, "name": "x", "tier": 2}, MemberChange(add=[1]))
     with requests_mock.Mocker() as mock:
         mock.get("/api/v1/buyer_groups/7", json=row)
         result = client.run(ChangeObjects(wanted.spec()).procedure())

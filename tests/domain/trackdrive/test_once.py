@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_provider_retreaver.core.errors import AuthenticationError, ChangeRefused, InvalidArgument
@@ -187,6 +189,101 @@ def test_a_refused_key_ends_the_run(trackdrive):
         trackdrive.client.run(run.procedure())
     assert fields_of(run.result()) == [(ids[0], "attempt_total_used", 10, None)]
     assert list(record.done) == [f"buyer group {ids[0]}"]
+
+
+def test_groups_that_are_missing_fail_alone(trackdrive):
+    """The others are reset or invited to, and the error names the group."""
+    id_ = filled(trackdrive)
+    for result in (reset(trackdrive, 999, id_), invite(trackdrive, 999, id_)):
+        assert {row["id"] for row in result["changed"]} == {id_}
+        assert [row["id"] for row in result["failed"]] == [999]
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem"),
+    [
+        ({}, "came without counts such as 'attempt_total_used'"),
+        ({"attempt_total_used": "many"}, "has 'many' in attempt_total_used, which cannot be read"),
+        ({"attempt_total_used": None, "revenue_total_used": "0.0"}, None),
+    ],
+)
+def test_counts_of_any_form(trackdrive, counts, problem):
+    """Counts that cannot be read fail the group; null is a count of nothing, and some of them are enough."""
+    trackdrive.fault(f"/api/v1{PATH}/7", method="GET", status=200, body=json.dumps({"id": 7, **counts}))
+    result = reset(trackdrive, 7)
+    if problem:
+        assert problem in result["failed"][0]["error"]
+    else:
+        assert [row["id"] for row in result["unchanged"]] == [7]
+    assert trackdrive.puts() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [
+        ({"status": 404}, "was answered 404"),
+        ({"status": 500, "times": 9}, "could not be read again right before its reset, so nothing was sent to it"),
+        ({"status": 200, "body": '{"id": 1}'}, "so nothing was sent to it: buyer group 1 came without counts"),
+    ],
+)
+def test_a_group_that_cannot_be_read_again(trackdrive, fault, problem):
+    """Without its counts right before, a group is not reset; the others are."""
+    ids = [filled(trackdrive), filled(trackdrive)]
+    path = f"{PATH}/{ids[0]}"
+    trackdrive.before_next("GET", f"{PATH}/{ids[1]}", lambda: trackdrive.fault(f"/api/v1{path}", **fault))
+    result = reset(trackdrive, *ids)
+    assert problem in result["failed"][0]["error"]
+    assert trackdrive.puts() == [(ids[1], {"reset_total_caps": True})]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_lost_reset_that_cannot_be_read_back(trackdrive, done):
+    """This attempt fails; the saved counts tell the next one whether it happened."""
+    id_, saved = filled(trackdrive), []
+    path = f"{PATH}/{id_}"
+    fault = {"method": "GET", "status": 404, "body": '{"error": "gone"}'}
+    trackdrive.lose_answer(id_, done=done)
+    trackdrive.before_next("PUT", path, lambda: trackdrive.fault(f"/api/v1{path}", **fault))
+    assert len(reset(trackdrive, id_, save=lambda record: saved.append(record.dump()))["failed"]) == 1
+    trackdrive.fill(id_, 3 if done else 12)
+    result = reset(trackdrive, id_, record=Record.load(saved[-1]))
+    assert fields_of(result) == [(id_, "attempt_total_used", 10 if done else 12, 3 if done else 0)]
+    assert trackdrive.group_now(id_)["attempt_total_used"] == (3 if done else 0)
+
+
+def test_a_refused_reset_fails_alone(trackdrive):
+    """A reset that is refused is not sent again, and the others are done."""
+    ids = [filled(trackdrive), filled(trackdrive)]
+    trackdrive.fault(f"/api/v1{PATH}/{ids[0]}", method="PUT", status=422, body='{"error": "no"}')
+    result = reset(trackdrive, *ids)
+    assert [row["id"] for row in result["failed"]] == [ids[0]]
+    assert fields_of(result) == [(ids[1], "attempt_total_used", 10, 0)]
+    assert len(trackdrive.puts()) == 2
+
+
+def test_a_key_that_is_refused_between_reset_and_reading_back(trackdrive):
+    """What was accepted is noted, so that the next attempt does not forget the calls since."""
+    id_, record, saved = filled(trackdrive), Record(), []
+    fault = {"method": "GET", "status": 401}
+    trackdrive.before_next("PUT", f"{PATH}/{id_}", lambda: trackdrive.fault(f"/api/v1{PATH}/{id_}", **fault))
+    with pytest.raises(AuthenticationError):
+        reset(trackdrive, id_, record=record, save=lambda one: saved.append(one.dump()))
+    trackdrive.fill(id_, 3)
+    assert fields_of(reset(trackdrive, id_, record=Record.load(saved[-1]))) == [(id_, "attempt_total_used", 10, None)]
+    assert trackdrive.group_now(id_)["attempt_total_used"] == 3
+
+
+def test_many_groups_are_reset_in_batches(trackdrive):
+    """The record is saved before and after each batch, and the second one is read again right before it."""
+    ids, saved = [filled(trackdrive) for _ in range(25)], []
+    result = reset(trackdrive, *ids, save=lambda record: saved.append((len(record.plan), len(record.done))))
+    assert len(result["changed"]) == 25
+    assert saved == [(20, 0), (20, 20), (25, 20), (25, 25)]
+    methods = [method for method, _, _ in trackdrive.sent]
+    assert (
+        methods
+        == ["GET"] * 25 + (["GET"] * 20 + ["PUT"] * 20 + ["GET"] * 20) + ["GET"] * 5 + ["PUT"] * 5 + ["GET"] * 5
+    )
 
 
 @pytest.mark.parametrize(

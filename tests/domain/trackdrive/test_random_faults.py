@@ -63,7 +63,7 @@ class FaultyTrackDrive(SimulatedTrackDrive):
             login=found.public_key.reveal(),
             password=found.private_key.reveal(),
             host="http://127.0.0.1:1",
-            extra={"max_concurrency": 1, "max_attempts": 2, "max_wait": 0},
+            extra={"max_concurrency": 1, "max_attempts": 2, "max_wait": 60},
         )
 
     def send(self, request, wire):
