@@ -25,11 +25,11 @@ from airflow_provider_retreaver.core.errors import (
     RetreaverError,
 )
 from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
-from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.resources.comparison import compare_attributes, mask_secrets
+from airflow_provider_retreaver.domain.resources.comparison import compare_attributes
+from airflow_provider_retreaver.domain.resources.created import result_of_create, result_of_dry_create
 from airflow_provider_retreaver.domain.resources.lookup import find_object, natural_key_value
-from airflow_provider_retreaver.domain.resources.result import AttributeChange, ObjectResult
+from airflow_provider_retreaver.domain.resources.result import ObjectResult
 from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
 from airflow_provider_retreaver.resources.resource import Id
 
@@ -37,70 +37,6 @@ log = logging.getLogger(__name__)
 
 # How often a create that is proved not to have happened is sent in one attempt.
 TRIES = 3
-
-
-def identifiers(entry: Entry, row: Mapping[str, object]) -> tuple[Id | None, Id | None]:
-    """Return an object's own ID and the customer's.
-
-    :param entry: the resource.
-    :param row: the object as Retreaver returns it.
-    :return: Retreaver's ID and the customer's; either may be None.
-    """
-    names: tuple[str, ...] = ()
-    if entry.has_customer_id:
-        names = (str(entry.natural_key), f"client_{entry.natural_key}")
-    elif entry.row_key != "id":
-        names = (entry.row_key,)
-    customer_id = next((row[name] for name in names if name in row), None)
-    return cast("Id | None", row.get("id")), cast("Id | None", customer_id)
-
-
-def changes_of_new_object(entry: Entry, attributes: Mapping[str, object]) -> dict[str, AttributeChange]:
-    """Return the attributes of a new object as changes.
-
-    :param entry: the resource.
-    :param attributes: of the object.
-    :return: `{attribute: {"before": None, "after"}}`, with secrets masked and addresses counted only.
-    """
-    shown = entry.without_addresses(attributes)
-    return {name: {"before": None, "after": mask_secrets(value, name)} for name, value in shown.items()}
-
-
-def result_of_create(entry: Entry, row: Row, attributes: Mapping[str, object]) -> ObjectResult:
-    """Return the result of a create.
-
-    :param entry: the resource.
-    :param row: the object as Retreaver returns it.
-    :param attributes: as requested.
-    :return: the IDs, the attributes as changes, and the object.
-    """
-    id_, customer_id = identifiers(entry, row)
-    return {
-        "id": id_,
-        "customer_id": without_secrets(customer_id),
-        "action": "created",
-        "changed": changes_of_new_object(entry, attributes),
-        "not_compared": [],
-        "object": mask_secrets(entry.without_addresses(row)),
-    }
-
-
-def result_of_dry_create(entry: Entry, customer_id: Id | None, attributes: Mapping[str, object]) -> ObjectResult:
-    """Return the result of a create that a dry run does not send.
-
-    :param entry: the resource.
-    :param customer_id: of the object, where it has one.
-    :param attributes: as requested.
-    :return: the attributes as changes.
-    """
-    return {
-        "id": None,
-        "customer_id": without_secrets(customer_id),
-        "action": "would_create",
-        "changed": changes_of_new_object(entry, attributes),
-        "not_compared": [],
-        "dry_run": True,
-    }
 
 
 def create_or_find(entry: Entry, operation: Operation[Row], value: Id, owner: Mapping[str, object]) -> Procedure[Row]:

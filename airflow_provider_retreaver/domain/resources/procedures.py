@@ -10,8 +10,8 @@ from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.domain.resources.comparison import Difference, compare_attributes, mask_secrets
-from airflow_provider_retreaver.domain.resources.create_once import (
-    create_or_find,
+from airflow_provider_retreaver.domain.resources.create_once import create_or_find
+from airflow_provider_retreaver.domain.resources.created import (
     identifiers,
     result_of_create,
     result_of_dry_create,
