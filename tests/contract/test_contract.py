@@ -8,6 +8,7 @@ from tests.contract import (
     cases_bad_input,
     cases_caps,
     cases_failures,
+    cases_groups,
     cases_inbounds,
     cases_lists,
     cases_payouts,
@@ -25,6 +26,7 @@ CASES = {
         cases_payouts,
         cases_bad_input,
         cases_trackdrive,
+        cases_groups,
     )
     for name, case in vars(module).items()
     if callable(case) and getattr(case, "__module__", "") == module.__name__ and not name.startswith("_")
