@@ -11,6 +11,8 @@ from airflow_provider_retreaver.core.parameters import flag
 # What a spreadsheet runs, at the beginning of a cell; elsewhere only where it may take the character before for the
 # end of a cell, as it does with semicolons in many countries. The last four are those of East Asian keyboards.
 _FORMULA = re.compile(r"""(^|[;\t\r\n])(?=[\s"\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])|^(?=[\t\r\n])""")
+# What a cell begins with that it may match, unless a character before a formula is within it.
+_BEGINNING = re.compile(r"""[\s"\u200b\ufeff=+\-@\uff1d\uff0b\uff0d\uff20]""")
 # A phone number or an amount is a number for a spreadsheet, too.
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
@@ -22,6 +24,9 @@ def escape_formula(cell: str) -> str:
     :return: the text, with an apostrophe before everything that would be run; numbers such as `+19195550123` and
         `-1.50` stay.
     """
+    # Most cells are decided by their first character, in a tenth of the time.
+    if not _BEGINNING.match(cell) and not (";" in cell or "\t" in cell or "\r" in cell or "\n" in cell):
+        return cell
     return cell if _NUMBER.fullmatch(cell) else _FORMULA.sub(r"\1'", cell)
 
 

