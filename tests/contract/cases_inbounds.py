@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_retreaver.core.errors import InvalidRequest, NotFound, OutcomeUnknown, ProtocolError
+from airflow_provider_retreaver.core.errors import Gone, InvalidRequest, NotFound, OutcomeUnknown, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.resources.rtb_inbounds import (
     create_rtb_inbound_export,
@@ -67,6 +67,18 @@ def an_export_job_is_created_and_its_file_is_located(client: CaseClient) -> None
     assert "/exports/" in url
     assert "api_key" not in url
     assert client.sent()[-1] == "GET /v2/reports/rtb_inbounds/1/download"
+
+
+def a_job_whose_file_is_gone(client: CaseClient) -> None:
+    """The address of a file that is there no more is not found; a job without one is not asked for it."""
+    client.account.control("POST", "exports", {"seconds": 0})
+    job = client.run(get_rtb_inbound_export(client.run(create_rtb_inbound_export(**DAY))["id"]))
+    client.fault("/v2/reports", status=410, times=1)
+    client.fails(Gone, locate_rtb_inbound_file(job))
+    client.account.control("POST", "exports", {"seconds": 0, "outcome": "no_file"})
+    job = client.run(get_rtb_inbound_export(client.run(create_rtb_inbound_export(**DAY))["id"]))
+    assert (job["in_progress"], job["file_upload_url"]) == (False, None)
+    client.fails(NotFound, locate_rtb_inbound_file({**job, "file_upload_url": "/v2/reports/rtb_inbounds/2/download"}))
 
 
 def a_job_whose_answer_is_lost_is_not_created_again(client: CaseClient) -> None:

@@ -27,8 +27,8 @@ from tests.documents.examples import EXAMPLES
 
 # What is sent beyond an example: the company, which Retreaver recommends to send always, and the page.
 ADDED_PARAMETERS = {"company_id", "page", "per_page"}
-# Call data goes by POST, since a phone number would stand in the URL.
-NOT_SENT = {("GET", "/data_writing/{}")}
+# Call data goes by POST, since a phone number would stand in the URL; PUT and PATCH confirm alike.
+NOT_SENT = {("GET", "/data_writing/{}"), ("GET", "/data_writing"), ("PATCH", "/rtbs/{}.json")}
 # The versions of the log are the same; the newest one is asked for.
 SAME = {("GET", f"/api/v{version}/rtb_inbounds.json") for version in (2, 3, 4)}
 IN_EDITION = [

@@ -87,6 +87,8 @@ def test_a_running_call_gets_its_tags_at_its_end(client, by):
     given = {"call_uuid": uuid} if by == "uuid" else {"caller_number": CALLER}
     assert write(client, **given, sale="yes")[1]["status"] == RUNNING
     assert tags(client, uuid) == {}
+    # Another call that ends meanwhile is not this one.
+    assert tags(client, call(client, caller="+19195550111")) == {}
     client.control("POST", f"calls/{uuid}", {"fields": {"status": "finished"}})
     assert tags(client, uuid) == {"sale": "yes"}
 

@@ -188,6 +188,12 @@ def test_jobs_that_fail(logged):
         created = job(logged, **params)
         found = logged.request("GET", f"{JOBS}/{created['id']}.json")
         assert (found["in_progress"], found["file_upload_url"], name in found["errors"]) == (False, None, True)
+    for given, wrong in (
+        ({"format": "xlsx"}, {"format", "params"}),
+        ({"params": {"status": "claimed"}}, {"created_at"}),
+    ):
+        created = logged.request("POST", f"{JOBS}.json", {"export": given})
+        assert wrong <= logged.request("GET", f"{JOBS}/{created['id']}.json")["errors"].keys()
     logged.error(400, "POST", f"{JOBS}.json", {"params": {}})
     for outcome in ("errors", "no_file", "gone"):
         settings = {"seconds": 0, "outcome": outcome, "publisher_label": "Publisher ID"}

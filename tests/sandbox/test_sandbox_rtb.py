@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, RTB_KEY
+from airflow_provider_retreaver.sandbox.options import POSTBACK_KEY, RESERVATION_KEY, RTB_KEY
 from tests.sandbox.client import cap
 
 CALLER = "+19195550100"
@@ -90,10 +90,13 @@ def test_settings_of_the_key(client):
         ("POST", "/rtbs.json", {"caller_number": "soon"}, 422),
         ("POST", "/rtbs.json", {"caller_number": CALLER, "age": [1]}, 422),
         ("PUT", "/rtbs/unknown.json", {"status": "confirmed"}, 404),
+        ("POST", "/call_reservations.json", {"caller_number": CALLER, "publisher_id": "pub"}, 401),
+        ("POST", "/call_reservations.json", {"key": RESERVATION_KEY, "caller_number": CALLER}, 422),
+        ("POST", "/call_reservations.json", {"key": RESERVATION_KEY, "publisher_id": "pub"}, 422),
     ],
 )
 def test_wrong_requests_are_refused(client, method, path, fields, status):
-    """A key of another type, a number that is no text, a tag that is a list, and an unknown reservation."""
+    """A key of another type, numbers that are no text or missing, a tag that is a list, an unknown reservation."""
     assert ask(client, method, path, **fields)[0] == status
 
 

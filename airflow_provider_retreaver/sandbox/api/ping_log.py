@@ -68,12 +68,11 @@ def log_shielded(context: RequestContext, original: str, uuid: str) -> None:
     :param uuid: UUID of the repeated request.
     """
     store = context.store
-    row = store.row("SELECT * FROM rtb_inbounds WHERE uuid = ?", (original,))
-    if row is not None:
-        repeats = store.value("SELECT count(*) FROM rtb_inbounds WHERE duplicate_original_uuid = ?", (original,))
-        changed = {"uuid": uuid, "status": SHIELDED, "created_at": context.now, "ended_at": context.now}
-        repeat = {"duplicate_order": repeats + 1, "duplicate_original_uuid": original}
-        insert(store, {**{name: row[name] for name in row if name != "id"}, **changed, **repeat})
+    row = store.one("SELECT * FROM rtb_inbounds WHERE uuid = ?", (original,))
+    repeats = store.value("SELECT count(*) FROM rtb_inbounds WHERE duplicate_original_uuid = ?", (original,))
+    changed = {"uuid": uuid, "status": SHIELDED, "created_at": context.now, "ended_at": context.now}
+    repeat = {"duplicate_order": repeats + 1, "duplicate_original_uuid": original}
+    insert(store, {**{name: row[name] for name in row if name != "id"}, **changed, **repeat})
 
 
 def log_confirmed(context: RequestContext, uuid: str) -> None:

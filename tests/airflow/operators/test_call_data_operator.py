@@ -226,6 +226,9 @@ def test_damaged_files_are_refused(writing, tmp_path, name, content, message):
 def test_guards(writing, caplog, capsys):
     """Too many rows, and too many invalid ones, are refused; a dry run says so and counts."""
     rows = [ROW, {**ROW, "call_uuid": "junk"}]
+    with pytest.raises(ChangeRefused, match="7 of 8 rows") as raised:
+        write(rows=[ROW, *rows[1:] * 7], columns=["sale"])
+    assert str(raised.value).count("line ") == 5, "the first ones are named"
     with pytest.raises(ChangeRefused, match=r"more rows than max_rows allows \(1\)"):
         write(rows=rows, columns=["sale"], max_rows="1")
     with pytest.raises(ChangeRefused, match="1 of 2 rows of The list of rows cannot be written"):

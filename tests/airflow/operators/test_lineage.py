@@ -21,6 +21,7 @@ from airflow_provider_retreaver.assets import retreaver_asset
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
+from airflow_provider_retreaver.transfers.rtb_inbounds import RetreaverRtbInboundsToObjectStorageOperator
 
 with DAG("lineage", schedule=None, start_date=datetime(2026, 1, 1)):
     window = {{"start": "{START}", "end": "{END}"}}
@@ -29,6 +30,9 @@ with DAG("lineage", schedule=None, start_date=datetime(2026, 1, 1)):
     )
     RetreaverRecordingsToObjectStorageOperator(
         task_id="recordings", destination="file://FOLDER/recordings", start="2025-01-01", end="2025-01-02"
+    )
+    RetreaverRtbInboundsToObjectStorageOperator(
+        task_id="bids", destination="file://FOLDER/bids", start="2025-01-01", end="2025-01-02", poll_interval=0.1
     )
     RetreaverResetCapOperator(
         task_id="reset",
@@ -58,6 +62,8 @@ def events(airflow_lab, running_sandbox, tmp_path):
     account.reset()
     account.target(filled=3)
     Calls(account).add(30)
+    account._control("POST", "rtb_inbounds", {"count": 4, "fields": {"created_at": "2025-01-01T12:00:00Z"}})
+    account._control("POST", "exports", {"seconds": 0})
     host = account.connection()["host"].removeprefix("http://")
     log = tmp_path / "events.jsonl"
     transport = json.dumps({"type": "file", "log_file_path": str(log), "append": True})
@@ -73,13 +79,19 @@ def events(airflow_lab, running_sandbox, tmp_path):
 def test_openlineage_gets_what_was_read_and_written(events, tmp_path):
     """Exports name the company's calls and their folder once, with counts; a reset names its inlets and outlets."""
     found, account = events
-    export, recordings, reset = (found[f"lineage.{name}"] for name in ("export", "recordings", "reset"))
+    tasks = ("export", "recordings", "bids", "reset")
+    export, recordings, bids, reset = (found[f"lineage.{name}"] for name in tasks)
     assert names(export["inputs"]) == names(recordings["inputs"]) == [(account, "1/calls")]
     assert names(export["outputs"]) == [("file", f"{tmp_path}/calls")]
     counts = export["outputs"][0]["outputFacets"]["outputStatistics"]
     assert (counts["rowCount"], counts["fileCount"]) == (30, 1)
     assert counts["size"] > 1000
     assert names(recordings["outputs"]) == [("file", f"{tmp_path}/recordings")]
+    assert (names(bids["inputs"]), names(bids["outputs"])) == (
+        [(account, "1/rtb_inbounds")],
+        [("file", f"{tmp_path}/bids")],
+    )
+    assert bids["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"] == 4
     assert names(reset["inputs"]) == [(account, "1/targets/1")]
     assert names(reset["outputs"]) == [(account, "1/targets/caps")]
 

@@ -179,9 +179,11 @@ def test_wrong_parameters_are_refused(logged, folder, parameters, name):
     """A wrong parameter is refused by name before the first request, and the task is not retried."""
     if parameters == {"start": "2026-01-05"}:
         parameters = {"start": "2026-01-05", "end": None}
+    task = operator(folder, **parameters)
     with pytest.raises(InvalidArgument, match=name) as raised:
-        export(folder, **parameters)
+        task.execute(context_of())
     assert isinstance(raised.value, AirflowFailException)
+    assert task.lineage_datasets() == ([], [])
     assert logged.sent() == []
 
 

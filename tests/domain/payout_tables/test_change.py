@@ -17,6 +17,7 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.payout_tables.ids import doubtful_ids
 from airflow_provider_retreaver.domain.payout_tables.restoring import Restoration, RestoreTable
 from airflow_provider_retreaver.domain.payout_tables.rules import read_table
 from airflow_provider_retreaver.domain.payout_tables.sources import csv_cells
@@ -461,3 +462,15 @@ def test_ids_of_the_wrong_kind_are_seen(retreaver, run):
     before = len(retreaver.sent)
     assert len(Run(retreaver).upload(csv, activate=False, check_ids=False)["warnings"]) == 2
     assert len(retreaver.sent) == before + 1
+
+
+def test_lists_that_do_not_show_every_id():
+    """Where a list has no Retreaver IDs, as in the examples of affiliates, nothing is said about those."""
+    csv = "rule_id,affiliate_id,system_affiliate_id,payout_pct\n1,pub-1,7,70\n2,pub-9,*,70\n3,*,*,current\n"
+    procedure = doubtful_ids(read_table(csv_cells(csv, "x"), "x"))
+    lists = next(procedure)
+    for row in ({"afid": "pub-1"}, {"afid": None, "id": None}):
+        lists.visit(row)
+    with pytest.raises(StopIteration) as done:
+        procedure.send(None)
+    assert done.value.value == ["affiliate_id holds pub-9, which no object of the account has."]
