@@ -6,7 +6,7 @@
     ├── InvalidArgument        refused here, before anything was sent (also a ValueError)
     │   └── InvalidConnection  a field of the Airflow connection
     ├── ChangeRefused          refused here, by a guard or because something would be lost; nothing was sent
-    ├── RunUnderWay            another run changes the same list; a retry starts when it has ended
+    ├── RunUnderWay            another run changes the same objects; a retry starts when it has ended
     ├── VendorError            the server answered with an error
     │   ├── AuthenticationError  401
     │   ├── PermissionDenied     403
@@ -65,7 +65,15 @@ class ChangeRefused(RetreaverError):
 
 
 class RunUnderWay(RetreaverError):
-    """Another run is at work on the same list, or has taken over; a retry starts when it has ended."""
+    """Another run is at work on the same objects, or has taken over; a retry starts when it has ended.
+
+    :param message: see `RetreaverError`.
+    :param holder: who is at work.
+    """
+
+    def __init__(self, message: str, *, holder: str = "another run") -> None:
+        super().__init__(message)
+        self.holder = message_line(holder)
 
 
 class VendorError(RetreaverError):

@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import event_ids
 from airflow_provider_retreaver.operators.change_base import RetreaverResumableOperator
-from airflow_provider_retreaver.operators.run_base import Result, save_record
+from airflow_provider_retreaver.operators.run_base import Result, load_record, save_record
 from airflow_provider_retreaver.operators.set_caps import RetreaverSetCapsOperator
 from airflow_provider_retreaver.operators.target_choice import (
     NOT_GIVEN,
@@ -41,7 +41,8 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
     """Set the counts of hard caps to 0, so that targets take calls again.
 
     Reads the targets first, resets those that have counted something, and reads them back. Targets without a hard cap
-    are skipped, and those that others have reset since they were read. Retreaver's reference: "Resetting a Hard
+    are skipped, and those that others have reset since they were read; runs with the same `state_path` take turns.
+    Retreaver's reference: "Resetting a Hard
     Cap", "Resetting all Hard Caps on Targets in a Target Group".
 
     Safe to retry and to clear: what an earlier attempt of the same run has reset is reported and not reset again,
@@ -77,6 +78,7 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
     :raises InvalidArgument: when no targets are selected and `only_filled` is not set, or an ID is invalid; nothing
         was sent.
     :raises PartialFailure: when some could not be reset.
+    :raises RunUnderWay: when another run holds the lease below `state_path` for long, or has taken over.
     """
 
     template_fields = (*RetreaverResumableOperator.template_fields, *SELECTION_FIELDS, "only_filled", "force")
@@ -113,7 +115,6 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
 
     def create_run(self, context: Context) -> ResetCaps:
         """Return the run of resets; a stale one is skipped."""
-        from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 
         only_filled = flag(self.only_filled, "only_filled")
@@ -126,7 +127,8 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
             "state_path, or use only_filled."
         )
         state = self.run_state(context, "reset_caps", warning=None if only_filled else warning)
-        return ResetCaps(selection, record=Record.load(state.load()), save=save_record(state), dry_run=dry_run)
+        load, save = load_record(state), save_record(state)
+        return ResetCaps(selection, record=load(), save=save, reload=load, dry_run=dry_run)
 
     def done_objects(self, result: Result) -> int:
         """Return how many hard caps were reset."""

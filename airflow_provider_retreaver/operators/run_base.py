@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import PartialFailure
+from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.operators.base import (
     DryRuns,
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Procedure
     from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
     from airflow_provider_retreaver.domain.changes.record import Record
+    from airflow_provider_retreaver.domain.changes.turn import TakesTurns
+    from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.storage.run_state import RunState
 
 # Failed objects that an error names at most.
@@ -93,7 +98,7 @@ class ResumableRuns(DryRuns):
         """
         with self.connected() as hook:
             run = self.create_run(context)
-            with partial_result(context, lambda: self._counted(run)):
+            with partial_result(context, lambda: self._counted(run)), self._turn_of(context, hook, run):
                 result: dict[str, Any] = hook.run(run.procedure())
             self._log_counts(result, done=not result["failed"])
             if result["failed"]:
@@ -118,6 +123,13 @@ class ResumableRuns(DryRuns):
         if warning and self.retries and not (state.lasting or self.is_dry_run()):
             self.log.warning("This Airflow keeps no state between attempts: %s", warning)
         return state
+
+    def _turn_of(self, context: Context, hook: ClientHook[Any], run: Run) -> AbstractContextManager[object]:
+        from airflow_provider_retreaver.domain.changes.turn import TakesTurns
+
+        if self.is_dry_run() or not isinstance(run, TakesTurns):
+            return nullcontext()
+        return turn_of(context, hook, run, self.state_path)
 
     def _counted(self, run: Run) -> Result:
         result: Result = run.result()
@@ -228,3 +240,36 @@ def save_record(state: RunState) -> Callable[[Record], None]:
         state.save(record.dump())
 
     return save
+
+
+def load_record(state: RunState) -> Callable[[], Record]:
+    """Return the function with which a run reads its record again.
+
+    :param state: of the run.
+    :return: a function that returns a `Record`.
+    """
+    from airflow_provider_retreaver.domain.changes.record import Record
+
+    return lambda: Record.load(state.load())
+
+
+def turn_of(
+    context: Context, hook: ClientHook[Any], run: TakesTurns, state_path: str | None
+) -> AbstractContextManager[object]:
+    """Let a run take turns with others of its kind in the same account, where there is a place for that.
+
+    :param context: of the task.
+    :param hook: of the account.
+    :param run: that waits for its turn before it sends.
+    :param state_path: folder on object storage, the same for all runs that exclude each other.
+    :return: a context manager, which ends the turn.
+    """
+    from airflow_provider_retreaver.storage.attempt_lease import PATIENCE, Turn
+    from airflow_provider_retreaver.storage.lease import lease_for
+
+    account = getattr(hook.settings, "company_id", None) or hook.settings.connection
+    path = state_path if context.get("ti") is not None and is_given(state_path) else None
+    name = quote(f"{account}-{run.turn_name}", safe="-_")
+    turn = Turn(lease_for(context, path, name, "what is reset or created is", patience=PATIENCE))
+    run.turn = turn
+    return turn

@@ -194,6 +194,7 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
     :param trackdrive_conn_id: ID of the connection.
     :raises InvalidArgument: naming the attribute that is unknown, wrong or missing; nothing was sent.
     :raises OutcomeUnknown: when the answer was lost, and a check did not find out either.
+    :raises RunUnderWay: when another run holds the lease below `state_path` for long, or has taken over.
     """
 
     template_fields = (*TrackDriveWriteOperator.template_fields, "attributes", "state_path")

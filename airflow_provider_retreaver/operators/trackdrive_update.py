@@ -11,7 +11,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.operators.caps import MAX_STALENESS, skip_if_stale
 from airflow_provider_retreaver.operators.generic.creating import unremembered
-from airflow_provider_retreaver.operators.run_base import ChangesRuns, Run, save_record
+from airflow_provider_retreaver.operators.run_base import ChangesRuns, Run, load_record, save_record
 from airflow_provider_retreaver.operators.trackdrive_base import TrackDriveWriteOperator
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class TrackDriveBuyerGroupUpdateOperator(ChangesRuns, TrackDriveWriteOperator):
     :raises InvalidArgument: naming the parameter that is invalid; nothing was sent.
     :raises ChangeRefused: when there would be more changes than `max_changes`; nothing was sent.
     :raises PartialFailure: when some groups could not be changed as requested.
+    :raises RunUnderWay: of a reset or team, when another run holds the lease below `state_path` for long.
     """
 
     template_fields = (
@@ -141,7 +142,6 @@ class TrackDriveBuyerGroupUpdateOperator(ChangesRuns, TrackDriveWriteOperator):
         return groups
 
     def _reset(self, context: Context) -> Run:
-        from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
         from airflow_provider_retreaver.domain.trackdrive.total_cap_reset import ResetTotalCaps
 
@@ -152,11 +152,10 @@ class TrackDriveBuyerGroupUpdateOperator(ChangesRuns, TrackDriveWriteOperator):
             "a retry after a lost worker could reset a group twice and lose the calls in between; set state_path."
         )
         state = self.run_state(context, "reset_total_caps", warning=warning)
-        record = Record.load(state.load())
-        return ResetTotalCaps(groups, limit=limit, record=record, save=save_record(state), dry_run=dry_run)
+        load, save = load_record(state), save_record(state)
+        return ResetTotalCaps(groups, limit=limit, record=load(), save=save, reload=load, dry_run=dry_run)
 
     def _team(self, context: Context, attributes: Mapping[str, object]) -> Run:
-        from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
         from airflow_provider_retreaver.domain.trackdrive.team import SetTeam
 
@@ -164,5 +163,5 @@ class TrackDriveBuyerGroupUpdateOperator(ChangesRuns, TrackDriveWriteOperator):
         state = self.run_state(context, "team", warning=None)
         if self.retries and not (state.lasting or dry_run):
             raise unremembered("send the invitations again")
-        record = Record.load(state.load())
-        return SetTeam(groups, attributes, limit=limit, record=record, save=save_record(state), dry_run=dry_run)
+        load, save = load_record(state), save_record(state)
+        return SetTeam(groups, attributes, limit=limit, record=load(), save=save, reload=load, dry_run=dry_run)

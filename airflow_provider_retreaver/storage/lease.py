@@ -1,13 +1,14 @@
-"""A lease: of several runs that change the same list, one is at work.
+"""A lease: of several runs that change the same list or objects, one is at work.
 
 On object storage each holder has a file of its own, `<name>.lease/<number>.json`, with a number that is higher than
 all before. A file is created only if it does not exist (conditional writes), so of two runs that want the next number
 one gets it. The file has the holder and a time until which the lease holds, which the holder moves on while it works;
-a run that was killed does not do that, and the next one takes over afterwards. A holder that was only slow finds a
-higher number before its next batch and stops. Clocks of workers may differ by less than the lease lasts.
+a run that was killed does not do that, and the next one takes over afterwards, or at once where it sees that the
+process is gone from this machine. A holder that was only slow finds a higher number before its next batch and stops.
+Clocks of workers may differ by less than the lease lasts.
 
-Without a folder, Airflow's task state store at least shows an older attempt of the same task that a newer one has
-begun; it belongs to one task of one run, so other runs are not seen.
+Another attempt of the same task takes over at once, or, where what an attempt has sent must not meet what the next
+one sends (`Turn`), when the former one has ended or has given no sign for some minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import json
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -27,8 +27,10 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay, StorageFailed
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.storage.attempt_lease import RENEWED_AFTER, AttemptLease, NoLease, is_gone
 from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_errors, storage_path
 from airflow_provider_retreaver.storage.run_state import damaged_state, read_state
+from airflow_provider_retreaver.storage.temporary_folders import Attempt
 from airflow_provider_retreaver.storage.whole_files import replace_text
 
 if TYPE_CHECKING:
@@ -36,10 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds for which a lease holds, and after which its holder moves the end on.
+# Seconds for which a lease holds.
 HOLDS = 900.0
-RENEWED_AFTER = 60.0
-ATTEMPT = "retreaver_attempt"
 CHECK = "that no other run is at work"
 # Seconds since 1970 at the end of the year 9998.
 LATEST = 253_370_764_800
@@ -47,66 +47,27 @@ LATEST = 253_370_764_800
 TRIES = 5
 
 
-class NoLease:
-    """Nothing is leased, since there is no place that all runs see."""
-
-    # Whether no other run is at work.
-    is_exclusive = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing has to be given back."""
-
-    def confirm(self) -> None:
-        """Check that the lease is held still.
-
-        :raises RunUnderWay: when another run has taken over; nothing more may be sent.
-        """
-
-    def renew(self) -> None:
-        """Move the end of the lease on, at most once a minute."""
-
-
-class AttemptLease(NoLease):
-    """A lease among the attempts of one task of a run, in Airflow's task state store: the newest attempt holds it.
-
-    :param store: the task state store.
-    """
-
-    def __init__(self, store: Any) -> None:
-        self._store = store
-        self._token = uuid.uuid4().hex
-        store.set(ATTEMPT, self._token)
-
-    def confirm(self) -> None:
-        """Check that no newer attempt has begun.
-
-        :raises RunUnderWay: when one has; nothing more may be sent.
-        """
-        if self._store.get(ATTEMPT) != self._token:
-            raise RunUnderWay("A newer attempt of this task has begun, so this one stops; the newer one continues.")
-
-
-def lease_for(context: Context, state_path: str | None, name: str) -> NoLease:
+def lease_for(
+    context: Context, state_path: str | None, name: str, looks: str = "what is removed is", patience: float = 0.0
+) -> NoLease:
     """Return the strongest lease that there is a place for.
 
     :param context: the task's context.
     :param state_path: folder on object storage, the same for all runs that exclude each other; None without one.
     :param name: of what is leased.
+    :param looks: what is read again instead, for the log.
+    :param patience: seconds for which an earlier attempt of the same task without an end counts as at work.
     :return: a lease, to be entered.
     """
     if state_path is not None and is_given(state_path):
-        return Lease(context, storage_path(state_path, "state_path"), name)
+        return Lease(context, storage_path(state_path, "state_path"), name, patience=patience)
     log.info(
-        "Without state_path there is no lease, so runs that overlap do not see each other; what is removed is read "
-        "again right before. Let runs not overlap (max_active_runs=1)."
+        "Without state_path there is no lease, so runs that overlap do not see each other; %s read again right "
+        "before. Let runs not overlap (max_active_runs=1).",
+        looks,
     )
     store = context.get("task_state_store")
-    return NoLease() if store is None else AttemptLease(store)
+    return NoLease() if store is None else AttemptLease(store, patience)
 
 
 class Lease(NoLease):
@@ -116,16 +77,25 @@ class Lease(NoLease):
     :param folder: on object storage, the same for all runs that exclude each other.
     :param name: of what is leased.
     :param clock: returns seconds since 1970.
+    :param patience: seconds for which an earlier attempt without an end counts as at work.
     :raises RunUnderWay: on entering, when another run holds it.
     """
 
     def __init__(
-        self, context: Context, folder: ObjectStoragePath, name: str, clock: Callable[[], float] = time.time
+        self,
+        context: Context,
+        folder: ObjectStoragePath,
+        name: str,
+        clock: Callable[[], float] = time.time,
+        *,
+        patience: float = 0.0,
     ) -> None:
         instance = context.get("ti")
         names = () if instance is None else ("dag_id", "run_id", "task_id", "map_index")
         self._holder: dict[str, Any] = {key: getattr(instance, key) for key in names}
-        self._token = uuid.uuid4().hex
+        self._attempt = Attempt.new()
+        self._token = self._attempt.name
+        self._patience = patience
         self._folder = folder / f"{name}.lease"
         self._clock = clock
         self._number = 0
@@ -161,6 +131,7 @@ class Lease(NoLease):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._attempt.release()
         # An error here must not hide the one that stopped the block; without the end the lease ends by itself.
         with suppress(StorageFailed, InvalidArgument), storage_errors(f"Ending {self._folder}", "it ends by itself."):
             if self._is_held():
@@ -227,15 +198,18 @@ class Lease(NoLease):
     def _check_free(self, found: Mapping[str, Any]) -> None:
         lease, holder = found.get("lease", {}), found.get("holder", {})
         until = lease.get("until", 0.0)
-        if until <= self._clock() or (self._holder and holder == self._holder):
+        if self._holder and holder == self._holder:
+            until += self._patience - HOLDS
+        if until <= self._clock() or is_gone(lease):
             return
         named = "a run"
         if holder:
             run, dag, task = (one_line(holder.get(key), numbers=False) for key in ("run_id", "dag_id", "task_id"))
             named = f"run {run} of {dag}.{task}"
         raise RunUnderWay(
-            f"Another run is at work on the same list: {named} holds the lease in {self._folder}; nothing was sent. "
-            f"A retry starts when it has ended; if it was killed, from {_written(until)} on."
+            f"Another run is at work on the same objects: {named} holds the lease in {self._folder}; nothing was "
+            f"sent. A retry starts when it has ended; if it was killed, from {_written(until)} on.",
+            holder=named,
         )
 
     def _content(self, *, ended: bool) -> str:

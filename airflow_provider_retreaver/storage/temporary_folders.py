@@ -90,6 +90,10 @@ class Attempt:
             return _process(int(self.process.partition("-")[0])) != self.process
         return datetime.now(UTC) - self.began > LONGEST_ATTEMPT
 
+    def release(self) -> None:
+        """End the attempt."""
+        _running.discard(self.name)
+
 
 # Names of this process's attempts that have not ended.
 _running: set[str] = set()
@@ -184,7 +188,7 @@ class TemporaryFolder:
 
     def release(self) -> None:
         """End the attempt, and leave its folder to the next one."""
-        _running.discard(self.attempt.name)
+        self.attempt.release()
 
 
 def remove_folder(folder: ObjectStoragePath) -> None:

@@ -21,6 +21,7 @@ class ChangeRun:
     :param limit: how much may be changed; None for no limit.
     :param record: what earlier attempts of the same run did; None for nothing.
     :param save: saves the record; called before anything is sent and after.
+    :param reload: reads the record again, after another attempt was at work.
     :param dry_run: only report what would be changed.
     """
 
@@ -30,11 +31,13 @@ class ChangeRun:
         limit: ChangeLimit | None = None,
         record: Record | None = None,
         save: Callable[[Record], None] | None = None,
+        reload: Callable[[], Record] | None = None,
         dry_run: bool = False,
     ) -> None:
         self._limit = limit or ChangeLimit()
         self._record = record or Record()
         self._save = save
+        self._reload = reload
         self._dry_run = dry_run
         self._refusal: str | None = None
         self._rows: dict[ObjectKey, Row] = {}

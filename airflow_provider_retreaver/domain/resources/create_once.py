@@ -4,9 +4,10 @@ Where Retreaver knows a value that no two objects share (a customer's ID, a phon
 it. Where it does not (numbers, pools, groups, companies), the list before is compared with the list after. The plan
 is saved before anything is sent, so that a later attempt of the same run checks before it sends.
 
-Others may create the same at the same time. Retreaver has no create that fails for the second of two, so there is a
-second look right before a create, and, where only lists tell, one after it: what others have created is refused where
-it has the same key, and named in the result where it may be wanted twice.
+Others may create the same at the same time. Retreaver has no create that fails for the second of two, so runs take
+turns where there is a place for that, and there is a second look right before a create, and, where only lists tell,
+one after it: what others have created is refused where it has the same key, or where this run waited for the one that
+may have created it, and named in the result where it may be wanted twice.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
 from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.changes.turn import TakesTurns
 from airflow_provider_retreaver.domain.resources.comparison import compare_attributes
 from airflow_provider_retreaver.domain.resources.created import result_of_create, result_of_dry_create
 from airflow_provider_retreaver.domain.resources.lookup import find_object, natural_key_value
@@ -74,8 +76,8 @@ def create_or_find(entry: Entry, operation: Operation[Row], value: Id, owner: Ma
     raise failure
 
 
-@dataclass(slots=True)
-class Creation:
+@dataclass
+class Creation(TakesTurns):
     """One create of one run.
 
     :param entry: the resource.
@@ -83,6 +85,7 @@ class Creation:
     :param owner: of a caller list or its numbers.
     :param record: what earlier attempts of the same run did.
     :param save: saves the record; called before anything is created and after.
+    :param reload: reads the record again, after another attempt was at work.
     :param dry_run: only check whether it could be created.
     """
 
@@ -91,9 +94,14 @@ class Creation:
     owner: Mapping[str, object] = field(default_factory=dict)
     record: Record = field(default_factory=Record)
     save: Callable[[Record], None] | None = None
+    reload: Callable[[], Record] | None = None
     dry_run: bool = False
     # The list, and the IDs in it before anything was created, where only lists tell what is new.
     _listed: tuple[Listing, Sequence[Id]] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Let creates of one resource exclude each other."""
+        self.turn_name = f"create-{self.entry.name}"
 
     def procedure(self) -> Procedure[ObjectResult]:
         """Create the object.
@@ -101,12 +109,13 @@ class Creation:
         :return: the object with its IDs, as `ObjectResult`.
         :raises ChangeRefused: when an object with that natural key exists already.
         :raises OutcomeUnknown: when the answer was lost, and a check did not find out either.
+        :raises RunUnderWay: when another run is at work and does not end, or has taken over.
         """
         operation = self.entry.create(self.attributes, self.owner)
-        if "result" in self.record.done:
+        row = None if self._is_done() else (yield from self._create(operation))
+        if self._is_done():
             log.info("An earlier attempt of this run created it; nothing is sent.")
             return cast("ObjectResult", dict(self.record.done["result"]))
-        row = yield from self._create(operation)
         if row is None:
             key = natural_key_value(self.entry, self.attributes)
             return result_of_dry_create(self.entry, key, self.attributes)
@@ -134,12 +143,18 @@ class Creation:
         found = yield from find_object(self.entry, value, self.owner)
         if found is not None and first:
             raise self._exists(found, value, "exists already")
-        if found is not None or self.dry_run:
+        if found is not None or self.dry_run or (yield from self._is_done_meanwhile()):
             return found
+        planned = bool(self.record.plan)
         self._save_plan(sent=True)
-        if first and (found := (yield from find_object(self.entry, value, self.owner))) is not None:
+        if first or self.others:
+            found = yield from find_object(self.entry, value, self.owner)
+        if found is not None and planned:
+            return found
+        if found is not None:
             self._forget_plan()
-            raise self._exists(found, value, "was created by others while this run was at work")
+            raise self._exists(found, value, f"was created by others{self.at_work()} while this run was at work")
+        self.confirm_turn()
         try:
             return (yield from create_or_find(self.entry, operation, value, self.owner))
         except InvalidRequest:
@@ -161,16 +176,22 @@ class Creation:
         ids = [require(row, "id", listing.request) for row in rows]
         before = self.record.plan.get("before")
         created = self._find_new(rows, before) if before is not None else None
-        if created is not None or self.dry_run:
+        if created is not None or self.dry_run or (yield from self._is_done_meanwhile()):
             return created
+        if self.others and (before := self.record.plan.get("before")) is not None:
+            created = self._find_new((yield listing), before)
+            if created is not None:
+                return created
         self._listed = listing, (ids if before is None else before)
         if before is None:
             self._save_plan(before=ids)
             # A second look right before the create: what others have created meanwhile is not taken for ours.
             rows = yield listing
+            self._refuse_equal(rows, ids)
             before = list(dict.fromkeys([*ids, *(require(row, "id", listing.request) for row in rows)]))
             if before != ids:
                 self._save_plan(before=before)
+        self.confirm_turn()
         try:
             row: Row = yield operation
         except OutcomeUnknown as error:
@@ -182,6 +203,17 @@ class Creation:
             return created
         require(row, "id", operation.request)
         return row
+
+    def _refuse_equal(self, rows: Sequence[Row], before: Sequence[Id]) -> None:
+        """Refuse an object that equals one which the run that this one waited for has created."""
+        equal = self._equal_new(rows, before) if self.others else []
+        if equal:
+            self._forget_plan()
+            raise ChangeRefused(
+                f"An equal {self.entry.title} was created by others{self.at_work()} while this run waited (ids "
+                f"{', '.join(str(row.get('id')) for row in equal)}); nothing was sent. Where both are wanted, let "
+                f"them differ (numbers by sid), or let the tasks not overlap."
+            )
 
     def _others(self, row: Row) -> Procedure[list[Id]]:
         """Return the IDs of equal objects that others have created since this run began."""
@@ -228,14 +260,13 @@ class Creation:
         """Create an object that could not be found again, and never send it twice."""
         if self.dry_run:
             return None
-        if self.record.plan:
-            raise OutcomeUnknown(
-                f"An earlier attempt of this run may have created the {self.entry.title}, and without a "
-                f"{self.entry.natural_key} it cannot be looked up: check in Retreaver, then start a new run with a "
-                f"{self.entry.natural_key}."
-            )
+        self._check_unfindable()
         log.info("Without a %s nothing tells it from one that others create now.", self.entry.natural_key)
+        if (yield from self._is_done_meanwhile()):
+            return None
+        self._check_unfindable()
         self._save_plan(sent=True)
+        self.confirm_turn()
         try:
             row: Row = yield operation
         except OutcomeUnknown:
@@ -245,6 +276,23 @@ class Creation:
             raise
         require(row, self.entry.row_key, operation.request)
         return row
+
+    def _check_unfindable(self) -> None:
+        if self.record.plan:
+            raise OutcomeUnknown(
+                f"An earlier attempt of this run may have created the {self.entry.title}, and without a "
+                f"{self.entry.natural_key} it cannot be looked up: check in Retreaver, then start a new run with a "
+                f"{self.entry.natural_key}."
+            )
+
+    def _is_done(self) -> bool:
+        return "result" in self.record.done
+
+    def _is_done_meanwhile(self) -> Procedure[bool]:
+        """Wait for others who are at work; return whether an attempt of this run among them has created it."""
+        if (yield from self.wait_for_turn()) and self.reload is not None:
+            self.record = self.reload()
+        return self._is_done()
 
     def _forget_plan(self) -> None:
         self.record.plan.clear()

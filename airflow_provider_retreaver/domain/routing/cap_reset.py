@@ -3,9 +3,8 @@
 A reset sets a count to 0, so the procedure reads first, resets, and reads back. The plan (which objects, and their
 counts before) is saved before the first reset, and what was done as it is done, so that an attempt after a killed one
 resets only what is left. A hard cap never falls by itself: a count below the planned one proves that a reset
-happened, even when its response was lost. Counts are read once more right before a reset is sent, so that of two runs
-at the same time the second one does not clear what was counted since the first; between that look and the reset
-remains the time of one request, which nothing at Retreaver closes.
+happened, even when its response was lost. Of two runs at once the second does not clear what was counted since the
+first: they take turns where there is a place for that, and counts are read again right before a reset is sent.
 
 Retreaver's reference: "Resetting a Hard Cap", "Resetting all Hard Caps on Targets in a Target Group".
 """
@@ -18,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from airflow_provider_retreaver.core.errors import RUN_ENDING, OutcomeUnknown, ProtocolError, is_final
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.changes.reset_limits import BATCH, MAX_ATTEMPTS, NEW_CALLS
+from airflow_provider_retreaver.domain.changes.turn import TakesTurns
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import find_groups, find_selected, get_object, together
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
@@ -27,25 +28,22 @@ from airflow_provider_retreaver.domain.routing.caps import Cap, hard_cap
 
 log = logging.getLogger(__name__)
 
-# Resets after which the record is saved.
-BATCH = 20
-# How often a reset that is proved not to have happened is sent in one run.
-MAX_ATTEMPTS = 3
-# Calls that may come in between an accepted reset and reading it back.
-NEW_CALLS = 3
 # Marks what is done in a record as the work of others.
 OTHERS = "others"
 
 
-class ResetCaps:
+class ResetCaps(TakesTurns):
     """One run of resetting caps: `procedure()` makes the resets, `result()` returns at any time what was done.
 
     :param selection: whose caps are reset.
     :param record: what earlier attempts of the same run did; None for nothing.
     :param save: saves the record; called before the first reset and after every batch.
+    :param reload: reads the record again, after another attempt was at work.
     :param dry_run: only report what would be reset.
     :raises InvalidArgument: when the selection is all targets, full or not.
     """
+
+    turn_name = "reset_caps"
 
     def __init__(
         self,
@@ -53,12 +51,14 @@ class ResetCaps:
         *,
         record: Record | None = None,
         save: Callable[[Record], None] | None = None,
+        reload: Callable[[], Record] | None = None,
         dry_run: bool = False,
     ) -> None:
         selection.check()
         self._selection = selection
         self._record = record or Record()
         self._save = save
+        self._reload = reload
         self._dry_run = dry_run
         self._rows: dict[ObjectKey, Row] = {}
         self._group_of: dict[ObjectKey, int] = {}
@@ -85,6 +85,7 @@ class ResetCaps:
         :return: the result.
         :raises AuthenticationError: and other errors that concern the whole account; `result()` still returns what
             was done.
+        :raises RunUnderWay: when another run is at work and does not end, or has taken over.
         """
         groups = yield from self._read()
         remaining = [rest for reset in self._resets(groups) for rest in self._not_yet_done(reset)]
@@ -92,15 +93,15 @@ class ResetCaps:
             for key in (key for reset in remaining for key in reset.before):
                 self._report.would_reset(key)
             return self.result()
+        if remaining and (yield from self.wait_for_turn()) and self._reload is not None:
+            self._record = self._reload()
+            remaining = [rest for reset in remaining for rest in self._not_yet_done(reset)]
         self._record.plan.update({str(key): count for reset in remaining for key, count in reset.before.items()})
         self._save_record()
-        if remaining:
-            log.info(
-                "Counts are read again right before each reset; let runs that reset the same targets not overlap."
-            )
         while remaining:
             batch, remaining = remaining[:BATCH], remaining[BATCH:]
             still = yield from self._look_again(batch)
+            self.confirm_turn()
             remaining = (yield from self._send(still)) + remaining
             self._save_record()
         return self.result()
@@ -322,7 +323,7 @@ class ResetCaps:
 
     def _done_by_others(self, key: ObjectKey, before: int, after: int) -> None:
         self._record.done[str(key)] = [before, after, OTHERS]
-        self._report.done_by_others(key, before, after)
+        self._report.done_by_others(key, before, after, self.at_work())
 
     def _done(self, key: ObjectKey, before: int | None, after: int | None, *, earlier: bool = False) -> None:
         self._record.done[str(key)] = [before, after]

@@ -138,14 +138,17 @@ class CapResetReport:
         log.info("Skipped %s: %s", self._label(key), reason)
         self._skipped[key] = {**owner_row(key, self._rows[key]), "reason": reason}
 
-    def done_by_others(self, key: ObjectKey, before: int, after: int) -> None:
+    def done_by_others(self, key: ObjectKey, before: int, after: int, at_work: str) -> None:
         """Report an object that needs no reset, since others have reset it while this run was at work.
 
         :param key: of the object.
         :param before: count when it was read.
         :param after: count right before the reset would have been sent.
+        :param at_work: who was at work, in brackets; empty when that is not known.
         """
-        reason = f"others reset it while this run was at work: it counted {before} when it was read, {after} now"
+        reason = (
+            f"others{at_work} reset it while this run was at work: it counted {before} when it was read, {after} now"
+        )
         log.warning("Not reset, so that no call is lost: %s: %s", self._label(key), reason)
         self._skipped[key] = {**owner_row(key, self._rows[key]), "reason": reason}
 

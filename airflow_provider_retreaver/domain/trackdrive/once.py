@@ -11,6 +11,7 @@ from airflow_provider_retreaver.domain.changes.change_run import ChangeRun
 from airflow_provider_retreaver.domain.changes.differences import FieldChange
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.changes.report import ChangeResult
+from airflow_provider_retreaver.domain.changes.turn import TakesTurns
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import find_buyer_groups
@@ -19,13 +20,14 @@ from airflow_provider_retreaver.domain.objects.reading import find_buyer_groups
 Planned = Mapping[ObjectKey, Sequence[FieldChange]]
 
 
-class DoOnce(ChangeRun, ABC):
+class DoOnce(ChangeRun, TakesTurns, ABC):
     """One run: `procedure()` does it, `result()` returns at any time what was done.
 
     :param group_ids: TrackDrive's IDs of the groups.
     :param limit: how many groups may be concerned; None for no limit.
     :param record: what earlier attempts of the same run did; None for nothing.
     :param save: saves the record; called before anything is sent and after.
+    :param reload: reads the record again, after another attempt was at work.
     :param dry_run: only report what would be done.
     """
 
@@ -36,9 +38,10 @@ class DoOnce(ChangeRun, ABC):
         limit: ChangeLimit | None = None,
         record: Record | None = None,
         save: Callable[[Record], None] | None = None,
+        reload: Callable[[], Record] | None = None,
         dry_run: bool = False,
     ) -> None:
-        super().__init__(limit=limit, record=record, save=save, dry_run=dry_run)
+        super().__init__(limit=limit, record=record, save=save, reload=reload, dry_run=dry_run)
         self._group_ids = group_ids
 
     def procedure(self) -> Procedure[ChangeResult]:
@@ -48,13 +51,27 @@ class DoOnce(ChangeRun, ABC):
         :raises ChangeRefused: when it would be more groups than the limit; nothing was sent.
         :raises AuthenticationError: and other errors that concern the whole account; `result()` still returns what
             was done.
+        :raises RunUnderWay: when another run is at work and does not end, or has taken over.
         """
         found = yield from find_buyer_groups(self._group_ids)
         self._rows.update(found.rows)
         for key, error in found.errors.items():
             self._report.fail(key, error)
+        planned = self._planned(found.rows)
+        self._ask_guard(len(planned))
+        if self._dry_run:
+            for key, changes in planned.items():
+                self._report.would_change(key, changes)
+            return self.result()
+        if planned and (yield from self.wait_for_turn()) and self._reload is not None:
+            self._record = self._reload()
+            planned = self._planned({key: self._rows[key] for key in planned})
+        yield from self.send(planned)
+        return self.result()
+
+    def _planned(self, rows: Mapping[ObjectKey, Row]) -> Planned:
         planned: dict[ObjectKey, Sequence[FieldChange]] = {}
-        for key, row in found.rows.items():
+        for key, row in rows.items():
             try:
                 changes = None if self._is_reported(key) else self.plan(key, row)
             except RetreaverError as error:
@@ -62,13 +79,7 @@ class DoOnce(ChangeRun, ABC):
                 continue
             if changes:
                 planned[key] = changes
-        self._ask_guard(len(planned))
-        if self._dry_run:
-            for key, changes in planned.items():
-                self._report.would_change(key, changes)
-        else:
-            yield from self.send(planned)
-        return self.result()
+        return planned
 
     @abstractmethod
     def plan(self, key: ObjectKey, row: Row) -> Sequence[FieldChange]:

@@ -36,9 +36,12 @@ class SetTeam(DoOnce):
     :param limit: how many groups may be concerned; None for no limit.
     :param record: what earlier attempts of the same run did; None for nothing.
     :param save: saves the record; called before each request and after it.
+    :param reload: reads the record again, after another attempt was at work.
     :param dry_run: only report what would be sent.
     :raises InvalidArgument: naming the attribute that is wrong.
     """
+
+    turn_name = "team"
 
     def __init__(
         self,
@@ -48,9 +51,10 @@ class SetTeam(DoOnce):
         limit: ChangeLimit | None = None,
         record: Record | None = None,
         save: Callable[[Record], None] | None = None,
+        reload: Callable[[], Record] | None = None,
         dry_run: bool = False,
     ) -> None:
-        super().__init__(group_ids, limit=limit, record=record, save=save, dry_run=dry_run)
+        super().__init__(group_ids, limit=limit, record=record, save=save, reload=reload, dry_run=dry_run)
         others = [name for name in attributes if name not in TEAM]
         if others:
             raise InvalidArgument(
@@ -71,6 +75,7 @@ class SetTeam(DoOnce):
     def send(self, planned: Planned) -> Procedure[None]:
         """Send one request after the other."""
         for key, changes in planned.items():
+            self.confirm_turn()
             self._record.plan[str(key)] = [one.as_json() for one in changes]
             self.save_record()
             try:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from airflow_provider_retreaver.core.errors import RUN_ENDING, OutcomeUnknown, ProtocolError, is_final
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.changes.differences import FieldChange, format_value
+from airflow_provider_retreaver.domain.changes.reset_limits import BATCH, MAX_ATTEMPTS, NEW_CALLS
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import get_object, together, update_object
 from airflow_provider_retreaver.domain.trackdrive.group_fields import total_counts
@@ -24,12 +25,6 @@ from airflow_provider_retreaver.resources.trackdrive.fields import RESET, TOTAL_
 
 log = logging.getLogger(__name__)
 
-# Resets after which the record is saved.
-BATCH = 20
-# How often a reset that is proved not to have happened is sent in one run.
-MAX_ATTEMPTS = 3
-# Calls that may come in between an accepted reset and reading it back.
-NEW_CALLS = 3
 # Counts of events, which nothing takes back; money and conversions may be corrected.
 _EVENTS = ("attempt_total_used", "connection_total_used")
 
@@ -53,6 +48,8 @@ class _Reset:
 class ResetTotalCaps(DoOnce):
     """One run of resets; a group whose total caps have counted nothing is unchanged."""
 
+    turn_name = "reset_total_caps"
+
     def plan(self, key: ObjectKey, row: Row) -> Sequence[FieldChange]:
         """Return the counts that become 0."""
         now = total_counts(row)
@@ -67,10 +64,6 @@ class ResetTotalCaps(DoOnce):
 
     def send(self, planned: Planned) -> Procedure[None]:
         """Reset in batches."""
-        if planned:
-            log.info(
-                "Counts are read again right before each reset; let runs that reset the same groups not overlap."
-            )
         resets = [_Reset(key, total_counts(self._rows[key])) for key in planned]
         while resets:
             batch, resets = resets[:BATCH], resets[BATCH:]
@@ -78,6 +71,7 @@ class ResetTotalCaps(DoOnce):
             left = [reset for reset in batch if str(reset.key) not in self._record.done and reset.before]
             self._record.plan.update({str(reset.key): dict(reset.before) for reset in left})
             self.save_record()
+            self.confirm_turn()
             resets = (yield from self._send(left)) + resets
             self.save_record()
 
@@ -89,8 +83,9 @@ class ResetTotalCaps(DoOnce):
             now = self._counts(reset.key, outcome, lead)
             if now is not None and was_reset(reset.before, now):
                 log.warning(
-                    "Not reset, so that no call is lost: %s was reset by others since it was read: %s",
+                    "Not reset, so that no call is lost: %s was reset by others%s since it was read: %s",
                     self._report.label(reset.key),
+                    self.at_work(),
                     "; ".join(map(str, _changes(reset.before, now))),
                 )
                 self.done(reset.key, [])

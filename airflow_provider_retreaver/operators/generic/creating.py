@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -16,6 +17,7 @@ from airflow_provider_retreaver.operators.generic.parameters import (
     read_attributes,
     require_confirmation,
 )
+from airflow_provider_retreaver.operators.run_base import load_record, save_record, turn_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -56,7 +58,6 @@ class CreatesOnce(DryRuns):
         :return: the result.
         :raises FinalOutcomeUnknown: when the answer was lost and a retry could not know of it.
         """
-        from airflow_provider_retreaver.domain.changes.record import Record
         from airflow_provider_retreaver.domain.resources.create_once import Creation
         from airflow_provider_retreaver.storage.run_state import RunState
 
@@ -64,17 +65,13 @@ class CreatesOnce(DryRuns):
         state = RunState(context, f"create_{entry.name}", self.state_path)
         if not dry_run:
             self._check_retries(entry, state, attributes)
-        creation = Creation(
-            entry,
-            attributes,
-            owner or {},
-            record=Record.load(state.load()),
-            save=lambda record: state.save(record.dump()),
-            dry_run=dry_run,
-        )
+        load, save = load_record(state), save_record(state)
+        creation = Creation(entry, attributes, owner or {}, record=load(), save=save, reload=load, dry_run=dry_run)
+        alone = dry_run or entry.create_is_repeatable
         lost: OutcomeUnknown | None = None
         try:
-            result = hook.run(creation.procedure())
+            with nullcontext() if alone else turn_of(context, hook, creation, self.state_path):
+                result = hook.run(creation.procedure())
         except OutcomeUnknown as error:
             if state.lasting or entry.natural_key is not None:
                 raise
@@ -125,8 +122,9 @@ class RetreaverCreateOperator(CreatesOnce, RetreaverWriteOperator):
     buy, it twice; a run that is cleared after success creates nothing either: trigger a new one.
 
     When several numbers are bought at once, each needs its own `sid` to be recognized by. Others may create the same
-    at the same time: right before a create it is looked up again, and one with the same customer ID is refused; equal
-    ones without such an ID are named in the result (`created_meanwhile`, their IDs) and in the log.
+    at the same time: creates of a resource with the same `state_path` take turns, right before a create it is looked
+    up again, and one with the same customer ID is refused, or one that equals what the run before it has created.
+    Without `state_path` equal ones without such an ID are named in the result (`created_meanwhile`, their IDs).
     Retreaver's reference: the section "Create a …" of each resource.
 
     Returns `{"id", "customer_id", "action": "created", "changed": {attribute: {"before": None, "after"}},
@@ -145,6 +143,7 @@ class RetreaverCreateOperator(CreatesOnce, RetreaverWriteOperator):
     :raises InvalidArgument: when a parameter is wrong or a confirmation is missing; nothing was sent.
     :raises ChangeRefused: when an object with that customer ID exists already.
     :raises OutcomeUnknown: when the answer was lost, and a check did not find out either.
+    :raises RunUnderWay: when another run holds the lease below `state_path` for long, or has taken over.
     """
 
     template_fields = (

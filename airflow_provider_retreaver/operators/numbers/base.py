@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.lists.number_sources import Collected, Numbered, Rejected
     from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
-    from airflow_provider_retreaver.storage.lease import NoLease
+    from airflow_provider_retreaver.storage.attempt_lease import NoLease
 
 Mode = Literal["add", "mirror", "remove"]
 SourceFormat = Literal["csv", "jsonl", "txt"]
@@ -141,7 +141,8 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         :param dry_run: whether nothing will be changed, so that no lease is needed.
         :return: the strongest lease that there is a place for.
         """
-        from airflow_provider_retreaver.storage.lease import NoLease, lease_for
+        from airflow_provider_retreaver.storage.attempt_lease import NoLease
+        from airflow_provider_retreaver.storage.lease import lease_for
 
         place = f"{hook.settings.company_id or self.retreaver_conn_id}-{name}"
         return NoLease() if dry_run else lease_for(context, self.state_path, quote(place, safe="-_"))

@@ -31,7 +31,7 @@ from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 if TYPE_CHECKING:
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState
-    from airflow_provider_retreaver.storage.lease import NoLease
+    from airflow_provider_retreaver.storage.attempt_lease import NoLease
     from airflow_provider_retreaver.storage.line_files import Folder
 
 log = logging.getLogger(__name__)

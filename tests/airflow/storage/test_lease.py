@@ -266,6 +266,56 @@ def test_airflows_store_shows_newer_attempts(caplog):
             assert not new.is_exclusive
 
 
+@pytest.mark.parametrize("place", ["folder", "store"])
+def test_an_attempt_that_may_still_send_is_waited_for(folder, clock, place):
+    """The next attempt of the same task begins when the former has ended, or has given no sign for five minutes."""
+    from airflow_provider_retreaver.storage.attempt_lease import AttemptLease
+    from airflow_provider_retreaver.storage.lease import Lease
+
+    store, context = StateStore(), {"ti": TaskInstance(task_id="reset")}
+
+    def attempt():
+        if place == "store":
+            return AttemptLease(store, 300.0, clock)
+        return Lease(context, folder, "list", clock, patience=300.0)
+
+    with attempt() as first:
+        clock.now += 250
+        first.confirm()
+        clock.now += 299
+        with pytest.raises(RunUnderWay) as raised:
+            attempt().__enter__()
+        assert raised.value.holder in {
+            "an earlier attempt of this task",
+            f"run {context['ti'].run_id} of nightly.reset",
+        }
+    with attempt() as second:
+        second.confirm()
+        with pytest.raises(RunUnderWay):
+            first.confirm()
+        clock.now += 300
+        with attempt() as third:
+            third.confirm()
+            with pytest.raises(RunUnderWay, match=r"newer attempt|older attempt"):
+                second.confirm()
+
+
+@pytest.mark.parametrize("place", ["folder", "store"])
+def test_a_process_that_is_gone_is_not_waited_for(folder, clock, place):
+    """Where it is seen that a killed holder's process is gone from this machine, another one takes over at once."""
+    from airflow_provider_retreaver.storage.attempt_lease import AttemptLease
+
+    def enter(run):
+        return (AttemptLease(store, 300.0, clock) if place == "store" else lease(folder, clock, run)).__enter__()
+
+    store = StateStore()
+    killed = enter("first")
+    with pytest.raises(RunUnderWay):
+        enter("second")
+    killed._attempt.release()
+    enter("second").confirm()
+
+
 def test_without_any_place_there_is_no_lease(caplog):
     """Nothing is checked then, and the log says so."""
     from airflow_provider_retreaver.storage.lease import lease_for
