@@ -19,6 +19,7 @@ GUIDES = [
     "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources", "routing",
     "sql", "suppression", "watching",
 ]  # fmt: skip
+LINKS = ("RetreaverLink", "TrackDriveLink", "FileLink")
 LOGO = "/docs/assets/logo.svg"
 ASSETS = [
     {
@@ -114,6 +115,21 @@ CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"type": ["string", "null"], "format": "password"},
     ),
     "proxies": ("Proxies", 'JSON, e.g. {"https": "http://proxy:3128"}', {"type": ["string", "null"]}),
+    "portal_url": (
+        "Portal URL",
+        "Where links to the portal lead, when it is not the one of the API's own address, e.g. of a white label",
+        {"type": ["string", "null"]},
+    ),
+    "portal_paths": (
+        "Pages of the portal",
+        'JSON, where they differ, e.g. {"targets": "/targets/{id}"}; blank for no page',
+        {"type": ["string", "null"]},
+    ),
+    "file_links": (
+        "Links of files",
+        'JSON: folders and where a browser opens them, e.g. {"s3://bucket/": "https://files.internal/"}',
+        {"type": ["string", "null"]},
+    ),
     "verify": ("Verify certificates", "true, false or the path of a CA bundle", {"type": ["string", "null"]}),
     "allow_http": (
         "Allow http://",
@@ -129,11 +145,17 @@ TRACKDRIVE_FIELDS = {
         name: CUSTOM_FIELDS[name]
         for name in (
             *("timeout", "max_concurrency", "max_attempts", "max_wait", "max_response_mb", "max_response_seconds"),
-            *("max_json_depth", "per_page", "proxies", "verify", "allow_http"),
+            *("max_json_depth", "per_page", "proxies", "portal_url", "portal_paths", "file_links", "verify"),
+            "allow_http",
         )
     },
     "max_concurrency": ("Concurrent requests", "4 by default", _whole(1, 64)),
     "per_page": ("Rows a page", "25 by default; 1 to 1000", _whole(1, 1000)),
+    "portal_paths": (
+        "Pages of the portal",
+        'JSON, where they differ, e.g. {"buyer_groups": "/buyer_groups/{id}"}; blank for no page',
+        {"type": ["string", "null"]},
+    ),
 }
 
 
@@ -233,6 +255,7 @@ def get_provider_info() -> dict[str, Any]:
             for target, name, page in TRANSFERS
         ],
         "hooks": [*_modules("hooks", "retreaver"), *_modules("hooks", "trackdrive", integration=TRACKDRIVE)],
+        "extra-links": [f"airflow_provider_retreaver.links.{name}" for name in LINKS],
         "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting"),
         # Airflow 2.11 knows assets as datasets.
         "asset-uris": ASSETS,

@@ -17,6 +17,7 @@ from airflow_provider_retreaver.core.extras import Fields
 from airflow_provider_retreaver.core.limits import Limits
 from airflow_provider_retreaver.core.messages import Auth, Host, HttpRequest, Request
 from airflow_provider_retreaver.core.policy import Policy
+from airflow_provider_retreaver.core.portal import Portal, read_file_links
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.routes import Routes
 from airflow_provider_retreaver.core.secrets import Secret
@@ -34,6 +35,7 @@ class CommonFields(TypedDict):
     max_concurrency: int
     proxies: Mapping[str, Secret] | None
     verify: bool | str
+    file_links: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class ClientSettings(ABC):
     :param per_page: rows of a page, where the API takes the parameter.
     :param proxies: proxy URL by scheme; secrets, since they may contain a password.
     :param verify: whether certificates are verified, or the path of a CA bundle.
+    :param portal: where the account's objects are shown.
+    :param file_links: where folders of a storage can be opened in a browser.
     """
 
     # What the connection's type is called, the credentials that it has, and whether its login is one of them.
@@ -81,6 +85,8 @@ class ClientSettings(ABC):
     per_page: int = 100
     proxies: Mapping[str, Secret] | None = None
     verify: bool | str = True
+    portal: Portal = field(default_factory=Portal)
+    file_links: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     @abstractmethod
@@ -197,6 +203,7 @@ def read_common(fields: Fields, *, downloads: bool) -> CommonFields:
         "max_concurrency": fields.integer("max_concurrency", 4, 1, 64),
         "proxies": fields.proxies("proxies"),
         "verify": fields.verify("verify"),
+        "file_links": read_file_links(fields),
     }
 
 

@@ -198,6 +198,18 @@ class Fields:
             raise self.error(name, problem)
         return found
 
+    def texts(self, name: str) -> dict[str, str]:
+        """Return a mapping of texts, also from JSON.
+
+        :param name: of the extra.
+        :return: texts by name; none when absent.
+        :raises InvalidConnection: when it is something else.
+        """
+        found, problem = _texts(self._value(name))
+        if problem is not None:
+            raise self.error(name, problem)
+        return found
+
     def verify(self, name: str) -> bool | str:
         """Return whether certificates are verified.
 
@@ -256,6 +268,17 @@ def _proxies(value: Any) -> tuple[dict[str, Secret] | None, str | None]:
     ):
         return {scheme: Secret(url) for scheme, url in value.items()}, None
     return None, "must map http and/or https to the URL of a proxy, like http://proxy:3128"
+
+
+def _texts(value: Any) -> tuple[dict[str, str], str | None]:
+    problem = None
+    if isinstance(value, str):
+        value, problem = _json(value)
+    if value is None or problem is not None:
+        return {}, problem
+    if isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair):
+        return {name: text.strip() for name, text in value.items()}, None
+    return {}, "must be a JSON object whose values are texts"
 
 
 def _shown(names: Iterable[str]) -> str | None:

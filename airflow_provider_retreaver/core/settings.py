@@ -17,6 +17,7 @@ from airflow_provider_retreaver.core.client_settings import ClientSettings, Cred
 from airflow_provider_retreaver.core.errors import InvalidConnection
 from airflow_provider_retreaver.core.extras import Fields
 from airflow_provider_retreaver.core.messages import Auth, Host, Request
+from airflow_provider_retreaver.core.portal import OTHER_RESOURCES, RETREAVER_PATHS, RETREAVER_PORTAL, read_portal
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS, Routes
 from airflow_provider_retreaver.core.secrets import Secret
@@ -88,11 +89,19 @@ class Settings(ClientSettings):
             raise fields.error(
                 "login", "must be the company's number in digits; the key goes into API key (password)"
             )
+        urls = _urls(fields, port)
         settings = cls(
             connection=connection,
             api_key=api_key,
             company_id=fields.text("login"),
-            urls=_urls(fields, port),
+            urls=urls,
+            # Of another server's account nothing says where its portal is.
+            portal=read_portal(
+                fields,
+                RETREAVER_PORTAL if urls[Host.API] == DEFAULT_URLS[Host.API] else None,
+                RETREAVER_PATHS,
+                OTHER_RESOURCES,
+            ),
             routes=Routes(
                 edition=fields.choice("api_routes", ("current", "legacy"), "current"),
                 calls_version=fields.choice("calls_version", CALLS_VERSIONS, "v2"),

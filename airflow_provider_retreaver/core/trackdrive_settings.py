@@ -14,6 +14,7 @@ from airflow_provider_retreaver.core.connection_secrets import basic_token
 from airflow_provider_retreaver.core.extras import Fields
 from airflow_provider_retreaver.core.messages import Auth, Host, Request
 from airflow_provider_retreaver.core.operations import DEFAULT_PAGE_SIZE
+from airflow_provider_retreaver.core.portal import TRACKDRIVE_PATHS, read_portal
 from airflow_provider_retreaver.core.secrets import Secret
 
 DOMAIN = "trackdrive.com"
@@ -75,11 +76,16 @@ class TrackDriveSettings(ClientSettings):
             raise fields.error("password", "is blank; it holds the private key")
         if ":" in public_key.reveal():
             raise fields.error("login", "contains a colon, which no public key has; copy it again")
+        url = _url(fields, port)
         settings = cls(
             connection=connection,
             public_key=public_key,
             private_key=private_key,
-            urls={Host.API: _url(fields, port)},
+            urls={Host.API: url},
+            # An account is at its own subdomain; of another server nothing says where its portal is.
+            portal=read_portal(
+                fields, url.removesuffix(API_PATH) if url.endswith(f".{DOMAIN}{API_PATH}") else None, TRACKDRIVE_PATHS
+            ),
             per_page=fields.integer("per_page", DEFAULT_PAGE_SIZE, 1, MOST_PER_PAGE),
             **read_common(fields, downloads=False),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,12 +27,13 @@ from airflow_provider_retreaver.core.errors import (
     is_final,
 )
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.links import NotedLink, RetreaverLink
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_retreaver.hooks.client_hook import ClientHook
@@ -143,6 +144,8 @@ class ApiOperator(StopsOnKill, BaseOperator):
     its defaults, such as None for `inlets`, which mapped tasks take for parameters that were given.
     """
 
+    object_link: type[NotedLink]
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
 
@@ -207,6 +210,8 @@ class RetreaverOperator(ApiOperator):
 
     template_fields: tuple[str, ...] = ("retreaver_conn_id",)
     ui_color = "#e8f4ea"
+    object_link = RetreaverLink
+    operator_extra_links: Collection[BaseOperatorLink] = (RetreaverLink(),)
 
     def __init__(self, *, retreaver_conn_id: str = "retreaver_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)

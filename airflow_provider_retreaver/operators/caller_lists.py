@@ -9,6 +9,7 @@ from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.links import note_objects
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
     Columns,
@@ -168,6 +169,11 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             dry_run = self.is_dry_run()
             files = self.files_of(context, "caller_list")
             folder = files[0] if files else None
+            target, campaign = request.owner.target_id, request.owner.campaign_id
+            if target is not None:
+                note_objects(self, context, hook, "targets", (target,))
+            elif campaign is not None:
+                note_objects(self, context, hook, "campaigns", (campaign,))
             place = quote(f"caller-list{request.owner.path}/{request.name}", safe="")
             with self.lease(context, hook, place, dry_run=dry_run) as lease:
                 collected = self.collect_numbers(folder, lease.renew)

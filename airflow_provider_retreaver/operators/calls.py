@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.links import note_objects
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator, partial_result
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ class RetreaverWriteCallDataOperator(RetreaverWriteOperator):
             max_failures = parameters.whole(self.max_failures, "max_failures", 0, MAX_FAILURES)
             folder, dry_run = self._folder(context), self.is_dry_run()
             found = self._collect(folder, dry_run=dry_run)
+            if parameters.is_given(self.call_uuid):
+                note_objects(self, context, hook, "calls", (str(self.call_uuid).strip(),))
             if dry_run:
                 self.log.info("Dry run: the tags of %d calls would be written; nothing was sent", len(found.writes))
                 return {"would_write": len(found.writes), **source_counts(found), "dry_run": True}

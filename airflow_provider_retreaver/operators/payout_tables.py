@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.links import note_objects
 from airflow_provider_retreaver.operators.change_base import RetreaverResumableOperator
 from airflow_provider_retreaver.operators.run_base import Result, save_record
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_retreaver.domain.payout_tables.change import TableRun
     from airflow_provider_retreaver.domain.payout_tables.rules import RuleTable
+    from airflow_provider_retreaver.hooks.client_hook import ClientHook
 
 Cell = str | int | float | Decimal
 SOURCES = ("csv", "source", "rows", "restore")
@@ -144,6 +146,10 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
         check_ids = flag(self.check_ids, "check_ids")
         upload = Upload(self._read_rules(given), **labels, activate=activate, check_ids=check_ids)
         return UploadTable(campaign_id, upload, record=record, save=save, dry_run=dry_run)
+
+    def note_result(self, context: Context, hook: ClientHook[Any], result: Result) -> None:
+        """Note for the task's link where the campaign is shown."""
+        note_objects(self, context, hook, "campaigns", (result["table"]["campaign_id"],))
 
     def done_objects(self, result: Result) -> int:
         """Return how many of campaign and table are as they should be."""

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_retreaver.links import FileLink, note_file
 from airflow_provider_retreaver.operators.base import RetreaverOperator
 from airflow_provider_retreaver.operators.generic.reading import limited_rows, masked_rows, row_limit
 
@@ -46,6 +47,7 @@ class RetreaverReportOperator(RetreaverOperator):
         *("facet", "start", "end", "tag_value_key", "limit", "destination", "format"),
         "csv_escape_formulas",
     )
+    operator_extra_links = (FileLink(),)
 
     def __init__(
         self,
@@ -98,5 +100,6 @@ class RetreaverReportOperator(RetreaverOperator):
                 return found
             with closing(masked_rows(hook, listing)) as rows:
                 written = {**about, **write_table(str(self.destination), rows, COLUMNS, format_, escape=escape)}
+            note_file(context, hook, self.destination)
             self.update_outlet_events(context, **written)
         return written

@@ -84,6 +84,7 @@ class RetreaverReserveCallOperator(_ReservingOperator):
         *RetreaverWriteOperator.template_fields,
         *("caller_number", "publisher_id", "inbound_number", "tags", "on_no_target"),
     )
+    operator_extra_links = ()
 
     def __init__(
         self,
@@ -137,6 +138,7 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
         *RetreaverWriteOperator.template_fields,
         *("reservation", "expires_at", "on_no_target", "state_path"),
     )
+    operator_extra_links = ()
 
     def __init__(
         self,
@@ -212,6 +214,7 @@ class RetreaverCallReservationOperator(_ReservingOperator):
         *RetreaverWriteOperator.template_fields,
         *("publisher_id", "caller_number", "inbound_number", "tags", "on_no_target"),
     )
+    operator_extra_links = ()
 
     def __init__(
         self,

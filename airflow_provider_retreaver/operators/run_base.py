@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import PartialFailure
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.links import note_rows
 from airflow_provider_retreaver.operators.base import (
     DryRuns,
     event_ids,
@@ -98,8 +100,10 @@ class ResumableRuns(DryRuns):
         """
         with self.connected() as hook:
             run = self.create_run(context)
-            with partial_result(context, lambda: self._counted(run)), self._turn_of(context, hook, run):
+            counted = partial_result(context, lambda: self._counted(context, hook, run))
+            with counted, self._turn_of(context, hook, run):
                 result: dict[str, Any] = hook.run(run.procedure())
+            self.note_result(context, hook, result)
             self._log_counts(result, done=not result["failed"])
             if result["failed"]:
                 publish_partial(context, result)
@@ -131,8 +135,19 @@ class ResumableRuns(DryRuns):
             return nullcontext()
         return turn_of(context, hook, run, self.state_path)
 
-    def _counted(self, run: Run) -> Result:
+    def note_result(self, context: Context, hook: ClientHook[Any], result: Result) -> None:
+        """Note for the task's link where the objects of a result are shown.
+
+        :param context: of the task.
+        :param hook: of the account.
+        :param result: of the run, which may have failed.
+        """
+        lists = (rows for rows in result.values() if isinstance(rows, list))
+        note_rows(self, context, hook, chain.from_iterable(lists))
+
+    def _counted(self, context: Context, hook: ClientHook[Any], run: Run) -> Result:
         result: Result = run.result()
+        self.note_result(context, hook, result)
         self._log_counts(result, done=False)
         return result
 

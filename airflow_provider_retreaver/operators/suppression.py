@@ -111,6 +111,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         "only_ours",
         "max_failures",
     )
+    operator_extra_links = ()
 
     def __init__(
         self,

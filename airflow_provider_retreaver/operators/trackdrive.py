@@ -8,8 +8,14 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.links import FileLink, TrackDriveLink, note_file, note_objects
 from airflow_provider_retreaver.operators.generic.creating import CreatesOnce
-from airflow_provider_retreaver.operators.generic.parameters import event_extra, read_attributes, require_confirmation
+from airflow_provider_retreaver.operators.generic.parameters import (
+    event_extra,
+    note_entry,
+    read_attributes,
+    require_confirmation,
+)
 from airflow_provider_retreaver.operators.generic.reading import limited_rows, masked_rows, row_limit
 from airflow_provider_retreaver.operators.trackdrive_base import TrackDriveOperator, TrackDriveWriteOperator
 from airflow_provider_retreaver.operators.trackdrive_update import TrackDriveBuyerGroupUpdateOperator
@@ -65,6 +71,7 @@ class TrackDriveBuyerGroupListOperator(TrackDriveOperator):
         *("columns", "order", "order_dir", "fulltext", "created_at_from", "created_at_to", "time_zone", "root"),
         *("per_page", "limit", "truncate", "destination", "format", "csv_escape_formulas"),
     )
+    operator_extra_links = (TrackDriveLink(), FileLink())
 
     def __init__(
         self,
@@ -105,11 +112,13 @@ class TrackDriveBuyerGroupListOperator(TrackDriveOperator):
     def execute(self, context: Context) -> list[Row] | dict[str, object]:
         """List the groups."""
         from airflow_provider_retreaver.resources.trackdrive.buyer_groups import check_columns
+        from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
         from airflow_provider_retreaver.resources.trackdrive.fields import COLUMNS
         from airflow_provider_retreaver.storage.csv_cells import escapes_formulas
         from airflow_provider_retreaver.storage.table_files import check_table_format, write_table
 
         with self.connected() as hook:
+            note_objects(self, context, hook, BUYER_GROUPS.name)
             limit, format_ = row_limit(self.limit, self.destination), check_table_format(self.format)
             truncate = flag(self.truncate, "truncate")
             escape = escapes_formulas(self.csv_escape_formulas, format_)
@@ -123,6 +132,7 @@ class TrackDriveBuyerGroupListOperator(TrackDriveOperator):
                 chosen = check_columns(self.columns) or list(COLUMNS)
                 columns = {name: COLUMNS[name] for name in chosen}
                 written = write_table(str(self.destination), rows, columns, format_, escape=escape)
+            note_file(context, hook, self.destination)
             result: dict[str, object] = {"resource": "buyer_groups", **written}
             self.update_outlet_events(context, **result)
             return result
@@ -168,7 +178,7 @@ class TrackDriveBuyerGroupGetOperator(TrackDriveOperator):
         self.buyer_group_id = buyer_group_id
         self.missing_ok = missing_ok
 
-    def execute(self, context: Context) -> Row | None:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> Row | None:
         """Get the group."""
         from airflow_provider_retreaver.domain.resources import procedures
         from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
@@ -176,6 +186,8 @@ class TrackDriveBuyerGroupGetOperator(TrackDriveOperator):
         with self.connected() as hook:
             reference, missing_ok = _reference(self.buyer_group_id), flag(self.missing_ok, "missing_ok")
             row: Row | None = hook.run(procedures.get(BUYER_GROUPS, reference, missing_ok=missing_ok))
+            if row is not None:
+                note_entry(self, context, hook, BUYER_GROUPS, row.get("id"))
             self.log.info("Found no %s" if row is None else "Read the %s", BUYER_GROUPS.describe(reference))
             return row
 
@@ -242,6 +254,7 @@ class TrackDriveBuyerGroupDeleteOperator(TrackDriveWriteOperator):
     """
 
     template_fields = (*TrackDriveWriteOperator.template_fields, "buyer_group_id", "confirm", "missing_ok")
+    operator_extra_links = ()
 
     def __init__(
         self,

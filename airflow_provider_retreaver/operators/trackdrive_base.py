@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_retreaver.links import TrackDriveLink
 from airflow_provider_retreaver.operators.base import DRY_RUN_FIELD, ApiOperator, DryRuns
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from airflow.providers.common.compat.sdk import BaseOperatorLink
+
     from airflow_provider_retreaver.hooks.trackdrive import TrackDriveHook
 
 
@@ -18,6 +23,8 @@ class TrackDriveOperator(ApiOperator):
 
     template_fields: tuple[str, ...] = ("trackdrive_conn_id",)
     ui_color = "#e8eef4"
+    object_link = TrackDriveLink
+    operator_extra_links: Collection[BaseOperatorLink] = (TrackDriveLink(),)
 
     def __init__(self, *, trackdrive_conn_id: str = "trackdrive_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,8 +18,10 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_retreaver.core import errors
+from airflow_provider_retreaver.core.parameters import is_given, texts
 from airflow_provider_retreaver.core.quoting import message_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
+from airflow_provider_retreaver.links import RetreaverLink, note_objects
 from airflow_provider_retreaver.operators.base import final_errors
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.watching.condition import Condition
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.sensors.state import SensorState
 
 DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -56,9 +59,14 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
 
     template_fields: tuple[str, ...] = ("retreaver_conn_id", "state_path")
     ui_color = "#e8f4ea"
+    object_link = RetreaverLink
+    operator_extra_links = (RetreaverLink(),)
     kind: ClassVar[str]
+    # Parameters that name objects by the account's own IDs, and their resources.
+    shown: ClassVar[Mapping[str, str]] = {}
 
     _sensor_state: SensorState | None = None
+    _noted = False
 
     def __init__(
         self,
@@ -103,6 +111,7 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
             budget = FailureBudget(self._budget(), state.failing_since)
             try:
                 with RetreaverHook(self.retreaver_conn_id) as hook:
+                    self._note_objects(context, hook)
                     result = hook.run(condition.query.run(state.query_state))
             except errors.RetreaverError as error:
                 state.record_failure(budget, error, datetime.now(UTC))
@@ -114,6 +123,16 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
         if evaluation.impossible is not None and not evaluation.met:
             raise ConditionCannotComeTrue(evaluation.impossible)
         return PokeReturnValue(evaluation.met, without_secrets(evaluation.value))
+
+    def _note_objects(self, context: Context, hook: RetreaverHook) -> None:
+        """Note for the task's link, at the first poll, where the objects of the condition are shown."""
+        if self._noted:
+            return
+        self._noted = True
+        given = {name: texts(getattr(self, name), name) or () for name in self.shown if is_given(getattr(self, name))}
+        if len(given) == 1:
+            ((name, ids),) = given.items()
+            note_objects(self, context, hook, self.shown[name], ids)
 
     def _state_of(self, condition: Condition[Any], context: Context) -> SensorState:
         from airflow_provider_retreaver.sensors.state import SensorState

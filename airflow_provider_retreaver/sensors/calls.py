@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
@@ -103,6 +103,7 @@ class RetreaverCallSensor(RetreaverSensor):
     """
 
     kind = "call_status"
+    shown: ClassVar = {"uuid": "calls"}
     template_fields = (*RetreaverSensor.template_fields, "uuid", "status")
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
@@ -34,6 +34,7 @@ class RetreaverCapFilledSensor(RetreaverSensor):
     """
 
     kind = "cap_filled"
+    shown: ClassVar = {"target_id": "targets", "target_group_id": "target_groups"}
     template_fields = (
         *RetreaverSensor.template_fields,
         "target_id",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
@@ -33,6 +33,7 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
     """
 
     kind = "number_pool"
+    shown: ClassVar = {"number_pool_id": "number_pools"}
     template_fields = (*RetreaverSensor.template_fields, "number_pool_id", "cid", "afid", "below", "match")
 
     def __init__(

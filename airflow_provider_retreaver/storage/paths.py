@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -62,6 +63,24 @@ def storage_path(url: object, parameter: str) -> ObjectStoragePath:
                 f"install {provider}. No request was sent to Retreaver."
             ) from error
     return stoppable(path)
+
+
+def has_other_endpoint(path: ObjectStoragePath) -> bool:
+    """Return whether a storage is not at its own vendor's public address, such as a MinIO server or a region apart.
+
+    :param path: on the storage, which is not contacted.
+    :return: True when its settings say so.
+    """
+    storage = path.fs
+    options = getattr(storage, "client_kwargs", None) or {}
+    region = str(options.get("region_name") or "")
+    environment = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "STORAGE_EMULATOR_HOST")
+    return bool(
+        getattr(storage, "endpoint_url", None)
+        or options.get("endpoint_url")
+        or region.startswith(("cn-", "us-gov-", "us-iso"))
+        or any(os.environ.get(name) for name in environment)
+    )
 
 
 def make_folder(folder: ObjectStoragePath) -> None:

@@ -64,6 +64,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         *RetreaverExportOperator.template_fields, "sql_conn_id", "table", "lookback", "mapping", "create_table",
         "batch_size", "max_rejects", "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
+    operator_extra_links = ()
 
     def __init__(
         self,

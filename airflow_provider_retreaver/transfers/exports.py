@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from airflow_provider_retreaver.links import FileLink, note_file
 from airflow_provider_retreaver.operators.base import RetreaverOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
     from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
@@ -46,6 +47,7 @@ class RetreaverExportOperator(RetreaverOperator):
         "allow_unknown",
         "version",
     )
+    operator_extra_links: Collection[BaseOperatorLink] = (FileLink(),)
     # Set by `publish_export`: the account's host and company, and the counts.
     _read_from: tuple[str, str | None] | None = None
     _counts: dict[str, Any]
@@ -113,10 +115,12 @@ class RetreaverExportOperator(RetreaverOperator):
         :param context: the task's context.
         :param hook: of the account.
         :param window: of the calls; None when there was nothing to export.
-        :param counts: small plain JSON.
+        :param counts: small plain JSON; the path of a manifest is noted for the task's link.
         """
         from airflow_provider_retreaver.core.messages import Host
 
+        if counts.get("manifest") is not None:
+            note_file(context, hook, counts["manifest"])
         settings = hook.settings
         self._read_from = urlsplit(settings.urls[Host.API]).netloc, settings.company_id
         self._counts = counts

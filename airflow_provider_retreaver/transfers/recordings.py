@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_retreaver.core.errors import NotFound, PartialFailure, RetreaverError
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.links import note_file
 from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
 from airflow_provider_retreaver.transport.workers import Stop, Workers
@@ -120,6 +121,7 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
                     result = Fetching(files, downloads, at_once).all_of(export)
             finally:
                 files.clean()
+            note_file(context, hook, f"{self.destination.rstrip('/')}/")
             checked = self._checked(context, {"destination": self.destination, **result}, missing_ok=missing_ok)
             counts = {name: checked[name] for name in COUNTS} | {"missing": len(checked["missing"])}
             self.publish_export(context, hook, window, **counts)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_retreaver.core.parameters import flag, is_given
+from airflow_provider_retreaver.links import FileLink, note_file
 from airflow_provider_retreaver.operators.base import RetreaverOperator, final_errors
 from airflow_provider_retreaver.transfers.exports import account_dataset, folder_dataset
 
@@ -82,6 +83,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         *("destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas"),
         *("phone_numbers", "phone_numbers_conn_id", "poll_interval", "timeout", "state_path"),
     )
+    operator_extra_links = (FileLink(),)
     # Set when the file is stored: the account's host and company, and rows and bytes.
     _read_from: tuple[str, str | None] | None = None
     _written: tuple[int, int] = (0, 0)
@@ -266,6 +268,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         self._written = written["rows"], written["bytes"]
         window = {"start": selection.window.start, "end": selection.window.end}
         result = {**written, "window": window}
+        note_file(context, hook, written["path"])
         self.update_outlet_events(context, **result)
         self.log.info("Wrote %(rows)d rows (%(bytes)d bytes) of export job %(job_id)s", written)
         return result

@@ -26,10 +26,10 @@ MAY_USE = {
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
     "storage": {"core", "resources", "domain"},
-    "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "triggers"},
+    "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "links", "triggers"},
     "triggers": {"core", "resources", "domain", "hooks"},
-    "sensors": {"core", "domain", "storage", "operators", "hooks", "triggers"},
-    "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators", "triggers"},
+    "sensors": {"core", "domain", "storage", "operators", "hooks", "links", "triggers"},
+    "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators", "links", "triggers"},
 }
 
 

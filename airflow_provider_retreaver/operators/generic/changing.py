@@ -10,6 +10,7 @@ from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
     event_extra,
+    note_entry,
     read_attributes,
     read_reference,
     require_confirmation,
@@ -85,6 +86,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
             attributes = read_attributes(self.attributes)
             dry_run = self.is_dry_run()
             result = hook.run(procedures.update(entry, reference, attributes, dry_run=dry_run))
+            note_entry(self, context, hook, entry, result["id"])
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.describe(reference), changed)
         self.update_outlet_events(context, **event_extra(entry, result))
@@ -126,6 +128,7 @@ class RetreaverDeleteOperator(RetreaverWriteOperator):
         "confirm",
         "missing_ok",
     )
+    operator_extra_links = ()
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from airflow_provider_retreaver.operators.base import DryRuns, RetreaverWriteOpe
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
     event_extra,
+    note_entry,
     read_attributes,
     require_confirmation,
 )
@@ -78,6 +79,7 @@ class CreatesOnce(DryRuns):
             lost = error
         if lost is not None:
             raise FinalOutcomeUnknown(lost.message, method=lost.method, path=lost.path)
+        note_entry(self, context, hook, entry, result["id"])
         self.log.info("%s: %s %s", result["action"], entry.title, "" if result["id"] is None else result["id"])
         self.update_outlet_events(context, **event_extra(entry, result))
         return result
@@ -252,6 +254,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
             require_confirmation(warning, self.confirm)
             dry_run = self.is_dry_run()
             result = hook.run(procedures.upsert(entry, value, attributes, owner, dry_run=dry_run))
+            note_entry(self, context, hook, entry, result["id"])
         changed = ", ".join(result["changed"]) or "nothing"
         self.log.info("%s: %s (%s)", result["action"], entry.describe(ObjectReference(customer_id=value)), changed)
         self.update_outlet_events(context, **event_extra(entry, result))

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, identifier, mapping
+from airflow_provider_retreaver.links import note_objects
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_retreaver.domain.resources.result import ObjectResult
+    from airflow_provider_retreaver.hooks.client_hook import ClientHook
+    from airflow_provider_retreaver.operators.base import ApiOperator
     from airflow_provider_retreaver.resources.entry import Entry, ObjectReference, Verb
 
 
@@ -72,6 +77,19 @@ def event_extra(entry: Entry, result: ObjectResult) -> dict[str, Any]:
         "fields": sorted(result.get("changed", ())),
         "dry_run": result.get("dry_run", False),
     }
+
+
+def note_entry(operator: ApiOperator, context: Context, hook: ClientHook[Any], entry: Entry, id_: object) -> None:
+    """Note for the task's link where an object is shown; none is known by a phone number or a name.
+
+    :param operator: of the task.
+    :param context: of the task.
+    :param hook: of the account.
+    :param entry: the resource.
+    :param id_: of the object; None for no link.
+    """
+    if id_ is not None and entry.key in {"id", "uuid"}:
+        note_objects(operator, context, hook, entry.name, (id_,))
 
 
 def require_confirmation(warning: str | None, confirm: object) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, mapping
+from airflow_provider_retreaver.links import FileLink, RetreaverLink, note_file, note_objects
 from airflow_provider_retreaver.operators.base import RetreaverOperator
-from airflow_provider_retreaver.operators.generic.parameters import entry_with, read_reference
+from airflow_provider_retreaver.operators.generic.parameters import entry_with, note_entry, read_reference
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -61,6 +62,7 @@ class RetreaverListOperator(RetreaverOperator):
         "truncate",
         "destination",
     )
+    operator_extra_links = (RetreaverLink(), FileLink())
 
     def __init__(
         self,
@@ -91,6 +93,7 @@ class RetreaverListOperator(RetreaverOperator):
             limit = row_limit(self.limit, self.destination)
             truncate = flag(self.truncate, "truncate")
             listing = entry.list(mapping(self.filters, "filters"), mapping(self.list_owner, "list_owner"))
+            note_objects(self, context, hook, entry.name)
             if limit is not None:
                 with closing(masked_rows(hook, listing)) as masked:
                     rows = limited_rows(masked, limit, self.resource, truncate=truncate)
@@ -99,6 +102,7 @@ class RetreaverListOperator(RetreaverOperator):
                 return rows
             with closing(masked_rows(hook, listing)) as masked:
                 written = {"resource": entry.name, **write_jsonl(str(self.destination), masked)}
+            note_file(context, hook, self.destination)
             self.update_outlet_events(context, **written)
         return written
 
@@ -151,7 +155,7 @@ class RetreaverGetOperator(RetreaverOperator):
         self.list_owner = list_owner
         self.missing_ok = missing_ok
 
-    def execute(self, context: Context) -> Row | None:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> Row | None:
         """Get the object."""
         from airflow_provider_retreaver.domain.resources import procedures
 
@@ -159,6 +163,8 @@ class RetreaverGetOperator(RetreaverOperator):
             entry = entry_with("get", self.resource)
             reference = read_reference(self.resource_id, self.customer_id, self.list_owner)
             row = hook.run(procedures.get(entry, reference, missing_ok=flag(self.missing_ok, "missing_ok")))
+            if row is not None:
+                note_entry(self, context, hook, entry, row.get(str(entry.key)))
         self.log.info("Found no %s" if row is None else "Read the %s", entry.describe(reference))
         return row
 
