@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.hooks.connection import SettingsT, async_client, parse_settings, settings_of
+from airflow_provider_retreaver.hooks.failed_test import failure_of_test
 from airflow_provider_retreaver.hooks.stopping import EndsOnSigterm, ending_on_sigterm
 from airflow_provider_retreaver.provider_info import FORMS, HIDDEN_FIELDS
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.core.errors import RetreaverError
     from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
     from airflow_provider_retreaver.transport.background import BackgroundClient
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
@@ -53,19 +53,6 @@ def conn_id(hook: ApiHook[Any]) -> str:
     :return: the id.
     """
     return str(getattr(hook, hook.conn_name_attr))
-
-
-def failure_of_test(error: RetreaverError) -> str:
-    """Return what a test of a connection says about an error.
-
-    :param error: of the one attempt.
-    :return: a message; of an error that may pass it says that tasks try longer.
-    """
-    from airflow_provider_retreaver.core.client_settings import TEST_SECONDS
-    from airflow_provider_retreaver.core.errors import is_final
-
-    longer = f" A test tries once, for {TEST_SECONDS:.0f} s at most; a task tries again and waits longer."
-    return f"{error}{'' if is_final(error) else longer}"
 
 
 class ClientHook(ApiHook[SettingsT]):
@@ -171,12 +158,13 @@ class ClientHook(ApiHook[SettingsT]):
         """
         from airflow_provider_retreaver.core.errors import RetreaverError
 
+        settings = None
         try:
             with self:
-                self._settings = self.settings.for_test()
+                self._settings = settings = self.settings.for_test()
                 message = self.run(self.connection_check())
         except RetreaverError as error:
-            return False, failure_of_test(error)
+            return False, failure_of_test(error, settings)
         return True, message
 
     @classmethod
@@ -292,9 +280,11 @@ class AsyncClientHook(ApiHook[SettingsT]):
         """
         from airflow_provider_retreaver.core.errors import RetreaverError
 
+        settings = None
         try:
-            async with await async_client((await self.settings()).for_test()) as client:
+            settings = (await self.settings()).for_test()
+            async with await async_client(settings) as client:
                 message = await client.run(self.connection_check())
         except RetreaverError as error:
-            return False, failure_of_test(error)
+            return False, await asyncio.to_thread(failure_of_test, error, settings)
         return True, message

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from airflow_provider_retreaver.core.errors import ConnectionFailed, InvalidRequest
 from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.hooks.failed_test import failure_of_test
 from airflow_provider_retreaver.resources.targets import get_target
 from airflow_provider_retreaver.transport.aio import AiohttpTransport
 from airflow_provider_retreaver.transport.blocking import RequestsTransport
@@ -161,6 +162,25 @@ def test_a_wrong_certificate(kind, server, certificate, case):
         fetch(kind, f"https://{host}:{server[0]}", **extra)
     assert raised.value.final
     assert not raised.value.sent
+
+
+@pytest.mark.parametrize("how", ["closed", "refused"])
+def test_http_to_a_port_of_https_is_named(kind, server, certificate, how):
+    """A server of https that closes the connection, or answers 400 to http, is found by a handshake; no other is."""
+    if how == "refused":
+        error = InvalidRequest("400", method="GET", path="/", status=400)
+    else:
+        with pytest.raises(ConnectionFailed) as raised:
+            fetch(kind, f"http://127.0.0.1:{server[0]}")
+        error = raised.value
+    settings = Settings.parse("tls", password="key-of-the-api", host=f"http://127.0.0.1:{server[0]}")
+    assert failure_of_test(error, settings) == (
+        "Connection 'tls': the server speaks https on this port, and http was spoken to it; write https:// before "
+        "the host, or give the port of http."
+    )
+    with serving(lambda connection: None) as port:
+        plain = Settings.parse("tls", password="key-of-the-api", host=f"http://127.0.0.1:{port}")
+        assert failure_of_test(error, plain).startswith(str(error))
 
 
 def test_a_tunnel(kind, server, proxy, certificate):

@@ -40,6 +40,9 @@ EXTRAS = {
     "postback_key": "0b54c1f6-postback",
     "caller_list_key": "1c65d2a7-lists",
     "caller_list_secret": "lists-secret",
+    "portal_url": "https://portal.example.com",
+    "portal_paths": '{"targets": "/p/{id}"}',
+    "file_links": '{"s3://bucket/": "https://files.example.com/"}',
     "proxies": '{"https": "http://proxy.example.com:3128"}',
     "verify": "false",
     "allow_http": "true",
@@ -270,6 +273,8 @@ def test_every_field_of_the_form_is_an_extra(account, monkeypatch, form):
     assert (settings.routes.legacy, settings.routes.calls_version) == (True, "v5")
     assert settings.verify is False
     assert settings.proxies == {"https": Secret("http://proxy.example.com:3128")}
+    assert settings.portal.page("targets", [3]) == "https://portal.example.com/p/3"
+    assert settings.file_links == {"s3://bucket/": "https://files.example.com/"}
     assert len(settings.secrets) == 4
     if form == "uri":
         assert settings.company_id == "12"

@@ -45,6 +45,9 @@ EXTRAS = {
     "max_response_seconds": "60",
     "max_json_depth": "50",
     "per_page": "50",
+    "portal_url": "https://portal.example.com",
+    "portal_paths": '{"buyer_groups": "/p/{id}"}',
+    "file_links": '{"s3://bucket/": "https://files.example.com/"}',
     "proxies": '{"https": "http://proxy.example.com:3128"}',
     "verify": "false",
     "allow_http": "true",
@@ -175,6 +178,8 @@ def test_every_field_of_the_form_is_an_extra(trackdrive, monkeypatch, form):
     assert (settings.timeout, settings.max_concurrency, settings.per_page) == (12.5, 2, 50)
     assert (settings.policy.max_attempts, settings.policy.max_wait, settings.limits.json_depth) == (3, 7, 50)
     assert settings.proxies == {"https": Secret("http://proxy.example.com:3128")}
+    assert settings.portal.page("buyer_groups", [3]) == "https://portal.example.com/p/3"
+    assert settings.file_links == {"s3://bucket/": "https://files.example.com/"}
     assert [*settings.urls.values()] == ["https://acme.trackdrive.com/api/v1"]
 
 
