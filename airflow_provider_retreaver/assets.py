@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -47,15 +46,21 @@ def retreaver_asset(
     :param resource: plural name, e.g. `calls`, `targets`, or a path such as `targets/3`.
     :param host: host of the connection, with its port if it has one.
     :param name: of the asset; by default its URI. Airflow 2 has no names and accepts none.
-    :param kwargs: further arguments of Airflow's `Asset`, e.g. `watchers`.
+    :param kwargs: further arguments of Airflow's `Asset`, e.g. `watchers`, whose event triggers are told the company.
     :return: the asset.
-    :raises InvalidArgument: when a part of the URI is missing or not valid.
+    :raises InvalidArgument: when a part of the URI is missing or not valid, or a watcher is of another company.
     """
     from airflow.providers.common.compat.sdk import Asset
 
+    uri = asset_uri(company, resource, host)
+    for watcher in kwargs.get("watchers", ()):
+        # Only event triggers of this package have it.
+        watch = getattr(watcher.trigger, "watch_company", None)
+        if watch is not None:
+            watch(int(company))
     if name is not None:
         kwargs["name"] = name
-    asset: Asset = Asset(uri=asset_uri(company, resource, host), **kwargs)
+    asset: Asset = Asset(uri=uri, **kwargs)
     return asset
 
 
@@ -115,25 +120,20 @@ def update_outlet_events(context: Context, outlets: Iterable[object], extra: Map
 def require_company(outlets: Iterable[object], settings: Callable[[], ClientSettings]) -> None:
     """Refuse outlets of another company than that of the connection, which would get its events.
 
-    A connection without a Company ID is not compared: which company its key has is known to Retreaver only.
-
     :param outlets: of the task.
     :param settings: returns the connection's settings; called only for outlets with the scheme `retreaver`.
     :raises InvalidArgument: naming both companies; nothing was sent.
     """
     from airflow.providers.common.compat.sdk import Asset
 
+    from airflow_provider_retreaver.core.settings import Settings
+
     for outlet in outlets:
-        if not isinstance(outlet, Asset) or not outlet.uri.startswith(f"{SCHEME}://"):
-            continue
-        company = urlsplit(outlet.uri).path.split("/")[1]
-        known = settings()
-        own = getattr(known, "company_id", None)
-        if own is not None and int(own) != int(company):
-            raise InvalidArgument(
-                f"The outlet {outlet.uri} is of company {company}, and connection {quoted(known.connection)} leads "
-                f"to company {own}; correct the asset, or give the connection of that company."
-            )
+        if isinstance(outlet, Asset) and outlet.uri.startswith(f"{SCHEME}://"):
+            company = urlsplit(outlet.uri).path.split("/")[1]
+            known = settings()
+            if isinstance(known, Settings):
+                known.require_company(int(company), f"The outlet {outlet.uri}")
 
 
 def window_of_events(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> dict[str, str | None]:

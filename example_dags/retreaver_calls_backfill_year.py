@@ -6,8 +6,6 @@ replaces only its own files. For the current year, only the weeks that have ende
 The pool limits the tasks on all machines together. Create it first, under Admin → Pools or with
 `airflow pools set retreaver 4 "requests to Retreaver"`. Without the pool the tasks stay "scheduled", and only the
 scheduler's log has the reason; they start when the pool exists.
-
-The destination is a parameter of the run; S3 requires `apache-airflow-providers-amazon[s3fs]`.
 """
 
 from __future__ import annotations
@@ -31,6 +29,12 @@ def weeks(params: dict) -> list[dict[str, str]]:
     return [part for part in parts if pendulum.parse(part["end"]) <= pendulum.now()]
 
 
+# A blank field of the form means `calls` in the folder that the Airflow variable `retreaver_storage` names. All
+# workers must share it; on S3: s3://aws_default@bucket/retreaver, with apache-airflow-providers-amazon[s3fs].
+DESTINATION = (
+    "{{ params.destination or var.value.get('retreaver_storage', 'file:///opt/airflow/retreaver') ~ '/calls' }}"
+)
+
 with DAG(
     dag_id="retreaver_calls_backfill_year",
     schedule=None,
@@ -48,11 +52,10 @@ with DAG(
             description="Each task exports the calls of so many days.",
         ),
         "destination": Param(
-            "s3://aws_default@warehouse/retreaver/calls",
-            type="string",
-            minLength=1,
+            None,
+            type=["null", "string"],
             title="Destination",
-            description="Folder for the files, on any storage that Airflow has a provider for.",
+            description="Folder for the files; blank for `calls` in that of the variable retreaver_storage.",
         ),
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
@@ -61,7 +64,7 @@ with DAG(
 ):
     RetreaverCallsToObjectStorageOperator.partial(
         task_id="export_week",
-        destination="{{ params.destination }}",
+        destination=DESTINATION,
         format="jsonl",
         compression="gzip",
         pool="retreaver",

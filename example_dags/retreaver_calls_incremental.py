@@ -3,8 +3,6 @@
 The newest `updated_at` of each export is stored with the files; the next run starts ten minutes before it. A call
 that was updated again is also in a later file: use the row with the newest `updated_at` of each `uuid`. Only one
 run is active at a time, so that each run uses the cursor of the previous one; no calls are lost if a run is skipped.
-
-The destination is a parameter of the run; S3 requires `apache-airflow-providers-amazon[s3fs]`.
 """
 
 from __future__ import annotations
@@ -31,6 +29,12 @@ def report(result: dict) -> str:
     return summary
 
 
+# A blank field of the form means `calls` in the folder that the Airflow variable `retreaver_storage` names. All
+# workers must share it; on S3: s3://aws_default@bucket/retreaver, with apache-airflow-providers-amazon[s3fs].
+DESTINATION = (
+    "{{ params.destination or var.value.get('retreaver_storage', 'file:///opt/airflow/retreaver') ~ '/calls' }}"
+)
+
 with DAG(
     dag_id="retreaver_calls_incremental",
     schedule="*/10 * * * *",
@@ -39,11 +43,10 @@ with DAG(
     max_active_runs=1,
     params={
         "destination": Param(
-            "s3://aws_default@warehouse/retreaver/calls",
-            type="string",
-            minLength=1,
+            None,
+            type=["null", "string"],
             title="Destination",
-            description="Folder for the files, on any storage that Airflow has a provider for.",
+            description="Folder for the files; blank for `calls` in that of the variable retreaver_storage.",
         ),
         "since": Param(
             "2026-01-01T00:00:00Z",
@@ -59,7 +62,7 @@ with DAG(
 ):
     export = RetreaverCallsToObjectStorageOperator(
         task_id="export_updated",
-        destination="{{ params.destination }}",
+        destination=DESTINATION,
         start="{{ params.since }}",
         by="updated_at",
         incremental=True,

@@ -26,6 +26,12 @@ def report(result: dict | None) -> str:
     return summary
 
 
+# A blank field of the form means `conversions` in the folder that the Airflow variable `retreaver_storage` names. All
+# workers must share it; on S3: s3://aws_default@bucket/retreaver, with apache-airflow-providers-amazon[s3fs].
+STATE_PATH = (
+    "{{ params.state_path or var.value.get('retreaver_storage', 'file:///opt/airflow/retreaver') ~ '/conversions' }}"
+)
+
 with DAG(
     dag_id="retreaver_conversions_back",
     schedule="0 3 * * *",
@@ -33,7 +39,6 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
-    # If workers do not share a disk, use for example s3://connection@bucket/retreaver/conversions.
     params={
         "day": Param(
             None,
@@ -43,18 +48,18 @@ with DAG(
             description="Of the sales; the day before the run when it is blank.",
         ),
         "state_path": Param(
-            "file:///tmp/retreaver/conversions",
-            type="string",
-            minLength=1,
+            None,
+            type=["null", "string"],
             title="State",
-            description="Folder where the task keeps what it has done, on a disk or storage that all workers share.",
+            description="Folder for progress; blank for `conversions` in that of the variable retreaver_storage.",
         ),
         "verify_after": Param(
-            "30m",
-            type="string",
+            None,
+            type=["null", "string"],
             examples=["10m", "30m", "2h"],
             title="Read back after",
-            description="How long after writing the tags are read back.",
+            description="How long after writing the tags are read back; when it is blank, as long as the variable "
+            "retreaver_verify_after says, or 30 minutes.",
         ),
         "dry_run": Param(
             default=False,
@@ -78,8 +83,8 @@ with DAG(
         """,
         columns={"amount": "sale_amount", "outcome": "sale_outcome"},
         tags={"sale_source": "crm"},
-        verify_after="{{ params.verify_after }}",
+        verify_after="{{ params.verify_after or var.value.get('retreaver_verify_after', '30m') }}",
         dry_run="{{ params.dry_run }}",
-        state_path="{{ params.state_path }}",
+        state_path=STATE_PATH,
     )
     report(conversions.output)

@@ -18,10 +18,19 @@ from airflow_provider_retreaver.assets import retreaver_asset, window_of_events
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
 from airflow_provider_retreaver.triggers.calls import RetreaverNewCallsEventTrigger
 
+# The company of the connection, which is compared: 1 is that of the sandbox.
+COMPANY = 1
+
 calls = retreaver_asset(
-    12345, "calls", watchers=[AssetWatcher(name="new_calls", trigger=RetreaverNewCallsEventTrigger())]
+    COMPANY, "calls", watchers=[AssetWatcher(name="new_calls", trigger=RetreaverNewCallsEventTrigger())]
 )
-exported = Asset("retreaver_calls", uri="s3://warehouse/retreaver/calls")
+exported = Asset("retreaver_calls")
+
+# A blank field of the form means `calls` in the folder that the Airflow variable `retreaver_storage` names. All
+# workers must share it; on S3: s3://aws_default@bucket/retreaver, with apache-airflow-providers-amazon[s3fs].
+DESTINATION = (
+    "{{ params.destination or var.value.get('retreaver_storage', 'file:///opt/airflow/retreaver') ~ '/calls' }}"
+)
 
 with DAG(
     dag_id="retreaver_export_new_calls",
@@ -31,11 +40,10 @@ with DAG(
     max_active_runs=1,
     params={
         "destination": Param(
-            "s3://aws_default@warehouse/retreaver/calls",
-            type="string",
-            minLength=1,
+            None,
+            type=["null", "string"],
             title="Destination",
-            description="Folder for the files, on any storage that Airflow has a provider for.",
+            description="Folder for the files; blank for `calls` in that of the variable retreaver_storage.",
         ),
     },
     user_defined_macros={"window_of": window_of_events},
@@ -45,7 +53,7 @@ with DAG(
 ):
     RetreaverCallsToObjectStorageOperator(
         task_id="export_new",
-        destination="{{ params.destination }}",
+        destination=DESTINATION,
         start="{{ window_of(triggering_asset_events).start }}",
         end="{{ window_of(triggering_asset_events).end }}",
         by="updated_at",

@@ -22,14 +22,19 @@ from airflow_provider_retreaver.operators.targets import (
 
 HOLIDAYS = {"2026-11-26": "Thanksgiving", "2026-12-25": "Christmas Day", "2027-01-01": "New Year's Day"}
 ZONE = "America/New_York"
+# A blank field of the form means `snapshots` in the folder that the Airflow variable `retreaver_storage` names. All
+# workers must share it; on S3: s3://aws_default@bucket/retreaver, with apache-airflow-providers-amazon[s3fs].
+FOLDER = (
+    "{{ params.snapshots or var.value.get('retreaver_storage', 'file:///opt/airflow/retreaver') ~ '/snapshots' }}"
+)
 
 
 @task
-def snapshots(days_ago: int, params: dict | None = None, data_interval_end=None) -> list[str]:
+def snapshots(days_ago: int, folder: str, data_interval_end=None) -> list[str]:
     """Return the file of the hours saved on a holiday, or no file if that day is no holiday."""
     today = pendulum.instance(data_interval_end or pendulum.now()).in_timezone(ZONE)
     day = today.subtract(days=days_ago).to_date_string()
-    return [f"{params['snapshots']}/holiday-{day}.json"] if day in HOLIDAYS else []
+    return [f"{folder}/holiday-{day}.json"] if day in HOLIDAYS else []
 
 
 with DAG(
@@ -43,11 +48,10 @@ with DAG(
             1, type="integer", minimum=1, title="Target group", description="Retreaver's ID of the group."
         ),
         "snapshots": Param(
-            "file:///var/lib/airflow/retreaver",
-            type="string",
-            minLength=1,
+            None,
+            type=["null", "string"],
             title="Snapshots",
-            description="Folder for what the targets were like before, on a disk or storage that all workers share.",
+            description="Folder for what was; blank for `snapshots` in that of the variable retreaver_storage.",
         ),
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=2)},
@@ -55,7 +59,7 @@ with DAG(
     tags=["retreaver"],
 ):
     reopen = RetreaverRestoreOperator.partial(task_id="reopen", parts=["hours"]).expand(
-        snapshot_path=snapshots.override(task_id="was_yesterday_a_holiday")(days_ago=1)
+        snapshot_path=snapshots.override(task_id="was_yesterday_a_holiday")(days_ago=1, folder=FOLDER)
     )
     close = RetreaverUpdateBusinessHoursOperator.partial(
         task_id="close",
@@ -63,5 +67,5 @@ with DAG(
         hours="closed",
         # After the hours of the previous day were restored, and also if there was nothing to restore.
         trigger_rule="none_failed",
-    ).expand(snapshot_path=snapshots.override(task_id="is_today_a_holiday")(days_ago=0))
+    ).expand(snapshot_path=snapshots.override(task_id="is_today_a_holiday")(days_ago=0, folder=FOLDER))
     reopen >> close

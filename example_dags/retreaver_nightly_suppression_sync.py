@@ -25,6 +25,12 @@ def report(result: dict | None) -> str:
     return summary
 
 
+# A blank field of the form means `do-not-call` in the folder that the Airflow variable `retreaver_storage` names. All
+# workers must share it; on S3: s3://aws_default@bucket/retreaver, with apache-airflow-providers-amazon[s3fs].
+STATE_PATH = (
+    "{{ params.state_path or var.value.get('retreaver_storage', 'file:///opt/airflow/retreaver') ~ '/do-not-call' }}"
+)
+
 with DAG(
     dag_id="retreaver_nightly_suppression_sync",
     schedule="30 2 * * *",
@@ -33,14 +39,12 @@ with DAG(
     # Two runs at the same time would change the same list.
     max_active_runs=1,
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
-    # If workers do not share a disk, use for example s3://connection@bucket/retreaver/do-not-call.
     params={
         "state_path": Param(
-            "file:///tmp/retreaver/do-not-call",
-            type="string",
-            minLength=1,
+            None,
+            type=["null", "string"],
             title="State",
-            description="Folder where the task keeps what it has done, on a disk or storage that all workers share.",
+            description="Folder for progress; blank for `do-not-call` in that of the variable retreaver_storage.",
         ),
         "max_removals": Param(
             "5%",
@@ -68,6 +72,6 @@ with DAG(
         only_ours=True,
         max_removals="{{ params.max_removals }}",
         dry_run="{{ params.dry_run }}",
-        state_path="{{ params.state_path }}",
+        state_path=STATE_PATH,
     )
     report(sync.output)

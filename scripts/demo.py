@@ -47,12 +47,12 @@ def main() -> int:
     """Run the steps; 0 when exactly the full caps were reset."""
     stop_on_signals()
     local = LocalAirflow(PROJECT / ".demo")
-    local.prepare()
     started = time.monotonic()
     try:
-        with step("set up Airflow's database"):
-            local.migrate()
         with ExitStack() as stack:
+            with step("set up Airflow's database"):
+                stack.enter_context(local.prepared("make demo"))
+                local.migrate()
             with step("start the sandbox"):
                 url = stack.enter_context(local.sandbox())
             with step("read the targets' caps"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -11,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
@@ -26,6 +27,9 @@ START_TIMEOUT = 30  # seconds until the sandbox must have started; it takes abou
 STOP_TIMEOUT = 10  # seconds until a child that was asked to end is killed
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ERROR = re.compile(r"[\w.]*(Error|Exception|Failure|Unavailable|error)\b.*: ")  # the last line of a traceback
+# What outlives a start: everything else belongs to one account of the sandbox, which is new at each start.
+KEPT = {"lock", "migrated", "migrated.db"}
+Fields = dict[str, Any]
 LISTENING = re.compile(r"^listening on (http://\S+)$", re.MULTILINE)
 
 
@@ -54,11 +58,46 @@ class LocalAirflow:
         """Folder of the logs of the steps."""
         return self.home / "logs"
 
-    def prepare(self) -> None:
-        """Create the folders; temporary files of an earlier run are removed."""
-        shutil.rmtree(self.home / "tmp", ignore_errors=True)
+    @contextmanager
+    def prepared(self, command: str) -> Iterator[None]:
+        """Create the folders, without anything of an earlier start; while the block runs, no other start can do so.
+
+        :param command: which is running, for the message of another start.
+        :raises StepFailed: when the folder cannot be written to, or another start uses it.
+        """
+        with ExitStack() as stack:
+            try:
+                self.home.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(self._locked(command))
+                self._renew()
+            except OSError as error:
+                path = error.filename or self.home
+                raise StepFailed(
+                    f"{path} cannot be written to ({error.strerror}); make this clone writable, or clone elsewhere"
+                ) from None
+            yield
+
+    @contextmanager
+    def _locked(self, command: str) -> Iterator[None]:
+        with (self.home / "lock").open("a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise StepFailed(f"{lock.read()} is running in this clone; end it with Ctrl-C first") from None
+            lock.truncate(0)
+            lock.write(f"{command} (process {os.getpid()})")
+            lock.flush()
+            yield
+
+    def _renew(self) -> None:
+        for path in self.home.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in KEPT:
+                path.unlink()
         for name in ("tmp", "logs", "home"):
-            (self.home / name).mkdir(parents=True, exist_ok=True)
+            (self.home / name).mkdir()
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of a child process, without the caller's Airflow settings, proxies and home."""
@@ -77,16 +116,17 @@ class LocalAirflow:
         }
 
     def migrate(self) -> None:
-        """Create the metadata database, once for each version of Airflow."""
+        """Create the metadata database: the first time by Airflow, then from a copy for this version of Airflow."""
         from importlib.metadata import version
 
-        marker = self.home / "migrated"
+        marker, copy, database = self.home / "migrated", self.home / "migrated.db", self.home / "airflow.db"
         current = version("apache-airflow")
-        if marker.exists() and marker.read_text(encoding="utf-8") == current and (self.home / "airflow.db").exists():
+        if marker.exists() and marker.read_text(encoding="utf-8") == current and copy.exists():
+            shutil.copyfile(copy, database)
             return
         marker.unlink(missing_ok=True)
-        (self.home / "airflow.db").unlink(missing_ok=True)
-        self.call([sys.executable, "-m", "airflow", "db", "migrate"], "migrate", timeout=180)
+        self.call([sys.executable, "-m", "airflow", "db", "migrate"], "migrate", timeout=300)
+        shutil.copyfile(database, copy)
         marker.write_text(current, encoding="utf-8")
 
     def call(
@@ -103,10 +143,10 @@ class LocalAirflow:
             raise StepFailed(f"it ended with code {code}: {reason(log)}", log)
 
     @contextmanager
-    def sandbox(self) -> Iterator[str]:
-        """Run the sandbox with its demo data on a free port and return its URL."""
+    def sandbox(self, port: int = 0) -> Iterator[str]:
+        """Run the sandbox with its demo data on a port, by default a free one, and return its URL."""
         log = self.logs / "sandbox.log"
-        command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", "0", "--load", "demo"]
+        command = [sys.executable, "-m", "airflow_provider_retreaver.sandbox", "--port", str(port), "--load", "demo"]
         command += ["--api-key", API_KEY, "--company-id", COMPANY]
         with log.open("w", encoding="utf-8") as output, child(command, self.environment(), output) as process:
             yield _listening(process, log)
@@ -177,7 +217,7 @@ def stop_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
-def connection_fields(url: str) -> dict[str, str | int]:
+def connection_fields(url: str) -> Fields:
     """Return the fields of the Airflow connection to the sandbox.
 
     The port has a field of its own: the forms of Airflow 3.3.1 and 3.3.2 cannot test a connection without one.
@@ -189,4 +229,11 @@ def connection_fields(url: str) -> dict[str, str | int]:
 def get_json(url: str) -> Any:
     """Send a GET request to this machine without a proxy and return the JSON of the answer."""
     with build_opener(ProxyHandler({})).open(url, timeout=30) as answer:
+        return json.load(answer)
+
+
+def post_json(url: str, value: Any) -> Any:
+    """Send a JSON value to this machine without a proxy and return the JSON of the answer."""
+    request = Request(url, json.dumps(value).encode(), {"Content-Type": "application/json"}, method="POST")
+    with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
         return json.load(answer)

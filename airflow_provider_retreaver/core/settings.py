@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from airflow_provider_retreaver.core import labels
 from airflow_provider_retreaver.core.base_url import read_base_url, read_scheme, url_text, with_port
 from airflow_provider_retreaver.core.client_settings import ClientSettings, Credentials, read_common
-from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection
 from airflow_provider_retreaver.core.extras import Fields
 from airflow_provider_retreaver.core.messages import Auth, Host, Request
 from airflow_provider_retreaver.core.portal import OTHER_RESOURCES, RETREAVER_PATHS, RETREAVER_PORTAL, read_portal
@@ -120,6 +120,21 @@ class Settings(ClientSettings):
         """The API key, and the other keys and secrets that the connection has."""
         others = (self.postback_key, self.caller_list_key, self.caller_list_secret)
         return (self.api_key, *filter(None, others))
+
+    def require_company(self, company: int, asset: str) -> None:
+        """Refuse an asset of another company.
+
+        A connection without a Company ID is not compared: which company its key has is known to Retreaver only.
+
+        :param company: of the asset.
+        :param asset: begins the message.
+        :raises InvalidArgument: naming both companies.
+        """
+        if self.company_id is not None and int(self.company_id) != company:
+            raise InvalidArgument(
+                f"{asset} is of company {company}, and connection {quoted(self.connection)} leads to company "
+                f"{self.company_id}; correct the asset, or give the connection of that company."
+            )
 
     def credentials(self, request: Request) -> Credentials:
         """Return the key in the query, with the company where the API key signs, or the secret of a caller list.

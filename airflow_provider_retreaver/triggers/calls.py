@@ -29,6 +29,8 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
         every five minutes until it does.
     :param retreaver_conn_id: id of the connection.
     :param poll_interval: seconds between polls.
+    :param company_id: company of the watched asset, which `retreaver_asset` fills in: a connection of another company
+        is refused.
     :raises InvalidArgument: when the DAG is parsed, naming the parameter that is not valid.
     """
 
@@ -42,10 +44,11 @@ class RetreaverCallVolumeEventTrigger(RetreaverEventTrigger):
         allow_unknown: bool = False,
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
+        company_id: str | int | None = None,
     ) -> None:
         from airflow_provider_retreaver.domain.watching.call_volume import CallVolume
 
-        super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
+        super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval, company_id=company_id)
         self.condition = CallVolume.from_parameters(
             start=None,
             end=None,
@@ -93,6 +96,8 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
     :param overlap: seconds by which a window reaches back beyond the end of the one before.
     :param retreaver_conn_id: id of the connection.
     :param poll_interval: seconds between polls.
+    :param company_id: company of the watched asset, which `retreaver_asset` fills in: a connection of another company
+        is refused.
     :raises InvalidArgument: when the DAG is parsed, naming the parameter that is not valid.
     """
 
@@ -105,11 +110,12 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
         overlap: float = 60.0,
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
+        company_id: str | int | None = None,
     ) -> None:
         from airflow_provider_retreaver.core.time_parameters import duration, timestamp
         from airflow_provider_retreaver.domain.watching.newest_call import NewestCallQuery
 
-        super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
+        super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval, company_id=company_id)
         self.since = None if since is None else timestamp(since, "since")
         self.overlap = duration(overlap, "overlap")
         self._query = NewestCallQuery.from_filters(filters, allow_unknown=allow_unknown)

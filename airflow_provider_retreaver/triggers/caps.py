@@ -27,6 +27,8 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
     :param remaining: instead of a share: most calls that are left.
     :param retreaver_conn_id: id of the connection.
     :param poll_interval: seconds between polls.
+    :param company_id: company of the watched asset, which `retreaver_asset` fills in: a connection of another company
+        is refused.
     :raises InvalidArgument: when the DAG is parsed, naming the parameter that is not valid.
     """
 
@@ -41,10 +43,11 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
         remaining: int | None = None,
         retreaver_conn_id: str = "retreaver_default",
         poll_interval: float = 60.0,
+        company_id: str | int | None = None,
     ) -> None:
         from airflow_provider_retreaver.domain.watching.cap_filled import CapFilled
 
-        super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval)
+        super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval, company_id=company_id)
         self.condition = CapFilled.from_parameters(
             target_id=target_id,
             tid=tid,

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_retreaver.core.errors import RetreaverError
+from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
@@ -36,14 +36,30 @@ class RetreaverEventTrigger(BaseEventTrigger):
 
     :param retreaver_conn_id: id of the connection.
     :param poll_interval: seconds between polls; triggers of one connection with the same query share their polls.
+    :param company_id: company of the watched asset; None where it is not known.
     """
 
-    def __init__(self, *, retreaver_conn_id: str, poll_interval: float) -> None:
+    def __init__(self, *, retreaver_conn_id: str, poll_interval: float, company_id: str | int | None = None) -> None:
+        from airflow_provider_retreaver.core.parameters import whole
         from airflow_provider_retreaver.core.time_parameters import duration
 
         super().__init__()  # type: ignore[no-untyped-call]
         self.retreaver_conn_id = retreaver_conn_id
         self.poll_interval = duration(poll_interval, "poll_interval")
+        self.company_id = None if company_id is None else whole(company_id, "company_id", 1)
+
+    def watch_company(self, company: int) -> None:
+        """Note the company of the watched asset, which is compared with the connection's before the first poll.
+
+        :param company: company ID.
+        :raises InvalidArgument: when the trigger watches an asset of another company already.
+        """
+        if self.company_id not in (None, company):
+            raise InvalidArgument(
+                f"One event trigger cannot watch assets of company {self.company_id} and of company {company}; "
+                f"create one for each asset."
+            )
+        self.company_id = company
 
     @property
     @abstractmethod
@@ -68,7 +84,11 @@ class RetreaverEventTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and every parameter."""
-        shared = {"retreaver_conn_id": self.retreaver_conn_id, "poll_interval": self.poll_interval}
+        shared = {
+            "retreaver_conn_id": self.retreaver_conn_id,
+            "poll_interval": self.poll_interval,
+            "company_id": self.company_id,
+        }
         return f"{type(self).__module__}.{type(self).__qualname__}", shared | self.parameters()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -82,6 +102,8 @@ class RetreaverEventTrigger(BaseEventTrigger):
         while True:
             try:
                 async with join_poll(self.retreaver_conn_id, self.query) as poll:
+                    if self.company_id is not None:
+                        poll.settings.require_company(self.company_id, "The watched asset")
                     wait = 0.0
                     while True:
                         outcome = await poll.result(within=wait)

@@ -81,12 +81,16 @@ class Poll:
     """One query, run for all triggers that wait for its result.
 
     :param client: sends the requests.
+    :param settings: of its connection.
     :param query: what is read.
     :param callbacks: of the event loop.
     """
 
-    def __init__(self, client: AsyncRetreaverClient, query: Query[Any], callbacks: CallbackQueue) -> None:
+    def __init__(
+        self, client: AsyncRetreaverClient, settings: Settings, query: Query[Any], callbacks: CallbackQueue
+    ) -> None:
         self._client = client
+        self.settings = settings
         self._callbacks = callbacks
         self.query = query
         self._state: QueryState = {}
@@ -171,11 +175,13 @@ class SharedClient:
     """A client and the polls that use it.
 
     :param client: the client.
+    :param settings: of its connection.
     :param callbacks: of the event loop.
     :param polls: the polls, by query.
     """
 
     client: AsyncRetreaverClient
+    settings: Settings
     callbacks: CallbackQueue
     polls: dict[Query[Any], Poll] = field(default_factory=dict)
 
@@ -187,7 +193,7 @@ class SharedClient:
         """
         poll = self.polls.get(query)
         if poll is None:
-            poll = self.polls[query] = Poll(self.client, query, self.callbacks)
+            poll = self.polls[query] = Poll(self.client, self.settings, query, self.callbacks)
         poll.users += 1
         return poll
 
@@ -227,12 +233,12 @@ class LoopState:
             async with self.lock:
                 shared = self._find(settings)
                 if shared is None:
-                    shared = SharedClient(await async_client(settings), self.callbacks)
+                    shared = SharedClient(await async_client(settings), settings, self.callbacks)
                     self.clients.append(shared)
         return shared
 
     def _find(self, settings: Settings) -> SharedClient | None:
-        return next((one for one in self.clients if one.client.settings == settings), None)
+        return next((one for one in self.clients if one.settings == settings), None)
 
 
 _states: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionary()

@@ -133,7 +133,7 @@ PARAMETERS = {
         "number_pool_id", "cid", "afid", "below", "match",
     },
     ("triggers.calls", "RetreaverNewCallsEventTrigger"): {
-        "since", "filters", "allow_unknown", "overlap", "retreaver_conn_id", "poll_interval",
+        "since", "filters", "allow_unknown", "overlap", "retreaver_conn_id", "poll_interval", "company_id",
     },
     ("operators.resources", "RetreaverListOperator"): {
         "resource", "filters", "list_owner", "limit", "truncate", "destination",

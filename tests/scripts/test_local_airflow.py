@@ -30,8 +30,8 @@ def module(script):
 def local(module, tmp_path):
     """Prepare a local Airflow in a temporary folder."""
     local = module.LocalAirflow(tmp_path / "home")
-    local.prepare()
-    return local
+    with local.prepared("a test"):
+        yield local
 
 
 def test_the_environment_has_nothing_of_the_callers_airflow(local, monkeypatch):

@@ -19,7 +19,7 @@ from airflow_provider_retreaver.sandbox.demo.calls import Batch, insert_calls, r
 from airflow_provider_retreaver.sandbox.demo.inbounds import insert_inbounds
 from airflow_provider_retreaver.sandbox.http.wire import Request
 
-DAY = 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 CALLS = 3000
 CALLS_IN_PROGRESS = 3
 # Rows of the log of real-time bidding, one every quarter of an hour or so.
@@ -188,9 +188,13 @@ def _calls(context: RequestContext, random: Random, count: int) -> None:
     created_at = sorted(now - 600_000 - int(random.random() * 6 * DAY) for _ in range(finished))
     templates = random_calls(random, company_id, participants, finished)
     insert_calls(store, random, Batch(templates, created_at, now))
+    # The first campaign has had no call for an hour.
+    quiet, busy = participants.campaigns[0], participants.campaigns[-1]
+    sql = "UPDATE calls SET campaign_id = ? WHERE campaign_id = ? AND created_at > ?"
+    store.run(sql, (busy, quiet, now - HOUR))
     for target_id in participants.targets[:CALLS_IN_PROGRESS]:
         group_id = participants.groups.get(target_id)
-        overrides = {**_IN_PROGRESS, "target_id": target_id, "target_group_id": group_id}
+        overrides = {**_IN_PROGRESS, "campaign_id": busy, "target_id": target_id, "target_group_id": group_id}
         templates = random_calls(random, company_id, participants, 1)
         insert_calls(store, random, Batch(templates, [now - 30_000], now, overrides))
         store.update("targets", target_id, {"calls_in_progress": 1})

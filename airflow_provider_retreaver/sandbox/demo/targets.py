@@ -10,6 +10,8 @@ from airflow_provider_retreaver.sandbox.api.context import RequestContext, Sandb
 from airflow_provider_retreaver.sandbox.api.target_groups import TARGET_GROUPS
 from airflow_provider_retreaver.sandbox.api.targets import TARGETS
 
+# The first targets, whose daily caps are nearly full.
+NEARLY_FULL = 3
 TRADES = ("Roofing", "Legal", "Solar", "Dental", "Insurance")
 _CITIES = (
     ("Boston", "Eastern Time (US & Canada)"),
@@ -63,7 +65,7 @@ def _target(random: Random, index: int) -> dict[str, Any]:
     }
     if index % 3 != 2:
         given["hard_cap_attributes"] = {"cap": random.choice((10, 25, 40, 100))}
-    if index % 4 == 1:
+    if index % 4 == 1 or index < NEARLY_FULL:
         given["daily_cap_attributes"] = {"cap": 50}
     if index % 7 == 3:
         given |= {"hourly_cap_attributes": {"cap": 8}, "concurrency_cap": 3}
@@ -96,5 +98,7 @@ def fill_caps(state: SandboxState, random: Random, targets: list[int]) -> None:
         for row in caps.current(state.store, "target", target_id, now):
             if row["cap"] is None:
                 continue
-            share = (1.0, random.uniform(0.2, 0.9), 0.0)[index % 5 % 3] if row["type"] == "Hard" else 0.4
+            share = 0.96 if row["type"] == "Daily" and index < NEARLY_FULL else 0.4
+            if row["type"] == "Hard":
+                share = (1.0, random.uniform(0.2, 0.9), 0.0)[index % 5 % 3]
             caps.fill(state.store, "target", target_id, row["type"], int(row["cap"] * share), now)

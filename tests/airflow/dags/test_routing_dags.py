@@ -131,7 +131,7 @@ def test_an_evening_and_a_morning(airflow_lab, account, tmp_path):
         account.fill(id_, 0)
     noon = evening + timedelta(hours=12)
     assert [is_open(account, id_, noon) for id_ in (full, free, by_hand)] == [False, True, False]
-    example(airflow_lab, account, "retreaver_evening_pause", noon, **conf)
+    example(airflow_lab, account, "retreaver_evening_pause", noon, half="morning", **conf)
     assert [is_open(account, id_, noon) for id_ in (full, free, by_hand)] == [True, True, False]
 
 

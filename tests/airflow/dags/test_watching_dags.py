@@ -117,7 +117,7 @@ sys.exit(run_dag.main())
 
 def exported(home, folder):
     """Return the `extra` of the event of the run's outlet, after checking the files of its manifest."""
-    extra = events_of(home / "airflow.db")["s3://warehouse/retreaver/calls"]
+    extra = events_of(home / "airflow.db")["retreaver_calls"]
     assert manifest_of(extra)["rows"] == extra["rows"]
     assert extra["manifest"].startswith(f"file://{folder}/")
     return extra

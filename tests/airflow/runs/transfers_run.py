@@ -253,7 +253,7 @@ def test_incremental_runs_by_schedule_and_by_hand(airflow_lab, account, tmp_path
     uuids = add_calls(account, 3_000, (now - timedelta(days=3)).isoformat(), (now - timedelta(hours=1)).isoformat())
     folder = tmp_path / "exports"
     source = (EXAMPLE_DAGS / "retreaver_calls_incremental.py").read_text()
-    source = source.replace("s3://aws_default@warehouse/retreaver/calls", folder.as_uri())
+    source = source.replace("file:///opt/airflow/retreaver", folder.as_uri())
     with airflow_with(airflow_lab, account, source) as airflow:
         # The previous interval is due, so that its run is scheduled. Another run may be scheduled during this test.
         wait_for(lambda: airflow.results("report") != [], "the scheduled run", airflow.home)

@@ -7,6 +7,7 @@ import inspect
 import json
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import pytest
@@ -307,9 +308,45 @@ def test_a_trigger_of_two_assets_has_no_state(run_scenario):
     assert len(run_scenario(work)) == 1
 
 
+def test_a_connection_of_another_company_announces_nothing(run_scenario, caplog, capsys):
+    """The trigger of an asset of another company sends no request, and its log names both companies."""
+
+    async def work(account):
+        found = []
+        for company in (12345, 1):
+            trigger = RetreaverNewCallsEventTrigger()
+            trigger.watch_company(company)
+            watch = Watch(trigger)
+            await minutes(3)
+            account.calls(1)
+            await minutes(3)
+            await watch.stop()
+            found.append((len(watch.events), len(account.sent()) > 0))
+        return found
+
+    assert run_scenario(work) == [(0, False), (1, True)]
+    log = caplog.text + capsys.readouterr().out  # Airflow 3 prints the log of triggers
+    assert "The watched asset is of company 12345, and connection" in log
+    assert "leads to company 1; correct the asset" in log
+
+
+@pytest.mark.skipif(version("apache-airflow").startswith("2."), reason="Airflow 2 has no asset watchers")
+def test_a_trigger_is_of_one_company():
+    """The watchers of an asset are told its company; assets of two companies cannot share an event trigger."""
+    from airflow.sdk import AssetWatcher
+
+    watcher = AssetWatcher(name="new", trigger=RetreaverNewCallsEventTrigger())
+    retreaver_asset(1, "calls", watchers=[watcher])
+    assert watcher.trigger.serialize()[1]["company_id"] == 1
+    with pytest.raises(InvalidArgument, match="company 1 and of company 2; create one for each asset"):
+        retreaver_asset(2, "calls", watchers=[watcher])
+
+
 EXAMPLES = [
     RetreaverCallVolumeEventTrigger(window=timedelta(hours=1), at_least=3, at_most=9, filters={"status": "x"}),
-    RetreaverNewCallsEventTrigger(since="2026-01-01T00:00:00Z", filters={"client_tid": "A"}, overlap=5),
+    RetreaverNewCallsEventTrigger(
+        since="2026-01-01T00:00:00Z", filters={"client_tid": "A"}, overlap=5, company_id="7"
+    ),
     RetreaverCapFilledEventTrigger(target_id="1,2", tid="x", target_group_id=[3], cap="daily", remaining=4),
 ]
 
@@ -330,7 +367,7 @@ def test_every_parameter_is_serialized(trigger):
 STORED = [
     ({"window": 3600.0, "at_least": 3, "at_most": 9, "filters": {"status": ["x"]}}, "retreaver_f9fc47fce988e8a1"),
     (
-        {"since": "2026-01-01T00:00:00Z", "filters": {"client_tid": "A"}, "overlap": 5.0},
+        {"since": "2026-01-01T00:00:00Z", "filters": {"client_tid": "A"}, "overlap": 5.0, "company_id": 7},
         "retreaver_917f87069258ae19",
     ),
     (
