@@ -42,8 +42,8 @@ help: ## list the commands
 demo: $(VENV)/.ready ## reset the filled caps of a local account in a real Airflow, and print the result
 	@$(RUN) scripts/demo.py
 
-ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and the sandbox; Ctrl-C stops it
-	@$(RUN) scripts/ui.py
+ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and all they need; Ctrl-C stops it
+	@$(RUN) scripts/ui.py $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 test: $(VENV)/.ready ## run the whole test suite with coverage
 	@$(RUN) -m coverage erase

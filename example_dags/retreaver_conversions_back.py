@@ -78,8 +78,8 @@ with DAG(
         # By default the day before the run, in the DAG's time zone; `{"day": "2026-11-20"}` writes another one.
         sql="""
             SELECT call_uuid, caller_number, amount, outcome FROM sales
-            WHERE sold_on = '{{ params.day or (data_interval_end or dag_run.run_after)
-                .in_timezone("America/New_York").subtract(days=1).to_date_string() }}'
+            WHERE sold_on = '{{ params.day or ((data_interval_end | default(dag_run.run_after, true))
+                .astimezone(dag.timezone) - macros.timedelta(days=1)).strftime("%Y-%m-%d") }}'
         """,
         columns={"amount": "sale_amount", "outcome": "sale_outcome"},
         tags={"sale_source": "crm"},
