@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_retreaver.core.errors import OutcomeUnknown, RetreaverError
+from airflow_provider_retreaver.core.errors import OutcomeUnknown, RetreaverError, StorageFailed
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.operators.base import FinalOutcomeUnknown, RetreaverWriteOperator
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_retreaver.core.operations import Procedure
     from airflow_provider_retreaver.domain.bidding.reservation import ReservationResult
+    from airflow_provider_retreaver.storage.run_state import RunState
 
 OnNoTarget = Literal["return", "skip"]
 ON_NO_TARGET = ("return", "skip")
@@ -117,10 +118,11 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
     """Confirm a reservation, which obliges the publisher to place the call; returns the same as a reserve.
 
     The buyer's caps may have filled in between: `status` is then `no-target`, a result and no error. An expired
-    reservation is refused before anything is sent. When the answer is lost, the task fails without a retry and says
-    so: it is not documented what a repeated confirmation does. An attempt that was killed is not repeated either,
-    where Airflow's task state store (3.3) or `state_path` remembers it; elsewhere set `retries=0`. The connection
-    needs the extra `postback_key`, as for `RetreaverReserveCallOperator`. Retreaver's reference: "Real Time Bidding".
+    reservation is refused before anything is sent, and one that is confirmed already is returned as it is. When the
+    answer is lost, the task fails without a retry and says so: it is not documented what a repeated confirmation
+    does. An attempt that was killed is not repeated either, where Airflow's task state store (3.3) or `state_path`
+    remembers it; elsewhere set `retries=0`. The connection needs the extra `postback_key`, as for
+    `RetreaverReserveCallOperator`. Retreaver's reference: "Real Time Bidding".
 
     :param reservation: the result of `RetreaverReserveCallOperator` (`reserve.output`), or the reservation's UUID.
     :param expires_at: until when it lives, RFC 3339; by default that of the result.
@@ -160,15 +162,18 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
     def execute(self, context: Context) -> ReservationResult:
         """Send the confirmation."""
         from airflow_provider_retreaver.core import parameters
-        from airflow_provider_retreaver.domain.bidding.reservation import NO_TARGET, Confirmation, nothing_sent
+        from airflow_provider_retreaver.domain.bidding.reservation import Confirmation, nothing_sent
         from airflow_provider_retreaver.storage.run_state import RunState
 
         with self.connected() as hook:
             parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
-            confirmation = Confirmation.of(self.reservation, self.expires_at)
-            if confirmation is None:
-                return _checked({**nothing_sent(), "status": NO_TARGET}, self.on_no_target)
-            if self.is_dry_run():
+            dry_run = self.is_dry_run()
+            confirmation = Confirmation.of(self.reservation, self.expires_at, dry_run=dry_run)
+            if not isinstance(confirmation, Confirmation):
+                shown = (one_line(confirmation[name], numbers=False) for name in ("uuid", "status"))
+                self.log.info("Reservation %s is %s already; nothing was sent", *shown)
+                return _checked(confirmation, self.on_no_target)
+            if dry_run:
                 uuid = one_line(confirmation.uuid, numbers=False)
                 self.log.info("Dry run: reservation %s would be confirmed; nothing was sent", uuid)
                 return nothing_sent()
@@ -182,12 +187,22 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
             except OutcomeUnknown as error:
                 raise FinalOutcomeUnknown(error.message, method=error.method, path=error.path) from None
             except RetreaverError:
-                state.save({"sent": sent})
+                self._note_known(state, sent)
                 raise
-            state.save({"sent": sent})
+            self._note_known(state, sent)
         shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "payout"))
         self.log.info("Reservation %s is %s, payout %s", *shown)
         return _checked(result, self.on_no_target)
+
+    def _note_known(self, state: RunState, others: dict[str, Any]) -> None:
+        """Remember only the confirmations whose outcome is unknown; an error here must not hide what is known."""
+        try:
+            if others:
+                state.save({"sent": others})
+            else:
+                state.forget()
+        except StorageFailed as error:
+            self.log.warning("%s If the task runs again, the answer counts as lost", error)
 
 
 class RetreaverCallReservationOperator(_ReservingOperator):

@@ -120,7 +120,7 @@ class InboundWindow:
         """Read the parameters of a window.
 
         :param created_at: a relative window, such as `last_7d`.
-        :param start: RFC 3339 with an offset, or an aware datetime.
+        :param start: RFC 3339 with an offset, an aware datetime, or a date (midnight UTC).
         :param end: the same; at most two months later.
         :return: the window.
         :raises InvalidArgument: when it is not one, is too long, or has a relative window and ends, of which
@@ -145,7 +145,7 @@ class InboundWindow:
         begin, finish = time_parameters.time_span(first, last, names)
         if begin is not None and finish is not None:
             check_length(time_parameters.instant(begin), time_parameters.instant(finish), names)
-        return cls(start=begin, end=finish)
+        return cls(start=_with_offset(begin), end=_with_offset(finish))
 
     def as_dict(self) -> dict[str, str]:
         """Return the window as parameters of a query, or of an export job.
@@ -190,6 +190,13 @@ def check_length(start: datetime, end: datetime, names: tuple[str, str]) -> None
             f"{names[0]} ({first.isoformat()}) and {names[1]} ({last.isoformat()}) are more than 2 months apart, "
             f"which Retreaver does not take; divide the window with split_window(start, end, '30d')."
         )
+
+
+def _with_offset(time: str | None) -> str | None:
+    """Return a time with an offset: Retreaver could read a date as midnight of the company's time zone."""
+    if time is None or "T" in time.upper() or " " in time:
+        return time
+    return time_parameters.instant(time).isoformat()
 
 
 def _read_ids(value: object, name: str) -> FilterValue:

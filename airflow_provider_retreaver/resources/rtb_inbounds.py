@@ -130,7 +130,8 @@ def list_rtb_inbounds(
     :param revenue: the least and the most.
     :param payout: the least and the most.
     :param created_at: a relative window, such as `last_7d`; instead of the following two.
-    :param created_at_start: only pings from then on; RFC 3339 with an offset, or an aware datetime.
+    :param created_at_start: only pings from then on; RFC 3339 with an offset, an aware datetime, or a date (midnight
+        UTC).
     :param created_at_end: only pings before; at most two months later.
     :return: a listing of `RtbInbound` rows.
     :raises InvalidArgument: naming the filter that is not valid.
@@ -178,7 +179,8 @@ def create_rtb_inbound_export(
 
     :param filters: those of `list_rtb_inbounds` by name.
     :param created_at: a relative window, such as `last_7d`; instead of the following two.
-    :param created_at_start: only pings from then on; RFC 3339 with an offset, or an aware datetime.
+    :param created_at_start: only pings from then on; RFC 3339 with an offset, an aware datetime, or a date (midnight
+        UTC).
     :param created_at_end: only pings before; at most two months later.
     :return: an `ExportJob`.
     :raises InvalidArgument: naming the parameter that is not valid, or when there is no window.

@@ -38,7 +38,7 @@ def _with_key(client: CaseClient, key: str) -> None:
 
 def _confirmation(reservation: Mapping[str, object] | str, expires_at: str | None = None) -> Procedure[Any]:
     confirmation = Confirmation.of(reservation, expires_at)
-    assert confirmation is not None
+    assert isinstance(confirmation, Confirmation)
     return confirmation.run()
 
 

@@ -131,7 +131,9 @@ def test_what_a_job_refuses():
 def test_two_months_are_those_of_the_calendar():
     """From July 1 to September 1 are two months, in UTC."""
     listing = list_rtb_inbounds(created_at_start="2026-07-01", created_at_end="2026-08-31T20:00:00-04:00")
-    assert dict(listing.request.query)["created_at_end"] == "2026-08-31T20:00:00-04:00"
+    query = dict(listing.request.query)
+    assert query["created_at_end"] == "2026-08-31T20:00:00-04:00"
+    assert query["created_at_start"] == "2026-07-01T00:00:00+00:00", "a date could be midnight of any time zone"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ Retreaver's reference: "Real Time Bidding", and its article "Call Reservation AP
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.envelopes import require
@@ -131,26 +132,35 @@ class Confirmation:
     expires_at: datetime | None = None
 
     @classmethod
-    def of(cls, reservation: object, expires_at: object) -> Confirmation | None:
+    def of(
+        cls, reservation: object, expires_at: object, *, dry_run: bool = False
+    ) -> Confirmation | ReservationResult:
         """Read the parameters of a confirmation.
 
-        :param reservation: the UUID, or the result of a reserve; one as rendered text is read too.
+        :param reservation: the UUID, or the result of a reserve, or Retreaver's answer to one; as rendered text too.
         :param expires_at: RFC 3339; None to take that of the result.
-        :return: the confirmation; None when the result says that no buyer was found.
+        :param dry_run: whether the result of a dry run is taken.
+        :return: the confirmation; or the result when nothing is to be sent, since no buyer was found, or it is
+            confirmed already.
         :raises InvalidArgument: naming the parameter that is not valid.
         """
         uuid, until = reservation, expires_at
         text = reservation.strip() if isinstance(reservation, str) else ""
         if not isinstance(reservation, str) or text.startswith("{"):
-            result = parameters.mapping(reservation, "reservation")
-            if result.get("status") == NO_TARGET:
-                return None
-            if not result.get("reserved"):
+            given = parameters.mapping(reservation, "reservation")
+            result = _result_of(given)
+            if given and result == nothing_sent():
+                if dry_run:
+                    return result
+                raise InvalidArgument("reservation is the result of a dry run, which has reserved nothing.")
+            if result["status"] in (NO_TARGET, CONFIRMED):
+                return result
+            if not result["reserved"]:
                 raise InvalidArgument(
-                    f"reservation has the status {quoted(result.get('status'))}, and only one that is reserved can "
-                    f"be confirmed; reserve the call again."
+                    f"reservation has the status {quoted(result['status'])}, and only one that is reserved can be "
+                    f"confirmed; reserve the call again."
                 )
-            uuid, until = result.get("uuid"), expires_at if parameters.is_given(expires_at) else result["expires_at"]
+            uuid, until = result["uuid"], expires_at if parameters.is_given(expires_at) else result["expires_at"]
         ends = instant(timestamp(until, "expires_at")) if parameters.is_given(until) else None
         return cls(rtb.segment_text(uuid, "reservation"), ends)
 
@@ -200,6 +210,13 @@ def _result(row: rtb.Reservation, uuid: str | None, status: str | None) -> Reser
         "ping_shield": row.get("retreaver_ping_shield") is True,
     }
     return cast("ReservationResult", without_secrets(result))
+
+
+def _result_of(row: Mapping[str, Any]) -> ReservationResult:
+    """Return the result that a mapping is, or the result of an answer that came as it is."""
+    if "reserved" not in row:
+        return _result(cast("rtb.Reservation", row), row.get("uuid"), row.get("status"))
+    return cast("ReservationResult", {name: row.get(name, default) for name, default in nothing_sent().items()})
 
 
 def _time_or_none(text: object) -> datetime | None:

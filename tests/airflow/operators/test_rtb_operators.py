@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_retreaver.core.errors import (
     AuthenticationError,
@@ -43,6 +44,11 @@ def reserve(**parameters):
     return json.loads(json.dumps(operator.execute({})))
 
 
+def full(*_args, **_options):
+    """Fail as a storage that may not be changed does."""
+    raise PermissionError(13, "Permission denied")
+
+
 def confirm(reservation, context=None, **parameters):
     """Execute a confirmation."""
     operator = RetreaverConfirmReservationOperator(task_id="confirm", reservation=reservation, **parameters)
@@ -55,6 +61,8 @@ def test_a_call_is_reserved_and_confirmed(bidding):
     assert (reservation["status"], reservation["payout"], bidding.filled(1)) == ("reserved", 20.0, 0)
     confirmed = confirm(str(reservation))
     assert (confirmed["status"], confirmed["uuid"], bidding.filled(1)) == ("confirmed", reservation["uuid"], 1)
+    assert confirm(reserve(publisher_id="pub")) == {**confirmed, "ping_shield": True}
+    assert len(bidding.sent("PUT")) == 1, "one that is confirmed is not confirmed again"
 
 
 def test_no_target_is_a_result_or_a_skip(bidding):
@@ -73,6 +81,9 @@ def test_a_dry_run_sends_nothing(bidding):
     """A dry run checks the parameters only."""
     assert reserve(dry_run=True)["uuid"] is None
     assert confirm("u-1", dry_run="True")["status"] is None
+    assert confirm(reserve(dry_run=True), dry_run=True)["status"] is None
+    with pytest.raises(InvalidArgument, match="the result of a dry run"):
+        confirm(reserve(dry_run=True))
     with pytest.raises(InvalidArgument, match="caller_number"):
         reserve(caller_number="soon", dry_run=True)
     assert bidding.sent() == []
@@ -106,6 +117,23 @@ def test_state_path_remembers_a_confirmation_that_was_sent(bidding, tmp_path):
         with pytest.raises(OutcomeUnknown):
             confirm(reservation, context_of(), state_path=f"file://{tmp_path}")
     assert len(bidding.sent("PUT")) == 1
+    other = reserve(caller_number="+19195550101")
+    assert confirm(other, context_of(), state_path=f"file://{tmp_path}/other")["status"] == "confirmed"
+    assert list((tmp_path / "other").rglob("*")) == [], "what is known is not remembered"
+
+
+def test_a_storage_that_fails_hides_no_answer(bidding, tmp_path, monkeypatch, caplog, capsys):
+    """A confirmation whose answer came is a result, also where it cannot be noted; so is a refusal."""
+    for name in ("rm", "rm_file", "_rm"):
+        monkeypatch.setattr(LocalFileSystem, name, full)
+    bidding.fault("/rtbs/", method="PUT", status=429)
+    reservation, given = reserve(), {"context": context_of(), "state_path": f"file://{tmp_path}"}
+    with pytest.raises(RateLimited):
+        confirm(reservation, **given)
+    (state,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    state.unlink()
+    assert confirm(reservation, **given)["status"] == "confirmed"
+    assert "the answer counts as lost" in caplog.text + capsys.readouterr().out
 
 
 def test_an_expired_reservation_is_refused(bidding):

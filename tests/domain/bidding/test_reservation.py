@@ -16,7 +16,12 @@ from airflow_provider_retreaver.core.errors import (
     ProtocolError,
 )
 from airflow_provider_retreaver.core.messages import Response
-from airflow_provider_retreaver.domain.bidding.reservation import Confirmation, run_call_reservation, run_reservation
+from airflow_provider_retreaver.domain.bidding.reservation import (
+    Confirmation,
+    nothing_sent,
+    run_call_reservation,
+    run_reservation,
+)
 from airflow_provider_retreaver.resources.call_reservations import create_call_reservation
 from airflow_provider_retreaver.resources.rtb import reserve_call
 from tests.domain.support.retreaver import SimulatedRetreaver
@@ -65,7 +70,7 @@ def test_no_target_is_a_result(retreaver):
     retreaver.ask("POST", "/__sandbox__/clock", {"advance": 61})
     found = reserve(retreaver)
     assert (found["status"], found["reserved"], found["payout"]) == ("no-target", False, None)
-    assert Confirmation.of(found, None) is None
+    assert Confirmation.of(found, None) == found, "nothing is sent"
 
 
 def test_an_expired_reservation_is_not_confirmed(retreaver):
@@ -137,6 +142,9 @@ def test_wrong_parameters_are_refused(retreaver, parameters, name):
         ("", None, "reservation"),
         (5.5, None, "reservation"),
         ({"status": "claimed", "reserved": False}, None, "'claimed'"),
+        ({"status": None, "uuid": None, "reserved": False}, None, "the result of a dry run"),
+        ({"status": "reserved", "expires_at": "2026-01-01T00:00:00Z"}, None, "reservation must be an ID"),
+        ({"status": "reserved", "uuid": "u-1", "expires_at": "soon"}, None, "expires_at"),
         ("u-1", "soon", "expires_at"),
         ("{'status'", None, "reservation"),
     ],
@@ -145,6 +153,24 @@ def test_wrong_confirmations_are_refused(reservation, expires_at, name):
     """A confirmation needs a reservation that is reserved, and a time that is one."""
     with pytest.raises(InvalidArgument, match=name):
         Confirmation.of(reservation, expires_at)
+
+
+def test_what_needs_no_confirmation(retreaver):
+    """A reservation that is confirmed already is not confirmed again; a dry run has none."""
+    confirmed = confirm(retreaver, reserve(retreaver))
+    assert reserve(retreaver) == {**confirmed, "ping_shield": True}
+    for given in (confirmed, json.dumps(confirmed)):
+        assert Confirmation.of(given, None) == confirmed
+    dry = nothing_sent()
+    assert Confirmation.of(dry, None, dry_run=True) == dry
+
+
+def test_an_answer_may_be_confirmed_as_it_came(retreaver):
+    """What the hook returns has the names of Retreaver, and may lack the end."""
+    row = retreaver.client.run(reserve_call(caller_number=CALLER))
+    assert Confirmation.of({**row, "status": "no-target"}, None)["payout"] == row["retreaver_payout"]
+    assert Confirmation.of({"uuid": "u-1", "status": "reserved"}, None) == Confirmation("u-1")
+    assert confirm(retreaver, dict(row))["status"] == "confirmed"
 
 
 def read(body):
