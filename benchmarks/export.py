@@ -7,6 +7,7 @@ separately. The calls in every file are counted, and so are the different ones.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -68,6 +69,10 @@ SCENARIOS = {
     "processor": Scenario(
         "100,000 calls, 100 a page, no latency, 8 at once",
         100_000, 100, 8, (), ("bound", "bound_raw", "ours", *OTHERS), 5,
+    ),
+    "columns": Scenario(
+        "200,000 calls, 100 a page, no latency, 8 at once, to JSON lines, CSV and Parquet",
+        200_000, 100, 8, (), ("bound", "ours", "ours_csv", "ours_parquet"), 3,
     ),
     "failures": Scenario(
         "40,000 calls, 100 a page, 50 ms, 4 at once allowed and 8 tried, 2 % of 500 and 503, Retry-After: 1",
@@ -170,7 +175,8 @@ def check(name: str, output: Path, calls: int) -> str:
 
         uuids = parquet.read_table(output, columns=["uuid"]).column("uuid").to_pylist()
     elif name == "ours_csv":
-        uuids = [line[:36] for line in output.read_bytes().split(b"\r\n")[1:] if line]
+        with output.open(newline="", encoding="utf-8") as file:
+            uuids = [row[0] for row in csv.reader(file)][1:]
     else:
         uuids = [first or second for first, second in UUID.findall(output.read_bytes())]
     different = len(set(uuids))

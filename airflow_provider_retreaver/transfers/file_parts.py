@@ -18,6 +18,7 @@ from airflow_provider_retreaver.domain.calls.fields import TagLayout, call_time
 from airflow_provider_retreaver.storage.paths import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
 from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated
+from airflow_provider_retreaver.transfers.parquet_calls import Parquet
 from airflow_provider_retreaver.transfers.publication import NOTHING_HALF
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ def _writer(packed: Any, shape: Shape) -> file_formats.Writer:
         return file_formats.JsonLines(packed, tags=shape.tags, change=shape.change)
     if shape.format == "csv":
         return CommaSeparated(packed, tags=shape.tags, change=shape.change, escape=shape.escape)
-    return file_formats.Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression)
+    return Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression)
 
 
 def utc_name(time: datetime) -> str:

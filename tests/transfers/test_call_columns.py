@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.call_columns import columns_of
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags
 from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
 from airflow_provider_retreaver.storage.csv_cells import escape_formula
 from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated, cell_text
+from airflow_provider_retreaver.transfers.parquet_calls import Parquet
 
 LAYOUTS = ("map", "rows")
 # Values as JSON that are documented, and such as no field has.
@@ -25,13 +28,16 @@ LITERALS = [
     "1e999", "18446744073709551616", '""', '" "', '"61"', '" 61 "', '"12.50"', '"-0"', '"1_000"', '"NaN"', '"yes"',
     '"True"', '"+14155550123"', '"=1+1"', '"a,b"', r'"a\"b"', r'"a\nb"', r'"\r"', r'"\u00e9"', '"é–😀"', r'"\/"',
     r'"\u0007"', '"2026-01-05T12:00:00Z"', '"2026-01-05T12:00:00.123-05:00"', '"2026-01-05T12:00:00.123456+00:00"',
-    '"2026-01-05"', '"2026-01-05T12:00:00"', '"2026-01-05T12:00:00.123+0000"', '"2026-02-30T12:00:00Z"',
+    '"2026-01-05"', '"2026-01-05T12:00:00"', '"2026-01-05T12:00:00.123+0000"', '"2026-01-05T12:00:00.1234Z"',
+    '"2026-02-30T12:00:00Z"',
     '"0001-01-01T00:00:00+14:00"', '"9999-12-31T23:59:59-05:00"', '"2026-01-05T12:00:60Z"',
     '" 2026-01-05T12:00:00Z "', '"2026-01-05 12:00:00Z"', "[]", '["1"]', '[ "1", 2.50 ]', '[{"a": 1e-7}]', "{}",
     '{"id": 5, "name": "Roofs"}', '{"id": null, "name": "N"}', '{"id": 6, "zone": 1}',
     '{"number": "+1", "name": "n"}', '{"a": "1", "a": "2", "b": null}', '{"a": 1.50}', '{"a": "x", "b": "y,z"}',
     '{"a": {"b": [1]}}',
 ]  # fmt: skip
+# What columns of these kinds cannot hold.
+MOST = {fields.INTEGER: 2**63, fields.DECIMAL: 10 ** (fields.PRECISION - fields.SCALE)}
 NAMES = [*fields.FIELDS, *fields.columns("rows"), "brand_new", "newer", r"st\u0061tus"]
 
 
@@ -72,6 +78,62 @@ def by_rows(raws, tags, escape):
 def test_csv_files(raws, tags, escape):
     """Every byte is the same as by Python's own writer of CSV."""
     assert in_csv(raws, tags, escape) == by_rows(raws, tags, escape)
+
+
+def in_parquet(raws, tags):
+    """Return the rows of a Parquet file, or the error."""
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    writer = Parquet(file, tags=tags, change=None, codec="none")
+    try:
+        writer.write(raws)
+        writer.close()
+    except ProtocolError as error:
+        writer.drop()
+        writer.close()
+        return str(error)
+    return parquet.read_table(io.BytesIO(file.getvalue())).to_pylist()
+
+
+def read_by_rows(raws, tags):
+    """Return the rows that a Parquet file has, each value read by the reader of its kind; or the error."""
+    kinds = fields.columns(tags)
+    found = flat(as_rows(raws), frozenset(kinds))
+    rows = list(split_tags(found) if tags == "rows" else found)
+    made = [{} for _ in rows]
+    for name, kind in kinds.items():
+        read = fields.read_amount if kind == fields.DECIMAL else fields.READERS[kind]
+        for place, row in enumerate(rows):
+            value = row.get(name)
+            try:
+                made[place][name] = None if value is None else read(value)
+            except fields.NotOfKind:
+                return error_of(row, name, kind)
+        for place, row in enumerate(rows):
+            result = made[place][name]
+            if kind in MOST and abs(result or 0) >= MOST[kind]:
+                return error_of(row, name, kind)
+            if isinstance(result, datetime):
+                made[place][name] = result.replace(microsecond=result.microsecond // 1000 * 1000)
+            if kind == fields.MAP and result is not None:
+                made[place][name] = list(result.items())
+    return made
+
+
+def error_of(row, name, kind):
+    """Return the error that names a call and a field."""
+    shown = "" if name.startswith("caller") else f" ({quoted(row[name])})"
+    return (
+        f"Call {row['uuid']} has a {name}{shown} that is not of the kind {kind} of its Parquet column; "
+        f"export as jsonl or csv, which take every value."
+    )
+
+
+@given(raws=st.lists(calls(), max_size=3), tags=st.sampled_from(LAYOUTS))
+def test_parquet_files(raws, tags):
+    """Every value is the one that its reader returns, and an error names call, field and value in the same words."""
+    assert in_parquet(raws, tags) == read_by_rows(raws, tags)
 
 
 @pytest.mark.parametrize("tags", LAYOUTS)

@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, mapped
 from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated
-from airflow_provider_retreaver.transfers.file_formats import JsonLines, Parquet
+from airflow_provider_retreaver.transfers.file_formats import JsonLines
+from airflow_provider_retreaver.transfers.parquet_calls import Parquet
 
 REFUSED = "refused"
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -1,0 +1,224 @@
+"""Writing calls as Parquet: whole columns where all values are as documented, else value by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.domain.calls import fields
+from airflow_provider_retreaver.domain.calls.call_columns import Column, columns_of
+from airflow_provider_retreaver.domain.calls.odd_calls import converted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
+    from airflow_provider_retreaver.transfers.file_formats import Sink
+
+# Rows of a row group; so many are in memory at once.
+ROW_GROUP = 5_000
+# Amounts that are remembered as whole numbers; calls share most of them.
+_MOST_KNOWN = 10_000
+# Lengths of times that Arrow reads as Python does: to the second or millisecond, with `Z` or `+00:00`.
+_LENGTHS = frozenset({20, 24, 25, 29, None})
+_YEARS = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+_TEXTS: msgspec.json.Decoder[dict[str, str | None]] = msgspec.json.Decoder(dict[str, str | None])
+
+
+class Parquet:
+    """A table with typed columns: tags are a map, amounts decimals, times in UTC.
+
+    :param sink: the file.
+    :param tags: `map`, or `rows` for one row a tag.
+    :param change: changes every call before it is written, None for no change.
+    :param codec: compression of the pages.
+    """
+
+    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, codec: str) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        self._tags = tags
+        self._change = change
+        self._kinds = fields.columns(tags)
+        types = _types(pa)
+        self._schema = pa.schema([(name, types[kind]) for name, kind in self._kinds.items()])
+        self._writer = parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), self._schema, compression=codec)
+        self._amounts = _Amounts()
+        self._columns: list[Column] = [[] for _ in self._kinds]
+
+    def write(self, raws: Sequence[Any]) -> int:
+        """Add calls, which are written in groups.
+
+        :param raws: JSON objects as Retreaver sent them.
+        :return: the number of rows added.
+        """
+        added = converted(raws, lambda raws: columns_of(raws, self._tags, self._change))
+        for column, values in zip(self._columns, added, strict=True):
+            column.extend(values)
+        while len(self._columns[0]) >= ROW_GROUP:
+            group = [column[:ROW_GROUP] for column in self._columns]
+            for column in self._columns:
+                del column[:ROW_GROUP]
+            self._writer.write_table(self._table(group))
+        return len(added[0])
+
+    def close(self) -> None:
+        """Write the last calls and the file's end."""
+        if self._columns[0]:
+            self._writer.write_table(self._table(self._columns))
+            self.drop()
+        self._writer.close()
+
+    def drop(self) -> None:
+        """Drop the calls that are not written yet."""
+        self._columns = [[] for _ in self._kinds]
+
+    def _table(self, columns: list[Column]) -> pa.Table:
+        import pyarrow as pa
+
+        arrays = [
+            self._array(pa, field, kind, column, columns[0])
+            for field, kind, column in zip(self._schema, self._kinds.values(), columns, strict=True)
+        ]
+        return pa.Table.from_arrays(arrays, schema=self._schema)
+
+    def _array(self, pa: Any, field: Any, kind: fields.Kind, column: Column, uuids: Column) -> Any:
+        types = set(map(type, column))
+        types.discard(type(None))
+        if not types:
+            return pa.nulls(len(column), field.type)
+        if kind == fields.MAP:
+            made = _read(field.name, kind, _tags, column, uuids)
+            return _maps(pa, made)
+        try:
+            if types == _TYPES.get(kind):
+                return pa.array(column, field.type)
+            if kind == fields.TIMESTAMP and types == {str}:
+                return _times(pa, column, field.type)
+            if kind == fields.DECIMAL and types <= {str, int, float}:
+                return _decimals(pa, list(map(self._amounts.__getitem__, column)), field.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, fields.NotOfKind):
+            pass
+        return _converted(pa, field, kind, column, uuids)
+
+
+# What a column of these kinds is when all its values are as documented.
+_TYPES: dict[fields.Kind, set[type]] = {
+    fields.TEXT: {str},
+    fields.INTEGER: {int},
+    fields.BOOLEAN: {bool},
+    fields.JSON: {bytes},
+}
+
+
+class _Amounts(dict[Any, int | None]):
+    """Amounts in millionths, by the values that they are read from."""
+
+    def __missing__(self, value: Any) -> int | None:
+        amount = None if value is None else fields.read_amount(value)
+        number = None if amount is None else int(amount.scaleb(fields.SCALE))
+        if number is not None and abs(number) >= 10**fields.PRECISION:
+            raise fields.NotOfKind("too many digits")
+        if len(self) < _MOST_KNOWN:
+            self[value] = number
+        return number
+
+
+def _types(pa: Any) -> dict[str, Any]:
+    return {
+        fields.TEXT: pa.string(),
+        fields.INTEGER: pa.int64(),
+        fields.DECIMAL: pa.decimal128(fields.PRECISION, fields.SCALE),
+        fields.BOOLEAN: pa.bool_(),
+        fields.TIMESTAMP: pa.timestamp("ms", tz="UTC"),
+        fields.JSON: pa.string(),
+        fields.MAP: pa.map_(pa.string(), pa.string()),
+    }
+
+
+def _decimals(pa: Any, millionths: list[int | None], kind: Any) -> Any:
+    # Whole numbers of 64 bits as those of 128, which are then taken for millionths.
+    whole = pa.array(millionths, pa.int64()).cast(pa.decimal128(19, 0))
+    return pa.Array.from_buffers(kind, len(whole), whole.buffers(), whole.null_count)
+
+
+def _times(pa: Any, column: Column, kind: Any) -> Any:
+    import pyarrow.compute as pc
+
+    texts = pa.array(column, pa.string())
+    if not _LENGTHS.issuperset(pc.unique(pc.binary_length(texts)).to_pylist()):
+        raise fields.NotOfKind
+    times = texts.cast(kind)
+    ends = pc.min_max(times).as_py()
+    if ends["min"] < _YEARS[0] or ends["max"] > _YEARS[1]:
+        raise fields.NotOfKind
+    return times
+
+
+def _tags(value: object) -> dict[str, str | None] | None:
+    if not isinstance(value, bytes):
+        return fields.read_tags(value)
+    try:
+        return _TEXTS.decode(value)
+    except msgspec.ValidationError:
+        return fields.read_tags(msgspec.json.decode(value))
+
+
+def _maps(pa: Any, made: list[dict[str, str | None] | None]) -> Any:
+    ends = list(accumulate(len(found) if found else 0 for found in made))
+    starts = [None if found is None else start for found, start in zip(made, [0, *ends], strict=False)]
+    offsets = pa.array([*starts, ends[-1]], pa.int32())
+    keys = pa.array(list(chain.from_iterable(found for found in made if found)), pa.string())
+    values = pa.array(list(chain.from_iterable(found.values() for found in made if found)), pa.string())
+    return pa.MapArray.from_arrays(offsets, keys, values)
+
+
+def _read(name: str, kind: fields.Kind, read: Callable[[Any], Any], column: Column, uuids: Column) -> list[Any]:
+    """Read value by value; name the first one that is not of its kind."""
+    made = []
+    for place, value in enumerate(column):
+        try:
+            made.append(None if value is None else read(value))
+        except fields.NotOfKind:
+            raise _not_of_kind(uuids[place], name, kind, value) from None
+    return made
+
+
+def _converted(pa: Any, field: Any, kind: fields.Kind, column: Column, uuids: Column) -> Any:
+    made = _read(field.name, kind, _READERS.get(kind, fields.READERS[kind]), column, uuids)
+    try:
+        return pa.array(made, field.type)
+    except (pa.ArrowInvalid, OverflowError):
+        bad = next(place for place, value in enumerate(made) if not _fits(pa, value, field.type))
+        raise _not_of_kind(uuids[bad], field.name, kind, column[bad]) from None
+
+
+def _json_text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else fields.format_json(value)
+
+
+# Where a file takes less than a reader of the kind returns, or more.
+_READERS: dict[fields.Kind, Callable[[Any], Any]] = {fields.DECIMAL: fields.read_amount, fields.JSON: _json_text}
+
+
+def _fits(pa: Any, value: Any, kind: Any) -> bool:
+    try:
+        pa.scalar(value, kind)
+    except (pa.ArrowInvalid, OverflowError):
+        return False
+    return True
+
+
+def _not_of_kind(uuid: object, name: str, kind: str, value: Any) -> ProtocolError:
+    shown = "" if name.startswith("caller") else f" ({quoted(value)})"
+    return ProtocolError(
+        f"Call {one_line(uuid)} has a {name}{shown} that is not of the kind {kind} of its Parquet column; "
+        f"export as jsonl or csv, which take every value."
+    )
