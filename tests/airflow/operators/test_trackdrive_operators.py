@@ -20,7 +20,8 @@ from airflow_provider_retreaver.core.errors import (
     PartialFailure,
 )
 from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY
-from tests.airflow.support.account import StateStore, context_of
+from tests.airflow.support.account import StateStore, TaskInstance, context_of
+from tests.airflow.support.killed_attempts import kill_while_asking
 from tests.airflow.support.trackdrive import GROUPS, TOKEN, TrackDriveAccount, execute
 
 pytestmark = pytest.mark.airflow
@@ -313,3 +314,76 @@ def test_unknown_buyers_fail(trackdrive):
         execute("Update", buyer_group_ids=id_, add=[999])
     with pytest.raises(InvalidArgument, match="No buyer has the user_buyer_id 'x'"):
         execute("Update", buyer_group_ids=id_, remove_user_buyer_ids="x")
+
+
+# -- killed
+
+ATTEMPT = """
+import json, sys
+from tests.airflow.support.account import TaskInstance
+from tests.airflow.support.trackdrive import execute
+for task, (verb, parameters) in json.loads(sys.argv[1]).items():
+    execute(verb, {"ti": TaskInstance(task_id=task)}, **parameters)
+"""
+
+
+def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
+    """Killed with SIGKILL while a create, a reset or a change waits for its answer, done or not: each is done once.
+
+    Every attempt runs all tasks from the first one on, each with the state of its run.
+    """
+    account, state = trackdrive.account, {"state_path": f"file://{tmp_path}/state"}
+    one, two = trackdrive.buyer("a"), trackdrive.buyer("b")
+    full = [trackdrive.group(used=40) for _ in range(3)]
+    other = [trackdrive.group(buyer_ids=[two], revenue_total_limit=5) for _ in range(2)]
+    change = {"attributes": {"paused": True, "revenue_total_limit": ""}, "add_user_buyer_ids": "a", "remove": two}
+    tasks = {
+        "first": (
+            "Create",
+            {"attributes": {"name": "Solar", "tier": 1, "team_users_emails": "a@example.com"}, **state},
+        ),
+        "second": ("Create", {"attributes": {"name": "Solar", "tier": 2}, **state}),
+        "reset": ("Update", {"buyer_group_ids": full, "reset_total_caps": True, **state}),
+        "change": ("Update", {"buyer_group_ids": other, **change, **state}),
+    }
+    done, not_done = {"delay": 3}, {"delay": 3, "cut": True}
+    kills = [
+        ("POST", [("", done)]),
+        ("POST", [("", not_done)]),
+        ("PUT", [(f"/{full[0]}", done), (f"/{full[1]}", not_done)]),
+        ("PUT", [(f"/{other[0]}", done), (f"/{other[1]}", not_done)]),
+    ]
+    kept: set[int] = set()
+    for method, faults in kills:
+        for path, fault in faults:
+            account.fault(f"{GROUPS}{path}$", method=method, **fault)
+        kill_while_asking(account, ATTEMPT, tasks, f"{method} {GROUPS}{faults[0][0]}")
+        account.clear_faults()
+        for id_ in full:
+            if trackdrive.read(id_)["attempt_total_used"] == 0:
+                trackdrive.fill(id_, 4)
+                kept.add(id_)
+    assert full[0] in kept
+    results = {
+        task: execute(verb, {"ti": TaskInstance(task_id=task)}, **parameters)
+        for task, (verb, parameters) in tasks.items()
+    }
+    new = [row for row in execute("List", limit=20) if row["name"] == "Solar"]
+    assert [results[task]["id"] for task in ("first", "second")] == [row["id"] for row in new]
+    assert [row["tier"] for row in new] == [1, 2]
+    assert len(account.sent("POST")) == 3
+    assert len(trackdrive.invitations()) == 1
+    assert {row["id"] for row in results["reset"]["changed"]} == set(full)
+    assert all(row["before"] == 40 for row in results["reset"]["changed"])
+    assert {trackdrive.read(id_)["attempt_total_used"] for id_ in kept} == {4}
+    assert {(row["id"], row["field"]) for row in results["change"]["changed"]} == {
+        (id_, name) for id_ in other for name in ("paused", "revenue_total_limit", f"buyer {one}", f"buyer {two}")
+    }
+    for id_ in other:
+        now = trackdrive.read(id_)
+        assert (now["paused"], now["revenue_total_limit"], now["buyer_ids"]) == (True, None, [one])
+    puts = account.sent("PUT")
+    assert [puts.count(f"PUT {GROUPS}/{id_}") for id_ in (*full, *other)] == [1, 2, 1, 1, 2]
+    kept_texts = [path.read_text() for path in (tmp_path / "state").rglob("*.json")]
+    assert len(kept_texts) == 4
+    assert "example.com" not in "".join(kept_texts)

@@ -36,8 +36,16 @@ class TrackDriveAccount:
     def group(self, name: str = "Roofers", *, used: float = 0, **attributes: Any) -> int:
         """Add a group whose total caps have counted attempts, and return its ID."""
         id_ = int(self.do("POST", "", {"name": name, **attributes})["buyer_group"]["id"])
-        self.account._control("POST", f"trackdrive/buyer_groups/{id_}/fill", {"cap": "attempt_total", "used": used})
+        self.fill(id_, used)
         return id_
+
+    def fill(self, id_: int, used: float) -> None:
+        """Set how many attempts the total cap of a group has counted."""
+        self.account._control("POST", f"trackdrive/buyer_groups/{id_}/fill", {"cap": "attempt_total", "used": used})
+
+    def invitations(self) -> list[str]:
+        """Return the addresses that were sent an invitation."""
+        return [row["email"] for row in self.account._control("GET", "trackdrive/invitations")]
 
     def buyer(self, own_id: str) -> int:
         """Add a buyer and return its ID."""
