@@ -9,8 +9,15 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
+from airflow_provider_retreaver.sandbox.options import (
+    RTB_KEY,
+    TRACKDRIVE_PRIVATE_KEY,
+    TRACKDRIVE_PUBLIC_KEY,
+    WRITING_KEY,
+)
 from tests.airflow.support.account import KEY, Account
+from tests.airflow.support.generic import campaign
+from tests.airflow.support.trackdrive import GROUPS, TrackDriveAccount
 
 pytestmark = pytest.mark.airflow
 
@@ -25,6 +32,9 @@ TOKENS = [
     for private in (PRIVATE, WRONG_PRIVATE)
 ]
 MARKS += [PUBLIC.encode(), PRIVATE.encode(), b"publ1cK3y", b"pr1vat3K3y", *(token[:20].encode() for token in TOKENS)]
+# Postback keys: those of the sandbox, and a wrong one.
+WRONG_POSTBACK = "wr0ngP0stb4ck-7f52-4a86"
+MARKS += [key[:13].encode() for key in (WRITING_KEY, RTB_KEY, WRONG_POSTBACK)]
 
 # At DEBUG, the supervisor that `dag.test()` of Airflow 3 runs in the same process prints the texts to mask, its
 # own masks of a connection's fields included. A worker's does not: `scheduler_run.py` searches its logs whole.
@@ -36,7 +46,18 @@ from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, BaseHook, task
 
+from airflow_provider_retreaver.operators.calls import RetreaverWriteCallDataOperator
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
+from airflow_provider_retreaver.operators.payout_tables import RetreaverPayoutTableOperator
+from airflow_provider_retreaver.operators.rtb import RetreaverReserveCallOperator
+from airflow_provider_retreaver.operators.trackdrive import (
+    TrackDriveBuyerGroupCreateOperator,
+    TrackDriveBuyerGroupDeleteOperator,
+    TrackDriveBuyerGroupGetOperator,
+    TrackDriveBuyerGroupListOperator,
+    TrackDriveBuyerGroupUpdateOperator,
+)
+from airflow_provider_retreaver.transfers.rtb_inbounds import RetreaverRtbInboundsToObjectStorageOperator
 
 logging.getLogger("asyncio").setLevel(logging.DEBUG)
 
@@ -142,6 +163,11 @@ def trackdriven(conn_id):
 
 IDS = list(range(1, COUNT + 1))
 GROUPS = list(range(1, 1 + TRACKDRIVE_COUNT))
+# Those that can be read, and not be changed; those that can be changed; one to delete.
+FIXED = [id_ + TRACKDRIVE_COUNT for id_ in GROUPS]
+HEALTHY = [1 + 2 * TRACKDRIVE_COUNT, 2 + 2 * TRACKDRIVE_COUNT]
+SPARE = 3 + 2 * TRACKDRIVE_COUNT
+ROWS = [{"call_uuid": f"0000000{row}-0000-4000-8000-000000000000", "sale": "yes"} for row in range(9)]
 
 with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     RetreaverResetCapOperator.partial(task_id="each", state_path="file://STATE").expand(target_ids=IDS)
@@ -152,7 +178,44 @@ with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
         RetreaverResetCapOperator(task_id=name, target_ids=1, retreaver_conn_id=name)
     caught.expand(id_=IDS)
     awaited()
-    trackdriven.expand(conn_id=TRACKDRIVE_CONNECTIONS)
+    listed = TrackDriveBuyerGroupListOperator.partial(task_id="td_list").expand(limit=[100, 101, 102])
+    listed >> trackdriven.expand(conn_id=TRACKDRIVE_CONNECTIONS)
+    TrackDriveBuyerGroupGetOperator.partial(task_id="td_get").expand(
+        buyer_group_id=[GROUPS[0], *GROUPS[-3:], HEALTHY[0]]
+    )
+    for name, change in (
+        ("td_change", {"attributes": {"tier": 2}}),
+        ("td_reset", {"reset_total_caps": True}),
+        ("td_team", {"attributes": {"generate_team": True}}),
+    ):
+        TrackDriveBuyerGroupUpdateOperator.partial(task_id=name, state_path="file://STATE", **change).expand(
+            buyer_group_ids=[FIXED[0], FIXED[2:], HEALTHY]  # the first two faults end a run
+        )
+    TrackDriveBuyerGroupCreateOperator.partial(task_id="td_create", state_path="file://STATE").expand(
+        attributes=[{"name": "new"}, {"name": "other"}, {"name": "third"}]
+    )
+    TrackDriveBuyerGroupDeleteOperator.partial(task_id="td_delete", confirm=True).expand(
+        buyer_group_id=[GROUPS[3], GROUPS[-1], SPARE]
+    )
+    TrackDriveBuyerGroupListOperator.partial(
+        task_id="td_file", destination="file://STATE/groups.csv", format="csv"
+    ).expand(trackdrive_conn_id=["trackdrive_default", "td_wrong"])
+    RetreaverWriteCallDataOperator.partial(
+        task_id="write", rows=ROWS, columns=["sale"], state_path="file://STATE"
+    ).expand(retreaver_conn_id=["writing", "writing", "wrong_postback"])
+    RetreaverReserveCallOperator.partial(task_id="reserve", inbound_number="+18668987878").expand_kwargs(
+        [
+            {"caller_number": "+19195550101", "retreaver_conn_id": "bidding"},
+            {"caller_number": "+19195550102", "retreaver_conn_id": "bidding"},
+            {"caller_number": "+19195550103", "retreaver_conn_id": "wrong_postback"},
+        ]
+    )
+    RetreaverPayoutTableOperator.partial(
+        task_id="payouts", campaign_id=1, activate=True, confirm=True, state_path="file://STATE"
+    ).expand(rows=[[["rule_id", "payout_pct"], [1, share]] for share in (60, 61, 62, 63)])
+    RetreaverRtbInboundsToObjectStorageOperator.partial(
+        task_id="rtb", destination="file://STATE/rtb", compression="none", poll_interval=0.1, timeout=20
+    ).expand_kwargs([{"start": f"2026-01-0{day}", "end": f"2026-01-0{day + 1}"} for day in range(1, 6)])
 """
 
 # The key in a field where it does not belong, and in no other one.
@@ -204,6 +267,40 @@ TRACKDRIVE_FAULTS = [
     {"status": 200, "body": {PRIVATE: TOKENS[:1]}},
     {"cut": True},
 ]
+# By path, one after the other; the requests after them are answered.
+OPERATOR_FAULTS = {
+    f"{GROUPS}$": [
+        {"method": "GET", "status": 401, "body": {"error": f"Basic {TOKENS[0]} is wrong"}},
+        {"method": "GET", "status": 200, "body": TD_PAGE},
+        {"method": "POST", "status": 422, "body": {"errors": {"name": [TOKENS[0], PUBLIC, PRIVATE]}}},
+        {"method": "POST", "status": 500, "body": TD_PAGE, "then": "done"},
+    ],
+    "data_writing": [
+        {"status": 422, "body": {"error": f"{WRITING_KEY} may not"}},
+        {"status": 500, "body": f"<a href='/data_writing?key={WRITING_KEY}'>{WRITING_KEY}</a>"},
+        {"status": 200, "body": f"<a href='/data_writing/{WRITING_KEY}'>"},
+        {"status": 302, "headers": {"Location": f"http://127.0.0.1:9/data_writing?key={WRITING_KEY}"}},
+        {"status": 200, "body": {"status": WRITING_KEY, "key": WRITING_KEY}},
+    ],
+    "rtbs": [
+        {"status": 422, "body": {"error": f"{RTB_KEY} may not"}},
+    ],
+    "payout_bid_modification_tables": [
+        {"method": "GET", "status": 200, "body": [{"id": 1, "name": KEY, "csv_data": KEY, "active": KEY}]},
+        {"method": "POST", "status": 422, "body": {"errors": {"csv_data": [KEY, quote(KEY)]}}},
+        {"method": "POST", "status": 500, "body": PAGE, "then": "done"},
+    ],
+    "exports/rtb_inbounds": [
+        {"method": "POST", "status": 422, "body": {"errors": {"params": [KEY]}}},
+        {"method": "GET", "status": 200, "body": PAGE},
+        {"method": "GET", "status": 200, "body": {"id": 2, "errors": {"base": [KEY]}, "url": ECHO}},
+    ],
+}
+# Each of them fails and succeeds.
+OPERATOR_TASKS = (
+    *("td_list", "td_file", "td_get", "td_change", "td_reset", "td_team", "td_create", "td_delete"),
+    *("write", "reserve", "payouts", "rtb"),
+)
 # The keys where they do not belong, or with what no key has.
 TRACKDRIVE_REFUSED = {
     "td_colon": {"login": f"{WRONG_PUBLIC}:x", "password": WRONG_PRIVATE},
@@ -237,8 +334,19 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     account.targets(count + 30)
     for number, fault in enumerate(FAULTS, 1):
         account.fault(f"/targets/{number}[./]", times=None, **fault)
+    groups, fixed = TrackDriveAccount(account), len(TRACKDRIVE_FAULTS)
+    for _ in range(2 * fixed + 3):
+        groups.group(used=5)
     for number, fault in enumerate(TRACKDRIVE_FAULTS, 1):
         account.fault(f"/buyer_groups/{number}$", times=None, **fault)
+        account.fault(f"/buyer_groups/{number + fixed}$", method="PUT", times=None, **fault)
+    campaign(account)
+    span = {"created_at_start": "2026-01-01T00:00:00Z", "created_at_end": "2026-01-06T00:00:00Z"}
+    account._control("POST", "rtb_inbounds", {"count": 50, "fields": span})
+    account._control("POST", "exports", {"seconds": 0})
+    for path, faults in OPERATOR_FAULTS.items():
+        for fault in faults:
+            account.fault(path, **fault)
     closed_host = f"http://127.0.0.1:{unused_port()}"
     proxy = f"http://user:{quote_plus(KEY)}@{closed_host[7:]}"
     base = {"max_attempts": 2, "max_wait": 0.01}
@@ -256,7 +364,13 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     trackdrive = trackdrive_connections(account.url)
     source = SOURCE.replace("TRACKDRIVE_CONNECTIONS", repr([*trackdrive]))
     source = source.replace("TRACKDRIVE_COUNT", str(len(TRACKDRIVE_FAULTS)))
-    own = {"retreaver_default": account.connection(extra={**base, "postback_key": KEY})}
+    postback_keys = {
+        "retreaver_default": KEY,
+        "writing": WRITING_KEY,
+        "bidding": RTB_KEY,
+        "wrong_postback": WRONG_POSTBACK,
+    }
+    own = {name: account.connection(extra={**base, "postback_key": key}) for name, key in postback_keys.items()}
     result = airflow_lab.run_dag(
         source.replace("COUNT", str(count)).replace("STATE", str(state)).replace("CONNECTIONS", repr([*refused])),
         connections={**own, **refused, **trackdrive},
@@ -269,28 +383,35 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     assert result.states["healthy"] == "success", result.output
     assert len(result.xcoms["healthy"]["return_value"]["reset"]) == 2
     assert result.xcoms["awaited"]["return_value"] == count + 30
+    states = {(name.partition("[")[0], state) for name, state in result.states.items()}
+    assert states >= {(task, state) for task in OPERATOR_TASKS for state in ("success", "failed")}
     seen = result.output + "".join(path.read_text("utf-8", "replace") for path in result.logs_dir.rglob("*.log"))
     for shown in (
         "api_key=***", "AuthenticationError", "PermissionDenied", "NotFound", "Gone", "InvalidRequest", "RateLimited",
         "Unavailable", "OutcomeUnknown", "ConnectionFailed", "ProtocolError", "PartialFailure", "InvalidConnection",
         "Public key (login), Private key (password)", "Basic *** is wrong", "GET /buyer_groups/9",
         "Public key (login) contains a colon", "/api/v1/buyer_groups/1 ", "Connected to TrackDrive",
+        "POST /data_writing", "POST /rtbs", "payout_bid_modification_tables.json", "POST /api/v5/exports/",
         "/targets.json?", "redirects are not followed", "proxy could not be used", "POST /targets/16/reset_cap.json",
     ):  # fmt: skip
         assert shown in seen, f"the run did not show {shown}, so it proves nothing about it"
     files = [path for folder in (result.home, state) for path in folder.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} >= {".db", ".log", ".json"}
     kept = result.logs_dir / "output.log"
-    leaks = [found for path in files if path != kept for found in leaked(path.name, path.read_bytes())]
+    # Who has the address of an export's file can fetch it.
+    signatures = [e["query"][0][1].encode() for e in account.entries() if e["path"].startswith("/exports/")]
+    assert signatures
+    marks = [*MARKS, *signatures]
+    leaks = [found for path in files if path != kept for found in leaked(path.name, path.read_bytes(), marks)]
     output = "\n".join(line for line in result.output.splitlines() if not TOLD_TO_MASK.search(line))
-    leaks += leaked("output", output.encode())
+    leaks += leaked("output", output.encode(), marks)
     assert not leaks, "\n".join(f"{name}: {place!r}" for name, place in leaks)
 
 
-def leaked(name, content):
-    """Return the places with a part of the key, each with the text around it."""
+def leaked(name, content, marks=MARKS):
+    """Return the places with a part of a key, each with the text around it."""
     lower = content.lower()
-    places = [found.start() for mark in MARKS for found in re.finditer(re.escape(mark.lower()), lower)]
+    places = [found.start() for mark in marks for found in re.finditer(re.escape(mark.lower()), lower)]
     return [(name, content[max(0, place - 200) : place + 60]) for place in places[:20]]
 
 
