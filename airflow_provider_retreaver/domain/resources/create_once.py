@@ -122,10 +122,10 @@ class Creation(TakesTurns):
         result = result_of_create(self.entry, row, self.attributes)
         self.record.done["result"] = result
         self._save_plan()
-        others = yield from self._others(row)
-        if others:
-            result["created_meanwhile"] = others
-            self._save_plan()
+        if self._listed is not None:
+            yield from self._read_back(*self._listed, result)
+            if "not_taken" in result or "created_meanwhile" in result:
+                self._save_plan()
         return result
 
     def _create(self, operation: Operation[Row]) -> Procedure[Row | None]:
@@ -215,26 +215,33 @@ class Creation(TakesTurns):
                 f"them differ (numbers by sid), or let the tasks not overlap."
             )
 
-    def _others(self, row: Row) -> Procedure[list[Id]]:
-        """Return the IDs of equal objects that others have created since this run began."""
-        if self._listed is None:
-            return []
-        listing, before = self._listed
+    def _read_back(self, listing: Listing, before: Sequence[Id], result: ObjectResult) -> Procedure[None]:
+        """Add to the result what the list shows: attributes that were not taken over, equal objects of others."""
         try:
             rows: list[Row] = yield listing
         except RUN_ENDING:
             raise
         except RetreaverError as error:
             log.warning("It was created, but the list could not be read for what others created: %s", error)
-            return []
-        ids = [other["id"] for other in self._equal_new(rows, before) if other.get("id") != row.get("id")]
+            return
+        title = self.entry.title
+        for row in rows:
+            if str(row.get("id")) == str(result["id"]):
+                different = compare_attributes(self.attributes, row, title).changed
+                if different:
+                    names = ", ".join(different)
+                    log.warning("The %s was created, but %s was not taken over as requested.", title, names)
+                    result["not_taken"] = sorted(different)
+                for name, change in different.items():
+                    result["changed"][name]["after"] = change["before"]
+        ids = [row["id"] for row in self._equal_new(rows, before) if str(row.get("id")) != str(result["id"])]
         if ids:
             log.warning(
                 "Others created an equal %s while this run was at work (ids %s): check whether both are wanted.",
-                self.entry.title,
+                title,
                 ", ".join(map(str, ids)),
             )
-        return ids
+            result["created_meanwhile"] = ids
 
     def _equal_new(self, rows: Sequence[Row], before: Sequence[Id]) -> list[Row]:
         title, known = self.entry.title, set(before)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+from airflow_provider_retreaver.resources.trackdrive.checks import read_switch
+
 PHONE_ATTRIBUTES = frozenset({"number", "target_number"})
+# Truth values that may come as one of several spellings: TrackDrive takes eight.
+SWITCHES = frozenset({"paused"})
 
 
 def same_value(actual: object, expected: object, name: str = "") -> bool:
@@ -18,6 +22,8 @@ def same_value(actual: object, expected: object, name: str = "") -> bool:
     :param name: of the attribute.
     :return: whether both mean the same.
     """
+    if name in SWITCHES:
+        return actual == expected or None is not read_switch(actual) is read_switch(expected)
     if isinstance(actual, bool) or isinstance(expected, bool) or actual is None or expected is None:
         return actual is expected
     if name in PHONE_ATTRIBUTES and isinstance(actual, (str, int)) and isinstance(expected, (str, int)):

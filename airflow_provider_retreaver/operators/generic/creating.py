@@ -126,7 +126,8 @@ class RetreaverCreateOperator(CreatesOnce, RetreaverWriteOperator):
     When several numbers are bought at once, each needs its own `sid` to be recognized by. Others may create the same
     at the same time: creates of a resource with the same `state_path` take turns, right before a create it is looked
     up again, and one with the same customer ID is refused, or one that equals what the run before it has created.
-    Without `state_path` equal ones without such an ID are named in the result (`created_meanwhile`, their IDs).
+    Without `state_path` equal ones without such an ID are named in the result (`created_meanwhile`, their IDs). Where
+    the list is read, `not_taken` names attributes that are not as requested afterwards.
     Retreaver's reference: the section "Create a …" of each resource.
 
     Returns `{"id", "customer_id", "action": "created", "changed": {attribute: {"before": None, "after"}},

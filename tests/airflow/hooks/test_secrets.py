@@ -179,7 +179,7 @@ with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     caught.expand(id_=IDS)
     awaited()
     listed = TrackDriveBuyerGroupListOperator.partial(task_id="td_list").expand(limit=[100, 101, 102])
-    listed >> trackdriven.expand(conn_id=TRACKDRIVE_CONNECTIONS)
+    driven = trackdriven.expand(conn_id=TRACKDRIVE_CONNECTIONS)
     TrackDriveBuyerGroupGetOperator.partial(task_id="td_get").expand(
         buyer_group_id=[GROUPS[0], *GROUPS[-3:], HEALTHY[0]]
     )
@@ -191,25 +191,26 @@ with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
         TrackDriveBuyerGroupUpdateOperator.partial(task_id=name, state_path="file://STATE", **change).expand(
             buyer_group_ids=[FIXED[0], FIXED[2:], HEALTHY]  # the first two faults end a run
         )
-    TrackDriveBuyerGroupCreateOperator.partial(task_id="td_create", state_path="file://STATE").expand(
-        attributes=[{"name": "new"}, {"name": "other"}, {"name": "third"}]
-    )
+    created = TrackDriveBuyerGroupCreateOperator.partial(
+        task_id="td_create", state_path="file://STATE", trigger_rule="all_done"
+    ).expand(attributes=[{"name": "new"}, {"name": "other"}, {"name": "third"}])
     TrackDriveBuyerGroupDeleteOperator.partial(task_id="td_delete", confirm=True).expand(
         buyer_group_id=[GROUPS[3], GROUPS[-1], SPARE]
     )
-    TrackDriveBuyerGroupListOperator.partial(
-        task_id="td_file", destination="file://STATE/groups.csv", format="csv"
+    written = TrackDriveBuyerGroupListOperator.partial(
+        task_id="td_file", destination="file://STATE/groups.csv", format="csv", trigger_rule="all_done"
     ).expand(trackdrive_conn_id=["trackdrive_default", "td_wrong"])
-    RetreaverWriteCallDataOperator.partial(
-        task_id="write", rows=ROWS, columns=["sale"], state_path="file://STATE"
-    ).expand(retreaver_conn_id=["writing", "writing", "wrong_postback"])
-    RetreaverReserveCallOperator.partial(task_id="reserve", inbound_number="+18668987878").expand_kwargs(
-        [
-            {"caller_number": "+19195550101", "retreaver_conn_id": "bidding"},
-            {"caller_number": "+19195550102", "retreaver_conn_id": "bidding"},
-            {"caller_number": "+19195550103", "retreaver_conn_id": "wrong_postback"},
-        ]
-    )
+    listed >> [driven, created, written]  # the first lists meet the faults
+    # A server can send back only the key that it got, so the faults must not meet the wrong keys.
+    write = {"rows": ROWS, "columns": ["sale"], "state_path": "file://STATE", "trigger_rule": "all_done"}
+    reserve = {"inbound_number": "+18668987878", "caller_number": "+19195550101", "trigger_rule": "all_done"}
+    for operator, name, parameters, good in (
+        (RetreaverWriteCallDataOperator, "write", write, "writing"),
+        (RetreaverReserveCallOperator, "reserve", reserve, "bidding"),
+    ):
+        operator.partial(task_id=name, **parameters).expand(retreaver_conn_id=[good, good]) >> operator(
+            task_id=f"{name}_wrong", retreaver_conn_id="wrong_postback", **parameters
+        )
     RetreaverPayoutTableOperator.partial(
         task_id="payouts", campaign_id=1, activate=True, confirm=True, state_path="file://STATE"
     ).expand(rows=[[["rule_id", "payout_pct"], [1, share]] for share in (60, 61, 62, 63)])

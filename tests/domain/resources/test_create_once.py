@@ -19,6 +19,7 @@ from airflow_provider_retreaver.domain.resources.create_once import TRIES, Creat
 from airflow_provider_retreaver.domain.resources.procedures import delete, get, update, upsert
 from airflow_provider_retreaver.resources.entry import ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
+from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
 
 LOST = OutcomeUnknown("The answer was lost.")
 TARGET = {"number": "+18668987878", "tid": "A1"}
@@ -179,6 +180,19 @@ def test_what_others_bought_between_the_looks_is_not_taken_for_ours():
         Creation(entry_of("numbers"), NUMBER).procedure(), [OLD], [OLD, THEIRS], LOST, [OLD, THEIRS, MINE], [MINE]
     )
     assert result["id"] == 6
+
+
+def test_what_was_not_taken_over_is_named(caplog):
+    """The list is read back: an attribute that is not as requested is in the result, and in what a retry returns."""
+    creation = Creation(BUYER_GROUPS, {"name": "Solar", "attempt_total_limit": 5, "tier": 2, "paused": True})
+    row = {"id": 6, "name": "Solar", "attempt_total_limit": None, "tier": "2.0", "paused": 1}
+    asked, result = play(creation.procedure(), [], [], {"id": "6"}, [row])
+    assert asked == ["GET /buyer_groups", "GET /buyer_groups", "POST /buyer_groups", "GET /buyer_groups"]
+    assert result["not_taken"] == ["attempt_total_limit"]
+    assert result["changed"]["attempt_total_limit"] == {"before": None, "after": None}
+    assert result["changed"]["tier"] == {"before": None, "after": 2}
+    assert "The buyer group was created, but attempt_total_limit was not taken over as requested." in caplog.text
+    assert play(Creation(BUYER_GROUPS, creation.attributes, record=creation.record).procedure()) == ([], result)
 
 
 def test_a_purchase_stands_although_the_list_cannot_be_read_after_it(caplog):
