@@ -187,8 +187,8 @@ def test_addresses_are_counted_only(trackdrive, tmp_path, caplog):
             assert result["changed"]["team_users_emails"] == {"before": None, "after": "2 addresses"}
             assert "a@b.c" not in str(result)
     kept = [path.read_text() for path in folder.rglob("*.json")]
-    assert (len(store.values), len(kept)) == (1, 1)
-    assert "2 addresses" in str(store.values)
+    for texts in (store.values.values(), kept):
+        assert sum("2 addresses" in text for text in texts) == 1
     assert "a@b.c" not in f"{store.values} {kept} {caplog.text}"
     assert len(trackdrive.account.sent("POST")) == 2
     dry = execute("Create", attributes=attributes, dry_run=True)
@@ -385,5 +385,5 @@ def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
     puts = account.sent("PUT")
     assert [puts.count(f"PUT {GROUPS}/{id_}") for id_ in (*full, *other)] == [1, 2, 1, 1, 2]
     kept_texts = [path.read_text() for path in (tmp_path / "state").rglob("*.json")]
-    assert len(kept_texts) == 4
+    assert sum('"done":{"' in text for text in kept_texts) == 4
     assert "example.com" not in "".join(kept_texts)
