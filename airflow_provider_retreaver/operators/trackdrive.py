@@ -197,8 +197,9 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
 
     Two groups may have the same name, so that the list of groups is read before; after a lost answer it is read
     again, and exactly one new group that is as requested is taken for the one that was created. Returns what
-    `RetreaverCreateOperator` returns; e-mail addresses are only counted. A task that sends invitations needs a state
-    that lasts, or no retries. TrackDrive's reference: "POST /api/v1/buyer_groups/:id"; see docs/trackdrive.md.
+    `RetreaverCreateOperator` returns; e-mail addresses are only counted, and `not_taken` names attributes that the
+    list shows otherwise than requested. A task that sends invitations needs a state that lasts, or no retries.
+    TrackDrive's reference: "POST /api/v1/buyer_groups/:id"; see docs/trackdrive.md.
 
     :param attributes: of the new group, e.g. `{"name": "Roofers", "buyer_ids": [100123]}`; `name` is needed.
     :param state_path: folder on object storage for the state of a run, where Airflow has no task state store.
