@@ -82,11 +82,12 @@ def items(value: object, name: str, separators: str = ",", *, as_given: bool = F
     return found if as_given else plainly
 
 
-def texts(value: object, name: str) -> list[str] | None:
+def texts(value: object, name: str, problem: str = "not an ID; give numbers or texts") -> list[str] | None:
     """Return the distinct texts of a parameter, such as customer IDs, in the order given.
 
     :param value: see `items`; whole numbers become texts.
     :param name: name of the parameter, for the error.
+    :param problem: what is wrong with another item, as the end of a sentence.
     :return: texts without surrounding spaces; None when the parameter was not given.
     :raises InvalidArgument: naming the item that is neither a text nor a whole number, or is blank.
     """
@@ -95,8 +96,20 @@ def texts(value: object, name: str) -> list[str] | None:
         return None
     for item in found:
         if isinstance(item, bool) or not isinstance(item, (int, str)) or not str(item).strip():
-            raise InvalidArgument(f"{name} holds {quoted(item)}, which is not an ID; give numbers or texts.")
+            raise InvalidArgument(f"{name} holds {quoted(item)}, which is {problem}.")
     return list(dict.fromkeys(str(item).strip() for item in found))
+
+
+def names(value: object, name: str) -> list[str] | None:
+    """Return the distinct names of a parameter, in the order given.
+
+    :param value: see `items`. A text with commas is several names: one that has a comma itself, or begins with a
+        bracket, has to be in a list.
+    :param name: name of the parameter, for the error.
+    :return: names without surrounding spaces; None when the parameter was not given.
+    :raises InvalidArgument: naming the item that is neither a text nor a whole number, or is blank.
+    """
+    return texts(value, name, "not a name; give texts")
 
 
 def text(value: object, name: str, *, decimals: bool = False) -> str:

@@ -18,6 +18,7 @@ from airflow_provider_retreaver.operators.target_choice import (
     NOT_GIVEN,
     SELECTION_FIELDS,
     Ids,
+    Names,
     NotGiven,
     TagFilter,
     given_names,
@@ -60,12 +61,15 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
 
     Assets among the outlets get the number of resets and the targets' IDs as their event's `extra`.
 
-    IDs may be numbers, texts, comma-separated texts, lists, templates or another task's result. An empty list selects
-    no targets; giving none of the parameters selects all targets, which needs `only_filled`; None alone is refused.
+    IDs may be numbers, texts, comma-separated texts, lists, templates or another task's result; so may names, except
+    that one which has a comma itself needs a list. An empty list selects no targets; giving none of the parameters
+    selects all targets, which needs `only_filled`; None alone is refused.
 
     :param target_ids: Retreaver's own IDs of targets.
     :param tids: the customer's IDs of targets.
+    :param target_names: targets by name, as written at Retreaver; one that is not there, or not unique, is refused.
     :param target_group_ids: target groups, reset through their own route, which resets all their targets.
+    :param target_group_names: the same by name.
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param only_filled: only hard caps that are full. With groups: a group whose own hard cap is full is reset through
         its route; of other groups only the full targets are reset, one by one.
@@ -91,7 +95,9 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
         *,
         target_ids: Ids | NotGiven | None = NOT_GIVEN,
         tids: Ids | NotGiven | None = NOT_GIVEN,
+        target_names: Names | NotGiven | None = NOT_GIVEN,
         target_group_ids: Ids | NotGiven | None = NOT_GIVEN,
+        target_group_names: Names | NotGiven | None = NOT_GIVEN,
         tag: TagFilter | NotGiven | None = NOT_GIVEN,
         only_filled: bool | str = False,
         max_staleness: timedelta | float | None = MAX_STALENESS,
@@ -103,11 +109,18 @@ class RetreaverResetCapOperator(RetreaverResumableOperator):
     ) -> None:
         super().__init__(state_path=state_path, dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.selection_given = given_names(
-            target_ids=target_ids, tids=tids, target_group_ids=target_group_ids, tag=tag
+            target_ids=target_ids,
+            tids=tids,
+            target_names=target_names,
+            target_group_ids=target_group_ids,
+            target_group_names=target_group_names,
+            tag=tag,
         )
         self.target_ids = given_value(target_ids)
         self.tids = given_value(tids)
+        self.target_names = given_value(target_names)
         self.target_group_ids = given_value(target_group_ids)
+        self.target_group_names = given_value(target_group_names)
         self.tag = given_value(tag)
         self.only_filled = only_filled
         self.max_staleness = max_staleness

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.change_base import RetreaverSnapshotOperator
-from airflow_provider_retreaver.operators.target_choice import SELECTION_FIELDS, Ids, TagFilter
+from airflow_provider_retreaver.operators.target_choice import SELECTION_FIELDS, Ids, Names, TagFilter, read_selection
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Procedure
     from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
     from airflow_provider_retreaver.domain.objects.key import ObjectKey
+    from airflow_provider_retreaver.domain.objects.names import FoundNames
     from airflow_provider_retreaver.domain.objects.reading import FoundObjects
     from airflow_provider_retreaver.domain.objects.selection import TargetSelection
     from airflow_provider_retreaver.domain.routing.cap_change import NewCaps
@@ -45,11 +46,14 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
     :param concurrency: cap of simultaneous calls.
     :param target_ids: Retreaver's own IDs of targets.
     :param tids: the customer's IDs of targets.
+    :param target_names: targets by name, as written at Retreaver; one that is not there, or not unique, is refused.
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param target_group_ids: target groups, whose own caps are set (not their members').
-    :param rows: instead of all of the above: a list of mappings with one of `target_id`, `tid`, `target_group_id`
-        and the caps to set (what is missing is kept, None is no cap), or a mapping of target IDs to caps. A
-        change is a text here (`"-5"`): a negative number of a table may as well stand for no cap, and is refused.
+    :param target_group_names: the same by name.
+    :param rows: instead of all of the above: a list of mappings with one of `target_id`, `tid`, `target_name`,
+        `target_group_id`, `target_group_name` and the caps to set (what is missing is kept, None is no cap), or a
+        mapping of target IDs to caps. A change is a text here (`"-5"`): a negative number of a table may as well
+        stand for no cap, and is refused.
     :param snapshot_path: file on object storage, e.g. `s3://conn@bucket/holidays/{{ ds }}.json`, that keeps hours,
         pause and caps of the targets that change, as they were, for `RetreaverRestoreOperator`; of targets only. None
         for no snapshot.
@@ -81,8 +85,10 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
         concurrency: Cap = "keep",
         target_ids: Ids | None = None,
         tids: Ids | None = None,
+        target_names: Names | None = None,
         tag: TagFilter | None = None,
         target_group_ids: Ids | None = None,
+        target_group_names: Names | None = None,
         rows: CapRows | None = None,
         snapshot_path: str | None = None,
         overwrite_snapshot: bool | str = False,
@@ -108,8 +114,10 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
         self.concurrency = concurrency
         self.target_ids = target_ids
         self.tids = tids
+        self.target_names = target_names
         self.tag = tag
         self.target_group_ids = target_group_ids
+        self.target_group_names = target_group_names
         self.rows = rows
 
     def change_spec(self, context: Context) -> ChangeSpec:
@@ -120,36 +128,32 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
 
         selection, common, caps_of = self._common_caps() if self.rows is None else self._caps_of_rows()
         file = self.snapshot_file(context)
-        if file is not None and selection.groups:
+        if file is not None and (selection.groups or selection.group_names):
             raise InvalidArgument("snapshot_path keeps targets, not target groups; set the groups' caps without it.")
         relative = any(cap.by is not None for caps in (common, *caps_of.values()) for cap in caps.values())
+        needed = (*(NEEDED if file else ("caps",)), "concurrency_cap")
+        found: FoundNames = {}
         return ChangeSpec(
-            find=lambda: _find(selection, (*(NEEDED if file else ("caps",)), "concurrency_cap")),
-            state=lambda key, row: DesiredCaps(common if self.rows is None else _caps_of_object(caps_of, key, row)),
+            find=lambda names: _find(selection, needed, names, found),
+            state=lambda key, row: DesiredCaps(
+                common if self.rows is None else _caps_of_object(caps_of, found, key, row)
+            ),
             counted="targets and groups",
             prepare=file.take if file else None,
             relative=relative,
         )
 
     def _common_caps(self) -> tuple[TargetSelection, NewCaps, Mapping[ObjectKey, NewCaps]]:
-        from airflow_provider_retreaver.core.parameters import ids, texts
-        from airflow_provider_retreaver.domain.objects.selection import Tag, TargetSelection
+        from dataclasses import replace
 
         caps = self._caps()
         if not caps:
             raise InvalidArgument("No cap is given: give hard, hourly, daily, monthly or concurrency, or rows.")
         if not self._selects():
-            raise InvalidArgument(
-                "No targets or groups are selected; give target_ids, tids, tag, target_group_ids or rows."
-            )
-        selection = TargetSelection(
-            # An empty list, since None would select all targets.
-            ids=ids(self.target_ids, "target_ids") or [],
-            tids=texts(self.tids, "tids"),
-            groups=ids(self.target_group_ids, "target_group_ids"),
-            tag=Tag.parse(self.tag),
-        )
-        return selection, caps, {}
+            raise InvalidArgument(f"No targets or groups are selected; give {', '.join(SELECTION_FIELDS)} or rows.")
+        selection = read_selection(self)
+        # An empty list, since None would select all targets.
+        return replace(selection, ids=selection.ids or []), caps, {}
 
     def _caps_of_rows(self) -> tuple[TargetSelection, NewCaps, Mapping[ObjectKey, NewCaps]]:
         from airflow_provider_retreaver.domain.objects.selection import TargetSelection
@@ -162,6 +166,8 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
             ids=[key.id for key in caps_of if key.kind == "target" and key.id is not None],
             tids=[key.customer_id for key in caps_of if key.customer_id is not None],
             groups=[key.id for key in caps_of if key.kind == "group" and key.id is not None],
+            names=[key.name for key in caps_of if key.kind == "target" and key.name is not None],
+            group_names=[key.name for key in caps_of if key.kind == "group" and key.name is not None],
         )
         return selection, {}, caps_of
 
@@ -174,24 +180,34 @@ class RetreaverSetCapsOperator(RetreaverSnapshotOperator):
         return any(getattr(self, name) is not None for name in SELECTION_FIELDS)
 
 
-def _caps_of_object(caps_of: Mapping[ObjectKey, NewCaps], key: ObjectKey, row: Mapping[str, object]) -> NewCaps:
-    """Return the caps that `rows` gives an object, which it may name by the customer's ID."""
+def _caps_of_object(
+    caps_of: Mapping[ObjectKey, NewCaps], names: FoundNames, key: ObjectKey, row: Mapping[str, object]
+) -> NewCaps:
+    """Return the caps that `rows` gives an object, which it may name by the customer's ID or by its name."""
     from airflow_provider_retreaver.core.errors import ChangeRefused
     from airflow_provider_retreaver.domain.objects.key import ObjectKey
+    from airflow_provider_retreaver.domain.objects.names import TARGET, TARGET_GROUP
 
     by_tid = ObjectKey("target", customer_id=str(row.get("tid") or row.get("client_tid")))
-    found = [caps_of[name] for name in (key, by_tid) if name in caps_of]
+    kind = TARGET if key.kind == "target" else TARGET_GROUP
+    by_name = [ObjectKey(key.kind, name=name) for name, id_ in names.get(kind.title, {}).items() if id_ == key.id]
+    found = [caps_of[name] for name in (key, by_tid, *by_name) if name in caps_of]
     if len(found) > 1:
-        raise ChangeRefused("rows names it twice, by its id and by its tid; nothing was sent to it.")
+        raise ChangeRefused(
+            "rows has it several times, by its id, tid or name; give one row for it. Nothing was sent to it."
+        )
     return found[0]
 
 
-def _find(selection: TargetSelection, needed: Sequence[str]) -> Procedure[FoundObjects]:
-    """Read targets and groups, where a group stands for itself."""
+def _find(
+    selection: TargetSelection, needed: Sequence[str], names: FoundNames, found_names: FoundNames
+) -> Procedure[FoundObjects]:
+    """Read targets and groups, where a group stands for itself; note what the run has found by name."""
     from dataclasses import replace
 
     from airflow_provider_retreaver.domain.objects.reading import find_groups, find_targets
 
-    found = yield from find_targets(replace(selection, groups=None), needed)
-    found.update((yield from find_groups(selection.groups or ())))
+    found = yield from find_targets(replace(selection, groups=None, group_names=None), needed, names=names)
+    found.update((yield from find_groups(selection.groups or (), selection.group_names or (), names)))
+    found_names.update(names)
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator
-from airflow_provider_retreaver.operators.target_choice import SELECTION_FIELDS, Ids, TagFilter, select_targets
+from airflow_provider_retreaver.operators.target_choice import SELECTION_FIELDS, Ids, Names, TagFilter, select_targets
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -34,7 +34,9 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
     :param replace: the tags to have instead of all others, an empty list for none; not beside the other two.
     :param target_ids: Retreaver's own IDs of targets.
     :param tids: the customer's IDs of targets.
+    :param target_names: targets by name, as written at Retreaver; one that is not there, or not unique, is refused.
     :param target_group_ids: target groups, which stand for their members.
+    :param target_group_names: the same by name.
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param contact_ids: Retreaver's own IDs of contacts; contacts and targets are not changed in one task.
     :param contact_numbers: phone numbers of contacts, E.164.
@@ -63,7 +65,9 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
         replace: Tags | None = None,
         target_ids: Ids | None = None,
         tids: Ids | None = None,
+        target_names: Names | None = None,
         target_group_ids: Ids | None = None,
+        target_group_names: Names | None = None,
         tag: TagFilter | None = None,
         contact_ids: Ids | None = None,
         contact_numbers: Ids | None = None,
@@ -85,7 +89,9 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
         self.replace = replace
         self.target_ids = target_ids
         self.tids = tids
+        self.target_names = target_names
         self.target_group_ids = target_group_ids
+        self.target_group_names = target_group_names
         self.tag = tag
         self.contact_ids = contact_ids
         self.contact_numbers = contact_numbers
@@ -104,14 +110,14 @@ class RetreaverUpdateTagsOperator(RetreaverChangeOperator):
         if contacts is None and numbers is None:
             selection = select_targets(self)
             return ChangeSpec(
-                find=lambda: find_targets(selection, ("tag_values",)),
+                find=lambda names: find_targets(selection, ("tag_values",), names=names),
                 state=lambda _key, _row: DesiredTags(edit, "target"),
             )
         if any(getattr(self, name) is not None for name in SELECTION_FIELDS):
             raise InvalidArgument("Targets and contacts are both selected; change each in its own task.")
         phones = [phone(number, "contact_numbers") for number in numbers or ()]
         return ChangeSpec(
-            find=lambda: find_contacts(contacts or (), phones),
+            find=lambda _names: find_contacts(contacts or (), phones),
             state=lambda _key, _row: DesiredTags(edit, "contact"),
             counted="contacts",
         )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.change_base import RetreaverChangeOperator
-from airflow_provider_retreaver.operators.target_choice import Ids
+from airflow_provider_retreaver.operators.target_choice import Ids, Names, one_object
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.changes.edit import ChangeSpec, DesiredState
+    from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
+    from airflow_provider_retreaver.domain.routing.group_members import ChosenTargets
+
+FIELDS = (
+    *("target_group_id", "target_group_name", "add", "remove", "replace"),
+    *("add_names", "remove_names", "replace_names"),
+)
 
 
 class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
@@ -24,11 +28,16 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
     before and after. See `RetreaverChangeOperator` for the result, whose fields are `target 3` and so on (or
     `target_ids`).
 
-    :param target_group_id: Retreaver's own ID of the group.
+    :param target_group_id: Retreaver's own ID of the group, or
+    :param target_group_name: its name; exactly one of the two is given.
     :param add: IDs of targets to add.
     :param remove: IDs of targets to remove.
-    :param replace: IDs of the targets to have instead of all others; not beside the other two. An empty list empties
-        the group.
+    :param replace: IDs of the targets to have instead of all others; not beside those to add and remove. An empty
+        list empties the group.
+    :param add_names: targets to add, by name, as written at Retreaver; one that is not there, or not unique, is
+        refused.
+    :param remove_names: targets to remove, by name.
+    :param replace_names: targets to have instead of all others, by name.
     :param max_changes: a number of memberships, or a share of those before and after (`0.1`, `"10%"`), above
         which nothing is sent; None for no limit.
     :param state_path: folder on object storage for what a run has done; None for Airflow's task state store.
@@ -39,15 +48,19 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
     :raises PartialFailure: when the group could not be changed as requested.
     """
 
-    template_fields = (*RetreaverChangeOperator.template_fields, "target_group_id", "add", "remove", "replace")
+    template_fields = (*RetreaverChangeOperator.template_fields, *FIELDS)
 
     def __init__(
         self,
         *,
-        target_group_id: int | str,
+        target_group_id: int | str | None = None,
+        target_group_name: str | None = None,
         add: Ids | None = None,
         remove: Ids | None = None,
         replace: Ids | None = None,
+        add_names: Names | None = None,
+        remove_names: Names | None = None,
+        replace_names: Names | None = None,
         max_changes: float | str | None = None,
         state_path: str | None = None,
         dry_run: bool | str = False,
@@ -62,34 +75,30 @@ class RetreaverUpdateTargetGroupOperator(RetreaverChangeOperator):
             **kwargs,
         )
         self.target_group_id = target_group_id
+        self.target_group_name = target_group_name
         self.add = add
         self.remove = remove
         self.replace = replace
+        self.add_names = add_names
+        self.remove_names = remove_names
+        self.replace_names = replace_names
 
     def change_spec(self, context: Context) -> ChangeSpec:  # noqa: ARG002
         """Return what is to be changed."""
-        from airflow_provider_retreaver.core.parameters import ids
         from airflow_provider_retreaver.domain.changes.edit import ChangeSpec
-        from airflow_provider_retreaver.domain.objects.reading import find_groups
+        from airflow_provider_retreaver.domain.routing.group_members import MembersOfGroup
 
-        groups = ids(self.target_group_id, "target_group_id") or []
-        if len(groups) != 1:
-            raise InvalidArgument(
-                f"target_group_id must be one ID, not {quoted(self.target_group_id)}; map over several."
-            )
-        state = self._desired_state()
-        return ChangeSpec(find=lambda: find_groups(groups), state=lambda _key, _row: state, counted="memberships")
+        group = one_object(self, "target_group_id", "target_group_name")
+        members = MembersOfGroup(group, *(self._chosen(verb) for verb in ("add", "remove", "replace")))
+        return ChangeSpec(find=members.find, state=lambda _key, _row: members.state, counted="memberships")
 
-    def _desired_state(self) -> DesiredState:
-        from airflow_provider_retreaver.core.parameters import ids
-        from airflow_provider_retreaver.domain.routing.group_members import DesiredMemberList, DesiredMembership
+    def _chosen(self, verb: str) -> ChosenTargets | None:
+        """Return the targets that a parameter and the one for names choose; None where neither is given."""
+        from airflow_provider_retreaver.core.parameters import ids, names
+        from airflow_provider_retreaver.domain.routing.group_members import ChosenTargets
 
-        add, remove = ids(self.add, "add"), ids(self.remove, "remove")
-        replace = ids(self.replace, "replace")
-        if replace is None:
-            if add is None and remove is None:
-                raise InvalidArgument("There are no targets to add or remove: give add, remove or replace.")
-            return DesiredMembership(add or (), remove or ())
-        if add is not None or remove is not None:
-            raise InvalidArgument("replace sets all members: give it alone, or give add and remove.")
-        return DesiredMemberList(replace)
+        by_id = ids(getattr(self, verb), verb)
+        by_name = names(getattr(self, f"{verb}_names"), f"{verb}_names")
+        if by_id is None and by_name is None:
+            return None
+        return ChosenTargets(by_id or (), by_name or (), f"{verb}_names")

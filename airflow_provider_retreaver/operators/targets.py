@@ -13,6 +13,7 @@ from airflow_provider_retreaver.operators.target_choice import (
     NOT_GIVEN,
     SELECTION_FIELDS,
     Ids,
+    Names,
     NotGiven,
     TagFilter,
     given_names,
@@ -40,7 +41,9 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
     :param paused: True pauses, False resumes.
     :param target_ids: Retreaver's own IDs of targets.
     :param tids: the customer's IDs of targets.
+    :param target_names: targets by name, as written at Retreaver; one that is not there, or not unique, is refused.
     :param target_group_ids: target groups, which stand for their members.
+    :param target_group_names: the same by name.
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param only_filled: only targets of which a cap (hard, hourly, daily or monthly) is full; may stand alone.
     :param keep_open: refuse to pause when that would leave fewer open targets in any group of a target that is
@@ -72,7 +75,9 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         paused: bool | str,
         target_ids: Ids | NotGiven | None = NOT_GIVEN,
         tids: Ids | NotGiven | None = NOT_GIVEN,
+        target_names: Names | NotGiven | None = NOT_GIVEN,
         target_group_ids: Ids | NotGiven | None = NOT_GIVEN,
+        target_group_names: Names | NotGiven | None = NOT_GIVEN,
         tag: TagFilter | NotGiven | None = NOT_GIVEN,
         only_filled: bool | str = False,
         keep_open: int | str | None = None,
@@ -95,11 +100,18 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         )
         self.paused = paused
         self.selection_given = given_names(
-            target_ids=target_ids, tids=tids, target_group_ids=target_group_ids, tag=tag
+            target_ids=target_ids,
+            tids=tids,
+            target_names=target_names,
+            target_group_ids=target_group_ids,
+            target_group_names=target_group_names,
+            tag=tag,
         )
         self.target_ids = given_value(target_ids)
         self.tids = given_value(tids)
+        self.target_names = given_value(target_names)
         self.target_group_ids = given_value(target_group_ids)
+        self.target_group_names = given_value(target_group_names)
         self.tag = given_value(tag)
         self.only_filled = only_filled
         self.keep_open = keep_open
@@ -120,7 +132,7 @@ class RetreaverSetPausedOperator(RetreaverSnapshotOperator):
         file = self.snapshot_file(context)
         needed = NEEDED if file else ("caps", PAUSED)
         return ChangeSpec(
-            find=lambda: find_targets(selection, needed, any_full if only_filled else None),
+            find=lambda names: find_targets(selection, needed, any_full if only_filled else None, names),
             state=lambda _key, _row: DesiredPause(paused=paused),
             guard=(lambda edits: keep_open(least, edits)) if paused and least else None,
             prepare=file.take if file else None,
@@ -144,7 +156,9 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
     :param hours: see above; may be JSON in a text.
     :param target_ids: Retreaver's own IDs of targets.
     :param tids: the customer's IDs of targets.
+    :param target_names: targets by name, as written at Retreaver; one that is not there, or not unique, is refused.
     :param target_group_ids: target groups, which stand for their members.
+    :param target_group_names: the same by name.
     :param tag: targets with this tag, as `"key:value"` or `{"key": "value"}`.
     :param time_zone: zone of the hours, of the tz database (`America/New_York`) or one of Retreaver's names; None for
         each target's own. For a target in another zone they are moved by the difference of the two, and refused where
@@ -177,7 +191,9 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
         hours: str | Mapping[str, HoursOfDay],
         target_ids: Ids | None = None,
         tids: Ids | None = None,
+        target_names: Names | None = None,
         target_group_ids: Ids | None = None,
+        target_group_names: Names | None = None,
         tag: TagFilter | None = None,
         time_zone: str | None = None,
         change_time_zone: bool | str = False,
@@ -201,7 +217,9 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
         self.hours = hours
         self.target_ids = target_ids
         self.tids = tids
+        self.target_names = target_names
         self.target_group_ids = target_group_ids
+        self.target_group_names = target_group_names
         self.tag = tag
         self.time_zone = time_zone
         self.change_time_zone = change_time_zone
@@ -227,7 +245,7 @@ class RetreaverUpdateBusinessHoursOperator(RetreaverSnapshotOperator):
         file = self.snapshot_file(context)
         needed = (*(NEEDED if file else ("business_hours",)), "time_zone")
         return ChangeSpec(
-            find=lambda: find_targets(selection, needed),
+            find=lambda names: find_targets(selection, needed, names=names),
             state=lambda _key, _row: DesiredHours(hours, zone=zone, move=move, today=today),
             prepare=file.take if file else None,
         )
@@ -293,7 +311,7 @@ class RetreaverRestoreOperator(RetreaverChangeOperator):
         overwrite = flag(self.overwrite, "overwrite")
         path, snapshot = self.snapshot_path, read_snapshot(self.snapshot_path)
         return ChangeSpec(
-            find=lambda: _find(snapshot, path),
+            find=lambda _names: _find(snapshot, path),
             state=lambda key, _row: RestoredState(snapshot.targets[key.id or 0], parts, overwrite=overwrite),
         )
 

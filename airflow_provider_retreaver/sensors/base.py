@@ -179,6 +179,8 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
         from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 
         condition, now = self.condition(), datetime.now(UTC)
+        if self._sensor_state is not None:
+            condition = condition.with_found(self._sensor_state.query_state)
         deadline = started + timedelta(seconds=self.timeout)
         budget, failing_since = self._budget(), self._sensor_state.failing_since if self._sensor_state else None
         self.defer(

@@ -29,7 +29,8 @@ class RetreaverCallVolumeSensor(RetreaverSensor):
     :param at_most: most calls.
     :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`; `status` and `state` (one or
         several), `converted`, `min_duration` and `max_duration` (total seconds). All must match; one whose value
-        is None is not applied. The campaign, affiliate and target that they name are looked up once.
+        is None is not applied. The campaign, affiliate and target that they choose are looked up once; instead of
+        the customer's IDs, `campaign_name`, `affiliate_name` and `target_name` choose them by name.
     :param allow_unknown: wait also when one of these does not exist, instead of failing.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :param deferrable: wait in the triggerer; see `RetreaverSensor`.

@@ -18,7 +18,10 @@ class RetreaverCapFilledSensor(RetreaverSensor):
 
     :param target_id: Retreaver's ID of a target, or several.
     :param tid: the customer's ID of a target, or several.
+    :param target_names: a target by name, as written at Retreaver, or several; looked up in the first poll. One that
+        is not there, or not unique, ends the wait.
     :param target_group_id: Retreaver's ID of a target group, or several, whose own caps are checked.
+    :param target_group_names: the same by name.
     :param cap: `hard`, `hourly`, `daily`, `monthly`, or `concurrency` (calls in progress; targets only).
     :param at_least: share of the cap from 0 to 1; 1.0 when neither this nor `remaining` is given.
     :param remaining: instead of a share: most calls that are left.
@@ -30,7 +33,7 @@ class RetreaverCapFilledSensor(RetreaverSensor):
     :param state_path: folder on object storage for the state of a rescheduled sensor; this sensor keeps only since
         when polls have failed.
     :raises InvalidArgument: when a parameter is not valid; nothing was sent.
-    :raises NotFound: naming the target or group that does not exist.
+    :raises NotFound: naming the target or group that does not exist, with those of similar names.
     """
 
     kind = "cap_filled"
@@ -40,6 +43,8 @@ class RetreaverCapFilledSensor(RetreaverSensor):
         "target_id",
         "tid",
         "target_group_id",
+        "target_names",
+        "target_group_names",
         "cap",
         "at_least",
         "remaining",
@@ -52,6 +57,8 @@ class RetreaverCapFilledSensor(RetreaverSensor):
         target_id: str | int | Iterable[str | int] | None = None,
         tid: str | int | Iterable[str | int] | None = None,
         target_group_id: str | int | Iterable[str | int] | None = None,
+        target_names: str | Iterable[str] | None = None,
+        target_group_names: str | Iterable[str] | None = None,
         cap: Literal["hard", "hourly", "daily", "monthly", "concurrency"] = "hard",
         at_least: float | str | None = None,
         remaining: int | str | None = None,
@@ -72,6 +79,8 @@ class RetreaverCapFilledSensor(RetreaverSensor):
         self.target_id = target_id
         self.tid = tid
         self.target_group_id = target_group_id
+        self.target_names = target_names
+        self.target_group_names = target_group_names
         self.cap = cap
         self.at_least = at_least
         self.remaining = remaining

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from airflow_provider_retreaver.sensors.base import DEFERRABLE, FAILURE_BUDGET, RetreaverSensor
 
+FIELDS = ("number_pool_id", "cid", "afid", "campaign_name", "affiliate_name", "below", "match")
+
 
 class RetreaverNumberPoolSensor(RetreaverSensor):
     """Wait until number pools have little headroom: their provisioned numbers approach `max_pool_size`.
@@ -19,6 +21,8 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
         given.
     :param cid: only pools of this campaign (customer's ID).
     :param afid: only pools of this affiliate (customer's ID).
+    :param campaign_name: only pools of the campaign with this name, instead of `cid`; looked up in the first poll.
+    :param affiliate_name: only pools of the affiliate with this name, of its company or its own, instead of `afid`.
     :param below: share of `max_pool_size`, from 0 to 1; a pool matches when the share of numbers that are not
         provisioned yet is less.
     :param match: whether `any` pool must match or `all`.
@@ -34,7 +38,7 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
 
     kind = "number_pool"
     shown: ClassVar = {"number_pool_id": "number_pools"}
-    template_fields = (*RetreaverSensor.template_fields, "number_pool_id", "cid", "afid", "below", "match")
+    template_fields = (*RetreaverSensor.template_fields, *FIELDS)
 
     def __init__(
         self,
@@ -42,6 +46,8 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
         number_pool_id: str | int | Iterable[str | int] | None = None,
         cid: str | None = None,
         afid: str | None = None,
+        campaign_name: str | None = None,
+        affiliate_name: str | None = None,
         below: float | str = 0.1,
         match: Literal["any", "all"] = "any",
         retreaver_conn_id: str = "retreaver_default",
@@ -60,5 +66,7 @@ class RetreaverNumberPoolSensor(RetreaverSensor):
         self.number_pool_id = number_pool_id
         self.cid = cid
         self.afid = afid
+        self.campaign_name = campaign_name
+        self.affiliate_name = affiliate_name
         self.below = below
         self.match = match

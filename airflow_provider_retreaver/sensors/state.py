@@ -78,6 +78,9 @@ class SensorState:
     def _save(self) -> None:
         if self._store is None:
             return
-        query_state = self.query_state if len(self.query_state.get("calls") or ()) <= MAX_STORED_CALLS else {}
+        query_state = self.query_state.copy()
+        if len(query_state.get("calls") or ()) > MAX_STORED_CALLS:
+            query_state.pop("calls", None)
+            query_state.pop("newest", None)
         since = None if self.failing_since is None else self.failing_since.isoformat()
         self._store.save({"owner": self._owner, "query_state": query_state, "failures": {"since": since}})

@@ -16,7 +16,10 @@ class RetreaverTargetIdleSensor(RetreaverSensor):
 
     :param target_id: Retreaver's ID of a target, or several.
     :param tid: the customer's ID of a target, or several.
+    :param target_names: a target by name, as written at Retreaver, or several; looked up in the first poll. One that
+        is not there, or not unique, ends the wait.
     :param target_group_id: Retreaver's ID of a target group, or several, all of whose members are checked.
+    :param target_group_names: the same by name.
     :param at_most: most calls in progress of an idle target.
     :param match: whether `all` targets must be idle or `any`.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
@@ -26,7 +29,7 @@ class RetreaverTargetIdleSensor(RetreaverSensor):
     :param state_path: folder on object storage for the state of a rescheduled sensor; this sensor keeps only since
         when polls have failed.
     :raises InvalidArgument: when a parameter is not valid; nothing was sent.
-    :raises NotFound: naming the target or group that does not exist.
+    :raises NotFound: naming the target or group that does not exist, with those of similar names.
     """
 
     kind = "target_idle"
@@ -36,6 +39,8 @@ class RetreaverTargetIdleSensor(RetreaverSensor):
         "target_id",
         "tid",
         "target_group_id",
+        "target_names",
+        "target_group_names",
         "at_most",
         "match",
     )
@@ -46,6 +51,8 @@ class RetreaverTargetIdleSensor(RetreaverSensor):
         target_id: str | int | Iterable[str | int] | None = None,
         tid: str | int | Iterable[str | int] | None = None,
         target_group_id: str | int | Iterable[str | int] | None = None,
+        target_names: str | Iterable[str] | None = None,
+        target_group_names: str | Iterable[str] | None = None,
         at_most: int | str = 0,
         match: Literal["any", "all"] = "all",
         retreaver_conn_id: str = "retreaver_default",
@@ -64,5 +71,7 @@ class RetreaverTargetIdleSensor(RetreaverSensor):
         self.target_id = target_id
         self.tid = tid
         self.target_group_id = target_group_id
+        self.target_names = target_names
+        self.target_group_names = target_group_names
         self.at_most = at_most
         self.match = match

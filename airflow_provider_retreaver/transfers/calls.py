@@ -66,7 +66,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta. An
         incremental export reads 10 minutes again by default.
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+        `call_flow_events`. The campaign, affiliate and target that they choose are looked up first; `campaign_name`,
+        `affiliate_name` and `target_name` choose them by name instead of by the customer's ID.
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param format: `jsonl` (calls as Retreaver sends them), `csv` or `parquet` (typed columns; needs pyarrow).
@@ -149,10 +150,15 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
         with self.connected() as hook, hook.reading() as client:
             shape = self._shape()
-            initial = self._plan(context)
+            window = self.window(context, until_now=flag(self.incremental, "incremental"))
+            initial = self._plan(window)
+            found = self.find_filter_objects(hook, window)
+            if found != window:
+                # The name of the files depends on the filters.
+                initial = self._plan(found)
             publication = Publication(self.destination, initial.key)
             publication.prepare()
-            self.require_filter_objects(hook, initial.window)
+            self.require_filter_objects(hook)
             plan = initial if initial.cursor is None else self._up_to_newest(client, initial)
             if plan is None:
                 publication.clean()
@@ -201,14 +207,12 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         change = phone_hider(self.phone_numbers, self.phone_numbers_conn_id)
         return Shape(self.format, compression, self.tags, partition, most, change, escape)
 
-    def _plan(self, context: Context) -> _Plan:
+    def _plan(self, window: CallWindow) -> _Plan:
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.core.time_parameters import duration
 
-        incremental = flag(self.incremental, "incremental")
-        window = self.window(context, until_now=incremental)
         back = timedelta(seconds=duration(self.lookback, "lookback")) if is_given(self.lookback) else None
-        if incremental:
+        if flag(self.incremental, "incremental"):
             if self.by != "updated_at":
                 raise InvalidArgument("incremental needs by='updated_at', which finds calls that changed later.")
             return self._since_last(window, OVERLAP if back is None else back)

@@ -40,7 +40,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta.
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+        `call_flow_events`. The campaign, affiliate and target that they choose are looked up first; `campaign_name`,
+        `affiliate_name` and `target_name` choose them by name instead of by the customer's ID.
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param mapping: column names to fields of a call, e.g. `{"id": "uuid", "changed": "updated_at"}`; the warehouse
@@ -128,7 +129,8 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             create = flag(self.create_table, "create_table")
             table = self._opened(columns)
             table.prepare(create=create)
-            self.require_filter_objects(hook, window)
+            window = self.find_filter_objects(hook, window)
+            self.require_filter_objects(hook)
             export = export_calls(client, window, raw=True, progress=export_progress_logger())
             loading = Loading(table, columns, hide, size, rejects)
             done = _loaded(loading, export)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -32,7 +33,8 @@ class RetreaverExportOperator(RetreaverOperator):
     :param end: end of the window, as `start`; calls before it.
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+        `call_flow_events`. The campaign, affiliate and target that they choose are looked up first; `campaign_name`,
+        `affiliate_name` and `target_name` choose them by name instead of by the customer's ID.
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
@@ -80,9 +82,10 @@ class RetreaverExportOperator(RetreaverOperator):
         :return: the window, checked.
         :raises InvalidArgument: naming the parameter that is wrong.
         """
-        from airflow_provider_retreaver.core.parameters import is_given, mapping
+        from airflow_provider_retreaver.core.parameters import is_given, known
+        from airflow_provider_retreaver.domain.calls.filter_objects import NAMES
         from airflow_provider_retreaver.domain.calls.time_window import aware_time, window_of_run
-        from airflow_provider_retreaver.domain.calls.window import CallWindow
+        from airflow_provider_retreaver.domain.calls.window import FILTERS, CallWindow
 
         now = datetime.now(UTC)
         start: datetime
@@ -92,22 +95,48 @@ class RetreaverExportOperator(RetreaverOperator):
         else:
             start, end = window_of_run(self.start, self.end, context, now)
         version = self.version if is_given(self.version) else None
-        window = CallWindow(start, end, self.by, mapping(self.filters, "filters"), version)
+        filters, names = self._filters()
+        known({**filters, **names}, (*FILTERS, *NAMES), "filter of calls by Retreaver")
+        window = CallWindow(start, end, self.by, filters, version)
         window.check(now)
         return window
 
-    def require_filter_objects(self, hook: RetreaverHook, window: CallWindow) -> None:
-        """Check that the objects which the filters name exist, unless `allow_unknown` is set.
+    def _filters(self) -> tuple[dict[str, object], dict[str, str]]:
+        """Return the filters that Retreaver has, and those that are names of objects."""
+        from airflow_provider_retreaver.core.parameters import mapping
+        from airflow_provider_retreaver.domain.calls.filter_objects import NAMES, names_of_filters
+
+        filters = mapping(self.filters, "filters")
+        names = names_of_filters(filters)
+        return {name: value for name, value in filters.items() if name not in NAMES}, names
+
+    def find_filter_objects(self, hook: RetreaverHook, window: CallWindow) -> CallWindow:
+        """Find the objects that the filters choose by name; without names nothing is sent.
 
         :param hook: of the account.
         :param window: of the calls.
+        :return: the window with the filters that Retreaver has for them.
+        :raises NotFound: when no object has one of the names.
+        :raises InvalidArgument: when several have one of the names, or one has no customer's ID.
+        """
+        from airflow_provider_retreaver.domain.calls.filter_objects import find_filter_objects
+
+        names = self._filters()[1]
+        if not names:
+            return window
+        return replace(window, filters={**window.filters, **hook.run(find_filter_objects(names, {}))})
+
+    def require_filter_objects(self, hook: RetreaverHook) -> None:
+        """Check that the objects which the filters choose by ID exist, unless `allow_unknown` is set.
+
+        :param hook: of the account.
         :raises NotFound: naming the filter whose object does not exist.
         """
         from airflow_provider_retreaver.core.parameters import flag
         from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
 
         if not flag(self.allow_unknown, "allow_unknown"):
-            hook.run(require_filter_objects(window.filters))
+            hook.run(require_filter_objects(self._filters()[0]))
 
     def publish_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
         """Publish the result of an export to the assets among the outlets and to OpenLineage.

@@ -51,7 +51,8 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
     :param end: end of the window, as `start`; calls before it.
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param filters: Retreaver's own filters by name: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`,
-        `call_flow_events`. The campaign, affiliate and target that they name are looked up first.
+        `call_flow_events`. The campaign, affiliate and target that they choose are looked up first; `campaign_name`,
+        `affiliate_name` and `target_name` choose them by name instead of by the customer's ID.
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param version: version of the call log, `v1` … `v5`; by default the connection's.
     :param downloads: recordings that are downloaded concurrently.
@@ -114,7 +115,8 @@ class RetreaverRecordingsToObjectStorageOperator(RetreaverExportOperator):
                 )
             files = RecordingFiles(self.destination, _key(window))
             files.prepare()
-            self.require_filter_objects(hook, window)
+            window = self.find_filter_objects(hook, window)
+            self.require_filter_objects(hook)
             export = export_calls(client, window, progress=export_progress_logger())
             try:
                 with closing(Downloads(client.settings)) as downloads:

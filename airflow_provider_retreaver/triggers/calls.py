@@ -91,7 +91,8 @@ class RetreaverNewCallsEventTrigger(RetreaverEventTrigger):
     a reader that continues from the end of the last window does not miss them.
 
     :param since: where to begin when there is no state, RFC 3339; by default at the first poll.
-    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`.
+    :param filters: `caller`, `client_afid`, `client_cid`, `client_tid`, `sub_id`; or `affiliate_name`,
+        `campaign_name`, `target_name`, looked up in the first poll.
     :param allow_unknown: as for `RetreaverCallVolumeEventTrigger`.
     :param overlap: seconds by which a window reaches back beyond the end of the one before.
     :param retreaver_conn_id: id of the connection.

@@ -21,7 +21,9 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
 
     :param target_id: Retreaver's ID of a target, or several.
     :param tid: the customer's ID of a target, or several.
+    :param target_names: a target by name, as written at Retreaver, or several; looked up in the first poll.
     :param target_group_id: Retreaver's ID of a target group, or several, whose own caps are checked.
+    :param target_group_names: the same by name.
     :param cap: `hard`, `hourly`, `daily`, `monthly`, or `concurrency` (calls in progress; targets only).
     :param at_least: share of the cap from 0 to 1; 1.0 when neither this nor `remaining` is given.
     :param remaining: instead of a share: most calls that are left.
@@ -38,6 +40,8 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
         target_id: str | int | Iterable[str | int] | None = None,
         tid: str | int | Iterable[str | int] | None = None,
         target_group_id: str | int | Iterable[str | int] | None = None,
+        target_names: str | Iterable[str] | None = None,
+        target_group_names: str | Iterable[str] | None = None,
         cap: Literal["hard", "hourly", "daily", "monthly", "concurrency"] = "hard",
         at_least: float | None = None,
         remaining: int | None = None,
@@ -52,6 +56,8 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
             target_id=target_id,
             tid=tid,
             target_group_id=target_group_id,
+            target_names=target_names,
+            target_group_names=target_group_names,
             cap=cap,
             at_least=at_least,
             remaining=remaining,
@@ -72,4 +78,7 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters."""
-        return {name: value for name, value in self.condition.options().items() if name != "match"}
+        options = self.condition.options()
+        # The key of the state depends on the parameters: it stays what it was for a trigger without names.
+        unused = {"match"} | {name for name in ("target_names", "target_group_names") if not options[name]}
+        return {name: value for name, value in options.items() if name not in unused}

@@ -66,10 +66,12 @@ class ChangeObjects(ChangeRun):
 
         :return: the result.
         :raises ChangeRefused: when a guard refuses the whole run; nothing was sent.
+        :raises NotFound: when no object has a name by which one is chosen; nothing was sent.
+        :raises InvalidArgument: when several objects have such a name; nothing was sent.
         :raises AuthenticationError: and other errors that concern the whole account; `result()` still returns what
             was done.
         """
-        found = yield from self._spec.find()
+        found = yield from self._spec.find(self._record.names)
         self._rows.update(found.rows)
         for key, error in found.errors.items():
             self._report.fail(key, error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.domain.changes.differences import FieldChange, Fields
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
+from airflow_provider_retreaver.domain.objects.names import FoundNames
 from airflow_provider_retreaver.domain.objects.reading import FoundObjects
 
 
@@ -91,7 +92,7 @@ class Edit:
 class ChangeSpec:
     """What an operator wants to change.
 
-    :param find: reads the objects.
+    :param find: reads the objects; it gets what the run has found by name before, and adds to that.
     :param state: returns how an object should be, by its key and the object as read.
     :param counted: what `max_changes` counts, e.g. `targets`.
     :param guard: refuses edits that must not be made together.
@@ -99,7 +100,7 @@ class ChangeSpec:
     :param relative: whether a change depends on the current values, so that a retry must not compute it again.
     """
 
-    find: Callable[[], Procedure[FoundObjects]]
+    find: Callable[[FoundNames], Procedure[FoundObjects]]
     state: Callable[[ObjectKey, Row], DesiredState]
     counted: str = "targets"
     guard: Callable[[Sequence[Edit]], Procedure[None]] | None = None

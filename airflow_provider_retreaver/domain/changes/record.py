@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_provider_retreaver.domain.objects.names import FoundNames
+
 
 @dataclass(slots=True)
 class Record:
@@ -17,10 +19,12 @@ class Record:
 
     :param plan: JSON values by key.
     :param done: JSON values by key.
+    :param names: the IDs of objects that were chosen by name, which no later attempt looks up again.
     """
 
     plan: dict[str, Any] = field(default_factory=dict)
     done: dict[str, Any] = field(default_factory=dict)
+    names: FoundNames = field(default_factory=dict)
 
     @classmethod
     def load(cls, value: Mapping[str, Any] | None) -> Record:
@@ -30,11 +34,13 @@ class Record:
         :return: the record.
         """
         value = value or {}
-        return cls(dict(value.get("plan", {})), dict(value.get("done", {})))
+        names = {kind: dict(found) for kind, found in value.get("names", {}).items()}
+        return cls(dict(value.get("plan", {})), dict(value.get("done", {})), names)
 
     def dump(self) -> dict[str, Any]:
         """Return the record as JSON values.
 
-        :return: `{"plan": {…}, "done": {…}}`.
+        :return: `{"plan": {…}, "done": {…}}`, and `names` where objects were chosen by name.
         """
-        return {"plan": self.plan, "done": self.done}
+        names = {"names": self.names} if self.names else {}
+        return {"plan": self.plan, "done": self.done, **names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from airflow_provider_retreaver.core.quoting import mask_number, one_line
+from airflow_provider_retreaver.core.quoting import mask_number, one_line, quoted
 
 ObjectKind = Literal["target", "group", "contact", "buyer group"]
 
@@ -20,17 +20,21 @@ class ObjectKey:
     :param kind: `target`, `group`, `contact` or `buyer group`.
     :param id: Retreaver's (TrackDrive's) own ID; None for an object that could not be read by the customer's ID.
     :param customer_id: where the ID is not known: the tid of a target, or the phone number of a contact.
+    :param name: where neither is known: the name of a target or group.
     """
 
     kind: ObjectKind
     id: int | None = None
     customer_id: str | None = None
+    name: str | None = None
 
     @property
     def label(self) -> str:
-        """What identifies the object among those of its kind: `3`, or `tid A7`; a phone number is masked."""
+        """What identifies the object among those of its kind: `3`, `tid A7`, `'Acme'`; a phone number is masked."""
         if self.id is not None:
             return str(self.id)
+        if self.name is not None:
+            return quoted(self.name)
         name = mask_number(self.customer_id) if self.kind == "contact" else one_line(self.customer_id, numbers=False)
         return _PREFIXES[self.kind] + name
 

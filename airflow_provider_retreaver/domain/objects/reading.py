@@ -10,7 +10,23 @@ from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import RUN_ENDING, Gone, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.domain.objects.key import ObjectKey, buyer_group_key, group_key, target_key
+from airflow_provider_retreaver.domain.objects.key import (
+    ObjectKey,
+    ObjectKind,
+    buyer_group_key,
+    group_key,
+    target_key,
+)
+from airflow_provider_retreaver.domain.objects.names import (
+    TARGET,
+    TARGET_GROUP,
+    FoundNames,
+    NamedKind,
+    known_ids,
+    log_found,
+    remember,
+    select_named,
+)
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.resources import contacts, target_groups, targets
 from airflow_provider_retreaver.resources.trackdrive import buyer_groups
@@ -76,19 +92,41 @@ def read_targets(
     :return: the targets found, and the errors of those that could not be read, both by ID.
     """
     selected = list(dict.fromkeys(ids))
-    rows: dict[int, Row] = {}
-    if len(selected) > MAX_SINGLE_READS:
-        listed = yield from all_targets(needed)
-        rows = {row["id"]: row for row in listed if row["id"] in set(selected)}
-    missing = [id_ for id_ in selected if id_ not in rows]
+    listed = (yield from _list_rows(TARGET)) if len(selected) > MAX_SINGLE_READS else {}
+    return (yield from _read_targets(selected, needed, listed))
+
+
+def _list_rows(kind: NamedKind) -> Procedure[dict[int, Row]]:
+    listing = kind.listing()
+    rows: list[Row] = yield listing
+    return {require(row, "id", listing.request): row for row in rows}
+
+
+def _complete(kind: ObjectKind, listed: dict[int, Row], ids: Iterable[int], needed: Sequence[str]) -> Procedure[None]:
+    """Read those objects of a list that came without fields which they must have."""
+    incomplete = [id_ for id_ in dict.fromkeys(ids) if any(name not in listed[id_] for name in needed)]
+    outcomes = yield from together([get_object(ObjectKey(kind, id_)) for id_ in incomplete])
+    for id_, outcome in zip(incomplete, outcomes, strict=True):
+        if outcome.error is not None:
+            raise outcome.error
+        listed[id_] = outcome.value or listed[id_]
+
+
+def _read_targets(
+    ids: Sequence[int], needed: Sequence[str], listed: dict[int, Row]
+) -> Procedure[tuple[dict[int, Row], dict[int, RetreaverError]]]:
+    """Return targets from a list that was read, and read those that are not on it."""
+    yield from _complete("target", listed, [id_ for id_ in ids if id_ in listed], needed)
+    missing = [id_ for id_ in ids if id_ not in listed]
     outcomes = yield from together([targets.get_target(id=id_) for id_ in missing])
+    rows = {id_: listed[id_] for id_ in ids if id_ in listed}
     errors: dict[int, RetreaverError] = {}
     for id_, outcome in zip(missing, outcomes, strict=True):
         if outcome.error is not None:
             errors[id_] = outcome.error
         else:
             rows[id_] = outcome.value or {}
-    return {id_: rows[id_] for id_ in selected if id_ in rows}, errors
+    return {id_: rows[id_] for id_ in ids if id_ in rows}, errors
 
 
 def read_by_tid(tids: Sequence[str]) -> Procedure[tuple[list[Row], dict[str, RetreaverError]]]:
@@ -119,22 +157,16 @@ def all_targets(needed: Sequence[str] = ("caps",)) -> Procedure[list[Row]]:
     :return: rows with an integer `id`.
     :raises ProtocolError: when a target came without ID.
     """
-    listing = targets.list_targets()
-    rows: list[Row] = yield listing
-    for row in rows:
-        require(row, "id", listing.request)
-    incomplete = [row["id"] for row in rows if any(name not in row for name in needed)]
-    outcomes = yield from together([targets.get_target(id=id_) for id_ in incomplete])
-    complete: dict[int, Row | None] = {}
-    for id_, outcome in zip(incomplete, outcomes, strict=True):
-        if outcome.error is not None:
-            raise outcome.error
-        complete[id_] = outcome.value
-    return [complete.get(row["id"]) or row for row in rows]
+    listed = yield from _list_rows(TARGET)
+    yield from _complete("target", listed, listed, needed)
+    return list(listed.values())
 
 
 def find_targets(
-    selection: TargetSelection, needed: Sequence[str], only: Callable[[Row], bool] | None = None
+    selection: TargetSelection,
+    needed: Sequence[str],
+    only: Callable[[Row], bool] | None = None,
+    names: FoundNames | None = None,
 ) -> Procedure[FoundObjects]:
     """Read the selected targets; a group stands for its members.
 
@@ -142,10 +174,13 @@ def find_targets(
     :param needed: fields that rows must have.
     :param only: returns whether a target that was read belongs to the selection; None for all. A target that it
         raises an error for counts as one that could not be read.
+    :param names: see `find_selected`.
     :return: the targets, and the errors of targets and groups.
+    :raises NotFound: when no object has one of the names.
+    :raises InvalidArgument: when several objects have one of the names.
     """
-    groups = yield from find_groups(selection.groups or ())
-    found = yield from find_selected(selection, groups.rows.values(), needed)
+    groups = yield from find_groups(selection.groups or (), selection.group_names or (), names)
+    found = yield from find_selected(selection, groups.rows.values(), needed, names)
     found.errors.update(groups.errors)
     if only is None:
         return found
@@ -160,37 +195,84 @@ def find_targets(
 
 
 def find_selected(
-    selection: TargetSelection, groups: Iterable[Mapping[str, Any]], needed: Sequence[str]
+    selection: TargetSelection,
+    groups: Iterable[Mapping[str, Any]],
+    needed: Sequence[str],
+    names: FoundNames | None = None,
 ) -> Procedure[FoundObjects]:
     """Read the selected targets, where the selected groups are known.
+
+    The list of targets is read once at most: where a target is chosen by name, by tag or as one of all, or where that
+    takes fewer requests; whatever else is chosen is then taken from it.
 
     :param selection: of targets; its groups are not read.
     :param groups: the selected groups as read, which stand for their members.
     :param needed: fields that rows must have.
-    :return: the targets: first those by ID, then members of groups, by tid, and by tag or all.
+    :param names: what the run has found by name before, which is read by its ID; what is found is added.
+    :return: the targets: first those by ID and by name, then members of groups, by tid, and by tag or all.
+    :raises NotFound: when no target has one of the names.
+    :raises InvalidArgument: when several targets have one of the names.
     """
+    known = {} if names is None else names
+    pinned, new = known_ids(TARGET, selection.names or (), known)
     members = [member for group in groups for member in group.get("target_ids") or ()]
-    rows, errors = yield from read_targets([*(selection.ids or ()), *members], needed)
-    by_tid, tid_errors = yield from read_by_tid(selection.tids or ())
+    ids = list(dict.fromkeys([*(selection.ids or ()), *pinned, *members]))
+    several = selection.tag is not None or selection.everything
+    listed: dict[int, Row] = {}
+    if new or several or len(ids) > MAX_SINGLE_READS:
+        listed = yield from _list_rows(TARGET)
+    named = [id_ for id_ in _select(TARGET, listed, new, "target_names", known) if id_ not in ids]
+    rows, errors = yield from _read_targets([*named, *ids], needed, listed)
+    id_of = {TARGET.customer_id(row): id_ for id_, row in listed.items()}
+    tids = [tid for tid in selection.tids or () if tid not in id_of]
+    rows_by_tid, tid_errors = yield from read_by_tid(tids)
+    listed_tids = [id_of[tid] for tid in selection.tids or () if tid in id_of]
+    yield from _complete("target", listed, listed_tids, needed)
     found = FoundObjects({target_key(id_): row for id_, row in rows.items()})
-    found.rows.update({target_key(row["id"]): row for row in by_tid})
+    found.rows.update({target_key(id_): listed[id_] for id_ in listed_tids})
+    found.rows.update({target_key(row["id"]): row for row in rows_by_tid})
     found.errors.update({target_key(id_): error for id_, error in errors.items()})
     found.errors.update({ObjectKey("target", customer_id=tid): error for tid, error in tid_errors.items()})
-    if selection.tag is not None or selection.everything:
-        listed = yield from all_targets((*needed, "tag_values") if selection.tag else needed)
-        for row in listed:
+    if several:
+        yield from _complete("target", listed, listed, (*needed, "tag_values") if selection.tag else needed)
+        for id_, row in listed.items():
             if selection.tag is None or selection.tag.matches(row):
-                found.rows.setdefault(target_key(row["id"]), row)
+                found.rows.setdefault(target_key(id_), row)
     return found
 
 
-def find_groups(ids: Sequence[int]) -> Procedure[FoundObjects]:
+def _select(
+    kind: NamedKind, listed: Mapping[int, Row], names: Sequence[str], parameter: str, known: FoundNames
+) -> list[int]:
+    """Return the IDs of the objects of a list that have names, which the run then knows."""
+    found = select_named(kind, listed.values(), names, parameter)
+    log_found(kind, found)
+    remember(kind, found, known)
+    return known_ids(kind, names, known)[0]
+
+
+def find_groups(
+    ids: Sequence[int], names: Sequence[str] = (), known: FoundNames | None = None
+) -> Procedure[FoundObjects]:
     """Read target groups.
 
     :param ids: of the groups.
+    :param names: of the groups, for which the list is read once.
+    :param known: see `find_selected`.
     :return: the groups and the errors.
+    :raises NotFound: when no group has one of the names.
+    :raises InvalidArgument: when several groups have one of the names.
     """
-    return (yield from _find([group_key(id_) for id_ in ids]))
+    known = {} if known is None else known
+    pinned, new = known_ids(TARGET_GROUP, names, known)
+    selected = list(dict.fromkeys([*ids, *pinned]))
+    listed = (yield from _list_rows(TARGET_GROUP)) if new else {}
+    named = [id_ for id_ in _select(TARGET_GROUP, listed, new, "target_group_names", known) if id_ not in selected]
+    chosen = [*named, *(id_ for id_ in selected if id_ in listed)]
+    yield from _complete("group", listed, chosen, ("caps", "target_ids"))
+    found = FoundObjects({group_key(id_): listed[id_] for id_ in chosen})
+    found.update((yield from _find([group_key(id_) for id_ in selected if id_ not in listed])))
+    return found
 
 
 def find_buyer_groups(ids: Sequence[int]) -> Procedure[FoundObjects]:

@@ -69,6 +69,8 @@ class TargetSelection:
     :param groups: target groups by ID; None when not given.
     :param tag: targets with this tag; None when not given.
     :param only_filled: only targets with a full cap.
+    :param names: targets by name; None when not given.
+    :param group_names: target groups by name; None when not given.
     """
 
     ids: Sequence[int] | None = None
@@ -76,11 +78,14 @@ class TargetSelection:
     groups: Sequence[int] | None = None
     tag: Tag | None = None
     only_filled: bool = False
+    names: Sequence[str] | None = None
+    group_names: Sequence[str] | None = None
 
     @property
     def everything(self) -> bool:
         """Whether no parameter was given, which stands for all targets of the company."""
-        return self.ids is None and self.tids is None and self.groups is None and self.tag is None
+        chosen = (self.ids, self.tids, self.groups, self.tag, self.names, self.group_names)
+        return all(one is None for one in chosen)
 
     def check(self) -> None:
         """Refuse a selection that would reset the caps of every target, full or not.
@@ -90,5 +95,6 @@ class TargetSelection:
         if self.everything and not self.only_filled:
             raise InvalidArgument(
                 "No targets are selected, and resetting the caps of all of them would lose every count; give "
-                "target_ids, tids, target_group_ids or tag, or set only_filled=True for those with a full cap."
+                "target_ids, tids, target_names, target_group_ids, target_group_names or tag, or set "
+                "only_filled=True for those with a full cap."
             )

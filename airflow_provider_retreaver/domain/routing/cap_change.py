@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.parameters import ids, plain, texts
+from airflow_provider_retreaver.core.parameters import ids, plain, text, texts
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.changes.differences import Fields
@@ -21,7 +21,7 @@ from airflow_provider_retreaver.domain.routing.caps import TYPES, limits
 KEEP = "keep"
 NAMES = (*TYPES, "concurrency")
 # Fields by which a row of a mapping names its object.
-IDENTIFIERS = ("target_id", "id", "tid", "target_group_id")
+IDENTIFIERS = ("target_id", "id", "tid", "target_name", "target_group_id", "target_group_name")
 
 _NO_CAP = frozenset({"none", "null", "no cap", "unlimited"})
 _RELATIVE = re.compile(r"([+-])\s*(\d{1,9}(?:\.\d+)?)\s*(%?)", re.ASCII)
@@ -109,8 +109,9 @@ def parse_caps(given: Mapping[str, object], where: str) -> dict[str, NewCap]:
 def parse_rows(given: object) -> dict[ObjectKey, dict[str, NewCap]]:
     """Read new caps of many objects.
 
-    :param given: a list of mappings, e.g. rows of a query, with one of `target_id` (or `id`), `tid`,
-        `target_group_id` and the caps to change; or a mapping of target IDs to mappings of caps; or either as text.
+    :param given: a list of mappings, e.g. rows of a query, with one of `target_id` (or `id`), `tid`, `target_name`,
+        `target_group_id`, `target_group_name` and the caps to change; or a mapping of target IDs to mappings of caps;
+        or either as text.
         A cap is as in `NewCap.parse`, except that a negative number must be a text.
     :return: new caps by key of the object.
     :raises InvalidArgument: naming the row that cannot be read.
@@ -159,6 +160,8 @@ def _key(row: Mapping[str, object], number: int) -> ObjectKey:
     if len(given) != 1:
         raise InvalidArgument(f"rows[{number}] must name its object by exactly one of {', '.join(IDENTIFIERS)}.")
     name, where = given[0], f"rows[{number}].{given[0]}"
+    if name.endswith("_name"):
+        return ObjectKey("target" if name == "target_name" else "group", name=text(row[name], where))
     if name == "tid":
         return ObjectKey("target", customer_id=(texts([row[name]], where) or [""])[0])
     id_ = (ids([row[name]], where) or [0])[0]

@@ -83,6 +83,8 @@ class ResetCaps(TakesTurns):
         """Read, reset, read back.
 
         :return: the result.
+        :raises NotFound: when no object has a name by which one is chosen; nothing was sent.
+        :raises InvalidArgument: when several objects have such a name; nothing was sent.
         :raises AuthenticationError: and other errors that concern the whole account; `result()` still returns what
             was done.
         :raises RunUnderWay: when another run is at work and does not end, or has taken over.
@@ -119,11 +121,12 @@ class ResetCaps(TakesTurns):
 
     def _read(self) -> Procedure[Mapping[ObjectKey, Row]]:
         """Read the selected objects; return the groups."""
-        found = yield from find_groups(self._selection.groups or ())
+        names = self._record.names
+        found = yield from find_groups(self._selection.groups or (), self._selection.group_names or (), names)
         groups = {key: row for key, row in found.rows.items() if self._keep(key, row)}
         for key, group in groups.items():
             self._group_of.update(dict.fromkeys(members_of(group), key.id or 0))
-        selected = yield from find_selected(self._selection, groups.values(), ("caps",))
+        selected = yield from find_selected(self._selection, groups.values(), ("caps",), names)
         for key, error in (found.errors | selected.errors).items():
             self._report.fail(key, error)
         for key, row in selected.rows.items():

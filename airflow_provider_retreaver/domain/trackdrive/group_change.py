@@ -142,7 +142,7 @@ class BuyerGroupChange:
         :return: the specification.
         """
         counted = "buyer groups" if self.attributes else "memberships"
-        return ChangeSpec(find=self._find, state=lambda _key, _row: self._state(), counted=counted)
+        return ChangeSpec(find=lambda _names: self._find(), state=lambda _key, _row: self._state(), counted=counted)
 
     def _find(self) -> Procedure[FoundObjects]:
         own = [*self.members.add_own, *self.members.remove_own]

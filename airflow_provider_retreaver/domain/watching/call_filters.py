@@ -12,7 +12,13 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolErro
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_boolean, read_decimal
-from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
+from airflow_provider_retreaver.domain.calls.filter_objects import (
+    NAMES,
+    find_filter_objects,
+    names_of_filters,
+    require_filter_objects,
+)
+from airflow_provider_retreaver.domain.objects.names import FoundNames, known_customer_id
 from airflow_provider_retreaver.domain.watching.condition import QueryState
 
 
@@ -55,12 +61,14 @@ class CallFilters:
         :param filters: a mapping, or one as rendered text; None for no filters. Retreaver applies `caller`,
             `client_afid`, `client_cid`, `client_tid` and `sub_id` (texts). `status`, `state` (one or several texts,
             in any case), `converted` (boolean), `min_duration` and `max_duration` (total seconds)
-            are applied here; one whose value is None is not applied.
+            are applied here. `campaign_name`, `affiliate_name` and `target_name` stand for the customer's ID of the
+            object with that name. One whose value is None is not applied.
         :return: the filters.
         :raises InvalidArgument: naming the filter that is not valid.
         """
         values = parameters.mapping(filters, "filters")
-        parameters.known(values, (*API_FILTERS, *LOCAL_FILTERS), "filter of calls")
+        parameters.known(values, (*API_FILTERS, *LOCAL_FILTERS, *NAMES), "filter of calls")
+        names_of_filters(values)
         pairs = [(name, _read_filter(name, value)) for name, value in values.items() if not _is_none(value)]
         return cls(tuple(sorted(pairs)))
 
@@ -81,17 +89,41 @@ class CallFilters:
         """The filters that are applied here, by name."""
         return {name: value for name, value in self.pairs if name in LOCAL_FILTERS}
 
-    def require_objects(self, state: QueryState, *, allow_unknown: bool) -> Procedure[None]:
-        """Check once, in the first run of a query, that the objects which the filters name exist.
+    @property
+    def names(self) -> dict[str, str]:
+        """The filters that are names of objects."""
+        return {name: str(value) for name, value in self.pairs if name in NAMES}
+
+    def find_objects(self, state: QueryState, *, allow_unknown: bool) -> Procedure[CallFilters]:
+        """Find once, in the first run of a query, the objects that the filters choose by ID or by name.
 
         :param state: of the query; changed when all of them exist.
-        :param allow_unknown: skip the check.
-        :return: a procedure without a result.
+        :param allow_unknown: skip the check of IDs; a name must always be found.
+        :return: the filters with IDs in place of names.
         :raises NotFound: naming the filter whose object does not exist.
+        :raises InvalidArgument: when several objects have one of the names.
         """
+        found: FoundNames = {kind: dict(ids) for kind, ids in state.get("names", {}).items()}
+        yield from find_filter_objects(self.names, found)
         if not allow_unknown and not state.get("filters_known"):
             yield from require_filter_objects(self.sent)
             state["filters_known"] = True
+        if found:
+            state["names"] = found
+        return self.with_found(found)
+
+    def with_found(self, found: FoundNames) -> CallFilters:
+        """Return the filters with the IDs of what was found by name, in place of the names.
+
+        :param found: what was found.
+        :return: the filters; those whose names were not found are as they were.
+        """
+        pairs: list[tuple[str, FilterValue]] = []
+        for name, value in self.pairs:
+            of_id, kind = NAMES.get(name, (name, None))
+            known = None if kind is None else known_customer_id(kind, str(value), found)
+            pairs.append((name, value) if known is None else (of_id, known))
+        return CallFilters(tuple(sorted(pairs)))
 
     def match(self, call: Row) -> bool:
         """Return whether the filters that are applied here match a call.

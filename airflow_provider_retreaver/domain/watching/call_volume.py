@@ -8,7 +8,7 @@ Retreaver's own times, with an overlap for calls that moved while pages were rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
@@ -55,9 +55,9 @@ class CallCountQuery(Query[WindowCount]):
 
     def run(self, state: QueryState, /) -> Procedure[WindowCount]:
         """Count the calls; see `Query.run`."""
-        yield from self.filters.require_objects(state, allow_unknown=self.allow_unknown)
+        filters = yield from self.filters.find_objects(state, allow_unknown=self.allow_unknown)
         before: ClockReading = yield ServerTime()
-        count = yield from self._count(state, before)
+        count = yield from self._count(state, before, filters)
         after: ClockReading = yield ServerTime()
         # The offset of the clocks that the responses show also holds for the time before them.
         corrected = ClockReading(before.local_time, after.offset)
@@ -66,23 +66,21 @@ class CallCountQuery(Query[WindowCount]):
                 # The window began too late: calls at its beginning were not read, or were dropped from the state.
                 state.pop("calls", None)
                 state.pop("newest", None)
-            count = yield from self._count(state, corrected)
+            count = yield from self._count(state, corrected, filters)
         return WindowCount(count, self.window.is_settled(corrected.server_time))
 
-    def _count(self, state: QueryState, clock: ClockReading) -> Procedure[int]:
+    def _count(self, state: QueryState, clock: ClockReading, filters: CallFilters) -> Procedure[int]:
         start, end = self.window.bounds(clock)
-        if not self.filters.local:
-            count: int = yield Count(
-                calls.list_calls(created_at_start=start, created_at_end=end, **self.filters.sent)
-            )
+        if not filters.local:
+            count: int = yield Count(calls.list_calls(created_at_start=start, created_at_end=end, **filters.sent))
             return count
-        matching = _MatchingCalls(state, self.filters)
+        matching = _MatchingCalls(state, filters)
         listing = calls.list_calls(
             created_at_start=start,
             created_at_end=end,
             updated_at_start=matching.updated_since,
             sort_by="updated_at",
-            **self.filters.sent,
+            **filters.sent,
         )
         yield Each(listing, matching.visit)
         return (yield from matching.save(state, start))
@@ -207,6 +205,11 @@ class CallVolume(Condition[WindowCount]):
     def query(self) -> CallCountQuery:
         """The number of calls in the window."""
         return CallCountQuery(self._span, CallFilters.from_mapping(self.filters), self.allow_unknown)
+
+    def with_found(self, state: QueryState) -> Self:
+        """Return the condition with IDs in place of the names that were found."""
+        filters = CallFilters.from_mapping(self.filters).with_found(state.get("names", {}))
+        return replace(self, filters=filters.as_dict())
 
     def evaluate(self, result: WindowCount) -> Evaluation:
         """Evaluate a count: in a fixed window, `at_most` is met only when no further call can enter it."""

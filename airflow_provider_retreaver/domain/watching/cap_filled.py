@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import any_or_all, number, share
 from airflow_provider_retreaver.domain.routing.caps import TYPES
-from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, QueryState
 from airflow_provider_retreaver.domain.watching.target_counts import (
     CheckedObject,
     Match,
@@ -36,6 +36,8 @@ class CapFilled(Condition[list[ObjectCounts]]):
     :param at_least: share of the cap from 0 to 1; None when `remaining` is given.
     :param remaining: most calls that are left; None when `at_least` is given.
     :param match: whether it must hold for `any` object or for `all`.
+    :param target_names: targets by name.
+    :param target_group_names: target groups by name.
     """
 
     kind: ClassVar[str] = "cap_filled"
@@ -47,6 +49,8 @@ class CapFilled(Condition[list[ObjectCounts]]):
     at_least: float | None
     remaining: int | None
     match: Match
+    target_names: tuple[str, ...] = ()
+    target_group_names: tuple[str, ...] = ()
 
     @classmethod
     def from_parameters(
@@ -59,27 +63,43 @@ class CapFilled(Condition[list[ObjectCounts]]):
         at_least: object,
         remaining: object,
         match: object,
+        target_names: object = None,
+        target_group_names: object = None,
     ) -> Self:
         """Build the condition from the sensor's parameters."""
-        query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id)
+        query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id, target_names, target_group_names)
         cap_name: CapName = parameters.one_of(str(cap).strip().lower(), CAPS, "cap")
         filled_share, left = share(at_least, "at_least"), number(remaining, "remaining")
         if filled_share is not None and left is not None:
             raise InvalidArgument("Give at_least (a share) or remaining (calls), not both.")
         if filled_share is None and left is None:
             filled_share = 1.0
-        if cap_name == CONCURRENCY and query.group_ids:
+        if cap_name == CONCURRENCY and (query.group_ids or query.group_names):
             raise InvalidArgument(
-                "target_group_id has no calls in progress that Retreaver documents; give the targets for the "
+                "A target group has no calls in progress that Retreaver documents; give the targets for the "
                 "concurrency cap."
             )
         of_objects = (query.target_ids, query.tids, query.group_ids)
-        return cls(*of_objects, cap_name, filled_share, left, any_or_all(match))
+        names = query.target_names, query.group_names
+        return cls(*of_objects, cap_name, filled_share, left, any_or_all(match), *names)
 
     @property
     def query(self) -> TargetCountsQuery:
         """The counts of the targets and groups."""
-        return TargetCountsQuery(self.target_id, self.tid, self.target_group_id)
+        return TargetCountsQuery(
+            self.target_id,
+            self.tid,
+            self.target_group_id,
+            target_names=self.target_names,
+            group_names=self.target_group_names,
+        )
+
+    def with_found(self, state: QueryState) -> Self:
+        """Return the condition with IDs in place of the names that were found."""
+        if not state.get("names"):
+            return self
+        targets, groups = self.query.found(state)
+        return replace(self, target_id=targets, target_group_id=groups, target_names=(), target_group_names=())
 
     def evaluate(self, result: list[ObjectCounts]) -> Evaluation:
         """Evaluate the counts; the condition never holds for an object without this cap."""

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, cast
 
 from airflow_provider_retreaver.core.operations import Procedure
+from airflow_provider_retreaver.domain.objects.names import FoundNames
 
 ResultT = TypeVar("ResultT")
 
@@ -31,14 +32,16 @@ OF_OPERATORS = {"export_job": "airflow_provider_retreaver.domain.watching.export
 class QueryState(TypedDict, total=False):
     """What a query keeps between two runs; plain JSON, empty before the first run.
 
-    Only queries of calls keep anything; see `call_volume`.
+    Queries of calls keep what they have read, see `call_volume`; those with names keep what they have found.
 
     :param filters_known: whether the objects that the filters name were found.
+    :param names: the IDs of objects that are chosen by name, which no later run looks up again.
     :param calls: the matching calls: when each was created (RFC 3339), by UUID.
     :param newest: the latest `updated_at` that was read, RFC 3339.
     """
 
     filters_known: bool
+    names: FoundNames
     calls: dict[str, str]
     newest: str
 
@@ -109,6 +112,16 @@ class Condition(ABC, Generic[ResultT]):
         :param result: what the query returned.
         :return: whether the condition is met, and what to return and log.
         """
+
+    def with_found(self, state: QueryState) -> Self:  # noqa: ARG002
+        """Return the condition with the IDs of what its query has found by name, in place of the names.
+
+        A deferred sensor waits by IDs, so that an object which is renamed meanwhile stays the one that is meant.
+
+        :param state: of the query.
+        :return: an equal condition where there are no names, or nothing was found yet.
+        """
+        return self
 
     @classmethod
     def parameter_names(cls) -> tuple[str, ...]:

@@ -50,8 +50,8 @@ class NewestCallQuery(Query[str | None]):
 
     def run(self, state: QueryState, /) -> Procedure[str | None]:
         """Read the newest call; see `Query.run`."""
-        yield from self.filters.require_objects(state, allow_unknown=self.allow_unknown)
-        listing = calls.list_calls(sort_by="updated_at", **self.filters.sent)
+        filters = yield from self.filters.find_objects(state, allow_unknown=self.allow_unknown)
+        listing = calls.list_calls(sort_by="updated_at", **filters.sent)
         request = listing.request.with_query(per_page="1", page="1")
         legacy = CurrentOnly() if isinstance(listing.legacy, CurrentOnly) else listing.legacy
         rows: list[Row] = yield Operation(

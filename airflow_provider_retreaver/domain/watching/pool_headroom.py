@@ -6,13 +6,20 @@ now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share
+from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share, text
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.domain.objects.names import (
+    AFFILIATE,
+    CAMPAIGN,
+    FoundNames,
+    find_customer_id,
+    known_customer_id,
+)
 from airflow_provider_retreaver.domain.objects.reading import together
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.domain.watching.target_counts import CheckedObject, Match, evaluate_objects
@@ -65,17 +72,45 @@ class PoolSizesQuery(Query[list[PoolSize]]):
     :param pool_ids: the pools; empty for those of the campaign or affiliate, or for all.
     :param cid: only pools of this campaign, by the customer's ID.
     :param afid: only pools of this affiliate, by the customer's ID.
+    :param campaign_name: only pools of the campaign with this name.
+    :param affiliate_name: only pools of the affiliate with this name.
     """
 
     pool_ids: tuple[int, ...] = ()
     cid: str | None = None
     afid: str | None = None
+    campaign_name: str | None = None
+    affiliate_name: str | None = None
 
-    def run(self, _state: QueryState, /) -> Procedure[list[PoolSize]]:
-        """Read the pools; no state is kept.
+    def found(self, known: FoundNames) -> tuple[str | None, str | None]:
+        """Return the customer's IDs of campaign and affiliate, as far as they are known.
+
+        :param known: what was found by name.
+        :return: `cid` and `afid`.
+        """
+        cid, afid = self.cid, self.afid
+        if self.campaign_name is not None:
+            cid = known_customer_id(CAMPAIGN, self.campaign_name, known)
+        if self.affiliate_name is not None:
+            afid = known_customer_id(AFFILIATE, self.affiliate_name, known)
+        return cid, afid
+
+    def run(self, state: QueryState, /) -> Procedure[list[PoolSize]]:
+        """Read the pools; names are looked up in the first run, by one list of each kind.
 
         :raises NotFound: naming the first of them that does not exist, or what no pool has.
+        :raises InvalidArgument: when several objects have one of the names.
         """
+        known: FoundNames = {kind: dict(ids) for kind, ids in state.get("names", {}).items()}
+        for kind, name, parameter in (
+            (CAMPAIGN, self.campaign_name, "campaign_name"),
+            (AFFILIATE, self.affiliate_name, "affiliate_name"),
+        ):
+            if name is not None:
+                yield from find_customer_id(kind, name, parameter, known)
+        if known:
+            state["names"] = known
+        cid, afid = self.found(known)
         rows: list[Row] = []
         if self.pool_ids:
             for outcome in (yield from together([number_pools.get_number_pool(id_) for id_ in self.pool_ids])):
@@ -83,10 +118,10 @@ class PoolSizesQuery(Query[list[PoolSize]]):
                     raise outcome.error
                 rows.append(outcome.value or {})
         else:
-            listing = number_pools.list_number_pools(cid=self.cid, afid=self.afid)
+            listing = number_pools.list_number_pools(cid=cid, afid=afid)
             rows = yield listing
             if not rows:
-                chosen = (("cid", self.cid), ("afid", self.afid))
+                chosen = (("cid", cid), ("afid", afid))
                 given = "".join(f" with {name} {quoted(value)}" for name, value in chosen if value)
                 raise NotFound(
                     f"{listing.request.label} returned no number pool{given}, so that there is nothing to wait for; "
@@ -104,6 +139,8 @@ class PoolHeadroom(Condition[list[PoolSize]]):
     :param afid: only pools of this affiliate, by the customer's ID.
     :param below: share of `max_pool_size` from 0 to 1; the headroom must be less.
     :param match: whether it must hold for `any` pool or for `all`.
+    :param campaign_name: only pools of the campaign with this name.
+    :param affiliate_name: only pools of the affiliate with this name.
     """
 
     kind: ClassVar[str] = "number_pool"
@@ -113,27 +150,54 @@ class PoolHeadroom(Condition[list[PoolSize]]):
     afid: str | None
     below: float
     match: Match
+    campaign_name: str | None = None
+    affiliate_name: str | None = None
 
     @classmethod
     def from_parameters(
-        cls, *, number_pool_id: object, cid: object, afid: object, below: object, match: object
+        cls,
+        *,
+        number_pool_id: object,
+        cid: object,
+        afid: object,
+        below: object,
+        match: object,
+        campaign_name: object = None,
+        affiliate_name: object = None,
     ) -> Self:
         """Build the condition from the sensor's parameters."""
         pools = tuple(ids(number_pool_id, "number_pool_id") or ())
         campaign, affiliate = (str(value) if is_given(value) else None for value in (cid, afid))
-        if pools and (campaign or affiliate):
-            raise InvalidArgument("Give number_pool_id, or cid and afid, not both: the IDs already select the pools.")
+        names = [
+            text(value, name) if is_given(value) else None
+            for name, value in (("campaign_name", campaign_name), ("affiliate_name", affiliate_name))
+        ]
+        if (campaign and names[0]) or (affiliate and names[1]):
+            raise InvalidArgument(
+                "Give cid or campaign_name, and afid or affiliate_name: each of two would choose the same object."
+            )
+        if pools and any((campaign, affiliate, *names)):
+            raise InvalidArgument(
+                "Give number_pool_id, or campaign and affiliate, not both: the IDs already select the pools."
+            )
         limit = share(below, "below")
         if limit is None:
             raise InvalidArgument(
                 "below is missing: give the share of headroom below which a pool matches, like 0.1."
             )
-        return cls(pools, campaign, affiliate, limit, any_or_all(match))
+        return cls(pools, campaign, affiliate, limit, any_or_all(match), *names)
 
     @property
     def query(self) -> PoolSizesQuery:
         """The sizes of the pools."""
-        return PoolSizesQuery(self.number_pool_id, self.cid, self.afid)
+        return PoolSizesQuery(self.number_pool_id, self.cid, self.afid, self.campaign_name, self.affiliate_name)
+
+    def with_found(self, state: QueryState) -> Self:
+        """Return the condition with IDs in place of the names that were found."""
+        if not state.get("names"):
+            return self
+        cid, afid = self.query.found(state["names"])
+        return replace(self, cid=cid, afid=afid, campaign_name=None, affiliate_name=None)
 
     def evaluate(self, result: list[PoolSize]) -> Evaluation:
         """Evaluate the sizes; a pool that may hold no number has no headroom."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.core.parameters import ids, texts
+from airflow_provider_retreaver.core.parameters import ids, names, texts
+from airflow_provider_retreaver.domain.objects.names import TARGET, TARGET_GROUP, FoundNames, known_ids
 from airflow_provider_retreaver.domain.objects.naming import customer_id, safe_field
-from airflow_provider_retreaver.domain.objects.reading import read_by_tid, read_targets, together
+from airflow_provider_retreaver.domain.objects.reading import FoundObjects, find_groups, find_selected
+from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.domain.routing.caps import TYPES, Cap, cap_of
 from airflow_provider_retreaver.domain.watching.condition import Evaluation, Query, QueryState
-from airflow_provider_retreaver.resources import target_groups
 
 # Fields that every row must have; Retreaver's list of targets may leave nested ones out.
 NEEDED = ("caps",)
@@ -83,62 +84,95 @@ class TargetCountsQuery(Query[list[ObjectCounts]]):
     :param tids: targets by the customer's ID.
     :param group_ids: target groups.
     :param members: read the members of the groups instead of the groups.
+    :param target_names: targets by name.
+    :param group_names: target groups by name.
     """
 
     target_ids: tuple[int, ...] = ()
     tids: tuple[str, ...] = ()
     group_ids: tuple[int, ...] = ()
     members: bool = False
+    target_names: tuple[str, ...] = ()
+    group_names: tuple[str, ...] = ()
 
     @classmethod
-    def from_parameters(cls, target_id: object, tid: object, target_group_id: object) -> TargetCountsQuery:
+    def from_parameters(
+        cls,
+        target_id: object,
+        tid: object,
+        target_group_id: object,
+        target_names: object = None,
+        target_group_names: object = None,
+    ) -> TargetCountsQuery:
         """Build the query from a sensor's parameters, each of which takes one or several values.
 
         :param target_id: targets by Retreaver's ID.
         :param tid: targets by the customer's ID.
         :param target_group_id: target groups by Retreaver's ID.
+        :param target_names: targets by name.
+        :param target_group_names: target groups by name.
         :return: the query.
-        :raises InvalidArgument: when there is no ID, or one is not valid.
+        :raises InvalidArgument: when there is no ID or name, or one is not valid.
         """
         query = cls(
             tuple(ids(target_id, "target_id") or ()),
             tuple(texts(tid, "tid") or ()),
             tuple(ids(target_group_id, "target_group_id") or ()),
+            target_names=tuple(names(target_names, "target_names") or ()),
+            group_names=tuple(names(target_group_names, "target_group_names") or ()),
         )
-        if not (query.target_ids or query.tids or query.group_ids):
-            raise InvalidArgument("Give target_id, tid or target_group_id: no target or group is selected.")
+        if not any((query.target_ids, query.tids, query.group_ids, query.target_names, query.group_names)):
+            raise InvalidArgument(
+                "Give target_id, tid, target_names, target_group_id or target_group_names: no target or group is "
+                "selected."
+            )
         return query
 
-    def run(self, _state: QueryState, /) -> Procedure[list[ObjectCounts]]:
-        """Read all of them; no state is kept.
+    def found(self, state: QueryState) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the IDs of targets and groups, with those that were found by name.
+
+        :param state: of the query.
+        :return: the IDs of targets, and those of groups.
+        """
+        known = state.get("names", {})
+        by_name = known_ids(TARGET, self.target_names, known)[0], known_ids(TARGET_GROUP, self.group_names, known)[0]
+        targets, groups = (
+            dict.fromkeys((*self.target_ids, *by_name[0])),
+            dict.fromkeys((*self.group_ids, *by_name[1])),
+        )
+        return tuple(targets), tuple(groups)
+
+    def run(self, state: QueryState, /) -> Procedure[list[ObjectCounts]]:
+        """Read all of them; what is chosen by name is looked up in the first run, by one list of each kind.
 
         :raises NotFound: naming the first of them that does not exist.
+        :raises InvalidArgument: when several have one of the names.
         """
-        groups: list[Row] = []
-        for outcome in (yield from together([target_groups.get_target_group(id_) for id_ in self.group_ids])):
-            if outcome.error is not None:
-                raise outcome.error
-            groups.append(outcome.value or {})
-        target_ids = [*self.target_ids]
-        if self.members:
-            target_ids += [id_ for group in groups for id_ in _member_ids(group)]
-        rows, errors = yield from read_targets(target_ids, NEEDED)
-        rows_by_tid, tid_errors = yield from read_by_tid(list(self.tids))
-        for error in (*errors.values(), *tid_errors.values()):
-            raise error
-        by_id = {row["id"]: row for row in (*rows.values(), *rows_by_tid)}
-        counts = [ObjectCounts.from_row("target", row) for row in by_id.values()]
+        known: FoundNames = {kind: dict(ids) for kind, ids in state.get("names", {}).items()}
+        groups = yield from find_groups(self.group_ids, self.group_names, known)
+        _raise_first(groups)
+        members = list(groups.rows.values()) if self.members else []
+        for group in members:
+            _require_members(group)
+        selection = TargetSelection(ids=self.target_ids, tids=self.tids, names=self.target_names)
+        found = yield from find_selected(selection, members, NEEDED, known)
+        _raise_first(found)
+        if known:
+            state["names"] = known
+        counts = [ObjectCounts.from_row("target", row) for row in found.rows.values()]
         if not self.members:
-            for id_, group in zip(self.group_ids, groups, strict=True):
-                counts.append(ObjectCounts.from_row("group", {**group, "id": id_}))
+            counts += [ObjectCounts.from_row("group", {**row, "id": key.id}) for key, row in groups.rows.items()]
         return counts
 
 
-def _member_ids(group: Row) -> Iterable[int]:
-    members = group.get("target_ids")
-    if not isinstance(members, list):
+def _raise_first(found: FoundObjects) -> None:
+    for error in found.errors.values():
+        raise error
+
+
+def _require_members(group: Row) -> None:
+    if not isinstance(group.get("target_ids"), list):
         raise ProtocolError(f"Target group {group.get('id')} has no 'target_ids', which Retreaver documents for it.")
-    return members
 
 
 @dataclass(frozen=True, slots=True)

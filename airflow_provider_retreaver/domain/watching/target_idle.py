@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from airflow_provider_retreaver.core.parameters import any_or_all, number
-from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, QueryState
 from airflow_provider_retreaver.domain.watching.target_counts import (
     CheckedObject,
     Match,
@@ -25,6 +25,8 @@ class TargetIdle(Condition[list[ObjectCounts]]):
     :param target_group_id: target groups, whose members are checked.
     :param at_most: most calls in progress of an idle target.
     :param match: whether `any` target must be idle or `all`.
+    :param target_names: targets by name.
+    :param target_group_names: target groups by name, whose members are checked.
     """
 
     kind: ClassVar[str] = "target_idle"
@@ -34,20 +36,40 @@ class TargetIdle(Condition[list[ObjectCounts]]):
     target_group_id: tuple[int, ...]
     at_most: int
     match: Match
+    target_names: tuple[str, ...] = ()
+    target_group_names: tuple[str, ...] = ()
 
     @classmethod
     def from_parameters(
-        cls, *, target_id: object, tid: object, target_group_id: object, at_most: object, match: object
+        cls,
+        *,
+        target_id: object,
+        tid: object,
+        target_group_id: object,
+        at_most: object,
+        match: object,
+        target_names: object = None,
+        target_group_names: object = None,
     ) -> Self:
         """Build the condition from the sensor's parameters."""
-        query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id)
+        query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id, target_names, target_group_names)
         most = number(at_most, "at_most") or 0
-        return cls(query.target_ids, query.tids, query.group_ids, most, any_or_all(match))
+        of_objects = (query.target_ids, query.tids, query.group_ids)
+        return cls(*of_objects, most, any_or_all(match), query.target_names, query.group_names)
 
     @property
     def query(self) -> TargetCountsQuery:
         """The counts of the targets, and of the members of the groups."""
-        return TargetCountsQuery(self.target_id, self.tid, self.target_group_id, members=bool(self.target_group_id))
+        names = self.target_names, self.target_group_names
+        members = bool(self.target_group_id or self.target_group_names)
+        return TargetCountsQuery(self.target_id, self.tid, self.target_group_id, members, *names)
+
+    def with_found(self, state: QueryState) -> Self:
+        """Return the condition with IDs in place of the names that were found."""
+        if not state.get("names"):
+            return self
+        targets, groups = self.query.found(state)
+        return replace(self, target_id=targets, target_group_id=groups, target_names=(), target_group_names=())
 
     def evaluate(self, result: list[ObjectCounts]) -> Evaluation:
         """Evaluate the counts; a group without members is idle."""

@@ -45,13 +45,13 @@ def caps_spec(ids, **caps):
     """Return the task that sets caps of targets."""
     state = DesiredCaps(parse_caps(caps, ""))
     chosen = TargetSelection(ids=ids)
-    return ChangeSpec(find=lambda: find_targets(chosen, NEEDED), state=lambda *_: state, relative=state.relative)
+    return ChangeSpec(find=lambda *_: find_targets(chosen, NEEDED), state=lambda *_: state, relative=state.relative)
 
 
 def hours_spec(ids, hours, **how):
     """Return the task that sets hours."""
     state = DesiredHours(WeeklyHours.parse(hours), today=date(2026, 3, 1), **how)
-    return ChangeSpec(find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state)
+    return ChangeSpec(find=lambda *_: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state)
 
 
 def run(retreaver, task, **how):
@@ -156,7 +156,8 @@ def test_concurrency_and_groups(retreaver):
     """Concurrency caps and the caps of groups are set like the others."""
     group = retreaver.group([retreaver.target()])
     task = ChangeSpec(
-        find=lambda: find_groups([group]), state=lambda *_: DesiredCaps(parse_caps({"concurrency": 4, "hard": 9}, ""))
+        find=lambda *_: find_groups([group]),
+        state=lambda *_: DesiredCaps(parse_caps({"concurrency": 4, "hard": 9}, "")),
     )
     assert {row["kind"] for row in run(retreaver, task)["changed"]} == {"group"}
     assert retreaver.caps(group, "target_group") == {
@@ -318,7 +319,7 @@ def test_what_cannot_be_judged_is_not_left_out(retreaver):
     ids = [retreaver.target(), retreaver.target()]
     retreaver.fault("/targets/1.json", status=200, body={"target": {"id": 1, "paused": False}})
     task = ChangeSpec(
-        find=lambda: find_targets(TargetSelection(ids=ids, groups=[9]), ("caps",), any_full),
+        find=lambda *_: find_targets(TargetSelection(ids=ids, groups=[9]), ("caps",), any_full),
         state=lambda *_: DesiredPause(paused=True),
     )
     result = run(retreaver, task)
@@ -507,7 +508,7 @@ def test_unclear_hours(retreaver):
 def pause_spec(ids, least, *, paused=True):
     """Return the task that pauses targets and keeps some open."""
     return ChangeSpec(
-        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED),
+        find=lambda *_: find_targets(TargetSelection(ids=ids), NEEDED),
         state=lambda *_: DesiredPause(paused=paused),
         guard=lambda edits: keep_open(least, edits),
     )
@@ -569,13 +570,15 @@ def tags_spec(find, kind="target", **edit):
 def test_tags(retreaver):
     """Tags are put on and taken off beside others, which stay; the same again sends nothing."""
     id_ = retreaver.target(tag_list="<<<a:1>>>,<<<b:2>>>,<<<b:3>>>")
-    task = tags_spec(lambda: find_targets(TargetSelection(ids=[id_]), NEEDED), add={"c": ["4", "5"]}, remove=["b:2"])
+    task = tags_spec(
+        lambda *_: find_targets(TargetSelection(ids=[id_]), NEEDED), add={"c": ["4", "5"]}, remove=["b:2"]
+    )
     assert fields_of(run(retreaver, task)) == [(1, "tags", ["a:1", "b:2", "b:3"], ["a:1", "b:3", "c:4", "c:5"])]
     assert [(tag["key"], tag["value"]) for tag in retreaver.read(id_)["tag_values"]] == [
         ("a", "1"), ("b", "3"), ("c", "4"), ("c", "5"),
     ]  # fmt: skip
     assert run(retreaver, task)["changed"] == []
-    cleared = tags_spec(lambda: find_targets(TargetSelection(tag=Tag("a", "1")), NEEDED), replace=[])
+    cleared = tags_spec(lambda *_: find_targets(TargetSelection(tag=Tag("a", "1")), NEEDED), replace=[])
     run(retreaver, cleared)
     assert retreaver.read(id_)["tag_values"] == []
 
@@ -584,7 +587,7 @@ def test_tags_with_operators_are_not_rewritten(retreaver):
     """A tag that is not '==' is neither lost nor turned into '==': the object is refused, unless nothing changes."""
     id_ = retreaver.target()
     fault = {"target": {"id": id_, "tag_values": [{"key": "state", "value": "NY", "operator": "!="}]}}
-    find = lambda: find_targets(TargetSelection(ids=[id_]), NEEDED)  # noqa: E731
+    find = lambda *_: find_targets(TargetSelection(ids=[id_]), NEEDED)  # noqa: E731
     retreaver.fault("/targets/1.json", method="GET", status=200, body=fault, times=2)
     result = run(retreaver, tags_spec(find, add="a:b"))
     assert "has the tag state != NY, and a tag list has no operator '!='" in errors(result)[id_]
@@ -597,7 +600,7 @@ def test_contacts_whose_masked_numbers_are_equal(retreaver):
     numbers = ["+18005550199", "+18665550199"]
     edit = TagEdit.parse(add="a:1")
     result = run(retreaver, ChangeSpec(
-        find=lambda: find_contacts([], numbers), state=lambda *_: DesiredTags(edit, "contact")))  # fmt: skip
+        find=lambda *_: find_contacts([], numbers), state=lambda *_: DesiredTags(edit, "contact")))  # fmt: skip
     assert [(row["kind"], row["id"], row["named"]) for row in result["failed"]] == [
         ("contact", None, "with number +1…99")
     ] * 2
@@ -607,7 +610,7 @@ def test_contacts_whose_masked_numbers_are_equal(retreaver):
 def test_tags_of_contacts(retreaver):
     """Contacts are selected by ID and by phone number, once each; an unknown number is masked."""
     id_ = retreaver.contact("+18668987878")
-    find = lambda: find_contacts([id_], ["+18668987878", "+18005550199"])  # noqa: E731
+    find = lambda *_: find_contacts([id_], ["+18668987878", "+18005550199"])  # noqa: E731
     result = run(retreaver, tags_spec(find, "contact", add="vip:yes"))
     assert fields_of(result) == [(id_, "tags", [], ["vip:yes"])]
     assert list(errors(result)) == ["with number +1…99"]
@@ -618,7 +621,7 @@ def test_tags_of_contacts(retreaver):
 
 def group_spec(group, state):
     """Return the task that changes a group."""
-    return ChangeSpec(find=lambda: find_groups([group]), state=lambda *_: state, counted="memberships")
+    return ChangeSpec(find=lambda *_: find_groups([group]), state=lambda *_: state, counted="memberships")
 
 
 def test_groups_beside_other_writers(retreaver):
@@ -666,14 +669,14 @@ def test_many_targets_are_read_by_listing(retreaver):
 def test_many_are_read_again_before_they_are_replaced(retreaver):
     """A tag that is added while other targets are changed is not lost: that target fails, and a retry changes it."""
     ids = [retreaver.target() for _ in range(30)]
-    task = tags_spec(lambda: find_targets(TargetSelection(ids=ids), NEEDED), add="a:1")
+    task = tags_spec(lambda *_: find_targets(TargetSelection(ids=ids), NEEDED), add="a:1")
     retreaver.before_next("PUT", "/targets/1.json", lambda: retreaver.change(ids[-1], tag_list="<<<b:2>>>"))
     result = run(retreaver, task)
     assert len(result["changed"]) == 29
     assert len(retreaver.writes()) == 29
     assert "It was changed by others after it was read: tags none -> b:2. Nothing was sent" in errors(result)[ids[-1]]
     assert fields_of(run(retreaver, task)) == [(ids[-1], "tags", ["b:2"], ["a:1", "b:2"])]
-    odd = tags_spec(lambda: find_targets(TargetSelection(ids=ids), NEEDED), add="c:3")
+    odd = tags_spec(lambda *_: find_targets(TargetSelection(ids=ids), NEEDED), add="c:3")
     retreaver.before_next("PUT", "/targets/1.json", lambda: retreaver.fault(
         f"/targets/{ids[-1]}.json", method="GET", status=200, body={"target": {"id": ids[-1]}}))  # fmt: skip
     result = run(retreaver, odd)

@@ -33,7 +33,7 @@ def change(retreaver, state, ids):
         yield from ()
 
     task = ChangeSpec(
-        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state, prepare=prepare
+        find=lambda *_: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: state, prepare=prepare
     )
     result = retreaver.client.run(ChangeObjects(task).procedure())
     return Snapshot.load(json.loads(json.dumps(snapshot.dump())), "x.json"), result
@@ -43,7 +43,7 @@ def restore(retreaver, snapshot, *, overwrite=False, parts=PARTS):
     """Restore a snapshot."""
     ids = list(snapshot.targets)
     task = ChangeSpec(
-        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED),
+        find=lambda *_: find_targets(TargetSelection(ids=ids), NEEDED),
         state=lambda key, _: RestoredState(snapshot.targets[key.id], parts, overwrite=overwrite),
     )
     return retreaver.client.run(ChangeObjects(task).procedure())
@@ -197,7 +197,7 @@ def test_what_was_saved_first_stays():
         yield from ()
 
     task = ChangeSpec(
-        find=lambda: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: closed(), prepare=prepare
+        find=lambda *_: find_targets(TargetSelection(ids=ids), NEEDED), state=lambda *_: closed(), prepare=prepare
     )
     assert retreaver.client.run(ChangeObjects(task).procedure())["failed"] == []
     assert restore(retreaver, snapshot)["failed"] == []
