@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"]
 
-# An incremental export reads this much before its cursor again, for calls that were updated while the last one
-# started.
+# An incremental export reads this again before its cursor, for calls that were updated while the last one started.
 OVERLAP = timedelta(minutes=10)
 
 
@@ -59,8 +58,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
 
     :param destination: folder URL, e.g. `s3://conn@bucket/calls`.
     :param start: start of the window: aware datetime, RFC 3339 with an offset, or a date (midnight UTC); with `end`
-        left out too, the run's data interval. An incremental export
-        needs `start` for its first run only.
+        left out too, the run's data interval. An incremental export needs `start` for its first run only.
     :param end: end of the window, as `start`; calls before it.
     :param by: which time of a call must lie in the window: `created_at` or `updated_at` (current routes only).
     :param lookback: length of time before the window that is read again, e.g. `1h`, seconds or a timedelta. An
@@ -152,10 +150,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             shape = self._shape()
             window = self.window(context, until_now=flag(self.incremental, "incremental"))
             initial = self._plan(window)
-            found = self.find_filter_objects(hook, window)
-            if found != window:
-                # The name of the files depends on the filters.
-                initial = self._plan(found)
+            if (found := self.find_filter_objects(hook, window)) != window:
+                initial = self._plan(found)  # whose name depends on the filters
             publication = Publication(self.destination, initial.key)
             publication.prepare()
             self.require_filter_objects(hook)

@@ -40,7 +40,7 @@ DOMAIN_MAY_USE = {
     "routing": {"objects", "changes"},
     "resources": {"objects", "changes", "routing"},
     "lists": {"objects"},
-    "calls": {"lists", "resources"},
+    "calls": {"objects", "lists", "resources"},
     "watching": {"objects", "routing", "calls"},
     "bidding": {"resources"},
     "trackdrive": {"objects", "changes"},

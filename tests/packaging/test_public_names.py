@@ -100,6 +100,7 @@ PARAMETERS = {
         "buyer_group_id", "confirm", "missing_ok", "dry_run", "trackdrive_conn_id",
     },
     ("operators.caps", "RetreaverResetCapOperator"): {
+        "target_names", "target_group_names",
         "dry_run", "retreaver_conn_id",
         "target_ids", "tids", "target_group_ids", "tag", "only_filled", "max_staleness", "force", "state_path",
     },
@@ -124,12 +125,15 @@ PARAMETERS = {
     },
     ("sensors.calls", "RetreaverCallSensor"): SENSOR | {"uuid", "status"},
     ("sensors.caps", "RetreaverCapFilledSensor"): SENSOR | {
+        "target_names", "target_group_names",
         "target_id", "tid", "target_group_id", "cap", "at_least", "remaining", "match",
     },
     ("sensors.targets", "RetreaverTargetIdleSensor"): SENSOR | {
+        "target_names", "target_group_names",
         "target_id", "tid", "target_group_id", "at_most", "match",
     },
     ("sensors.number_pools", "RetreaverNumberPoolSensor"): SENSOR | {
+        "campaign_name", "affiliate_name",
         "number_pool_id", "cid", "afid", "below", "match",
     },
     ("triggers.calls", "RetreaverNewCallsEventTrigger"): {
@@ -160,19 +164,24 @@ PARAMETERS = {
         "dry_run", "retreaver_conn_id",
     },
     ("operators.caps", "RetreaverSetCapsOperator"): CHANGE | SNAPSHOT | {
+        "target_names", "target_group_names",
         "hard", "hourly", "daily", "monthly", "concurrency", "target_ids", "tids", "tag", "target_group_ids", "rows",
     },
     ("operators.targets", "RetreaverSetPausedOperator"): CHANGE | SNAPSHOT | {
+        "target_names", "target_group_names",
         "paused", "target_ids", "tids", "target_group_ids", "tag", "only_filled", "keep_open",
     },
     ("operators.targets", "RetreaverUpdateBusinessHoursOperator"): CHANGE | SNAPSHOT | {
+        "target_names", "target_group_names",
         "hours", "target_ids", "tids", "target_group_ids", "tag", "time_zone", "change_time_zone",
     },
     ("operators.targets", "RetreaverRestoreOperator"): CHANGE | {"snapshot_path", "parts", "overwrite"},
     ("operators.tags", "RetreaverUpdateTagsOperator"): CHANGE | {
+        "target_names", "target_group_names",
         "add", "remove", "replace", "target_ids", "tids", "target_group_ids", "tag", "contact_ids", "contact_numbers",
     },
     ("operators.target_groups", "RetreaverUpdateTargetGroupOperator"): CHANGE | {
+        "target_group_name", "add_names", "remove_names", "replace_names",
         "target_group_id", "add", "remove", "replace",
     },
     ("operators.change_base", "RetreaverChangeOperator"): CHANGE,

@@ -10,22 +10,14 @@ from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import RUN_ENDING, Gone, RetreaverError
 from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.domain.objects.key import (
-    ObjectKey,
-    ObjectKind,
-    buyer_group_key,
-    group_key,
-    target_key,
-)
+from airflow_provider_retreaver.domain.objects.key import ObjectKey, buyer_group_key, group_key, target_key
 from airflow_provider_retreaver.domain.objects.names import (
     TARGET,
     TARGET_GROUP,
     FoundNames,
     NamedKind,
     known_ids,
-    log_found,
-    remember,
-    select_named,
+    select_ids,
 )
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.resources import contacts, target_groups, targets
@@ -102,10 +94,12 @@ def _list_rows(kind: NamedKind) -> Procedure[dict[int, Row]]:
     return {require(row, "id", listing.request): row for row in rows}
 
 
-def _complete(kind: ObjectKind, listed: dict[int, Row], ids: Iterable[int], needed: Sequence[str]) -> Procedure[None]:
+def _complete(
+    key_of: Callable[[int], ObjectKey], listed: dict[int, Row], ids: Iterable[int], needed: Sequence[str]
+) -> Procedure[None]:
     """Read those objects of a list that came without fields which they must have."""
     incomplete = [id_ for id_ in dict.fromkeys(ids) if any(name not in listed[id_] for name in needed)]
-    outcomes = yield from together([get_object(ObjectKey(kind, id_)) for id_ in incomplete])
+    outcomes = yield from together([get_object(key_of(id_)) for id_ in incomplete])
     for id_, outcome in zip(incomplete, outcomes, strict=True):
         if outcome.error is not None:
             raise outcome.error
@@ -116,7 +110,7 @@ def _read_targets(
     ids: Sequence[int], needed: Sequence[str], listed: dict[int, Row]
 ) -> Procedure[tuple[dict[int, Row], dict[int, RetreaverError]]]:
     """Return targets from a list that was read, and read those that are not on it."""
-    yield from _complete("target", listed, [id_ for id_ in ids if id_ in listed], needed)
+    yield from _complete(target_key, listed, [id_ for id_ in ids if id_ in listed], needed)
     missing = [id_ for id_ in ids if id_ not in listed]
     outcomes = yield from together([targets.get_target(id=id_) for id_ in missing])
     rows = {id_: listed[id_] for id_ in ids if id_ in listed}
@@ -158,7 +152,7 @@ def all_targets(needed: Sequence[str] = ("caps",)) -> Procedure[list[Row]]:
     :raises ProtocolError: when a target came without ID.
     """
     listed = yield from _list_rows(TARGET)
-    yield from _complete("target", listed, listed, needed)
+    yield from _complete(target_key, listed, listed, needed)
     return list(listed.values())
 
 
@@ -221,34 +215,24 @@ def find_selected(
     listed: dict[int, Row] = {}
     if new or several or len(ids) > MAX_SINGLE_READS:
         listed = yield from _list_rows(TARGET)
-    named = [id_ for id_ in _select(TARGET, listed, new, "target_names", known) if id_ not in ids]
+    named = [id_ for id_ in select_ids(TARGET, listed, new, "target_names", known) if id_ not in ids]
     rows, errors = yield from _read_targets([*named, *ids], needed, listed)
     id_of = {TARGET.customer_id(row): id_ for id_, row in listed.items()}
     tids = [tid for tid in selection.tids or () if tid not in id_of]
     rows_by_tid, tid_errors = yield from read_by_tid(tids)
     listed_tids = [id_of[tid] for tid in selection.tids or () if tid in id_of]
-    yield from _complete("target", listed, listed_tids, needed)
+    yield from _complete(target_key, listed, listed_tids, needed)
     found = FoundObjects({target_key(id_): row for id_, row in rows.items()})
     found.rows.update({target_key(id_): listed[id_] for id_ in listed_tids})
     found.rows.update({target_key(row["id"]): row for row in rows_by_tid})
     found.errors.update({target_key(id_): error for id_, error in errors.items()})
     found.errors.update({ObjectKey("target", customer_id=tid): error for tid, error in tid_errors.items()})
     if several:
-        yield from _complete("target", listed, listed, (*needed, "tag_values") if selection.tag else needed)
+        yield from _complete(target_key, listed, listed, (*needed, "tag_values") if selection.tag else needed)
         for id_, row in listed.items():
             if selection.tag is None or selection.tag.matches(row):
                 found.rows.setdefault(target_key(id_), row)
     return found
-
-
-def _select(
-    kind: NamedKind, listed: Mapping[int, Row], names: Sequence[str], parameter: str, known: FoundNames
-) -> list[int]:
-    """Return the IDs of the objects of a list that have names, which the run then knows."""
-    found = select_named(kind, listed.values(), names, parameter)
-    log_found(kind, found)
-    remember(kind, found, known)
-    return known_ids(kind, names, known)[0]
 
 
 def find_groups(
@@ -267,9 +251,9 @@ def find_groups(
     pinned, new = known_ids(TARGET_GROUP, names, known)
     selected = list(dict.fromkeys([*ids, *pinned]))
     listed = (yield from _list_rows(TARGET_GROUP)) if new else {}
-    named = [id_ for id_ in _select(TARGET_GROUP, listed, new, "target_group_names", known) if id_ not in selected]
+    named = [id_ for id_ in select_ids(TARGET_GROUP, listed, new, "target_group_names", known) if id_ not in selected]
     chosen = [*named, *(id_ for id_ in selected if id_ in listed)]
-    yield from _complete("group", listed, chosen, ("caps", "target_ids"))
+    yield from _complete(group_key, listed, chosen, ("caps", "target_ids"))
     found = FoundObjects({group_key(id_): listed[id_] for id_ in chosen})
     found.update((yield from _find([group_key(id_) for id_ in selected if id_ not in listed])))
     return found

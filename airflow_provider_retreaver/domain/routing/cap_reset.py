@@ -83,8 +83,6 @@ class ResetCaps(TakesTurns):
         """Read, reset, read back.
 
         :return: the result.
-        :raises NotFound: when no object has a name by which one is chosen; nothing was sent.
-        :raises InvalidArgument: when several objects have such a name; nothing was sent.
         :raises AuthenticationError: and other errors that concern the whole account; `result()` still returns what
             was done.
         :raises RunUnderWay: when another run is at work and does not end, or has taken over.

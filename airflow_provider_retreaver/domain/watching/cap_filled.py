@@ -76,8 +76,8 @@ class CapFilled(Condition[list[ObjectCounts]]):
             filled_share = 1.0
         if cap_name == CONCURRENCY and (query.group_ids or query.group_names):
             raise InvalidArgument(
-                "A target group has no calls in progress that Retreaver documents; give the targets for the "
-                "concurrency cap."
+                "target_group_id and target_group_names have no calls in progress that Retreaver documents; give the "
+                "targets for the concurrency cap."
             )
         of_objects = (query.target_ids, query.tids, query.group_ids)
         names = query.target_names, query.group_names
