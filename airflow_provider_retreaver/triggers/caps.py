@@ -78,7 +78,4 @@ class RetreaverCapFilledEventTrigger(RetreaverEventTrigger):
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters."""
-        options = self.condition.options()
-        # The key of the state depends on the parameters: it stays what it was for a trigger without names.
-        unused = {"match"} | {name for name in ("target_names", "target_group_names") if not options[name]}
-        return {name: value for name, value in options.items() if name not in unused}
+        return {name: value for name, value in self.condition.options().items() if name != "match"}

@@ -13,25 +13,29 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
+from airflow_provider_retreaver.core.errors import Gone, InvalidArgument, NotFound, RetreaverError
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.triggers.loading import TRIGGER_MODULES, import_in_threads
 
 if TYPE_CHECKING:
+    from airflow_provider_retreaver.domain.objects.names import FoundNames
     from airflow_provider_retreaver.domain.watching.condition import Query
 
 # Airflow reports the end of an event trigger to no one, so it never ends: after an error that is not temporary (a
 # refused key, a deleted target) it logs the error, waits this many seconds, and starts over with the connection as it
 # is then.
 RESTART_WAIT = 300.0
+# Parameters by which objects are chosen by name.
+NAMES = ("target_names", "target_group_names")
 
 
 class RetreaverEventTrigger(BaseEventTrigger):
     """Base of the event triggers; their parameters are checked when they are created, which is when a DAG is parsed.
 
     On Airflow 3.3 the state (what was announced) is stored with the watched asset, so that a restart of the triggerer
-    announces nothing twice and misses nothing. On 3.1 and 3.2 each start begins without state; every class documents
+    announces nothing twice and misses nothing; so are the IDs of what was found by name, until one of them does not
+    exist any more. On 3.1 and 3.2 each start begins without state; every class documents
     the consequences. Events are sent before the state is stored: a crash between the two announces again.
 
     :param retreaver_conn_id: id of the connection.
@@ -97,11 +101,14 @@ class RetreaverEventTrigger(BaseEventTrigger):
         from airflow_provider_retreaver.domain.watching.poll_interval import PollInterval
         from airflow_provider_retreaver.triggers.polls import join_poll
 
-        self._state = await self._load_state()
+        self._state = await self._load(self._state_key)
+        by_name = self.query.by_name
+        self._names: FoundNames = (await self._load(self._names_key) if by_name else None) or {}
         interval = PollInterval(self.poll_interval)
         while True:
             try:
-                async with join_poll(self.retreaver_conn_id, self.query) as poll:
+                query = self.query.with_found({"names": self._names})
+                async with join_poll(self.retreaver_conn_id, query) as poll:
                     if self.company_id is not None:
                         poll.settings.require_company(self.company_id, "The watched asset")
                     wait = 0.0
@@ -110,10 +117,14 @@ class RetreaverEventTrigger(BaseEventTrigger):
                         if outcome.error is not None:
                             self._log_or_raise(outcome.error)
                         else:
+                            await self._keep_names(poll.names)
                             async for event in self._events(outcome.value):
                                 yield event
                         wait = interval.next_wait()
             except (RetreaverError, AirflowException) as error:
+                if isinstance(error, (NotFound, Gone)) and self._names:
+                    # One of the objects was deleted: names are looked up again.
+                    await self._keep_names({})
                 self.log.error("%s Polling stops for %.0f s, then it starts again.", error, RESTART_WAIT)  # noqa: TRY400
             await asyncio.sleep(RESTART_WAIT)
 
@@ -124,7 +135,7 @@ class RetreaverEventTrigger(BaseEventTrigger):
             self.log.info("Sending an event with payload %s", one_line(payload, numbers=False))
             yield TriggerEvent(payload)
         if state != self._state:
-            await self._save_state(state)
+            await self._save(self._state_key, state)
             self._state = state
 
     def _log_or_raise(self, error: RetreaverError) -> None:
@@ -137,24 +148,38 @@ class RetreaverEventTrigger(BaseEventTrigger):
     @property
     def _state_key(self) -> str:
         """The key of this trigger's state: an asset may have several watchers."""
-        # Whether unknown objects are allowed does not change what is watched.
-        watched = {name: value for name, value in self.parameters().items() if name != "allow_unknown"}
+        # Whether unknown objects are allowed does not change what is watched, and keys of older versions have no names.
+        unused = {"allow_unknown"} | {
+            name for name, value in self.parameters().items() if name in NAMES and not value
+        }
+        watched = {name: value for name, value in self.parameters().items() if name not in unused}
         text = json.dumps([type(self).__name__, watched], sort_keys=True)
         return f"retreaver_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
-    async def _load_state(self) -> Any:
+    @property
+    def _names_key(self) -> str:
+        """The key of what this trigger has found by name."""
+        return f"{self._state_key}_names"
+
+    async def _keep_names(self, names: FoundNames | None) -> None:
+        """Keep what was found by name: another object that gets the name is not watched after a restart."""
+        if names is not None and names != self._names:
+            await self._save(self._names_key, names)
+            self._names = names
+
+    async def _load(self, key: str) -> Any:
         store = getattr(self, "asset_state_store", None)
         if store is None:
             return None
         try:
-            return await store.aget(self._state_key)
+            return await store.aget(key)
         except ValueError as error:
             # Two assets share this trigger, so there is no one store for its state.
             self.log.warning("The trigger's state is lost when the triggerer restarts: %s", error)
             self.asset_state_store = None
             return None
 
-    async def _save_state(self, state: Any) -> None:
+    async def _save(self, key: str, state: Any) -> None:
         store = getattr(self, "asset_state_store", None)
         if store is not None:
-            await store.aset(self._state_key, state)
+            await store.aset(key, state)

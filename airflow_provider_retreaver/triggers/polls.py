@@ -26,6 +26,7 @@ from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook
 from airflow_provider_retreaver.triggers.loading import freeze_objects
 
 if TYPE_CHECKING:
+    from airflow_provider_retreaver.domain.objects.names import FoundNames
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
 # Most callbacks (polls that start, or triggers that wake up) in one turn of the event loop.
@@ -99,6 +100,11 @@ class Poll:
         self._task: asyncio.Task[None] | None = None
         self._last_started = float("-inf")
         self.users = 0
+
+    @property
+    def names(self) -> FoundNames | None:
+        """What the query has found by name; None where it chooses nothing by name."""
+        return self._state.get("names")
 
     async def result(self, within: float) -> Outcome[Any]:
         """Wait for the next result.

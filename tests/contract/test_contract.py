@@ -11,6 +11,7 @@ from tests.contract import (
     cases_groups,
     cases_inbounds,
     cases_lists,
+    cases_names,
     cases_payouts,
     cases_trackdrive,
 )
@@ -21,6 +22,7 @@ CASES = {
     for module in (
         cases_failures,
         cases_lists,
+        cases_names,
         cases_caps,
         cases_inbounds,
         cases_payouts,

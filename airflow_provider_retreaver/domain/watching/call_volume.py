@@ -69,6 +69,15 @@ class CallCountQuery(Query[WindowCount]):
             count = yield from self._count(state, corrected, filters)
         return WindowCount(count, self.window.is_settled(corrected.server_time))
 
+    @property
+    def by_name(self) -> bool:
+        """Whether a filter chooses an object by name."""
+        return bool(self.filters.names)
+
+    def with_found(self, state: QueryState) -> CallCountQuery:
+        """Return the query with the IDs of what was found by name; see `Query.with_found`."""
+        return replace(self, filters=self.filters.with_found(state.get("names", {})))
+
     def _count(self, state: QueryState, clock: ClockReading, filters: CallFilters) -> Procedure[int]:
         start, end = self.window.bounds(clock)
         if not filters.local:
@@ -208,8 +217,7 @@ class CallVolume(Condition[WindowCount]):
 
     def with_found(self, state: QueryState) -> Self:
         """Return the condition with IDs in place of the names that were found."""
-        filters = CallFilters.from_mapping(self.filters).with_found(state.get("names", {}))
-        return replace(self, filters=filters.as_dict())
+        return replace(self, filters=self.query.with_found(state).filters.as_dict())
 
     def evaluate(self, result: WindowCount) -> Evaluation:
         """Evaluate a count: in a fixed window, `at_most` is met only when no further call can enter it."""

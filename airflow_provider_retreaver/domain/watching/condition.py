@@ -60,6 +60,19 @@ class Query(ABC, Generic[ResultT]):
         :return: a procedure that returns the result.
         """
 
+    @property
+    def by_name(self) -> bool:
+        """Whether it chooses any object by name."""
+        return False
+
+    def with_found(self, state: QueryState) -> Query[ResultT]:  # noqa: ARG002
+        """Return the query with the IDs of what it has found by name, in place of the names.
+
+        :param state: of the query.
+        :return: an equal query where there are no names, or nothing was found yet.
+        """
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypedDict
 
@@ -65,6 +65,15 @@ class NewestCallQuery(Query[str | None]):
                 f"The newest call of {request.label} has the updated_at {quoted(newest)}, which is no time."
             )
         return newest
+
+    @property
+    def by_name(self) -> bool:
+        """Whether a filter chooses an object by name."""
+        return bool(self.filters.names)
+
+    def with_found(self, state: QueryState) -> NewestCallQuery:
+        """Return the query with the IDs of what was found by name; see `Query.with_found`."""
+        return replace(self, filters=self.filters.with_found(state.get("names", {})))
 
 
 class UpdateWindow(TypedDict):

@@ -82,18 +82,17 @@ class PoolSizesQuery(Query[list[PoolSize]]):
     campaign_name: str | None = None
     affiliate_name: str | None = None
 
-    def found(self, known: FoundNames) -> tuple[str | None, str | None]:
-        """Return the customer's IDs of campaign and affiliate, as far as they are known.
-
-        :param known: what was found by name.
-        :return: `cid` and `afid`.
-        """
+    def with_found(self, state: QueryState) -> PoolSizesQuery:
+        """Return the query with the IDs of what was found by name; see `Query.with_found`."""
+        known = state.get("names")
+        if not known:
+            return self
         cid, afid = self.cid, self.afid
         if self.campaign_name is not None:
             cid = known_customer_id(CAMPAIGN, self.campaign_name, known)
         if self.affiliate_name is not None:
             afid = known_customer_id(AFFILIATE, self.affiliate_name, known)
-        return cid, afid
+        return PoolSizesQuery(self.pool_ids, cid, afid)
 
     def run(self, state: QueryState, /) -> Procedure[list[PoolSize]]:
         """Read the pools; names are looked up in the first run, by one list of each kind.
@@ -110,7 +109,8 @@ class PoolSizesQuery(Query[list[PoolSize]]):
                 yield from find_customer_id(kind, name, parameter, known)
         if known:
             state["names"] = known
-        cid, afid = self.found(known)
+        chosen_by_id = self.with_found(state)
+        cid, afid = chosen_by_id.cid, chosen_by_id.afid
         rows: list[Row] = []
         if self.pool_ids:
             for outcome in (yield from together([number_pools.get_number_pool(id_) for id_ in self.pool_ids])):
@@ -194,10 +194,14 @@ class PoolHeadroom(Condition[list[PoolSize]]):
 
     def with_found(self, state: QueryState) -> Self:
         """Return the condition with IDs in place of the names that were found."""
-        if not state.get("names"):
-            return self
-        cid, afid = self.query.found(state["names"])
-        return replace(self, cid=cid, afid=afid, campaign_name=None, affiliate_name=None)
+        query = self.query.with_found(state)
+        return replace(
+            self,
+            cid=query.cid,
+            afid=query.afid,
+            campaign_name=query.campaign_name,
+            affiliate_name=query.affiliate_name,
+        )
 
     def evaluate(self, result: list[PoolSize]) -> Evaluation:
         """Evaluate the sizes; a pool that may hold no number has no headroom."""

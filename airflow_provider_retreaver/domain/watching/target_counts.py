@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
@@ -128,19 +128,22 @@ class TargetCountsQuery(Query[list[ObjectCounts]]):
             )
         return query
 
-    def found(self, state: QueryState) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the IDs of targets and groups, with those that were found by name.
+    @property
+    def by_name(self) -> bool:
+        """Whether a target or group is chosen by name."""
+        return bool(self.target_names or self.group_names)
 
-        :param state: of the query.
-        :return: the IDs of targets, and those of groups.
-        """
-        known = state.get("names", {})
+    def with_found(self, state: QueryState) -> TargetCountsQuery:
+        """Return the query with the IDs of what was found by name; see `Query.with_found`."""
+        if not state.get("names"):
+            return self
+        known = state["names"]
         by_name = known_ids(TARGET, self.target_names, known)[0], known_ids(TARGET_GROUP, self.group_names, known)[0]
         targets, groups = (
             dict.fromkeys((*self.target_ids, *by_name[0])),
             dict.fromkeys((*self.group_ids, *by_name[1])),
         )
-        return tuple(targets), tuple(groups)
+        return replace(self, target_ids=tuple(targets), group_ids=tuple(groups), target_names=(), group_names=())
 
     def run(self, state: QueryState, /) -> Procedure[list[ObjectCounts]]:
         """Read all of them; what is chosen by name is looked up in the first run, by one list of each kind.

@@ -66,10 +66,14 @@ class TargetIdle(Condition[list[ObjectCounts]]):
 
     def with_found(self, state: QueryState) -> Self:
         """Return the condition with IDs in place of the names that were found."""
-        if not state.get("names"):
-            return self
-        targets, groups = self.query.found(state)
-        return replace(self, target_id=targets, target_group_id=groups, target_names=(), target_group_names=())
+        query = self.query.with_found(state)
+        return replace(
+            self,
+            target_id=query.target_ids,
+            target_group_id=query.group_ids,
+            target_names=query.target_names,
+            target_group_names=query.group_names,
+        )
 
     def evaluate(self, result: list[ObjectCounts]) -> Evaluation:
         """Evaluate the counts; a group without members is idle."""

@@ -25,6 +25,7 @@ from airflow_provider_retreaver.provider_info import get_provider_info
 from airflow_provider_retreaver.sensors.base import ConditionCannotComeTrue, RetreaverSensor, UnexpectedEvent
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
+from airflow_provider_retreaver.sensors.number_pools import RetreaverNumberPoolSensor
 from airflow_provider_retreaver.triggers.caps import RetreaverCapFilledEventTrigger
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 from tests.airflow.support.account import StateStore, TaskInstance, context_of
@@ -50,19 +51,25 @@ VALUES = {
     "call_status": {"uuid": ["u-1", "u-2"], "status": ["completed", ["a", "b"]]},
     "cap_filled": {
         "target_id": [1, "1,2"], "tid": [None, ["x"]], "target_group_id": [None, 3], "cap": ["hard", "daily"],
+        "target_names": [None, "A, B"], "target_group_names": [["A, B"], "A, B"],
         "at_least": [0.5, "0.25"], "remaining": [1, "2"], "match": ["any", "all"],
     },
     "target_idle": {
         "target_id": [1, [1, 2]], "tid": [None, "x"], "target_group_id": [None, "3"], "at_most": [0, 2],
+        "target_names": ["A", ["A", "B"]], "target_group_names": [None, "['A']"],
         "match": ["all", "any"],
     },
     "number_pool": {
         "number_pool_id": [1, "2,3"], "cid": ["C", "D"], "afid": ["A", "B"], "below": [0.1, "0.5"],
+        "campaign_name": ["A, B", "B"], "affiliate_name": ["A", "B"],
         "match": ["any", "all"],
     },
 }  # fmt: skip
 # Groups of parameters that exclude each other.
-EXCLUSIVE = [({"window"}, {"start", "end"}), ({"remaining"}, {"at_least"}), ({"number_pool_id"}, {"cid", "afid"})]
+EXCLUSIVE = [
+    ({"window"}, {"start", "end"}), ({"remaining"}, {"at_least"}), ({"number_pool_id"}, {"cid", "afid"}),
+    ({"cid", "number_pool_id"}, {"campaign_name"}), ({"afid", "number_pool_id"}, {"affiliate_name"}),
+]  # fmt: skip
 WAITING = {
     "poke_interval": (60, 7.0),
     "timeout": (3600, 86_400.0),
@@ -403,6 +410,48 @@ def test_a_new_attempt_has_a_new_failure_budget(account):
     assert not poke(2, 0.0001)
     with pytest.raises(errors.Unavailable, match="failure_budget"):
         poke(2, 0.0001)
+
+
+def test_names_are_looked_up_in_the_first_poll(account):
+    """A deferred or rescheduled sensor goes on with the IDs, so that a renamed target stays the one that is meant."""
+    ours, other = account.target("Acme", filled=1), account.target("Bolt", filled=10)
+    account._handle("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
+    account._handle("POST", "/api/v1/affiliates.json", {"affiliate": {"afid": "A1", "company_name": "Leads"}})
+    account.group([ours])
+    store, shared = StateStore(), {"task_id": "wait", "deferrable": True}
+    caps = RetreaverCapFilledSensor(target_names="Acme", target_id=other, match="all", **shared)
+    volume = RetreaverCallVolumeSensor(
+        window="1h", at_least=5, filters="{'campaign_name': 'Roofs', 'affiliate_name': 'Leads'}", **shared
+    )
+    options = [deferred(sensor).trigger.options for sensor in (caps, volume)]
+    assert (options[0]["target_id"], options[0]["target_names"]) == ([other, ours], [])
+    assert options[1]["filters"] == {"client_cid": "C1", "client_afid": "A1"}
+    assert account.sent().count("GET /targets.json") == 1, "the other target is on the same list"
+    assert f"GET /targets/{other}.json" not in account.sent()
+
+    def rescheduled():
+        sensor = RetreaverCapFilledSensor(task_id="wait", target_names=["Acme"], mode="reschedule")
+        return bool(sensor.poke(context_of(task_state_store=store)))
+
+    assert not rescheduled()
+    account._handle("PUT", f"/targets/{ours}.json", {"target": {"name": "Old"}})
+    account._handle("PUT", f"/targets/{other}.json", {"target": {"name": "Acme"}})
+    assert not rescheduled(), "the target that has the name now is full"
+    account.fill(ours, 10)
+    assert rescheduled()
+    for parameters, kind in (
+        ({"target_names": "Bolt"}, errors.NotFound),
+        ({"target_names": ""}, errors.InvalidArgument),
+    ):
+        with pytest.raises(kind) as refused:
+            RetreaverCapFilledSensor(**parameters, **shared).execute(context_of())
+        assert isinstance(refused.value, AirflowFailException)
+    pools = RetreaverNumberPoolSensor(campaign_name="Roofs", affiliate_name="Leads", **shared)
+    with pytest.raises(errors.NotFound, match="no number pool with cid 'C1' with afid 'A1'"):
+        pools.execute(context_of())
+    by_two_ways = RetreaverNumberPoolSensor(campaign_name="Roofs", cid="C1", **shared)
+    with pytest.raises(errors.InvalidArgument, match="cid or campaign_name"):
+        by_two_ways.execute(context_of())
 
 
 def test_rescheduled_sensors_keep_state_in_a_folder(account, tmp_path):

@@ -99,6 +99,35 @@ def test_a_crossing_is_announced_once(run_scenario):
     assert first["window"] == 3600
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_names_are_kept_with_the_asset(run_scenario, stored):
+    """After a restart a kept ID is watched, whatever has the name now; a deleted object's name is looked up again."""
+
+    async def work(account):
+        ours, other = account.target(name="Acme"), account.target(name="Bolt", filled=10)
+        store = AssetStore() if stored else None
+        trigger = RetreaverCapFilledEventTrigger(target_names=["Acme"])
+        await minutes(1)
+        watch = Watch(trigger, store)
+        await minutes(5)
+        account.send("PUT", f"/targets/{ours}.json", {"target": {"name": "Old"}})
+        account.send("PUT", f"/targets/{other}.json", {"target": {"name": "Acme"}})
+        await minutes(5)
+        assert watch.events == [], "the trigger goes on with the ID"
+        await watch.stop()
+        watch = Watch(trigger, store)
+        await minutes(5)
+        before, watch.events = watch.events, []
+        account.send("DELETE", f"/targets/{ours}.json")
+        await minutes(15)
+        await watch.stop()
+        return [[row["id"] for row in event["reached"]] for event in before], watch.events
+
+    before, after = run_scenario(work)
+    assert before == ([] if stored else [[2]])
+    assert [event["reached"][0]["name"] for event in after] == (["Acme"] if stored else [])
+
+
 def test_missing_calls_are_announced(run_scenario):
     """`at_most` announces missing calls, and announces them again when there was a call in between."""
 

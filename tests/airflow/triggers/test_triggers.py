@@ -211,6 +211,34 @@ def test_a_deleted_target_ends_the_wait(run_scenario):
     assert f"/targets/{id_}.json" in event["message"]
 
 
+def test_names_are_looked_up_once(run_scenario):
+    """A trigger whose sensor could not look names up does so at its first poll, and then waits by the IDs."""
+
+    async def work(account):
+        ours, other = account.target(filled=1, name="Acme"), account.target(filled=10, name="Bolt")
+
+        def rename():
+            account.send("PUT", f"/targets/{ours}.json", {"target": {"name": "Old"}})
+            account.send("PUT", f"/targets/{other}.json", {"target": {"name": "Acme"}})
+
+        helpers = [
+            asyncio.create_task(after(1, rename)),
+            asyncio.create_task(after(2, lambda: account.fill(ours, 10))),
+        ]
+        began = now()
+        event = await first_event(trigger("cap_filled", options={"target_id": None, "target_names": ["Acme"]}))
+        await asyncio.gather(*helpers)
+        missing = await first_event(trigger("cap_filled", options={"target_names": ["Acm"]}))
+        return event, now() - began, account.sent().count("GET /targets.json"), missing
+
+    event, took, lists, missing = run_scenario(work)
+    assert (event["value"][0]["id"], event["value"][0]["name"]) == (1, "Old")
+    assert took == pytest.approx(2, abs=0.05)
+    assert lists == 2
+    assert missing["kind"] == "NotFound"
+    assert "did you mean 'Acme' (target 2)" in missing["message"]
+
+
 def test_silent_fail_tolerates_a_missing_target(run_scenario):
     """With `silent_fail` the wait continues after a missing object, as it does in poke mode."""
 
@@ -567,4 +595,5 @@ def test_stored_triggers_stay_readable():
     assert set(trigger().serialize()[1]) == set(names)
     assert set(KINDS) == {"call_volume", "call_status", "cap_filled", "target_idle", "number_pool"}
     stored = trigger("cap_filled", options={"target_id": [1], "tid": [], "target_group_id": []})
-    assert build_condition(stored.kind, stored.options).options() == stored.options
+    now = {"target_names": [], "target_group_names": []}
+    assert build_condition(stored.kind, stored.options).options() == {**stored.options, **now}
