@@ -148,7 +148,7 @@ class RetreaverEventTrigger(BaseEventTrigger):
     @property
     def _state_key(self) -> str:
         """The key of this trigger's state: an asset may have several watchers."""
-        # Whether unknown objects are allowed does not change what is watched, and keys of older versions have no names.
+        # Whether unknown objects are allowed does not change what is watched; keys of older versions have no names.
         unused = {"allow_unknown"} | {
             name for name, value in self.parameters().items() if name in NAMES and not value
         }
