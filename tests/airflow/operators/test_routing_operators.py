@@ -223,7 +223,7 @@ def test_caps_of_rows(account):
         ("target", first, "hard_cap", 11), ("target", first, "daily_cap", 20),
         ("target", second, "hard_cap", None), ("group", group, "monthly_cap", 5),
     ]  # fmt: skip
-    with pytest.raises(PartialFailure, match="names it twice"):
+    with pytest.raises(PartialFailure, match="rows has it several times"):
         perform(RetreaverSetCapsOperator, rows=[{"target_id": second, "hard": 1}, {"tid": "A2", "hard": 2}])
 
 
