@@ -37,6 +37,14 @@ class Record:
         names = {kind: dict(found) for kind, found in value.get("names", {}).items()}
         return cls(dict(value.get("plan", {})), dict(value.get("done", {})), names)
 
+    def with_names(self, names: FoundNames) -> Record:
+        """Return the record of another attempt, with what this one has found by name beside it.
+
+        :param names: what this attempt has found.
+        :return: the record; where both have found a kind of objects, what this one has found.
+        """
+        return Record(self.plan, self.done, {**self.names, **names})
+
     def dump(self) -> dict[str, Any]:
         """Return the record as JSON values.
 

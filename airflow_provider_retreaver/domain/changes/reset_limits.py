@@ -6,3 +6,5 @@ BATCH = 20
 MAX_ATTEMPTS = 3
 # Calls that may come in between an accepted reset and reading it back.
 NEW_CALLS = 3
+# Marks what is done in a record as the work of others.
+OTHERS = "others"

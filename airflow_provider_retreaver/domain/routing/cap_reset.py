@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from airflow_provider_retreaver.core.errors import RUN_ENDING, OutcomeUnknown, ProtocolError, is_final
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.changes.record import Record
-from airflow_provider_retreaver.domain.changes.reset_limits import BATCH, MAX_ATTEMPTS, NEW_CALLS
+from airflow_provider_retreaver.domain.changes.reset_limits import BATCH, MAX_ATTEMPTS, NEW_CALLS, OTHERS
 from airflow_provider_retreaver.domain.changes.turn import TakesTurns
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
 from airflow_provider_retreaver.domain.objects.reading import find_groups, find_selected, get_object, together
@@ -27,9 +27,6 @@ from airflow_provider_retreaver.domain.routing.cap_reset_request import ResetReq
 from airflow_provider_retreaver.domain.routing.caps import Cap, hard_cap
 
 log = logging.getLogger(__name__)
-
-# Marks what is done in a record as the work of others.
-OTHERS = "others"
 
 
 class ResetCaps(TakesTurns):
@@ -94,7 +91,7 @@ class ResetCaps(TakesTurns):
                 self._report.would_reset(key)
             return self.result()
         if remaining and (yield from self.wait_for_turn()) and self._reload is not None:
-            self._record = self._reload()
+            self._record = self._reload().with_names(self._record.names)
             remaining = [rest for reset in remaining for rest in self._not_yet_done(reset)]
         self._record.plan.update({str(key): count for reset in remaining for key, count in reset.before.items()})
         self._save_record()
