@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -21,14 +22,17 @@ from airflow_provider_retreaver.operators.numbers.base import (
     SourceFormat,
 )
 from airflow_provider_retreaver.operators.source_rows import REJECTS
+from airflow_provider_retreaver.operators.target_choice import object_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.lists.caller_list_change import CallerListRequest, ListChange
     from airflow_provider_retreaver.domain.lists.number_sources import Collected
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.storage.line_files import Folder
 
+OWN_FIELDS = ("list_name", "target_id", "campaign_id", "target_name", "campaign_name")
 PLANNED = "planned.csv.gz"
 DAY = 24 * 3600
 
@@ -84,8 +88,10 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         that an unreadable value could mean are never removed.
     :param allow_empty: continue with an empty source.
     :param state_path: folder on object storage for files that people read (rejected and planned numbers).
-    :param target_id: Retreaver's ID of the target that has the list; exactly one of `target_id` and `campaign_id`.
+    :param target_id: Retreaver's ID of the target that has the list; exactly one of this and the next three.
     :param campaign_id: Retreaver's ID of the campaign that has the list.
+    :param target_name: name of the target, as written at Retreaver; one that is missing or not unique is refused.
+    :param campaign_name: name of the campaign.
     :param allow_gap: a mirror may clear a list that the key cannot read: for a short time it is empty.
     :param allow_accept_list: a list whose name begins with `accepted` may be created.
     :param verify_wait: seconds to wait at most until the list shows the uploads.
@@ -99,7 +105,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
     :raises OutcomeUnknown: when uploads were accepted and the list does not show them in time.
     """
 
-    template_fields = (*RetreaverNumbersOperator.template_fields, "list_name", "target_id", "campaign_id")
+    template_fields = (*RetreaverNumbersOperator.template_fields, *OWN_FIELDS)
 
     def __init__(
         self,
@@ -124,6 +130,8 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         state_path: str | None = None,
         target_id: int | str | None = None,
         campaign_id: int | str | None = None,
+        target_name: str | None = None,
+        campaign_name: str | None = None,
         allow_gap: bool | str = False,
         allow_accept_list: bool | str = False,
         verify_wait: float = 600.0,
@@ -156,6 +164,8 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         self.list_name = list_name
         self.target_id = target_id
         self.campaign_id = campaign_id
+        self.target_name = target_name
+        self.campaign_name = campaign_name
         self.allow_gap = allow_gap
         self.allow_accept_list = allow_accept_list
         self.verify_wait = verify_wait
@@ -167,6 +177,7 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         with self.connected() as hook:
             request = self._request()
             dry_run = self.is_dry_run()
+            request = self._with_owner(request, context, hook, dry_run=dry_run)
             files = self.files_of(context, "caller_list")
             folder = files[0] if files else None
             target, campaign = request.owner.target_id, request.owner.campaign_id
@@ -195,7 +206,11 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         )
         result = {**done, **_read(collected, folder, change, dry_run=dry_run)}
         self.tell_sync(
-            context, result, list_name=request.name, target_id=self.target_id, campaign_id=self.campaign_id
+            context,
+            result,
+            list_name=request.name,
+            target_id=request.owner.target_id,
+            campaign_id=request.owner.campaign_id,
         )
         return result
 
@@ -208,7 +223,9 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
         from airflow_provider_retreaver.domain.lists.suppression_plan import MODES, limits
         from airflow_provider_retreaver.resources.caller_lists import Owner
 
-        owner = Owner(self.target_id, self.campaign_id)
+        # A name counts as the ID that it stands for, until it was looked up.
+        target, campaign = (self._id_or_name(kind) for kind in ("target", "campaign"))
+        owner = Owner(target, campaign)
         name = str(self.list_name).strip()
         owner.list_path(name)
         limits(self.max_removals)
@@ -224,6 +241,32 @@ class RetreaverCallerListSyncOperator(RetreaverNumbersOperator):
             max_removals=self.max_removals,
             verify_wait=float(wait),
         )
+
+    def _id_or_name(self, kind: str) -> int | str | None:
+        name = object_name(self, f"{kind}_id", f"{kind}_name")
+        id_: int | str | None = getattr(self, f"{kind}_id")
+        return id_ if name is None else name
+
+    def _with_owner(
+        self, request: CallerListRequest, context: Context, hook: RetreaverHook, *, dry_run: bool
+    ) -> CallerListRequest:
+        """Return the request with the ID of the target or campaign that was chosen by name."""
+        from airflow_provider_retreaver.domain.objects.names import CAMPAIGN, TARGET, find_ids
+        from airflow_provider_retreaver.operators.name_choice import find_for_run
+        from airflow_provider_retreaver.resources.caller_lists import Owner
+
+        kind, parameter = (TARGET, "target_name") if self.target_name is not None else (CAMPAIGN, "campaign_name")
+        if getattr(self, parameter) is None:
+            return request
+        name = str(request.owner.target_id if kind is TARGET else request.owner.campaign_id)
+        (id_,) = find_for_run(
+            hook.run,
+            context,
+            self.state_path,
+            lambda known: find_ids(kind, [name], parameter, known),
+            dry_run=dry_run,
+        )
+        return replace(request, owner=Owner(target_id=id_) if kind is TARGET else Owner(campaign_id=id_))
 
     def _announce(self, change: ListChange) -> None:
         if change.clear:

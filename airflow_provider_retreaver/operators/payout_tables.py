@@ -11,13 +11,15 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.links import note_objects
 from airflow_provider_retreaver.operators.change_base import RetreaverResumableOperator
-from airflow_provider_retreaver.operators.run_base import Result, save_record
+from airflow_provider_retreaver.operators.run_base import Result, Run, save_record
+from airflow_provider_retreaver.operators.target_choice import object_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.payout_tables.change import TableRun
     from airflow_provider_retreaver.domain.payout_tables.rules import RuleTable
+    from airflow_provider_retreaver.domain.payout_tables.upload import Upload
     from airflow_provider_retreaver.hooks.client_hook import ClientHook
 
 Cell = str | int | float | Decimal
@@ -49,7 +51,8 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
     Retreaver's own, as for campaigns and targets: the wrong one matches silently. Retreaver's reference: "Payout bid
     modification tables"; see docs/payout-tables.md.
 
-    :param campaign_id: Retreaver's own ID of the campaign; its `cid` is refused.
+    :param campaign_id: Retreaver's own ID of the campaign; its `cid` is refused. Exactly one of this and
+        `campaign_name`.
     :param csv: the rules as text. Give exactly one of `csv`, `source`, `rows` and `restore`.
     :param source: file on object storage with the rules as CSV, compressed with gzip, bzip2, xz or zip or not.
     :param encoding: of the file; a byte order mark is handled.
@@ -65,6 +68,7 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
     :param max_payout_pct: the largest percentage that a rule may have; more than 100 pays more than the revenue.
     :param check_ids: look up the IDs in rules on affiliates, campaigns and targets, and warn of those that no object
         has; reads the lists of the kinds that the rules name.
+    :param campaign_name: name of the campaign, as written at Retreaver; one that is missing or not unique is refused.
     :param state_path: folder on object storage for what a run has done; None for Airflow's task state store.
     :param dry_run: read and return what would change; nothing is sent.
     :param retreaver_conn_id: ID of the connection.
@@ -76,7 +80,7 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
     template_fields = (
         *RetreaverResumableOperator.template_fields,
         *("campaign_id", "csv", "source", "encoding", "rows", "restore", "table_version", "salt", "activate"),
-        *("confirm", "overwrite", "max_payout_pct", "check_ids"),
+        *("confirm", "overwrite", "max_payout_pct", "check_ids", "campaign_name"),
     )
 
     action = "active as requested"
@@ -85,7 +89,7 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
     def __init__(
         self,
         *,
-        campaign_id: int | str,
+        campaign_id: int | str | None = None,
         csv: str | None = None,
         source: str | None = None,
         encoding: str = "utf-8",
@@ -98,6 +102,7 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
         overwrite: bool | str = False,
         max_payout_pct: int | str = 100,
         check_ids: bool | str = True,
+        campaign_name: str | None = None,
         state_path: str | None = None,
         dry_run: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
@@ -117,15 +122,19 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
         self.overwrite = overwrite
         self.max_payout_pct = max_payout_pct
         self.check_ids = check_ids
+        self.campaign_name = campaign_name
 
-    def create_run(self, context: Context) -> TableRun:
+    def create_run(self, context: Context) -> Run:
         """Return the run, after all parameters and rules were checked."""
         from airflow_provider_retreaver.domain.changes.record import Record
+        from airflow_provider_retreaver.domain.payout_tables.by_name import RunOfNamedCampaign
         from airflow_provider_retreaver.domain.payout_tables.restoring import Restoration, RestoreTable
-        from airflow_provider_retreaver.domain.payout_tables.upload import Upload, UploadTable
+        from airflow_provider_retreaver.domain.payout_tables.upload import UploadTable
         from airflow_provider_retreaver.resources.payout_tables import own_id
 
-        campaign_id, dry_run = own_id(self.campaign_id, "campaign_id"), self.is_dry_run()
+        name = object_name(self, "campaign_id", "campaign_name")
+        campaign_id = own_id(self.campaign_id, "campaign_id") if name is None else None
+        dry_run = self.is_dry_run()
         (given,) = self._given_source()
         activate, overwrite = flag(self.activate, "activate"), flag(self.overwrite, "overwrite")
         if (activate or given == "restore") and not (dry_run or flag(self.confirm, "confirm")):
@@ -137,15 +146,28 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
         state = self.run_state(context, "payout_table", warning=warning if activate or given == "restore" else None)
         record, save = Record.load(state.load()), save_record(state)
         if given == "restore":
-            restoration = Restoration.parse(self.restore, campaign_id, overwrite=overwrite)
-            return RestoreTable(campaign_id, restoration, record=record, save=save, dry_run=dry_run)
+            Restoration.parse(self.restore, campaign_id, overwrite=overwrite)
+
+            def create(id_: int) -> TableRun:
+                restoration = Restoration.parse(self.restore, id_, overwrite=overwrite)
+                return RestoreTable(id_, restoration, record=record, save=save, dry_run=dry_run)
+        else:
+            upload = self._upload(given, activate=activate)
+
+            def create(id_: int) -> TableRun:
+                return UploadTable(id_, upload, record=record, save=save, dry_run=dry_run)
+
+        return create(campaign_id) if campaign_id is not None else RunOfNamedCampaign(str(name), record, create)
+
+    def _upload(self, given: str, *, activate: bool) -> Upload:
+        from airflow_provider_retreaver.domain.payout_tables.upload import Upload
+
         labels = {
             name: parameters.text(getattr(self, name), name) if parameters.is_given(getattr(self, name)) else None
             for name in OF_AN_UPLOAD
         }
         check_ids = flag(self.check_ids, "check_ids")
-        upload = Upload(self._read_rules(given), **labels, activate=activate, check_ids=check_ids)
-        return UploadTable(campaign_id, upload, record=record, save=save, dry_run=dry_run)
+        return Upload(self._read_rules(given), **labels, activate=activate, check_ids=check_ids)
 
     def note_result(self, context: Context, hook: ClientHook[Any], result: Result) -> None:
         """Note for the task's link where the campaign is shown."""

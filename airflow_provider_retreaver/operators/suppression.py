@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core import parameters
@@ -19,6 +20,7 @@ from airflow_provider_retreaver.operators.numbers.base import (
     RetreaverNumbersOperator,
     SourceFormat,
 )
+from airflow_provider_retreaver.operators.target_choice import object_name
 from airflow_provider_retreaver.resources.companies import get_active_company
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
     :param campaign_id: customer's ID (`cid`) of the only campaign whose calls are suppressed; None for the whole
         company.
         Current routes only.
+    :param campaign_name: instead of `campaign_id`: the campaign's name, as written at Retreaver; one that is missing
+        or not unique is refused.
     :param only_ours: change and remove only numbers that this sync has added; needs `state_path`.
     :param max_failures: how many numbers may fail before the sync stops, 0 to 10,000.
     :param dry_run: compare and return what would be done (written below `state_path` if it is given); nothing is
@@ -108,6 +112,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         *RetreaverNumbersOperator.template_fields,
         "can_resubscribe",
         "campaign_id",
+        "campaign_name",
         "only_ours",
         "max_failures",
     )
@@ -135,6 +140,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         allow_empty: bool | str = False,
         state_path: str | None = None,
         campaign_id: str | None = None,
+        campaign_name: str | None = None,
         only_ours: bool | str = False,
         max_failures: int | str = 100,
         dry_run: bool | str = False,
@@ -165,6 +171,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         )
         self.can_resubscribe = can_resubscribe
         self.campaign_id = campaign_id
+        self.campaign_name = campaign_name
         self.only_ours = only_ours
         self.max_failures = max_failures
 
@@ -178,6 +185,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             max_failures = parameters.whole(self.max_failures, "max_failures", 0, MAX_FAILURES)
             dry_run = self.is_dry_run()
             limits(self.max_removals)
+            wanted = self._with_campaign(wanted, context, hook, dry_run=dry_run)
             files = self.files_of(context, "suppression")
             with self.lease(context, hook, f"suppression{_of(wanted)}", dry_run=dry_run) as lease:
                 collected = self.collect_numbers(files[0] if files else None, lease.renew)
@@ -206,7 +214,10 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
 
         if str(self.can_resubscribe).strip() in {"", "None"}:
             raise InvalidArgument("can_resubscribe must be chosen: may callers unblock themselves by pressing 7?")
-        campaign = "" if str(self.campaign_id).strip() == "" else None
+        # A name counts as the ID that it stands for, until it was looked up.
+        campaign = object_name(self, "campaign_id", "campaign_name")
+        if campaign is None and str(self.campaign_id).strip() == "":
+            campaign = ""
         if self.campaign_id is not None and campaign is None:
             campaign = parameters.text(self.campaign_id, "campaign_id")
         wanted = SuppressionRequest(
@@ -226,6 +237,25 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             why = "the legacy routes cannot list suppressed numbers" if legacy else "only_ours compares with it"
             raise InvalidArgument(f"state_path must be given, for the sync's own record: {why}.")
         return wanted
+
+    def _with_campaign(
+        self, wanted: SuppressionRequest, context: Context, hook: RetreaverHook, *, dry_run: bool
+    ) -> SuppressionRequest:
+        """Return what is asked for, with the ID of the campaign that was chosen by name."""
+        from airflow_provider_retreaver.domain.objects.names import CAMPAIGN, find_customer_id
+        from airflow_provider_retreaver.operators.name_choice import find_for_run
+
+        if self.campaign_name is None:
+            return wanted
+        name = str(wanted.campaign)
+        cid = find_for_run(
+            hook.run,
+            context,
+            self.state_path,
+            lambda known: find_customer_id(CAMPAIGN, name, "campaign_name", known),
+            dry_run=dry_run,
+        )
+        return replace(wanted, campaign=cid)
 
     def _state(self, context: Context, hook: RetreaverHook, place: str, wanted: SuppressionRequest) -> SyncState:
         from airflow_provider_retreaver.operators.numbers.suppression_state import SyncState

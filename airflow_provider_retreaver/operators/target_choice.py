@@ -67,6 +67,27 @@ def given_value(value: T | NotGiven) -> T | None:
     return None if isinstance(value, NotGiven) else value
 
 
+def object_name(operator: object, id_name: str, name_name: str) -> str | None:
+    """Read the parameter that chooses one object by its name, in which a comma is a part of it.
+
+    :param operator: with rendered parameters.
+    :param id_name: name of the parameter for the ID.
+    :param name_name: name of the parameter for the name.
+    :return: the name; None when the parameter is None, which leaves the choice to the other one.
+    :raises InvalidArgument: when both are given, or the name is blank or came out as "None".
+    """
+    from airflow_provider_retreaver.core.parameters import is_given, text
+
+    id_, name = getattr(operator, id_name), getattr(operator, name_name)
+    if name is None:
+        return None
+    if is_given(id_):
+        raise InvalidArgument(f"Give {id_name} or {name_name}, not both: each chooses the object.")
+    if not is_given(name):
+        raise InvalidArgument(f"{name_name} is blank, or came out as None; give a name, or {id_name}.")
+    return text(name, name_name)
+
+
 def one_object(operator: object, id_name: str, name_name: str) -> int | str:
     """Read the parameters that choose one object, by its ID or by its name.
 
@@ -76,16 +97,13 @@ def one_object(operator: object, id_name: str, name_name: str) -> int | str:
     :return: the ID, or the name as a text.
     :raises InvalidArgument: when not exactly one of the two is given, or one is invalid.
     """
-    from airflow_provider_retreaver.core.parameters import ids, is_given, text
+    from airflow_provider_retreaver.core.parameters import ids
     from airflow_provider_retreaver.core.quoting import quoted
 
-    id_, name = getattr(operator, id_name), getattr(operator, name_name)
-    if name is not None and is_given(id_):
-        raise InvalidArgument(f"Give {id_name} or {name_name}, not both: each chooses the object.")
-    if is_given(name):
-        return text(name, name_name)
+    name = object_name(operator, id_name, name_name)
     if name is not None:
-        raise InvalidArgument(f"{name_name} is blank; give a name, or {id_name}.")
+        return name
+    id_ = getattr(operator, id_name)
     found = ids(id_, id_name) or []
     if len(found) != 1:
         raise InvalidArgument(

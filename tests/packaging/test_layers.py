@@ -45,7 +45,7 @@ DOMAIN_MAY_USE = {
     "bidding": {"resources"},
     "trackdrive": {"objects", "changes"},
     "data_writing": {"lists", "objects"},
-    "payout_tables": {"lists", "changes"},
+    "payout_tables": {"objects", "lists", "changes"},
 }
 
 

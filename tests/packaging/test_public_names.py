@@ -67,9 +67,10 @@ NUMBERS = {
 PARAMETERS = {
     ("operators.numbers.base", "RetreaverNumbersOperator"): NUMBERS,
     ("operators.suppression", "RetreaverSuppressionSyncOperator"): NUMBERS | {
-        "can_resubscribe", "campaign_id", "only_ours", "max_failures",
+        "can_resubscribe", "campaign_id", "campaign_name", "only_ours", "max_failures",
     },
     ("operators.caller_lists", "RetreaverCallerListSyncOperator"): NUMBERS | {
+        "target_name", "campaign_name",
         "list_name", "target_id", "campaign_id", "allow_gap", "allow_accept_list", "verify_wait",
     },
     ("operators.calls", "RetreaverWriteCallDataOperator"): {
@@ -78,6 +79,7 @@ PARAMETERS = {
         "max_rejects", "max_failures", "verify_after", "deferrable", "state_path", "dry_run", "retreaver_conn_id",
     },
     ("operators.payout_tables", "RetreaverPayoutTableOperator"): {
+        "campaign_name",
         "campaign_id", "csv", "source", "encoding", "rows", "restore", "table_version", "salt", "activate", "confirm",
         "overwrite", "max_payout_pct", "check_ids", "state_path", "dry_run", "retreaver_conn_id",
     },

@@ -49,6 +49,7 @@ class TableReport:
 
     :param campaign_id: Retreaver's own ID of the campaign.
     :param dry_run: whether changes are only reported.
+    :param campaign_name: by which it was chosen; None where it was chosen by ID.
     :param id: of the table that the run is about; None while it is not uploaded.
     :param version: its label.
     :param rules: how many it has.
@@ -60,6 +61,7 @@ class TableReport:
 
     campaign_id: int
     dry_run: bool = False
+    campaign_name: str | None = None
     id: int | None = None
     version: str | None = None
     rules: int | None = None
@@ -139,13 +141,15 @@ class TableReport:
 
     def _row(self, kind: str) -> ObjectRow:
         if kind == CAMPAIGN:
-            return {"kind": kind, "id": self.campaign_id}
+            name = {} if self.campaign_name is None else {"name": without_secrets(self.campaign_name)}
+            return {"kind": kind, "id": self.campaign_id, **name}  # type: ignore[typeddict-item]
         if self.version is None:
             return {"kind": kind, "id": self.id}
         return {"kind": kind, "id": self.id, "name": without_secrets(self.version)}
 
     def _label(self, kind: str) -> str:
         if kind == CAMPAIGN:
-            return f"campaign {self.campaign_id}"
+            name = "" if self.campaign_name is None else f' ("{one_line(self.campaign_name)}")'
+            return f"campaign {self.campaign_id}{name}"
         version = "" if self.version is None else f" (version {one_line(self.version, numbers=False)})"
         return f"payout table {'not uploaded yet' if self.id is None else self.id}{version}"

@@ -37,11 +37,11 @@ class Restoration:
     overwrite: bool = False
 
     @classmethod
-    def parse(cls, value: object, campaign_id: int, *, overwrite: bool) -> Restoration:
+    def parse(cls, value: object, campaign_id: int | None, *, overwrite: bool) -> Restoration:
         """Read the parameter `restore`.
 
         :param value: the result of an earlier task, as a mapping or rendered text, or the ID of a table.
-        :param campaign_id: Retreaver's own ID of the campaign.
+        :param campaign_id: Retreaver's own ID of the campaign; None while it is not known.
         :param overwrite: see `Restoration`.
         :return: what is to be restored.
         :raises InvalidArgument: when it is neither, or the result is of another campaign or of a dry run.
@@ -59,9 +59,10 @@ class Restoration:
             raise InvalidArgument(
                 "restore is the result of a dry run, which changed nothing; give that of a real one."
             )
-        if own_id(table["campaign_id"], "restore: campaign_id") != campaign_id:
+        if own_id(table["campaign_id"], "restore: campaign_id") != campaign_id is not None:
             raise InvalidArgument(
-                f"restore is a result of campaign {quoted(table['campaign_id'])}, and campaign_id is {campaign_id}."
+                f"restore is a result of campaign {quoted(table['campaign_id'])}, and not of {campaign_id}, which is "
+                f"chosen."
             )
         before, after = (_id_or_none(table[name], f"restore: {name}") for name in ("active_before", "active"))
         return cls(before, after, has_expectation=True, overwrite=overwrite)
