@@ -171,7 +171,9 @@ class RetreaverPayoutTableOperator(RetreaverResumableOperator):
 
     def note_result(self, context: Context, hook: ClientHook[Any], result: Result) -> None:
         """Note for the task's link where the campaign is shown."""
-        note_objects(self, context, hook, "campaigns", (result["table"]["campaign_id"],))
+        # A campaign that could not be found by its name has no page.
+        if "table" in result:
+            note_objects(self, context, hook, "campaigns", (result["table"]["campaign_id"],))
 
     def done_objects(self, result: Result) -> int:
         """Return how many of campaign and table are as they should be."""

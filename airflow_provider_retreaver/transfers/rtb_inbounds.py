@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_retreaver.domain.bidding.named_filters import NamedFilters
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.resources.rtb_inbounds import ExportJob
     from airflow_provider_retreaver.storage.run_state import RunState
@@ -59,7 +61,8 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     :param filters: those of `list_rtb_inbounds` by name: `campaign_id`, `affiliate_id`, `target_id`,
         `postback_key_id` (Retreaver's own IDs), `status`, `duplicate`, `caller_state`, `caller_country`, `revenue`,
         `payout`. Campaigns, affiliates and targets are looked up first, and rows are held against the filters:
-        Retreaver drops IDs that the key may not see, and would export all others.
+        Retreaver drops IDs that the key may not see, and would export all others. `campaign_name`, `affiliate_name`
+        and `target_name` choose them by name, one or several; what was found is kept as the job's ID is.
     :param allow_unknown: export also when one of these does not exist (it may be deleted), instead of failing.
     :param compression: of the file: `gzip`, `none` or `zstd` (needs pyarrow).
     :param csv_escape_formulas: put an apostrophe before cells that a spreadsheet would run as a formula.
@@ -152,7 +155,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         from airflow_provider_retreaver.transfers.task_files import TaskFiles
 
         with self.connected() as hook:
-            selection = self._selection(context)
+            selection = self._find_named(self._selection(context), context, hook)
             self._seconds()
             if not is_given(self.destination):
                 raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/rtb, not blank.")
@@ -181,12 +184,28 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
             written = {"path": str(path), "rows": file.rows, "bytes": size, "job_id": job["id"]}
             return self._published(context, hook, selection, written)
 
+    def _find_named(self, selection: InboundSelection, context: Context, hook: RetreaverHook) -> InboundSelection:
+        """Return the selection with the IDs of what the filters choose by name."""
+        from airflow_provider_retreaver.operators.name_choice import find_for_run
+        from airflow_provider_retreaver.resources.rtb_inbound_filters import InboundFilters
+
+        named = self._named_filters()
+        if not named.names:
+            return selection
+        filters = find_for_run(hook.run, context, self._state_folder(context), named.find)
+        return replace(selection, filters=InboundFilters.of(filters))
+
+    def _named_filters(self) -> NamedFilters:
+        from airflow_provider_retreaver.core.parameters import mapping
+        from airflow_provider_retreaver.domain.bidding.named_filters import NamedFilters
+
+        return NamedFilters.of(mapping(self.filters, "filters"))
+
     def _selection(self, context: Context) -> InboundSelection:
         """Return what is exported, checked.
 
         :raises InvalidArgument: naming the parameter that is not valid.
         """
-        from airflow_provider_retreaver.core.parameters import mapping
         from airflow_provider_retreaver.domain.bidding.inbound_export import CALLER
         from airflow_provider_retreaver.domain.calls.time_window import window_of_run
         from airflow_provider_retreaver.resources.rtb_inbound_filters import InboundFilters, InboundWindow
@@ -197,7 +216,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         check_format("csv", self.compression, "map")
         start, end = window_of_run(self.start, self.end, context, datetime.now(UTC))
         return InboundSelection(
-            InboundFilters.of(mapping(self.filters, "filters")),
+            InboundFilters.of(self._named_filters().others),
             InboundWindow.of(None, start, end),
             self.compression,
             flag(self.csv_escape_formulas, "csv_escape_formulas"),
@@ -213,10 +232,13 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     def _run_state(self, context: Context) -> RunState:
         from airflow_provider_retreaver.storage.run_state import RunState
 
+        return RunState(context, "rtb_export", self._state_folder(context))
+
+    def _state_folder(self, context: Context) -> str | None:
         folder = self.state_path if is_given(self.state_path) else None
         if folder is None and context.get("task_state_store") is None:
             folder = f"{str(self.destination).rstrip('/')}/_state"
-        return RunState(context, "rtb_export", folder)
+        return folder
 
     def _wait(self, run: InboundJob, job: ExportJob, deadline: str | None, *, lasting: bool) -> ExportJob:
         """Wait until the job has ended: here, or by deferring where the job's ID is kept."""

@@ -42,7 +42,7 @@ DOMAIN_MAY_USE = {
     "lists": {"objects"},
     "calls": {"objects", "lists", "resources"},
     "watching": {"objects", "routing", "calls"},
-    "bidding": {"resources"},
+    "bidding": {"objects", "resources"},
     "trackdrive": {"objects", "changes"},
     "data_writing": {"lists", "objects"},
     "payout_tables": {"objects", "lists", "changes"},
