@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import ProtocolError, TableNotWritten
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.stopping import is_stop
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
+from airflow_provider_retreaver.domain.calls.plain_json import plain_rows
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, Columns
 from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall
 
@@ -134,10 +136,8 @@ class Loading:
                 rows = self._replaced = 0
                 self.rejects.clear()
             rows += len(page.rows)
-            for keys, raw in zip(page.keys, page.rows, strict=True):
-                values = self._values(keys.uuid, raw)
-                if values is not None:
-                    self._batch.append(values)
+            for values in self._all_values([key.uuid for key in page.keys], page.rows):
+                self._batch.append(values)
                 if len(self._batch) >= self._size:
                     self._write()
         self._write()
@@ -145,6 +145,29 @@ class Loading:
 
     def _told(self) -> object:
         return "?" if self._changed is None else self._changed
+
+    def _all_values(self, uuids: Sequence[str], raws: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of calls: of all at once, or of each where one is odd."""
+        found = self._at_once(raws)
+        if found is not None:
+            yield from found
+        elif len(raws) == 1:
+            values = self._values(uuids[0], raws[0])
+            if values is not None:
+                yield values
+        else:
+            half = len(raws) // 2
+            yield from self._all_values(uuids[:half], raws[:half])
+            yield from self._all_values(uuids[half:], raws[half:])
+
+    def _at_once(self, raws: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+        """Return the values of calls; None when one of them cannot be read, or stored, as it is."""
+        try:
+            calls = plain_rows(raws)
+            values = self._columns.values_of(calls if self._hide is None else [self._hide(call) for call in calls])
+        except (ProtocolError, *ODD):
+            return None
+        return values if self._table.all_storable(values) else None
 
     def _values(self, uuid: str, raw: Any) -> tuple[Any, ...] | None:
         call = self._parsed(uuid, raw)

@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.errors import TableNotWritten
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
 from airflow_provider_retreaver.domain.calls.sql_limits import Limit
-from airflow_provider_retreaver.domain.calls.sql_texts import storable
+from airflow_provider_retreaver.domain.calls.sql_texts import all_storable, storable
 from airflow_provider_retreaver.transfers.call_table_check import TableCheck
 from airflow_provider_retreaver.transfers.call_writers import BatchWriter, Values, is_newer
 from airflow_provider_retreaver.transfers.database_errors import Failure
@@ -82,6 +82,14 @@ class CallTable:
         """
         return storable(row, self._columns, null_characters=self._database.dialect.null_characters)
 
+    def all_storable(self, rows: Sequence[Values]) -> bool:
+        """Return whether `storable` would change none of several rows.
+
+        :param rows: values in the order of the columns.
+        :return: False when one may have a character that the database cannot hold.
+        """
+        return all_storable(rows, null_characters=self._database.dialect.null_characters)
+
     def write(self, rows: Sequence[Values], reject: Callable[[RejectedCall], bool] = never) -> int | None:
         """Write a batch in one transaction; of several versions of a call the newest stays.
 
@@ -91,11 +99,12 @@ class CallTable:
         :raises TableNotWritten: naming call and column; the batch is rolled back.
         """
         newest = self._newest(rows)
-        batch = []
-        for row in newest:
-            rejected = self._rounded(row)
+        limits = self._limits_of(newest)
+        batch = [] if limits else newest
+        for row in newest if limits else ():
+            rejected = self._rounded(row, limits)
             if rejected is None:
-                batch.append(self._fitted(row))
+                batch.append(self._fitted(row, limits))
             elif not reject(rejected):
                 raise self._refusal(rejected, len(newest))
         with self._database.session() as session:
@@ -119,16 +128,22 @@ class CallTable:
         # One order everywhere: tasks that write the same calls concurrently wait for each other without a deadlock.
         return sorted(newest.values(), key=lambda row: str(row[self._key]))
 
-    def _rounded(self, row: Values) -> RejectedCall | None:
-        for place, limit in self._limits:
+    def _limits_of(self, rows: Sequence[Values]) -> list[tuple[int, Limit]]:
+        """Return the limits that a batch may exceed: hardly ever one, since most numbers are whole."""
+        return [
+            (place, limit) for place, limit in self._limits if not limit.holds_all({type(row[place]) for row in rows})
+        ]
+
+    def _rounded(self, row: Values, limits: Sequence[tuple[int, Limit]]) -> RejectedCall | None:
+        for place, limit in limits:
             if limit.loses(row[place]):
                 what = f"{limit} would not hold {one_line(row[place], 40)}"
                 return RejectedCall(row[self._key], self._columns.names[place], what)
         return None
 
-    def _fitted(self, row: Values) -> Values:
+    def _fitted(self, row: Values, limits: Sequence[tuple[int, Limit]]) -> Values:
         """Return a row whose whole amounts are integers in integer columns: PostgreSQL takes no `22.0` there."""
-        whole = [place for place, limit in self._limits if limit.scale == 0 and isinstance(row[place], Decimal)]
+        whole = [place for place, limit in limits if limit.scale == 0 and isinstance(row[place], Decimal)]
         if not whole:
             return row
         return tuple(int(value) if place in whole else value for place, value in enumerate(row))

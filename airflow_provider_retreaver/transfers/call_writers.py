@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.time_parameters import instant
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
-from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect, copy_line, stage_of
+from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect, copy_text, stage_of
 from airflow_provider_retreaver.domain.calls.sql_limits import SINGLE
 from airflow_provider_retreaver.transfers.database_errors import RoundedNumber
 
@@ -98,7 +98,7 @@ class BatchWriter:
     def _copy(self, cursor: Any, batch: list[Values]) -> int:
         """PostgreSQL: copy into a temporary table of the transaction, then upsert from there."""
         # Made before the transaction begins, which a server may not let idle.
-        data = "".join(map(copy_line, batch)).encode()
+        data = copy_text(batch).encode()
         cursor.execute(self._dialect.stage(self._table, self._columns))
         copy = f"COPY {stage_of(self._table)} ({self._dialect.list_of(self._columns.names)}) FROM STDIN"
         # The older driver of PostgreSQL and the newer one.

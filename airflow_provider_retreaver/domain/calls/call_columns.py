@@ -17,13 +17,13 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import OBJECTS, flat
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
+from airflow_provider_retreaver.domain.calls.plain_json import compact, plain_object
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
 
 Column: TypeAlias = list[Any]
 
-_PLAIN_FLOAT = frozenset("0123456789.-")
 # A short JSON text that comes again and again, such as `[]`, is converted once.
 _SHORT, _MOST_SHORT = 32, 1_000
 
@@ -57,18 +57,7 @@ def _typed() -> Any:
     return msgspec.defstruct("_Call", found, gc=False, forbid_unknown_fields=True)
 
 
-def _plain_float(text: str) -> float:
-    """Return a number that is written in one way everywhere; one with an exponent, or none (`inf`), is not."""
-    number = float(text)
-    if not _PLAIN_FLOAT.issuperset(repr(number)):
-        raise ValueError
-    return number
-
-
 _CALLS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_typed())
-_VALUES: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_plain_float)
-_OBJECT: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=_plain_float)
-_ENCODER = msgspec.json.Encoder()
 _short: dict[bytes, bytes | None] = {b"null": None}
 
 
@@ -176,7 +165,7 @@ def _text(raw: Any) -> bytes | None:
     data = bytes(raw)
     if data in _short:
         return _short[data]
-    text = _ENCODER.encode(_VALUES.decode(data))
+    text = compact(data)
     if len(data) <= _SHORT and len(_short) < _MOST_SHORT:
         _short[data] = text
     return text
@@ -184,7 +173,7 @@ def _text(raw: Any) -> bytes | None:
 
 def _object(raw: Any) -> dict[str, Any] | None:
     data = bytes(raw)
-    return None if data == b"null" else _OBJECT.decode(data)
+    return None if data == b"null" else plain_object(data)
 
 
 def _object_text(raw: Any) -> bytes | None:

@@ -6,9 +6,10 @@ A table has the columns of the warehouse schema (`domain.calls.warehouse`), or t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -17,6 +18,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.fields import FIELDS, READERS, NotOfKind
+from airflow_provider_retreaver.domain.calls.plain_json import encoded
 
 SqlKind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json"]
 SqlValue: TypeAlias = str | int | Decimal | bool | datetime | None
@@ -98,6 +100,16 @@ class Columns:
         """
         return tuple(_column_value(column, column.read(call)) for column in self.columns)
 
+    def values_of(self, calls: Sequence[Row]) -> list[tuple[SqlValue, ...]]:
+        """Return the values of several calls, as `values` does of one, a column at a time.
+
+        :param calls: as `plain_json.plain_rows` returns them.
+        :return: the values of each call.
+        :raises ColumnMisfit: naming the column whose kind a value is not of.
+        """
+        columns = [_column_values(column, list(map(column.read, calls))) for column in self.columns]
+        return list(zip(*columns, strict=True))
+
 
 def mapped(mapping: object) -> Columns:
     """Return the columns of a mapping.
@@ -174,6 +186,31 @@ def _reader(field: str) -> Callable[[Row], object]:
         return value
 
     return read
+
+
+def _column_values(column: Column, values: list[object]) -> Sequence[SqlValue]:
+    types = set(map(type, values))
+    types.discard(type(None))
+    if types <= _AS_THEY_ARE.get(column.kind, frozenset()):
+        return cast("list[SqlValue]", values)
+    if column.kind == "json" and types == {dict}:
+        return [None if value is None else encoded(value) for value in values]
+    if column.kind == "text" and types <= {str, int}:
+        return [None if value is None else str(value) for value in values]
+    if column.kind == "timestamp" and types == {str}:
+        with suppress(ValueError, OverflowError):
+            times = [None if value is None else datetime.fromisoformat(cast("str", value)) for value in values]
+            if all(time is None or time.tzinfo for time in times):
+                return [None if time is None else time.astimezone(UTC) for time in times]
+    return [_column_value(column, value) for value in values]
+
+
+# Types of values that a column takes as they are.
+_AS_THEY_ARE: Mapping[SqlKind, frozenset[type]] = {
+    "text": frozenset({str}),
+    "integer": frozenset({int}),
+    "boolean": frozenset({bool}),
+}
 
 
 def _column_value(column: Column, value: object) -> SqlValue:

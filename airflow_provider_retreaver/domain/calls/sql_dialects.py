@@ -17,8 +17,8 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns, SqlKind, SqlValue
 
 STAGE = "retreaver_stage"
-# Characters that PostgreSQL's COPY in text format needs escaped.
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+# Characters that PostgreSQL's COPY in text format needs escaped, the one that escapes first.
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,20 +282,32 @@ def table_name(table: object) -> str:
     return text
 
 
-def copy_line(values: Sequence[SqlValue]) -> str:
-    """Return a row in the text format of PostgreSQL's COPY.
+def copy_text(rows: Sequence[Sequence[SqlValue]]) -> str:
+    """Return rows in the text format of PostgreSQL's COPY.
 
-    :param values: of the row.
-    :return: the line with its end.
+    :param rows: values in the order of the columns.
+    :return: a line for each row.
     """
-    return "\t".join(map(_copied, values)) + "\n"
+    columns = [_copied(column) for column in zip(*rows, strict=True)]
+    return "\n".join([*map("\t".join, zip(*columns, strict=True)), ""])
 
 
-def _copied(value: SqlValue) -> str:
+def _copied(column: Sequence[SqlValue]) -> list[str]:
+    if set(map(type, column)) <= {str, type(None)}:
+        # Hardly any text has such a character, but for JSON: one look at all of them is enough.
+        together = "".join([value for value in column if isinstance(value, str)])
+        if not any(sign in together for sign, _ in _ESCAPES):
+            return ["\\N" if value is None else str(value) for value in column]
+    return list(map(_copied_value, column))
+
+
+def _copied_value(value: SqlValue) -> str:
     if value is None:
         return "\\N"
     if isinstance(value, str):
-        return value.translate(_ESCAPES)
+        for sign, escape in _ESCAPES:
+            value = value.replace(sign, escape)
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -7,6 +7,7 @@ modes. A number that would not come back as it was sent is found here before it 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -32,6 +33,15 @@ class Limit:
     scale: int | None = None
     digits: int | None = None
     whole: bool = False
+
+    def holds_all(self, types: Collection[type]) -> bool:
+        """Tell whether the column holds every value of these types as it is, so that none needs a look.
+
+        :param types: of the values.
+        :return: True when it does.
+        """
+        kept = {type(None), bool, int} if self.digits is None or self.whole else {type(None), bool}
+        return kept.issuperset(types)
 
     def loses(self, value: object) -> bool:
         """Tell whether the column would hold another number than this one.

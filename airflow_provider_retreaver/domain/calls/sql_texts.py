@@ -6,6 +6,7 @@ A visitor can put any character into a URL or a tag, such as `%00`, and must not
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns, SqlValue
 
@@ -39,6 +40,23 @@ def storable(
         stored.append(found)
         replaced += count
     return tuple(stored), replaced
+
+
+def all_storable(rows: Sequence[tuple[SqlValue, ...]], *, null_characters: bool) -> bool:
+    """Return whether rows have no character that their database cannot store, by one look at all of them.
+
+    :param rows: values in the order of the columns; JSON as texts.
+    :param null_characters: whether the database stores U+0000.
+    :return: False when `storable` has to look at each.
+    """
+    together = "".join([value for row in rows for value in row if isinstance(value, str)])
+    if not null_characters and ("\0" in together or "\\u0000" in together):
+        return False
+    try:
+        together.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _may_be_odd(text: str, null_characters: bool) -> bool:  # noqa: FBT001 - called for every text of every row
