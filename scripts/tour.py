@@ -23,6 +23,8 @@ ZONE = ZoneInfo("America/New_York")
 YEAR, CALLS = 2025, 520
 # Sales a day, and the days around today that have some.
 SALES, DAYS = 4, range(-3, 3)
+# What links of tasks lead to: the sandbox has a page for each.
+PAGES = ("affiliates", "calls", "campaigns", "numbers", "target_groups", "targets")
 POOL, SLOTS = "retreaver", 4
 DO_NOT_CALL = [f"+1213555{1000 + index}" for index in range(25)]
 TABLES = """
@@ -49,13 +51,20 @@ class Tour:
 
     def connections(self) -> dict[str, Fields]:
         """Return the connections by their ids."""
-        retreaver = connection_fields(self.sandbox)
+        portal = {"portal_url": self.sandbox}
+        links = {**portal, "portal_paths": {name: f"/__sandbox__/portal/{name}/{{id}}" for name in PAGES}}
+        retreaver = {**connection_fields(self.sandbox), "extra": links}
         database: Fields = {"conn_type": "sqlite", "host": str(self.warehouse)}
         keys = {"login": TRACKDRIVE_PUBLIC_KEY, "password": TRACKDRIVE_PRIVATE_KEY}
         return {
             "retreaver_default": retreaver,
-            "retreaver_writing": {**retreaver, "extra": {"postback_key": WRITING_KEY}},
-            "trackdrive_default": {**retreaver, "conn_type": "trackdrive", **keys},
+            "retreaver_writing": {**retreaver, "extra": {**links, "postback_key": WRITING_KEY}},
+            "trackdrive_default": {
+                **retreaver,
+                "conn_type": "trackdrive",
+                **keys,
+                "extra": {**portal, "portal_paths": {"buyer_groups": "/__sandbox__/portal/buyer_groups/{id}"}},
+            },
             "warehouse": database,
             "crm": database,
         }

@@ -43,6 +43,7 @@ control surface (no key needed, for tests and demonstrations), under /__sandbox_
   POST   trackdrive/buyer_groups/ID/fill   {"cap": "attempt_total", "used": 10}
   POST   trackdrive/buyers   {"name": "Acme", "user_buyer_id": "loan-22-en"}   (trackdrive/offers too)
   GET    trackdrive/invitations                                   e-mails that invited to teams
+  GET    portal/targets/ID   an object as a page, for portal_url and portal_paths of a connection
   POST   upload_delay        {"seconds": 5}                       of caller list uploads
   POST   rtb_inbounds        {"count": 100000, "fields": {"created_at_start": TIME, "created_at_end": TIME}}
   POST   exports             {"seconds": 5, "outcome": "errors"}  of export jobs: file, errors, no_file, gone

@@ -98,10 +98,15 @@ class Sandbox:
             error = api_error(429, "Slow down.")
             return _delayed(refuse(ApiError(429, error.body, [("Retry-After", "1")])), latency)
         if fault is None:
-            return _delayed(self._answer(request), latency)
-        return _delayed(fault.apply(self._answer(request) if fault.executes else None), latency)
+            return _delayed(self.answer(request), latency)
+        return _delayed(fault.apply(self.answer(request) if fault.executes else None), latency)
 
-    def _answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Answer:
+        """Answer one request, without failures and without a line in the log.
+
+        :param request: The request.
+        :return: The answer.
+        """
         form = "json"
         try:
             if not request.segments:

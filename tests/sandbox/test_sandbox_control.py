@@ -24,6 +24,27 @@ def test_the_clock_can_be_set_advanced_and_stopped(client: SandboxClient) -> Non
         client.error(400, "POST", "/__sandbox__/clock", body, bare=True)
 
 
+def test_pages_that_stand_for_the_portal(client: SandboxClient) -> None:
+    """An object and a list are pages, and so is what does not exist; names are no markup, and nothing is logged."""
+    target = client.target(name="<b>Acme & Co</b>")
+    (uuid,) = client.control("POST", "calls", {})["uuids"]
+    before = client.control("GET", "requests")
+    for path, status, shown in (
+        (f"targets/{target['id']}", 200, "&lt;b&gt;Acme &amp; Co&lt;/b&gt;"),
+        ("targets", 200, "<h1>Targets</h1>"),
+        (f"calls/{uuid}", 200, uuid),
+        ("buyer_groups", 200, "buyer_groups"),
+        ("campaigns/999", 404, "error"),
+    ):
+        answer = client.sandbox.handle("GET", f"/__sandbox__/portal/{path}", [], {}, b"")
+        page = answer.body.decode()
+        assert (answer.status, dict(answer.headers)["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert shown in page
+        assert "<b>" not in page
+        assert client.sandbox.options.api_key not in page
+    assert client.control("GET", "requests") == before
+
+
 def test_added_calls_have_the_given_fields(client: SandboxClient) -> None:
     """Other fields are random, and no time is after now."""
     fields = {

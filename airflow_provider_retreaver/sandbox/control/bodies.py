@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeGuard
 from airflow_provider_retreaver.sandbox.api.context import SandboxState
 from airflow_provider_retreaver.sandbox.faults import FaultInjector
 from airflow_provider_retreaver.sandbox.http import bodies
-from airflow_provider_retreaver.sandbox.http.wire import Request, api_error
+from airflow_provider_retreaver.sandbox.http.wire import Answer, Request, api_error
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 
@@ -31,6 +31,10 @@ class ControlledSandbox(Protocol):
     @property
     def faults(self) -> FaultInjector:
         """The failures to simulate."""
+        ...
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request to the API, without failures and without a line in the log."""
         ...
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing, rtb
 from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, ExportSettings
-from airflow_provider_retreaver.sandbox.control import trackdrive
+from airflow_provider_retreaver.sandbox.control import pages, trackdrive
 from airflow_provider_retreaver.sandbox.control.bodies import (
     MOST,
     ControlledSandbox,
@@ -255,6 +255,7 @@ _HANDLERS: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
     ("POST", r"rtb_inbounds", _add_inbounds),
     ("POST", r"exports", _exports),
     *trackdrive.ROUTES,
+    *pages.ROUTES,
 )
 _ROUTES = tuple((method, re.compile(path), handler) for method, path, handler in _HANDLERS)
 

@@ -39,8 +39,11 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the lock for the block; commit at its end, or roll back if it raises."""
+        """Hold the lock for the block; commit at its end, or roll back if it raises. One inside another is its part."""
         with self.lock:
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN")
             try:
                 yield
