@@ -39,10 +39,12 @@ class Tour:
 
     :param folder: of `make ui`.
     :param sandbox: URL of the sandbox.
+    :param files: URL at which the folder of the DAGs' files is served.
     """
 
     folder: Path
     sandbox: str
+    files: str
 
     @property
     def warehouse(self) -> Path:
@@ -51,7 +53,8 @@ class Tour:
 
     def connections(self) -> dict[str, Fields]:
         """Return the connections by their ids."""
-        portal = {"portal_url": self.sandbox}
+        folder = self.variables()["retreaver_storage"]
+        portal = {"portal_url": self.sandbox, "file_links": {f"{folder}/": f"{self.files}/"}}
         links = {**portal, "portal_paths": {name: f"/__sandbox__/portal/{name}/{{id}}" for name in PAGES}}
         retreaver = {**connection_fields(self.sandbox), "extra": links}
         database: Fields = {"conn_type": "sqlite", "host": str(self.warehouse)}

@@ -24,6 +24,7 @@ from local_airflow import (
     child,
     get_json,
     reason,
+    serving,
     stop_on_signals,
 )
 from tour import POOL, SLOTS, Tour
@@ -49,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             port = choose_port("Airflow", "PORT", given.port, AIRFLOW_PORT)
             sandbox_port = choose_port("the sandbox", "SANDBOX_PORT", given.sandbox_port, SANDBOX_PORT)
             local.migrate()
-            tour = Tour(local.home, stack.enter_context(local.sandbox(sandbox_port)))
+            files = stack.enter_context(serving(local.home / "storage"))
+            tour = Tour(local.home, stack.enter_context(local.sandbox(sandbox_port)), files)
             tour.prepare()
             fill_airflow(local, tour)
             log = local.logs / "airflow.log"

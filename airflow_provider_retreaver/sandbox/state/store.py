@@ -39,7 +39,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the lock for the block; commit at its end, or roll back if it raises. One inside another is its part."""
+        """Hold the lock for the block; commit at its end, or roll back if it raises; one may be within another."""
         with self.lock:
             if self._connection.in_transaction:
                 yield
