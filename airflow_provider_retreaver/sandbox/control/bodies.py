@@ -34,7 +34,11 @@ class ControlledSandbox(Protocol):
         ...
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request to the API, without failures and without a line in the log."""
+        """Answer a request to the API, without failures and without a line in the log.
+
+        :param request: The request.
+        :return: The answer.
+        """
         ...
 
     @property
