@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.transfers.calls_sql import RetreaverCallsToSqlOperator
-from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
+from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, account_name, folder_dataset
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -166,6 +166,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
                     manifest = self._write(client, plan, shape, publication, ledger)
+                    manifest["account"] = account_name(hook.settings)
                     if plan.cursor is not None:
                         plan.cursor.check(plan.known)
                     publication.publish(manifest)

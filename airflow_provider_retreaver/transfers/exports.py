@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import BaseOperatorLink, Context
 
+    from airflow_provider_retreaver.core.settings import Settings
     from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
@@ -146,12 +147,9 @@ class RetreaverExportOperator(RetreaverOperator):
         :param window: of the calls; None when there was nothing to export.
         :param counts: small plain JSON; the path of a manifest is noted for the task's link.
         """
-        from airflow_provider_retreaver.core.messages import Host
-
         if counts.get("manifest") is not None:
             note_file(context, hook, counts["manifest"])
-        settings = hook.settings
-        self._read_from = urlsplit(settings.urls[Host.API]).netloc, settings.company_id
+        self._read_from = account_of(hook.settings)
         self._counts = counts
         self.update_outlet_events(context, window=None if window is None else window.as_dict(), **counts)
 
@@ -170,6 +168,27 @@ class RetreaverExportOperator(RetreaverOperator):
 
         :return: datasets by OpenLineage's rules for names.
         """
+
+
+def account_of(settings: Settings) -> tuple[str, str | None]:
+    """Return what identifies an account to others.
+
+    :param settings: of the connection.
+    :return: host of the API, and ID of the company; None where the connection has none.
+    """
+    from airflow_provider_retreaver.core.messages import Host
+
+    return urlsplit(settings.urls[Host.API]).netloc, settings.company_id
+
+
+def account_name(settings: Settings) -> str | None:
+    """Return the name of an account as a manifest has it.
+
+    :param settings: of the connection.
+    :return: host and company, e.g. `api.retreaver.com/12345`; None where the connection has no company.
+    """
+    host, company = account_of(settings)
+    return None if company is None else f"{host}/{company}"
 
 
 def account_dataset(host: str, company: str | None, name: str) -> list[Dataset]:

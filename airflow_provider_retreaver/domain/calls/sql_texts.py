@@ -69,7 +69,21 @@ def _without(text: str, *, is_json: bool, null_characters: bool) -> tuple[str, i
     text, halves = _HALVES.subn(REPLACEMENT, text)
     if null_characters:
         return text, halves
+    text, nulls = _without_nulls(text, is_json=is_json)
+    return text, halves + nulls
+
+
+def without_null_characters(text: str, *, is_json: bool) -> str:
+    """Return a text that PostgreSQL stores.
+
+    :param text: without half characters.
+    :param is_json: whether it is JSON, which has the character escaped.
+    :return: the text with U+FFFD in the places of U+0000.
+    """
+    return _without_nulls(text, is_json=is_json)[0]
+
+
+def _without_nulls(text: str, *, is_json: bool) -> tuple[str, int]:
     # JSON has it escaped, and a backslash that was sent is doubled there.
     pattern, replacement = (_ESCAPED_NULL, rf"\g<1>{REPLACEMENT}") if is_json else (_NULL, REPLACEMENT)
-    text, nulls = pattern.subn(replacement, text)
-    return text, halves + nulls
+    return pattern.subn(replacement, text)

@@ -534,3 +534,44 @@ def test_openlineage_gets_the_table(account, warehouse):
     assert table.namespace == f"postgres://{connection['host']}:{connection['port']}"
     assert table.name == f"{connection['schema']}.reporting.calls"
     assert {"call_id", "call_metadata"} <= {field.name for field in table.facets["schema"].fields}
+
+
+def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_path):
+    """Row by row, with tabs, quotes, NULs, restated calls, and a manifest that is loaded twice."""
+    from airflow_provider_retreaver.domain.calls.fields import columns
+    from airflow_provider_retreaver.transfers.warehouse import RetreaverMergeCallsOperator
+    from tests.airflow.support.exports import export
+
+    odd = {"note": "tab\there, \"quote\" and \\\\N", "zero": "a\0b", "empty": ""}
+    uuids = add_calls(account, 230, tags=odd, visitor_url="https://site.test/?q=\0,\n", revenue=22.5)
+    destination = {"destination": f"file://{tmp_path}/calls", "format": "parquet", "start": START, "end": END}
+    first = export(**destination)["manifest"]
+    change_call(account, uuids[3], revenue=0.25, tags={"restated": "yes"}, caller_city="")
+    second = export(**{**destination, "destination": f"file://{tmp_path}/again"})["manifest"]
+
+    def merge(*manifests):
+        operator = RetreaverMergeCallsOperator(
+            task_id="merge", manifest=list(manifests), sql_conn_id="warehouse", table="merged"
+        )
+        return operator.execute({})
+
+    assert merge(first, second)["changed"] == 460
+    # The same calls again, and an older version: nothing is doubled, and nothing goes back.
+    warehouse.query("DELETE FROM merged_manifests")
+    assert merge(first)["loaded"] == [first]
+    kinds = {"text": "text", "integer": "integer", "decimal": "decimal", "boolean": "boolean", "timestamp": "timestamp"}
+    mapping = {
+        name: {"field": name, "type": kinds[kind]} if kind in kinds else name
+        for name, kind in columns("map").items()
+        if kind != "json"
+    }
+    mapping |= {"id": mapping.pop("uuid")}
+    to_sql(mapping=mapping, table="loaded")
+    names = [name for name in mapping if name not in {"id", "target_group_id", "target_group_name", "number_name"}]
+    chosen = ", ".join(sorted(names))
+    [[differing]] = warehouse.query(
+        f"SELECT count(*) FROM (SELECT uuid, {chosen} FROM merged EXCEPT SELECT id, {chosen} FROM loaded) AS rows"
+    )
+    assert (differing, warehouse.query("SELECT count(*) FROM merged")) == ("0", [["230"]])
+    assert warehouse.query(f"SELECT revenue FROM merged WHERE uuid = '{uuids[3]}'") == [["0.250000"]]
+    assert warehouse.query("SELECT count(*) FROM merged WHERE caller_city = ''") == [["1"]]

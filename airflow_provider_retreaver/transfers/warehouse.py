@@ -1,0 +1,206 @@
+"""Exported calls into a table of a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_retreaver.operators.base import final_errors
+from airflow_provider_retreaver.operators.boundary import TaskBoundary
+from airflow_provider_retreaver.operators.stopping import StopsOnKill
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    from airflow_provider_retreaver.domain.calls.engines import EngineName
+    from airflow_provider_retreaver.domain.calls.merging import Files, Merging
+    from airflow_provider_retreaver.transfers.manifests import Manifest
+
+
+class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
+    """Merge the Parquet files of exports into a table of a warehouse: one row a call, the newest version of each.
+
+    The engine reads the files where they are; PostgreSQL, which cannot, gets their rows by COPY. The newest
+    `updated_at` of a uuid wins, and of two versions with the same one the one that is merged later, so that restated
+    and late calls are as a fresh load would have them. Each manifest is loaded once: a table named like the target
+    with `_manifests` lists what was loaded. A task that is repeated, killed or cleared leaves the same rows. Needs
+    the extra `[warehouse]`. See docs/warehouse.md.
+
+    :param manifest: path of the manifest of an export with `format="parquet"` and `tags="map"`, or a list of several,
+        such as the results of mapped exports, merged in this order. None (an export without calls) is left out.
+    :param sql_conn_id: ID of the warehouse's Airflow connection.
+    :param table: `calls`, `schema.calls` or `catalog.schema.calls`.
+    :param engine: `bigquery`, `databricks`, `duckdb`, `postgresql`, `redshift`, `snowflake` or `trino`; by default
+        what the connection leads to.
+    :param columns: columns of the table to columns of the files, e.g. `{"id": "uuid", "changed": "updated_at"}`; all,
+        under their own names, by default.
+    :param create_table: whether a table that does not exist is created.
+    :param location: folder of the files as the engine sees it, e.g. `@calls_stage` on Snowflake; by default the
+        export's destination without the Airflow connection in it.
+    :param stage_in: schema for the tables into which files are loaded first; that of `table` by default. For Trino, a
+        schema of a Hive catalog.
+    :param iam_role: for Redshift, `default` or the ARN of the role that reads the files.
+    :param allow_incomplete: merge also an export that could not be proved complete, instead of failing.
+    :param hook_params: further parameters of the connection's hook.
+    :return: `{"table", "loaded", "skipped", "calls", "changed"}`: manifests that were loaded and that had been loaded
+        before, the calls of the former, and the rows of the table that are new or changed (None where the engine does
+        not report it).
+    :raises InvalidArgument: for a wrong parameter, or a manifest that is gone, damaged, of another kind or of another
+        account; nothing was loaded.
+    :raises StorageFailed: when files of a manifest are gone or have another size.
+    :raises TableNotWritten: naming the manifest that the warehouse did not take; those before it are merged.
+    """
+
+    template_fields = (
+        "manifest", "sql_conn_id", "table", "engine", "columns", "create_table", "location", "stage_in", "iam_role",
+        "allow_incomplete", "hook_params",
+    )  # fmt: skip
+    ui_color = "#e8f4ea"
+
+    def __init__(
+        self,
+        *,
+        manifest: str | Sequence[str | None] | None,
+        sql_conn_id: str,
+        table: str,
+        engine: Literal["bigquery", "databricks", "duckdb", "postgresql", "redshift", "snowflake", "trino"]
+        | None = None,
+        columns: Mapping[str, str] | None = None,
+        create_table: bool | str = True,
+        location: str | None = None,
+        stage_in: str | None = None,
+        iam_role: str = "default",
+        allow_incomplete: bool | str = False,
+        hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.manifest = manifest
+        self.sql_conn_id = sql_conn_id
+        self.table = table
+        self.engine = engine
+        self.columns = columns
+        self.create_table = create_table
+        self.location = location
+        self.stage_in = stage_in
+        self.iam_role = iam_role
+        self.allow_incomplete = allow_incomplete
+        self.hook_params = hook_params
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow calls it with the context
+        """Merge the manifests."""
+        with TaskBoundary(self._bounds(), self.log):
+            return self._merged()
+
+    @contextmanager
+    def _bounds(self) -> Generator[None]:
+        with self.stopped_on_kill(), final_errors():
+            yield
+
+    def _merged(self) -> dict[str, Any]:
+        from airflow_provider_retreaver.core.parameters import flag
+        from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
+        from airflow_provider_retreaver.transfers.warehouse_load import Merged, Warehouse
+
+        create = flag(self.create_table, "create_table")
+        manifests = self._manifests()
+        hook, merging = self._merging()
+        files = [(manifest, self._files(manifest)) for manifest in manifests]
+        if not files:
+            self.log.info("No export had calls; nothing was merged")
+            return dict(Merged(table=merging.table, loaded=[], skipped=[], calls=0, changed=0))
+        with DatabaseThread(lambda: _connection(hook, merging)) as thread:
+            warehouse = Warehouse(thread, merging)
+            warehouse.prepare(create=create)
+            return dict(warehouse.merge(files))
+
+    def _manifests(self) -> list[Manifest]:
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.core.parameters import flag, is_given
+        from airflow_provider_retreaver.core.quoting import quoted
+        from airflow_provider_retreaver.core.rendered import read_rendered
+        from airflow_provider_retreaver.transfers.manifests import read_manifest
+
+        incomplete = flag(self.allow_incomplete, "allow_incomplete")
+        given = read_rendered(self.manifest, "manifest")
+        paths = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+        if not paths:
+            raise InvalidArgument("manifest must be the path of a manifest or a list of them, not an empty list.")
+        for path in paths:
+            if path is not None and (not isinstance(path, str) or not is_given(path)):
+                raise InvalidArgument(
+                    f"manifest must be the path of a manifest or a list of them, not {quoted(path)}."
+                )
+        return [read_manifest(path, allow_incomplete=incomplete) for path in dict.fromkeys(paths) if path is not None]
+
+    def _merging(self) -> tuple[DbApiHook, Merging]:
+        from importlib.util import find_spec
+
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.core.parameters import is_given, mapping, one_of
+        from airflow_provider_retreaver.domain.calls.engines import ENGINES
+        from airflow_provider_retreaver.domain.calls.merging import Merging, table_columns
+        from airflow_provider_retreaver.domain.calls.sql_dialects import table_name
+        from airflow_provider_retreaver.hooks.sql import sql_hook
+
+        if find_spec("sqlglot") is None:
+            raise InvalidArgument(
+                "Merging needs sqlglot: install airflow-provider-retreaver[warehouse] where the task runs."
+            )
+        table = table_name(self.table)
+        stage_in = table_name(self.stage_in) if is_given(self.stage_in) else None
+        columns = table_columns(None if self.columns is None else mapping(self.columns, "columns"))
+        engine = self.engine if is_given(self.engine) else None
+        if engine is not None:
+            one_of(engine, ENGINES, "engine")
+        parameters = None if self.hook_params is None else mapping(self.hook_params, "hook_params")
+        hook = sql_hook(self.sql_conn_id, parameters)
+        engine = _engine_of(hook) if engine is None else engine
+        return hook, Merging(engine, table, columns, stage_in, str(self.iam_role))
+
+    def _files(self, manifest: Manifest) -> Files:
+        from airflow_provider_retreaver.core.errors import InvalidArgument
+        from airflow_provider_retreaver.core.parameters import is_given
+        from airflow_provider_retreaver.domain.calls.merging import Files
+
+        folder = str(self.location).rstrip("/") if is_given(self.location) else _seen_folder(manifest)
+        if not folder.isprintable() or "`" in folder:
+            raise InvalidArgument("location must be a folder's URL or path without line breaks and backquotes.")
+        return Files(folder, manifest.files, manifest.digest)
+
+
+def _seen_folder(manifest: Manifest) -> str:
+    """Return the URL of an export's folder without the Airflow connection in it."""
+    path = manifest.folder
+    if path.protocol in {"file", ""}:
+        return str(path.path).rstrip("/")
+    return f"{path.protocol}://{str(path.path).lstrip('/').rstrip('/')}"
+
+
+def _engine_of(hook: DbApiHook) -> EngineName:
+    from airflow_provider_retreaver.core.errors import InvalidArgument
+    from airflow_provider_retreaver.domain.calls.engines import ENGINES
+
+    # The dialect of Redshift is that of PostgreSQL, so the type comes first.
+    for read in (lambda: str(hook.conn_type), lambda: str(hook.dialect_name)):
+        found = read()
+        name = {"postgres": "postgresql", "gcpbigquery": "bigquery"}.get(found, found)
+        for engine in ENGINES:
+            if name == engine:
+                return engine
+    raise InvalidArgument(
+        f"engine: a connection of type {hook.conn_type} leads to none of {', '.join(ENGINES)}; give the engine."
+    )
+
+
+def _connection(hook: DbApiHook, merging: Merging) -> Any:
+    from airflow_provider_retreaver.transfers.warehouse_load import WarehouseConnection
+
+    connection = hook.get_conn()
+    if hook.supports_autocommit and merging.traits.transactions:
+        hook.set_autocommit(connection, autocommit=False)
+    return WarehouseConnection(connection, merging.traits)

@@ -1,0 +1,8 @@
+CREATE TABLE IF NOT EXISTS warehouse.calls (id STRING NOT NULL, changed TIMESTAMP, tags ARRAY<STRUCT<key STRING, value STRING>>, revenue NUMERIC(18, 6), other STRING);
+CREATE TABLE IF NOT EXISTS warehouse.calls_manifests (manifest STRING, digest STRING, account STRING, calls INT64, loaded_at TIMESTAMP);
+SELECT * FROM warehouse.calls WHERE 1 = 0;
+SELECT digest, account FROM warehouse.calls_manifests;
+LOAD DATA OVERWRITE warehouse.calls_stage_d1d1d1d1d1d1d1d1 OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)) FROM FILES (format = 'PARQUET', uris = ['s3://lake/it\'s calls/calls-a-1-0123456789ab.parquet', 's3://lake/it\'s calls/calls-a-2-ba9876543210.parquet']);
+MERGE INTO warehouse.calls AS t USING (SELECT uuid AS id, updated_at AS changed, tags.key_value AS tags, revenue AS revenue, other AS other FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY uuid ORDER BY updated_at DESC) AS retreaver_version FROM (SELECT * FROM warehouse.calls_stage_d1d1d1d1d1d1d1d1) AS files) AS numbered WHERE retreaver_version = 1) AS s ON t.id = s.id WHEN MATCHED AND (t.changed IS NULL OR s.changed >= t.changed) THEN UPDATE SET changed = s.changed, tags = s.tags, revenue = s.revenue, other = s.other WHEN NOT MATCHED THEN INSERT (id, changed, tags, revenue, other) VALUES (s.id, s.changed, s.tags, s.revenue, s.other);
+INSERT INTO warehouse.calls_manifests (manifest, digest, account, calls, loaded_at) SELECT 's3://lake/it\'s calls/calls-a.manifest.json', 'd1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1', 'host/1', 200, CURRENT_TIMESTAMP();
+DROP TABLE IF EXISTS warehouse.calls_stage_d1d1d1d1d1d1d1d1;

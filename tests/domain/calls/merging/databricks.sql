@@ -1,0 +1,6 @@
+CREATE TABLE IF NOT EXISTS warehouse.calls (id STRING NOT NULL, changed TIMESTAMP, tags MAP<STRING, STRING>, revenue DECIMAL(18, 6), other STRING);
+CREATE TABLE IF NOT EXISTS warehouse.calls_manifests (manifest STRING, digest STRING, account STRING, calls BIGINT, loaded_at TIMESTAMP);
+SELECT * FROM warehouse.calls WHERE 1 = 0;
+SELECT digest, account FROM warehouse.calls_manifests;
+MERGE INTO warehouse.calls AS t USING (SELECT uuid AS id, updated_at AS changed, tags AS tags, revenue AS revenue, other AS other FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY uuid ORDER BY updated_at DESC) AS retreaver_version FROM (SELECT * FROM PARQUET.`s3://lake/it's calls/calls-a-1-0123456789ab.parquet` UNION ALL SELECT * FROM PARQUET.`s3://lake/it's calls/calls-a-2-ba9876543210.parquet`) AS files) AS numbered WHERE retreaver_version = 1) AS s ON t.id = s.id WHEN MATCHED AND (t.changed IS NULL OR s.changed >= t.changed) THEN UPDATE SET changed = s.changed, tags = s.tags, revenue = s.revenue, other = s.other WHEN NOT MATCHED THEN INSERT (id, changed, tags, revenue, other) VALUES (s.id, s.changed, s.tags, s.revenue, s.other);
+INSERT INTO warehouse.calls_manifests (manifest, digest, account, calls, loaded_at) SELECT 's3://lake/it\'s calls/calls-a.manifest.json', 'd1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1', 'host/1', 200, CURRENT_TIMESTAMP();
