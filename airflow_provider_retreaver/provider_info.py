@@ -14,10 +14,11 @@ TRANSFERS = (
     ("Common SQL", "calls", "sql"),
     ("Common IO", "recordings", "sql"),
     ("Common IO", "rtb_inbounds", "bidding"),
+    ("Common SQL", "warehouse", "warehouse"),
 )
 GUIDES = [
     "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources", "routing",
-    "sql", "suppression", "watching",
+    "sql", "suppression", "warehouse", "watching",
 ]  # fmt: skip
 LINKS = ("RetreaverLink", "TrackDriveLink", "FileLink")
 LOGO = "/docs/assets/logo.svg"

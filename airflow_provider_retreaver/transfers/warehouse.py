@@ -186,8 +186,8 @@ def _engine_of(hook: DbApiHook) -> EngineName:
     from airflow_provider_retreaver.domain.calls.engines import ENGINES
 
     # The dialect of Redshift is that of PostgreSQL, so the type comes first.
-    for read in (lambda: str(hook.conn_type), lambda: str(hook.dialect_name)):
-        found = read()
+    for attribute in ("conn_type", "dialect_name"):
+        found = str(getattr(hook, attribute))
         name = {"postgres": "postgresql", "gcpbigquery": "bigquery"}.get(found, found)
         for engine in ENGINES:
             if name == engine:

@@ -52,6 +52,7 @@ NAMES = {
     "transfers.calls": {"RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"},
     "transfers.recordings": {"RetreaverRecordingsToObjectStorageOperator"},
     "transfers.rtb_inbounds": {"RetreaverRtbInboundsToObjectStorageOperator"},
+    "transfers.warehouse": {"RetreaverMergeCallsOperator"},
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
@@ -118,6 +119,10 @@ PARAMETERS = {
         "destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas",
         "phone_numbers", "phone_numbers_conn_id",
         "poll_interval", "timeout", "deferrable", "state_path", "retreaver_conn_id",
+    },
+    ("transfers.warehouse", "RetreaverMergeCallsOperator"): {
+        "manifest", "sql_conn_id", "table", "engine", "columns", "create_table", "location", "stage_in", "iam_role",
+        "allow_incomplete", "hook_params",
     },
     ("transfers.exports", "RetreaverExportOperator"): {
         "start", "end", "by", "filters", "allow_unknown", "version", "retreaver_conn_id",

@@ -145,13 +145,11 @@ class Merging:
         :param files: of a manifest.
         :return: the statements.
         """
-        stage, urls = self.stage(files), files.urls
-        columns = fields.columns("map")
-        listed = ", ".join(map(self._literal, urls))
+        stage, columns = self.stage(files), fields.columns("map")
         match self.engine:
             case "bigquery":
                 expires = "expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)"
-                chosen = f"format = 'PARQUET', uris = [{listed}]"
+                chosen = f"format = 'PARQUET', uris = [{', '.join(map(self._literal, files.urls))}]"
                 return [f"LOAD DATA OVERWRITE {stage} OPTIONS ({expires}) FROM FILES ({chosen})"]
             case "snowflake":
                 return [
@@ -167,17 +165,14 @@ class Merging:
             case "redshift":
                 return [
                     f"CREATE TEMPORARY TABLE {stage} ({self._staged(columns)})",
-                    *(f"COPY {stage} FROM {self._literal(url)} {self._options()}" for url in urls),
+                    *(f"COPY {stage} FROM {self._literal(url)} {self._options()}" for url in files.urls),
                 ]
             case "trino":
                 place = f"external_location = {self._literal(files.folder + '/')}, format = 'PARQUET'"
                 create = f"CREATE TABLE {stage} ({self._staged(columns)}) WITH ({place})"
                 return [f"DROP TABLE IF EXISTS {stage}", create]
             case "postgresql":
-                types = ", ".join(
-                    f"{name} {'JSONB' if kind == fields.MAP else TYPES[kind]}" for name, kind in columns.items()
-                )
-                return [f"CREATE TEMPORARY TABLE {stage} ({types}) ON COMMIT DROP"]
+                return [f"CREATE TEMPORARY TABLE {stage} ({self._staged(columns)}) ON COMMIT DROP"]
         return []
 
     def copy(self, files: Files) -> str:

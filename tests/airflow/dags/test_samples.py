@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_provider_retreaver.hooks.sql import sql_hook
 from airflow_provider_retreaver.sandbox.options import (
     POSTBACK_KEY,
     POSTBACK_SECRET,
@@ -67,7 +68,28 @@ def world(account, monkeypatch, tmp_path):
     module = sys.modules[ObjectStoragePath.__module__]
     for name in ("aws_default", "aws"):
         module.attach("s3", name, fs=MemoryFileSystem())
+    hooks = sys.modules[sql_hook.__module__]
+    monkeypatch.setattr(hooks, "sql_hook", lambda name, *rest: lakehouse(name, tmp_path) or sql_hook(name, *rest))
     return account
+
+
+class Lake(MemoryFileSystem):
+    """The storage in memory, by the URLs that a warehouse reads it by."""
+
+    protocol = "s3"
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return MemoryFileSystem._strip_protocol("/" + path.removeprefix("s3://").lstrip("/"))
+
+
+def lakehouse(name, folder):
+    """Return the hook of the warehouse of `docs/warehouse.md`, None for other connections."""
+    if name != "lakehouse":
+        return None
+    from tests.airflow.support.duckdb import DuckDBHook
+
+    return DuckDBHook(folder / "lake.duckdb", Lake())
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.place)

@@ -542,7 +542,7 @@ def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_pa
     from airflow_provider_retreaver.transfers.warehouse import RetreaverMergeCallsOperator
     from tests.airflow.support.exports import export
 
-    odd = {"note": "tab\there, \"quote\" and \\\\N", "zero": "a\0b", "empty": ""}
+    odd = {"note": 'tab\there, "quote" and \\\\N', "zero": "a\0b", "empty": ""}
     uuids = add_calls(account, 230, tags=odd, visitor_url="https://site.test/?q=\0,\n", revenue=22.5)
     destination = {"destination": f"file://{tmp_path}/calls", "format": "parquet", "start": START, "end": END}
     first = export(**destination)["manifest"]
@@ -559,7 +559,13 @@ def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_pa
     # The same calls again, and an older version: nothing is doubled, and nothing goes back.
     warehouse.query("DELETE FROM merged_manifests")
     assert merge(first)["loaded"] == [first]
-    kinds = {"text": "text", "integer": "integer", "decimal": "decimal", "boolean": "boolean", "timestamp": "timestamp"}
+    kinds = {
+        "text": "text",
+        "integer": "integer",
+        "decimal": "decimal",
+        "boolean": "boolean",
+        "timestamp": "timestamp",
+    }
     mapping = {
         name: {"field": name, "type": kinds[kind]} if kind in kinds else name
         for name, kind in columns("map").items()

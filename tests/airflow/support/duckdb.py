@@ -16,13 +16,17 @@ class DuckDBHook(DbApiHook):
     conn_type = "duckdb"
     supports_autocommit = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, storage: Any = None) -> None:
         super().__init__()
         self.path = path
+        self.storage = storage
 
     def get_conn(self) -> Any:
-        """Open the database."""
-        return duckdb.connect(str(self.path))
+        """Open the database; it reads files of the storage, if there is one."""
+        connection = duckdb.connect(str(self.path))
+        if self.storage is not None:
+            connection.register_filesystem(self.storage)
+        return connection
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""

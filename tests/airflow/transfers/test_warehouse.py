@@ -56,7 +56,10 @@ def test_ten_manifests_with_restated_and_late_calls_equal_a_fresh_load(calls, fo
     for number in range(10):
         calls.update(uuids[number], revenue=number + 0.25, tags={"run": str(number)})
         calls.update(uuids[20], payout=number)
-        uuids += calls.add(3)
+        late = calls.add(3)
+        for uuid in late:
+            calls.update(uuid, converted=True)
+        uuids += late
         result = export(destination=folder, incremental=True, by="updated_at", format="parquet", start=START)
         manifests.append(result["manifest"])
     before, after = merge(manifests[:4]), merge(manifests[4:])
@@ -175,7 +178,9 @@ def test_manifests_that_cannot_be_merged(calls, folder, database):
     file = next(Path(folder.removeprefix("file://")).glob("*.parquet"))
     content = file.read_bytes()
     file.write_bytes(content + b"x")
-    with pytest.raises(StorageFailed, match="1 files of the manifest .* have another size than it says, first calls-"):
+    with pytest.raises(
+        StorageFailed, match=r"1 files of the manifest .* have another size than it says, first calls-"
+    ):
         merge(path)
     file.unlink()
     with pytest.raises(StorageFailed, match="are gone, first calls-"):
@@ -189,7 +194,10 @@ def test_manifests_that_cannot_be_merged(calls, folder, database):
         ({"table": "calls; DROP TABLE x"}, "table must be a name like calls"),
         ({"engine": "oracle"}, "engine must be one of bigquery"),
         ({"columns": {"id": "uuid"}}, "one column that gets updated_at"),
-        ({"columns": {"id": "uuid", "v": "updated_at", "x": "nothing"}}, "'nothing' is no column of an exported file"),
+        (
+            {"columns": {"id": "uuid", "v": "updated_at", "x": "nothing"}},
+            "'nothing' is no column of an exported file",
+        ),
         ({"columns": {"id; --": "uuid"}}, "is no name of a column"),
         ({"manifest": []}, "not an empty list"),
         ({"manifest": 5}, "manifest must be"),
