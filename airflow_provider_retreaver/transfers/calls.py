@@ -165,8 +165,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
-                    manifest = self._write(client, plan, shape, publication, ledger)
-                    manifest["account"] = account_name(hook.settings)
+                    written = self._write(client, plan, shape, publication, ledger)
+                    manifest = {**written, "account": account_name(hook.settings)}
                     if plan.cursor is not None:
                         plan.cursor.check(plan.known)
                     publication.publish(manifest)
@@ -300,7 +300,6 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             manifest["bytes"],
             "complete" if manifest["complete"] else f"not complete: {manifest['reason']}",
         )
-        # A long path has a line of its own.
         self.log.info("Manifest: %s", path)
         if restated and restated["calls"]:
             self.log.info(
