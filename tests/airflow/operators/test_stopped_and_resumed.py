@@ -16,6 +16,7 @@ from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from tests.airflow.support.account import StateStore, context_of, reset_caps
 from tests.airflow.support.stopping import until_told_to_stop
 from tests.airflow.support.suppression import attempt_context, phone_numbers, suppressed, sync
+from tests.airflow.support.trackdrive import TrackDriveAccount, execute
 
 # Python drops the exception of a signal that comes within a finalizer: that attempt then ends by itself.
 pytestmark = [
@@ -82,6 +83,56 @@ def test_a_reset(slow, seed):
     # The log may take a reset that was broken off for a request of this test, which came at the same time.
     assert 43 <= len(posts) == len(set(posts))
     assert {id_ for id_ in ids if slow.filled(id_) == 3} == refilled
+
+
+def test_buyer_groups(slow, monkeypatch):
+    """A reset, a change and a create at TrackDrive, stopped at random points: each write takes effect once."""
+    rng = random.Random(0)  # noqa: S311 - the same points every time
+    trackdrive = TrackDriveAccount(slow)
+    connection = json.dumps(trackdrive.connection(extra={"max_concurrency": 3}))
+    monkeypatch.setenv("AIRFLOW_CONN_TRACKDRIVE_DEFAULT", connection)
+    buyer = trackdrive.buyer("a")
+    ids = [trackdrive.group(used=40) for _ in range(20)]
+    refilled: set[int] = set()
+    total = 0
+
+    def finish(verb, **parameters):
+        nonlocal total
+        store, result, stops = StateStore(), None, 0
+        while result is None:
+            assert stops < 40
+            context = context_of(task_state_store=store)
+            result = until_told_to_stop(
+                rng.uniform(0.05, 0.3) * (1 + stops / 5),
+                lambda context=context: execute(verb, context, **parameters),
+            )
+            stops += result is None
+            for id_ in ids:
+                if verb == "Update" and trackdrive.read(id_)["attempt_total_used"] == 0:
+                    trackdrive.fill(id_, 3)
+                    refilled.add(id_)
+        total += stops
+        return result
+
+    reset = finish("Update", buyer_group_ids=ids, reset_total_caps=True)
+    assert sorted(row["id"] for row in reset["changed"]) == ids == sorted(refilled)
+    assert all(row["before"] == 40 for row in reset["changed"])
+    assert {trackdrive.read(id_)["attempt_total_used"] for id_ in ids} == {3}
+    change = finish("Update", buyer_group_ids=ids, add=[buyer], attributes={"tier": 7})
+    assert len(change["changed"]) == 40
+    assert {json.dumps([group["buyer_ids"], group["tier"]]) for group in map(trackdrive.read, ids)} == {
+        json.dumps([[buyer], 7])
+    }
+    puts = [
+        f"{entry['path']} {sorted(json.loads(entry['body']))}" for entry in slow.entries() if entry["method"] == "PUT"
+    ]
+    print(f"stopped {total} times, {len(puts)} changes of 20 groups")
+    # The log may take one that was broken off for a request of this test, which came at the same time.
+    assert 38 <= len(puts) == len(set(puts))
+    made = finish("Create", attributes={"name": "Solar", "team_users_emails": "a@example.com"})
+    assert made["id"] == max(ids) + 1
+    assert len(trackdrive.invitations()) == len(slow.sent("POST")) == 1
+    assert total > 3
 
 
 def told_by_on_kill(operator, context, seconds=0.5):
