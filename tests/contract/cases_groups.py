@@ -39,7 +39,7 @@ from airflow_provider_retreaver.resources.trackdrive.buyer_groups import (
 )
 from airflow_provider_retreaver.resources.trackdrive.buyers import list_buyers
 from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
-from airflow_provider_retreaver.resources.trackdrive.fields import COLUMNS
+from airflow_provider_retreaver.resources.trackdrive.fields import COLUMNS, LIMITS
 from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
 from tests.contract.harness import OTHER_CLIENT, CaseClient
 
@@ -236,6 +236,71 @@ def groups_are_changed_and_what_is_as_wanted_is_left_alone(client: CaseClient) -
     }  # fmt: skip
     now = groups.do("GET", f"/{ids[0]}")
     assert (now["buyer_ids"], now["revenue_total_limit"]) == ([one, four], None)
+
+
+def every_limit_is_set_and_cleared(client: CaseClient) -> None:
+    """Each of the twelve is compared, sent as a number, cleared with a blank and read back, all in one request."""
+    groups = _Groups(client)
+    id_ = groups.add()
+    for value, sent, before, after in (("12.5", 12.5, None, 12.5), (" ", "", 12.5, None), (None, "", None, None)):
+        spec = BuyerGroupChange([id_], dict.fromkeys(LIMITS, value)).spec()
+        result = client.run(ChangeObjects(spec).procedure())
+        changed = [] if before == after else [(id_, name, before, after) for name in LIMITS]
+        assert (_fields(result), result["failed"]) == (changed, [])
+        if changed:
+            assert json.loads(client.entries()[-2]["body"]) == dict.fromkeys(LIMITS, sent)
+    assert len(client.sent("PUT")) == 2
+
+
+def what_is_wrong_is_refused_before_a_request(client: CaseClient) -> None:
+    """Unknown names, values of wrong types and what contradicts itself are refused by name."""
+    _Groups(client)
+    wrong: Any = {"columns": "nmae"}
+    for work, message in (
+        (lambda: list_buyer_groups(**wrong), "did you mean 'name'"),
+        (lambda: list_buyer_groups(order="attempt_total_used"), "did you mean 'call_limits.attempt_total_used'"),
+        (lambda: list_buyer_groups(created_at_from="2016-01-01 12:25:15"), "created_at_from must be RFC 3339"),
+        (lambda: list_buyer_groups(per_page=0), "per_page must be a whole number"),
+        (lambda: get_buyer_group(" "), "buyer group id"),
+        (lambda: create_buyer_group({"paused": True}), "name is required"),
+        (lambda: create_buyer_group({"name": "x", "tier": float("nan")}), "tier must be a decimal number"),
+        (lambda: update_buyer_group({"pausd": 1}, 1), "did you mean 'paused'"),
+        (lambda: update_buyer_group({"attempt_total_limit": -1}, 1), "attempt_total_limit must be a decimal number"),
+        (lambda: update_buyer_group({"add_user_buyer_ids": []}, 1), "add_user_buyer_ids is empty"),
+        (lambda: update_buyer_group({"team_users_emails": ["x"]}, 1), "item 1 is not an e-mail address"),
+        (lambda: update_buyer_group({"buyer_ids": [1], "add_buyer_ids": [2]}, 1), "buyer_ids replaces all buyers"),
+        (lambda: delete_buyer_group(""), "buyer group id"),
+        (lambda: BuyerGroupChange([1], {"reset_total_caps": True}), "has a parameter of its own"),
+        (lambda: BuyerGroupChange([1], members=MemberChange(add=[1], remove=[1])), "is to be added and removed"),
+        (lambda: SetTeam([1], {"generate_team": True, "paused": True}), "in a task without paused"),
+    ):
+        assert message in str(client.fails(InvalidArgument, _made_within(work)))
+    assert client.sent() == []
+
+
+def _made_within(work: Callable[[], Any]) -> Procedure[Any]:
+    return (yield work())
+
+
+def answers_that_are_none(client: CaseClient) -> None:
+    """What cannot be read is an error of its own, and no group is changed for it."""
+    _Groups(client)
+    for body in ("<html>", {"error": "x"}, {"buyer_group": None}, [], "[" * 100_000):
+        client.fault(status=200, body=body)
+        client.fails(ProtocolError, get_buyer_group(1))
+    client.fault(status=200, body=[{"id": [1]}])
+    assert "is a list or an object, and not an ID" in str(client.fails(ProtocolError, _rows(list_buyer_groups())))
+    for body, message in (
+        ({"id": 1}, "came without 'paused'"),
+        ({"id": 1, "paused": "perhaps"}, "has 'perhaps' in paused"),
+        ({"id": 1, "paused": False, "deleted_at": "2026-01-01T00:00:00Z"}, "was deleted at 2026-01-01"),
+    ):
+        client.fault(status=200, body=body)
+        result = client.run(ChangeObjects(BuyerGroupChange([1], {"paused": True}).spec()).procedure())
+        assert message in result["failed"][0]["error"]
+    client.fault(status=200, body={"id": "1"})
+    assert "came without counts" in client.run(ResetTotalCaps([1]).procedure())["failed"][0]["error"]
+    assert client.sent("PUT") == []
 
 
 def all_buyers_are_replaced(client: CaseClient) -> None:
