@@ -12,9 +12,12 @@ MAY_CONNECT = {
     "requests": {"transport.blocking", "transport.connections", "transport.downloads"},
     "urllib3": {"transport.blocking", "transport.connections", "transport.downloads"},
     "http.client": {"transport.received"},
-    "socket": {"transport.addresses", "transport.aio", "transport.connections", "transport.received"},
+    # The probe asks the host of the settings whether it speaks TLS, and sends nothing.
+    "socket": {
+        *("transport.addresses", "transport.aio", "transport.connections", "transport.probe", "transport.received"),
+    },
     "urllib.request": {"transport.blocking"},
-    "ssl": {"transport.blocking"},
+    "ssl": {"transport.blocking", "transport.probe"},
     "httpx": set(),
     "ftplib": set(),
     "smtplib": set(),
