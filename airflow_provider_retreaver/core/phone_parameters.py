@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import text
+from airflow_provider_retreaver.core.phone_text import NORTH_AMERICAN, in_e164
 from airflow_provider_retreaver.core.quoting import mask_number
 from airflow_provider_retreaver.core.visible_text import visible
 
@@ -45,6 +46,22 @@ def phone(value: object, name: str = "number") -> str:
     if not _PHONE.fullmatch(number):
         masked = mask_number(number) if len(number) > 6 else repr(number)
         raise InvalidArgument(f"{name} must be a phone number in E.164, like +18668987878, not {masked}.")
+    return number
+
+
+def e164(value: object, name: str) -> str:
+    """Return a phone number in E.164, so that each number is sent in one spelling only.
+
+    :param value: see `phone`; ten digits without a plus sign are North American.
+    :param name: name of the parameter, for the error.
+    :return: e.g. `+18668987878`.
+    :raises InvalidArgument: when it is not a phone number, or has fewer digits than one with an area code.
+    """
+    number = in_e164(phone(value, name))
+    if len(number) <= NORTH_AMERICAN and "+" not in str(value):
+        raise InvalidArgument(
+            f"{name} must be a phone number in E.164, like +18668987878, and {mask_number(number)} has no area code."
+        )
     return number
 
 

@@ -63,6 +63,16 @@ _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 _EXTENSION = re.compile(r"(?:x|ext)\d")
 
 
+def in_e164(number: str) -> str:
+    """Return a phone number in E.164; ten digits without a country code are North American, as Retreaver reads them.
+
+    :param number: digits, with or without a plus sign and whatever stands between them.
+    :return: e.g. `+14155550123`.
+    """
+    digits = re.sub(r"\D", "", number)
+    return f"+1{digits}" if len(digits) == NORTH_AMERICAN and "+" not in number else f"+{digits}"
+
+
 def mask_numbers(text: str) -> str:
     """Return a text in which everything that may be a phone number is masked.
 

@@ -55,10 +55,10 @@ def create_call_reservation(
     """
     query = {
         "publisher_id": segment_text(publisher_id, "publisher_id"),
-        "caller_number": phone_parameters.phone(caller_number, "caller_number"),
+        "caller_number": phone_parameters.e164(caller_number, "caller_number"),
     }
     if inbound_number is not None:
-        query["inbound_number"] = phone_parameters.phone(inbound_number, "inbound_number")
+        query["inbound_number"] = phone_parameters.e164(inbound_number, "inbound_number")
     pairs = (*query.items(), *((name, str(value)) for name, value in tag_fields(tags).items()))
     request = Request(
         "POST", "/call_reservations.json", pairs, auth=Auth.POSTBACK_KEY, host=Host.DATA, key_type=KEY_TYPE

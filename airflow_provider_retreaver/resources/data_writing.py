@@ -56,7 +56,7 @@ def write_call_data(
     if call_uuid is not None:
         body["call_uuid"] = parameters.text(call_uuid, "call_uuid")
     else:
-        body["caller_number"] = phone_parameters.phone(caller_number, "caller_number")
+        body["caller_number"] = phone_parameters.e164(caller_number, "caller_number")
     request = Request(
         "POST",
         "/data_writing",

@@ -62,7 +62,7 @@ def reserve_call(
         body["publisher_id"] = segment_text(publisher_id, "publisher_id")
     for name, number in (("caller_number", caller_number), ("inbound_number", inbound_number)):
         if number is not None:
-            body[name] = phone_parameters.phone(number, name)
+            body[name] = phone_parameters.e164(number, name)
     request = Request(
         "POST",
         "/rtbs.json",

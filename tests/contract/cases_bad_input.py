@@ -90,7 +90,7 @@ def a_window_of_a_report_that_is_too_long(client: CaseClient) -> None:
 
 
 def an_inbound_number_that_is_a_json_number(client: CaseClient) -> None:
-    """It is E.164 in the result when an answer has it so, and its digits are sent as text; a float is refused."""
+    """It is E.164 in the result when an answer has it so, and as it is sent; a float is refused."""
     _with_key(client, RESERVATION_KEY)
     row = {"uuid": "u", "status": "no-target", "inbound_number": 18885551234, "expires_at": None}
     client.fault("/call_reservations.json", status=200, body={"call_reservation": row})
@@ -99,7 +99,7 @@ def an_inbound_number_that_is_a_json_number(client: CaseClient) -> None:
     result = client.run(run_call_reservation(operation))
     assert (result["inbound_number"], result["reserved"]) == ("+18885551234", False)
     (entry,) = client.entries()
-    assert dict(entry["query"])["inbound_number"] == "18885551234"
+    assert dict(entry["query"])["inbound_number"] == "+18885551234"
     rounded: Any = 1.8885551234e10
     _refused(client, lambda: reserve_call(caller_number=CALLER, inbound_number=rounded), "inbound_number")
 

@@ -342,3 +342,27 @@ def test_what_is_no_phone_number_is_refused_masked(written):
     with pytest.raises(InvalidArgument, match=r"number must be a phone number in E\.164") as error:
         phone_parameters.phone(written)
     assert "555" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("+19195550123", "+19195550123"),
+        (" 9195550123 ", "+19195550123"),
+        (19195550123, "+19195550123"),
+        (9195550123, "+19195550123"),
+        ("442071838750", "+442071838750"),
+        ("+4930123", "+4930123"),
+    ],
+)
+def test_a_number_is_sent_in_one_spelling(written, number):
+    """Ten digits without a plus sign are North American, as Retreaver reads them; others have their country code."""
+    assert phone_parameters.e164(written, "caller_number") == number
+
+
+@pytest.mark.parametrize("written", ["5550123", 195550123, "soon", True, 1.9e10, "(919) 555-0123 x"])
+def test_a_number_without_area_code_is_none(written):
+    """A number that could be one in many places is refused; the error shows two digits of it at most."""
+    with pytest.raises(InvalidArgument, match=r"caller_number must be a phone number in E\.164") as raised:
+        phone_parameters.e164(written, "caller_number")
+    assert "55501" not in str(raised.value)

@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.errors import (
 )
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
+from airflow_provider_retreaver.core.phone_text import in_e164
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.core.time_parameters import instant, timestamp
@@ -30,8 +31,6 @@ from airflow_provider_retreaver.resources.call_reservations import CallReservati
 RESERVED = "reserved"
 CONFIRMED = "confirmed"
 NO_TARGET = "no-target"
-# A number of so many digits has no country code.
-NANP_DIGITS = 10
 
 
 class ReservationResult(TypedDict):
@@ -115,9 +114,7 @@ def _e164(value: str | int, request: Request) -> str:
             method=request.method,
             path=request.path,
         )
-    if text.startswith("+") or len(digits) != NANP_DIGITS:
-        return f"+{digits}"
-    return f"+1{digits}"
+    return in_e164(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from math import isfinite
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Row
-from airflow_provider_retreaver.core.phone_text import LEAST_DIGITS, NORTH_AMERICAN, NumberFinder
+from airflow_provider_retreaver.core.phone_text import LEAST_DIGITS, NumberFinder, in_e164
 from airflow_provider_retreaver.core.quoting import mask_number, one_line
 from airflow_provider_retreaver.core.secrets import Secret
 
@@ -69,8 +69,7 @@ def e164(number: str) -> str:
     digits = re.sub(r"\D", "", number)
     if len(digits) < LEAST_DIGITS or re.search(r"[A-Za-z@]", number):
         return number.strip().lower()
-    # Retreaver is North American, and so is a number without a country code.
-    return f"+1{digits}" if len(digits) == NORTH_AMERICAN and "+" not in number else f"+{digits}"
+    return in_e164(number)
 
 
 class _NumberHider:

@@ -57,7 +57,7 @@ def confirm(reservation, context=None, **parameters):
 
 def test_a_call_is_reserved_and_confirmed(bidding):
     """The reservation counts on the cap when it is confirmed; the result of the reserve is all that is needed."""
-    reservation = reserve(publisher_id="pub", tags="{'zip': '90210'}")
+    reservation = reserve(publisher_id="pub", tags="{'zip': '90210'}", caller_number="9195550100")
     assert (reservation["status"], reservation["payout"], bidding.filled(1)) == ("reserved", 20.0, 0)
     confirmed = confirm(str(reservation))
     assert (confirmed["status"], confirmed["uuid"], bidding.filled(1)) == ("confirmed", reservation["uuid"], 1)
@@ -118,7 +118,11 @@ def test_state_path_remembers_a_confirmation_that_was_sent(bidding, tmp_path):
             confirm(reservation, context_of(), state_path=f"file://{tmp_path}")
     assert len(bidding.sent("PUT")) == 1
     other = reserve(caller_number="+19195550101")
-    assert confirm(other, context_of(), state_path=f"file://{tmp_path}/other")["status"] == "confirmed"
+    for folder in (tmp_path, tmp_path / "other"):
+        confirm(other, context_of(), state_path=folder.as_uri())
+    with pytest.raises(OutcomeUnknown):
+        confirm(reservation, context_of(), state_path=f"file://{tmp_path}")
+    assert len(bidding.sent("PUT")) == 3, "the first one is still unknown"
     assert list((tmp_path / "other").rglob("*")) == [], "what is known is not remembered"
 
 
