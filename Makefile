@@ -61,7 +61,7 @@ test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset wa
 	$(RUN) -m pytest -s $(TRIGGERER)
 	$(RUN_2) -m pytest -s $(TRIGGERER) -k 'not watcher'
 
-test-scheduler: $(VENV)/.ready ## kill and retry a task under a real scheduler (about a minute)
+test-scheduler: $(VENV)/.ready ## kill and retry tasks under a real scheduler (a few minutes)
 	$(RUN) -m pytest tests/airflow/runs/scheduler_run.py
 
 test-transfers: $(VENV)/.ready ## run the example DAGs of exports under a real scheduler; EVERY=1d splits the year into 365 tasks (minutes)

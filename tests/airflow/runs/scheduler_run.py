@@ -1,7 +1,7 @@
-"""A task under a real scheduler that is killed with SIGKILL and retried: run by `make test-scheduler`.
+"""Tasks under a real scheduler that are killed with SIGKILL and retried: run by `make test-scheduler`.
 
 Not part of the test suite, because it starts a complete Airflow 3.3 (scheduler, API server, DAG processor) and takes
-about a minute. State between the attempts is only in Airflow's task state store.
+minutes. State between the attempts is only in Airflow's task state store.
 """
 
 from __future__ import annotations
@@ -119,6 +119,65 @@ def test_told_to_stop_under_a_scheduler(airflow_lab, running_sandbox):
     text = "".join(path.read_text("utf-8", "replace") for path in home.rglob("attempt=*.log"))
     assert text.count("The task was told to stop (SIGTERM)") >= 2
     assert account.sent("POST") == []
+
+
+EXPORT = """
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_retreaver.transfers.rtb_inbounds import RetreaverRtbInboundsToObjectStorageOperator
+
+
+def store_process_id(context):
+    Path(os.environ["AIRFLOW_HOME"], "process").write_text(str(os.getpid()))
+
+
+with DAG("nightly", schedule="@once", start_date=datetime(2026, 1, 1), is_paused_upon_creation=False):
+    RetreaverRtbInboundsToObjectStorageOperator(
+        task_id="reset", destination="FOLDER", start="2026-01-05", end="2026-01-06", poll_interval=1,
+        pre_execute=store_process_id, retries=5, retry_delay=timedelta(seconds=1),
+    )
+"""
+JOBS = "/api/v5/exports/rtb_inbounds"
+
+
+def test_an_export_job_is_killed_under_a_scheduler(airflow_lab, running_sandbox):
+    """Killed before its job, while it waits and while it fetches the file: one job, one whole file, nothing else."""
+    account = Account(running_sandbox)
+    account.reset()
+    span = {"created_at_start": "2026-01-05T00:00:00Z", "created_at_end": "2026-01-06T00:00:00Z"}
+    account._control("POST", "rtb_inbounds", {"count": 500, "fields": span})
+    account._control("POST", "exports", {"seconds": 0})
+    home = airflow_lab.root / "export"
+    folder = airflow_lab.root / "exported"
+    steps = (
+        (f"POST {JOBS}.json", {"status": 503, "headers": {"Retry-After": "30"}}),
+        (f"GET {JOBS}/1.json", {"delay": 30}),
+        ("GET /exports/", {"delay": 30}),
+    )
+    source = EXPORT.replace("FOLDER", folder.as_uri())
+    with run_airflow(airflow_lab, home, source, account):
+        for asked, fault in steps:
+            account.clear_faults()
+            method, _, path = asked.partition(" ")
+            account.fault(f"^{path}", method=method, **fault)
+            before = len(account.sent())
+            wait_for(lambda: any(one.startswith(asked) for one in account.sent()[before:]), asked, home)  # noqa: B023
+            os.kill(int((home / "process").read_text()), signal.SIGKILL)
+        account.clear_faults()
+        wait_for(lambda: state(home) in {"success", "failed"}, "the end of the task", home)
+    assert state(home) == "success"
+    ((value,),) = query_database(home, "SELECT value FROM xcom WHERE key = 'return_value'")
+    result = json.loads(value)
+    assert (result["rows"], result["job_id"]) == (500, 1)
+    assert [f"file://{path}" for path in folder.rglob("*") if path.is_file()] == [result["path"]]
+    answered = [entry["status"] for entry in account.entries() if entry["method"] == "POST"]
+    assert answered == [503, 200], "one job"
+    ((tries,),) = query_database(home, "SELECT try_number FROM task_instance")
+    assert tries > len(steps)
 
 
 def wait_until_refused(account: Account, home: Path) -> int:
