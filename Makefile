@@ -33,7 +33,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -102,7 +102,16 @@ build: $(VENV)/.ready ## build the wheel and the source distribution into dist/
 	@rm -rf dist
 	$(RUN) -m build --no-isolation
 
-check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new environment and check it there
+check-files: $(VENV_DOCS)/.ready ## check workflows, issue forms, the Compose file and that of Read the Docs against their schemas
+	@$(VENV_DOCS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(VENV_DOCS)/bin/check-jsonschema --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(VENV_DOCS)/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@$(VENV_DOCS)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms \
+		$(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	@$(VENV_DOCS)/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@$(VENV_DOCS)/bin/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
+
+check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new environment, check it and follow the quick start there
 	$(VENV_DOCS)/bin/python -m twine check --strict dist/*
 	rm -rf $(VENV_WHEEL)
 	$(RUN) -m venv $(VENV_WHEEL)
@@ -110,7 +119,8 @@ check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new envir
 		--disable-pip-version-check -c constraints/airflow-3.3.txt "$$(echo dist/*.whl)[sandbox]"
 	$(VENV_WHEEL)/bin/python -m pip check
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
-	rm -rf $(VENV_WHEEL) dist/airflow-home
+	$(VENV_WHEEL)/bin/python -P scripts/check_quick_start.py
+	rm -rf $(VENV_WHEEL) dist/airflow-home dist/quick-start
 
 docs: $(VENV_DOCS)/.ready ## build the documentation site into site/, warnings as errors, and check it
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/python -m mkdocs build --quiet --strict

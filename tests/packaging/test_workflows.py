@@ -40,6 +40,14 @@ def test_permissions_and_actions(path):
     assert [line for line in uses if not HASH.search(line)] == []
 
 
+def test_every_file_is_held_against_its_schema():
+    """`make check-files` names each kind of file that others read, so that none is left unchecked."""
+    recipe = (PROJECT / "Makefile").read_text(encoding="utf-8").partition("check-files: ")[2].partition("\n\n")[0]
+    kinds = {"github-workflows", "github-issue-config", "github-issue-forms", "compose-spec", "readthedocs"}
+    assert {f"vendor.{kind}" for kind in kinds} == set(re.findall(r"vendor\.[a-z-]+", recipe))
+    assert all(place in recipe for place in (".github/workflows/*.yml", "compose.yaml", ".readthedocs.yaml"))
+
+
 def test_each_action_has_one_version():
     """All workflows use an action at the same hash."""
     found = {}
