@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Generator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -67,7 +68,15 @@ class DatabaseThread:
         :return: its result.
         :raises BaseException: what the work or the connecting raises.
         """
-        return self._workers.submit(lambda: work(self._opened())).result()
+        return self.start(work).result()
+
+    def start(self, work: Callable[[Any], T]) -> Future[T]:
+        """Do work on the thread, without waiting for it.
+
+        :param work: takes the connection.
+        :return: its result to come.
+        """
+        return self._workers.submit(lambda: work(self._opened()))
 
     @property
     def connection(self) -> Any:

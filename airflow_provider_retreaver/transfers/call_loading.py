@@ -12,7 +12,7 @@ from airflow_provider_retreaver.core.stopping import is_stop
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
 from airflow_provider_retreaver.domain.calls.plain_json import plain_rows
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, Columns
-from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall
+from airflow_provider_retreaver.transfers.call_table import CallTable, RejectedCall, Writing
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Row
@@ -98,6 +98,7 @@ class Loading:
         self._hide = hide
         self._size = size
         self._batch: list[tuple[Any, ...]] = []
+        self._writing: Writing | None = None
         self._changed: int | None = 0
         self._batches = 0
         self._replaced = 0
@@ -112,7 +113,7 @@ class Loading:
         :raises TableNotWritten: naming call and column.
         """
         try:
-            rows = self._all_rows(export)
+            rows = self._rows_of(export)
         except BaseException as error:
             if is_stop(error):
                 log.warning("Stopped: %d batches were written, %s new or changed rows", self._batches, self._told())
@@ -129,10 +130,30 @@ class Loading:
             "rejected": len(self.rejects),
         }
 
+    def _rows_of(self, export: CallExport) -> int:
+        """Read and write all calls; what is being written is completed when that fails, unless the task must stop."""
+        try:
+            return self._all_rows(export)
+        except Exception as error:  # noqa: BLE001 - raised again below
+            failure = error
+        except BaseException as error:
+            if self._writing is not None:
+                self._writing.stop(error)
+            raise
+        # Its own error comes first: without it, the other one would not have come so far.
+        self._finish()
+        try:
+            raise failure
+        finally:
+            del failure
+
     def _all_rows(self, export: CallExport) -> int:
         rows = 0
         for page in export:
+            if self._writing is not None and not self._writing.is_waiting:
+                self._finish()
             if page.restart:
+                self._finish()
                 rows = self._replaced = 0
                 self.rejects.clear()
             rows += len(page.rows)
@@ -141,6 +162,7 @@ class Loading:
                 if len(self._batch) >= self._size:
                     self._write()
         self._write()
+        self._finish()
         return rows
 
     def _told(self) -> object:
@@ -194,6 +216,8 @@ class Loading:
         return None
 
     def _reject(self, rejected: RejectedCall, what: str, advice: str) -> None:
+        # In the order of the calls: those of the batch before may be rejected, too.
+        self._finish()
         if self.rejects.take(rejected):
             return
         raise TableNotWritten(
@@ -203,9 +227,21 @@ class Loading:
         )
 
     def _write(self) -> None:
-        if not self._batch:
+        """Begin to write the batch; the next one is read and prepared in the meantime."""
+        if self._batch:
+            self._finish()
+            batch, self._batch = self._batch, []
+            self._writing = self._table.begin(batch, self.rejects.take)
+
+    def _finish(self) -> None:
+        """Wait for the batch that is being written."""
+        if self._writing is None:
             return
-        changed = self._table.write(self._batch, self.rejects.take)
+        try:
+            changed = self._writing.result()
+        except Exception:
+            self._writing = None
+            raise
+        self._writing = None
         self._changed = None if changed is None or self._changed is None else self._changed + changed
         self._batches += 1
-        self._batch.clear()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from airflow_provider_retreaver.core.errors import TableNotWritten
 from airflow_provider_retreaver.core.quoting import one_line
@@ -43,6 +45,52 @@ def never(_rejected: RejectedCall) -> bool:
     :return: False.
     """
     return False
+
+
+# Yields what the database does, and goes on when that is done.
+Steps: TypeAlias = Generator[Future[Any], None, int | None]
+
+
+class Writing:
+    """A batch that is being written, while its task does something else.
+
+    :param steps: what is done, step by step; the first one is begun here.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._step: Future[Any] | None = None
+        self._changed: int | None = None
+        self._go_on()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the database is still at work."""
+        return self._step is not None and not self._step.done()
+
+    def result(self) -> int | None:
+        """Wait for the end.
+
+        :return: number of rows of the table that are new or changed, None where the database does not report it.
+        :raises TableNotWritten: naming call and column; the batch is rolled back.
+        """
+        while self._step is not None:
+            self._go_on()
+        return self._changed
+
+    def stop(self, error: BaseException) -> None:
+        """End the statement and roll back, because the task was told to stop.
+
+        :param error: that told it.
+        """
+        with suppress(type(error)):
+            self._steps.throw(error)
+
+    def _go_on(self) -> None:
+        try:
+            self._step = next(self._steps)
+        except StopIteration as end:
+            self._step, self._changed = None, end.value
 
 
 class CallTable:
@@ -98,6 +146,19 @@ class CallTable:
         :return: number of rows of the table that are new or changed, None where the database does not report it.
         :raises TableNotWritten: naming call and column; the batch is rolled back.
         """
+        return self.begin(rows, reject).result()
+
+    def begin(self, rows: Sequence[Values], reject: Callable[[RejectedCall], bool] = never) -> Writing:
+        """Begin to write a batch, as `write`, and return while the database works.
+
+        :param rows: values in the order of the columns.
+        :param reject: told of a call that the table cannot hold; called here and by what is returned.
+        :return: what is being written; it must be ended.
+        :raises TableNotWritten: as `write`.
+        """
+        return Writing(self._steps(rows, reject))
+
+    def _steps(self, rows: Sequence[Values], reject: Callable[[RejectedCall], bool]) -> Steps:
         newest = self._newest(rows)
         limits = self._limits_of(newest)
         batch = [] if limits else newest
@@ -110,7 +171,9 @@ class CallTable:
         with self._database.session() as session:
             batch = self._with_known(session, batch)
             while batch:
-                result = self._attempt(session, batch, commit=True)
+                attempt = session.start(partial(self._writer.write, batch=batch), commit=True)
+                yield attempt
+                result = attempt.result()
                 if not isinstance(result, Failure):
                     return result
                 rejected = self._find_cause(session, batch, result)

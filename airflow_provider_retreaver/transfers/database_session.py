@@ -1,4 +1,4 @@
-"""Short connections to a database: one for each check and each batch, none while pages are read.
+"""Short connections to a database: one for each check and each batch, none between two of them.
 
 A connection that is idle while Retreaver is slow may be ended by the server, by a proxy or by a firewall. Each has
 its own thread, so that its statements end when the task is told to stop.
@@ -7,6 +7,7 @@ its own thread, so that its statements end when the task is told to stop.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -43,7 +44,16 @@ class Session:
         :param commit: whether the transaction is committed; otherwise it is rolled back.
         :return: the result of the work, or the database's error; then the transaction was rolled back.
         """
-        return self._thread.run(partial(self._attempted, work, commit=commit))
+        return self.start(work, commit=commit).result()
+
+    def start(self, work: Callable[[Any], T], *, commit: bool) -> Future[T | Failure]:
+        """Do work in a transaction, as `attempt`, without waiting for it.
+
+        :param work: takes a cursor.
+        :param commit: whether the transaction is committed; otherwise it is rolled back.
+        :return: what `attempt` returns, to come.
+        """
+        return self._thread.start(partial(self._attempted, work, commit=commit))
 
     def _attempted(self, work: Callable[[Any], T], connection: Any, *, commit: bool) -> T | Failure:
         failure: Failure | None = None

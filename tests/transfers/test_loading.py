@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 
@@ -80,6 +81,45 @@ def test_batches_are_of_the_size_that_was_asked_for(table, connection):
         "rows": 7, "changed": 7, "batches": 3, "replaced": 0, "rejected": 0,
     }  # fmt: skip
     assert Loading(table, COLUMNS, None, 3).all_of(Pages([]))["batches"] == 0
+
+
+def test_the_next_page_is_read_while_a_batch_is_written(table, tmp_path, connection):
+    """A batch is committed after the next page was asked for, and both are there in the end."""
+    asked = threading.Event()
+
+    class Waits(sqlite3.Connection):
+        def commit(self):
+            assert not self.total_changes or asked.wait(60)
+            super().commit()
+
+    class Asks(Pages):
+        def __iter__(self):
+            yield page("a", "b")
+            asked.set()
+            yield page("c")
+
+    overlapping = CallTable(
+        Database(lambda: sqlite3.connect(tmp_path / "calls.db", factory=Waits), SQLITE, "?"), "calls", COLUMNS
+    )
+    assert Loading(overlapping, COLUMNS, None, 2).all_of(Asks())["batches"] == 2
+    assert set(held(connection)) == {"a", "b", "c"}
+
+
+def test_a_failed_reading_leaves_the_batch_before_it(table, connection):
+    """What was being written is completed; if that fails, its error is the one that is raised."""
+
+    class Fails(Pages):
+        def __iter__(self):
+            yield from super().__iter__()
+            raise InvalidArgument("the next page")
+
+    with pytest.raises(InvalidArgument, match="the next page"):
+        Loading(table, COLUMNS, None, 2).all_of(Fails([page("a", "b")]))
+    assert set(held(connection)) == {"a", "b"}
+    connection.execute("CREATE TRIGGER no BEFORE INSERT ON calls BEGIN SELECT RAISE(ABORT, 'not this one'); END")
+    with pytest.raises(TableNotWritten, match="not this one") as failed:
+        Loading(table, COLUMNS, None, 2).all_of(Fails([page("c", "d")]))
+    assert failed.value.__context__ is None
 
 
 def test_a_clash_leaves_the_batches_before_it(table, connection):

@@ -10,9 +10,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from airflow_provider_retreaver.domain.calls.export import CallPage
+from airflow_provider_retreaver.domain.calls.page import CallKeys
 from airflow_provider_retreaver.domain.calls.sql_columns import mapped
 from airflow_provider_retreaver.domain.calls.sql_dialects import SQLITE, dialect_of
 from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
+from airflow_provider_retreaver.transfers.call_loading import Loading
 from airflow_provider_retreaver.transfers.call_table import CallTable
 from airflow_provider_retreaver.transfers.database_session import Database
 from tests.airflow.support.stopping import threads_left, until_told_to_stop
@@ -52,6 +55,22 @@ def test_a_statement_is_ended_and_rolled_back(file, caplog, dialect):
         assert connection.execute("SELECT id FROM calls").fetchall() == [("a",)]
         # No lock is left either.
         connection.execute("DELETE FROM calls")
+
+
+def test_a_batch_is_ended_while_the_next_page_is_read(file, caplog):
+    """A task that is told to stop while it waits for a page rolls back what it was writing."""
+    table = CallTable(Database(lambda: sqlite3.connect(file), SQLITE, "?"), "calls", COLUMNS)
+    table.prepare(create=False)
+
+    def pages():
+        raws = [b'{"uuid":"%s","total_duration":%d}' % pair for pair in ((b"b", 2), (b"c", SLOW))]
+        yield CallPage([CallKeys("b"), CallKeys("c")], raws)
+        threading.Event().wait(30)
+
+    assert until_told_to_stop(0.5, lambda: Loading(table, COLUMNS, None, 2).all_of(pages())) is None
+    assert "its statement was ended, and its transaction rolled back" in caplog.text
+    with closing(sqlite3.connect(file, timeout=0)) as connection:
+        assert connection.execute("SELECT id FROM calls").fetchall() == []
 
 
 class Driver:
