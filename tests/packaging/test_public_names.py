@@ -151,7 +151,7 @@ PARAMETERS = {
         "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverGetOperator"): {
-        "resource", "resource_id", "customer_id", "list_owner", "missing_ok",
+        "resource", "resource_id", "customer_id", "object_name", "list_owner", "missing_ok",
         "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverCreateOperator"): {
@@ -159,7 +159,7 @@ PARAMETERS = {
         "dry_run", "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverUpdateOperator"): {
-        "resource", "resource_id", "customer_id", "attributes",
+        "resource", "resource_id", "customer_id", "object_name", "attributes",
         "dry_run", "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverUpsertOperator"): {

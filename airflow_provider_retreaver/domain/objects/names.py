@@ -83,6 +83,8 @@ TARGET_GROUP = NamedKind("target group", list_target_groups)
 CAMPAIGN = NamedKind("campaign", list_campaigns, ("cid",))
 # An affiliate is known by its company's name, and by its own.
 AFFILIATE = NamedKind("affiliate", list_affiliates, ("afid",), _names_of_affiliate)
+# By name of the resource.
+KINDS = {"targets": TARGET, "target_groups": TARGET_GROUP, "campaigns": CAMPAIGN, "affiliates": AFFILIATE}
 
 
 def select_named(kind: NamedKind, rows: Iterable[Row], names: Sequence[str], parameter: str) -> dict[str, Row]:

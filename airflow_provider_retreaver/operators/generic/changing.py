@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.parameters import flag
@@ -10,11 +11,14 @@ from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
     event_extra,
+    find_reference,
     note_entry,
     read_attributes,
+    read_named,
     read_reference,
     require_confirmation,
 )
+from airflow_provider_retreaver.operators.name_choice import find_for_run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -44,6 +48,8 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
     :param resource_id: Retreaver's own ID; of contact_numbers and suppressed_numbers the phone number.
     :param customer_id: instead of `resource_id`: the afid, cid or tid of affiliates, campaigns and targets; of
         contacts a phone number.
+    :param object_name: instead of both: the name of a target, target group, campaign or affiliate, as written at
+        Retreaver; one that is missing or not unique is refused.
     :param dry_run: read and return what would change; nothing is sent.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :raises InvalidArgument: when a parameter is wrong; nothing was sent.
@@ -56,6 +62,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
         "resource",
         "resource_id",
         "customer_id",
+        "object_name",
         "attributes",
     )
 
@@ -66,6 +73,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
         attributes: Mapping[str, object] | str,
         resource_id: Id | None = None,
         customer_id: Id | None = None,
+        object_name: str | None = None,
         dry_run: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
@@ -75,6 +83,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
         self.attributes = attributes
         self.resource_id = resource_id
         self.customer_id = customer_id
+        self.object_name = object_name
 
     def execute(self, context: Context) -> ObjectResult:
         """Change the object."""
@@ -85,6 +94,10 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
             reference = read_reference(self.resource_id, self.customer_id)
             attributes = read_attributes(self.attributes)
             dry_run = self.is_dry_run()
+            named = read_named(self.object_name, entry, reference)
+            if named is not None:
+                find = partial(find_reference, named)
+                reference = find_for_run(hook.run, context, None, find, dry_run=dry_run)
             result = hook.run(procedures.update(entry, reference, attributes, dry_run=dry_run))
             note_entry(self, context, hook, entry, result["id"])
         changed = ", ".join(result["changed"]) or "nothing"

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.parameters import flag, identifier, mapping
+from airflow_provider_retreaver.core.parameters import flag, identifier, is_given, mapping, text
 from airflow_provider_retreaver.links import note_objects
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_retreaver.core.operations import Procedure
+    from airflow_provider_retreaver.domain.objects.names import FoundNames, NamedKind
     from airflow_provider_retreaver.domain.resources.result import ObjectResult
     from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.operators.base import ApiOperator
@@ -49,6 +51,50 @@ def read_reference(resource_id: object, customer_id: object, list_owner: object 
         identifier(customer_id, "customer_id"),
         mapping(list_owner, "list_owner"),
     )
+
+
+def read_named(object_name: object, entry: Entry, reference: ObjectReference) -> tuple[NamedKind, str] | None:
+    """Return by which name an object is meant; nothing is looked up.
+
+    :param object_name: parameter of the operator.
+    :param entry: the resource.
+    :param reference: which object is meant by the other parameters.
+    :return: what the object is, and its name, in which a comma is a part of it; None where it is not chosen by name.
+    :raises InvalidArgument: when the name is blank or came out as "None", the resource has no names, or an ID is
+        given as well.
+    """
+    from airflow_provider_retreaver.domain.objects.names import KINDS
+
+    if object_name is None:
+        return None
+    if entry.name not in KINDS:
+        raise InvalidArgument(
+            f"object_name chooses {', '.join(KINDS)}, and {entry.name} have no names that identify them; give the ID."
+        )
+    if reference.id is not None or reference.customer_id is not None:
+        raise InvalidArgument("Give object_name, or an ID, not both: each chooses the object.")
+    if not is_given(object_name):
+        raise InvalidArgument("object_name is blank, or came out as None; give a name, or an ID.")
+    return KINDS[entry.name], text(object_name, "object_name")
+
+
+def find_reference(named: tuple[NamedKind, str], known: FoundNames) -> Procedure[ObjectReference]:
+    """Find an object by its name, by one list.
+
+    :param named: what `read_named` returned.
+    :param known: what the run has found before, which is not looked up again; what is found is added.
+    :return: the reference, by the customer's ID for campaigns and affiliates, whose lists always show it.
+    :raises NotFound: when no object has the name.
+    :raises InvalidArgument: when several have it.
+    """
+    from airflow_provider_retreaver.domain.objects.names import AFFILIATE, CAMPAIGN, find_customer_id, find_ids
+    from airflow_provider_retreaver.resources.entry import ObjectReference
+
+    kind, name = named
+    if kind in (CAMPAIGN, AFFILIATE):
+        return ObjectReference(customer_id=(yield from find_customer_id(kind, name, "object_name", known)))
+    (id_,) = yield from find_ids(kind, [name], "object_name", known)
+    return ObjectReference(id_)
 
 
 def read_attributes(value: object) -> dict[str, Any]:

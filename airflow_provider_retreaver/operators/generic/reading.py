@@ -8,11 +8,17 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound
 from airflow_provider_retreaver.core.parameters import flag, mapping
 from airflow_provider_retreaver.links import FileLink, RetreaverLink, note_file, note_objects
 from airflow_provider_retreaver.operators.base import RetreaverOperator
-from airflow_provider_retreaver.operators.generic.parameters import entry_with, note_entry, read_reference
+from airflow_provider_retreaver.operators.generic.parameters import (
+    entry_with,
+    find_reference,
+    note_entry,
+    read_named,
+    read_reference,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -120,6 +126,8 @@ class RetreaverGetOperator(RetreaverOperator):
         number, of caller_lists the name.
     :param customer_id: instead of `resource_id`: the afid, cid or tid of affiliates, campaigns and targets; of
         contacts a phone number.
+    :param object_name: instead of both: the name of a target, target group, campaign or affiliate, as written at
+        Retreaver; one that is missing or not unique is refused.
     :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
         `"caller_list"`, the list's name; of payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
     :param missing_ok: return None when there is no such object, instead of failing.
@@ -133,6 +141,7 @@ class RetreaverGetOperator(RetreaverOperator):
         "resource",
         "resource_id",
         "customer_id",
+        "object_name",
         "list_owner",
         "missing_ok",
     )
@@ -143,6 +152,7 @@ class RetreaverGetOperator(RetreaverOperator):
         resource: ResourceToGet,
         resource_id: Id | None = None,
         customer_id: Id | None = None,
+        object_name: str | None = None,
         list_owner: ListOwner | str | None = None,
         missing_ok: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
@@ -152,6 +162,7 @@ class RetreaverGetOperator(RetreaverOperator):
         self.resource = resource
         self.resource_id = resource_id
         self.customer_id = customer_id
+        self.object_name = object_name
         self.list_owner = list_owner
         self.missing_ok = missing_ok
 
@@ -162,7 +173,16 @@ class RetreaverGetOperator(RetreaverOperator):
         with self.connected() as hook:
             entry = entry_with("get", self.resource)
             reference = read_reference(self.resource_id, self.customer_id, self.list_owner)
-            row = hook.run(procedures.get(entry, reference, missing_ok=flag(self.missing_ok, "missing_ok")))
+            missing_ok = flag(self.missing_ok, "missing_ok")
+            named = read_named(self.object_name, entry, reference)
+            try:
+                reference = reference if named is None else hook.run(find_reference(named, {}))
+            except NotFound as error:
+                if not missing_ok:
+                    raise
+                self.log.info("%s", error)
+                return None
+            row = hook.run(procedures.get(entry, reference, missing_ok=missing_ok))
             if row is not None:
                 note_entry(self, context, hook, entry, row.get(str(entry.key)))
         self.log.info("Found no %s" if row is None else "Read the %s", entry.describe(reference))

@@ -11,6 +11,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, Pa
 from airflow_provider_retreaver.operators.caller_lists import RetreaverCallerListSyncOperator
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator, RetreaverSetCapsOperator
 from airflow_provider_retreaver.operators.payout_tables import RetreaverPayoutTableOperator
+from airflow_provider_retreaver.operators.resources import RetreaverGetOperator, RetreaverUpdateOperator
 from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
 from airflow_provider_retreaver.operators.tags import RetreaverUpdateTagsOperator
 from airflow_provider_retreaver.operators.target_groups import RetreaverUpdateTargetGroupOperator
@@ -379,3 +380,36 @@ def test_a_payout_table_by_name(account):
     with pytest.raises(InvalidArgument, match="not both"):
         change(context_of(), campaign_id=1, **wanted)
     assert change(context_of(), restore=result, campaign_name="Old")["table"]["active"] is None
+
+
+def test_the_generic_operators(account):
+    """Objects of the four resources are read and changed by name, and `missing_ok` takes a missing name for none."""
+    named_campaigns(account)
+    account.group([])
+
+    def get(resource, name, **parameters):
+        operator = RetreaverGetOperator(task_id="get", resource=resource, object_name=name, **parameters)
+        return operator.execute(context_of())
+
+    def update(context, **parameters):
+        operator = RetreaverUpdateOperator(task_id="update", resource="campaigns", **parameters)
+        return operator.execute(context)
+
+    found = [get(*one) for one in (("targets", "Acme"), ("target_groups", "Roofers"), ("campaigns", "Winter, late"))]
+    assert [row["id"] for row in found] == [1, 1, 2]
+    assert get("affiliates", "Leads")["afid"] == "a1"
+    assert get("targets", "acme", missing_ok=True) is None
+    context = context_of(task_state_store=StateStore())
+    change = {"attributes": {"dedupe_seconds": 60}, "object_name": "Summer"}
+    assert update(context, **change, dry_run=True)["customer_id"] == "c1"
+    assert update(context, **change)["action"] == "updated"
+    rename(account)
+    assert update(context, **change)["customer_id"] == "c1"
+    assert update(context_of(), **change)["customer_id"] == "c2"
+    before = len(account.sent())
+    for resource, name, more in (
+        ("numbers", "x", {}), ("targets", " ", {}), ("targets", "None", {}), ("targets", "x", {"resource_id": 1}),
+    ):  # fmt: skip
+        with pytest.raises(InvalidArgument, match="object_name"):
+            get(resource, name, **more)
+    assert len(account.sent()) == before
