@@ -17,7 +17,7 @@ from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.trackdrive.buyers import buyers_by_own_id
 from airflow_provider_retreaver.domain.trackdrive.group_change import BuyerGroupChange, MemberChange
 from airflow_provider_retreaver.transport.client import RetreaverClient
-from tests.domain.support.trackdrive import SimulatedTrackDrive
+from tests.domain.support.trackdrive import PATH, SimulatedTrackDrive
 
 READ = {"id": 7, "paused": False, "name": "x", "tier": 2}
 
@@ -79,6 +79,18 @@ def test_buyers_are_added_and_removed(trackdrive):
     result = change(trackdrive, id_, members=MemberChange(add=[one, three], remove=[two]))
     assert fields_of(result) == [(id_, f"buyer {three}", False, True), (id_, f"buyer {two}", True, False)]
     assert trackdrive.puts() == [(id_, {"add_buyer_ids": [three], "remove_buyer_ids": [two]})]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_what_others_add_at_the_same_time(trackdrive, replaced):
+    """It stays where single buyers are added and removed; a list that replaces all others takes its place."""
+    one, two, theirs = trackdrive.buyers("a", "b", "c")
+    id_ = trackdrive.add_group(buyer_ids=[two])
+    trackdrive.before_next("PUT", f"{PATH}/{id_}", lambda: trackdrive.set_group(id_, add_buyer_ids=[theirs]))
+    members = None if replaced else MemberChange(add_own=["a"], remove=[two])
+    result = change(trackdrive, id_, members=members, buyers=[one] if replaced else None)
+    assert (len(result["changed"]), result["failed"]) == (1 if replaced else 2, [])
+    assert trackdrive.group_now(id_)["buyer_ids"] == ([one] if replaced else [theirs, one])
 
 
 def test_buyers_by_the_customers_ids(trackdrive):
