@@ -9,9 +9,9 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_retreaver.operators.targets import RetreaverUpdateBusinessHoursOperator
 
-# Buyers by their tid. Hours are in each buyer's time zone.
-OFFICE = ["buyer-001", "buyer-002"]
-NIGHT_SHIFT = ["buyer-003"]
+# Buyers by their names, as written at Retreaver. Hours are in each buyer's time zone.
+OFFICE = ["Boston Roofing 1", "Atlanta Legal 2"]
+NIGHT_SHIFT = ["Chicago Solar 3"]
 
 with DAG(
     dag_id="retreaver_business_hours",
@@ -25,12 +25,12 @@ with DAG(
 ):
     RetreaverUpdateBusinessHoursOperator(
         task_id="office",
-        tids=OFFICE,
+        target_names=OFFICE,
         hours={"mon-fri": "09:00-17:30", "sat": "10:00-14:00", "sun": "closed"},
     )
     # Open from the evening of each working day until the next morning, including Saturday morning.
     RetreaverUpdateBusinessHoursOperator(
         task_id="night_shift",
-        tids=NIGHT_SHIFT,
+        target_names=NIGHT_SHIFT,
         hours={"mon-fri": "22:00-06:00", "sat-sun": "closed"},
     )

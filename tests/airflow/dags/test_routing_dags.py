@@ -56,8 +56,12 @@ OFFICE = {0: None, **dict.fromkeys(range(1, 6), ("09:00", "17:30")), 6: ("10:00"
 
 def test_business_hours(airflow_lab, account):
     """After the DAG, every target is open exactly in the given hours, in its own time zone, all week long."""
-    zones = {"buyer-001": "Eastern Time (US & Canada)", "buyer-002": "Hawaii", "buyer-003": "London"}
-    ids = {tid: account.target(tid, tid=tid, time_zone=zone) for tid, zone in zones.items()}
+    zones = {
+        "Boston Roofing 1": "Eastern Time (US & Canada)",
+        "Atlanta Legal 2": "Hawaii",
+        "Chicago Solar 3": "London",
+    }
+    ids = {name: account.target(name, time_zone=zone) for name, zone in zones.items()}
     other = account.target("other")
     before = read(account, other)
     result = example(airflow_lab, account, "retreaver_business_hours", datetime(2026, 11, 23, 5, 30, tzinfo=NEW_YORK))
@@ -70,17 +74,17 @@ def test_business_hours(airflow_lab, account):
             day, clock = (local.weekday() + 1) % 7, f"{local:%H:%M}"
             office = OFFICE[day] is not None and OFFICE[day][0] <= clock < OFFICE[day][1]
             night = (clock >= "22:00" and 1 <= day <= 5) or (clock < "06:00" and 2 <= day <= 6)
-            for (tid, zone), meant in zip(
+            for (name, zone), meant in zip(
                 (
-                    ("buyer-001", "America/New_York"),
-                    ("buyer-002", "Pacific/Honolulu"),
-                    ("buyer-003", "Europe/London"),
+                    ("Boston Roofing 1", "America/New_York"),
+                    ("Atlanta Legal 2", "Pacific/Honolulu"),
+                    ("Chicago Solar 3", "Europe/London"),
                 ),
                 (office, office, night),
                 strict=True,
             ):
                 moment = local.replace(tzinfo=ZoneInfo(zone))
-                assert is_open(account, ids[tid], moment) == meant, (tid, day, clock)
+                assert is_open(account, ids[name], moment) == meant, (name, day, clock)
     assert read(account, other) == before
     changed = result.xcoms["night_shift"]["return_value"]["changed"]
     assert {row["field"]: row["after"] for row in changed}["tuesday"] == "00:00-06:00, 22:00-24:00"
