@@ -145,13 +145,13 @@ clean: ## remove the files of the commands above
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(VENV)/.ready: pyproject.toml constraints/airflow-3.3.txt scripts/environment.sh
+$(VENV)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constraints/airflow-3.3.txt scripts/environment.sh
 	@scripts/environment.sh $(VENV) constraints/airflow-3.3.txt '$(PYTHON_3)'
 
-$(VENV_2)/.ready: pyproject.toml constraints/airflow-2.11.txt scripts/environment.sh
+$(VENV_2)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constraints/airflow-2.11.txt scripts/environment.sh
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_2) constraints/airflow-2.11.txt '$(PYTHON_2)'
 
-$(VENV_31)/.ready: pyproject.toml constraints/airflow-3.1.txt scripts/environment.sh
+$(VENV_31)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constraints/airflow-3.1.txt scripts/environment.sh
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_31) constraints/airflow-3.1.txt '$(PYTHON_2)'
 
 $(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(VENV)/.ready

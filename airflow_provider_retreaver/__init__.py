@@ -1,3 +1,3 @@
 """Apache Airflow provider for Retreaver, the call tracking and routing platform."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

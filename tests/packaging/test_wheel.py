@@ -83,6 +83,17 @@ def test_readme_of_the_index_page_has_no_relative_link(wheel, project):
     assert urls["Changelog"] == f"{urls['Documentation']}changelog.html"
 
 
+def test_changelog_and_upgrade_notes_are_those_of_the_version(wheel, project):
+    """The newest section of the changelog is the package's version with its date, and upgrading says what to do."""
+    (name,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    version = message_from_string(wheel.read(name).decode())["Version"]
+    sections = re.findall(r"^## (.*)$", (project / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", section) for section in sections)
+    assert sections[0].split(" ")[0] == version
+    minor = version.rpartition(".")[0]
+    assert f" to {minor}\n" in (project / "docs" / "upgrading.md").read_text(encoding="utf-8")
+
+
 def test_wheel_registers_provider_and_command(wheel):
     """Airflow's entry point and the console command are in the wheel, and the license beside them."""
     (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
