@@ -553,7 +553,7 @@ def test_killed_between_its_steps(logged, folder, tmp_path, monkeypatch):
     kill_at(logged, parameters, JOBS, status=503, headers={"Retry-After": "30"})
     assert nothing_stored()
     for asked in ("GET /api/v5/exports/rtb_inbounds/1", "GET /v2/reports/rtb_inbounds/1"):
-        kill_at(logged, parameters, asked, delay=5)
+        kill_at(logged, parameters, asked, delay=20)
         assert nothing_stored()
     with recording_host() as host:
         # Its file has begun to come.
@@ -577,7 +577,7 @@ def test_killed_between_its_steps(logged, folder, tmp_path, monkeypatch):
 def test_killed_before_the_id_was_known(logged, folder, tmp_path, caplog, capsys):
     """A job whose answer was never read cannot be found: the log says so, and another one is made."""
     parameters = {"destination": folder.as_uri(), "state_path": f"file://{tmp_path}/state", **DAY}
-    kill_at(logged, parameters, JOBS, delay=5)
+    kill_at(logged, parameters, JOBS, delay=20)
     result = export(folder, state_path=parameters["state_path"])
     assert (result["job_id"], result["rows"]) == (2, 250)
     assert logged.sent("POST") == [JOBS, JOBS]
