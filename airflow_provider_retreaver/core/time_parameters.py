@@ -78,15 +78,29 @@ def timestamp(value: object, name: str) -> str:
     return text
 
 
+def compare_months(start: datetime, end: datetime, months: int) -> int:
+    """Compare a span of time with a number of months of the calendar, in UTC.
+
+    :param start: of the span, aware.
+    :param end: the same.
+    :param months: number of months.
+    :return: less than 0 for a shorter span, 0 for an equal one, more for a longer one.
+    """
+    first, last = (time.astimezone(UTC) for time in (start, end))
+    apart = 12 * (last.year - first.year) + last.month - first.month
+    length, limit = (apart, last.day, last.time()), (months, first.day, first.time())
+    return (length > limit) - (length < limit)
+
+
 def time_span(
-    start: object, end: object, names: tuple[str, str], most: timedelta | None = None
+    start: object, end: object, names: tuple[str, str], less_than_years: int | None = None
 ) -> tuple[str | None, str | None]:
     """Return both ends of a span of time as RFC 3339; either may be None.
 
     :param start: see `timestamp`; None for an open beginning.
     :param end: see `timestamp`; None for an open end.
     :param names: of the two parameters, for the error.
-    :param most: the span must be shorter than this.
+    :param less_than_years: the span must be shorter than so many years of the calendar.
     :return: both ends.
     :raises InvalidArgument: when the end is not after the start, or the span is too long.
     """
@@ -94,13 +108,12 @@ def time_span(
     last = None if end is None else timestamp(end, names[1])
     if first is None or last is None:
         return first, last
-    length = instant(last) - instant(first)
-    if length <= timedelta(0):
+    if instant(last) <= instant(first):
         raise InvalidArgument(f"{names[1]} ({last}) must be after {names[0]} ({first}).")
-    if most is not None and length >= most:
+    if less_than_years is not None and compare_months(instant(first), instant(last), 12 * less_than_years) >= 0:
         raise InvalidArgument(
-            f"{names[0]} ({first}) and {names[1]} ({last}) must be less than {most.days} days apart; request them in "
-            f"parts."
+            f"{names[0]} ({first}) and {names[1]} ({last}) must be less than {less_than_years} years apart; request "
+            f"them in parts."
         )
     return first, last
 

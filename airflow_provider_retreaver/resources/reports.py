@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal, get_args
 
 from airflow_provider_retreaver.core import parameters, time_parameters
@@ -15,7 +14,7 @@ from airflow_provider_retreaver.resources.calls import Timestamp
 Facet = Literal["publisher", "buyer", "campaign", "number", "daily", "tag_value", "state"]
 FACETS: tuple[Facet, ...] = get_args(Facet)
 # "Less than 2 years apart".
-LONGEST_SPAN = timedelta(days=2 * 365)
+LESS_THAN_YEARS = 2
 
 
 def report_calls(
@@ -40,7 +39,7 @@ def report_calls(
     """
     parameters.one_of(facet, FACETS, "facet")
     names = ("created_at_start", "created_at_end")
-    start, end = time_parameters.time_span(created_at_start, created_at_end, names, LONGEST_SPAN)
+    start, end = time_parameters.time_span(created_at_start, created_at_end, names, LESS_THAN_YEARS)
     if start is None or end is None:
         raise InvalidArgument("created_at_start and created_at_end are both required for a report.")
     if tag_value_key is not None and (facet != "tag_value" or not tag_value_key.strip()):

@@ -183,12 +183,11 @@ def check_length(start: datetime, end: datetime, names: tuple[str, str]) -> None
     :param names: of the two parameters, for the error.
     :raises InvalidArgument: when it is longer.
     """
-    first, last = (time.astimezone(UTC) for time in (start, end))
-    months = 12 * (last.year - first.year) + last.month - first.month
-    if (months, last.day, last.time()) > (MOST_MONTHS, first.day, first.time()):
+    if time_parameters.compare_months(start, end, MOST_MONTHS) > 0:
+        first, last = (time.astimezone(UTC).isoformat() for time in (start, end))
         raise InvalidArgument(
-            f"{names[0]} ({first.isoformat()}) and {names[1]} ({last.isoformat()}) are more than 2 months apart, "
-            f"which Retreaver does not take; divide the window with split_window(start, end, '30d')."
+            f"{names[0]} ({first}) and {names[1]} ({last}) are more than 2 months apart, which Retreaver does not "
+            f"take; divide the window with split_window(start, end, '30d')."
         )
 
 

@@ -119,8 +119,8 @@ REFUSALS = [
         "goes with the facet tag_value only",
     ),
     (
-        lambda: reports.report_calls("daily", created_at_start=date(2024, 1, 1), created_at_end=date(2025, 12, 31)),
-        "less than 730 days apart",
+        lambda: reports.report_calls("daily", created_at_start=date(2024, 1, 1), created_at_end=date(2026, 1, 1)),
+        "less than 2 years apart",
     ),
     (lambda: caller_lists.create_caller_list(OWNER, ""), "caller list name must be"),
     (lambda: caller_lists.get_caller_list(Owner(3, 5), "a"), "exactly one of the two"),

@@ -92,7 +92,7 @@ def test_the_window_is_the_runs(calls):
     ("parameters", "name"),
     [
         ({"facet": "agent"}, "facet"),
-        ({"start": "2023-01-01", "end": "2026-01-01"}, "730 days"),
+        ({"start": "2023-01-01", "end": "2026-01-01"}, "less than 2 years"),
         ({"end": "2025-01-01"}, "end"),
         ({"tag_value_key": "age"}, "tag_value_key"),
         ({"limit": None}, "limit"),
