@@ -6,7 +6,12 @@ import json
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import AuthenticationError, ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.errors import (
+    AuthenticationError,
+    ChangeRefused,
+    InvalidArgument,
+    RunUnderWay,
+)
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.trackdrive.team import SetTeam
@@ -363,6 +368,46 @@ def test_a_refused_invitation_may_be_sent_later(trackdrive, status):
         assert len(trackdrive.client.run(run.procedure())["failed"]) == 1
     assert record.plan == {}
     assert len(invite(trackdrive, id_, record=record)["changed"]) == 2
+
+
+class UnderWay:
+    """A turn that an earlier attempt of the same run still has once; it ends in `act`."""
+
+    def __init__(self, act):
+        self.act = act
+
+    def take(self):
+        """Let the earlier attempt end."""
+        act, self.act = self.act, None
+        if act is not None:
+            act()
+            raise RunUnderWay("An earlier attempt is at work.", holder="attempt 1")
+
+    def confirm(self):
+        """Have the turn."""
+
+
+def test_an_earlier_attempt_that_is_still_at_work(trackdrive):
+    """What it has done or sent until its end is read from its record, and neither reset nor sent again."""
+    ids = [filled(trackdrive), filled(trackdrive)]
+    key = f"buyer group {ids[0]}"
+
+    def reset_one():
+        trackdrive.set_group(ids[0], reset_total_caps=True)
+        trackdrive.fill(ids[0], 30)
+
+    record = Record(done={key: [["attempt_total_used", 10, 0]]})
+    run = ResetTotalCaps(ids, reload=lambda: record)
+    run.turn = UnderWay(reset_one)
+    trackdrive.client.run(run.procedure())
+    assert sorted(fields_of(run.result())) == [(id_, "attempt_total_used", 10, 0) for id_ in ids]
+    assert trackdrive.puts() == [(ids[1], {"reset_total_caps": True})]
+    assert trackdrive.group_now(ids[0])["attempt_total_used"] == 30
+    invitation = SetTeam(ids, TEAM, reload=lambda: Record(plan={key: []}))
+    invitation.turn = UnderWay(lambda: None)
+    trackdrive.client.run(invitation.procedure())
+    assert [row["id"] for row in invitation.result()["failed"]] == [ids[0]]
+    assert [id_ for id_, _ in trackdrive.puts()] == [ids[1]] * 2
 
 
 def test_teams_go_alone(trackdrive):
