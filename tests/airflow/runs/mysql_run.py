@@ -14,8 +14,12 @@ from decimal import Decimal
 from itertools import islice
 
 import pytest
+import sqlalchemy as sa
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
+from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL
+from airflow_provider_retreaver.transfers.database_session import Database
 from tests.airflow.support.call_tables import (
     END,
     LOAD,
@@ -27,6 +31,7 @@ from tests.airflow.support.call_tables import (
     to_sql,
 )
 from tests.airflow.support.mysql import private_server
+from tests.airflow.support.upserts import check, random_batches
 
 pytestmark = pytest.mark.airflow
 
@@ -345,3 +350,20 @@ def test_killed_and_retried(account, warehouse, project):
         assert 0 < count < 1_000
     to_sql(batch_size=50)
     assert warehouse.query("SELECT * FROM calls ORDER BY call_id") == expected
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_upsert_by_sqlalchemy(warehouse, seed):
+    """Whatever the order of versions within and between batches: rows and their values are those of SQLAlchemy."""
+    hook = BaseHook.get_connection("warehouse").get_hook()
+
+    def connect():
+        connection = hook.get_conn()
+        hook.set_autocommit(connection, False)
+        return connection
+
+    engine = sa.create_engine(f"mysql+mysqldb://tests:tests@127.0.0.1:{warehouse.port}/warehouse?charset=utf8mb4")
+    try:
+        check(Database(connect, MYSQL), engine, random_batches(seed))
+    finally:
+        engine.dispose()

@@ -16,8 +16,11 @@ from functools import partial
 from itertools import islice
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
+from airflow_provider_retreaver.domain.calls.sql_dialects import POSTGRESQL
+from airflow_provider_retreaver.transfers.database_session import Database
 from tests.airflow.support.call_tables import (
     END,
     LOAD,
@@ -30,6 +33,7 @@ from tests.airflow.support.call_tables import (
 )
 from tests.airflow.support.postgres import private_cluster
 from tests.airflow.support.stopping import until_told_to_stop
+from tests.airflow.support.upserts import check, random_batches
 
 pytestmark = pytest.mark.airflow
 
@@ -581,3 +585,16 @@ def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_pa
     assert (differing, warehouse.query("SELECT count(*) FROM merged")) == ("0", [["230"]])
     assert warehouse.query(f"SELECT revenue FROM merged WHERE uuid = '{uuids[3]}'") == [["0.250000"]]
     assert warehouse.query("SELECT count(*) FROM merged WHERE caller_city = ''") == [["1"]]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_upsert_by_sqlalchemy(cluster, seed):
+    """Whatever the order of versions within and between batches: rows and their values are those of SQLAlchemy."""
+    import psycopg2
+
+    engine = sa.create_engine(f"postgresql+psycopg2://tests@127.0.0.1:{cluster.port}/postgres")
+    connect = partial(psycopg2.connect, host="127.0.0.1", port=cluster.port, user="tests", dbname="postgres")
+    try:
+        check(Database(connect, POSTGRESQL), engine, random_batches(seed))
+    finally:
+        engine.dispose()

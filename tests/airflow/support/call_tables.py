@@ -22,13 +22,13 @@ MAPPING = {
 LOAD = """
 import sys
 from tests.airflow.support.call_tables import to_sql
-from airflow_provider_retreaver.transfers.call_table import CallTable
-write = CallTable.write
-def write_and_report(self, *batch):
-    result = write(self, *batch)
+from airflow_provider_retreaver.transfers.call_table import Writing
+result = Writing.result
+def result_and_report(self):
+    changed = result(self)
     print("WRITTEN", flush=True)
-    return result
-CallTable.write = write_and_report
+    return changed
+Writing.result = result_and_report
 to_sql(batch_size=50)
 """
 
