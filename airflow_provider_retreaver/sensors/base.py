@@ -111,8 +111,10 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
             budget = FailureBudget(self._budget(), state.failing_since)
             try:
                 with RetreaverHook(self.retreaver_conn_id) as hook:
-                    self._note_objects(context, hook)
+                    if not condition.query.by_name:
+                        self._note_objects(context, hook, self)
                     result = hook.run(condition.query.run(state.query_state))
+                    self._note_objects(context, hook, condition.with_found(state.query_state))
             except errors.RetreaverError as error:
                 state.record_failure(budget, error, datetime.now(UTC))
                 self.log.warning("%s The sensor keeps waiting.", error)
@@ -124,12 +126,16 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
             raise ConditionCannotComeTrue(evaluation.impossible)
         return PokeReturnValue(evaluation.met, without_secrets(evaluation.value))
 
-    def _note_objects(self, context: Context, hook: RetreaverHook) -> None:
-        """Note for the task's link, at the first poll, where the objects of the condition are shown."""
+    def _note_objects(self, context: Context, hook: RetreaverHook, chosen: object) -> None:
+        """Note for the task's link, at the first poll, where the objects of the condition are shown.
+
+        Those that are chosen by name are known after it.
+        """
         if self._noted:
             return
         self._noted = True
-        given = {name: texts(getattr(self, name), name) or () for name in self.shown if is_given(getattr(self, name))}
+        values = {name: getattr(chosen, name) for name in self.shown}
+        given = {name: ids for name, value in values.items() if is_given(value) and (ids := texts(value, name))}
         if len(given) == 1:
             ((name, ids),) = given.items()
             note_objects(self, context, hook, self.shown[name], ids)

@@ -412,7 +412,7 @@ def test_a_new_attempt_has_a_new_failure_budget(account):
         poke(2, 0.0001)
 
 
-def test_names_are_looked_up_in_the_first_poll(account):
+def test_names_are_looked_up_in_the_first_poll(account, monkeypatch):
     """A deferred or rescheduled sensor goes on with the IDs, so that a renamed target stays the one that is meant."""
     ours, other = account.target("Acme", filled=1), account.target("Bolt", filled=10)
     account._handle("POST", "/campaigns.json", {"campaign": {"cid": "C1", "name": "Roofs"}})
@@ -424,9 +424,15 @@ def test_names_are_looked_up_in_the_first_poll(account):
         window="1h", at_least=5, filters="{'campaign_name': 'Roofs', 'affiliate_name': 'Leads'}", **shared
     )
     options = [deferred(sensor).trigger.options for sensor in (caps, volume)]
+    portal = account.connection(extra={"portal_url": "http://127.0.0.1:1"})
+    monkeypatch.setenv("AIRFLOW_CONN_PORTAL", json.dumps(portal))
+    alone = RetreaverCapFilledSensor(target_names="Acme", at_least=0.1, retreaver_conn_id="portal", **shared)
+    context = context_of()
+    assert alone.execute(context)[0]["id"] == ours
+    assert any(str(link).endswith(f"/{ours}") for link in context["ti"].pushed.values()), "the link leads to it"
     assert (options[0]["target_id"], options[0]["target_names"]) == ([other, ours], [])
     assert options[1]["filters"] == {"client_cid": "C1", "client_afid": "A1"}
-    assert account.sent().count("GET /targets.json") == 1, "the other target is on the same list"
+    assert account.sent().count("GET /targets.json") == 2, "one for each sensor: the other target is on the same list"
     assert f"GET /targets/{other}.json" not in account.sent()
 
     def rescheduled():
