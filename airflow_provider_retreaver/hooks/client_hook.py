@@ -12,7 +12,6 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.hooks.connection import SettingsT, async_client, parse_settings, settings_of
 from airflow_provider_retreaver.hooks.failed_test import failure_of_test
-from airflow_provider_retreaver.hooks.stopping import EndsOnSigterm, ending_on_sigterm
 from airflow_provider_retreaver.provider_info import FORMS, HIDDEN_FIELDS
 
 if TYPE_CHECKING:
@@ -81,16 +80,16 @@ class ClientHook(ApiHook[SettingsT]):
         return self._settings
 
     def get_conn(self) -> RetreaverClient:
-        """Return the client, made at the first use.
+        """Return the client, made at the first use; its calls end when the task gets SIGTERM.
 
         :return: the blocking client.
         :raises AirflowNotFoundException: when there is no such connection.
         :raises InvalidConnection: naming the field that is invalid; nothing was sent.
         """
         if self._client is None:
-            from airflow_provider_retreaver.transport.client import RetreaverClient
+            from airflow_provider_retreaver.hooks.task_clients import TaskClient
 
-            self._client = RetreaverClient(self.settings)
+            self._client = TaskClient(self.settings)
         return self._client
 
     def close(self) -> None:
@@ -119,8 +118,7 @@ class ClientHook(ApiHook[SettingsT]):
         :return: its result; `iterate` yields the rows of a long listing without keeping them all.
         :raises RetreaverError: of a class of `core.errors`.
         """
-        with EndsOnSigterm():
-            return self.get_conn().run(work)
+        return self.get_conn().run(work)
 
     def iterate(self, listing: Listing) -> Iterator[Row]:
         """Yield the rows of a listing, each once, page by page.
@@ -129,7 +127,7 @@ class ClientHook(ApiHook[SettingsT]):
         :return: rows.
         :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
         """
-        return ending_on_sigterm(self.get_conn().iterate(listing))
+        return self.get_conn().iterate(listing)
 
     def count(self, listing: Listing) -> int:
         """Return the number of rows of a listing, in at most two requests.
@@ -137,8 +135,7 @@ class ClientHook(ApiHook[SettingsT]):
         :param listing: e.g. `targets.list_targets()`.
         :return: the number of rows.
         """
-        with EndsOnSigterm():
-            return self.get_conn().count(listing)
+        return self.get_conn().count(listing)
 
     def reading(self) -> BackgroundClient:
         """Return a client for reading long lists, which reads ahead on its own thread; use it in a `with` block.
@@ -146,10 +143,10 @@ class ClientHook(ApiHook[SettingsT]):
         :return: the client.
         :raises InvalidConnection: naming the field that is invalid.
         """
-        from airflow_provider_retreaver.transport.background import BackgroundClient
+        from airflow_provider_retreaver.hooks.task_clients import TaskBackgroundClient
         from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
-        return BackgroundClient(AsyncRetreaverClient(self.settings))
+        return TaskBackgroundClient(AsyncRetreaverClient(self.settings))
 
     def test_connection(self) -> tuple[bool, str]:
         """Read something small, once; called by Airflow's Test button and `airflow connections test`.
@@ -206,7 +203,7 @@ class AsyncClientHook(ApiHook[SettingsT]):
         """
         async with self._making:  # several coroutines may begin at once
             if self._client is None:
-                self._client = await async_client(await self.settings())
+                self._client = await async_client(await self.settings(), in_task=True)
             return self._client
 
     async def settings(self) -> SettingsT:
@@ -245,8 +242,7 @@ class AsyncClientHook(ApiHook[SettingsT]):
         :return: its result; `iterate` yields the rows of a long listing without keeping them all.
         :raises RetreaverError: of a class of `core.errors`.
         """
-        with EndsOnSigterm():
-            return await (await self.get_conn()).run(work)
+        return await (await self.get_conn()).run(work)
 
     async def iterate(self, listing: Listing) -> AsyncGenerator[Row]:
         """Yield the rows of a listing, each once, page by page.
@@ -256,12 +252,7 @@ class AsyncClientHook(ApiHook[SettingsT]):
         :raises RetreaverError: when a page cannot be read; the rows before it are then not the whole list.
         """
         async with aclosing((await self.get_conn()).iterate(listing)) as rows:
-            while True:
-                with EndsOnSigterm():
-                    try:
-                        row = await anext(rows)
-                    except StopAsyncIteration:
-                        return
+            async for row in rows:
                 yield row
 
     async def count(self, listing: Listing) -> int:
@@ -270,8 +261,7 @@ class AsyncClientHook(ApiHook[SettingsT]):
         :param listing: e.g. `targets.list_targets()`.
         :return: the number of rows.
         """
-        with EndsOnSigterm():
-            return await (await self.get_conn()).count(listing)
+        return await (await self.get_conn()).count(listing)
 
     async def test_connection(self) -> tuple[bool, str]:
         """Read something small, once; called by Airflow's Test button and `airflow connections test`.

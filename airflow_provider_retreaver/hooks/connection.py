@@ -91,7 +91,7 @@ def mask_secrets(secrets: Iterable[Secret]) -> None:
             mask_secret(form)
 
 
-async def async_client(settings: ClientSettings) -> AsyncRetreaverClient:
+async def async_client(settings: ClientSettings, *, in_task: bool = False) -> AsyncRetreaverClient:
     """Return an asynchronous client, with the secrets of its connection registered in every mask.
 
     It is made in a thread: importing the client libraries, reading certificates and waiting for the supervisor would
@@ -99,16 +99,18 @@ async def async_client(settings: ClientSettings) -> AsyncRetreaverClient:
     supervisor from another thread overtake those of the loop, and the triggerer ends with "out of order".
 
     :param settings: of the connection.
+    :param in_task: whether its calls end when a task gets SIGTERM.
     :return: the client.
     :raises InvalidConnection: when the extra `verify` names certificates that cannot be read.
     """
     from asgiref.sync import sync_to_async
 
-    return await sync_to_async(_async_client, thread_sensitive=False)(settings)
+    return await sync_to_async(_async_client, thread_sensitive=False)(settings, in_task=in_task)
 
 
-def _async_client(settings: ClientSettings) -> AsyncRetreaverClient:
+def _async_client(settings: ClientSettings, *, in_task: bool) -> AsyncRetreaverClient:
+    from airflow_provider_retreaver.hooks.task_clients import AsyncTaskClient
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
     mask_secrets(settings.secrets)
-    return AsyncRetreaverClient(settings)
+    return AsyncTaskClient(settings) if in_task else AsyncRetreaverClient(settings)

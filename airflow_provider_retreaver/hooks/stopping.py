@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import aclosing, closing
 from types import FrameType, TracebackType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
@@ -82,18 +82,35 @@ class EndsOnSigterm:
             self._handler.calls -= 1
 
 
-def ending_on_sigterm(values: Generator[T]) -> Generator[T]:
+def ending_on_sigterm(values: Iterator[T]) -> Generator[T]:
     """Yield values, and end when the task gets SIGTERM while one of them is awaited.
 
     :param values: a generator.
     :return: the values.
     :raises TaskStopped: in the task's main thread.
     """
-    with closing(values):
+    with closing(cast("Generator[T]", values)):
         while True:
             with EndsOnSigterm():
                 try:
                     value = next(values)
                 except StopIteration:
+                    return
+            yield value
+
+
+async def each_ending_on_sigterm(values: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Yield values of an asynchronous generator as `ending_on_sigterm` does.
+
+    :param values: an asynchronous generator.
+    :return: the values.
+    :raises TaskStopped: in the task's main thread.
+    """
+    async with aclosing(values):
+        while True:
+            with EndsOnSigterm():
+                try:
+                    value = await anext(values)
+                except StopAsyncIteration:
                     return
             yield value

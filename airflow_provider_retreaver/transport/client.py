@@ -220,8 +220,10 @@ class RetreaverClient(ClientBase):
     def _together(self, operations: Sequence[Operation[Any]], outcomes: list[Outcome[Any]]) -> list[Outcome[Any]]:
         """Run operations concurrently; when that is broken off, `outcomes` has what became of each."""
         with self._workers("retreaver") as workers:
-            futures = [workers.submit(partial(self._operation, one, workers.stop)) for one in operations]
+            futures: list[Future[Any]] = [Future() for _ in operations]
             try:
+                for one, future in zip(operations, futures, strict=True):
+                    workers.submit(partial(self._operation, one, workers.stop), future)
                 return [_outcome(future.exception(), future) for future in futures]
             except BaseException:
                 workers.end(grace_of(operations))

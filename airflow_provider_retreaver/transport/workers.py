@@ -102,13 +102,14 @@ class Workers:
     ) -> None:
         self.end()
 
-    def submit(self, work: Callable[[], T]) -> Future[T]:
+    def submit(self, work: Callable[[], T], result: Future[T] | None = None) -> Future[T]:
         """Run a function in one of the threads.
 
         :param work: the function.
-        :return: its result to come.
+        :param result: its result to come, for a caller that is not to lose it when this is broken off.
+        :return: the same, or a new one.
         """
-        future: Future[T] = Future()
+        future: Future[T] = result or Future()
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         self._jobs.put((future, work))

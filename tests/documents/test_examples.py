@@ -58,7 +58,7 @@ class Documented:
         self, method: str, url: str, body: str | None, headers: dict[str, str], credentials: str = ""
     ) -> tuple[int, dict[str, str], bytes]:
         self._changed = self._changed or method != "GET"
-        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=120)
         try:
             url += f"{'&' if '?' in url else '?'}{credentials}" if credentials else ""
             connection.request(method, url, body, headers)

@@ -144,7 +144,7 @@ def test_curl_commands_are_answered(command, sandbox_url):
     body = None if asked.d is None else asked.d.encode()
     assert url.startswith(sandbox_url)
     try:
-        with urlopen(Request(url, data=body, method=asked.X), timeout=10) as answer:
+        with urlopen(Request(url, data=body, method=asked.X), timeout=120) as answer:
             assert answer.status < 300
     except HTTPError as error:
         with error:

@@ -37,7 +37,7 @@ def send(
     port: int, method: str, path: str, headers: dict[str, str], body: bytes | Sequence[bytes] | None = None
 ) -> tuple[int, Any]:
     """Send a request with these headers; return status and JSON of the answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -249,5 +249,5 @@ def test_a_warning_when_other_machines_can_reach_it(host: str, warned: bool) -> 
     assert process.stdout is not None
     assert process.stdout.readline().startswith(f"listening on http://{host}:")
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert ("other machines can read and change" in errors) is warned

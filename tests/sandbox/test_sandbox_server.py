@@ -32,7 +32,7 @@ def served() -> Iterator[RunningSandbox]:
 
 def send(port: int, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], bytes]:
     """Send one request over TCP."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         connection.request(method, path, None if body is None else json.dumps(body))
         answer = connection.getresponse()
@@ -112,7 +112,7 @@ def test_the_command_serves_until_a_signal(tmp_path: Path, number: signal.Signal
     assert match is not None
     send(int(match[1]), "GET", f"/targets/tid/buyer-001.json{QUERY}")
     process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert re.fullmatch(r"GET /targets/tid/buyer-001\.json\?api_key=\*\*\*&company_id=1 200 \d+ms\n", errors)
 

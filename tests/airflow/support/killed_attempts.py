@@ -41,11 +41,11 @@ def kill_when(reached: Callable[[], bool] | None, program: str, parameters: dict
     arguments = [sys.executable, "-c", program, json.dumps(parameters)]
     with subprocess.Popen(arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as attempt:
         if reached is not None:
-            patience = time.monotonic() + 60
+            patience = time.monotonic() + 300
             while not reached():
                 assert attempt.poll() is None, attempt.communicate()[0].decode()
-                assert time.monotonic() < patience, f"the attempt did not come to {what} in 60 s"
+                assert time.monotonic() < patience, f"the attempt did not come to {what} in 300 s"
                 time.sleep(0.02)
             attempt.send_signal(signal.SIGKILL)
-        output = attempt.communicate(timeout=60)[0].decode()
+        output = attempt.communicate(timeout=300)[0].decode()
         assert attempt.returncode == -signal.SIGKILL, output

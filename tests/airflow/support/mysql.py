@@ -21,7 +21,7 @@ MISSING = (
     "No MariaDB server was found on this machine (mariadbd and mariadb-install-db, on the path or where Debian puts "
     "them); install one, e.g. apt-get install mariadb-server"
 )
-TIMEOUT = 60
+TIMEOUT = 300
 
 
 @dataclass(frozen=True)

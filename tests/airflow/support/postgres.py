@@ -95,7 +95,7 @@ def private_cluster() -> Iterator[Cluster]:
 def _run(command: list[object], user: str | None) -> None:
     result = subprocess.run(
         [str(part) for part in command], user=user, cwd="/", env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
         check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout
