@@ -36,6 +36,8 @@ class DatabaseThread:
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
         self._connection: Any = None
+        # Asked for before it is needed: mysqlclient answers no other thread while a statement runs.
+        self._number: int | None = None
         self._cursor: Any = None
         self._committed = False
         self._closed = threading.Event()
@@ -120,7 +122,9 @@ class DatabaseThread:
 
     def _opened(self) -> Any:
         if self._connection is None:
-            self._connection = self._connect()
+            opened = self._connect()
+            self._number = _session_number(opened)
+            self._connection = opened
         return self._connection
 
     def _close(self) -> None:
@@ -157,12 +161,11 @@ class DatabaseThread:
             if callable(end):
                 end()
                 return
-        number = _session_number(connection)
-        if number is None:
+        if self._number is None:
             connection.close()
             return
         with closing(self._connect()) as other, closing(other.cursor()) as killing:
-            killing.execute(f"KILL {number}")
+            killing.execute(f"KILL {self._number}")
 
 
 def _session_number(connection: Any) -> int | None:

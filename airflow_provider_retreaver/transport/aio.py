@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -71,7 +71,7 @@ class AiohttpTransport:
                 sock_read=self._settings.timeout,
             )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Connector(
                     limit=self._settings.max_concurrency,
                     ssl=self._certificates,
                     resolver=_Resolver(self._resolver, min(CONNECT_TIMEOUT, self._settings.timeout)),
@@ -151,6 +151,23 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Uses no kept connection on which something came that nobody asked for: it would answer the next request."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+    ) -> aiohttp.connector.Connection:
+        for _ in range(self.limit):
+            kept = await super().connect(req, traces, timeout)
+            if kept.protocol is None or not kept.protocol.should_close:
+                return kept
+            kept.close()
+        return await super().connect(req, traces, timeout)
 
 
 class _Resolver(AbstractResolver):

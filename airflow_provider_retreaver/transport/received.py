@@ -26,11 +26,15 @@ class _Wire(io.RawIOBase):
         self._clock = running.clock
         self._request = running.current()
         self._timeout = connected.gettimeout()
+        # Whether nothing more is received, since the response has ended.
+        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self.ended:
+            return None
         left = self._request.deadline - self._clock()
         if left <= 0:
             raise TimeoutError("the response takes too long")
@@ -53,6 +57,11 @@ class _Chunks(io.RawIOBase):
     def __init__(self, sent: io.BufferedReader) -> None:
         self._sent = sent
         self._check = ChunkCheck()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the body has ended."""
+        return self._check.ended
 
     def readable(self) -> bool:
         return True
@@ -85,8 +94,10 @@ class BoundedResponse(http.client.HTTPResponse):
 
     def __init__(self, connected: socket.socket, *arguments: Any, running: Running, **options: Any) -> None:
         super().__init__(connected, *arguments, **options)
-        raw = self.fp.detach()
-        self.fp = io.BufferedReader(_Wire(raw, connected, running), io.DEFAULT_BUFFER_SIZE)
+        self._socket = connected
+        self._wire = _Wire(self.fp.detach(), connected, running)
+        self._sent = self.fp = io.BufferedReader(self._wire, io.DEFAULT_BUFFER_SIZE)
+        self._chunks: _Chunks | None = None
 
     def begin(self) -> None:
         """Read the head of the response.
@@ -102,4 +113,24 @@ class BoundedResponse(http.client.HTTPResponse):
         if fault:
             raise http.client.HTTPException("the head of the response is malformed")
         if self.chunked:
-            self.fp = io.BufferedReader(_Chunks(self.fp))
+            self._chunks = _Chunks(self.fp)
+            self.fp = io.BufferedReader(self._chunks)
+
+    def _close_conn(self) -> None:
+        """Close what is read from; called by `http.client` at the end of the body, and when it is given up.
+
+        :raises HTTPException: when bytes of nobody have come after the end.
+        """
+        more = self._has_ended() and self._has_more()
+        super()._close_conn()  # type: ignore[misc]
+        if more:
+            raise http.client.HTTPException("there is something after the end of the response")
+
+    def _has_ended(self) -> bool:
+        return self.length == 0 if self._chunks is None else self._chunks.ended
+
+    def _has_more(self) -> bool:
+        self._wire.ended = True
+        # What TLS has decrypted already is seen by no `select`, which tells other bytes before the next request.
+        pending = getattr(self._socket, "pending", None)
+        return bool(self._sent.peek(1)) or (pending is not None and pending() > 0)

@@ -121,8 +121,15 @@ def stopped(connect, library=None):
     ids=["mysqlclient and PyMySQL", "mysql-connector-python"],
 )
 def test_mysql_is_told_to_kill(own):
-    """MySQL's drivers cannot end a statement of their own connection: another one does."""
+    """MySQL's drivers cannot end a statement of their own connection, nor name it meanwhile: another one ends it."""
     calls, ended = [], threading.Event()
+    if "thread_id" in own:
+
+        def thread_id():
+            assert calls == [], "mysqlclient answers no other thread while a statement runs"
+            return 7
+
+        own = {"thread_id": thread_id}
     assert stopped(lambda: Driver(calls, ended, **own)) is None
     assert calls[:2] == ["INSERT", "KILL 7"]
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
+import time
+from contextlib import suppress
 
 import pytest
 
@@ -69,6 +73,10 @@ REFUSED = {
     "a bare CR": sent(b"X-A: b\rContent-Length: 3", LENGTH),
     "a head without end": b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n",
     "a header without end": b"HTTP/1.1 200 OK\r\nContent-Length: 21",
+    "more than its length": sent(LENGTH, body=BODY + b"more"),
+    "more than a length of 0": sent(b"Content-Length: 0"),
+    "more than its length, and the connection ends": sent(LENGTH, b"Connection: close", body=BODY + b"more"),
+    "more after the last chunk": chunks(HEX, end=END + b"more"),
     "no status line": BODY,
     "another protocol": sent(LENGTH, status=b"HELLO"),
     "a status in words": sent(LENGTH, status=b"HTTP/1.1 abc OK"),
@@ -144,11 +152,89 @@ def test_what_is_whole_is_accepted(kind, case):
     assert read(kind, ACCEPTED[case]) == {"id": 7}
 
 
+OWN = sent(LENGTH), chunks(HEX)
+MORE = {
+    "another response": sent(b"Content-Length: %d" % (SIZE + 1), body=BODY.replace(b"7", b"66")),
+    "another response, later": sent(b"Content-Length: %d" % (SIZE + 1), body=BODY.replace(b"7", b"66")),
+    "something, later": b"more",
+}
+
+
+@pytest.mark.parametrize("own", OWN, ids=["length", "chunks"])
+@pytest.mark.parametrize("case", MORE)
+def test_what_comes_after_a_response_is_nobodys(kind, own, case):
+    """It is no answer to the next request, which goes by another connection."""
+    later = threading.Event()
+
+    async def run(settings):
+        async with AsyncRetreaverClient(settings) as client:
+            first = await client.run(get_target(id=7))
+            if "later" in case:
+                await asyncio.to_thread(later.wait, 60)
+                await asyncio.sleep(0.1)
+            return first, await client.run(get_target(id=7))
+
+    with Unasked(own, MORE[case], later if "later" in case else None) as server:
+        settings = Settings.parse(
+            "odd", password=KEY, host=f"http://127.0.0.1:{server.port}", extra={"max_attempts": 2}
+        )
+        if kind == "async":
+            assert asyncio.run(run(settings)) == ({"id": 7}, {"id": 7})
+        else:
+            with RetreaverClient(settings) as client:
+                assert client.run(get_target(id=7)) == {"id": 7}
+                if "later" in case:
+                    later.wait(60)
+                    time.sleep(0.1)
+                assert client.run(get_target(id=7)) == {"id": 7}
+        assert server.requests[0] == 1
+
+
+class Unasked:
+    """Answers the first request of each connection, sends more that nobody has asked for, and waits for the next.
+
+    :param own: the answer.
+    :param more: what follows the first answer, at once or later.
+    :param later: set when it was sent later; None for at once.
+    """
+
+    def __init__(self, own, more, later):
+        self._own, self._more, self._later = own, more, later
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        # Of each connection the number of requests.
+        self.requests = []
+
+    def __enter__(self):
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self):
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=self._answer, args=self._listener.accept()[:1], daemon=True).start()
+
+    def _answer(self, connection):
+        with suppress(OSError), connection:
+            number = len(self.requests)
+            while data := connection.recv(65_536):
+                if number == len(self.requests):
+                    self.requests.append(0)
+                self.requests[number] += data.count(b"GET ")
+                late = self._later is not None
+                connection.sendall(self._own + (b"" if late or number else self._more))
+                if late and not number:
+                    time.sleep(0.3)
+                    connection.sendall(self._more)
+                    self._later.set()
+
+
 def test_where_the_transports_differ():
-    """Bytes after the end of a body are dropped with its connection, or refused; a space before a colon likewise."""
-    more = sent(LENGTH, body=BODY + b"more")
-    assert read("sync", more) == {"id": 7}
-    assert type(read("async", more)) is ConnectionFailed
+    """A space between the name of the length and its colon."""
     space = sent(b"Content-Length : %d" % SIZE)
     assert type(read("sync", space)) is ConnectionFailed
     assert read("async", space) == {"id": 7}

@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -19,6 +21,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
 from airflow_provider_retreaver.domain.calls.sql_dialects import MYSQL
+from airflow_provider_retreaver.operators.source_rows import sql_rows
 from airflow_provider_retreaver.transfers.database_session import Database
 from tests.airflow.support.call_tables import (
     END,
@@ -31,6 +34,7 @@ from tests.airflow.support.call_tables import (
     to_sql,
 )
 from tests.airflow.support.mysql import private_server
+from tests.airflow.support.stopping import until_told_to_stop
 from tests.airflow.support.upserts import check, random_batches
 
 pytestmark = pytest.mark.airflow
@@ -310,6 +314,43 @@ def test_a_column_that_needs_a_value_is_named_before_the_first_request(account, 
     with pytest.raises(InvalidArgument, match="needs a value in Must, which"):
         to_sql(mapping={"id": "uuid", "changed": "updated_at"})
     assert account.sent() == []
+
+
+# What another session does, and what is then executed, by which a statement of the task waits for minutes.
+WAITS = {
+    "insert": ((), "CREATE TRIGGER slow AFTER INSERT ON calls FOR EACH ROW DO SLEEP(300)"),
+    "row lock": (
+        ("START TRANSACTION", "SELECT * FROM calls FOR UPDATE"),
+        "SET GLOBAL innodb_lock_wait_timeout = 300",
+    ),
+    "table lock": (("LOCK TABLES calls WRITE",), "SET GLOBAL lock_wait_timeout = 300"),
+    "query": ((), "SELECT 1"),
+}
+
+
+@pytest.mark.parametrize("case", WAITS)
+def test_a_statement_is_ended_when_the_task_is_told_to_stop(account, warehouse, caplog, capsys, case):
+    """A slow insert, a lock or a slow query: it ends at once, nothing of its batch is there, no session is left."""
+    uuids = add_calls(account, 100)
+    to_sql(batch_size=100)
+    add_calls(account, 50)
+    change_call(account, uuids[0], total_duration=999)
+    others, statement = WAITS[case]
+    work = partial(to_sql, batch_size=200)
+    if case == "query":
+        work = partial(list, sql_rows("SELECT '+19195550123', SLEEP(300)", "warehouse", "The query", lambda _: None))
+    warehouse.query(statement)
+    with warehouse.session(*others):
+        assert until_told_to_stop(8, work) is None
+        assert "its statement was ended, and its transaction rolled back" in caplog.text + capsys.readouterr().out
+        # The server needs a moment to notice that a session has ended.
+        for _ in range(200):
+            left = [row for row in warehouse.query("SHOW PROCESSLIST") if "calls" in str(row) or "SLEEP" in str(row)]
+            if not left:
+                break
+            time.sleep(0.1)
+        assert left == []
+    assert warehouse.query("SELECT COUNT(*) FROM calls") == [(100,)]
 
 
 def test_concurrent_tasks(account, warehouse, project):

@@ -37,6 +37,16 @@ class Server:
             "schema": "warehouse", "extra": extra,
         }  # fmt: skip
 
+    @contextmanager
+    def session(self, *statements: str) -> Iterator[None]:
+        """Execute SQL in a session of its own, which keeps its locks until the block ends."""
+        with closing(MySQLdb.connect(
+            host="127.0.0.1", port=self.port, user="tests", password="tests", database="warehouse"
+        )) as opened, closing(opened.cursor()) as cursor:  # fmt: skip
+            for statement in statements:
+                cursor.execute(statement)
+            yield
+
     def query(self, *statements: str) -> list[tuple[Any, ...]]:
         """Execute SQL directly and return the rows of the last statement."""
         opened = MySQLdb.connect(
