@@ -80,6 +80,11 @@ SCENARIOS = {
         ("--latency-ms", "50", "--max-concurrency", "4", "--fault-rate", "0.02", "--retry-after", "1"),
         ("bound_at_4", "ours", "threads"), 3,
     ),
+    "rate": Scenario(
+        "5,000 calls, 100 a page, 50 ms, 8 at once, 10 requests a second allowed (5 s), Retry-After: 1",
+        5_000, 100, 8, ("--latency-ms", "50", "--rate-limit", "10", "--retry-after", "1"),
+        ("ours", "dlt_parallel"), 3,
+    ),
     "memory-small": Scenario(
         "10,000 calls, 100 a page, no latency, 8 at once",
         10_000, 100, 8, (), ("ours", "ours_csv", "ours_parquet"), 3,

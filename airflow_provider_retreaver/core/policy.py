@@ -185,7 +185,8 @@ class RetryState:
         allowed = self._within(seconds)
         if allowed:
             self.waited += allowed
-            log.info("%s waits %.1f s: the server asked to slow down.", self._request.label, allowed)
+            level = logging.INFO if allowed >= 1 else logging.DEBUG
+            log.log(level, "%s waits %.1f s: the server asked to slow down.", self._request.label, allowed)
         return allowed
 
     def _within(self, seconds: float) -> float:

@@ -1,13 +1,11 @@
-"""How many requests of one account run concurrently in this process, and when all of them slow down.
+"""How many requests of one account run concurrently in this process, and how fast they follow each other.
 
-Additive increase, multiplicative decrease: a 429 halves the number of places and pauses all requests for as long as
-the
-server asks; every other response gives a part of a place back. The number of pending requests at a refusal shows how
-many the server accepts: up to that number, places come back quickly; beyond it, one more is tried, and less often
-each
-time that it is refused. Threads and event loops share one limiter per account, so that a sensor and an export slow
-down
-together.
+A 429 is one of two things. A server that accepts so many requests at once refuses those beyond: the number of
+pending requests at a refusal shows how many it accepts, so that the refused ones wait as long as it asks, and the
+others go on below that number. Seldom one more is tried, and less often each time that it is refused. A server that
+accepts so many requests a second refuses also as many at once as it has accepted before: then all requests wait as
+long as it asks, and go on at a pace (`pacing.py`). A 429 to a request that was alone says neither: all requests wait.
+Threads and event loops share one limiter per account, so that a sensor and an export slow down together.
 """
 
 from __future__ import annotations
@@ -20,14 +18,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from airflow_provider_retreaver.core.client_settings import ClientSettings
+from airflow_provider_retreaver.transport.pacing import Pace
 from airflow_provider_retreaver.transport.workers import Stop
 
-# Seconds for which a 429 without `Retry-After` pauses the other requests; the request itself waits by the policy.
+# Seconds for which a 429 without `Retry-After` pauses all requests, where it pauses them.
 SHORT_PAUSE = 1.0
 # The longest pause that one response may cause.
 MAX_PAUSE = 120.0
 # Number of accepted requests after which one more concurrent request is tried: at first, at least, at most.
-TRY_AFTER, MIN_TRY_AFTER, MAX_TRY_AFTER = 64, 16, 4096
+TRY_AFTER, MIN_TRY_AFTER, MAX_TRY_AFTER = 192, 24, 4096
 
 
 class Limiter:
@@ -46,12 +45,17 @@ class Limiter:
         # Ordered, with fast removal from the middle: a thousand waiting requests may be cancelled at once.
         self._queue: OrderedDict[Callable[[], bool], None] = OrderedDict()
         self._paused_until = 0.0
+        self._pace = Pace()
         # Concurrent requests that the server accepted when it refused some, None while unknown.
         self._ceiling: int | None = None
         # Responses still to come to requests that were pending at the last refusal: they belong to the same refusal.
         self._same_refusal = 0
         self._accepted = 0
         self._try_after = TRY_AFTER
+        # Accepted requests in a row while all places were taken, and the most places that were accepted so.
+        self._streak = 0
+        self._proved = 0
+        self._accepted_at: float | None = None
 
     @property
     def places(self) -> int:
@@ -101,11 +105,14 @@ class Limiter:
                 self.release()
 
     def pause(self) -> float:
-        """Return the length of the current pause.
+        """Return how long the next request waits; called once for each that has its place.
 
-        :return: seconds to wait before the next request.
+        :return: seconds of the current pause, and until its turn at the pace.
         """
-        return max(0.0, self._paused_until - self._clock())
+        with self._lock:
+            now = self._clock()
+            after = max(now, self._paused_until)
+            return after - now + self._pace.wait(after)
 
     def learn(self, status: int, retry_after: float | None) -> None:
         """Adapt to a response.
@@ -114,14 +121,37 @@ class Limiter:
         :param retry_after: seconds that it asks to wait, None when it does not.
         """
         with self._lock:
+            now = self._clock()
             same_refusal = self._same_refusal > 0
             self._same_refusal = max(0, self._same_refusal - 1)
             if status != 429:
-                self._grow()
+                self._accepted_at = now
+                self._pace.accepted(now, late=same_refusal)
+                self._prove()
                 return
-            self._shrink(same_refusal=same_refusal)
+            self._streak = 0
             wait = SHORT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
-            self._paused_until = max(self._paused_until, self._clock() + wait)
+            paced = self._pace.rate is not None
+            lately = self._accepted_at is not None and now - self._accepted_at <= max(wait, SHORT_PAUSE)
+            if not (paced or (lately and 0 < self._taken <= self._proved)):
+                self._shrink(same_refusal=same_refusal)
+                # Of a request that was alone, the server may have meant any.
+                wait = wait if self._taken <= 1 else 0.0
+            elif not (paced and same_refusal):
+                self._pace.refused(now, wait)
+                self._same_refusal = self._taken - 1
+            self._paused_until = max(self._paused_until, now + wait)
+
+    def _prove(self) -> None:
+        if self._taken >= self.places:
+            self._streak += 1
+        # More than half of them: the first refusal may come before the last of so many that were sent with it.
+        if self._streak > self.places // 2:
+            self._proved = max(self._proved, self.places)
+        before = self.places
+        self._grow()
+        if self.places != before:
+            self._streak = 0
 
     def _grow(self) -> None:
         if self._ceiling is None:

@@ -45,6 +45,7 @@ class PageServer:
         self.open_requests = 0
         self._pages = Pages(options.calls, options.per_page)
         self._until = 0.0
+        self._full_at = 0.0
         self._random = random.Random(options.seed)  # noqa: S311 - chooses which request fails
 
     def answer(self, target: str) -> bytes:
@@ -56,7 +57,7 @@ class PageServer:
         self.statistics.requests += 1
         self.statistics.max_concurrency = max(self.statistics.max_concurrency, self.open_requests)
         limit = self.options.max_concurrency
-        if limit and self.open_requests > limit:
+        if (limit and self.open_requests > limit) or self._is_too_fast():
             self.statistics.refused += 1
             self._count_wait()
             header = f"Retry-After: {self.options.retry_after}\r\n" if self.options.retry_after else ""
@@ -68,6 +69,15 @@ class PageServer:
         return self._page(
             int(parameters.get("page", ["1"])[-1]), "1970" in parameters.get("created_at_start", [""])[0]
         )
+
+    def _is_too_fast(self) -> bool:
+        """Count a request against the limit a second; a second's requests may come at once."""
+        rate = self.options.rate_limit
+        now = time.monotonic()
+        if not rate or self._full_at - now > (rate - 1) / rate:
+            return bool(rate)
+        self._full_at = max(now, self._full_at) + 1 / rate
+        return False
 
     def _count_wait(self) -> None:
         """Count the seconds of this Retry-After that no earlier one covers."""
@@ -150,6 +160,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--connect-ms", type=float, default=0.0, help="set-up cost of a connection")
     parser.add_argument("--max-concurrency", type=int, default=0, help="0 for no limit")
     parser.add_argument("--retry-after", type=int, default=0, help="seconds in Retry-After of a 429; 0 for no header")
+    parser.add_argument("--rate-limit", type=float, default=0.0, help="requests a second; more get 429")
     parser.add_argument("--fault-rate", type=float, default=0.0, help="share of requests answered with 500 or 503")
     parser.add_argument("--seed", type=int, default=0)
     return parser

@@ -64,7 +64,7 @@ def test_a_higher_limit_is_used_again():
     assert limiter.places <= 4
     for _ in range(8):
         limiter.release()
-    for _ in range(400):
+    for _ in range(600):
         limiter.learn(200, None)
     assert limiter.places == 8
 

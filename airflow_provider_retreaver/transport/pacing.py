@@ -1,0 +1,88 @@
+"""How many requests a second a server accepts, where it limits requests by time and not by their number at once."""
+
+from __future__ import annotations
+
+# The pace below what was measured: clocks and the server's own counting differ a little.
+MARGIN = 0.97
+# Of so few accepted requests no pace can be measured: it grows with every accepted one until one is refused.
+FEW = 4
+FIRST_PACE, FAST_GROWTH = 0.5, 1.5
+# After so many accepted requests a slightly higher pace is tried, by a share that every refusal halves.
+TRY_AFTER = 20
+FIRST_STEP, LEAST_STEP = 0.05, 0.005
+# A refused pace is lowered by what was measured, within these bounds.
+LEAST_CUT, MOST_CUT = 0.95, 0.7
+# Requests a second; beyond, nothing is gained by a pace.
+NO_PACE = 1_000.0
+
+
+class Pace:
+    """Requests a second; none while no limit by time is known. Its caller holds a lock."""
+
+    def __init__(self) -> None:
+        self.rate: float | None = None
+        self._accepted = 0
+        self._since: float | None = None
+        self._span = 0.0
+        self._steady = 0
+        self._step = FIRST_STEP
+        self._is_guess = False
+        self._next = 0.0
+
+    def accepted(self, now: float, *, late: bool) -> None:
+        """Count an accepted request.
+
+        :param now: monotonic seconds.
+        :param late: whether it was sent before the last refusal, to whose measurement it belongs.
+        """
+        if late and self.rate is not None:
+            self.rate += MARGIN / self._span if self._span else 0.0
+            return
+        self._since = now if self._since is None else self._since
+        self._accepted += 1
+        if self.rate is not None:
+            self._grow(self.rate)
+
+    def _grow(self, rate: float) -> None:
+        self._steady += 1
+        if self._is_guess:
+            rate *= FAST_GROWTH
+        elif self._steady >= TRY_AFTER:
+            self._steady = 0
+            rate *= 1 + self._step
+        self.rate = rate if rate < NO_PACE else None
+
+    def refused(self, now: float, wait: float) -> None:
+        """Find the pace from a refusal.
+
+        :param now: monotonic seconds.
+        :param wait: seconds that the server asks to wait; what it accepted is its limit for at least so long.
+        """
+        self._span = max(now - (now if self._since is None else self._since), wait, 0.01)
+        measured = MARGIN * self._accepted / self._span
+        if self.rate is None:
+            self._is_guess = self._accepted < FEW
+            self.rate = max(measured, FIRST_PACE)
+        else:
+            # Responses that are still to come say nothing about this pace.
+            self._span = 0.0
+            if self._is_guess:
+                self._is_guess = False
+                self.rate /= FAST_GROWTH
+            else:
+                self.rate = min(self.rate * LEAST_CUT, max(measured, self.rate * MOST_CUT))
+            self._step = max(LEAST_STEP, self._step / 2)
+        self._accepted, self._steady = 0, 0
+        self._since = now + wait
+
+    def wait(self, now: float) -> float:
+        """Return when the next request may be sent, and count it.
+
+        :param now: monotonic seconds, at the earliest.
+        :return: seconds from then on.
+        """
+        if self.rate is None:
+            return 0.0
+        at = max(now, self._next)
+        self._next = at + 1 / self.rate
+        return at - now

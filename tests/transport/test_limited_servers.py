@@ -1,0 +1,157 @@
+"""The limiter against servers that limit requests at once or a second: how many are refused, how long it takes.
+
+Simulated on a fake clock: eight requests at a time, each sent again when it was refused, after `Retry-After`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+import pytest
+
+from airflow_provider_retreaver.transport.limiter import Limiter
+
+LATENCY, REFUSAL, RETRY_AFTER = 0.05, 0.004, 1.0
+
+
+@dataclass
+class Server:
+    """Answers requests within its limits.
+
+    :param at_once: requests at the same time, None for any number.
+    :param per_second: requests a second, None for any number.
+    :param burst: requests that it accepts after a while without any.
+    :param failing: share of 503 among the accepted ones.
+    """
+
+    at_once: int | None = None
+    per_second: float | None = None
+    burst: float = 1
+    failing: float = 0
+    pending: int = 0
+    refused: int = 0
+    full_at: float = 0
+    random: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311 - latencies
+
+    def status(self, now: float) -> int:
+        """Take a request, and return its status."""
+        late = self.per_second is not None and self.full_at - now > (self.burst - 1) / self.per_second
+        if late or (self.at_once is not None and self.pending >= self.at_once):
+            self.refused += 1
+            return 429
+        if self.per_second is not None:
+            self.full_at = max(now, self.full_at) + 1 / self.per_second
+        self.pending += 1
+        return 503 if self.random.random() < self.failing else 200
+
+
+class Requests:
+    """Sends requests to a server through a limiter, in simulated time."""
+
+    def __init__(self, server: Server, number: int, most: int = 8) -> None:
+        self.now = 0.0
+        self.server = server
+        self.limiter = Limiter(most, lambda: self.now)
+        self.left = number
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        for _ in range(most):
+            self._start()
+        while self._events:
+            self.now, _, event = heapq.heappop(self._events)
+            event()
+        assert self.left == self.server.pending == self.limiter.taken == 0
+
+    def _after(self, seconds: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.now + seconds, next(self._order), event))
+
+    def _start(self) -> None:
+        if self.left:
+            self.left -= 1
+            self._attempt()
+
+    def _attempt(self) -> None:
+        def granted() -> bool:
+            self._after(0, lambda: self._after(self.limiter.pause(), self._send))
+            return True
+
+        if self.limiter.take(granted):
+            granted()
+
+    def _send(self) -> None:
+        status = self.server.status(self.now)
+        wait = REFUSAL if status == 429 else LATENCY * (0.9 + 0.2 * self.server.random.random())
+        self._after(wait, lambda: self._answered(status))
+
+    def _answered(self, status: int) -> None:
+        self.server.pending -= status != 429
+        self.limiter.learn(status, None if status == 200 else RETRY_AFTER)
+        self.limiter.release()
+        if status == 200:
+            self._start()
+        else:
+            self._after(RETRY_AFTER, self._attempt)
+
+
+@pytest.mark.parametrize(
+    ("server", "number", "refused", "seconds"),
+    [
+        (Server(), 400, 0, 400 * LATENCY / 8),
+        (Server(at_once=4), 500, 5, 500 * LATENCY / 4),
+        (Server(at_once=4, failing=0.02), 500, 5, 1.1 * 500 * LATENCY / 4),
+        (Server(at_once=6), 2_000, 6, 2_000 * LATENCY / 6),
+        (Server(at_once=1), 100, 8, 100 * LATENCY),
+        (Server(per_second=10, burst=10), 50, 5, 50 / 10),
+        (Server(per_second=10, burst=10), 500, 12, 500 / 10),
+        (Server(per_second=40, burst=40), 1_000, 20, 1_000 / 40),
+        (Server(per_second=10), 50, 12, 2 * 50 / 10 + 2),
+    ],
+    ids=[
+        "any",
+        "4 at once",
+        "4 and failures",
+        "6 at once",
+        "1 at once",
+        "10/s",
+        "10/s long",
+        "40/s",
+        "10/s, no burst",
+    ],
+)
+def test_a_limited_server(server, number, refused, seconds):
+    """Its limit is used to within some percent, and few requests are refused."""
+    sent = Requests(server, number)
+    assert server.refused <= refused
+    assert sent.now <= 1.05 * seconds
+
+
+def test_a_limit_that_is_lifted():
+    """A server that accepts any number again is used fully again."""
+    server = Server(at_once=2)
+    sent = Requests(server, 200)
+    places = sent.limiter.places
+    server.at_once = None
+    sent.left = 1_500
+    for _ in range(8):
+        sent._start()
+    while sent._events:
+        sent.now, _, event = heapq.heappop(sent._events)
+        event()
+    assert (places, sent.limiter.places) == (2, 8)
+
+
+def test_requests_that_are_not_refused_go_on():
+    """After a refusal among several requests the others do not wait; after one of a single request all do."""
+    limiter = Limiter(8, lambda: 0.0)
+    for _ in range(8):
+        limiter.take(lambda: True)
+    limiter.learn(429, 5)
+    assert (limiter.pause(), limiter.places) == (0, 4)
+    alone = Limiter(8, lambda: 0.0)
+    alone.take(lambda: True)
+    alone.learn(429, 5)
+    assert alone.pause() == 5
