@@ -43,6 +43,7 @@ with DAG(dag_id="links", schedule=None, default_args={"retries": 0}):
     RetreaverDeleteOperator(task_id="delete", resource="targets", resource_id=424242, missing_ok=True)
     RetreaverListOperator(task_id="list", resource="targets", destination="FOLDER/rows one.jsonl")
     RetreaverCapFilledSensor(task_id="full", target_id=TARGETS[0], at_least=0, poke_interval=1, timeout=9)
+    RetreaverCapFilledSensor(task_id="named", target_names="Target 1", at_least=0, poke_interval=1, timeout=9)
     RetreaverWriteCallDataOperator(task_id="write", call_uuid="UUID", tags={"sold": "yes"})
     RetreaverCallsToObjectStorageOperator(
         task_id="export", destination="FOLDER/calls", start="2020-01-01", end="2020-01-02"
@@ -107,6 +108,7 @@ def test_links_of_every_kind_of_task(airflow_lab, account, tmp_path):
         "delete": {},
         "list": {portal: f"{PORTAL}/targets", files: f"{PORTAL}/files/st%40re/rows%20one.jsonl"},
         "full": {portal: f"{PORTAL}/targets/{targets[0]}"},
+        "named": {portal: f"{PORTAL}/targets/{targets[1]}"},
         "write": {portal: f"{PORTAL}/calls/{uuid}"},
         "export": {files: f"{PORTAL}/files/st%40re/calls/{quote(manifest)}"},
         "elsewhere": {portal: None},
