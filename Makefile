@@ -17,6 +17,7 @@ VENV_BENCH := .venv-bench
 VENV_STORAGE := .venv-storage
 VENV_MYSQL := .venv-mysql
 VENV_DOCS := .venv-docs
+VENV_UI := .venv-ui
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning'
@@ -33,7 +34,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -60,6 +61,9 @@ test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of Airflow 3.3 and 2.11 (a quarter of an hour)
 	$(RUN) -m pytest -s $(TRIGGERER)
 	$(RUN_2) -m pytest -s $(TRIGGERER) -k 'not watcher'
+
+test-ui: $(VENV)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium (needs chromium and chromedriver; a quarter of an hour)
+	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/tour_run.py
 
 test-scheduler: $(VENV)/.ready ## kill and retry tasks under a real scheduler (a few minutes)
 	$(RUN) -m pytest tests/airflow/runs/scheduler_run.py
@@ -141,7 +145,7 @@ bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parq
 	$(RUN) benchmarks/million.py
 
 clean: ## remove the files of the commands above
-	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_DOCS) .pip-cache .demo .ui dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -182,6 +186,10 @@ $(VENV_MYSQL)/.ready: constraints/mysql.txt $(VENV)/.ready
 		-e '.[sandbox]' apache-airflow-providers-mysql pytest
 	$(VENV_MYSQL)/bin/python -m compileall -q -j 0 $(VENV_MYSQL)/lib >/dev/null 2>&1 || true
 	touch $@
+
+# The browser's driver talks to the interface from outside: neither the package nor Airflow is installed.
+$(VENV_UI)/.ready: constraints/ui.txt scripts/environment.sh
+	@REQUIREMENTS='-r constraints/ui.txt' scripts/environment.sh $(VENV_UI) constraints/ui.txt '$(PYTHON_3)'
 
 # The site is made from the sources, so neither the package nor Airflow is installed.
 $(VENV_DOCS)/.ready: constraints/docs.txt scripts/environment.sh

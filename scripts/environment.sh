@@ -52,6 +52,11 @@ fi
 rm -f "$venv/.ready"
 log=$venv/install.log
 if ! "$venv/bin/python" -m pip install --quiet ${REQUIREMENTS:--e .[dev]} >"$log" 2>&1; then
+    if grep -q -e 'Failed to establish a new connection' -e 'Name or service not known' \
+        -e 'name resolution' -e 'nodename nor servname' -e 'timed out' -e 'Connection refused' "$log"; then
+        print_error "error: no package index answered, so $venv is not complete; connect this machine to the network, or set PIP_INDEX_URL to an index that it reaches. The whole log is $log"
+        exit 1
+    fi
     tail -n 20 "$log" >&2
     print_error "error: installing into $venv failed; the whole log is $log"
     exit 1
