@@ -74,7 +74,8 @@ class Tour:
 
     def variables(self) -> dict[str, str]:
         """Return the variables that the example DAGs read."""
-        return {"retreaver_storage": (self.folder / "storage").as_uri(), "retreaver_verify_after": "20s"}
+        # Storages take a path as it is: a space is no %20.
+        return {"retreaver_storage": f"file://{self.folder}/storage", "retreaver_verify_after": "20s"}
 
     def prepare(self) -> None:
         """Create the databases, and give the account calls of a past year; a buyer's call in progress ends."""

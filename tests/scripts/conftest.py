@@ -20,5 +20,5 @@ def script(project, monkeypatch):
         return import_module(name)
 
     yield load
-    for name in {*loaded, "local_airflow"}:
+    for name in {*loaded, "local_airflow", "tour"}:
         sys.modules.pop(name, None)
