@@ -118,10 +118,10 @@ class Browser:
         return wait_for(f"text {texts} on {self.driver.current_url}", look)
 
     def answer(self) -> str:
-        """Return what Airflow answers in the corner of the page."""
+        """Return what Airflow answers in the corner of the page, once the title is followed by a message."""
         selector = "[data-scope=toast][data-part=root]"
         texts = [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, selector)]
-        return "\n".join(filter(None, texts))
+        return next((text for text in texts if "\n" in text), "")
 
     def picture(self, name: str) -> None:
         """Keep a screenshot of what is shown, as a small file."""

@@ -191,6 +191,21 @@ def test_example(interface: Interface, browser: Browser, dag_id: str) -> None:
         browser.picture("green-run")
 
 
+def test_links_of_tasks(interface: Interface, browser: Browser) -> None:
+    """A task links to the object that it changed, and the link leads there."""
+    dag_id = "retreaver_business_hours"
+    run_id = next(iter(interface.runs(dag_id)), None) or trigger(browser, interface, dag_id)
+    assert interface.ended(dag_id, run_id) == OK
+    browser.open(f"/dags/{dag_id}/runs/{run_id}/tasks/night_shift")
+    link = browser.find("a", "Open in Retreaver")
+    browser.picture("task-link")
+    address = link.get_attribute("href") or ""
+    assert address.startswith(f"{interface.sandbox}/")
+    browser.driver.get(address)
+    browser.shows("buyer-003")
+    browser.picture("link-target")
+
+
 def test_nothing_was_written_elsewhere(interface: Interface) -> None:
     """The DAGs' files are in the folder of `make ui`, and all DAG files are imported."""
     assert interface.get("/api/v2/importErrors")["import_errors"] == []
