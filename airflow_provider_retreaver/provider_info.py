@@ -187,6 +187,7 @@ FORMS = {
             "login": "12345",
             "password": "Settings → My Account → API Access",
             "host": "https://api.retreaver.com (leave blank)",
+            "port": "443",
         },
         fields=CUSTOM_FIELDS,
     ),

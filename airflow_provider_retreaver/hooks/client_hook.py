@@ -161,7 +161,7 @@ class ClientHook(ApiHook[SettingsT]):
                 self._settings = settings = self.settings.for_test()
                 message = self.run(self.connection_check())
         except RetreaverError as error:
-            return False, failure_of_test(error, settings)
+            return False, failure_of_test(error, conn_id(self), settings)
         return True, message
 
     @classmethod
@@ -276,5 +276,5 @@ class AsyncClientHook(ApiHook[SettingsT]):
             async with await async_client(settings) as client:
                 message = await client.run(self.connection_check())
         except RetreaverError as error:
-            return False, await asyncio.to_thread(failure_of_test, error, settings)
+            return False, await asyncio.to_thread(failure_of_test, error, conn_id(self), settings)
         return True, message

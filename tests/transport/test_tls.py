@@ -174,13 +174,13 @@ def test_http_to_a_port_of_https_is_named(kind, server, certificate, how):
             fetch(kind, f"http://127.0.0.1:{server[0]}")
         error = raised.value
     settings = Settings.parse("tls", password="key-of-the-api", host=f"http://127.0.0.1:{server[0]}")
-    assert failure_of_test(error, settings) == (
-        "Connection 'tls': the server speaks https on this port, and http was spoken to it; write https:// before "
+    assert failure_of_test(error, "tls", settings) == (
+        "This connection: the server speaks https on this port, and http was spoken to it; write https:// before "
         "the host, or give the port of http."
     )
     with serving(lambda connection: None) as port:
         plain = Settings.parse("tls", password="key-of-the-api", host=f"http://127.0.0.1:{port}")
-        assert failure_of_test(error, plain).startswith(str(error))
+        assert failure_of_test(error, "tls", plain).startswith(str(error))
 
 
 def test_a_tunnel(kind, server, proxy, certificate):

@@ -252,6 +252,7 @@ def test_a_secret_of_one_letter_is_not_masked(account, monkeypatch):
     ok, message = RetreaverHook().test_connection()
     assert not ok
     assert "the API key is wrong, missing or was reset" in message
+    assert message.endswith("into API key (password) of this connection.")
 
 
 @pytest.mark.parametrize("form", ["json", "uri"])
