@@ -20,7 +20,10 @@ FOLDERS = (
 FILES = [
     path
     for path in (*PROJECT.glob("*"), *(path for folder in FOLDERS for path in (PROJECT / folder).rglob("*")))
-    if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith((".coverage", ".git"))
+    if path.is_file()
+    and "__pycache__" not in path.parts
+    and not path.name.startswith((".coverage", ".git"))
+    and path.suffix != ".png"
 ]
 # Joined here, so that this file does not hold them itself.
 WORDS = [
