@@ -48,7 +48,7 @@ ui: $(VENV)/.ready ## start Airflow's web interface with the example DAGs and al
 
 test: $(VENV)/.ready ## run the whole test suite with coverage
 	@$(RUN) -m coverage erase
-	$(RUN) -m pytest $(PARALLEL) --cov --cov-report=term --cov-fail-under=$(MIN_COVERAGE)
+	$(RUN) -m pytest $(PARALLEL) --durations=25 --cov --cov-report=term --cov-fail-under=$(MIN_COVERAGE)
 
 test-airflow2: $(VENV_2)/.ready ## run the tests that use Airflow on Airflow 2.11 (needs python3.11)
 	$(RUN_2) -m pytest $(PARALLEL) -m airflow

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from tests.paths import PROJECT
 
@@ -16,8 +18,14 @@ def modules(folder: str = "") -> dict[str, ast.Module]:
     found = {}
     for path in sorted((PACKAGE / folder).rglob("*.py")):
         dotted = ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
-        found[dotted] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        found[dotted] = parsed(path)
     return found
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return a module as a tree, parsed once for all tests of a file; `conftest.py` forgets it afterwards."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def imports(tree: ast.AST, *, at_run_time_only: bool = False, at_import_only: bool = False) -> Iterator[str]:
