@@ -216,6 +216,7 @@ class RetreaverWriteCallDataOperator(RetreaverWriteOperator):
             one_write,
         )
         from airflow_provider_retreaver.domain.lists.phones import Normalizer
+        from airflow_provider_retreaver.domain.objects.change_limit import warn_of_refusal
         from airflow_provider_retreaver.operators.source_rows import rejects_file
 
         normalizer, tags = Normalizer(self.default_region), parameters.mapping(self.tags, "tags")
@@ -238,16 +239,16 @@ class RetreaverWriteCallDataOperator(RetreaverWriteOperator):
                 write(row)
 
             found = collect(rows, reader, reject, max_rows=None if dry_run else max_rows, where=where)
-        self._tell(found, where, first)
+        self._log_counts(found, where, first)
         try:
             check_source(found, max_rows, self.max_rejects, where, first)
         except ChangeRefused as refusal:
             if not dry_run:
                 raise
-            self.log.warning("Without dry_run this would be refused: %s", refusal)
+            warn_of_refusal(refusal)
         return found
 
-    def _tell(self, found: Writes, where: str, first: Sequence[str]) -> None:
+    def _log_counts(self, found: Writes, where: str, first: Sequence[str]) -> None:
         self.log.info(
             "%s: %d rows, %d calls, %d duplicates, %d rejected.",
             where, found.rows, len(found.writes), found.duplicates, found.rejected,

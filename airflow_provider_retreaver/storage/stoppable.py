@@ -19,9 +19,11 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from airflow_provider_retreaver.core.errors import StorageFailed
+from airflow_provider_retreaver.core.futures import fill
 from airflow_provider_retreaver.core.stopping import NOTING, is_stop
 
 if TYPE_CHECKING:
@@ -69,22 +71,16 @@ def call(work: Callable[..., T], *arguments: Any, **options: Any) -> T:
     if left is None or left > 0:
         context = copy_context()
         threading.Thread(
-            target=context.run, args=(_fill, future, work, arguments, options), name="retreaver-storage", daemon=True
+            target=context.run,
+            args=(fill, future, partial(work, *arguments, **options)),
+            name="retreaver-storage",
+            daemon=True,
         ).start()
         with suppress(FutureTimeout):
             future.exception(left)
     if future.done():
         return future.result()
     raise StorageFailed("The storage was not asked, or did not answer in time: the task was told to stop.")
-
-
-def _fill(future: Future[T], work: Callable[..., T], arguments: Any, options: Any) -> None:
-    try:
-        result = work(*arguments, **options)
-    except BaseException as error:  # noqa: BLE001 - raised again by the future's reader
-        future.set_exception(error)
-    else:
-        future.set_result(result)
 
 
 def stoppable(path: ObjectStoragePath) -> ObjectStoragePath:

@@ -32,7 +32,8 @@ LONGEST_ATTEMPT = timedelta(days=7)
 _TRIES = 20
 
 _TIME = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"(?P<began>\d{8}T\d{6}Z)-(?P<machine>[0-9a-f]{12})-(?P<process>\d+-\d+)-[0-9a-f]{12}")
+_PROCESS = r"(?P<process>[0-9]{1,19}-[0-9]{1,19})"
+_NAME = re.compile(rf"(?P<began>\d{{8}}T\d{{6}}Z)-(?P<machine>[0-9a-f]{{12}})-{_PROCESS}-[0-9a-f]{{12}}")
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _NO_MACHINE = "0" * 12
 

@@ -16,6 +16,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
+from airflow_provider_retreaver.core.futures import fill
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Family, type, protocol, canonical name, socket address: a row of `socket.getaddrinfo`.
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
@@ -69,19 +71,16 @@ def start_resolving(resolver: Resolver, host: str, port: int) -> Future[Sequence
 
 def _resolve(name: tuple[Resolver, str, int], future: Future[Sequence[AddressInfo]]) -> None:
     resolver, host, port = name
-    try:
-        found = resolver(host, port)
-    except BaseException as error:  # noqa: BLE001 - raised again by those who wait
-        _forget(name)
-        future.set_exception(error)
-    else:
-        _forget(name)
-        future.set_result(found)
 
+    def found() -> Sequence[AddressInfo]:
+        try:
+            return resolver(host, port)
+        finally:
+            # Before the result is there: who asks afterwards resolves anew.
+            with _lock:
+                del _pending[name]
 
-def _forget(name: tuple[Resolver, str, int]) -> None:
-    with _lock:
-        del _pending[name]
+    fill(future, found)
 
 
 def literal(host: str) -> IPAddress | None:

@@ -133,4 +133,5 @@ class BoundedResponse(http.client.HTTPResponse):
         self._wire.ended = True
         # What TLS has decrypted already is seen by no `select`, which tells other bytes before the next request.
         pending = getattr(self._socket, "pending", None)
-        return bool(self._sent.peek(1)) or (pending is not None and pending() > 0)
+        # A blank line before the next response is read past (RFC 9112, 2.2).
+        return bool(self._sent.peek(1).strip(b"\r\n")) or (pending is not None and pending() > 0)

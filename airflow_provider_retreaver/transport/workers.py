@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from airflow_provider_retreaver.core.futures import fill
 from airflow_provider_retreaver.core.stopping import stopped
 
 T = TypeVar("T")
@@ -126,7 +127,9 @@ class Workers:
     def _work(self, ended: threading.Event) -> None:
         try:
             while (job := self._jobs.get()) is not None:
-                _do(*job)
+                future, work = job
+                if future.set_running_or_notify_cancel():
+                    fill(future, work)
         finally:
             if self._finish is not None:
                 self._finish()
@@ -153,14 +156,3 @@ class Workers:
             running[0][1].wait(LOOK)
         self._threads.clear()
         return not running
-
-
-def _do(future: Future[Any], work: Callable[[], Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        result = work()
-    except BaseException as error:  # noqa: BLE001 - raised again by the future's reader
-        future.set_exception(error)
-    else:
-        future.set_result(result)

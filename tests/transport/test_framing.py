@@ -101,6 +101,7 @@ ACCEPTED = {
         CHUNKED, body=b"5\r\n%b\r\n%x;a=b\r\n%b\r\n0\r\nX: y\r\n\r\n" % (BODY[:5], SIZE - 5, BODY[5:])
     ),
     "until the connection ends": sent(),
+    "a blank line after it": sent(LENGTH, body=BODY + b"\r\n"),
     "a folded header": sent(b"X-A: b\r\n c", LENGTH),
     # RFC 9112, 2.2: a recipient may take a LF for the end of a line of the head.
     "a head with bare LF": sent(LENGTH, line=b"\n"),

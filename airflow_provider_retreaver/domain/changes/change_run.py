@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from airflow_provider_retreaver.core.errors import ChangeRefused
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.changes.report import ChangeReport, ChangeResult
-from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit, warn_of_refusal
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
-
-log = logging.getLogger(__name__)
 
 
 class ChangeRun:
@@ -74,4 +71,4 @@ class ChangeRun:
         if not self._dry_run:
             raise error
         self._refusal = str(error)
-        log.warning("Without dry_run this would be refused: %s", error)
+        warn_of_refusal(error)

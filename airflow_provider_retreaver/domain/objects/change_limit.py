@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,6 +10,16 @@ from decimal import Decimal
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.parameters import plain
 from airflow_provider_retreaver.core.quoting import quoted
+
+log = logging.getLogger(__name__)
+
+
+def warn_of_refusal(refusal: ChangeRefused) -> None:
+    """Log in a dry run what a guard would refuse in a real one.
+
+    :param refusal: of the guard.
+    """
+    log.warning("Without dry_run this would be refused: %s", refusal)
 
 
 @dataclass(frozen=True, slots=True)

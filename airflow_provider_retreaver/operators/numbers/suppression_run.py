@@ -23,6 +23,7 @@ from airflow_provider_retreaver.domain.lists.suppression_plan import (
 )
 from airflow_provider_retreaver.domain.lists.suppression_sync import Checkpoint, SuppressionSync
 from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
+from airflow_provider_retreaver.domain.objects.change_limit import warn_of_refusal
 from airflow_provider_retreaver.domain.objects.suppression_scope import WantedScope
 from airflow_provider_retreaver.operators.numbers.suppression_state import PLAN
 from airflow_provider_retreaver.operators.source_rows import REJECTS
@@ -95,7 +96,7 @@ class SuppressionRun:
         try:
             self._guard(plan, known, ours)
         except ChangeRefused as refusal:
-            log.warning("Without dry_run this would be refused: %s", refusal)
+            warn_of_refusal(refusal)
         self._unreadable.tell_kept(len(plan.keep), "suppressed numbers")
         would = {"would_add": len(plan.add), "would_change": len(plan.change), "would_remove": len(plan.remove)}
         log.info(

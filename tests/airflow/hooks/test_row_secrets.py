@@ -137,7 +137,7 @@ def test_sensors_and_events_hold_no_key(account, echoing):
     assert MARK not in json.dumps(found.xcom_value)
     with RetreaverHook() as hook:
         condition = sensor.condition()
-        evaluation = condition.evaluate(hook.run(condition.query.run(None)))
+        evaluation = condition.evaluate(hook.run(condition.query.run({})))
     assert MARK not in json.dumps(_final_event(evaluation))
 
 

@@ -316,6 +316,22 @@ def test_a_process_that_is_gone_is_not_waited_for(folder, clock, place):
     enter("second").confirm()
 
 
+def test_a_holder_that_no_machine_has_is_waited_for(folder, clock):
+    """What stands in the file of a lease is not trusted to name a process."""
+    from airflow_provider_retreaver.storage.temporary_folders import Attempt
+
+    token = Attempt.new().name.rpartition("-")[0].rpartition("-")[0].rpartition("-")[0]
+    for odd in (f"{token}-{'9' * 5000}-1-{'0' * 12}", f"{token}-٣-1-{'0' * 12}", 7, None, ["x"]):
+        lease(folder, clock).__enter__()
+        file = max((folder / "list.lease").iterdir(), key=lambda path: path.name)
+        content = json.loads(file.read_text())
+        content["lease"]["token"] = odd
+        file.write_text(json.dumps(content))
+        with pytest.raises(RunUnderWay):
+            lease(folder, clock, "second").__enter__()
+        clock.now += 900
+
+
 def test_without_any_place_there_is_no_lease(caplog):
     """Nothing is checked then, and the log says so."""
     from airflow_provider_retreaver.storage.lease import lease_for
