@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 from datetime import datetime
@@ -176,6 +177,30 @@ def test_an_odd_call_keeps_its_place(tags):
     assert list(dict.fromkeys(uuids)) == [f"u-{place}" for place in range(5)]
     assert in_csv(raws, tags, escape=False) == by_rows(raws, tags, escape=False)
     assert [column.count("odd") for column in found[:1]] == [3]
+
+
+@pytest.mark.parametrize("tags", LAYOUTS)
+def test_the_garbage_collector_has_nothing_to_look_at(tags):
+    """Values that wait for a row group are none of the objects that it walks again and again."""
+    call = {
+        "uuid": "u",
+        "keys_pressed": ["1"],
+        "fired_pixels": [{"fired_pixel": {"id": 1}}],
+        "target_group": {"id": 4},
+    }
+    raws = [json.dumps({**call, "tags": {"a": "b"}, "revenue": 12.5, "converted": True}).encode()] * 3
+    assert not any(gc.is_tracked(value) for column in columns_of(raws, tags) for value in column)
+
+
+@pytest.mark.parametrize("tags", LAYOUTS)
+def test_long_json_among_texts(tags):
+    """A column of long JSON is written where it belongs, quoted or not, beside texts of any characters."""
+    pixels = [{"fired_pixel": {"url": "https://pixels.test/é", "note": 'a "quote"'}}] * 5
+    raws = [
+        json.dumps({"uuid": f"é{n}", "fired_pixels": pixels, "tags": {"b": "x" * 300}}).encode() for n in range(3)
+    ]
+    for calls_of_page in (raws, [*raws, b'{"uuid":"none"}'], [b'{"uuid":"u","keys_pressed":%s}' % (b"7" * 300)]):
+        assert in_csv(calls_of_page, tags, escape=False) == by_rows(calls_of_page, tags, escape=False)
 
 
 def test_a_call_that_cannot_be_read_is_named():
