@@ -34,7 +34,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -62,8 +62,12 @@ test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset wa
 	$(RUN) -m pytest -s $(TRIGGERER)
 	$(RUN_2) -m pytest -s $(TRIGGERER) -k 'not watcher'
 
-test-ui: $(VENV)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium (needs chromium and chromedriver; a quarter of an hour)
+test-ui: chromium $(VENV)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium (needs chromium and chromedriver; a quarter of an hour)
 	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/tour_run.py
+
+chromium:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null || \
+		{ echo 'error: make test-ui needs Chromium and its driver, chromedriver, on the PATH (Debian: apt-get install chromium chromium-driver)' >&2; exit 1; }
 
 test-scheduler: $(VENV)/.ready ## kill and retry tasks under a real scheduler (a few minutes)
 	$(RUN) -m pytest tests/airflow/runs/scheduler_run.py

@@ -119,7 +119,8 @@ def file_page(url: str, links: Mapping[str, str], *, other_endpoint: bool = Fals
 
 
 def _is_folder(url: str) -> bool:
-    return re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s@]*/", url) is not None
+    # Folders of a disk may have spaces.
+    return re.fullmatch(r"[a-z][a-z0-9+.-]*://(?:[^\s@]| )*/", url) is not None
 
 
 def _is_page(url: str) -> bool:

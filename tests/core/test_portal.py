@@ -111,3 +111,11 @@ def test_another_endpoint_has_no_console():
     """A MinIO server's files are not in Amazon's console."""
     assert file_page("s3://other/k", {}, other_endpoint=True) is None
     assert file_page("s3://bucket/k", FILES, other_endpoint=True) == "https://127.0.0.1/k"
+
+
+def test_a_folder_may_have_spaces():
+    """A clone in a folder with spaces is a folder of `file_links` too."""
+    settings = Settings.parse(
+        "spaces", password="key-of-the-api", extra={"file_links": {"file:///a clone/": "http://x/"}}
+    )
+    assert file_page("file:///a clone/calls/1 2.csv", settings.file_links) == "http://x/calls/1%202.csv"

@@ -38,15 +38,6 @@ PATIENCE = 120.0
 COLORS = 128
 
 
-def missing_programs() -> str | None:
-    """Return in one sentence what this machine lacks for a browser, or None."""
-    if not any(map(shutil.which, BROWSERS)):
-        return f"make test-ui needs Chromium, and none of {', '.join(BROWSERS)} is on the PATH (Debian: chromium)."
-    if shutil.which("chromedriver") is None:
-        return "make test-ui needs chromedriver, which is not on the PATH (Debian: chromium-driver)."
-    return None
-
-
 def wait_for(what: str, look: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     """Look until there is something, and return it."""
     deadline = time.monotonic() + seconds

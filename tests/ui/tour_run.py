@@ -26,10 +26,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT))
 
-from tests.ui.browser import Browser, chromium, missing_programs, wait_for  # noqa: E402 - after the path
-
-if reason := missing_programs():
-    pytest.exit(reason, returncode=1)
+from tests.ui.browser import Browser, chromium, wait_for  # noqa: E402 - after the path
 
 FOLDER = PROJECT / ".ui-test"
 PICTURES = Path(os.environ.get("PICTURES") or FOLDER / "pictures")
