@@ -26,14 +26,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dag_id", nargs="?", help="optional if the folder has only one DAG")
     parser.add_argument("--logical-date", type=datetime.fromisoformat, help="RFC 3339; the current time by default")
-    parser.add_argument("--conf", type=json.loads, help="the run's configuration, a JSON object")
+    parser.add_argument(
+        "--conf",
+        type=json.loads,
+        action="append",
+        help="a run's configuration, a JSON object; several make several runs",
+    )
     parser.add_argument("--no-retries", action="store_true", help="do not retry failed tasks")
     options = parser.parse_args(arguments)
     dag = find_dag(options.dag_id)
     if options.no_retries:
         for task in dag.tasks:
             task.retries = 0
-    run = dag.test(**date_argument(options.logical_date), run_conf=options.conf)
+    return max(run_once(dag, options.logical_date, conf) for conf in options.conf or [None])
+
+
+def run_once(dag: Any, logical_date: datetime | None, conf: Any) -> int:
+    """Run the DAG once, and return 0 if the run succeeded and no task failed."""
+    run = dag.test(**date_argument(logical_date), run_conf=conf)
     failed = sorted({task.task_id for task in run.get_task_instances() if str(task.state) in FAILED})
     details = f"; failed: {', '.join(failed)}" if failed else ""
     print(f"run of {dag.dag_id}: {run.state}{details}", flush=True)

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,19 +47,25 @@ def _name(task_id: str, map_index: int) -> str:
     return task_id if map_index < 0 else f"{task_id}[{map_index}]"
 
 
-def _read(db_path: Path) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+def _read(db_path: Path, run_id: str = "%") -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """Read states and XComs from the metadata database, whose tables are the same in Airflow 2.11 and 3."""
     xcoms: dict[str, dict[str, Any]] = {}
+    tasks = "SELECT task_id, map_index, state FROM task_instance WHERE run_id LIKE ?"
+    values = "SELECT task_id, map_index, key, value FROM xcom WHERE run_id LIKE ?"
     with closing(sqlite3.connect(db_path)) as database:
-        states = {
-            _name(task_id, index): str(state)
-            for task_id, index, state in database.execute("SELECT task_id, map_index, state FROM task_instance")
-        }
-        for task_id, index, key, value in database.execute("SELECT task_id, map_index, key, value FROM xcom"):
+        states = {_name(task_id, index): str(state) for task_id, index, state in database.execute(tasks, (run_id,))}
+        for task_id, index, key, value in database.execute(values, (run_id,)):
             # SQLite converts the JSON of a number to a number.
             decoded = json.loads(value) if isinstance(value, str | bytes) else value
             xcoms.setdefault(_name(task_id, index), {})[key] = decoded
     return states, xcoms
+
+
+def each_run(result: DagRunResult) -> list[tuple[dict[str, str], dict[str, dict[str, Any]]]]:
+    """Return states and XComs of each of several runs of one process, in their order."""
+    with closing(sqlite3.connect(result.db_path)) as database:
+        runs = [run_id for (run_id,) in database.execute("SELECT run_id FROM dag_run ORDER BY id")]
+    return [_read(result.db_path, run_id) for run_id in runs]
 
 
 @dataclass
@@ -107,7 +113,7 @@ class AirflowLab:
         connections: Mapping[str, Mapping[str, Any] | str] | None = None,
         env: Mapping[str, str] | None = None,
         logical_date: datetime | None = None,
-        conf: Mapping[str, Any] | None = None,
+        conf: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         retries: bool = True,
         dag_id: str | None = None,
         home: Path | None = None,
@@ -116,7 +122,8 @@ class AirflowLab:
         """Run a DAG file (a `Path`) or a DAG's source (a `str`) and return the result of the run.
 
         `connections` maps connection IDs to URIs or to mappings of a connection's fields. `home` is the AIRFLOW_HOME
-        of an earlier run (`DagRunResult.home`) to continue in; a new one by default. A run that takes longer than
+        of an earlier run (`DagRunResult.home`) to continue in; a new one by default. Several `conf` make several runs
+        in one process, which `each_run` tells apart. A run that takes longer than
         `timeout` seconds is killed and fails the test.
         """
         home = home or self.new_home()
@@ -133,7 +140,9 @@ class AirflowLab:
         if logical_date is not None:
             arguments.append(f"--logical-date={logical_date.isoformat()}")
         if conf is not None:
-            arguments.append(f"--conf={json.dumps(dict(conf))}")
+            arguments += [
+                f"--conf={json.dumps(dict(one))}" for one in ([conf] if isinstance(conf, Mapping) else conf)
+            ]
         result = self.airflow(arguments, home, extra, timeout)
         logs_dir = home / "logs"
         logs_dir.mkdir(exist_ok=True)

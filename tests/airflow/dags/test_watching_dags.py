@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
+from tests.airflow.conftest import each_run
 from tests.airflow.support.account import Account
 from tests.airflow.support.exports import Calls, events_of, manifest_of
 from tests.paths import EXAMPLE_DAGS
@@ -48,29 +49,24 @@ def test_buyers_are_paused_at_90_percent(airflow_lab, buyers):
 
 
 def test_missing_calls_raise_an_alarm(airflow_lab, buyers):
-    """The alarm has the number of calls that the sensor returned; the campaign is one of the demo account."""
+    """The alarm has the number of calls; there is none at another time, as after unpausing, nor for a wrong ID."""
     buyers.reset("demo")
     buyers._handle("POST", "/__sandbox__/clock", {"advance": timedelta(days=3).total_seconds()})
     hours = {"weekdays": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "until": "24:00"}
-    result = run(airflow_lab, buyers, "retreaver_quiet_line_alert", **hours)
-    assert result.exit_code == 0, result.output
-    assert result.xcoms["quiet"]["return_value"] == 0
-    assert result.xcoms["alarm"]["return_value"] == "Campaign 0001 had 0 calls in the last 30m."
-
-
-def test_missing_calls_outside_the_hours_raise_no_alarm(airflow_lab, buyers):
-    """A run at another time, as unpausing the DAG at night starts one, ends without an alarm."""
-    buyers._handle("POST", "/campaigns.json", {"campaign": {"cid": "0001", "name": "Roofs"}})
-    result = run(airflow_lab, buyers, "retreaver_quiet_line_alert", weekdays=[])
-    assert result.exit_code == 0, result.output
-    assert (result.states["quiet"], result.states["alarm"]) == ("success", "skipped")
-
-
-def test_a_campaign_that_does_not_exist_raises_no_alarm(airflow_lab, buyers):
-    """The first task fails at once, naming the campaign: a wrong ID is no quiet line."""
-    result = run(airflow_lab, buyers, "retreaver_quiet_line_alert", cid="0009")
-    assert (result.states["campaign"], result.states["alarm"]) == ("failed", "upstream_failed")
-    assert "GET /campaigns/cid/0009.json was answered 404" in result.output
+    result = airflow_lab.run_dag(
+        EXAMPLE_DAGS / "retreaver_quiet_line_alert.py",
+        connections={"retreaver_default": buyers.connection()},
+        conf=[hours, {"weekdays": []}, {"cid": "wrong"}],
+        retries=False,
+    )
+    (expected, xcoms), (outside, _), (wrong, _) = each_run(result)
+    assert set(expected.values()) == {"success"}, result.output
+    assert xcoms["quiet"]["return_value"] == 0
+    assert xcoms["alarm"]["return_value"] == "Campaign 0001 had 0 calls in the last 30m."
+    assert (outside["quiet"], outside["alarm"]) == ("success", "skipped")
+    # A wrong ID is no quiet line: the first task fails at once, naming the campaign.
+    assert (wrong["campaign"], wrong["alarm"]) == ("failed", "upstream_failed")
+    assert "GET /campaigns/cid/wrong.json was answered 404" in result.output
 
 
 def test_a_buyer_is_paused_maintained_and_resumed(airflow_lab, buyers):
