@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.links import FileLink, TrackDriveLink, note_file, note_objects
+from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.operators.generic.creating import CreatesOnce
-from airflow_provider_retreaver.operators.generic.parameters import (
-    event_extra,
-    note_entry,
-    read_attributes,
-    require_confirmation,
-)
+from airflow_provider_retreaver.operators.generic.parameters import note_entry, read_attributes
 from airflow_provider_retreaver.operators.generic.reading import limited_rows, masked_rows, row_limit
-from airflow_provider_retreaver.operators.trackdrive_base import TrackDriveOperator, TrackDriveWriteOperator
+from airflow_provider_retreaver.operators.run_base import partial_failure
+from airflow_provider_retreaver.operators.trackdrive_base import (
+    TrackDriveOperator,
+    TrackDriveWriteOperator,
+    one_group_id,
+)
+from airflow_provider_retreaver.operators.trackdrive_delete import TrackDriveBuyerGroupDeleteOperator
 from airflow_provider_retreaver.operators.trackdrive_update import TrackDriveBuyerGroupUpdateOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Listing, Row
-    from airflow_provider_retreaver.domain.resources.result import ObjectResult
+    from airflow_provider_retreaver.domain.trackdrive.created_group import CreateResult
     from airflow_provider_retreaver.resources.entry import ObjectReference
 
 __all__ = [
@@ -196,10 +198,12 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
     """Create a buyer group, once.
 
     Two groups may have the same name, so that the list of groups is read before; after a lost answer it is read
-    again, and exactly one new group that is as requested is taken for the one that was created. Returns what
-    `RetreaverCreateOperator` returns; e-mail addresses are only counted, and `not_taken` names attributes that the
-    list shows otherwise than requested. A task that sends invitations needs a state that lasts, or no retries.
-    TrackDrive's reference: "POST /api/v1/buyer_groups/:id"; see docs/trackdrive.md.
+    again, and exactly one new group that is as requested is taken for the one that was created. Returns the rows
+    `changed`, `unchanged` and `failed` of the routing operators, a row of `changed` for each attribute (a dry run has
+    `would_change`), and `{"id", "customer_id", "action": "created", "not_compared", "object"}`; e-mail addresses are
+    only counted. The task fails where the list shows attributes otherwise than requested (`not_taken`); the group is
+    there then, and no retry creates another one. A task that sends invitations needs a state that lasts, or no
+    retries. TrackDrive's reference: "POST /api/v1/buyer_groups/:id"; see docs/trackdrive.md.
 
     :param attributes: of the new group, e.g. `{"name": "Roofers", "buyer_ids": [100123]}`; `name` is needed.
     :param state_path: folder on object storage for the state of a run, where Airflow has no task state store.
@@ -207,6 +211,7 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
     :param trackdrive_conn_id: ID of the connection.
     :raises InvalidArgument: naming the attribute that is unknown, wrong or missing; nothing was sent.
     :raises OutcomeUnknown: when the answer was lost, and a check did not find out either.
+    :raises PartialFailure: when it was created, and some attributes are read back otherwise than requested.
     :raises RunUnderWay: when another run holds the lease below `state_path` for long, or has taken over.
     """
 
@@ -225,8 +230,9 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
         self.attributes = attributes
         self.state_path = state_path
 
-    def execute(self, context: Context) -> ObjectResult:
+    def execute(self, context: Context) -> CreateResult:
         """Create the group."""
+        from airflow_provider_retreaver.domain.trackdrive.created_group import with_rows
         from airflow_provider_retreaver.resources.trackdrive.buyer_groups import create_buyer_group
         from airflow_provider_retreaver.resources.trackdrive.checks import BLANK
         from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
@@ -235,67 +241,14 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
             body = create_buyer_group(read_attributes(self.attributes)).request.body
             # A new group has no limit that could be cleared.
             attributes = {name: value for name, value in body.items() if value != BLANK}
-            return self.create_once(context, hook, BUYER_GROUPS, attributes)
-
-
-class TrackDriveBuyerGroupDeleteOperator(TrackDriveWriteOperator):
-    """Delete a buyer group.
-
-    Returns `{"id", "customer_id", "action": "deleted" | "missing"}`; a dry run has the action `would_delete`.
-    TrackDrive's reference: "DELETE /api/v1/buyer_groups/:id".
-
-    :param buyer_group_id: TrackDrive's own ID.
-    :param confirm: needed, except in a dry run: calls are no longer sent to the group's buyers, and its counts are
-        lost.
-    :param missing_ok: a group that does not exist is success.
-    :param dry_run: check whether it exists; nothing else is sent.
-    :param trackdrive_conn_id: ID of the connection.
-    :raises InvalidArgument: when a parameter is wrong or the confirmation is missing; nothing was sent.
-    :raises NotFound: when there is no such group and `missing_ok` is false.
-    """
-
-    template_fields = (*TrackDriveWriteOperator.template_fields, "buyer_group_id", "confirm", "missing_ok")
-    operator_extra_links = ()
-
-    def __init__(
-        self,
-        *,
-        buyer_group_id: int | str,
-        confirm: bool | str = False,
-        missing_ok: bool | str = True,
-        dry_run: bool | str = False,
-        trackdrive_conn_id: str = "trackdrive_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(dry_run=dry_run, trackdrive_conn_id=trackdrive_conn_id, **kwargs)
-        self.buyer_group_id = buyer_group_id
-        self.confirm = confirm
-        self.missing_ok = missing_ok
-
-    def execute(self, context: Context) -> ObjectResult:
-        """Delete the group."""
-        from airflow_provider_retreaver.domain.resources import procedures
-        from airflow_provider_retreaver.resources.trackdrive.entry import BUYER_GROUPS
-
-        with self.connected() as hook:
-            reference, dry_run = _reference(self.buyer_group_id), self.is_dry_run()
-            require_confirmation(None if dry_run else BUYER_GROUPS.delete_warning, self.confirm)
-            missing_ok = flag(self.missing_ok, "missing_ok")
-            procedure = procedures.delete(BUYER_GROUPS, reference, missing_ok=missing_ok, dry_run=dry_run)
-            result: ObjectResult = hook.run(procedure)
-            self.log.info("%s: %s", result["action"], BUYER_GROUPS.describe(reference))
-            self.update_outlet_events(context, **event_extra(BUYER_GROUPS, result))
+            result = with_rows(self.create_once(context, hook, BUYER_GROUPS, attributes))
+            if result["failed"]:
+                publish_partial(context, result)
+                raise partial_failure("created as requested", dict(result), 0, result["failed"], final=True)
             return result
 
 
 def _reference(buyer_group_id: object) -> ObjectReference:
-    from airflow_provider_retreaver.core import parameters
-    from airflow_provider_retreaver.core.errors import InvalidArgument
-    from airflow_provider_retreaver.core.quoting import quoted
     from airflow_provider_retreaver.resources.entry import ObjectReference
-    from airflow_provider_retreaver.resources.trackdrive.checks import NOT_AN_ID
 
-    found = parameters.ids(buyer_group_id, "buyer_group_id", NOT_AN_ID) or []
-    if len(found) != 1:
-        raise InvalidArgument(f"buyer_group_id must be one ID, not {quoted(buyer_group_id)}; map over several.")
-    return ObjectReference(found[0])
+    return ObjectReference(one_group_id(buyer_group_id))

@@ -53,3 +53,21 @@ class TrackDriveWriteOperator(DryRuns, TrackDriveOperator):
         super().__init__(trackdrive_conn_id=trackdrive_conn_id, **kwargs)
         # By name: the attribute takes the place of Airflow's method.
         setattr(self, DRY_RUN_FIELD, dry_run)
+
+
+def one_group_id(buyer_group_id: object) -> int:
+    """Return which group is meant.
+
+    :param buyer_group_id: parameter of the operator.
+    :return: TrackDrive's ID.
+    :raises InvalidArgument: when it is not one ID.
+    """
+    from airflow_provider_retreaver.core import parameters
+    from airflow_provider_retreaver.core.errors import InvalidArgument
+    from airflow_provider_retreaver.core.quoting import quoted
+    from airflow_provider_retreaver.resources.trackdrive.checks import NOT_AN_ID
+
+    found = parameters.ids(buyer_group_id, "buyer_group_id", NOT_AN_ID) or []
+    if len(found) != 1:
+        raise InvalidArgument(f"buyer_group_id must be one ID, not {quoted(buyer_group_id)}; map over several.")
+    return found[0]

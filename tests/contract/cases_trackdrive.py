@@ -22,6 +22,7 @@ from airflow_provider_retreaver.core.errors import (
     Unavailable,
 )
 from airflow_provider_retreaver.core.operations import Listing, Procedure, Row
+from airflow_provider_retreaver.domain.trackdrive.deletion import DeleteGroup
 from airflow_provider_retreaver.resources.targets import list_targets
 from airflow_provider_retreaver.resources.trackdrive.buyer_groups import (
     create_buyer_group,
@@ -76,6 +77,18 @@ def a_group_is_created_read_changed_and_deleted(client: CaseClient) -> None:
     assert {entry["headers"]["authorization"] for entry in client.entries()} == {f"Basic {TOKEN}"}
     assert not any(entry["query"] for entry in client.entries())
     assert [row["user_buyer_id"] for row in client.iterate(list_buyers())] == ["loan-2", "loan-1", "loan-0"]
+
+
+def a_deletion_is_read_before_and_after(client: CaseClient) -> None:
+    """Three requests; then one, since the group is gone already."""
+    client.connect_trackdrive()
+    (id_,) = _groups(client, 1)
+    for action, methods in (("deleted", ["GET", "DELETE", "GET"]), ("missing", ["GET"])):
+        before = len(client.entries())
+        result = client.run(DeleteGroup(id_).procedure())
+        assert (result["action"], result["gone"]) == (action, True)
+        assert [entry["method"] for entry in client.entries()[before:]] == methods
+    client.fails(NotFound, DeleteGroup(id_, missing_ok=False).procedure())
 
 
 def every_row_is_read_once_in_every_form(client: CaseClient) -> None:

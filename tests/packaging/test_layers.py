@@ -43,7 +43,7 @@ DOMAIN_MAY_USE = {
     "calls": {"objects", "lists", "resources"},
     "watching": {"objects", "routing", "calls"},
     "bidding": {"objects", "resources"},
-    "trackdrive": {"objects", "changes"},
+    "trackdrive": {"objects", "changes", "resources"},
     "data_writing": {"lists", "objects"},
     "payout_tables": {"objects", "lists", "changes"},
 }

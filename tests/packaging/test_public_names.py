@@ -100,7 +100,7 @@ PARAMETERS = {
         "reset_total_caps", "max_staleness", "force", "max_changes", "state_path", "dry_run", "trackdrive_conn_id",
     },
     ("operators.trackdrive", "TrackDriveBuyerGroupDeleteOperator"): {
-        "buyer_group_id", "confirm", "missing_ok", "dry_run", "trackdrive_conn_id",
+        "buyer_group_id", "confirm", "missing_ok", "state_path", "dry_run", "trackdrive_conn_id",
     },
     ("operators.caps", "RetreaverResetCapOperator"): {
         "target_names", "target_group_names",

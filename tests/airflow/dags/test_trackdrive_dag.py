@@ -73,7 +73,11 @@ def test_the_operators_in_airflow(airflow_lab, trackdrive, tmp_path):
     assert (read["name"], read["attempt_total_limit"], read["buyer_ids"]) == ("Group of loan-22-en", None, [buyer])
     (file,) = tmp_path.glob("groups-*.csv")
     assert file.read_text().splitlines() == ["id,name,buyer_ids,other", f"1,Group of loan-22-en,[{buyer}],"]
-    assert result.xcoms["delete"]["return_value"]["action"] == "deleted"
+    created, deleted = (result.xcoms[task]["return_value"] for task in ("create", "delete"))
+    assert [row["field"] for row in (*created["changed"], *deleted["changed"])] == [
+        "name", "attempt_total_limit", "deleted",
+    ]  # fmt: skip
+    assert (deleted["action"], deleted["gone"], deleted["already_gone"]) == ("deleted", True, False)
     assert TRACKDRIVE_PRIVATE_KEY not in result.output
     assert TOKEN not in result.output
 

@@ -146,15 +146,36 @@ def test_wrong_keys(trackdrive, monkeypatch, caplog):
 
 
 def test_a_group_is_created_once(trackdrive):
-    """The result is that of the generic create; another attempt of the run creates nothing."""
+    """The result has the routing operators' rows; another attempt of the run creates nothing."""
     context = context_of(task_state_store=StateStore())
     attributes = {"name": "Solar", "paused": "yes", "tier": -1, "revenue_daily_limit": "", "attempt_daily_limit": 5}
     for _ in range(2):
         result = execute("Create", context, attributes=attributes)
-        assert (result["action"], result["changed"]["tier"]) == ("created", {"before": None, "after": -1})
+        assert (result["action"], result["id"], result["object"]["name"]) == ("created", 1, "Solar")
+        assert [(row["field"], row["before"], row["after"]) for row in result["changed"]] == [
+            ("name", None, "Solar"), ("paused", None, True), ("tier", None, -1), ("attempt_daily_limit", None, 5),
+        ]  # fmt: skip
+        assert {(row["kind"], row["id"], row["name"]) for row in result["changed"]} == {("buyer group", 1, "Solar")}
+        assert (result["unchanged"], result["failed"]) == ([], [])
     assert [row["name"] for row in execute("List", limit=5)] == ["Solar"]
     dry = execute("Create", attributes={"name": "Other"}, dry_run=True)
     assert (dry["action"], len(trackdrive.account.sent("POST"))) == ("would_create", 1)
+    assert [row["after"] for row in dry["would_change"]] == ["Other"]
+
+
+def test_a_limit_that_a_new_group_has_not(trackdrive):
+    """What is read back otherwise fails the task for good, with the group in its result; no retry creates another."""
+    made = {"id": 1, "name": "Solar", "attempt_daily_limit": None}
+    trackdrive.account.fault(f"{GROUPS}$", method="GET", status=200, body=[])
+    trackdrive.account.fault(f"{GROUPS}$", method="GET", status=200, body=[])
+    trackdrive.account.fault(f"{GROUPS}$", method="GET", status=200, body=[made])
+    context = context_of(task_state_store=StateStore())
+    for _ in range(2):
+        with pytest.raises(PartialFailure, match="as requested: attempt_daily_limit is none") as raised:
+            execute("Create", context, attributes={"name": "Solar", "attempt_daily_limit": 5})
+        assert isinstance(raised.value, AirflowFailException)
+        assert (raised.value.result["id"], raised.value.result["not_taken"]) == (1, ["attempt_daily_limit"])
+    assert len(trackdrive.account.sent("POST")) == 1
 
 
 @pytest.mark.parametrize("done", [True, False])
@@ -184,7 +205,7 @@ def test_addresses_are_counted_only(trackdrive, tmp_path, caplog):
     ):
         for _ in range(2):
             result = execute("Create", context, attributes=attributes, **more)
-            assert result["changed"]["team_users_emails"] == {"before": None, "after": "2 addresses"}
+            assert [row["after"] for row in result["changed"]] == ["Solar", "2 addresses"]
             assert "a@b.c" not in str(result)
     kept = [path.read_text() for path in folder.rglob("*.json")]
     for texts in (store.values.values(), kept):
@@ -192,7 +213,7 @@ def test_addresses_are_counted_only(trackdrive, tmp_path, caplog):
     assert "a@b.c" not in f"{store.values} {kept} {caplog.text}"
     assert len(trackdrive.account.sent("POST")) == 2
     dry = execute("Create", attributes=attributes, dry_run=True)
-    assert dry["changed"]["team_users_emails"]["after"] == "2 addresses"
+    assert [row["after"] for row in dry["would_change"]] == ["Solar", "2 addresses"]
     for verb, parameters in (
         ("Create", {"attributes": attributes}),
         ("Update", {"attributes": {"generate_team": True}, "buyer_group_ids": 1}),
@@ -208,10 +229,26 @@ def test_a_group_is_deleted(trackdrive):
         execute("Delete", buyer_group_id=id_)
     assert execute("Delete", buyer_group_id=id_, dry_run=True)["action"] == "would_delete"
     assert trackdrive.account.sent("DELETE") == []
-    assert execute("Delete", buyer_group_id=id_, confirm="true")["action"] == "deleted"
-    assert execute("Delete", buyer_group_id=id_, confirm=True)["action"] == "missing"
+    result = execute("Delete", buyer_group_id=id_, confirm="true")
+    assert (result["action"], result["gone"], result["already_gone"]) == ("deleted", True, False)
+    assert [(row["id"], row["name"], row["field"]) for row in result["changed"]] == [(id_, "Roofers", "deleted")]
+    assert trackdrive.account.sent() == [f"{method} {GROUPS}/{id_}" for method in ("GET", "GET", "DELETE", "GET")]
+    result = execute("Delete", buyer_group_id=id_, confirm=True)
+    assert (result["action"], result["already_gone"]) == ("missing", True)
+    assert result["unchanged"] == [{"kind": "buyer group", "id": id_}]
     with pytest.raises(NotFound):
         execute("Delete", buyer_group_id=id_, confirm=True, missing_ok=False)
+
+
+def test_a_delete_that_does_nothing(trackdrive):
+    """A group that is there after its delete fails the task, which is tried again, and the result is pushed."""
+    id_ = trackdrive.group()
+    trackdrive.account.fault(f"{GROUPS}/{id_}", method="DELETE", status=200, body={"buyer_group": {"id": id_}})
+    instance = TaskInstance()
+    with pytest.raises(PartialFailure, match=r"buyer group 1: .*returns it still.*a retry changes") as raised:
+        execute("Delete", {"ti": instance}, buyer_group_id=id_, confirm=True, missing_ok=False)
+    assert not isinstance(raised.value, AirflowFailException)
+    assert [row["id"] for row in raised.value.result["failed"]] == [id_]
 
 
 # -- update
@@ -328,7 +365,7 @@ for task, (verb, parameters) in json.loads(sys.argv[1]).items():
 
 
 def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
-    """Killed with SIGKILL while a create, a reset or a change waits for its answer, done or not: each is done once.
+    """Killed with SIGKILL while each kind of write waits for its answer, done or not: each is done once.
 
     Every attempt runs all tasks from the first one on, each with the state of its run.
     """
@@ -336,6 +373,7 @@ def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
     one, two = trackdrive.buyer("a"), trackdrive.buyer("b")
     full = [trackdrive.group(used=40) for _ in range(3)]
     other = [trackdrive.group(buyer_ids=[two], revenue_total_limit=5) for _ in range(2)]
+    gone = trackdrive.group()
     change = {"attributes": {"paused": True, "revenue_total_limit": ""}, "add_user_buyer_ids": "a", "remove": two}
     tasks = {
         "first": (
@@ -345,6 +383,7 @@ def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
         "second": ("Create", {"attributes": {"name": "Solar", "tier": 2}, **state}),
         "reset": ("Update", {"buyer_group_ids": full, "reset_total_caps": True, **state}),
         "change": ("Update", {"buyer_group_ids": other, **change, **state}),
+        "delete": ("Delete", {"buyer_group_id": gone, "confirm": True, "missing_ok": False, **state}),
     }
     done, not_done = {"delay": 3}, {"delay": 3, "cut": True}
     kills = [
@@ -352,6 +391,7 @@ def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
         ("POST", [("", not_done)]),
         ("PUT", [(f"/{full[0]}", done), (f"/{full[1]}", not_done)]),
         ("PUT", [(f"/{other[0]}", done), (f"/{other[1]}", not_done)]),
+        ("DELETE", [(f"/{gone}", done)]),
     ]
     kept: set[int] = set()
     for method, faults in kills:
@@ -384,6 +424,8 @@ def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
         assert (now["paused"], now["revenue_total_limit"], now["buyer_ids"]) == (True, None, [one])
     puts = account.sent("PUT")
     assert [puts.count(f"PUT {GROUPS}/{id_}") for id_ in (*full, *other)] == [1, 2, 1, 1, 2]
+    assert [results["delete"][name] for name in ("action", "gone", "already_gone")] == ["deleted", True, True]
+    assert len(account.sent("DELETE")) == 1
     kept_texts = [path.read_text() for path in (tmp_path / "state").rglob("*.json")]
     assert sum('"done":{"' in text for text in kept_texts) == 4
     assert "example.com" not in "".join(kept_texts)
