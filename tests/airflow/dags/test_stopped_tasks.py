@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from tests.airflow.support.call_tables import add_calls
 
@@ -238,7 +239,7 @@ with DAG("functions", schedule=None, start_date=datetime(2026, 1, 1)):
                 print(f"ENDED {name}: {took} {type(error).__name__}", flush=True)
                 raise
 
-    for name in WORKS:
+    for name in NAMES or WORKS:
         function.override(task_id=name)(name)
 """
 
@@ -248,8 +249,10 @@ def test_a_function_that_uses_a_hook_ends(airflow_lab, account):
     account.targets(10)
     account.fault("/targets.json", times=None, delay=240)
     account.fault("/targets/1.json", times=None, status=429, headers={"Retry-After": "240"})
+    # Airflow 2.11 raises an exception of its own, which also ends the run of several tasks in one process.
+    names = () if AIRFLOW_V_3_0_PLUS else ("client_run",)
     result = airflow_lab.run_dag(
-        FUNCTIONS,
+        FUNCTIONS.replace("NAMES", repr(names)),
         connections={"retreaver_default": account.connection(extra={"max_wait": 1000, "timeout": 240})},
         retries=False,
     )
