@@ -27,6 +27,10 @@ DELIMITERS = (",", "\t", ";", "|")
 _DELIMITERS = {"comma": ",", "tab": "\t", "\\t": "\t", "semicolon": ";", "pipe": "|"}
 # First lines of a file that are looked at, and those among them that may be titles above a header.
 LOOKED_AT, TITLES = 60, 20
+# The letters of a header that names a column of phone numbers, where no row below it shows that it is one.
+_NUMBERS = re.compile(
+    r"(?=.{1,30}$)(?:.*(?:phone|number|nummer|numero|msisdn|caller|mobile|telefon).*|tel|cell|ani|did|dnis|e)"
+)
 # A header hardly has more digits (an area code has three), and a phone number always has more than the second.
 _HEADER_DIGITS = 2
 _PHONE_DIGITS = 6
@@ -245,6 +249,12 @@ def _only_column(lines: Sequence[str], first: int, delimiters: Sequence[str], wh
         if following and ftc_layout(following) == (FTC_FULL, between):
             return Found(first + used, between, [[0], [1]], 2, header=tuple(names))
     places = find_columns(names, (), where)
+    if not (any(visible(line).strip() for line in lines[first + used :]) or _NUMBERS.fullmatch(plain[0])):
+        # The only line of an error page, or of an error of the source's own, would be a header without rows.
+        raise InvalidArgument(
+            f"{where} has one line only, which may be a header or a message; set column to the header's name if the "
+            f"list is meant to be empty. Nothing was sent."
+        )
     return Found(first + used, between, places, len(names), header=tuple(names[one[0]] for one in places))
 
 

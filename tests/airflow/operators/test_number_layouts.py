@@ -80,6 +80,10 @@ def test_a_file_of_changes_takes_two_tasks(account, tmp_path):
         ("\n\n", {}),
         (lines("{},x\n"), {"column": "phone"}),
         (" \nnumber\n" + lines("{}\n"), {"column": "phone"}),
+        ("<html><body>Login</body></html>\n", {}),
+        ('{"error": "the link has expired"}', {}),
+        ("Service unavailable\n\n", {}),
+        ("Error: the account number that was given is not known", {}),
     ],
 )
 def test_a_header_that_is_not_found_removes_nothing(account, tmp_path, content, how):
