@@ -25,6 +25,11 @@ Resolver = Callable[[str, int], Sequence[AddressInfo]]
 
 # IPv6 addresses that contain the IPv4 address to which a gateway passes the connection on (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# The only IPv6 addresses of the internet (IANA's registry of global unicast addresses): others are of a network, such
+# as site-local ones and those of a local NAT64, or contain an IPv4 address in ways that are no longer used.
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Of protocols, for which older versions of Python take some of the internet's.
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")
 
 
 # Seconds in which a name that is compared with an address must be resolved.
@@ -109,6 +114,10 @@ def is_public(address: IPAddress) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(inner)
+        if address not in _UNICAST:
+            return False
+    elif address in _PROTOCOLS:
+        return False
     return address.is_global and not address.is_multicast
 
 
