@@ -47,7 +47,8 @@ def plain(value: object, name: str) -> Any:
         return str(value)
     if not isinstance(value, (float, Decimal)):
         return value
-    if not math.isfinite(value):
+    # A signaling NaN of a Decimal is an error of its own for `math`.
+    if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
         raise InvalidArgument(
             f"{name} is {value}, which data frames put where a value is missing; leave it out or give a value."
         )

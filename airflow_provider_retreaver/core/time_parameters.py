@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.parameters import plain
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 
@@ -32,7 +33,7 @@ def duration(value: object, name: str) -> float:
     :return: seconds, more than 0 and at most 730 days.
     :raises InvalidArgument: when it is not a length of time, or out of bounds.
     """
-    seconds = _seconds(read_rendered(value, name))
+    seconds = _seconds(plain(read_rendered(value, name), name))
     if not 0 < seconds <= LONGEST_DURATION.total_seconds():
         raise InvalidArgument(
             f"{name} must be a length of time of at most {LONGEST_DURATION.days} days, like '90m', '1h', '2d', "

@@ -17,6 +17,7 @@ from airflow_provider_retreaver.core import parameters, phone_parameters, time_p
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.calls.time_window import Window, aware_time, split_window
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 
 # Values from upstream tasks, templates and drivers, and the IDs and texts that they stand for.
 LISTS = [
@@ -90,6 +91,7 @@ REFUSED = {
     "NaN": [float("nan")],
     "rendered NaN": "[nan]",
     "Decimal NaN": [Decimal("NaN")],
+    "signaling NaN": [Decimal("sNaN")],
     "infinite": float("inf"),
     "bytes": b"3",
     "mapping": {"a": 1},
@@ -366,3 +368,13 @@ def test_a_number_without_area_code_is_none(written):
     with pytest.raises(InvalidArgument, match=r"caller_number must be a phone number in E\.164") as raised:
         phone_parameters.e164(written, "caller_number")
     assert "55501" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_decimals_that_are_no_numbers(value):
+    """A database's NaN is refused by the package's own error, by readers that compare it too."""
+    for read in (parameters.share, time_parameters.duration, ChangeLimit.parse):
+        with pytest.raises(InvalidArgument, match="limit"):
+            read(Decimal(value), "limit")
+    with pytest.raises(InvalidArgument, match="limit"):
+        parameters.whole(Decimal(value), "limit", 0, 9)

@@ -46,7 +46,8 @@ class ChangeLimit:
         :raises InvalidArgument: when the value is none of these.
         """
         # A driver's 5.0 is five changes.
-        value = plain(value, name) if isinstance(value, (float, Decimal)) and value > 1 else value
+        known = plain(value, name)
+        value = known if isinstance(value, (float, Decimal)) and known > 1 else value
         text = str(value).strip()
         if value is None or text.lower() == "none":
             return cls(name=name)
