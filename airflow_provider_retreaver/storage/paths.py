@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ _PERMANENT = (
 )  # fmt: skip
 
 
+# Any other storage than files of the worker, or an absolute path; `file://folder` and `file:////folder` are none.
+_ABSOLUTE = re.compile(r"(?!file:)[a-zA-Z][a-zA-Z0-9+.-]*://|(?:file:(?://)?)?/(?!/)")
 # Package to install for a storage that is not built in.
 _PROVIDERS = {
     **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
@@ -50,6 +53,11 @@ def storage_path(url: object, parameter: str) -> ObjectStoragePath:
         or not str(url).isprintable()
     ):
         raise InvalidArgument(f"{parameter} must be a path on object storage, like s3://bucket/x, not {quoted(url)}.")
+    if not _ABSOLUTE.match(str(url)):
+        raise InvalidArgument(
+            f"{parameter} {url} is not an absolute path: it would lie below whatever folder the worker runs in; "
+            f"write a local one as file:///folder/x."
+        )
     with destination_errors(f"{parameter} {url} cannot be used"):
         path = ObjectStoragePath(str(url))
         try:

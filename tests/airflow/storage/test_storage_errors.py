@@ -112,3 +112,29 @@ def test_an_unknown_storage_is_an_invalid_argument():
     """The error names the parameter."""
     with pytest.raises(InvalidArgument, match=r"^source tape://drive/calls cannot be used \(ValueError: .*tape"):
         storage_path("tape://drive/calls", "source")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file://srv/calls",
+        "file:////srv/calls",
+        "file://localhost/srv",
+        "calls",
+        "./calls",
+        "file:calls",
+        "//srv/calls",
+    ],
+)
+def test_a_path_below_the_folder_of_the_worker_is_refused(url, tmp_path, monkeypatch):
+    """It would be another place on every worker; nothing is written there."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArgument, match="is not an absolute path"):
+        storage_path(url, "destination")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["file:///srv/calls", "/srv/calls", "file:/srv/calls"])
+def test_an_absolute_path(url):
+    """It is the same place wherever the task runs."""
+    assert str(storage_path(url, "destination").path) == "/srv/calls"
