@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_retreaver.core import secrets
+from airflow_provider_retreaver.transport import limiter
 from tests.paths import PROJECT
 
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="retreaver-tests-"))
@@ -85,3 +86,9 @@ def project() -> Path:
 def separate_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unregister the secrets of a test after it, since a process otherwise masks them for good."""
     monkeypatch.setattr(secrets, "_registered", copy(secrets._registered))
+
+
+@pytest.fixture(autouse=True)
+def separate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget after a test what refusals have shown of a server, for which another test would wait."""
+    monkeypatch.setattr(limiter, "_limiters", {})

@@ -112,7 +112,7 @@ class Limiter:
         with self._lock:
             now = self._clock()
             after = max(now, self._paused_until)
-            return after - now + self._pace.wait(after)
+            return after - now + self._pace.wait(after, self._most)
 
     def learn(self, status: int, retry_after: float | None) -> None:
         """Adapt to a response.

@@ -75,14 +75,15 @@ class Pace:
         self._accepted, self._steady = 0, 0
         self._since = now + wait
 
-    def wait(self, now: float) -> float:
+    def wait(self, now: float, most: int) -> float:
         """Return when the next request may be sent, and count it.
 
         :param now: monotonic seconds, at the earliest.
+        :param most: requests that may wait at once; turns beyond are of requests that were given up.
         :return: seconds from then on.
         """
         if self.rate is None:
             return 0.0
-        at = max(now, self._next)
+        at = min(max(now, self._next), now + (most - 1) / self.rate)
         self._next = at + 1 / self.rate
         return at - now

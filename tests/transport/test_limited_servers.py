@@ -13,7 +13,7 @@ from itertools import count
 
 import pytest
 
-from airflow_provider_retreaver.transport.limiter import Limiter
+from airflow_provider_retreaver.transport.limiter import SHORT_PAUSE, Limiter
 
 LATENCY, REFUSAL, RETRY_AFTER = 0.05, 0.004, 1.0
 
@@ -155,3 +155,13 @@ def test_requests_that_are_not_refused_go_on():
     alone.take(lambda: True)
     alone.learn(429, 5)
     assert alone.pause() == 5
+
+
+def test_turns_of_requests_that_are_given_up():
+    """They are not waited for: a request waits for the turns of as many others as can wait at once, at most."""
+    limiter = Limiter(4, lambda: 0.0)
+    limiter.take(lambda: True)
+    for status in (429, 429, 200, 429):  # one place is left, which was accepted before it was refused
+        limiter.learn(status, 0)
+    waits = [limiter.pause() for _ in range(100)]
+    assert 0 == waits[0] < waits[1] <= waits[3] == max(waits) <= 6 + SHORT_PAUSE

@@ -431,7 +431,7 @@ def test_a_table_that_is_deleted_before_it_is_activated(retreaver):
         ({"table": {"campaign_id": 1}}, "restore must be the result of"),
         (
             {"table": {"campaign_id": 2, "active_before": 1, "active": 2}},
-            "result of campaign 2, and campaign_id is 1",
+            "restore is a result of campaign 2, and not of 1, which is chosen",
         ),
         ({"table": {"campaign_id": 1, "active_before": "a", "active": 2}}, "restore: active_before"),
         ({"table": {"campaign_id": 1, "active_before": 1, "active": 2}, "dry_run": True}, "dry run"),
