@@ -81,6 +81,15 @@ def message_line(text: str) -> str:
     return one_line(text, MESSAGE_LENGTH, numbers=False)
 
 
+def several_lines(text: str) -> str:
+    """Return a text of several lines, such as a traceback, for a log.
+
+    :param text: which may quote what came from outside.
+    :return: the lines without secrets, in which other characters than printable ones are escaped.
+    """
+    return "\n".join(map(_escaped, redact(text).split("\n")))
+
+
 def _masked(text: str) -> str:
     return mask_numbers(redact(text))
 

@@ -79,6 +79,11 @@ class ClientHook(ApiHook[SettingsT]):
             self._settings = settings_of(self.get_connection(conn_id(self)), self.settings_class())
         return self._settings
 
+    @property
+    def has_settings(self) -> bool:
+        """Whether the connection was read."""
+        return self._settings is not None
+
     def get_conn(self) -> RetreaverClient:
         """Return the client, made at the first use; its calls end when the task gets SIGTERM.
 

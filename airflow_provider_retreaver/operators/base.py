@@ -27,6 +27,7 @@ from airflow_provider_retreaver.core.errors import (
     is_final,
 )
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.core.quoting import message_line
 from airflow_provider_retreaver.links import NotedLink, RetreaverLink
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
@@ -123,7 +124,8 @@ def final_errors(retried: tuple[type[RetreaverError], ...] = ()) -> Generator[No
             _change_kind(error, kind, error.args, error.__dict__)
         raise
     except AirflowNotFoundException as error:
-        final = FinalInvalidConnection(f"{error}: create the connection in Airflow, or give the ID of another one.")
+        what = message_line(str(error))
+        final = FinalInvalidConnection(f"{what}: create the connection in Airflow, or give the ID of another one.")
         _change_kind(error, FinalInvalidConnection, final.args, final.__dict__)
         raise
 

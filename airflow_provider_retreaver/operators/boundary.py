@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
 from airflow_provider_retreaver.core.errors import RetreaverError
-from airflow_provider_retreaver.core.secrets import redact
+from airflow_provider_retreaver.core.quoting import several_lines
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -52,6 +52,7 @@ class TaskBoundary(AbstractContextManager[T_co, bool | None], Generic[T_co]):
     ) -> bool | None:
         handled = self._block.__exit__(kind, error, trace)
         if error is not None and not handled and isinstance(error, (RetreaverError, AirflowSensorTimeout)):
-            self._log.debug("The traceback of the error:\n%s", redact("".join(traceback.format_exception(error))))
+            lines = several_lines("".join(traceback.format_exception(error)))
+            self._log.debug("The traceback of the error:\n%s", lines)
             error.__cause__ = error.__context__ = error.__traceback__ = None
         return handled

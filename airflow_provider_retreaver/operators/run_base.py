@@ -147,7 +147,9 @@ class ResumableRuns(DryRuns):
 
     def _counted(self, context: Context, hook: ClientHook[Any], run: Run) -> Result:
         result: Result = run.result()
-        self.note_result(context, hook, result)
+        # A connection that could not be read is not asked for again.
+        if hook.has_settings:
+            self.note_result(context, hook, result)
         self._log_counts(result, done=False)
         return result
 

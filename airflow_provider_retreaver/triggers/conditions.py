@@ -114,7 +114,7 @@ class RetreaverConditionTrigger(BaseTrigger):
             async with join_poll(self.retreaver_conn_id, condition.query) as poll:
                 return await self._wait_until_met(condition, poll)
         except AirflowNotFoundException as error:
-            return {"status": "error", "kind": InvalidConnection.__name__, "message": str(error)}
+            return {"status": "error", "kind": InvalidConnection.__name__, "message": message_line(str(error))}
         except (RetreaverError, AirflowException) as error:
             return {"status": "error", "kind": type(error).__name__, "message": str(error)}
 

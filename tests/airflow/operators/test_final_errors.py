@@ -222,6 +222,19 @@ def test_the_traceback_of_an_error_is_logged_at_debug(account, caplog):
     assert KEY not in text
 
 
+def test_an_odd_name_of_a_connection_is_printable_everywhere(account, caplog):
+    """Neither the error nor the traceback in the log has characters that change how other text is shown."""
+    caplog.set_level("DEBUG")
+    with (
+        pytest.raises(InvalidConnection, match="isn't defined") as caught,
+        TaskBoundary(final_errors(), getLogger("task")),
+    ):
+        RetreaverHook("\u202e\x1b[2J\ud800").run(get_target(id=1))
+    ours = [text for text in caplog.messages if text.startswith("The traceback of the error:")]
+    assert ours
+    assert all(line.isprintable() for text in [str(caught.value), *ours] for line in text.split("\n"))
+
+
 def test_an_error_of_others_keeps_its_traceback():
     """A bug has no sentence: Airflow's log needs the frames."""
     with pytest.raises(ZeroDivisionError) as caught, TaskBoundary(nullcontext(), getLogger("task")):
