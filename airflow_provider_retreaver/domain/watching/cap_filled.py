@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import any_or_all, number, share
 from airflow_provider_retreaver.domain.routing.caps import TYPES
-from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, QueryState
+from airflow_provider_retreaver.domain.watching.condition import Evaluation
 from airflow_provider_retreaver.domain.watching.target_counts import (
     CheckedObject,
     Match,
     ObjectCounts,
+    TargetCondition,
     TargetCountsQuery,
     evaluate_objects,
 )
@@ -26,7 +27,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class CapFilled(Condition[list[ObjectCounts]]):
+class CapFilled(TargetCondition):
     """Caps are filled to a share, or leave few calls; the condition of `RetreaverCapFilledSensor`.
 
     :param target_id: targets by Retreaver's ID.
@@ -42,15 +43,10 @@ class CapFilled(Condition[list[ObjectCounts]]):
 
     kind: ClassVar[str] = "cap_filled"
 
-    target_id: tuple[int, ...]
-    tid: tuple[str, ...]
-    target_group_id: tuple[int, ...]
     cap: CapName
     at_least: float | None
     remaining: int | None
     match: Match
-    target_names: tuple[str, ...] = ()
-    target_group_names: tuple[str, ...] = ()
 
     @classmethod
     def from_parameters(
@@ -80,8 +76,15 @@ class CapFilled(Condition[list[ObjectCounts]]):
                 "targets for the concurrency cap."
             )
         of_objects = (query.target_ids, query.tids, query.group_ids)
-        names = query.target_names, query.group_names
-        return cls(*of_objects, cap_name, filled_share, left, any_or_all(match), *names)
+        return cls(
+            *of_objects,
+            cap_name,
+            filled_share,
+            left,
+            any_or_all(match),
+            target_names=query.target_names,
+            target_group_names=query.group_names,
+        )
 
     @property
     def query(self) -> TargetCountsQuery:
@@ -92,17 +95,6 @@ class CapFilled(Condition[list[ObjectCounts]]):
             self.target_group_id,
             target_names=self.target_names,
             group_names=self.target_group_names,
-        )
-
-    def with_found(self, state: QueryState) -> Self:
-        """Return the condition with IDs in place of the names that were found."""
-        query = self.query.with_found(state)
-        return replace(
-            self,
-            target_id=query.target_ids,
-            target_group_id=query.group_ids,
-            target_names=query.target_names,
-            target_group_names=query.group_names,
         )
 
     def evaluate(self, result: list[ObjectCounts]) -> Evaluation:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
@@ -14,7 +15,7 @@ from airflow_provider_retreaver.domain.objects.naming import customer_id, safe_f
 from airflow_provider_retreaver.domain.objects.reading import FoundObjects, find_groups, find_selected
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.domain.routing.caps import TYPES, Cap, cap_of
-from airflow_provider_retreaver.domain.watching.condition import Evaluation, Query, QueryState
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 
 # Fields that every row must have; Retreaver's list of targets may leave nested ones out.
 NEEDED = ("caps",)
@@ -166,6 +167,40 @@ class TargetCountsQuery(Query[list[ObjectCounts]]):
         if not self.members:
             counts += [ObjectCounts.from_row("group", {**row, "id": key.id}) for key, row in groups.rows.items()]
         return counts
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCondition(Condition[list[ObjectCounts]]):
+    """A condition of targets and target groups, by ID or name.
+
+    :param target_id: targets by Retreaver's ID.
+    :param tid: targets by the customer's ID.
+    :param target_group_id: target groups.
+    :param target_names: targets by name.
+    :param target_group_names: target groups by name.
+    """
+
+    target_id: tuple[int, ...]
+    tid: tuple[str, ...]
+    target_group_id: tuple[int, ...]
+    target_names: tuple[str, ...] = field(default=(), kw_only=True)
+    target_group_names: tuple[str, ...] = field(default=(), kw_only=True)
+
+    @property
+    @abstractmethod
+    def query(self) -> TargetCountsQuery:
+        """The counts of the targets and groups."""
+
+    def with_found(self, state: QueryState) -> Self:
+        """Return the condition with IDs in place of the names that were found."""
+        query = self.query.with_found(state)
+        return replace(
+            self,
+            target_id=query.target_ids,
+            target_group_id=query.group_ids,
+            target_names=query.target_names,
+            target_group_names=query.group_names,
+        )
 
 
 def _raise_first(found: FoundObjects) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from airflow_provider_retreaver.core.parameters import any_or_all, number
-from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, QueryState
+from airflow_provider_retreaver.domain.watching.condition import Evaluation
 from airflow_provider_retreaver.domain.watching.target_counts import (
     CheckedObject,
     Match,
     ObjectCounts,
+    TargetCondition,
     TargetCountsQuery,
     evaluate_objects,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class TargetIdle(Condition[list[ObjectCounts]]):
+class TargetIdle(TargetCondition):
     """Targets have no, or few, calls in progress; the condition of `RetreaverTargetIdleSensor`.
 
     :param target_id: targets by Retreaver's ID.
@@ -31,13 +32,8 @@ class TargetIdle(Condition[list[ObjectCounts]]):
 
     kind: ClassVar[str] = "target_idle"
 
-    target_id: tuple[int, ...]
-    tid: tuple[str, ...]
-    target_group_id: tuple[int, ...]
     at_most: int
     match: Match
-    target_names: tuple[str, ...] = ()
-    target_group_names: tuple[str, ...] = ()
 
     @classmethod
     def from_parameters(
@@ -55,7 +51,13 @@ class TargetIdle(Condition[list[ObjectCounts]]):
         query = TargetCountsQuery.from_parameters(target_id, tid, target_group_id, target_names, target_group_names)
         most = number(at_most, "at_most") or 0
         of_objects = (query.target_ids, query.tids, query.group_ids)
-        return cls(*of_objects, most, any_or_all(match), query.target_names, query.group_names)
+        return cls(
+            *of_objects,
+            most,
+            any_or_all(match),
+            target_names=query.target_names,
+            target_group_names=query.group_names,
+        )
 
     @property
     def query(self) -> TargetCountsQuery:
@@ -63,17 +65,6 @@ class TargetIdle(Condition[list[ObjectCounts]]):
         names = self.target_names, self.target_group_names
         members = bool(self.target_group_id or self.target_group_names)
         return TargetCountsQuery(self.target_id, self.tid, self.target_group_id, members, *names)
-
-    def with_found(self, state: QueryState) -> Self:
-        """Return the condition with IDs in place of the names that were found."""
-        query = self.query.with_found(state)
-        return replace(
-            self,
-            target_id=query.target_ids,
-            target_group_id=query.group_ids,
-            target_names=query.target_names,
-            target_group_names=query.group_names,
-        )
 
     def evaluate(self, result: list[ObjectCounts]) -> Evaluation:
         """Evaluate the counts; a group without members is idle."""

@@ -9,7 +9,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, TableNotWritten
-from airflow_provider_retreaver.domain.calls.merging import Merging
 from tests.airflow.support.account import Account
 from tests.airflow.support.duckdb import DuckDBHook
 from tests.airflow.support.exports import END, START, Calls, export
@@ -119,24 +118,22 @@ def test_columns_of_ones_own(calls, folder, database):
         merge(path, "mine", columns={**columns, "payout": "payout"})
 
 
-def test_an_engine_that_fails_between_load_and_merge(calls, folder, database, monkeypatch):
+def test_an_engine_that_fails_after_the_merge(calls, folder, database):
     """Nothing of the manifest is in the table, those before it stay, and a retry loads the rest."""
     calls.add(5)
     first = export(destination=folder, **PARQUET)["manifest"]
     calls.add(2, "2026-01-06T00:00:00Z", "2026-01-06T01:00:00Z")
     second = export(destination=folder, format="parquet", start=END, end="2026-01-07T00:00:00Z")["manifest"]
-    record = Merging.record
-
-    def failing(self, manifest, *rest):
-        return "SELECT * FROM nowhere" if manifest == second else record(self, manifest, *rest)
-
-    monkeypatch.setattr(Merging, "record", failing)
-    with pytest.raises(TableNotWritten, match=f"Table calls did not take the calls of {second}: .*nowhere") as error:
+    columns = "manifest TEXT, digest TEXT, account TEXT, calls BIGINT {}, loaded_at TIMESTAMPTZ"
+    database.rows(f"CREATE TABLE calls_manifests ({columns.format('CHECK (calls <> 2)')})")
+    with pytest.raises(TableNotWritten, match=f"Table calls did not take the calls of {second}: ") as error:
         merge([first, second])
     assert not isinstance(error.value, AirflowFailException)
     assert database.rows("SELECT count(*) FROM calls") == [(5,)]
-    monkeypatch.undo()
-    monkeypatch.setattr("airflow_provider_retreaver.hooks.sql.sql_hook", lambda *_: database)
+    database.rows(f"CREATE TABLE mended ({columns.format('')})")
+    database.rows("INSERT INTO mended SELECT * FROM calls_manifests")
+    database.rows("DROP TABLE calls_manifests")
+    database.rows("ALTER TABLE mended RENAME TO calls_manifests")
     result = merge([first, second])
     assert (result["skipped"], result["loaded"]) == ([first], [second])
     assert database.rows("SELECT count(*) FROM calls") == [(7,)]
