@@ -26,6 +26,7 @@ MAY_USE = {
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
     "storage": {"core", "resources", "domain"},
+    "plugins": set(),
     "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "links", "triggers"},
     "triggers": {"core", "resources", "domain", "hooks"},
     "sensors": {"core", "domain", "storage", "operators", "hooks", "links", "triggers"},
