@@ -122,9 +122,7 @@ check-files: $(VENV_DOCS)/.ready ## check workflows, issue forms, the Compose fi
 check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new environment, check it and follow the quick start there
 	$(VENV_DOCS)/bin/python -m twine check --strict dist/*
 	rm -rf $(VENV_WHEEL)
-	$(RUN) -m venv $(VENV_WHEEL)
-	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WHEEL)/bin/python -m pip install --quiet \
-		--disable-pip-version-check -c constraints/airflow-3.3.txt "$$(echo dist/*.whl)[sandbox]"
+	@REQUIREMENTS="$$(echo dist/*.whl)[sandbox]" scripts/environment.sh $(VENV_WHEEL) constraints/airflow-3.3.txt $(RUN)
 	$(VENV_WHEEL)/bin/python -m pip check
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
 	$(VENV_WHEEL)/bin/python -P scripts/check_quick_start.py
@@ -163,33 +161,19 @@ $(VENV_31)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constra
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_31) constraints/airflow-3.1.txt '$(PYTHON_2)'
 
 $(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(VENV)/.ready
-	$(RUN) -m venv $(VENV_BENCH)
-	PIP_CONSTRAINT=constraints/airflow-3.3.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
-		$(VENV_BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[parquet]' -r benchmarks/requirements.txt
-	$(VENV_BENCH)/bin/python -m compileall -q -j 0 $(VENV_BENCH)/lib >/dev/null 2>&1 || true
-	touch $@
+	@REQUIREMENTS='-e .[parquet] -r benchmarks/requirements.txt' \
+		scripts/environment.sh $(VENV_BENCH) constraints/airflow-3.3.txt $(RUN)
 
 # Separate constraints: Amazon's libraries require an older python-dateutil, MySQL's provider needs pinned drivers.
 # Google's provider requires the clients of all of Google's services: only those that its storage imports are installed.
 $(VENV_STORAGE)/.ready: constraints/storage.txt $(VENV)/.ready
-	$(RUN) -m venv $(VENV_STORAGE)
-	PIP_CONSTRAINT=constraints/storage.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
-		$(VENV_STORAGE)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-e '.[parquet,sandbox]' 'apache-airflow-providers-amazon[s3fs]' 'moto[server,s3]' pytest \
-		gcsfs gcloud-aio-auth google-api-python-client google-auth-httplib2 google-cloud-secret-manager
-	PIP_CONSTRAINT=constraints/storage.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
-		$(VENV_STORAGE)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--no-deps apache-airflow-providers-google
-	$(VENV_STORAGE)/bin/python -m compileall -q -j 0 $(VENV_STORAGE)/lib >/dev/null 2>&1 || true
-	touch $@
+	@REQUIREMENTS='-e .[parquet,sandbox] apache-airflow-providers-amazon[s3fs] moto[server,s3] pytest \
+		gcsfs gcloud-aio-auth google-api-python-client google-auth-httplib2 google-cloud-secret-manager' \
+		ALONE='apache-airflow-providers-google' scripts/environment.sh $(VENV_STORAGE) constraints/storage.txt $(RUN)
 
 $(VENV_MYSQL)/.ready: constraints/mysql.txt $(VENV)/.ready
-	$(RUN) -m venv $(VENV_MYSQL)
-	PIP_CONSTRAINT=constraints/mysql.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
-		$(VENV_MYSQL)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-e '.[sandbox]' apache-airflow-providers-mysql pytest
-	$(VENV_MYSQL)/bin/python -m compileall -q -j 0 $(VENV_MYSQL)/lib >/dev/null 2>&1 || true
-	touch $@
+	@REQUIREMENTS='-e .[sandbox] apache-airflow-providers-mysql pytest' \
+		scripts/environment.sh $(VENV_MYSQL) constraints/mysql.txt $(RUN)
 
 # The browser's driver talks to the interface from outside: neither the package nor Airflow is installed.
 $(VENV_UI)/.ready: constraints/ui.txt scripts/environment.sh

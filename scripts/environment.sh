@@ -4,8 +4,8 @@
 #   scripts/environment.sh VENV CONSTRAINTS PYTHONS
 #
 # PYTHONS are the names to look for, best first; NEWEST_PYTHON is the newest minor version that is supported;
-# REQUIREMENTS is what to install instead of the package with its tools for development. Everything
-# is inside the project, also pip's cache (unless PIP_CACHE_DIR is set). VENV/.ready exists if all steps succeeded.
+# REQUIREMENTS is what to install instead of the package with its tools for development, ALONE what to install then
+# without what it requires. Everything is inside the project, also pip's cache (unless PIP_CACHE_DIR is set). VENV/.ready exists if all steps succeeded.
 set -euf
 
 venv=$1
@@ -51,7 +51,9 @@ if [ ! -e "$venv/.ready" ] || ! suitable "$venv/bin/python"; then
 fi
 rm -f "$venv/.ready"
 log=$venv/install.log
-if ! "$venv/bin/python" -m pip install --quiet ${REQUIREMENTS:--e .[dev]} >"$log" 2>&1; then
+install() { "$venv/bin/python" -m pip install --quiet "$@" >>"$log" 2>&1; }
+: >"$log"
+if ! install ${REQUIREMENTS:--e .[dev]} || { [ -n "${ALONE:-}" ] && ! install --no-deps $ALONE; }; then
     if grep -q -e 'Failed to establish a new connection' -e 'Name or service not known' \
         -e 'name resolution' -e 'nodename nor servname' -e 'timed out' -e 'Connection refused' "$log"; then
         print_error "error: no package index answered, so $venv is not complete; connect this machine to the network, or set PIP_INDEX_URL to an index that it reaches. The whole log is $log"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+
+import pytest
 
 
 def test_no_suitable_python_is_one_line(project, tmp_path):
@@ -24,14 +27,15 @@ def test_no_suitable_python_is_one_line(project, tmp_path):
     assert not venv.exists()
 
 
-def test_no_network_is_one_line(project, tmp_path):
+@pytest.mark.parametrize("requirements", [{"REQUIREMENTS": "build"}, {"REQUIREMENTS": "pip", "ALONE": "build"}])
+def test_no_network_is_one_line(project, tmp_path, requirements):
     """Where no package index can be reached, one line says so, and the environment is not taken for complete."""
     venv = tmp_path / "a venv"
     (tmp_path / "some.txt").write_text("build==1.2\n", encoding="utf-8")
     command = [str(project / "scripts" / "environment.sh"), str(venv), str(tmp_path / "some.txt"), sys.executable]
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PIP_")},
-        "REQUIREMENTS": "build",
+        **requirements,
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_RETRIES": "1",
@@ -45,6 +49,17 @@ def test_no_network_is_one_line(project, tmp_path):
         f"PIP_INDEX_URL to an index that it reaches. The whole log is {venv}/install.log"
     )
     assert not (venv / ".ready").exists()
+
+
+def test_every_environment_is_set_up_by_the_script(project):
+    """No environment of the Makefile is made otherwise, so that each says in one sentence what is missing."""
+    text = (project / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    names = re.findall(r"^(VENV\w*) :=", text, re.MULTILINE)
+    assert len(names) >= 9
+    assert "pip install" not in text
+    assert "-m venv" not in text
+    for name in names:
+        assert re.search(rf"scripts/environment\.sh \$\({name}\) ", text), name
 
 
 def test_constraints_pin_every_line_once(project):
