@@ -95,7 +95,7 @@ def lakehouse(name, folder):
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.place)
 def test_sample(sample, world, monkeypatch):
     """A sample is a whole program: it is executed, and so are its tasks, with their templates rendered."""
-    if AIRFLOW_2 and "from airflow.sdk import" in sample.code:
+    if AIRFLOW_2 and sample.needs_airflow_3:
         pytest.skip("asset watchers need Airflow 3")
     key = next((key for name, key in KEYS.items() if name in sample.code), None)
     extra = {
@@ -109,6 +109,14 @@ def test_sample(sample, world, monkeypatch):
     for dag in loaded(sample.code, sample.place):
         if not sample.quoted:
             executed(dag)
+
+
+def test_samples_that_need_airflow_3_say_so():
+    """Only samples with asset watchers are of Airflow 3 alone, and the sentence before each of them says so."""
+    needing = [sample for sample in SAMPLES if sample.needs_airflow_3]
+    assert len(needing) == 3
+    assert [sample.place for sample in needing if "Airflow 3" not in sample.before] == []
+    assert [sample.place for sample in SAMPLES if "airflow.sdk" in sample.code and sample not in needing] == []
 
 
 def test_samples_are_found():

@@ -32,11 +32,18 @@ class Sample:
     :param place: file and line.
     :param code: the block, with quoted files in full.
     :param quoted: the files that it quotes.
+    :param before: the paragraph that it follows.
     """
 
     place: str
     code: str
     quoted: tuple[str, ...]
+    before: str
+
+    @property
+    def needs_airflow_3(self) -> bool:
+        """Whether it has what Airflow 2.11 does not have: asset watchers."""
+        return "AssetWatcher" in self.code
 
 
 def samples() -> Iterator[Sample]:
@@ -46,7 +53,8 @@ def samples() -> Iterator[Sample]:
         for match in FENCE.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             code = QUOTE.sub(lambda quote: (PROJECT / quote[1]).read_text(encoding="utf-8"), match[1])
-            yield Sample(f"{path.name}:{line}", code, tuple(QUOTE.findall(match[1])))
+            before = text[: match.start()].rstrip().rpartition("\n\n")[2]
+            yield Sample(f"{path.name}:{line}", code, tuple(QUOTE.findall(match[1])), before)
 
 
 class SampleInstance(TaskInstance):
