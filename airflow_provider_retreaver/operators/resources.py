@@ -7,8 +7,9 @@ is sent. Retreaver's reference: the chapter of each resource.
 from __future__ import annotations
 
 from airflow_provider_retreaver.operators.generic.changing import RetreaverDeleteOperator, RetreaverUpdateOperator
-from airflow_provider_retreaver.operators.generic.creating import RetreaverCreateOperator, RetreaverUpsertOperator
+from airflow_provider_retreaver.operators.generic.creating import RetreaverCreateOperator
 from airflow_provider_retreaver.operators.generic.reading import RetreaverGetOperator, RetreaverListOperator
+from airflow_provider_retreaver.operators.generic.upserting import RetreaverUpsertOperator
 
 __all__ = [
     "RetreaverCreateOperator",

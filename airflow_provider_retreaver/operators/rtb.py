@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_retreaver.core.errors import OutcomeUnknown, RetreaverError, StorageFailed
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.links import note_objects
 from airflow_provider_retreaver.operators.base import FinalOutcomeUnknown, RetreaverWriteOperator
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class _ReservingOperator(RetreaverWriteOperator):
 
     caller_number: str | None
     publisher_id: str | None
+    publisher_name: str | None
     inbound_number: str | None
     tags: Mapping[str, str | int | float] | str | None
     on_no_target: OnNoTarget
@@ -41,20 +44,33 @@ class _ReservingOperator(RetreaverWriteOperator):
         :raises InvalidArgument: naming the parameter that is not valid.
         """
 
-    def execute(self, context: Context) -> ReservationResult:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> ReservationResult:
         """Send the reservation."""
         from airflow_provider_retreaver.core import parameters
         from airflow_provider_retreaver.domain.bidding.reservation import nothing_sent
+        from airflow_provider_retreaver.domain.objects.named_values import STAND_IN
+        from airflow_provider_retreaver.domain.objects.names import AFFILIATE, find_customer_id
+        from airflow_provider_retreaver.operators.name_choice import find_for_run
+        from airflow_provider_retreaver.operators.target_choice import object_name
 
         with self.connected() as hook:
             parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
             texts = {name: getattr(self, name) for name in ("publisher_id", "caller_number", "inbound_number")}
-            given = {name: value if parameters.is_given(value) else None for name, value in texts.items()}
-            procedure = self.reservation({**given, "tags": parameters.mapping(self.tags, "tags")})
+            given: dict[str, Any] = {
+                name: value if parameters.is_given(value) else None for name, value in texts.items()
+            }
+            given["tags"] = parameters.mapping(self.tags, "tags")
+            name = object_name(self, "publisher_id", "publisher_name")
+            procedure = self.reservation(given if name is None else {**given, "publisher_id": str(STAND_IN)})
             if self.is_dry_run():
                 self.log.info("Dry run: a call would be reserved; nothing was sent")
                 return nothing_sent()
+            if name is not None:
+                find = partial(find_customer_id, AFFILIATE, name, "publisher_name")
+                procedure = self.reservation({**given, "publisher_id": find_for_run(hook.run, context, None, find)})
             result = hook.run(procedure)
+            # A reservation has no page; the call that is placed for it is in the log.
+            note_objects(self, context, hook, "calls")
         shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "payout", "expires_at"))
         self.log.info("Reservation %s is %s, payout %s, expires at %s", *shown)
         return _checked(result, self.on_no_target)
@@ -71,6 +87,7 @@ class RetreaverReserveCallOperator(_ReservingOperator):
 
     :param caller_number: phone number of the caller, E.164; None only when the postback key allows that.
     :param publisher_id: the customer's ID of the publisher (afid).
+    :param publisher_name: instead of it: the publisher's name, or its company's; looked up by the list of affiliates.
     :param inbound_number: a number of the account that the caller is to dial, E.164.
     :param tags: tags of the call by key; at most 100.
     :param on_no_target: `return` the result when no buyer is found, or `skip` the task.
@@ -83,15 +100,15 @@ class RetreaverReserveCallOperator(_ReservingOperator):
 
     template_fields = (
         *RetreaverWriteOperator.template_fields,
-        *("caller_number", "publisher_id", "inbound_number", "tags", "on_no_target"),
+        *("caller_number", "publisher_id", "publisher_name", "inbound_number", "tags", "on_no_target"),
     )
-    operator_extra_links = ()
 
     def __init__(
         self,
         *,
         caller_number: str | None = None,
         publisher_id: str | None = None,
+        publisher_name: str | None = None,
         inbound_number: str | None = None,
         tags: Mapping[str, str | int | float] | str | None = None,
         on_no_target: OnNoTarget = "return",
@@ -102,6 +119,7 @@ class RetreaverReserveCallOperator(_ReservingOperator):
         super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.caller_number = caller_number
         self.publisher_id = publisher_id
+        self.publisher_name = publisher_name
         self.inbound_number = inbound_number
         self.tags = tags
         self.on_no_target = on_no_target
@@ -140,7 +158,6 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
         *RetreaverWriteOperator.template_fields,
         *("reservation", "expires_at", "on_no_target", "state_path"),
     )
-    operator_extra_links = ()
 
     def __init__(
         self,
@@ -190,6 +207,7 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
                 self._note_known(state, sent)
                 raise
             self._note_known(state, sent)
+            note_objects(self, context, hook, "calls")
         shown = (one_line(result[name], numbers=False) for name in ("uuid", "status", "payout"))
         self.log.info("Reservation %s is %s, payout %s", *shown)
         return _checked(result, self.on_no_target)
@@ -214,6 +232,7 @@ class RetreaverCallReservationOperator(_ReservingOperator):
     not repeated. Retreaver's article "Call Reservation API"; see docs/bidding.md.
 
     :param publisher_id: the customer's ID of the publisher (afid).
+    :param publisher_name: instead of it: the publisher's name, or its company's; looked up by the list of affiliates.
     :param caller_number: phone number of the caller, E.164.
     :param inbound_number: a number of the key's campaign to dial, E.164; its own tags are not applied.
     :param tags: tags of the call by key; at most 100.
@@ -227,15 +246,15 @@ class RetreaverCallReservationOperator(_ReservingOperator):
 
     template_fields = (
         *RetreaverWriteOperator.template_fields,
-        *("publisher_id", "caller_number", "inbound_number", "tags", "on_no_target"),
+        *("publisher_id", "publisher_name", "caller_number", "inbound_number", "tags", "on_no_target"),
     )
-    operator_extra_links = ()
 
     def __init__(
         self,
         *,
-        publisher_id: str,
         caller_number: str,
+        publisher_id: str | None = None,
+        publisher_name: str | None = None,
         inbound_number: str | None = None,
         tags: Mapping[str, str | int | float] | str | None = None,
         on_no_target: OnNoTarget = "return",
@@ -245,6 +264,7 @@ class RetreaverCallReservationOperator(_ReservingOperator):
     ) -> None:
         super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
         self.publisher_id = publisher_id
+        self.publisher_name = publisher_name
         self.caller_number = caller_number
         self.inbound_number = inbound_number
         self.tags = tags

@@ -9,6 +9,7 @@ from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, is_given
+from airflow_provider_retreaver.links import note_objects
 from airflow_provider_retreaver.operators.base import partial_result
 from airflow_provider_retreaver.operators.numbers.base import (
     MAX_REMOVALS,
@@ -116,7 +117,6 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
         "only_ours",
         "max_failures",
     )
-    operator_extra_links = ()
 
     def __init__(
         self,
@@ -185,6 +185,7 @@ class RetreaverSuppressionSyncOperator(RetreaverNumbersOperator):
             max_failures = parameters.whole(self.max_failures, "max_failures", 0, MAX_FAILURES)
             dry_run = self.is_dry_run()
             limits(self.max_removals)
+            note_objects(self, context, hook, "suppressed_numbers")
             wanted = self._with_campaign(wanted, context, hook, dry_run=dry_run)
             files = self.files_of(context, "suppression")
             with self.lease(context, hook, f"suppression{_of(wanted)}", dry_run=dry_run) as lease:

@@ -241,6 +241,7 @@ class TrackDriveBuyerGroupCreateOperator(CreatesOnce, TrackDriveWriteOperator):
             body = create_buyer_group(read_attributes(self.attributes)).request.body
             # A new group has no limit that could be cleared.
             attributes = {name: value for name, value in body.items() if value != BLANK}
+            self.check_retries(context, BUYER_GROUPS, attributes)
             result = with_rows(self.create_once(context, hook, BUYER_GROUPS, attributes))
             if result["failed"]:
                 publish_partial(context, result)

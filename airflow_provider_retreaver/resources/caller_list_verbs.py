@@ -21,11 +21,13 @@ class ListOwner(TypedDict, total=False):
     """Where a caller list, or one of its numbers, belongs: `{"target_id": 3, "caller_list": "suppressed-leads"}`.
 
     One of `target_id` and `campaign_id` is given; `caller_list`, the name of the list, only for its numbers. A payout
-    table belongs to a campaign.
+    table belongs to a campaign. Operators look `target_name` and `campaign_name` up; functions take IDs.
     """
 
     target_id: Id
     campaign_id: Id
+    target_name: str
+    campaign_name: str
     caller_list: str
 
 

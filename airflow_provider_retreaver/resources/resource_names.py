@@ -69,6 +69,7 @@ ResourceToUpsert = Literal[
     "contacts",
     "static_caller_numbers",
     "suppressed_numbers",
+    "target_groups",
     "targets",
     "caller_lists",
     "caller_list_numbers",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.domain.bidding.named_filters import NamedFilters
+    from airflow_provider_retreaver.domain.objects.named_values import NamedValues
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.resources.rtb_inbounds import ExportJob
     from airflow_provider_retreaver.storage.run_state import RunState
@@ -195,11 +195,14 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         filters = find_for_run(hook.run, context, self._state_folder(context), named.find)
         return replace(selection, filters=InboundFilters.of(filters))
 
-    def _named_filters(self) -> NamedFilters:
-        from airflow_provider_retreaver.core.parameters import mapping
-        from airflow_provider_retreaver.domain.bidding.named_filters import NamedFilters
+    def _named_filters(self) -> NamedValues:
+        from airflow_provider_retreaver.core.parameters import known, mapping
+        from airflow_provider_retreaver.domain.objects.named_values import RTB_FILTERS, NamedValues
+        from airflow_provider_retreaver.resources.rtb_inbound_filters import FILTERS
 
-        return NamedFilters.of(mapping(self.filters, "filters"))
+        filters = mapping(self.filters, "filters")
+        known(filters, (*FILTERS, *RTB_FILTERS), "filter of RTB inbounds")
+        return NamedValues.of(filters, RTB_FILTERS, "filters")
 
     def _selection(self, context: Context) -> InboundSelection:
         """Return what is exported, checked.

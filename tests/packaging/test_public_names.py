@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
+
+from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
 
@@ -163,11 +167,11 @@ PARAMETERS = {
         "dry_run", "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverUpsertOperator"): {
-        "resource", "resource_id", "customer_id", "attributes", "list_owner", "confirm",
+        "resource", "resource_id", "customer_id", "object_name", "attributes", "list_owner", "confirm",
         "dry_run", "retreaver_conn_id",
     },
     ("operators.resources", "RetreaverDeleteOperator"): {
-        "resource", "resource_id", "customer_id", "list_owner", "confirm", "missing_ok",
+        "resource", "resource_id", "customer_id", "object_name", "list_owner", "confirm", "missing_ok", "state_path",
         "dry_run", "retreaver_conn_id",
     },
     ("operators.caps", "RetreaverSetCapsOperator"): CHANGE | SNAPSHOT | {
@@ -233,13 +237,55 @@ def test_methods(module, name):
     assert METHODS[module, name] <= set(dir(getattr(import_module(f"airflow_provider_retreaver.{module}"), name)))
 
 
-def test_the_package_offers_its_version_only():
-    """The package's top level holds the version and imports nothing."""
+HOOKS = {name for module in ("hooks.retreaver", "hooks.trackdrive") for name in NAMES[module]}
+AT_FIRST_USE = """
+import sys
+import airflow_provider_retreaver as package
+
+ours = {name for name in sys.modules if name.startswith(package.__name__)}
+assert ours == {package.__name__}, ours
+assert not {"airflow", "requests", "aiohttp"} & set(sys.modules)
+assert set(package.__all__) <= set(dir(package))
+from airflow_provider_retreaver import RetreaverHook
+
+assert RetreaverHook is sys.modules["airflow_provider_retreaver.hooks.retreaver"].RetreaverHook
+assert "airflow_provider_retreaver.hooks.trackdrive" not in sys.modules
+"""
+
+
+def test_the_package_offers_its_version_and_the_hooks():
+    """The package's top level has the version and the hooks, and nothing else."""
     package = import_module("airflow_provider_retreaver")
-    assert {
-        key for key, value in vars(package).items() if not key.startswith("_") and not inspect.ismodule(value)
-    } <= {"annotations"}
+    plain = {key for key, value in vars(package).items() if not key.startswith("_") and not inspect.ismodule(value)}
+    assert plain == {"TYPE_CHECKING", "annotations"}
     assert package.__version__.count(".") == 2
+    assert set(package.__all__) == HOOKS
+    for module in ("hooks.retreaver", "hooks.trackdrive"):
+        for name in NAMES[module]:
+            assert getattr(package, name) is getattr(import_module(f"airflow_provider_retreaver.{module}"), name)
+    with pytest.raises(AttributeError, match="has no attribute 'RetreaverHok'"):
+        getattr(package, "RetreaverHok")  # noqa: B009 - by name, as an import does
+
+
+def test_the_hooks_of_the_package_are_loaded_at_first_use():
+    """Importing the package, which Airflow does for every provider, loads nothing of it."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", AT_FIRST_USE], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_type_checkers_know_the_hooks_of_the_package(tmp_path):
+    """The hooks have their types, and a name that does not exist is an error."""
+    module = tmp_path / "author.py"
+    module.write_text(
+        "from airflow_provider_retreaver import RetreaverHook, Typo\n\nreveal_type(RetreaverHook().get_conn)\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "mypy", "--follow-imports=silent", f"--cache-dir={tmp_path}/cache", str(module)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert 'has no attribute "Typo"' in done.stdout, done.stdout + done.stderr
+    assert "-> airflow_provider_retreaver.transport.client.RetreaverClient" in done.stdout
 
 
 def test_split_window_has_two_import_paths():

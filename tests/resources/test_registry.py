@@ -7,11 +7,14 @@ from typing import get_args
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.domain.objects.names import KINDS
 from airflow_provider_retreaver.resources import resource_names, targets
 from airflow_provider_retreaver.resources.entry import VERBS, Entry, ObjectReference
 from airflow_provider_retreaver.resources.registry import RESOURCES, entry_of
 
-UPSERT = {name for name, entry in RESOURCES.items() if entry.has("create") and entry.natural_key is not None}
+# Of what has no such key, an upsert finds target groups, by their name.
+KEYED = {name for name, entry in RESOURCES.items() if entry.natural_key is not None}
+UPSERT = {name for name, entry in RESOURCES.items() if entry.has("create")} & {*KEYED, *KINDS}
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "upsert"])

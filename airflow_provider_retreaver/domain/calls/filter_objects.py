@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from airflow_provider_retreaver.core.errors import Gone, InvalidArgument, NotFound
+from airflow_provider_retreaver.core.errors import Gone, NotFound
 from airflow_provider_retreaver.core.operations import Operation, Procedure
-from airflow_provider_retreaver.core.parameters import text
 from airflow_provider_retreaver.core.quoting import quoted
-from airflow_provider_retreaver.domain.objects.names import (
-    AFFILIATE,
-    CAMPAIGN,
-    TARGET,
-    FoundNames,
-    NamedKind,
-    find_customer_id,
-)
+from airflow_provider_retreaver.domain.objects.named_values import CALL_FILTERS, NamedValues
+from airflow_provider_retreaver.domain.objects.names import FoundNames, NamedKind
 from airflow_provider_retreaver.domain.resources.lookup import is_missing
 from airflow_provider_retreaver.resources.affiliates import get_affiliate
 from airflow_provider_retreaver.resources.campaigns import get_campaign
@@ -29,11 +22,7 @@ OBJECTS: dict[str, tuple[str, str, Callable[[str], Operation[object]]]] = {
 }
 
 # Filters whose value is the name of an object: the filter that its customer's ID stands for, and what it is.
-NAMES: dict[str, tuple[str, NamedKind]] = {
-    "affiliate_name": ("client_afid", AFFILIATE),
-    "campaign_name": ("client_cid", CAMPAIGN),
-    "target_name": ("client_tid", TARGET),
-}
+NAMES: dict[str, tuple[str, NamedKind]] = {name: (value.of_id, value.kind) for name, value in CALL_FILTERS.items()}
 
 
 def names_of_filters(filters: Mapping[str, object]) -> dict[str, str]:
@@ -43,15 +32,13 @@ def names_of_filters(filters: Mapping[str, object]) -> dict[str, str]:
     :return: those of `NAMES` that are given; None is none.
     :raises InvalidArgument: naming the filter that is no text, or stands beside that of the ID.
     """
-    names: dict[str, str] = {}
-    for name, (of_id, kind) in NAMES.items():
-        value = filters.get(name)
-        if value is None or (isinstance(value, str) and value.strip() == "None"):
-            continue
-        if filters.get(of_id) is not None:
-            raise InvalidArgument(f"filters: {name} and {of_id} each choose the {kind.title}; give one of them.")
-        names[name] = text(value, f"filters: {name}")
-    return names
+    # A name that a template rendered for None is none.
+    given = {name: value for name, value in filters.items() if not _rendered_none(value)}
+    return {name: names[0] for name, names in NamedValues.of(given, CALL_FILTERS, "filters").names.items()}
+
+
+def _rendered_none(value: object) -> bool:
+    return isinstance(value, str) and value.strip() == "None"
 
 
 def find_filter_objects(names: Mapping[str, str], known: FoundNames) -> Procedure[dict[str, str]]:
@@ -66,11 +53,8 @@ def find_filter_objects(names: Mapping[str, str], known: FoundNames) -> Procedur
     :raises NotFound: when no object has one of the names.
     :raises InvalidArgument: when several have one of the names, or one has no customer's ID.
     """
-    found: dict[str, str] = {}
-    for name, value in names.items():
-        of_id, kind = NAMES[name]
-        found[of_id] = yield from find_customer_id(kind, value, f"filters: {name}", known)
-    return found
+    named = NamedValues({}, {name: [value] for name, value in names.items()}, CALL_FILTERS, "filters")
+    return {name: str(value) for name, value in (yield from named.find(known)).items()}
 
 
 def require_filter_objects(filters: Mapping[str, object]) -> Procedure[None]:

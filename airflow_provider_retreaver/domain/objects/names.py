@@ -34,11 +34,11 @@ MAX_NAMED = 5
 FoundNames = dict[str, dict[str, int | str]]
 
 
-def _own_name(row: Row) -> Iterable[object]:
+def _own_name(row: Mapping[str, object]) -> Iterable[object]:
     return (row.get("name"),)
 
 
-def _names_of_affiliate(row: Row) -> Iterable[object]:
+def _names_of_affiliate(row: Mapping[str, object]) -> Iterable[object]:
     parts = (str(row.get(part) or "").strip() for part in ("first_name", "last_name"))
     return (row.get("company_name"), " ".join(part for part in parts if part))
 
@@ -51,12 +51,14 @@ class NamedKind:
     :param listing: returns the listing of all of them.
     :param customer_keys: fields of the customer's ID; none where there is no such ID.
     :param names: returns the names of an object; those that are blank or None are none.
+    :param attribute: that gives a new object its name.
     """
 
     title: str
     listing: Callable[[], Listing]
     customer_keys: tuple[str, ...] = ()
-    names: Callable[[Row], Iterable[object]] = _own_name
+    names: Callable[[Mapping[str, object]], Iterable[object]] = _own_name
+    attribute: str = "name"
 
     def customer_id(self, row: Row) -> str | None:
         """Return the customer's ID of an object.
@@ -82,7 +84,7 @@ TARGET = NamedKind("target", list_targets, ("tid", "client_tid"))
 TARGET_GROUP = NamedKind("target group", list_target_groups)
 CAMPAIGN = NamedKind("campaign", list_campaigns, ("cid",))
 # An affiliate is known by its company's name, and by its own.
-AFFILIATE = NamedKind("affiliate", list_affiliates, ("afid",), _names_of_affiliate)
+AFFILIATE = NamedKind("affiliate", list_affiliates, ("afid",), _names_of_affiliate, "company_name")
 # By name of the resource.
 KINDS = {"targets": TARGET, "target_groups": TARGET_GROUP, "campaigns": CAMPAIGN, "affiliates": AFFILIATE}
 
@@ -150,6 +152,22 @@ def find_named(kind: NamedKind, names: Sequence[str], parameter: str) -> Procedu
     found = select_named(kind, rows, names, parameter)
     _log_found(kind, found)
     return found
+
+
+def find_named_or_none(kind: NamedKind, name: str, parameter: str) -> Procedure[Row | None]:
+    """Find an object by its name, where none may have it.
+
+    :param kind: of the object.
+    :param name: that is looked for.
+    :param parameter: that it was given by, for the error.
+    :return: the object as listed; None when no object has the name.
+    :raises InvalidArgument: when several have it.
+    """
+    rows: list[Row] = yield kind.listing()
+    try:
+        return select_named(kind, rows, [name], parameter)[name]
+    except NotFound:
+        return None
 
 
 def _log_found(kind: NamedKind, found: Mapping[str, Row]) -> None:
@@ -241,6 +259,32 @@ def remember(kind: NamedKind, found: Mapping[str, Row], known: FoundNames) -> No
         request: Request = kind.listing().request
         ids = known.setdefault(kind.title, {})
         ids.update({name: int(require(row, "id", request)) for name, row in found.items()})
+
+
+def remember_created(kind: NamedKind, name: str, row: Row, known: FoundNames) -> None:
+    """Add an object that the run has created to what it knows.
+
+    :param kind: of the object.
+    :param name: by which it is found.
+    :param row: as Retreaver returned it.
+    :param known: is changed.
+    """
+    own = kind.customer_id(row)
+    if own is not None:
+        known.setdefault(_customer_ids(kind), {})[name] = own
+    if row.get("id") is not None:
+        known.setdefault(kind.title, {})[name] = int(row["id"])
+
+
+def has_name(kind: NamedKind, row: Mapping[str, object], name: str) -> bool:
+    """Return whether an object has a name.
+
+    :param kind: of the object.
+    :param row: the object, or attributes of one.
+    :param name: as it was given.
+    :return: whether one of its names is that.
+    """
+    return _comparable(name) in map(_comparable, kind.names(row))
 
 
 def _comparable(name: object) -> str:

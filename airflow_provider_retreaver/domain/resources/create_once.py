@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 from airflow_provider_retreaver.core.envelopes import require
@@ -41,13 +42,14 @@ log = logging.getLogger(__name__)
 TRIES = 3
 
 
-def create_or_find(entry: Entry, operation: Operation[Row], value: Id, owner: Mapping[str, object]) -> Procedure[Row]:
-    """Create an object that has a natural key; after a lost answer it is looked up.
+def create_or_find(
+    entry: Entry, operation: Operation[Row], find: Callable[[], Procedure[Row | None]]
+) -> Procedure[Row]:
+    """Create an object that can be found again, by its natural key or its name; after a lost answer it is looked up.
 
     :param entry: the resource.
     :param operation: that creates the object.
-    :param value: of the natural key.
-    :param owner: of a caller list or of its numbers.
+    :param find: returns the procedure that looks it up.
     :return: the object as Retreaver returns it.
     :raises OutcomeUnknown: when the answer was lost every time, and the object does not exist.
     """
@@ -68,7 +70,7 @@ def create_or_find(entry: Entry, operation: Operation[Row], value: Id, owner: Ma
             if not entry.has_owner:
                 require(row, entry.row_key, operation.request)
             return row
-        found = yield from find_object(entry, value, owner)
+        found = yield from find()
         if found is not None:
             return found
         if failure is not lost:
@@ -156,7 +158,8 @@ class Creation(TakesTurns):
             raise self._exists(found, value, f"was created by others{self.at_work()} while this run was at work")
         self.confirm_turn()
         try:
-            return (yield from create_or_find(self.entry, operation, value, self.owner))
+            find = partial(find_object, self.entry, value, self.owner)
+            return (yield from create_or_find(self.entry, operation, find))
         except InvalidRequest:
             found = yield from find_object(self.entry, value, self.owner)
             if found is None or not first:

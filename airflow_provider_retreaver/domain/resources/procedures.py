@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, InvalidRequest, NotFound
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.row_secrets import without_secrets
+from airflow_provider_retreaver.domain.objects.names import (
+    FoundNames,
+    NamedKind,
+    find_named_or_none,
+    has_name,
+    remember_created,
+)
+from airflow_provider_retreaver.domain.objects.own_name import other_name, with_name
 from airflow_provider_retreaver.domain.objects.suppression_scope import Scope, WantedScope
 from airflow_provider_retreaver.domain.resources.comparison import Difference, compare_attributes, mask_secrets
 from airflow_provider_retreaver.domain.resources.create_once import create_or_find
@@ -81,17 +90,7 @@ def upsert(
     :return: as `update`; a created one also has `object`.
     :raises ChangeRefused: when the change would lose something, or a nested row fits several.
     """
-    complete = with_natural_key(entry, attributes, value)
-    first = {
-        name: item
-        for name, item in complete.items()
-        if entry.create_attributes is None or name in entry.create_attributes
-    }
-    changes = {name: item for name, item in attributes.items() if name != entry.key}
-    if not entry.has("update"):
-        entry.create(first, owner)
-    elif changes:
-        entry.update(_reference_of(entry, {}, value, owner), changes)
+    complete, first = check_upsert(entry, value, attributes, owner)
     row = yield from find_object(entry, value, owner)
     if row is not None:
         reference = _reference_of(entry, row, value, owner)
@@ -100,7 +99,7 @@ def upsert(
     if dry_run:
         return result_of_dry_create(entry, value, complete)
     try:
-        row = yield from create_or_find(entry, creation, value, owner)
+        row = yield from create_or_find(entry, creation, partial(find_object, entry, value, owner))
     except InvalidRequest:
         found = yield from find_object(entry, value, owner)
         if found is None:
@@ -117,8 +116,77 @@ def upsert(
     return result_of_create(entry, row, complete)
 
 
+def check_upsert(
+    entry: Entry, value: Id, attributes: Attributes, owner: Mapping[str, object]
+) -> tuple[Attributes, Attributes]:
+    """Check what an upsert would send, before anything is sent.
+
+    :param entry: the resource.
+    :param value: of the natural key.
+    :param attributes: as they should be.
+    :param owner: of a caller list or of its numbers.
+    :return: the attributes with the natural key, and those of them that a create takes.
+    :raises InvalidArgument: naming the attribute that is wrong.
+    """
+    complete = with_natural_key(entry, attributes, value)
+    first = {
+        name: item
+        for name, item in complete.items()
+        if entry.create_attributes is None or name in entry.create_attributes
+    }
+    changes = {name: item for name, item in attributes.items() if name != entry.key}
+    if not entry.has("update"):
+        entry.create(first, owner)
+    elif changes:
+        entry.update(_reference_of(entry, {}, value, owner), changes)
+    return complete, first
+
+
+def upsert_named(
+    entry: Entry,
+    named: tuple[NamedKind, str],
+    reference: ObjectReference | None,
+    attributes: Attributes,
+    known: FoundNames,
+    *,
+    dry_run: bool = False,
+) -> Procedure[ObjectResult]:
+    """Change the object that has a name, or create it where no object has it.
+
+    :param entry: the resource.
+    :param named: what it is, and its name.
+    :param reference: the object that has the name; None where there is none.
+    :param attributes: as they should be; others stay.
+    :param known: what the run has found by name; a created object is added.
+    :param dry_run: read and compare, send nothing.
+    :return: as `upsert`.
+    :raises InvalidArgument: when the attributes have another name.
+    :raises ChangeRefused: when the change would lose something, or a nested row fits several.
+    :raises OutcomeUnknown: when the answer to a create was lost, and no object has the name.
+    """
+    kind, name = named
+    complete = with_name(kind, attributes, name)
+    if reference is not None:
+        row = yield from read_object(entry, reference)
+        # A retry has the object of the first attempt, also after others have renamed it.
+        if has_name(kind, row, name) and not has_name(kind, {**row, **attributes}, name):
+            raise other_name(kind)
+        return (yield from _change(entry, reference, row, attributes, dry_run=dry_run))
+    creation = entry.create(complete)
+    if dry_run:
+        return result_of_dry_create(entry, None, complete)
+    row = yield from create_or_find(entry, creation, partial(find_named_or_none, kind, name, "object_name"))
+    remember_created(kind, name, row, known)
+    return result_of_create(entry, row, complete)
+
+
 def delete(
-    entry: Entry, reference: ObjectReference, *, missing_ok: bool = True, dry_run: bool = False
+    entry: Entry,
+    reference: ObjectReference,
+    *,
+    missing_ok: bool = True,
+    dry_run: bool = False,
+    check: Callable[[Row], None] | None = None,
 ) -> Procedure[ObjectResult]:
     """Delete an object.
 
@@ -126,14 +194,17 @@ def delete(
     :param reference: which object.
     :param missing_ok: an object that does not exist is success.
     :param dry_run: check whether it exists, send nothing else.
+    :param check: refuses the object as it is right before; None where it is not read for that.
     :return: the IDs, and the `action` `deleted`, `missing` (it did not exist) or, of a dry run, `would_delete`.
     :raises NotFound: when it does not exist and `missing_ok` is not set.
     """
     operation = entry.delete(reference)
     try:
+        if can_read(entry) and (dry_run or check is not None):
+            row = yield from read_object(entry, reference)
+            if check is not None:
+                check(row)
         if dry_run:
-            if can_read(entry):
-                yield from read_object(entry, reference)
             return _result_of_delete(reference, "would_delete", dry_run=True)
         yield operation
     except (NotFound, Gone) as error:

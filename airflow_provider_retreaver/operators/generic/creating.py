@@ -1,21 +1,23 @@
-"""Generic operators that create: once, or where there is none yet."""
+"""The generic operator that creates, once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, OutcomeUnknown
-from airflow_provider_retreaver.core.parameters import identifier, mapping
 from airflow_provider_retreaver.operators.base import DryRuns, RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
     event_extra,
+    find_values,
     note_entry,
-    read_attributes,
+    read_named_attributes,
+    read_owner,
     require_confirmation,
 )
 from airflow_provider_retreaver.operators.run_base import load_record, save_record, turn_of
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.resources.caller_list_verbs import ListOwner
     from airflow_provider_retreaver.resources.entry import Entry
-    from airflow_provider_retreaver.resources.resource import Id
-    from airflow_provider_retreaver.resources.resource_names import ResourceToCreate, ResourceToUpsert
-    from airflow_provider_retreaver.storage.run_state import RunState
+    from airflow_provider_retreaver.resources.resource_names import ResourceToCreate
 
 
 class FinalOutcomeUnknown(OutcomeUnknown, AirflowFailException):
@@ -64,8 +64,6 @@ class CreatesOnce(DryRuns):
 
         dry_run = self.is_dry_run()
         state = RunState(context, f"create_{entry.name}", self.state_path)
-        if not dry_run:
-            self._check_retries(entry, state, attributes)
         load, save = load_record(state), save_record(state)
         creation = Creation(entry, attributes, owner or {}, record=load(), save=save, reload=load, dry_run=dry_run)
         alone = dry_run or entry.create_is_repeatable
@@ -84,9 +82,19 @@ class CreatesOnce(DryRuns):
         self.update_outlet_events(context, **event_extra(entry, result))
         return result
 
-    def _check_retries(self, entry: Entry, state: RunState, attributes: Mapping[str, object]) -> None:
-        """Refuse to buy or to invite, and warn of creating, what a retry after a lost worker would do again."""
-        if state.lasting or not self.retries or entry.natural_key is not None:
+    def check_retries(self, context: Context, entry: Entry, attributes: Mapping[str, object]) -> None:
+        """Refuse to buy or to invite, and warn of creating, what a retry after a lost worker would do again.
+
+        :param context: of the task.
+        :param entry: the resource.
+        :param attributes: of the object.
+        :raises InvalidArgument: when a retry would buy, or invite, again; nothing was sent.
+        """
+        from airflow_provider_retreaver.storage.run_state import RunState
+
+        if self.is_dry_run() or RunState(context, f"create_{entry.name}", self.state_path).lasting:
+            return
+        if not self.retries or entry.natural_key is not None:
             return
         again = f"buy a second {entry.title}" if entry.costs_money else None
         if inviting := [name for name in entry.inviting_attributes if attributes.get(name)]:
@@ -135,9 +143,10 @@ class RetreaverCreateOperator(CreatesOnce, RetreaverWriteOperator):
 
     :param resource: affiliates, campaigns, companies, contacts, numbers, number_pools, static_caller_numbers,
         suppressed_numbers, target_groups, targets, caller_lists or caller_list_numbers.
-    :param attributes: as the function of `resources` takes them, e.g. `{"number": "+18668987878", "tid": "A1"}`.
+    :param attributes: as the function of `resources` takes them, e.g. `{"number": "+18668987878", "tid": "A1"}`. They
+        take names as those of `RetreaverUpdateOperator` do.
     :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
-        `"caller_list"`, the list's name.
+        `"caller_list"`, the list's name. `target_name` and `campaign_name` take names.
     :param confirm: needed for a caller list whose name begins with `accepted`: it blocks every caller not on it.
     :param state_path: folder on object storage for the state of a run, where Airflow has no task state store;
         required there to buy numbers or pools in a task with retries.
@@ -181,107 +190,9 @@ class RetreaverCreateOperator(CreatesOnce, RetreaverWriteOperator):
         """Create the object."""
         with self.connected() as hook:
             entry = entry_with("create", self.resource)
-            attributes, owner = read_attributes(self.attributes), mapping(self.list_owner, "list_owner")
-            require_confirmation(entry.warning_before_create(attributes), self.confirm)
-            return self.create_once(context, hook, entry, attributes, owner)
-
-
-class RetreaverUpsertOperator(RetreaverWriteOperator):
-    """Create an object where it does not exist, change only what differs where it does.
-
-    Safe to retry and to clear. It is looked up by the customer ID (`afid`, `cid`, `tid`), of contacts by a phone
-    number, of static_caller_numbers, suppressed_numbers and caller_list_numbers by their phone number, of
-    caller_lists by name. Numbers, number pools, target groups and companies have no such ID and are refused. How
-    attributes are compared, and what is returned, is as for `RetreaverUpdateOperator`; where it was created, as for
-    `RetreaverCreateOperator`. Retreaver's reference: the sections "Create a …" and "Update a …" of each resource.
-
-    :param resource: affiliates, campaigns, contacts, static_caller_numbers, suppressed_numbers, targets, caller_lists
-        or caller_list_numbers.
-    :param attributes: attributes as they should be; others stay as they are.
-    :param resource_id: instead of `customer_id`, where a phone number or a name takes the place of an ID.
-    :param customer_id: by which it is looked up; may be left out where the attributes hold it.
-    :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
-        `"caller_list"`, the list's name.
-    :param confirm: needed for a caller list whose name begins with `accepted`: it blocks every caller not on it.
-    :param dry_run: look it up and return what would be done; nothing is sent.
-    :param retreaver_conn_id: id of a connection of type `retreaver`.
-    :raises InvalidArgument: when a parameter is wrong or a confirmation is missing; nothing was sent.
-    :raises ChangeRefused: when the change would lose a tag's operator, or a row without an `id` fits several.
-    :raises OutcomeUnknown: when the answer to a create was lost, and the object is not found.
-    """
-
-    template_fields = (
-        *RetreaverWriteOperator.template_fields,
-        "resource",
-        "resource_id",
-        "customer_id",
-        "attributes",
-        "list_owner",
-        "confirm",
-    )
-
-    def __init__(
-        self,
-        *,
-        resource: ResourceToUpsert,
-        attributes: Mapping[str, object] | str | None = None,
-        resource_id: Id | None = None,
-        customer_id: Id | None = None,
-        list_owner: ListOwner | str | None = None,
-        confirm: bool | str = False,
-        dry_run: bool | str = False,
-        retreaver_conn_id: str = "retreaver_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(dry_run=dry_run, retreaver_conn_id=retreaver_conn_id, **kwargs)
-        self.resource = resource
-        self.attributes = attributes
-        self.resource_id = resource_id
-        self.customer_id = customer_id
-        self.list_owner = list_owner
-        self.confirm = confirm
-
-    def execute(self, context: Context) -> ObjectResult:
-        """Create or change the object."""
-        from airflow_provider_retreaver.domain.resources import procedures
-        from airflow_provider_retreaver.domain.resources.lookup import with_natural_key
-        from airflow_provider_retreaver.resources.entry import ObjectReference
-
-        with self.connected() as hook:
-            entry = entry_with("create", self.resource)
-            attributes, owner = read_attributes(self.attributes), mapping(self.list_owner, "list_owner")
-            value = self._key_value(entry, attributes)
-            warning = entry.warning_before_create(with_natural_key(entry, attributes, value))
-            require_confirmation(warning, self.confirm)
-            dry_run = self.is_dry_run()
-            result = hook.run(procedures.upsert(entry, value, attributes, owner, dry_run=dry_run))
-            note_entry(self, context, hook, entry, result["id"])
-        changed = ", ".join(result["changed"]) or "nothing"
-        self.log.info("%s: %s (%s)", result["action"], entry.describe(ObjectReference(customer_id=value)), changed)
-        self.update_outlet_events(context, **event_extra(entry, result))
-        return result
-
-    def _key_value(self, entry: Entry, attributes: Mapping[str, object]) -> Id:
-        from airflow_provider_retreaver.domain.resources.lookup import natural_key_value
-
-        if entry.natural_key is None:
-            raise InvalidArgument(
-                f"A {entry.title} has no customer ID by which an upsert could look it up; create it with the create "
-                f"operator, or change it by its resource_id with the update operator."
-            )
-        customer_id = identifier(self.customer_id, "customer_id")
-        resource_id = identifier(self.resource_id, "resource_id")
-        if resource_id is not None and not entry.key_is_natural:
-            raise InvalidArgument(
-                f"An upsert finds {entry.name} by customer_id, not by resource_id, under which none can be created; "
-                f"use the update operator for an object that exists."
-            )
-        if customer_id is not None and resource_id is not None:
-            raise InvalidArgument("Set customer_id or resource_id, not both.")
-        from_attributes = identifier(natural_key_value(entry, attributes), f"{entry.natural_key} of the attributes")
-        value = next((one for one in (customer_id, resource_id, from_attributes) if one is not None), None)
-        if value is None:
-            raise InvalidArgument(
-                f"Name the {entry.title} by customer_id ({entry.customer_key or entry.natural_key})."
-            )
-        return value
+            wanted, owner = read_named_attributes(self.attributes, entry), read_owner(self.list_owner)
+            require_confirmation(entry.warning_before_create(wanted.with_stand_ins()), self.confirm)
+            entry.create(wanted.with_stand_ins(), owner.with_stand_ins())
+            self.check_retries(context, entry, wanted.others)
+            find = partial(find_values, hook.run, context, self.state_path, dry_run=self.is_dry_run())
+            return self.create_once(context, hook, entry, find(wanted), find(owner))

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound
 from airflow_provider_retreaver.core.parameters import flag, identifier, is_given, mapping, text
 from airflow_provider_retreaver.links import note_objects
+from airflow_provider_retreaver.operators.name_choice import find_for_run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Procedure
+    from airflow_provider_retreaver.domain.objects.named_values import NamedValues
     from airflow_provider_retreaver.domain.objects.names import FoundNames, NamedKind
     from airflow_provider_retreaver.domain.resources.result import ObjectResult
     from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.operators.base import ApiOperator
     from airflow_provider_retreaver.resources.entry import Entry, ObjectReference, Verb
+
+log = logging.getLogger(__name__)
 
 
 def entry_with(verb: Verb, resource: object) -> Entry:
@@ -35,12 +40,14 @@ def entry_with(verb: Verb, resource: object) -> Entry:
     return entry
 
 
-def read_reference(resource_id: object, customer_id: object, list_owner: object = None) -> ObjectReference:
+def read_reference(
+    resource_id: object, customer_id: object, owner: Mapping[str, object] | None = None
+) -> ObjectReference:
     """Return which object is meant; blank texts, as templates may render, are refused.
 
     :param resource_id: parameter of the operator.
     :param customer_id: parameter of the operator.
-    :param list_owner: parameter of the operator.
+    :param owner: of a caller list, its numbers or a payout table, by ID.
     :return: the reference, which may name no object.
     :raises InvalidArgument: naming the parameter.
     """
@@ -49,7 +56,7 @@ def read_reference(resource_id: object, customer_id: object, list_owner: object 
     return ObjectReference(
         identifier(resource_id, "resource_id"),
         identifier(customer_id, "customer_id"),
-        mapping(list_owner, "list_owner"),
+        owner or {},
     )
 
 
@@ -84,7 +91,7 @@ def find_reference(named: tuple[NamedKind, str], known: FoundNames) -> Procedure
     :param named: what `read_named` returned.
     :param known: what the run has found before, which is not looked up again; what is found is added.
     :return: the reference, by the customer's ID for campaigns and affiliates, whose lists always show it.
-    :raises NotFound: when no object has the name.
+    :raises NotFound: when no object has the name; without a status, which one of Retreaver's answers has.
     :raises InvalidArgument: when several have it.
     """
     from airflow_provider_retreaver.domain.objects.names import AFFILIATE, CAMPAIGN, find_customer_id, find_ids
@@ -95,6 +102,73 @@ def find_reference(named: tuple[NamedKind, str], known: FoundNames) -> Procedure
         return ObjectReference(customer_id=(yield from find_customer_id(kind, name, "object_name", known)))
     (id_,) = yield from find_ids(kind, [name], "object_name", known)
     return ObjectReference(id_)
+
+
+def find_reference_or_none(named: tuple[NamedKind, str], known: FoundNames) -> Procedure[ObjectReference | None]:
+    """Find an object by its name, where none may have it.
+
+    :param named: see `find_reference`.
+    :param known: see `find_reference`.
+    :return: the reference; None when no object has the name.
+    :raises NotFound: when there is no such list.
+    :raises InvalidArgument: when several have the name.
+    """
+    try:
+        return (yield from find_reference(named, known))
+    except NotFound as error:
+        if error.status is not None:
+            raise
+        log.info("%s", error)
+        return None
+
+
+def find_values(
+    run: Callable[[Procedure[dict[str, object]]], dict[str, object]],
+    context: Context,
+    state_path: str | None,
+    values: NamedValues,
+    *,
+    dry_run: bool = False,
+) -> dict[str, object]:
+    """Find the objects that a mapping chooses by name, once in a run; without names nothing is sent.
+
+    :param run: see `find_for_run`.
+    :param context: of the task.
+    :param state_path: see `find_for_run`.
+    :param values: the mapping.
+    :param dry_run: see `find_for_run`.
+    :return: the mapping as Retreaver's functions take it.
+    :raises NotFound: when no object has one of the names.
+    :raises InvalidArgument: when several have one of the names.
+    """
+    if not values.names:
+        return dict(values.others)
+    return find_for_run(run, context, state_path, values.find, dry_run=dry_run)
+
+
+def read_owner(list_owner: object) -> NamedValues:
+    """Return where a caller list or a payout table belongs, by ID or by name.
+
+    :param list_owner: parameter of the operator.
+    :return: the owner, in which nothing was looked up.
+    :raises InvalidArgument: naming the part that is wrong.
+    """
+    from airflow_provider_retreaver.domain.objects.named_values import LIST_OWNER, NamedValues
+
+    return NamedValues.of(mapping(list_owner, "list_owner"), LIST_OWNER, "list_owner")
+
+
+def read_named_attributes(value: object, entry: Entry) -> NamedValues:
+    """Return attributes, some of which may choose objects by name; see `read_attributes`.
+
+    :param value: parameter of the operator.
+    :param entry: the resource.
+    :return: the attributes, in which nothing was looked up.
+    :raises InvalidArgument: naming the attribute that is wrong.
+    """
+    from airflow_provider_retreaver.domain.objects.named_values import ATTRIBUTES, NamedValues
+
+    return NamedValues.of(read_attributes(value), ATTRIBUTES.get(entry.name, {}), "attributes")
 
 
 def read_attributes(value: object) -> dict[str, Any]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound
+from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, mapping
 from airflow_provider_retreaver.links import FileLink, RetreaverLink, note_file, note_objects
 from airflow_provider_retreaver.operators.base import RetreaverOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
     find_reference,
+    find_reference_or_none,
     note_entry,
     read_named,
+    read_owner,
     read_reference,
 )
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.core.operations import Listing, Row
+    from airflow_provider_retreaver.domain.objects.names import FoundNames
     from airflow_provider_retreaver.hooks.client_hook import ClientHook
     from airflow_provider_retreaver.resources.caller_list_verbs import ListOwner
     from airflow_provider_retreaver.resources.resource import Id
@@ -49,9 +53,10 @@ class RetreaverListOperator(RetreaverOperator):
         caller_list_numbers.
     :param filters: filters that Retreaver documents for the resource, as the function of `resources` takes them,
         e.g. `{"cid": "0044"}` for numbers, `{"created_at_start": …, "sort_by": …}` for calls,
-        `{"status": ["claimed"], "created_at": "last_7d"}` for rtb_inbounds.
+        `{"status": ["claimed"], "created_at": "last_7d"}` for rtb_inbounds. Where they take the ID of a campaign,
+        affiliate or target, `campaign_name`, `affiliate_name` and `target_name` take its name.
     :param list_owner: of caller_list_numbers: `{"target_id": 3, "caller_list": "suppressed"}`, or `campaign_id`; of
-        payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
+        payout_tables `{"campaign_id": 5}`, Retreaver's own ID. `target_name` and `campaign_name` take names.
     :param limit: rows to return at most, up to 1,000. A longer list is an error, never cut silently.
     :param truncate: return the first `limit` rows of a longer list, and log that there are more.
     :param destination: object-storage path of a file, e.g. `s3://conn@bucket/targets.jsonl`; replaced when it exists.
@@ -92,13 +97,18 @@ class RetreaverListOperator(RetreaverOperator):
 
     def execute(self, context: Context) -> list[Row] | Row:
         """List the objects."""
+        from airflow_provider_retreaver.domain.objects.named_values import FILTERS, NamedValues
         from airflow_provider_retreaver.storage.line_files import write_jsonl
 
         with self.connected() as hook:
             entry = entry_with("list", self.resource)
             limit = row_limit(self.limit, self.destination)
             truncate = flag(self.truncate, "truncate")
-            listing = entry.list(mapping(self.filters, "filters"), mapping(self.list_owner, "list_owner"))
+            filters = NamedValues.of(mapping(self.filters, "filters"), FILTERS.get(entry.name, {}), "filters")
+            owner = read_owner(self.list_owner)
+            entry.list(filters.with_stand_ins(), owner.with_stand_ins())
+            known: FoundNames = {}
+            listing = entry.list(hook.run(filters.find(known)), hook.run(owner.find(known)))
             note_objects(self, context, hook, entry.name)
             if limit is not None:
                 with closing(masked_rows(hook, listing)) as masked:
@@ -129,7 +139,8 @@ class RetreaverGetOperator(RetreaverOperator):
     :param object_name: instead of both: the name of a target, target group, campaign or affiliate, as written at
         Retreaver; one that is missing or not unique is refused.
     :param list_owner: of caller_lists `{"target_id": 3}` or `{"campaign_id": 5}`; of caller_list_numbers also
-        `"caller_list"`, the list's name; of payout_tables `{"campaign_id": 5}`, Retreaver's own ID.
+        `"caller_list"`, the list's name; of payout_tables `{"campaign_id": 5}`, Retreaver's own ID. `target_name` and
+        `campaign_name` take names.
     :param missing_ok: return None when there is no such object, instead of failing.
     :param retreaver_conn_id: id of a connection of type `retreaver`.
     :raises InvalidArgument: when a parameter is wrong; nothing was sent.
@@ -168,20 +179,24 @@ class RetreaverGetOperator(RetreaverOperator):
 
     def execute(self, context: Context) -> Row | None:
         """Get the object."""
+        from airflow_provider_retreaver.domain.objects.named_values import STAND_IN
         from airflow_provider_retreaver.domain.resources import procedures
 
         with self.connected() as hook:
             entry = entry_with("get", self.resource)
-            reference = read_reference(self.resource_id, self.customer_id, self.list_owner)
+            owner = read_owner(self.list_owner)
+            reference = read_reference(self.resource_id, self.customer_id, owner.with_stand_ins())
             missing_ok = flag(self.missing_ok, "missing_ok")
             named = read_named(self.object_name, entry, reference)
-            try:
-                reference = reference if named is None else hook.run(find_reference(named, {}))
-            except NotFound as error:
-                if not missing_ok:
-                    raise
-                self.log.info("%s", error)
-                return None
+            entry.get(reference if named is None else replace(reference, id=STAND_IN))
+            if named is not None:
+                find = find_reference_or_none if missing_ok else find_reference
+                found = hook.run(find(named, {}))
+                if found is None:
+                    return None
+                reference = found
+            elif owner.names:
+                reference = replace(reference, owner=hook.run(owner.find({})))
             row = hook.run(procedures.get(entry, reference, missing_ok=missing_ok))
             if row is not None:
                 note_entry(self, context, hook, entry, row.get(str(entry.key)))

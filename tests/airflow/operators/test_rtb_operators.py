@@ -65,6 +65,37 @@ def test_a_call_is_reserved_and_confirmed(bidding):
     assert len(bidding.sent("PUT")) == 1, "one that is confirmed is not confirmed again"
 
 
+def test_a_publisher_by_name(bidding, monkeypatch):
+    """The publisher's name is looked up once in a run, by the list of affiliates; a dry run sends nothing."""
+    for afid, name in (("pub", "Leads"), ("other", "Twice"), ("third", "Twice")):
+        bidding._handle("POST", "/api/v1/affiliates.json", {"affiliate": {"afid": afid, "company_name": name}})
+    reserve(publisher_name="Leads", dry_run=True)
+    assert bidding.sent() == []
+    store = context_of(task_state_store=StateStore())
+    operator = RetreaverReserveCallOperator(task_id="reserve", caller_number=CALLER, publisher_name="Leads")
+    uuids = {operator.execute(store)["uuid"] for _ in range(2)}
+    assert uuids == {reserve(publisher_id="pub")["uuid"]}
+    assert bidding.sent().count("GET /api/v1/affiliates.json") == 1
+    asked = [json.loads(entry["body"])["publisher_id"] for entry in bidding.entries() if entry["body"]]
+    assert asked == ["pub", "pub", "pub"]
+    before = len(bidding.sent())
+    for wrong, message in (
+        ({"publisher_name": "Leads", "publisher_id": "pub"}, "not both"),
+        ({"publisher_name": " "}, "publisher_name is blank"),
+    ):
+        with pytest.raises(InvalidArgument, match=message):
+            reserve(**wrong)
+    assert len(bidding.sent()) == before
+    with pytest.raises(InvalidArgument, match=r"affiliate 2 .afid other. and affiliate 3"):
+        reserve(publisher_name="Twice")
+    connection = bidding.connection(extra={"max_wait": 0, "postback_key": RESERVATION_KEY})
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
+    older = RetreaverCallReservationOperator(task_id="older", caller_number=CALLER, publisher_name="Leads")
+    assert older.execute({})["reserved"]
+    with pytest.raises(InvalidArgument, match="publisher_id"):
+        RetreaverCallReservationOperator(task_id="older", caller_number=CALLER).execute({})
+
+
 def test_no_target_is_a_result_or_a_skip(bidding):
     """By choice the task returns the result, or is skipped."""
     bidding.fill(1, 1)
