@@ -117,18 +117,19 @@ def note_rows(task: Linked, context: Context, hook: Connected, rows: Iterable[Ma
         note_objects(task, context, hook, resources.pop(), ids)
 
 
-def note_file(context: Context, hook: Connected, path: object) -> None:
+def note_file(context: Context, hook: Connected | None, path: object) -> None:
     """Note where a browser opens a file.
 
     :param context: of the task.
-    :param hook: of the account.
+    :param hook: of the account, whose connection says where files are shown; None for a task without account.
     :param path: of the file on object storage.
     """
     from airflow_provider_retreaver.core.portal import file_page
     from airflow_provider_retreaver.storage.paths import has_other_endpoint, storage_path
 
     elsewhere = has_other_endpoint(storage_path(path, "path"))
-    _note(context, FileLink, file_page(str(path), hook.settings.file_links, other_endpoint=elsewhere))
+    links = {} if hook is None else hook.settings.file_links
+    _note(context, FileLink, file_page(str(path), links, other_endpoint=elsewhere))
 
 
 def _object_of(row: Mapping[str, Any]) -> tuple[str, object]:

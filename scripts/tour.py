@@ -24,7 +24,7 @@ YEAR, CALLS = 2025, 520
 # Sales a day, and the days around today that have some.
 SALES, DAYS = 4, range(-3, 3)
 # What links of tasks lead to: the sandbox has a page for each.
-PAGES = ("affiliates", "calls", "campaigns", "numbers", "target_groups", "targets")
+PAGES = ("affiliates", "calls", "campaigns", "numbers", "suppressed_numbers", "target_groups", "targets")
 POOL, SLOTS = "retreaver", 4
 DO_NOT_CALL = [f"+1213555{1000 + index}" for index in range(25)]
 TABLES = """

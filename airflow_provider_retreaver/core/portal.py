@@ -16,7 +16,8 @@ from airflow_provider_retreaver.core.extras import Fields
 
 RETREAVER_PORTAL = "https://retreaver.com"
 RETREAVER_PATHS = {
-    name: f"/{name}/{{id}}" for name in ("affiliates", "calls", "campaigns", "numbers", "target_groups", "targets")
+    name: f"/{name}/{{id}}"
+    for name in ("affiliates", "calls", "campaigns", "numbers", "suppressed_numbers", "target_groups", "targets")
 }
 # Objects that may have a page too; none is assumed.
 OTHER_RESOURCES = ("contacts", "number_pools")

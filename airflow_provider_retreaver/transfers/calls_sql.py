@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag
+from airflow_provider_retreaver.links import RetreaverLink, note_objects
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
         *RetreaverExportOperator.template_fields, "sql_conn_id", "table", "lookback", "mapping", "create_table",
         "batch_size", "max_rejects", "phone_numbers", "phone_numbers_conn_id",
     )  # fmt: skip
-    operator_extra_links = ()
+    operator_extra_links = (RetreaverLink(),)
 
     def __init__(
         self,
@@ -129,6 +130,7 @@ class RetreaverCallsToSqlOperator(RetreaverExportOperator):
             create = flag(self.create_table, "create_table")
             table = self._opened(columns)
             table.prepare(create=create)
+            note_objects(self, context, hook, "calls")
             window = self.find_filter_objects(hook, window)
             self.require_filter_objects(hook)
             export = export_calls(client, window, raw=True, progress=export_progress_logger())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_retreaver.links import FileLink, note_file
 from airflow_provider_retreaver.operators.base import final_errors
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
@@ -60,6 +61,7 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
         "allow_incomplete", "hook_params",
     )  # fmt: skip
     ui_color = "#e8f4ea"
+    operator_extra_links = (FileLink(),)
 
     def __init__(
         self,
@@ -91,23 +93,25 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
         self.allow_incomplete = allow_incomplete
         self.hook_params = hook_params
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow calls it with the context
+    def execute(self, context: Context) -> dict[str, Any]:
         """Merge the manifests."""
         with TaskBoundary(self._bounds(), self.log):
-            return self._merged()
+            return self._merged(context)
 
     @contextmanager
     def _bounds(self) -> Generator[None]:
         with self.stopped_on_kill(), final_errors():
             yield
 
-    def _merged(self) -> dict[str, Any]:
+    def _merged(self, context: Context) -> dict[str, Any]:
         from airflow_provider_retreaver.core.parameters import flag
         from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
         from airflow_provider_retreaver.transfers.warehouse_load import Merged, Warehouse
 
         create = flag(self.create_table, "create_table")
         manifests = self._manifests()
+        if manifests:
+            note_file(context, None, manifests[-1].path)
         hook, merging = self._merging()
         files = [(manifest, self._files(manifest)) for manifest in manifests]
         if not files:

@@ -33,7 +33,7 @@ def portal(**extra):
         ("campaigns", [], "https://retreaver.com/campaigns"),
         ("calls", ["a/b?c#d e%"], "https://retreaver.com/calls/a%2Fb%3Fc%23d%20e%25"),
         ("contacts", [3], None),
-        ("suppressed_numbers", [], None),
+        ("suppressed_numbers", [], "https://retreaver.com/suppressed_numbers"),
     ],
 )
 def test_pages_of_retreaver(resource, ids, page):

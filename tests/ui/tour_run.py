@@ -202,6 +202,23 @@ def test_links_of_tasks(interface: Interface, browser: Browser) -> None:
     browser.shows("buyer-003")
 
 
+def test_links_of_mapped_tasks(interface: Interface, browser: Browser) -> None:
+    """Each instance of a mapped task links to the buyer that it paused, and the links lead there."""
+    dag_id = "retreaver_pause_at_90_percent"
+    run_id = next(iter(interface.runs(dag_id)), None) or trigger(browser, interface, dag_id)
+    assert interface.ended(dag_id, run_id) == OK
+    pages = set()
+    for index in range(3):
+        browser.open(f"/dags/{dag_id}/runs/{run_id}/tasks/watch.pause/mapped/{index}/details")
+        address = browser.find("a", "Open in Retreaver").get_attribute("href") or ""
+        if index == 0:
+            browser.picture("mapped-task-link")
+        browser.driver.get(address)
+        pages.add(re.findall(r"/portal/targets/(\d+)$", browser.driver.current_url)[0])
+        assert "buyer-" in browser.shows("Targets")
+    assert len(pages) == 3
+
+
 def test_nothing_was_written_elsewhere(interface: Interface) -> None:
     """The DAGs' files are in the folder of `make ui`, and all DAG files are imported."""
     assert interface.get("/api/v2/importErrors")["import_errors"] == []

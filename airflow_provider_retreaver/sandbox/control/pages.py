@@ -18,6 +18,7 @@ PLACES = {
     "contacts": "/contacts",
     "numbers": "/numbers",
     "number_pools": "/number_pools",
+    "suppressed_numbers": "/suppressed_numbers",
     "target_groups": "/target_groups",
     "targets": "/targets",
     "buyer_groups": "/api/v1/buyer_groups",

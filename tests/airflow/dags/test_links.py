@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from airflow_provider_retreaver.sandbox.options import WRITING_KEY
+from airflow_provider_retreaver.sandbox.options import RTB_KEY, WRITING_KEY
 from tests.airflow.support.account import KEY
 from tests.airflow.support.generic import campaign
 from tests.airflow.support.trackdrive import TOKEN, TrackDriveAccount
@@ -31,7 +31,12 @@ from airflow_provider_retreaver.operators.target_groups import RetreaverUpdateTa
 from airflow_provider_retreaver.operators.targets import RetreaverSetPausedOperator
 from airflow_provider_retreaver.operators.trackdrive import TrackDriveBuyerGroupUpdateOperator
 from airflow_provider_retreaver.sensors.caps import RetreaverCapFilledSensor
-from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+from airflow_provider_retreaver.operators.rtb import RetreaverReserveCallOperator
+from airflow_provider_retreaver.operators.suppression import RetreaverSuppressionSyncOperator
+from airflow_provider_retreaver.transfers.calls import (
+    RetreaverCallsToObjectStorageOperator,
+    RetreaverCallsToSqlOperator,
+)
 
 with DAG(dag_id="links", schedule=None, default_args={"retries": 0}):
     RetreaverSetPausedOperator.partial(task_id="pause", paused=True).expand(target_ids=TARGETS)
@@ -41,6 +46,16 @@ with DAG(dag_id="links", schedule=None, default_args={"retries": 0}):
     RetreaverGetOperator(task_id="campaign", resource="campaigns", customer_id="0044")
     RetreaverUpsertOperator(task_id="affiliate", resource="affiliates", attributes={"afid": "A9", "first_name": "A"})
     RetreaverDeleteOperator(task_id="delete", resource="targets", resource_id=424242, missing_ok=True)
+    RetreaverDeleteOperator(task_id="would", resource="targets", object_name="Target 1", dry_run=True)
+    RetreaverSuppressionSyncOperator(
+        task_id="suppress", mode="add", numbers=["+19195550100"], can_resubscribe=False, state_path="FOLDER/state"
+    )
+    RetreaverReserveCallOperator.partial(task_id="reserve", retreaver_conn_id="bidding").expand(
+        caller_number=["+19195550101", "+19195550102"]
+    )
+    RetreaverCallsToSqlOperator(
+        task_id="load", sql_conn_id="database", table="calls", start="2020-01-01", end="2020-01-02"
+    )
     RetreaverListOperator(task_id="list", resource="targets", destination="FOLDER/rows one.jsonl")
     RetreaverCapFilledSensor(task_id="full", target_id=TARGETS[0], at_least=0, poke_interval=1, timeout=9)
     RetreaverCapFilledSensor(task_id="named", target_names="Target 1", at_least=0, poke_interval=1, timeout=9)
@@ -75,6 +90,8 @@ def test_links_of_every_kind_of_task(airflow_lab, account, tmp_path):
     connections = {
         "retreaver_default": account.connection(extra=extra),
         "no_portal": account.connection(),
+        "bidding": account.connection(extra={**extra, "postback_key": RTB_KEY}),
+        "database": {"conn_type": "sqlite", "host": str(tmp_path / "database.db")},
         "trackdrive_default": trackdrive.connection(extra={"portal_url": PORTAL}),
     }
     done = airflow_lab.run_dag(source, connections=connections)
@@ -105,7 +122,12 @@ def test_links_of_every_kind_of_task(airflow_lab, account, tmp_path):
         "group": {portal: f"{PORTAL}/target_groups/{group}"},
         "campaign": {portal: f"{PORTAL}/campaigns/{campaign_id}"},
         "affiliate": {portal: f"{PORTAL}/affiliates/{affiliate}"},
-        "delete": {},
+        "delete": {portal: f"{PORTAL}/targets"},
+        "would": {portal: f"{PORTAL}/targets/{targets[1]}"},
+        "suppress": {portal: f"{PORTAL}/suppressed_numbers"},
+        "reserve[0]": {portal: f"{PORTAL}/calls"},
+        "reserve[1]": {portal: f"{PORTAL}/calls"},
+        "load": {portal: f"{PORTAL}/calls"},
         "list": {portal: f"{PORTAL}/targets", files: f"{PORTAL}/files/st%40re/rows%20one.jsonl"},
         "full": {portal: f"{PORTAL}/targets/{targets[0]}"},
         "named": {portal: f"{PORTAL}/targets/{targets[1]}"},
