@@ -1,8 +1,8 @@
 """Which bytes are a response's (RFC 9112): read strictly, since what is guessed may be cut off.
 
 The blocking client's library takes `Content-Length: many`, `+15`, or a line without a colon for no header at all, and
-chunks that do not end where they say for whole ones. The asynchronous one refuses most of that; both are held against
-these rules.
+chunks that do not end where they say for whole ones. The asynchronous one refuses most of that, but reads past a
+space before a header's colon; both are held against these rules.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_SPACE = re.compile(rb"[^\s:][^:]*[ \t]:")
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9]")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
 # Bytes of a line that says how long a chunk is, or of a trailer.
 LONGEST_LINE = 8_192
@@ -51,6 +53,53 @@ def check_length(lengths: Sequence[str], codings: Sequence[str]) -> None:
         raise Misframed("Content-Length is no length")
     if any(coding.strip(" \t").lower() != "chunked" for coding in codings):
         raise Misframed("Transfer-Encoding is not chunked")
+
+
+class HeadCheck:
+    """Follows the head of a response as it comes, for what a parser does not show afterwards.
+
+    A space before a colon (RFC 9112, 5.1) makes two readers see different headers.
+    """
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._first: bytes | None = None
+        self.ended = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; those after the head are not looked at.
+
+        :param data: as they came.
+        :raises Misframed: when there is a space before a header's colon.
+        """
+        if self.ended:
+            return
+        came, at = self._line + data, 0
+        while (end := came.find(b"\n", at)) >= 0:
+            if self._is_end(came[at:end].rstrip(b"\r")):
+                self.ended, self._line = True, b""
+                return
+            at = end + 1
+        self._line = came[at:]
+        if self._first is not None and b":" in data:
+            self._check(self._line)
+
+    def _is_end(self, line: bytes) -> bool:
+        if self._first is None:
+            self._first = line
+            return False
+        if line:
+            self._check(line)
+            return False
+        # After a hint, such as 100, the head of the response itself comes.
+        ended = _INTERIM.match(self._first) is None
+        self._first = None
+        return ended
+
+    @staticmethod
+    def _check(line: bytes) -> None:
+        if _SPACE.match(line):
+            raise Misframed("there is a space before a header's colon")
 
 
 class ChunkCheck:
