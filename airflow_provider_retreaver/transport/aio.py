@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from airflow_provider_retreaver.core.bodies import ACCEPT_ENCODING, Body, BodyTooLarge
 from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.envelopes import response_too_large
 from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError
-from airflow_provider_retreaver.core.framing import check_length
+from airflow_provider_retreaver.core.framing import HeadCheck, Misframed, check_length
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs
-from airflow_provider_retreaver.transport.addresses import Resolver, start_resolving, system_resolver
 from airflow_provider_retreaver.transport.blocking import (
     CONNECT_TIMEOUT,
     certificates,
@@ -26,6 +27,7 @@ from airflow_provider_retreaver.transport.blocking import (
     proxy_for,
     speaks_http,
 )
+from airflow_provider_retreaver.transport.lookup import AsyncResolver, look_up
 
 # Characters of a line of the response's head, as in `http.client`.
 HARD_LIMIT = 65_536
@@ -55,7 +57,7 @@ class AiohttpTransport:
     :param resolver: resolves host names (tests pass a fake).
     """
 
-    def __init__(self, settings: ClientSettings, *, resolver: Resolver = system_resolver) -> None:
+    def __init__(self, settings: ClientSettings, *, resolver: AsyncResolver = look_up) -> None:
         guard_library_logs("aiohttp.client", "aiohttp.internal")
         self._settings = settings
         self._resolver = resolver
@@ -153,8 +155,34 @@ class AiohttpTransport:
             self._session = None
 
 
+class _Protocol(ResponseHandler):
+    """Holds the head of each response against the rules that `aiohttp`'s parser of responses is lenient about."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._head = HeadCheck()
+
+    def set_response_params(self, **parameters: Any) -> None:
+        """Prepare for the response to a request."""
+        self._head = HeadCheck()
+        super().set_response_params(**parameters)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        try:
+            self._head.feed(data)
+        except Misframed:
+            # What no parser takes within a head: the connection ends as with all that is malformed.
+            data = b"\0"
+        super().data_received(data)
+
+
 class _Connector(aiohttp.TCPConnector):
     """Uses no kept connection on which something came that nobody asked for: it would answer the next request."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = cast("partial[ResponseHandler]", partial(_Protocol, loop=self._loop))
 
     async def connect(
         self,
@@ -171,17 +199,17 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Resolver(AbstractResolver):
-    """Resolves names on threads of their own: those of the loop keep it from ending while a name is resolved."""
+    """Resolves names without the loop's threads, which would outlive a trigger, and keep the loop from ending."""
 
-    def __init__(self, resolver: Resolver, seconds: float) -> None:
+    def __init__(self, resolver: AsyncResolver, seconds: float) -> None:
         self._resolver = resolver
         self._seconds = seconds
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        resolving = asyncio.wrap_future(start_resolving(self._resolver, host, port))
-        rows = await asyncio.wait_for(resolving, self._seconds)
+        async with asyncio.timeout(self._seconds):
+            rows = await self._resolver(host, port)
         return [
             ResolveResult(
                 hostname=host,

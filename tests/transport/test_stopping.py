@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from airflow_provider_retreaver.core.errors import RetreaverError, Stopped
+from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverError, Stopped
 from airflow_provider_retreaver.core.operations import Outcome, ServerTime, Together, Wait
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.resources.targets import delete_target, get_target, list_targets, reset_cap
@@ -27,6 +28,7 @@ from airflow_provider_retreaver.transport.blocking import RequestsTransport
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
 from airflow_provider_retreaver.transport.connections import Running, WatchedAdapter
 from airflow_provider_retreaver.transport.limiter import Limiter
+from airflow_provider_retreaver.transport.lookup import look_up
 from tests.contract.harness import KEY, options
 
 # Seconds after which the signal comes, and within which the busiest machine has ended the work: a wait that nothing
@@ -298,7 +300,26 @@ def test_a_server_that_says_nothing(kind, scheme):
         run_against(kind, listener.getsockname()[1], scheme)
 
 
-def test_a_name_that_is_not_resolved(kind):
+# Instead of the question to the system: a process that says that it runs, and never answers.
+HANGING = "import time; open({!r}, 'w').close(); time.sleep(600)"
+
+
+def waiting(mark):
+    """Return the processes that resolve a name and have its mark in their command."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(mark).encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def is_listed(process):
+    """Return whether the system lists a process, a zombie included."""
+    return Path(f"/proc/{process}").exists()
+
+
+def test_a_name_that_is_not_resolved():
     """A resolver that hangs does not keep the task: what remains is a daemon that only waits for it."""
     hanging = threading.Event()
 
@@ -307,12 +328,12 @@ def test_a_name_that_is_not_resolved(kind):
         raise OSError
 
     try:
-        run_against(kind, 80, host="hangs.test", resolver=resolver)
+        run_against("sync", 80, host="hangs.test", resolver=resolver)
     finally:
         hanging.set()
 
 
-def test_one_thread_resolves_a_name(kind):
+def test_one_thread_resolves_a_name():
     """However often a name that hangs is asked for, one thread waits for it, and each request ends with its limit."""
     hanging, asked = threading.Event(), []
 
@@ -321,29 +342,13 @@ def test_one_thread_resolves_a_name(kind):
         hanging.wait(120)
         return []
 
-    settings = Settings.parse(
-        "odd",
-        password=KEY,
-        host="http://hangs.test:80",
-        extra={"allow_http": True, "timeout": 0.2, "max_attempts": 1},
-    )
+    settings = hanging_settings()
     started = time.monotonic()
     try:
-        if kind == "sync":
-            with RetreaverClient(settings, transport=RequestsTransport(settings, resolver=resolver)) as client:
-                for _ in range(3):
-                    with pytest.raises(RetreaverError):
-                        client.run(get_target(id=1))
-        else:
-
-            async def run():
-                transport = AiohttpTransport(settings, resolver=resolver)
-                async with AsyncRetreaverClient(settings, transport=transport) as client:
-                    for _ in range(3):
-                        with pytest.raises(RetreaverError):
-                            await client.run(get_target(id=1))
-
-            asyncio.run(run())
+        with RetreaverClient(settings, transport=RequestsTransport(settings, resolver=resolver)) as client:
+            for _ in range(3):
+                with pytest.raises(RetreaverError):
+                    client.run(get_target(id=1))
         assert time.monotonic() - started < 60
         assert asked == ["hangs.test"]
         assert [name for name in threads() if name == "retreaver-resolver"] == ["retreaver-resolver"]
@@ -353,6 +358,94 @@ def test_one_thread_resolves_a_name(kind):
     while threads() and time.monotonic() < until:
         time.sleep(0.02)
     assert threads() == []
+
+
+def hanging_settings():
+    """Return settings of a connection whose name nobody resolves."""
+    extra = {"allow_http": True, "timeout": 0.2, "max_attempts": 1}
+    return Settings.parse("odd", password=KEY, host="http://hangs.test:80", extra=extra)
+
+
+def all_threads():
+    """Return the threads of this process, of whoever they are."""
+    return {one.name for one in threading.enumerate()}
+
+
+def test_a_trigger_that_is_cancelled_while_a_name_is_resolved_leaves_nothing(tmp_path):
+    """A triggerer lives on: neither a thread nor a process that waits for the system's resolver may be left in it."""
+    mark = tmp_path / "started"
+
+    async def resolver(host, port):
+        return await look_up("localhost", port, HANGING.format(str(mark)))
+
+    async def has_begun():
+        while not mark.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+
+    async def run():
+        before = all_threads()
+        settings = Settings.parse("odd", password=KEY, host="http://hangs.test:80", extra={"allow_http": True})
+        client = AsyncRetreaverClient(settings, transport=AiohttpTransport(settings, resolver=resolver))
+        task = asyncio.ensure_future(client.run(two_reads()))
+        await has_begun()
+        (process,) = waiting(mark)
+        assert all_threads() == before
+        started = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await client.close()
+        assert time.monotonic() - started < ENDED
+        assert waiting(mark) == []
+        assert not is_listed(process), "it is not left as a zombie either"
+        assert all_threads() == before
+
+    asyncio.run(run())
+
+
+def test_a_name_that_is_not_resolved_in_time(tmp_path):
+    """Each request ends with its limit, and its process with it."""
+    mark = tmp_path / "started"
+
+    async def resolver(host, port):
+        return await look_up("localhost", port, HANGING.format(str(mark)))
+
+    async def run():
+        settings = hanging_settings()
+        async with AsyncRetreaverClient(settings, transport=AiohttpTransport(settings, resolver=resolver)) as client:
+            for _ in range(2):
+                with pytest.raises(ConnectionFailed) as raised:
+                    await client.run(get_target(id=1))
+                assert not raised.value.sent
+                assert waiting(mark) == []
+
+    asyncio.run(run())
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_names_are_resolved_as_the_system_does(host):
+    """The addresses, and their order, are those that `getaddrinfo` of this process has."""
+
+    async def run():
+        return list(await look_up(host, 8080))
+
+    assert asyncio.run(run()) == socket.getaddrinfo(host, 8080, type=socket.SOCK_STREAM)
+
+
+@pytest.mark.parametrize(
+    ("program", "number"),
+    [("import os; os.write(1, b'(-2, \\'Name or service not known\\')')", -2), ("raise SystemExit", None)],
+)
+def test_a_name_that_does_not_exist(program, number):
+    """It is the system's error; a process that says nothing is one, too."""
+
+    async def run():
+        await look_up("localhost", 80, program)
+
+    with pytest.raises(socket.gaierror) as raised:
+        asyncio.run(run())
+    assert raised.value.errno == number
 
 
 def test_a_name_that_is_being_resolved_keeps_no_process(project):

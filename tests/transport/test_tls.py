@@ -129,8 +129,11 @@ def fetch(kind, host, **extra):
         with closing(RequestsTransport(settings, resolver=resolver)) as transport:
             return [transport.send(request, wire).body for _ in range(2)]
 
+    async def resolved(host, port):
+        return resolver(host, port)
+
     async def run():
-        transport = AiohttpTransport(settings, resolver=resolver)
+        transport = AiohttpTransport(settings, resolver=resolved)
         try:
             return [(await transport.send(request, wire)).body for _ in range(2)]
         finally:
