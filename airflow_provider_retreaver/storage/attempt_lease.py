@@ -6,20 +6,52 @@ of one run, so other runs are not seen.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_retreaver.core.errors import RunUnderWay
 from airflow_provider_retreaver.storage.temporary_folders import Attempt
 
+log = logging.getLogger(__name__)
+
 # Seconds after which a holder gives a sign.
 RENEWED_AFTER = 60.0
 # Seconds without a sign of an earlier attempt of the same task after which it counts as ended.
 PATIENCE = 300.0
 ATTEMPT = "retreaver_attempt"
+EARLIER = "an earlier attempt of this task"
+
+
+@dataclass(frozen=True, slots=True)
+class FormerHolder:
+    """A holder from which a lease is taken, since it has not given it back.
+
+    :param name: whose it was.
+    :param silent: seconds since its last sign.
+    :param is_gone: whether its process is seen to be gone.
+    """
+
+    name: str
+    silent: float
+    is_gone: bool
+
+    def log_takeover(self) -> None:
+        """Log that this run has the lease now, and what may meet."""
+        if self.is_gone:
+            log.info("This run takes over from %s, whose process is gone.", self.name)
+            return
+        log.warning(
+            "This run takes over from %s, which has not ended and gave its last sign %.0f s ago. If it still runs, "
+            "on another machine, it stops before its next request; the one that it is sending may meet those of "
+            "this run.",
+            self.name,
+            self.silent,
+        )
 
 
 class NoLease:
@@ -64,14 +96,17 @@ class AttemptLease(NoLease):
 
     def __enter__(self) -> Self:
         found = self._stored()
-        seen = found.get("seen")
-        if isinstance(seen, (int, float)) and seen + self._patience > self._clock() and not is_gone(found):
-            raise RunUnderWay(
-                "An earlier attempt of this task is at work still; nothing was sent. This one starts when it has "
-                "ended.",
-                holder="an earlier attempt of this task",
-            )
-        self._write(self._clock())
+        seen, now = found.get("seen"), self._clock()
+        if isinstance(seen, (int, float)) and seen:
+            former = FormerHolder(EARLIER, now - seen, is_gone=is_gone(found))
+            if seen + self._patience > now and not former.is_gone:
+                raise RunUnderWay(
+                    "An earlier attempt of this task is at work still; nothing was sent. This one starts when it has "
+                    "ended.",
+                    holder=EARLIER,
+                )
+            former.log_takeover()
+        self._write(now)
         return self
 
     def __exit__(

@@ -19,6 +19,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,14 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay, StorageFailed
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.storage.attempt_lease import RENEWED_AFTER, AttemptLease, NoLease, is_gone
+from airflow_provider_retreaver.storage.attempt_lease import (
+    EARLIER,
+    RENEWED_AFTER,
+    AttemptLease,
+    FormerHolder,
+    NoLease,
+    is_gone,
+)
 from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_errors, storage_path
 from airflow_provider_retreaver.storage.run_state import damaged_state, read_state
 from airflow_provider_retreaver.storage.temporary_folders import Attempt
@@ -63,7 +71,8 @@ def lease_for(
         return Lease(context, storage_path(state_path, "state_path"), name, patience=patience)
     log.info(
         "Without state_path there is no lease, so runs that overlap do not see each other; %s read again right "
-        "before. Let runs not overlap (max_active_runs=1).",
+        "before, and in the time of one request others may still do the same. Let runs not overlap "
+        "(max_active_runs=1).",
         looks,
     )
     store = context.get("task_state_store")
@@ -117,10 +126,11 @@ class Lease(NoLease):
         make_folder(self._folder)
         for _ in range(TRIES):
             highest = max(self._numbers(), default=0)
-            if highest:
-                self._check_free(self._read(highest))
+            former = self._check_free(self._read(highest)) if highest else None
             if self._create(highest + 1):
                 self._number, self._renewed = highest + 1, self._clock()
+                if former is not None:
+                    former.log_takeover()
                 break
         else:
             raise RunUnderWay(f"Other runs take the lease in {self._folder} again and again; nothing was sent.")
@@ -195,17 +205,19 @@ class Lease(NoLease):
         highest = max(self._numbers(), default=0)
         return highest == self._number and self._read(highest).get("lease", {}).get("token") == self._token
 
-    def _check_free(self, found: Mapping[str, Any]) -> None:
+    def _check_free(self, found: Mapping[str, Any]) -> FormerHolder | None:
         lease, holder = found.get("lease", {}), found.get("holder", {})
-        until = lease.get("until", 0.0)
-        if self._holder and holder == self._holder:
-            until += self._patience - HOLDS
-        if until <= self._clock() or is_gone(lease):
-            return
-        named = "a run"
+        until, now, named = lease.get("until", 0.0), self._clock(), "a run"
+        if not until:
+            return None
         if holder:
             run, dag, task = (one_line(holder.get(key), numbers=False) for key in ("run_id", "dag_id", "task_id"))
             named = f"run {run} of {dag}.{task}"
+        former = FormerHolder(named, now - (until - HOLDS), is_gone=is_gone(lease))
+        if self._holder and holder == self._holder:
+            former, until = replace(former, name=EARLIER), until - HOLDS + self._patience
+        if until <= now or former.is_gone:
+            return former
         raise RunUnderWay(
             f"Another run is at work on the same objects: {named} holds the lease in {self._folder}; nothing was "
             f"sent. A retry starts when it has ended; if it was killed, from {_written(until)} on.",

@@ -98,6 +98,12 @@ def upsert(
     creation = entry.create(first, owner)
     if dry_run:
         return result_of_dry_create(entry, value, complete)
+    if not entry.create_is_repeatable:
+        log.info(
+            "The %s does not exist, so it is created. An upsert takes no lease: in the time of one request others "
+            "may create the same. Let such tasks share a pool with one slot.",
+            entry.describe(_reference_of(entry, {}, value, owner)),
+        )
     try:
         row = yield from create_or_find(entry, creation, partial(find_object, entry, value, owner))
     except InvalidRequest:

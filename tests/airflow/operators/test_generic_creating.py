@@ -64,6 +64,19 @@ def test_create(account, resource):
     assert result["id"] == result["object"]["id"]
 
 
+@pytest.mark.parametrize("resource", ["companies", "numbers", "number_pools", "target_groups", "targets"])
+def test_what_others_may_create_at_the_same_time_is_told(account, resource, tmp_path, caplog, capsys):
+    """An object without a customer ID, and no lease that all runs see: the log says once what remains."""
+    caplog.set_level(logging.INFO)
+    attributes = {name: value for name, value in CREATES[resource].items() if name != "tid"}
+    for given, times in (({"state_path": f"file://{tmp_path}"}, 0), ({}, 1)):
+        caplog.clear()
+        capsys.readouterr()
+        execute("create", resource, run_context(), attributes=attributes, **given)
+        said = caplog.text + capsys.readouterr().out
+        assert said.count("in the time of one request others may still do the same") == times
+
+
 def test_all_creates_are_tested():
     """The cases cover every resource but caller lists, which need another key."""
     owned = {"caller_lists", "caller_list_numbers"}

@@ -17,6 +17,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, RunUnderWay,
 from tests.airflow.support.account import StateStore, TaskInstance
 
 pytestmark = pytest.mark.airflow
+TAKEN_OVER = "This run takes over from"
 
 
 class Clock:
@@ -78,7 +79,7 @@ def test_a_second_run_waits_for_the_end_of_the_first(folder, clock):
         assert numbers(folder) == ["00000002.json"]
 
 
-def test_a_killed_run_is_followed_when_its_lease_has_ended(folder, clock):
+def test_a_killed_run_is_followed_when_its_lease_has_ended(folder, clock, caplog):
     """Nothing gives it back; another run waits a quarter of an hour, another attempt of the same task does not."""
     lease(folder, clock).__enter__()
     clock.now += 899
@@ -90,6 +91,7 @@ def test_a_killed_run_is_followed_when_its_lease_has_ended(folder, clock):
     clock.now += 900
     with lease(folder, clock, "second") as second:
         second.confirm()
+    assert f"{TAKEN_OVER} run first of nightly.sync, which has not ended" in caplog.text
 
 
 def test_a_mapped_task_is_another_holder(folder, clock):
@@ -267,8 +269,12 @@ def test_airflows_store_shows_newer_attempts(caplog):
 
 
 @pytest.mark.parametrize("place", ["folder", "store"])
-def test_an_attempt_that_may_still_send_is_waited_for(folder, clock, place):
-    """The next attempt of the same task begins when the former has ended, or has given no sign for five minutes."""
+def test_an_attempt_that_may_still_send_is_waited_for(folder, clock, place, caplog):
+    """The next attempt of the same task begins when the former has ended, or has given no sign for five minutes.
+
+    The log then says that the two may meet.
+    """
+    caplog.set_level(logging.INFO)
     from airflow_provider_retreaver.storage.attempt_lease import AttemptLease
     from airflow_provider_retreaver.storage.lease import Lease
 
@@ -293,16 +299,25 @@ def test_an_attempt_that_may_still_send_is_waited_for(folder, clock, place):
         second.confirm()
         with pytest.raises(RunUnderWay):
             first.confirm()
+        assert TAKEN_OVER not in caplog.text, "the first one has ended"
         clock.now += 300
         with attempt() as third:
+            (said,) = [record for record in caplog.records if TAKEN_OVER in record.getMessage()]
+            assert said.levelname == "WARNING"
+            assert (
+                "an earlier attempt of this task, which has not ended and gave its last sign 300 s"
+                in said.getMessage()
+            )
+            assert "may meet" in said.getMessage()
             third.confirm()
             with pytest.raises(RunUnderWay, match=r"newer attempt|older attempt"):
                 second.confirm()
 
 
 @pytest.mark.parametrize("place", ["folder", "store"])
-def test_a_process_that_is_gone_is_not_waited_for(folder, clock, place):
+def test_a_process_that_is_gone_is_not_waited_for(folder, clock, place, caplog):
     """Where it is seen that a killed holder's process is gone from this machine, another one takes over at once."""
+    caplog.set_level(logging.INFO)
     from airflow_provider_retreaver.storage.attempt_lease import AttemptLease
 
     def enter(run):
@@ -313,7 +328,10 @@ def test_a_process_that_is_gone_is_not_waited_for(folder, clock, place):
     with pytest.raises(RunUnderWay):
         enter("second")
     killed._attempt.release()
+    assert TAKEN_OVER not in caplog.text
     enter("second").confirm()
+    assert "whose process is gone" in caplog.text
+    assert "may meet" not in caplog.text
 
 
 def test_a_holder_that_no_machine_has_is_waited_for(folder, clock):
@@ -340,4 +358,4 @@ def test_without_any_place_there_is_no_lease(caplog):
         none.confirm()
         none.renew()
     assert not none.is_exclusive
-    assert "Let runs not overlap" in caplog.text
+    assert caplog.text.count("in the time of one request others may still do the same. Let runs not overlap") == 1

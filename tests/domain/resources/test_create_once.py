@@ -152,6 +152,21 @@ def test_of_two_upserts_at_once_the_second_changes(caplog):
     assert "was created by others at the same moment" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("answers", "parts", "times"),
+    [("missing created", {}, 1), ("missing", {"dry_run": True}, 0), ("created", {}, 0)],
+    ids=["created", "dry run", "found"],
+)
+def test_an_upsert_that_creates_says_what_others_may_do(caplog, answers, parts, times):
+    """Without a lease the time of one request remains: the log says so once, where something is created."""
+    caplog.set_level("INFO")
+    created = {"id": 9, "tid": "A1", "number": "+18668987878"}
+    given = {"missing": missing("/targets/tid/A1.json"), "created": created}
+    procedure = upsert(entry_of("targets"), "A1", {"number": "+18668987878"}, {}, **parts)
+    play(procedure, *(given[name] for name in answers.split()))
+    assert caplog.text.count("in the time of one request others may create the same") == times
+
+
 LIST, BUY = "GET /numbers.json", "POST /numbers.json"
 OLD, THEIRS, MINE = ({"id": id_, "toll_free": False, "afid": "a", "cid": "c"} for id_ in (4, 5, 6))
 
