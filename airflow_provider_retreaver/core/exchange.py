@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_retreaver.core import policy
 from airflow_provider_retreaver.core.answers import error_for
 from airflow_provider_retreaver.core.client_settings import ClientSettings
-from airflow_provider_retreaver.core.errors import ConnectionFailed, NotFound, RetreaverError
+from airflow_provider_retreaver.core.errors import ChangeRefused, ConnectionFailed, NotFound, RetreaverError
 from airflow_provider_retreaver.core.messages import REDIRECTS, HttpRequest, Request, Response
+from airflow_provider_retreaver.core.operations import ClockReading
 
 
 def _now() -> datetime:
@@ -61,6 +62,22 @@ class Exchange:
         :return: seconds within what is left of `max_wait`.
         """
         return self._retries.pause(seconds)
+
+    def check_time(self, clock: ClockReading, wait: float = 0.0) -> None:
+        """Refuse an attempt that would come too late, before the wait for it begins and before it is sent.
+
+        :param clock: the time on the server.
+        :param wait: seconds until the attempt.
+        :raises ChangeRefused: when the request may not be sent then any more.
+        """
+        until = self.request.until
+        if until is not None and clock.server_time + timedelta(seconds=wait) >= until:
+            raise ChangeRefused(
+                f"{self.request.label} was not sent{' again' if wait else ''}: it may only be sent before "
+                f"{until.isoformat()}, by the server's clock.",
+                method=self.request.method,
+                path=self.request.path,
+            )
 
     def judge(self, response: Response) -> Response:
         """Return a successful response; raise the error of any other.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
@@ -55,6 +56,8 @@ class Request:
     :param repeat_safe: whether it may be sent again when its outcome is unknown; None where the method decides.
     :param key_type: type of the postback key that must sign it, as Retreaver names it; for errors.
     :param redirects: whether a redirect is the response that is wanted; none is ever followed with the key.
+    :param until: when it may be sent for the last time, aware, by the server's clock; None for any time.
+    :param attempts: how often it is sent at most; None for as often as the connection says.
     """
 
     method: str
@@ -66,6 +69,8 @@ class Request:
     repeat_safe: bool | None = None
     key_type: str | None = None
     redirects: bool = False
+    until: datetime | None = None
+    attempts: int | None = None
 
     @property
     def repeatable(self) -> bool:

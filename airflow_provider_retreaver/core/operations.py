@@ -144,10 +144,12 @@ class ClockReading:
 
     :param local_time: this machine's time, in UTC.
     :param offset: how far the server's clock is ahead of it; zero until a response has a `Date`.
+    :param is_known: whether a response had one.
     """
 
     local_time: datetime
     offset: timedelta
+    is_known: bool = False
 
     @property
     def server_time(self) -> datetime:

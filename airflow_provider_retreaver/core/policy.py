@@ -160,7 +160,8 @@ class RetryState:
         :param state: tenacity's state of the request.
         :return: True when all attempts or all the waiting time are used.
         """
-        return state.attempt_number >= self._policy.max_attempts or self.waited >= self._policy.max_wait
+        attempts = self._request.attempts or self._policy.max_attempts
+        return state.attempt_number >= attempts or self.waited >= self._policy.max_wait
 
     def announce(self, state: RetryCallState) -> None:
         """Log the wait before it begins (a tenacity `before_sleep` callback).

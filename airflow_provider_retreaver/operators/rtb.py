@@ -138,20 +138,22 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
     The buyer's caps may have filled in between: `status` is then `no-target`, a result and no error. An expired
     reservation is refused before anything is sent, and one that is confirmed already is returned as it is. When the
     answer is lost, the task fails without a retry and says so: it is not documented what a repeated confirmation
-    does. An attempt that was killed is not repeated either, where Airflow's task state store (3.3) or `state_path`
-    remembers it; elsewhere set `retries=0`. The connection needs the extra `postback_key`, as for
-    `RetreaverReserveCallOperator`. Retreaver's reference: "Real Time Bidding".
+    does. An attempt that was killed is not repeated either: Airflow's task state store (3.3) or `state_path` has a
+    record of what each attempt has sent, and a later attempt (a retry, or after Clear) without such a record sends
+    nothing. The connection needs the extra `postback_key`, as for `RetreaverReserveCallOperator`. Retreaver's
+    reference: "Real Time Bidding".
 
     :param reservation: the result of `RetreaverReserveCallOperator` (`reserve.output`), or the reservation's UUID.
     :param expires_at: until when it lives, RFC 3339; by default that of the result.
     :param on_no_target: `return` the result when there is no buyer, or `skip` the task.
-    :param state_path: folder on object storage that remembers that a confirmation was sent; None for Airflow's task
-        state store.
+    :param state_path: folder on object storage for the record of what attempts have sent, the same for all of them;
+        None for Airflow's task state store (3.3). Without either only the first attempt sends anything.
     :param dry_run: check the parameters and return; nothing is sent.
     :param retreaver_conn_id: ID of the connection.
     :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
     :raises ChangeRefused: when the reservation has expired; nothing was sent.
-    :raises OutcomeUnknown: when the answer was lost; the task is not retried.
+    :raises OutcomeUnknown: when the answer was lost, or an earlier attempt has left no record; the task is not
+        retried.
     """
 
     template_fields = (
@@ -183,6 +185,13 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
         from airflow_provider_retreaver.storage.run_state import RunState
 
         with self.connected() as hook:
+            state = RunState(context, "confirm", self.state_path if parameters.is_given(self.state_path) else None)
+            saved = state.load()
+            unrecorded = saved is None and state.may_be_new
+            if saved is None and not unrecorded:
+                # First of all, so that a later attempt knows that this one would have left a record.
+                state.save({"sent": {}})
+            sent = (saved or {}).get("sent", {})
             parameters.one_of(self.on_no_target, ON_NO_TARGET, "on_no_target")
             dry_run = self.is_dry_run()
             confirmation = Confirmation.of(self.reservation, self.expires_at, dry_run=dry_run)
@@ -194,12 +203,16 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
                 uuid = one_line(confirmation.uuid, numbers=False)
                 self.log.info("Dry run: reservation %s would be confirmed; nothing was sent", uuid)
                 return nothing_sent()
-            state = RunState(context, "confirm", self.state_path if parameters.is_given(self.state_path) else None)
-            sent = (state.load() or {}).get("sent", {})
+            if self.retries and not state.lasting:
+                self.log.warning(
+                    "This Airflow keeps no state between attempts, so a retry sends no confirmation: set state_path."
+                )
             try:
                 if confirmation.uuid in sent:
                     raise confirmation.unknown()
                 state.save({"sent": {**sent, confirmation.uuid: True}})
+                if unrecorded:
+                    raise confirmation.unrecorded()
                 result = hook.run(confirmation.run())
             except OutcomeUnknown as error:
                 raise FinalOutcomeUnknown(error.message, method=error.method, path=error.path) from None
@@ -213,12 +226,12 @@ class RetreaverConfirmReservationOperator(RetreaverWriteOperator):
         return _checked(result, self.on_no_target)
 
     def _note_known(self, state: RunState, others: dict[str, Any]) -> None:
-        """Remember only the confirmations whose outcome is unknown; an error here must not hide what is known."""
+        """Remember only the confirmations whose outcome is unknown; an error here must not hide what is known.
+
+        The record stays also when it is empty: without one a later attempt sends nothing.
+        """
         try:
-            if others:
-                state.save({"sent": others})
-            else:
-                state.forget()
+            state.save({"sent": others})
         except StorageFailed as error:
             self.log.warning("%s If the task runs again, the answer counts as lost", error)
 

@@ -6,6 +6,7 @@ The connection's extra `postback_key` holds a postback key of type "Real Time Bi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
 
@@ -75,19 +76,27 @@ def reserve_call(
     return Operation(request, _read)
 
 
-def confirm_reservation(uuid: str) -> Operation[Reservation]:
+def confirm_reservation(uuid: str, expires_at: datetime | None = None) -> Operation[Reservation]:
     """Confirm a reservation: the publisher then has to place the call, and it counts on the buyer's caps.
 
     What a repeated confirmation does is not documented, so it is not sent again when its answer is lost. Retreaver's
     reference: "Real Time Bidding".
 
     :param uuid: of the reservation.
+    :param expires_at: until when the reservation lives, aware; from then on no attempt is made. None for any time.
     :return: a `Reservation`; `status` is `confirmed`, or `no-target` when the buyer's caps were filled meanwhile.
     """
     path = f"/rtbs/{segment(uuid, 'reservation uuid')}.json"
     body = {"status": "confirmed"}
     request = Request(
-        "PUT", path, body=body, auth=Auth.POSTBACK_KEY, host=Host.RTB, repeat_safe=False, key_type=KEY_TYPE
+        "PUT",
+        path,
+        body=body,
+        auth=Auth.POSTBACK_KEY,
+        host=Host.RTB,
+        repeat_safe=False,
+        key_type=KEY_TYPE,
+        until=expires_at,
     )
     return Operation(request, _read)
 

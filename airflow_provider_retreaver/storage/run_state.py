@@ -43,11 +43,17 @@ class RunState:
         self._name = f"retreaver_{name}"
         self._store = context.get("task_state_store")
         self._file = _file(context, self._name, state_path)
+        self._is_later = (getattr(context.get("ti"), "try_number", None) or 1) > 1
 
     @property
     def lasting(self) -> bool:
         """Whether what is saved survives the attempt."""
         return self._file is not None or self._store is not None
+
+    @property
+    def may_be_new(self) -> bool:
+        """Whether an earlier attempt may have run without it: it does not last, or `state_path` may be new."""
+        return self._is_later and (self._file is not None or self._store is None)
 
     def load(self) -> dict[str, Any] | None:
         """Read what an earlier attempt of this run saved.

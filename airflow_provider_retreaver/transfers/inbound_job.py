@@ -20,6 +20,7 @@ from airflow_provider_retreaver.core.messages import Host
 from airflow_provider_retreaver.core.quoting import excerpt
 from airflow_provider_retreaver.domain.bidding.inbound_export import Spellings, prepare_export
 from airflow_provider_retreaver.domain.watching.export_job import wait_for_export
+from airflow_provider_retreaver.operators.base import FinalOutcomeUnknown
 from airflow_provider_retreaver.resources.rtb_inbounds import (
     ExportJob,
     create_rtb_inbound_export,
@@ -38,17 +39,21 @@ log = logging.getLogger(__name__)
 class InboundJob:
     """The export job of one run.
 
-    That one is about to be created is saved before, and its ID right after. An attempt that ends between the two
-    leaves a job that nobody waits for, and the next one says so and creates another: Retreaver has no list of jobs,
-    and a job that is not fetched changes nothing.
+    That one is about to be created is saved before, and its ID right after. An attempt that ends between the two may
+    leave a job that nobody waits for: Retreaver has no list of jobs to look it up in. So the next one creates none,
+    unless the DAG's author allows a second job.
 
     :param hook: of the connection.
     :param selection: what is exported.
     :param state: of the run.
+    :param create_again: whether a job is created also where there may be one whose ID is not known.
     """
 
-    def __init__(self, hook: RetreaverHook, selection: InboundSelection, state: RunState) -> None:
+    def __init__(
+        self, hook: RetreaverHook, selection: InboundSelection, state: RunState, *, create_again: bool = False
+    ) -> None:
         self._hook = hook
+        self._create_again = create_again
         self._selection = selection
         self._state = state
         settings = hook.settings
@@ -64,6 +69,7 @@ class InboundJob:
 
         :param allow_unknown: see `prepare_export`.
         :return: the job as it is now.
+        :raises OutcomeUnknown: when there may be a job whose ID is not known.
         :raises NotFound: when an object that the filters name does not exist; no job was created.
         :raises ExportFailed: when the job does not exist any more.
         """
@@ -74,6 +80,8 @@ class InboundJob:
                 self.spellings = saved.get("spellings", {})
                 log.info("Going on with export job %s of an earlier attempt", job_id)
                 return self._read(job_id)
+            if not self._create_again:
+                raise _unknown("an earlier attempt of this run ended before the ID of its job was known")
             log.warning(
                 "An earlier attempt was to create the export job and ended before its ID was known. Retreaver has no "
                 "list of jobs to look it up in, so another one is made; the first, if there is one, is not fetched"
@@ -92,12 +100,16 @@ class InboundJob:
         self._state.save({"plan": self._plan})
         try:
             return self._hook.run(operation)
-        except RetreaverError as error:
-            if not isinstance(error, (OutcomeUnknown, ProtocolError)):
-                # No job was created. An error here must not hide the one that stopped the block.
-                with suppress(StorageFailed):
-                    self._state.forget()
+        except (OutcomeUnknown, ProtocolError) as error:
+            if self._create_again:
+                raise
+            why = error.message.rstrip(".")
+        except RetreaverError:
+            # No job was created. An error here must not hide the one that stopped the block.
+            with suppress(StorageFailed):
+                self._state.forget()
             raise
+        raise _unknown(why)
 
     def _read(self, job_id: int) -> ExportJob:
         try:
@@ -130,3 +142,11 @@ class InboundJob:
             raise ExportFailed(f"Export job {job['id']} ended with errors: {text}; check the filters, and {AGAIN}.")
         if not job.get("file_upload_url"):
             raise ExportFailed(f"Export job {job['id']} ended without errors and without a file; {AGAIN}.")
+
+
+def _unknown(why: str) -> FinalOutcomeUnknown:
+    return FinalOutcomeUnknown(
+        f"There may be an export job or not: {why}. Retreaver has no list of export jobs in which it could be found, "
+        f"so no other one is created. Set on_unknown_job to create and clear the task, to export with a second job; "
+        f"the first, if there is one, is never fetched and changes nothing."
+    )

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import conf
 
-from airflow_provider_retreaver.core.parameters import flag, is_given
+from airflow_provider_retreaver.core.parameters import flag, is_given, one_of
 from airflow_provider_retreaver.links import FileLink, note_file
 from airflow_provider_retreaver.operators.base import RetreaverOperator, final_errors
 from airflow_provider_retreaver.transfers.exports import account_dataset, folder_dataset
@@ -32,6 +32,7 @@ __all__ = ["RetreaverRtbInboundsToObjectStorageOperator"]
 DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 # Beginning of the names of the folders of tasks.
 PREFIX = "rtb_inbounds-"
+ON_UNKNOWN_JOB = ("fail", "create")
 NOT_STORED = "no part of the file is in place, and the next try fetches it again."
 # Failed looks at a job that are tolerated by the trigger, in seconds.
 FAILURE_BUDGET = 1800.0
@@ -49,8 +50,9 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     claimed, then its call ends), so export the last days again.
 
     The job's ID is kept between attempts, so a retry or a lost worker goes on with the same job. Only a job whose
-    answer never came cannot be found, since Retreaver has no list of jobs; the next try says so. A job that has ended
-    badly, or whose file is gone, fails the task, and its next try makes a new job. A window is at most two months:
+    answer never came cannot be found, since Retreaver has no list of jobs: the task then ends with `OutcomeUnknown`
+    and is not retried, and creates a second job only by `on_unknown_job`. A job that has ended badly, or whose file
+    is gone, fails the task, and its next try makes a new job. A window is at most two months:
     map the task over `split_window` for more, which makes one job and one file for each part. Retreaver's reference:
     "RtbInbounds", "Exports"; see docs/bidding.md.
 
@@ -68,15 +70,18 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     :param csv_escape_formulas: put an apostrophe before cells that a spreadsheet would run as a formula.
     :param phone_numbers: the callers' numbers: `keep` them, `hash` them (HMAC-SHA256) or `mask` them (`+1…77`).
     :param phone_numbers_conn_id: for `hash`, id of a connection whose password is the secret.
+    :param on_unknown_job: what follows when the answer to creating a job was lost, or the worker with it: `fail` the
+        task without a retry, or `create` a second job (the first, if there is one, is not fetched).
     :param poll_interval: time between two looks at the job, seconds or a text like `10s`.
     :param timeout: how long one try waits for the job, a timedelta, seconds or a text like `1h`.
     :param deferrable: wait in the triggerer; else the worker waits.
     :param state_path: folder on object storage that keeps the job's ID; by default Airflow's task state store (3.3),
-        or `_state` in the destination where there is none.
+        or `_state` in the destination where there is none; the same for all attempts.
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
     :raises InvalidArgument: naming the parameter that is not valid; nothing was sent.
     :raises NotFound: when a campaign, affiliate or target that `filters` names does not exist; no job was created.
     :raises ProtocolError: when a row was not asked for, or callers' numbers cannot be hidden; no file is in place.
+    :raises OutcomeUnknown: when there may be a job whose ID is not known; the task is not retried.
     :raises ExportFailed: when the job ended with errors or without a whole file, or not within `timeout`.
     :raises StorageFailed: when the storage fails; no partial file is in place.
     """
@@ -84,7 +89,8 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
     template_fields = (
         *RetreaverOperator.template_fields,
         *("destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas"),
-        *("phone_numbers", "phone_numbers_conn_id", "poll_interval", "timeout", "state_path"),
+        *("phone_numbers", "phone_numbers_conn_id", "on_unknown_job"),
+        *("poll_interval", "timeout", "state_path"),
     )
     operator_extra_links = (FileLink(),)
     # Set when the file is stored: the account's host and company, and rows and bytes.
@@ -103,6 +109,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         csv_escape_formulas: bool | str = False,
         phone_numbers: Literal["keep", "hash", "mask"] = "keep",
         phone_numbers_conn_id: str | None = None,
+        on_unknown_job: Literal["fail", "create"] = "fail",
         poll_interval: timedelta | float | str = 10,
         timeout: timedelta | float | str = "1h",
         deferrable: bool = DEFERRABLE,
@@ -120,6 +127,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         self.csv_escape_formulas = csv_escape_formulas
         self.phone_numbers = phone_numbers
         self.phone_numbers_conn_id = phone_numbers_conn_id
+        self.on_unknown_job = on_unknown_job
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.deferrable = deferrable
@@ -157,6 +165,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
         with self.connected() as hook:
             selection = self._find_named(self._selection(context), context, hook)
             self._seconds()
+            one_of(self.on_unknown_job, ON_UNKNOWN_JOB, "on_unknown_job")
             if not is_given(self.destination):
                 raise InvalidArgument("destination must be a folder URL, like s3://conn@bucket/rtb, not blank.")
             name = selection.name
@@ -164,7 +173,7 @@ class RetreaverRtbInboundsToObjectStorageOperator(RetreaverOperator):
             files.prepare()
             try:
                 state = self._run_state(context)
-                run = InboundJob(hook, selection, state)
+                run = InboundJob(hook, selection, state, create_again=self.on_unknown_job == "create")
                 job = run.current(allow_unknown=flag(self.allow_unknown, "allow_unknown"))
                 if job["in_progress"]:
                     job = self._wait(run, job, deadline, lasting=state.lasting)

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tenacity import AsyncRetrying
@@ -155,14 +156,19 @@ class AsyncRetreaverClient(ClientBase):
             return await self._attempt(exchange)
         except RetreaverError as error:
             strategies = exchange.strategies(error)
-        return await AsyncRetrying(**strategies, sleep=self._sleep)(self._attempt, exchange)
+        return await AsyncRetrying(**strategies, sleep=partial(self._wait, exchange))(self._attempt, exchange)
+
+    async def _wait(self, exchange: Exchange, seconds: float) -> None:
+        exchange.check_time(self._clock.now(), seconds)
+        await self._sleep(seconds)
 
     async def _attempt(self, exchange: Exchange) -> Response:
         exchange.raise_first()
         await self._limiter.enter()
         try:
             if pause := exchange.pause(self._limiter.pause()):
-                await self._sleep(pause)
+                await self._wait(exchange, pause)
+            exchange.check_time(self._clock.now())
             response = await self._send(exchange)
         except ConnectionFailed as error:
             raise exchange.failed(error) from None

@@ -151,17 +151,18 @@ class RetreaverClient(ClientBase):
 
     def _exchange(self, request: Request, stop: Stop) -> Response:
         exchange = Exchange(self.settings, request)
-        wait = partial(self._wait, request, stop)
+        wait = partial(self._wait, exchange, stop)
         try:
             return self._attempt(exchange, stop, wait)
         except RetreaverError as error:
             strategies = exchange.strategies(error)
         return Retrying(**strategies, sleep=wait)(self._attempt, exchange, stop, wait)
 
-    def _wait(self, request: Request, stop: Stop, seconds: float) -> None:
+    def _wait(self, exchange: Exchange, stop: Stop, seconds: float) -> None:
+        exchange.check_time(self._clock.now(), seconds)
         (self._sleep or stop.wait)(seconds)
         if stop.is_set():
-            raise stopped(request)
+            raise stopped(exchange.request)
 
     def _attempt(self, exchange: Exchange, stop: Stop, wait: Callable[[float], None]) -> Response:
         exchange.raise_first()
@@ -170,6 +171,7 @@ class RetreaverClient(ClientBase):
                 wait(pause)
             if stop.is_set():
                 raise stopped(exchange.request)
+            exchange.check_time(self._clock.now())
             try:
                 response = self._transport.send(exchange.request, exchange.wire)
             except ConnectionFailed as error:

@@ -32,6 +32,7 @@ class ServerClock:
     def __init__(self, local_time: Callable[[], datetime] = _utc_now) -> None:
         self._local_time = local_time
         self._offset = timedelta(0)
+        self._is_known = False
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Use a response to correct the clock.
@@ -42,13 +43,14 @@ class ServerClock:
         if date is not None:
             offset = date + HALF_A_SECOND - self._local_time()
             self._offset = timedelta(0) if abs(offset) < TOLERANCE else offset
+            self._is_known = True
 
     def now(self) -> ClockReading:
         """Return the time of this machine and of the server.
 
         :return: both times.
         """
-        return ClockReading(self._local_time(), self._offset)
+        return ClockReading(self._local_time(), self._offset, self._is_known)
 
 
 _clocks: dict[str, ServerClock] = {}

@@ -56,6 +56,23 @@ def a_reservation_that_has_expired(client: CaseClient) -> None:
     assert client.filled(target) == 0
 
 
+def a_reservation_that_expires_while_it_is_to_be_confirmed(client: CaseClient) -> None:
+    """A confirmation that is refused for now is sent again within the reservation's life only, and not waited for."""
+    _with_key(client, RTB_KEY)
+    target = client.target()
+    for seconds, message in ((5, None), (90, "was not sent again: it may only be sent before")):
+        caller = f"+191955501{seconds:02}"
+        reservation = client.run(run_reservation(reserve_call(caller_number=caller)))
+        client.fault("/rtbs/", method="PUT", status=429, headers={"Retry-After": str(seconds)})
+        if message is None:
+            assert client.run(_confirmation(reservation))["status"] == "confirmed"
+        else:
+            assert message in str(client.fails(ChangeRefused, _confirmation(reservation)))
+    assert client.waits == [5.0]
+    assert len(client.sent("PUT")) == 3
+    assert client.filled(target) == 1
+
+
 def a_key_of_the_wrong_kind(client: CaseClient) -> None:
     """The error names the kind of postback key that is needed; nothing is sent again, and no key is shown."""
     reserve, confirm = reserve_call(caller_number=CALLER), confirm_reservation("u-1")

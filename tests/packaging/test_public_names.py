@@ -121,7 +121,7 @@ PARAMETERS = {
     },
     ("transfers.rtb_inbounds", "RetreaverRtbInboundsToObjectStorageOperator"): {
         "destination", "start", "end", "filters", "allow_unknown", "compression", "csv_escape_formulas",
-        "phone_numbers", "phone_numbers_conn_id",
+        "phone_numbers", "phone_numbers_conn_id", "on_unknown_job",
         "poll_interval", "timeout", "deferrable", "state_path", "retreaver_conn_id",
     },
     ("transfers.warehouse", "RetreaverMergeCallsOperator"): {

@@ -5,8 +5,9 @@ Retreaver's reference: "Real Time Bidding", and its article "Call Reservation AP
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypedDict, cast
 
@@ -27,6 +28,9 @@ from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.core.time_parameters import instant, timestamp
 from airflow_provider_retreaver.resources import rtb
 from airflow_provider_retreaver.resources.call_reservations import CallReservation
+from airflow_provider_retreaver.resources.companies import get_active_company
+
+log = logging.getLogger(__name__)
 
 RESERVED = "reserved"
 CONFIRMED = "confirmed"
@@ -162,23 +166,33 @@ class Confirmation:
         return cls(rtb.segment_text(uuid, "reservation"), ends)
 
     def run(self) -> Procedure[ReservationResult]:
-        """Confirm the reservation, unless it has expired.
+        """Confirm the reservation, unless it has expired, also while the request waited to be sent again.
 
         :return: the result.
-        :raises ChangeRefused: when it has expired by Retreaver's clock; nothing was sent.
+        :raises ChangeRefused: when it has expired by Retreaver's clock; the confirmation was not sent.
         :raises OutcomeUnknown: when the answer was lost.
         """
-        clock: ClockReading = yield ServerTime()
-        if self.expires_at is not None and self.expires_at <= clock.server_time:
+        if self.expires_at is not None and self.expires_at <= (yield from _server_time()):
             raise ChangeRefused(
                 f"Reservation {quoted(self.uuid)} expired at {self.expires_at.isoformat()}, so that it was not "
                 f"confirmed; reserve the call again."
             )
         try:
-            return (yield from run_reservation(rtb.confirm_reservation(self.uuid)))
+            return (yield from run_reservation(rtb.confirm_reservation(self.uuid, self.expires_at)))
         except (OutcomeUnknown, ProtocolError) as error:
             # An answer that cannot be read came after the confirmation was done.
             raise self.unknown(error) from None
+
+    def unrecorded(self) -> OutcomeUnknown:
+        """Return the error for a confirmation of which nobody knows whether an earlier attempt has sent it.
+
+        :return: the error.
+        """
+        return OutcomeUnknown(
+            f"Reservation {quoted(self.uuid)} may be confirmed or not: an earlier attempt of this task has left no "
+            f"record of what it did, so nothing was sent. Look it up in Retreaver's RTB log (confirmed_at) before "
+            f"the call is placed, and set state_path, so that attempts are remembered."
+        )
 
     def unknown(self, error: RetreaverError | None = None) -> OutcomeUnknown:
         """Return the error for a confirmation whose answer is not known.
@@ -192,6 +206,29 @@ class Confirmation:
             method=None if error is None else error.method,
             path=None if error is None else error.path,
         )
+
+
+def _server_time() -> Procedure[datetime]:
+    """Return Retreaver's time; where no answer has shown it yet, something small is read, since clocks differ."""
+    clock: ClockReading = yield ServerTime()
+    if clock.is_known:
+        return clock.server_time
+    look = get_active_company()
+    try:
+        # The caller waits on the line.
+        yield replace(look, request=replace(look.request, attempts=1))
+    except RetreaverError as error:
+        # An answer that refuses the key shows the time, too.
+        failure = error.message
+    else:
+        failure = "its answer had no Date"
+    clock = yield ServerTime()
+    if not clock.is_known:
+        log.warning(
+            "Whether the reservation has expired is judged by the worker's clock, as Retreaver's is not known: %s",
+            failure,
+        )
+    return clock.server_time
 
 
 def _result(row: rtb.Reservation, uuid: str | None, status: str | None) -> ReservationResult:

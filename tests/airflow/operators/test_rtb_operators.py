@@ -23,7 +23,8 @@ from airflow_provider_retreaver.operators.rtb import (
     RetreaverReserveCallOperator,
 )
 from airflow_provider_retreaver.sandbox.options import RESERVATION_KEY, RTB_KEY
-from tests.airflow.support.account import StateStore, context_of
+from tests.airflow.support.account import StateStore, TaskInstance, context_of
+from tests.airflow.support.killed_attempts import kill_while_asking
 
 pytestmark = pytest.mark.airflow
 CALLER = "+19195550100"
@@ -42,11 +43,6 @@ def reserve(**parameters):
     """Execute a reserve, and return its result as XCom keeps it."""
     operator = RetreaverReserveCallOperator(task_id="reserve", **{"caller_number": CALLER, **parameters})
     return json.loads(json.dumps(operator.execute({})))
-
-
-def full(*_args, **_options):
-    """Fail as a storage that may not be changed does."""
-    raise PermissionError(13, "Permission denied")
 
 
 def confirm(reservation, context=None, **parameters):
@@ -154,21 +150,101 @@ def test_state_path_remembers_a_confirmation_that_was_sent(bidding, tmp_path):
     with pytest.raises(OutcomeUnknown):
         confirm(reservation, context_of(), state_path=f"file://{tmp_path}")
     assert len(bidding.sent("PUT")) == 3, "the first one is still unknown"
-    assert list((tmp_path / "other").rglob("*")) == [], "what is known is not remembered"
+    (record,) = (path for path in (tmp_path / "other").rglob("*") if path.is_file())
+    assert json.loads(record.read_text()) == {"sent": {}}, (
+        "what is known is not remembered, but that there was an attempt"
+    )
 
 
 def test_a_storage_that_fails_hides_no_answer(bidding, tmp_path, monkeypatch, caplog, capsys):
     """A confirmation whose answer came is a result, also where it cannot be noted; so is a refusal."""
-    for name in ("rm", "rm_file", "_rm"):
-        monkeypatch.setattr(LocalFileSystem, name, full)
+    written, moving = [], LocalFileSystem.mv
+
+    def full(self, *arguments, **options):
+        """Fail as a full disk does at what an attempt notes last: it has begun, it sends, it knows the answer."""
+        written.append(arguments)
+        if len(written) % 3 == 0:
+            raise OSError(28, "No space left on device")
+        return moving(self, *arguments, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "mv", full)
     bidding.fault("/rtbs/", method="PUT", status=429)
     reservation, given = reserve(), {"context": context_of(), "state_path": f"file://{tmp_path}"}
     with pytest.raises(RateLimited):
         confirm(reservation, **given)
-    (state,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+    (state,) = tmp_path.rglob("*.json")
     state.unlink()
     assert confirm(reservation, **given)["status"] == "confirmed"
     assert "the answer counts as lost" in caplog.text + capsys.readouterr().out
+
+
+def later(**parts):
+    """Return the context of the second attempt of a task."""
+    return {"ti": TaskInstance(try_number=2), **parts}
+
+
+def test_a_later_attempt_without_a_record_sends_nothing(bidding, tmp_path):
+    """Nobody knows what the former one did: without a state store, and where state_path is new."""
+    reservation = reserve()
+    for given in ({}, {"state_path": f"file://{tmp_path}"}, {"state_path": f"file://{tmp_path}"}):
+        with pytest.raises(OutcomeUnknown, match="may be confirmed or not") as raised:
+            confirm(reservation, later(), **given)
+        assert isinstance(raised.value, AirflowFailException)
+        if not given:
+            assert "left no record" in str(raised.value)
+            assert "set state_path" in str(raised.value)
+    assert bidding.sent("PUT") == []
+    other = reserve(caller_number="+19195550101")
+    # This reservation came after the record was made.
+    assert confirm(other, later(), state_path=f"file://{tmp_path}")["status"] == "confirmed"
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "file"])
+def test_a_later_attempt_goes_on_after_one_that_sent_nothing(bidding, tmp_path, monkeypatch, store):
+    """The former attempt has left a record, or would have left one in Airflow's own store."""
+    parts = {"task_state_store": StateStore()} if store else {}
+    given = {} if store else {"state_path": f"file://{tmp_path}"}
+    with pytest.raises(InvalidArgument):
+        confirm("", context_of(**parts), **given)
+    with monkeypatch.context() as undefined:
+        undefined.delenv("AIRFLOW_CONN_RETREAVER_DEFAULT")
+        with pytest.raises(InvalidConnection):
+            confirm("u-1", later(**parts), **given)
+    reservation = reserve()
+    assert confirm(reservation, later(**parts), **given)["status"] == "confirmed"
+    other = reserve(caller_number="+19195550101")
+    assert confirm(other, later(task_state_store=StateStore()))["status"] == "no-target"
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_a_retry_that_will_send_nothing_is_told_before(bidding, caplog, capsys, retries):
+    """Where nothing is kept between attempts the first one says so, if it may be retried."""
+    confirm(reserve(), context_of(), retries=retries)
+    assert ("a retry sends no confirmation" in caplog.text + capsys.readouterr().out) is bool(retries)
+
+
+# An attempt as a worker makes it; it finds its context's parts in its parameters.
+ATTEMPT = """
+import json, sys
+from airflow_provider_retreaver.operators.rtb import RetreaverConfirmReservationOperator
+from tests.airflow.support.account import context_of
+
+RetreaverConfirmReservationOperator(task_id="confirm", **json.loads(sys.argv[1])).execute(context_of())
+"""
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["state_path", "nothing"])
+def test_killed_while_it_confirms(bidding, tmp_path, kept):
+    """Killed with SIGKILL between the confirmation and its answer: no later attempt sends it again."""
+    reservation = reserve()
+    given = {"state_path": f"file://{tmp_path}"} if kept else {}
+    bidding.fault("/rtbs/", method="PUT", delay=20)
+    kill_while_asking(bidding, ATTEMPT, {"reservation": reservation, **given}, "PUT /rtbs/")
+    bidding.clear_faults()
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="answer was lost" if kept else "left no record"):
+            confirm(reservation, later(), **given)
+    assert len(bidding.sent("PUT")) == 1
 
 
 def test_an_expired_reservation_is_refused(bidding):

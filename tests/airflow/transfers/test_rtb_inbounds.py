@@ -38,6 +38,7 @@ DAY = {"start": "2026-01-05T00:00:00+00:00", "end": "2026-01-06T00:00:00+00:00"}
 JOBS = "POST /api/v5/exports/rtb_inbounds.json"
 SPAN = {"created_at_start": DAY["start"], "created_at_end": DAY["end"]}
 UNKNOWN_JOB = "Retreaver has no list of jobs to look it up in"
+UNKNOWN_OUTCOME = "There may be an export job or not: .*no list of export jobs.*on_unknown_job"
 
 
 @pytest.fixture
@@ -170,6 +171,7 @@ def test_filters_have_a_file_of_their_own(logged, folder):
         ({"destination": " "}, "destination"),
         ({"allow_unknown": "maybe"}, "allow_unknown"),
         ({"csv_escape_formulas": "maybe"}, "csv_escape_formulas"),
+        ({"on_unknown_job": "wait"}, "on_unknown_job"),
         ({"phone_numbers": "drop"}, "phone_numbers"),
         ({"phone_numbers": "hash"}, "phone_numbers_conn_id"),
         ({"state_path": "nowhere://x"}, "state_path"),
@@ -416,14 +418,35 @@ def test_other_filters_are_another_job(logged, folder):
 
 
 def test_a_creation_whose_answer_is_lost(logged, folder, caplog, capsys):
-    """It is not sent again within a try: there may be a job; the next try says so and makes one that it waits for."""
+    """There may be a job: none is made again, not by a later try either, unless the DAG's author allows it."""
     logged.fault("exports", method="POST", status=500, then="done")
-    with pytest.raises(OutcomeUnknown):
-        export(folder)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match=UNKNOWN_OUTCOME) as raised:
+            export(folder)
+        assert isinstance(raised.value, AirflowFailException)
     assert logged.sent("POST") == [JOBS]
-    assert export(folder)["job_id"] == 2
+    assert all("_state" in path.parts for path in files(folder))
+    assert export(folder, on_unknown_job="create")["job_id"] == 2
     # Airflow 3 writes tasks' logs to stdout where there is no task runner.
     assert UNKNOWN_JOB in caplog.text + capsys.readouterr().out
+
+
+def test_a_second_job_by_choice(logged, folder):
+    """Where the author allows a second job, a try whose answer is lost is retried, and makes one to wait for."""
+    logged.fault("exports", method="POST", status=500, then="done")
+    with pytest.raises(OutcomeUnknown) as raised:
+        export(folder, on_unknown_job="create")
+    assert not isinstance(raised.value, AirflowFailException)
+    assert export(folder, on_unknown_job="create")["job_id"] == 2
+
+
+def test_a_creation_whose_answer_cannot_be_read(logged, folder):
+    """A page instead of the job's ID is a lost answer too."""
+    logged.fault("exports", method="POST", status=200, body="<html>")
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match=UNKNOWN_OUTCOME):
+            export(folder)
+    assert logged.sent("POST") == [JOBS]
 
 
 def test_a_creation_that_was_refused(logged, folder, caplog, capsys):
@@ -549,9 +572,13 @@ def test_killed_between_its_steps(logged, folder, tmp_path, monkeypatch):
     def nothing_stored():
         return [path for path in files(folder) if path.name.startswith("rtb_inbounds")] == []
 
-    # Before the job is created: the request is refused for now, and the attempt waits to send it again.
+    # While it is created: the request is refused for now, and the attempt waits to send it again.
+    monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(logged.connection()))
     kill_at(logged, parameters, JOBS, status=503, headers={"Retry-After": "30"})
     assert nothing_stored()
+    with pytest.raises(OutcomeUnknown, match=UNKNOWN_OUTCOME):
+        export(folder)
+    parameters["on_unknown_job"] = "create"
     for asked in ("GET /api/v5/exports/rtb_inbounds/1", "GET /v2/reports/rtb_inbounds/1"):
         kill_at(logged, parameters, asked, delay=20)
         assert nothing_stored()
@@ -574,11 +601,24 @@ def test_killed_between_its_steps(logged, folder, tmp_path, monkeypatch):
     assert len(rows_of(result["path"])) == 250
 
 
+def test_killed_before_a_job_was_to_be_created(logged, folder):
+    """An attempt that only looked at the filters has created nothing, so the next one creates the job."""
+    parameters = {"destination": folder.as_uri(), "filters": {"campaign_id": 1}, **DAY}
+    kill_at(logged, parameters, "GET /campaigns", delay=20)
+    assert export(folder, filters={"campaign_id": 1})["rows"] == 200
+    assert logged.sent("POST") == [JOBS]
+
+
 def test_killed_before_the_id_was_known(logged, folder, tmp_path, caplog, capsys):
-    """A job whose answer was never read cannot be found: the log says so, and another one is made."""
+    """A job whose answer was never read cannot be found: no other one is made, unless the DAG's author allows it."""
     parameters = {"destination": folder.as_uri(), "state_path": f"file://{tmp_path}/state", **DAY}
     kill_at(logged, parameters, JOBS, delay=20)
-    result = export(folder, state_path=parameters["state_path"])
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match=UNKNOWN_OUTCOME) as raised:
+            export(folder, state_path=parameters["state_path"])
+        assert isinstance(raised.value, AirflowFailException)
+    assert logged.sent("POST") == [JOBS]
+    result = export(folder, state_path=parameters["state_path"], on_unknown_job="create")
     assert (result["job_id"], result["rows"]) == (2, 250)
     assert logged.sent("POST") == [JOBS, JOBS]
     assert UNKNOWN_JOB in caplog.text + capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -24,6 +25,7 @@ from airflow_provider_retreaver.domain.bidding.reservation import (
 )
 from airflow_provider_retreaver.resources.call_reservations import create_call_reservation
 from airflow_provider_retreaver.resources.rtb import reserve_call
+from airflow_provider_retreaver.transport.server_clock import ServerClock
 from tests.domain.support.retreaver import SimulatedRetreaver
 
 CALLER = "+19195550100"
@@ -84,6 +86,49 @@ def test_an_expired_reservation_is_not_confirmed(retreaver):
     with pytest.raises(ChangeRefused, match="expired at"):
         confirm(retreaver, first["uuid"], first["expires_at"])
     assert len(retreaver.sent) == sent
+
+
+def from_a_worker(retreaver, minutes):
+    """Go on in a process that has seen no answer yet, on a machine whose clock is so many minutes ahead."""
+    retreaver.client._clock = ServerClock(lambda: datetime.now(UTC) + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_worker_whose_clock_is_wrong(retreaver, minutes):
+    """Retreaver's clock decides: it is asked for where no answer has shown it yet."""
+    first, other = reserve(retreaver), reserve(retreaver, caller_number="+19195550101")
+    sent = len(retreaver.sent)
+    from_a_worker(retreaver, minutes)
+    assert confirm(retreaver, first)["status"] == "confirmed"
+    retreaver.ask("POST", "/__sandbox__/clock", {"advance": 61})
+    from_a_worker(retreaver, minutes)
+    with pytest.raises(ChangeRefused, match="expired at"):
+        confirm(retreaver, other)
+    assert [(method, path) for method, path, _ in retreaver.sent[sent:]] == [
+        ("GET", "/company.json"),
+        ("PUT", f"/rtbs/{first['uuid']}.json"),
+        ("GET", "/company.json"),
+    ]
+
+
+@pytest.mark.parametrize("fault", [{"status": 401}, {"status": 503, "headers": {"Retry-After": "30"}}])
+def test_an_error_shows_the_time_too(retreaver, fault, caplog):
+    """It is not asked for again, since the caller waits on the line."""
+    first = reserve(retreaver)
+    retreaver.fault("/company.json", **fault, times=None)
+    from_a_worker(retreaver, 10)
+    assert confirm(retreaver, first)["status"] == "confirmed"
+    assert [path for _, path, _ in retreaver.sent].count("/company.json") == 1
+    assert "judged by the worker's clock" not in caplog.text
+
+
+def test_retreavers_time_may_not_be_known(retreaver, caplog):
+    """Without any answer the worker's clock decides, and the log says so."""
+    first = reserve(retreaver)
+    retreaver.fault("/company.json", cut=True, times=None)
+    from_a_worker(retreaver, 0)
+    assert confirm(retreaver, first)["status"] == "confirmed"
+    assert "judged by the worker's clock" in caplog.text
 
 
 def test_a_lost_reserve_is_repeated_where_ping_shield_protects_it(retreaver):
