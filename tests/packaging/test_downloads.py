@@ -14,7 +14,14 @@ MAY_CONNECT = {
     "http.client": {"transport.received"},
     # The probe asks the host of the settings whether it speaks TLS, and sends nothing.
     "socket": {
-        *("transport.addresses", "transport.aio", "transport.connections", "transport.probe", "transport.received"),
+        *(
+            "transport.addresses",
+            "transport.lookup",
+            "transport.aio",
+            "transport.connections",
+            "transport.probe",
+            "transport.received",
+        ),
     },
     "urllib.request": {"transport.blocking"},
     "ssl": {"transport.blocking", "transport.probe"},
