@@ -63,6 +63,8 @@ _WRAPPED = msgspec.json.Decoder(list[_Wrapped])
 _BARE = msgspec.json.Decoder(list[msgspec.Raw])
 _KEYS = msgspec.json.Decoder(CallKeys)
 _SHOWN = msgspec.json.Decoder(_Shown)
+# How Retreaver writes a page: what stands before the first call, between two, and behind the last one.
+_FIRST, _BETWEEN, _LAST = b'[{"call":', b'},{"call":', b"}]"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -104,8 +106,11 @@ def read_page(number: int, request: Request, response: Response) -> RawPage:
     :return: the page.
     :raises ProtocolError: when it is not JSON, not a list of calls, a call has no `uuid`, or was not asked for.
     """
-    raws, replaced = _raws(request, response)
+    raws, replaced = _cut(response.body), 0
     keys = _keys(raws)
+    if not keys:
+        raws, replaced = _raws(request, response)
+        keys = _keys(raws)
     if _holds_secrets(response.body, raws, keys):
         raws = [document_without_secrets(bytes(raw)) for raw in raws]
         keys = _keys(raws)
@@ -147,6 +152,26 @@ def _check(request: Request, response: Response, raws: Sequence[Any], keys: Sequ
         check_filters(request, response, shown)
 
 
+def _cut(body: bytes) -> Sequence[bytes]:
+    """Cut a page into its calls, at half the time of reading it; right only where each of them is a JSON object.
+
+    :return: the calls; none when the page is written in another way.
+    """
+    if not (body.startswith(_FIRST) and body.endswith(_LAST)) or b"\n" in body or b"\r" in body or not _is_text(body):
+        return []
+    found = body.split(_BETWEEN)
+    found[0] = found[0][len(_FIRST) :]
+    found[-1] = found[-1][: -len(_LAST)]
+    return [raw.strip(b" \t") for raw in found]
+
+
+def _is_text(body: bytes) -> bool:
+    """Return whether a page is valid UTF-8, as calls that are passed on without parsing must be."""
+    with suppress(UnicodeDecodeError):
+        return body.isascii() or bool(body.decode())
+    return False
+
+
 def _raws(request: Request, response: Response) -> tuple[Sequence[msgspec.Raw | bytes], int]:
     body, replaced = response.body, 0
     found = _split(body)
@@ -164,9 +189,9 @@ def _raws(request: Request, response: Response) -> tuple[Sequence[msgspec.Raw | 
 
 
 def _split(body: bytes) -> Sequence[msgspec.Raw | bytes] | None:
+    if not _is_text(body):
+        return None
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if not body.isascii():
-            body.decode()  # calls that are passed on without parsing must be valid too
         try:
             return [row.call for row in _WRAPPED.decode(body)]
         except msgspec.ValidationError:
