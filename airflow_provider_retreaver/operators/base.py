@@ -29,7 +29,7 @@ from airflow_provider_retreaver.core.errors import (
 from airflow_provider_retreaver.core.parameters import flag
 from airflow_provider_retreaver.core.quoting import message_line
 from airflow_provider_retreaver.links import NotedLink, RetreaverLink
-from airflow_provider_retreaver.operators.boundary import TaskBoundary
+from airflow_provider_retreaver.operators.boundary import TaskBoundary, noted_refusals
 from airflow_provider_retreaver.operators.stopping import StopsOnKill
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class ApiOperator(StopsOnKill, BaseOperator):
 
     @contextmanager
     def _with_hook(self, hook: HookT) -> Generator[HookT]:
-        with self.stopped_on_kill(), final_errors(), hook:
+        with self.stopped_on_kill(), final_errors(), noted_refusals(), hook:
             require_company(self.outlets, lambda: hook.settings)
             yield hook
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import traceback
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+from airflow.providers.common.compat.sdk import AirflowException, AirflowSensorTimeout, get_current_context
 
-from airflow_provider_retreaver.core.errors import RetreaverError
+from airflow_provider_retreaver.core.errors import ChangeRefused, RetreaverError
 from airflow_provider_retreaver.core.quoting import several_lines
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 T_co = TypeVar("T_co", covariant=True)
+
+# The XCom with which a task notes why a guard refused it; the page in Airflow's interface shows it.
+REFUSED_KEY = "retreaver_refused"
 
 
 class DebugLog(Protocol):
@@ -56,3 +60,22 @@ class TaskBoundary(AbstractContextManager[T_co, bool | None], Generic[T_co]):
             self._log.debug("The traceback of the error:\n%s", lines)
             error.__cause__ = error.__context__ = error.__traceback__ = None
         return handled
+
+
+@contextmanager
+def noted_refusals() -> Generator[None]:
+    """Note as an XCom why a guard refused what the task was to do: a task that fails has no other result.
+
+    :yield: a context manager.
+    """
+    try:
+        yield
+    except ChangeRefused as error:
+        try:
+            instance = get_current_context()["ti"]
+        except (AirflowException, KeyError, RuntimeError):
+            # `execute` was called without a task, as tests do.
+            pass
+        else:
+            instance.xcom_push(key=REFUSED_KEY, value=str(error))
+        raise

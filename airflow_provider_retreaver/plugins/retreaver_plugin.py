@@ -71,7 +71,15 @@ class Served:
         return AIRFLOW_V_3_0_PLUS and conf.getboolean(SECTION, self.switch, fallback=False)
 
 
-APPS: tuple[Served, ...] = ()
+# Below Browse. The address is relative, since Airflow may be served below a path.
+PAGE_VIEW = {
+    "name": "Retreaver",
+    "href": "retreaver/page/",
+    "destination": "nav",
+    "category": "browse",
+    "url_route": "retreaver",
+}
+APPS: tuple[Served, ...] = (Served("page", "/retreaver/page", "airflow_provider_retreaver.page.app", (PAGE_VIEW,)),)
 
 
 class RetreaverPlugin(AirflowPlugin):

@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.transport.pacing import Pace
@@ -27,6 +28,26 @@ SHORT_PAUSE = 1.0
 MAX_PAUSE = 120.0
 # Number of accepted requests after which one more concurrent request is tried: at first, at least, at most.
 TRY_AFTER, MIN_TRY_AFTER, MAX_TRY_AFTER = 192, 24, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LimiterState:
+    """What a limiter allows at a moment.
+
+    :param places: requests that may run at once.
+    :param most: requests that may run at once while the server refuses none.
+    :param taken: requests that are running.
+    :param waiting: requests that wait for a place.
+    :param pause: seconds for which all requests still pause.
+    :param rate: requests a second, where the server limits them so; None otherwise.
+    """
+
+    places: int
+    most: int
+    taken: int
+    waiting: int
+    pause: float
+    rate: float | None
 
 
 class Limiter:
@@ -66,6 +87,15 @@ class Limiter:
     def taken(self) -> int:
         """How many requests are running."""
         return self._taken
+
+    def state(self) -> LimiterState:
+        """Return what is allowed now, for people who look; takes no place and no turn.
+
+        :return: the state.
+        """
+        with self._lock:
+            pause = max(0.0, self._paused_until - self._clock())
+            return LimiterState(self.places, self._most, self._taken, len(self._queue), pause, self._pace.rate)
 
     def take(self, granted: Callable[[], bool]) -> bool:
         """Take a place, or queue for one.

@@ -1,0 +1,1 @@
+"""The page about an account in Airflow's web interface; it only reads."""
