@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_retreaver.core import labels
+from airflow_provider_retreaver.provider_fields import CUSTOM_FIELDS, TRACKDRIVE_FIELDS
 
 INTEGRATION, TRACKDRIVE = "Retreaver", "TrackDrive"
 # Modules of transfers, with the integration (of another provider) that they lead to, and their page in `docs/`.
@@ -18,7 +19,7 @@ TRANSFERS = (
 )
 GUIDES = [
     "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources", "routing",
-    "sql", "suppression", "warehouse", "watching",
+    "sql", "suppression", "warehouse", "watching", "webhooks",
 ]  # fmt: skip
 LINKS = ("RetreaverLink", "TrackDriveLink", "FileLink")
 LOGO = "/docs/assets/logo.svg"
@@ -30,134 +31,31 @@ ASSETS = [
     }
 ]
 
+# What the plugin serves, each switched on by its option.
+CONFIG = {
+    "retreaver": {
+        "description": "What the api-server of Airflow 3 serves for Retreaver.",
+        "options": {
+            "page": {
+                "description": "Show the page about an account below Browse.",
+                "version_added": "0.2.0",
+                "type": "boolean",
+                "example": None,
+                "default": "False",
+            },
+            "webhooks": {
+                "description": "Accept webhooks of Retreaver at /retreaver/webhooks/{connection}/{trigger}.",
+                "version_added": "0.2.0",
+                "type": "boolean",
+                "example": None,
+                "default": "False",
+            },
+        },
+    }
+}
+
 # The connection form. Airflow 3.2 and later read it from the provider's metadata, older versions call the hook.
 HIDDEN_FIELDS = ["schema", "extra"]
-
-
-def _choice(*values: str) -> dict[str, Any]:
-    return {"type": ["string", "null"], "enum": [*values, None]}
-
-
-def _number(least: float, most: float) -> dict[str, Any]:
-    return {"type": ["number", "null"], "minimum": least, "maximum": most}
-
-
-def _whole(least: int, most: int) -> dict[str, Any]:
-    return {"type": ["integer", "null"], "minimum": least, "maximum": most}
-
-
-_FLAG: dict[str, Any] = {"type": ["boolean", "null"]}
-
-CUSTOM_FIELDS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "api_routes": ("API routes", "current (default) or legacy", _choice("current", "legacy")),
-    "calls_version": ("Call log version", "v1 to v5; v2 by default", _choice("v1", "v2", "v3", "v4", "v5")),
-    "timeout": ("Timeout (s)", "Seconds without a response; 30 by default", _number(0.1, 3600)),
-    "max_concurrency": (
-        "Concurrent requests",
-        "4 by default, as Retreaver recommends",
-        _whole(1, 64),
-    ),
-    "max_attempts": (
-        "Attempts",
-        "Number of times that a request is sent at most; 8 by default",
-        _whole(1, 100),
-    ),
-    "max_wait": (
-        "Longest wait (s)",
-        "Seconds of waiting between attempts at most; 120 by default",
-        _number(0, 86_400),
-    ),
-    "max_response_mb": (
-        "Largest response (MB)",
-        "Megabytes of a response at most, decompressed; 64 by default",
-        _number(0.001, 4096),
-    ),
-    "max_response_seconds": (
-        "Longest response (s)",
-        "Seconds of a whole request at most; ten times the timeout by default",
-        _number(0.1, 86_400),
-    ),
-    "max_json_depth": (
-        "Deepest response",
-        "Levels of lists and objects within each other at most; 100 by default",
-        _whole(5, 500),
-    ),
-    "max_download_mb": (
-        "Largest recording (MB)",
-        "Megabytes of a recording at most; 1000 by default",
-        _number(0.001, 1_000_000),
-    ),
-    "max_download_seconds": (
-        "Longest download (s)",
-        "Seconds of an attempt to fetch a recording at most; 3600 by default",
-        _number(0.1, 86_400),
-    ),
-    "download_hosts": (
-        "Hosts of recordings in your network",
-        "With commas, e.g. files.internal:8443; recordings come from the internet otherwise",
-        {"type": ["string", "null"]},
-    ),
-    "per_page": ("Rows a page", "Of the versioned call log and reports; 1 to 100", _whole(1, 100)),
-    "data_host": ("Call data URL", "When it is not https://retreaverdata.com", {"type": ["string", "null"]}),
-    "rtb_host": ("Real-time bidding URL", "When it is not https://rtb.retreaver.com", {"type": ["string", "null"]}),
-    "postback_key": (
-        "Postback key",
-        "For real-time bidding and call data writing; have Airflow mask it by [core] sensitive_var_conn_names",
-        {"type": ["string", "null"], "format": "password"},
-    ),
-    "caller_list_key": (
-        "Caller list key",
-        "UUID of a postback key of type Caller List Management; to be named in sensitive_var_conn_names, too",
-        {"type": ["string", "null"], "format": "password"},
-    ),
-    "caller_list_secret": (
-        "Caller list secret",
-        "Secret of that postback key",
-        {"type": ["string", "null"], "format": "password"},
-    ),
-    "proxies": ("Proxies", 'JSON, e.g. {"https": "http://proxy:3128"}', {"type": ["string", "null"]}),
-    "portal_url": (
-        "Portal URL",
-        "Where links to the portal lead, when it is not the one of the API's own address, e.g. of a white label",
-        {"type": ["string", "null"]},
-    ),
-    "portal_paths": (
-        "Pages of the portal",
-        'JSON, where they differ, e.g. {"targets": "/targets/{id}"}; blank for no page',
-        {"type": ["string", "null"]},
-    ),
-    "file_links": (
-        "Links of files",
-        'JSON: folders and where a browser opens them, e.g. {"s3://bucket/": "https://files.internal/"}',
-        {"type": ["string", "null"]},
-    ),
-    "verify": ("Verify certificates", "true, false or the path of a CA bundle", {"type": ["string", "null"]}),
-    "allow_http": (
-        "Allow http://",
-        "true sends the key in the clear to a host that is not this machine",
-        _FLAG,
-    ),
-}
-
-
-# The extras of Retreaver's connection that TrackDrive's has too; `per_page` is of every list there.
-TRACKDRIVE_FIELDS = {
-    **{
-        name: CUSTOM_FIELDS[name]
-        for name in (
-            *("timeout", "max_concurrency", "max_attempts", "max_wait", "max_response_mb", "max_response_seconds"),
-            *("max_json_depth", "per_page", "proxies", "portal_url", "portal_paths", "file_links", "verify"),
-            "allow_http",
-        )
-    },
-    "max_concurrency": ("Concurrent requests", "4 by default", _whole(1, 64)),
-    "per_page": ("Rows a page", "25 by default; 1 to 1000", _whole(1, 1000)),
-    "portal_paths": (
-        "Pages of the portal",
-        'JSON, where they differ, e.g. {"buyer_groups": "/buyer_groups/{id}"}; blank for no page',
-        {"type": ["string", "null"]},
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +141,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags",
                 "target_groups",
                 "targets",
+                "webhooks",
             ),
             *_modules("operators", "trackdrive", integration=TRACKDRIVE),
         ],
@@ -258,7 +157,8 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [*_modules("hooks", "retreaver"), *_modules("hooks", "trackdrive", integration=TRACKDRIVE)],
         "extra-links": [f"airflow_provider_retreaver.links.{name}" for name in LINKS],
-        "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting"),
+        "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting", "webhooks"),
+        "config": CONFIG,
         # Airflow 2.11 knows assets as datasets.
         "asset-uris": ASSETS,
         "dataset-uris": ASSETS,

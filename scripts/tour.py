@@ -26,6 +26,7 @@ SALES, DAYS = 4, range(-3, 3)
 # What links of tasks lead to: the sandbox has a page for each.
 PAGES = ("affiliates", "calls", "campaigns", "numbers", "suppressed_numbers", "target_groups", "targets")
 POOL, SLOTS = "retreaver", 4
+WEBHOOK_TOKEN = "webhook-token-of-the-tour"  # noqa: S105 - of this machine's Airflow only
 DO_NOT_CALL = [f"+1213555{1000 + index}" for index in range(25)]
 TABLES = """
 CREATE TABLE do_not_call (phone TEXT);
@@ -56,7 +57,8 @@ class Tour:
         folder = self.variables()["retreaver_storage"]
         portal = {"portal_url": self.sandbox, "file_links": {f"{folder}/": f"{self.files}/"}}
         links = {**portal, "portal_paths": {name: f"/__sandbox__/portal/{name}/{{id}}" for name in PAGES}}
-        retreaver = {**connection_fields(self.sandbox), "extra": links}
+        webhooks = {"webhook_token": WEBHOOK_TOKEN, "webhook_spool": f"{folder}/webhooks"}
+        retreaver = {**connection_fields(self.sandbox), "extra": {**links, **webhooks}}
         database: Fields = {"conn_type": "sqlite", "host": str(self.warehouse)}
         keys = {"login": TRACKDRIVE_PUBLIC_KEY, "password": TRACKDRIVE_PRIVATE_KEY}
         return {

@@ -17,7 +17,9 @@ _SECRET_NAME = re.compile(r"key|secret|token|passw|passphrase|auth|credential", 
 # A key that was pasted into another field: long, without spaces, with letters and digits.
 _LIKE_A_KEY = re.compile(r"(?=[^A-Za-z]*[A-Za-z])(?=[^0-9]*[0-9])[!-~]{16,}")
 # Addresses and paths look like that, too.
-_LIKE_AN_ADDRESS = re.compile(r"[a-z]+://|[./~]?/|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:,|/|\Z)|v?[0-9.]+\Z", re.IGNORECASE)
+_LIKE_AN_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*://|[./~]?/|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:,|/|\Z)|v?[0-9.]+\Z", re.IGNORECASE
+)
 
 
 def connection_secrets(

@@ -21,6 +21,7 @@ from airflow_provider_retreaver.core.portal import OTHER_RESOURCES, RETREAVER_PA
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.routes import CALLS_VERSIONS, Routes
 from airflow_provider_retreaver.core.secrets import Secret
+from airflow_provider_retreaver.core.webhook_settings import WebhookSettings
 
 HTTPS_PORT = 443
 DEFAULT_URLS = {
@@ -40,6 +41,7 @@ class Settings(ClientSettings):
     :param postback_key: key of the data and bidding hosts.
     :param caller_list_key: key of the caller lists.
     :param caller_list_secret: secret of that key.
+    :param webhooks: settings of the endpoint for webhooks; None without a token for them.
     """
 
     service: ClassVar[str] = "Retreaver"
@@ -51,6 +53,7 @@ class Settings(ClientSettings):
     postback_key: Secret | None = None
     caller_list_key: Secret | None = None
     caller_list_secret: Secret | None = None
+    webhooks: WebhookSettings | None = None
 
     @classmethod
     def parse(
@@ -110,6 +113,7 @@ class Settings(ClientSettings):
             postback_key=fields.secret("postback_key"),
             caller_list_key=fields.secret("caller_list_key"),
             caller_list_secret=fields.secret("caller_list_secret"),
+            webhooks=WebhookSettings.parse(fields, fields.text("login")),
             **read_common(fields, downloads=True),
         )
         fields.refuse_unknown()
@@ -117,9 +121,9 @@ class Settings(ClientSettings):
 
     @property
     def keys(self) -> tuple[Secret, ...]:
-        """The API key, and the other keys and secrets that the connection has."""
+        """The API key, and the other keys, secrets and tokens that the connection has."""
         others = (self.postback_key, self.caller_list_key, self.caller_list_secret)
-        return (self.api_key, *filter(None, others))
+        return (self.api_key, *filter(None, others), *(self.webhooks.tokens if self.webhooks else ()))
 
     def require_company(self, company: int, asset: str) -> None:
         """Refuse an asset of another company.

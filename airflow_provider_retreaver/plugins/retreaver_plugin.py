@@ -79,7 +79,10 @@ PAGE_VIEW = {
     "category": "browse",
     "url_route": "retreaver",
 }
-APPS: tuple[Served, ...] = (Served("page", "/retreaver/page", "airflow_provider_retreaver.page.app", (PAGE_VIEW,)),)
+APPS: tuple[Served, ...] = (
+    Served("page", "/retreaver/page", "airflow_provider_retreaver.page.app", (PAGE_VIEW,)),
+    Served("webhooks", "/retreaver/webhooks", "airflow_provider_retreaver.webhooks.app"),
+)
 
 
 class RetreaverPlugin(AirflowPlugin):

@@ -15,13 +15,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,7 +37,7 @@ from airflow_provider_retreaver.storage.attempt_lease import (
 from airflow_provider_retreaver.storage.paths import destination_errors, make_folder, storage_errors, storage_path
 from airflow_provider_retreaver.storage.run_state import damaged_state, read_state
 from airflow_provider_retreaver.storage.temporary_folders import Attempt
-from airflow_provider_retreaver.storage.whole_files import replace_text
+from airflow_provider_retreaver.storage.whole_files import create_file, file_names, replace_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -171,13 +169,7 @@ class Lease(NoLease):
         return storage_errors(f"Holding the lease in {self._folder}", "this run stops, and a retry continues.")
 
     def _numbers(self) -> list[int]:
-        fs = self._folder.fs
-        # Listings of buckets are cached.
-        fs.invalidate_cache(self._folder.path)
-        try:
-            names = [str(entry).rstrip("/").rpartition("/")[2] for entry in fs.ls(self._folder.path, detail=False)]
-        except FileNotFoundError:
-            return []
+        names = file_names(self._folder)
         stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
         return [int(stem) for stem in stems if stem.isascii() and stem.isdigit()]
 
@@ -230,30 +222,7 @@ class Lease(NoLease):
 
     def _create(self, number: int) -> bool:
         """Create a file, and return False when it exists."""
-        file, content = self._file(number), self._content(ended=False)
-        try:
-            if file.protocol == "file":
-                self._link(file, content)
-            else:
-                file.fs.pipe_file(file.path, content.encode(), mode="create")
-        except FileExistsError:
-            return False
-        return True
-
-    def _link(self, file: ObjectStoragePath, content: str) -> None:
-        """Create a file that no reader sees without its content."""
-        draft = file.with_name(f".{self._token}.part")
-        draft.write_text(content)
-        try:
-            os.link(draft.path, file.path)
-        except FileExistsError:
-            raise
-        except OSError:
-            # A file system without links; who reads the file before its content is there starts later.
-            with Path(file.path).open("x", encoding="utf-8") as opened:
-                opened.write(content)
-        finally:
-            draft.unlink()
+        return create_file(self._file(number), self._content(ended=False).encode())
 
     def _write(self, *, ended: bool) -> None:
         replace_text(self._file(self._number), self._content(ended=ended))

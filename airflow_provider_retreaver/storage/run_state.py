@@ -113,11 +113,15 @@ def run_path(instance: Any, name: str) -> str:
     :return: `<dag_id>/<run_id>/<task_id>/<name>.<map_index>`, each part percent-encoded.
     """
     parts = (instance.dag_id, instance.run_id, instance.task_id, f"{name}.{instance.map_index}")
-    return "/".join(_path_part(str(part)) for part in parts)
+    return "/".join(path_part(str(part)) for part in parts)
 
 
-def _path_part(text: str) -> str:
-    """Return a part of a path: another one for each text, and none that leads out of the folder."""
+def path_part(text: str) -> str:
+    """Return a text as a part of a path.
+
+    :param text: any text.
+    :return: another part for each text, percent-encoded, and none that leads out of its folder.
+    """
     part = quote(text, safe=" +-_.", errors="surrogatepass")
     if not part.strip("."):
         # `.` and `..` are the folder itself and the one above it.

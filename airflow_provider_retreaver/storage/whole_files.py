@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_retreaver.core.errors import StorageFailed
@@ -52,6 +54,58 @@ def replace_text(file: ObjectStoragePath, text: str, temporary: ObjectStoragePat
     """
     with replacing(file, temporary) as draft:
         draft.write_text(text)
+
+
+def create_file(file: ObjectStoragePath, content: bytes) -> bool:
+    """Create a file, which no reader sees without its content, unless it exists (a conditional write).
+
+    :param file: on object storage; its folder exists.
+    :param content: of the file.
+    :return: False when it exists; then nothing was written. A storage that ignores the condition returns True.
+    """
+    try:
+        if file.protocol == "file":
+            _link(file, content)
+        else:
+            file.fs.pipe_file(file.path, content, mode="create")
+    except FileExistsError:
+        return False
+    return True
+
+
+def _link(file: ObjectStoragePath, content: bytes) -> None:
+    draft = Path(file.path).with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        with draft.open("xb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        try:
+            os.link(draft, file.path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links; who reads the file before its content is there starts later.
+            with Path(file.path).open("xb") as opened:
+                opened.write(content)
+                os.fsync(opened.fileno())
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def file_names(folder: ObjectStoragePath) -> list[str]:
+    """Return the names of what is directly in a folder now.
+
+    :param folder: on object storage.
+    :return: names in no order; none when there is no such folder.
+    """
+    fs = folder.fs
+    # Listings of buckets are cached.
+    fs.invalidate_cache(folder.path)
+    try:
+        return [str(entry).rstrip("/").rpartition("/")[2] for entry in fs.ls(folder.path, detail=False)]
+    except FileNotFoundError:
+        return []
 
 
 def remove_if_empty(folder: ObjectStoragePath) -> None:

@@ -30,16 +30,13 @@ RESTART_WAIT = 300.0
 NAMES = ("target_names", "target_group_names")
 
 
-class RetreaverEventTrigger(BaseEventTrigger):
-    """Base of the event triggers; their parameters are checked when they are created, which is when a DAG is parsed.
+class AssetTrigger(BaseEventTrigger):
+    """What all event triggers have: a connection, and the company of the asset that they watch.
 
-    On Airflow 3.3 the state (what was announced) is stored with the watched asset, so that a restart of the triggerer
-    announces nothing twice and misses nothing; so are the IDs of what was found by name, until one of them does not
-    exist any more. On 3.1 and 3.2 each start begins without state; every class documents
-    the consequences. Events are sent before the state is stored: a crash between the two announces again.
+    Their parameters are checked when they are created, which is when a DAG is parsed.
 
     :param retreaver_conn_id: id of the connection.
-    :param poll_interval: seconds between polls; triggers of one connection with the same query share their polls.
+    :param poll_interval: seconds between polls.
     :param company_id: company of the watched asset; None where it is not known.
     """
 
@@ -65,20 +62,6 @@ class RetreaverEventTrigger(BaseEventTrigger):
             )
         self.company_id = company
 
-    @property
-    @abstractmethod
-    def query(self) -> Query[Any]:
-        """What is polled."""
-
-    @abstractmethod
-    def detect(self, state: Any, result: Any) -> tuple[Any, dict[str, Any] | None]:
-        """Compare a result with the state, and detect what is to be announced.
-
-        :param state: what was kept; plain JSON, None when nothing was.
-        :param result: of the query.
-        :return: the new state, and the payload of an event or None.
-        """
-
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the class, without those of this base class.
@@ -94,6 +77,34 @@ class RetreaverEventTrigger(BaseEventTrigger):
             "company_id": self.company_id,
         }
         return f"{type(self).__module__}.{type(self).__qualname__}", shared | self.parameters()
+
+
+class RetreaverEventTrigger(AssetTrigger):
+    """Base of the event triggers that poll Retreaver.
+
+    On Airflow 3.3 the state (what was announced) is stored with the watched asset, so that a restart of the triggerer
+    announces nothing twice and misses nothing; so are the IDs of what was found by name, until one of them does not
+    exist any more. On 3.1 and 3.2 each start begins without state; every class documents
+    the consequences. Events are sent before the state is stored: a crash between the two announces again.
+
+    :param retreaver_conn_id: id of the connection.
+    :param poll_interval: seconds between polls; triggers of one connection with the same query share their polls.
+    :param company_id: company of the watched asset; None where it is not known.
+    """
+
+    @property
+    @abstractmethod
+    def query(self) -> Query[Any]:
+        """What is polled."""
+
+    @abstractmethod
+    def detect(self, state: Any, result: Any) -> tuple[Any, dict[str, Any] | None]:
+        """Compare a result with the state, and detect what is to be announced.
+
+        :param state: what was kept; plain JSON, None when nothing was.
+        :param result: of the query.
+        :return: the new state, and the payload of an event or None.
+        """
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for everything that is detected, for as long as the asset is watched."""

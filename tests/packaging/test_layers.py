@@ -26,10 +26,11 @@ MAY_USE = {
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
     "storage": {"core", "resources", "domain"},
+    "webhooks": {"core", "domain", "hooks", "storage"},
     "plugins": set(),
     "page": {"core", "resources", "domain", "transport", "hooks", "operators"},
-    "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "links", "triggers"},
-    "triggers": {"core", "resources", "domain", "hooks"},
+    "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "links", "triggers", "webhooks"},
+    "triggers": {"core", "resources", "domain", "hooks", "webhooks"},
     "sensors": {"core", "domain", "storage", "operators", "hooks", "links", "triggers"},
     "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators", "links", "triggers"},
 }

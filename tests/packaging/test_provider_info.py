@@ -134,7 +134,7 @@ def test_airflow_itself_builds_the_connection_form():
     declared = get_provider_info()["connection-types"][0]["conn-fields"]
     assert form["fields"] == sorted(declared)
     secret = sorted(name for name, field in declared.items() if field["schema"].get("format") == "password")
-    assert len(secret) == 3
+    assert len(secret) == 5
     assert set(secret) <= {key.rpartition("__")[2] for key in form["secret"]}
 
 

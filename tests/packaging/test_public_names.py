@@ -53,6 +53,8 @@ NAMES = {
         "TrackDriveBuyerGroupCreateOperator", "TrackDriveBuyerGroupDeleteOperator", "TrackDriveBuyerGroupGetOperator",
         "TrackDriveBuyerGroupListOperator", "TrackDriveBuyerGroupUpdateOperator",
     },
+    "operators.webhooks": {"RetreaverWebhookBatchOperator", "RetreaverWebhookTagsOperator"},
+    "triggers.webhooks": {"RetreaverWebhookEventTrigger"},
     "transfers.calls": {"RetreaverCallsToObjectStorageOperator", "RetreaverCallsToSqlOperator"},
     "transfers.recordings": {"RetreaverRecordingsToObjectStorageOperator"},
     "transfers.rtb_inbounds": {"RetreaverRtbInboundsToObjectStorageOperator"},

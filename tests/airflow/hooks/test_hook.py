@@ -52,6 +52,13 @@ EXTRAS = {
     "max_download_mb": "100",
     "max_download_seconds": "600",
     "download_hosts": "files.internal:8443",
+    "webhook_token": "a-token-of-webhooks-1",
+    "webhook_next_token": "a-token-of-webhooks-2",
+    "webhook_spool": "s3://aws_default@bucket/webhooks",
+    "webhook_addresses": "203.0.113.7, 198.51.100.0/24",
+    "webhook_lookup": "s3://aws_default@bucket/tags.db",
+    "webhook_max_kb": "32",
+    "webhook_rate": "50",
 }
 
 
@@ -276,7 +283,9 @@ def test_every_field_of_the_form_is_an_extra(account, monkeypatch, form):
     assert settings.proxies == {"https": Secret("http://proxy.example.com:3128")}
     assert settings.portal.page("targets", [3]) == "https://portal.example.com/p/3"
     assert settings.file_links == {"s3://bucket/": "https://files.example.com/"}
-    assert len(settings.secrets) == 4
+    assert len(settings.secrets) == 6
+    assert settings.webhooks is not None
+    assert (settings.webhooks.max_bytes, settings.webhooks.max_rate) == (32_000, 50.0)
     if form == "uri":
         assert settings.company_id == "12"
         assert "https://api.example.com:8443" in settings.urls.values()
@@ -286,7 +295,8 @@ def test_airflow_hides_secret_extras_by_name():
     """Airflow hides them by itself, or the form says how: `sensitive_var_conn_names`."""
     from airflow.providers.common.compat.sdk import redact
 
-    secrets = {"postback_key", "caller_list_key", "caller_list_secret", "proxies"}
+    tokens = {"webhook_token", "webhook_next_token"}
+    secrets = {"postback_key", "caller_list_key", "caller_list_secret", "proxies"} | tokens
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     assert {name for name, field in fields.items() if field["schema"].get("format") == "password"} <= secrets
     unknown = {name for name in secrets if redact({name: "7-77-777"}) == {name: "7-77-777"}}
@@ -325,7 +335,8 @@ def test_the_form_of_airflow_3():
     assert behaviour["relabeling"]["password"] == "API key"
     assert set(behaviour["hidden-fields"]) == {"schema", "extra"}
     secret = {name for name, field in kind["conn-fields"].items() if field["schema"].get("format") == "password"}
-    assert secret == {"postback_key", "caller_list_key", "caller_list_secret"}
+    keys = {"postback_key", "caller_list_key", "caller_list_secret"}
+    assert secret == keys | {"webhook_token", "webhook_next_token"}
     assert all(field["label"] and field["description"] for field in kind["conn-fields"].values())
     module, _, name = kind["hook-class-name"].rpartition(".")
     assert getattr(__import__(module, fromlist=[name]), name) is RetreaverHook

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+from datetime import timedelta
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -15,9 +16,11 @@ from airflow_provider_retreaver.sandbox.options import (
     TRACKDRIVE_PUBLIC_KEY,
     WRITING_KEY,
 )
+from airflow_provider_retreaver.webhooks.collector import Collector
 from tests.airflow.support.account import KEY, Account
 from tests.airflow.support.generic import campaign
 from tests.airflow.support.trackdrive import GROUPS, TrackDriveAccount
+from tests.airflow.support.webhooks import keep, spool_in, webhook
 
 pytestmark = pytest.mark.airflow
 
@@ -35,6 +38,9 @@ MARKS += [PUBLIC.encode(), PRIVATE.encode(), b"publ1cK3y", b"pr1vat3K3y", *(toke
 # Postback keys: those of the sandbox, and a wrong one.
 WRONG_POSTBACK = "wr0ngP0stb4ck-7f52-4a86"
 MARKS += [key[:13].encode() for key in (WRITING_KEY, RTB_KEY, WRONG_POSTBACK)]
+# Tokens of webhooks.
+WEBHOOK_TOKENS = ("w3bh00k+tok3n/one=1", "n3xtw3bh00k+tok3n&2")
+MARKS += [b"w3bh00k"]
 
 # At DEBUG, the supervisor that `dag.test()` of Airflow 3 runs in the same process prints the texts to mask, its
 # own masks of a connection's fields included. A worker's does not: `scheduler_run.py` searches its logs whole.
@@ -50,6 +56,7 @@ from airflow_provider_retreaver.operators.calls import RetreaverWriteCallDataOpe
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 from airflow_provider_retreaver.operators.payout_tables import RetreaverPayoutTableOperator
 from airflow_provider_retreaver.operators.rtb import RetreaverReserveCallOperator
+from airflow_provider_retreaver.operators.webhooks import RetreaverWebhookBatchOperator, RetreaverWebhookTagsOperator
 from airflow_provider_retreaver.operators.trackdrive import (
     TrackDriveBuyerGroupCreateOperator,
     TrackDriveBuyerGroupDeleteOperator,
@@ -214,6 +221,11 @@ with DAG("failing", schedule=None, start_date=datetime(2026, 1, 1)):
     RetreaverPayoutTableOperator.partial(
         task_id="payouts", campaign_id=1, activate=True, confirm=True, state_path="file://STATE"
     ).expand(rows=[[["rule_id", "payout_pct"], [1, share]] for share in (60, 61, 62, 63)])
+    for conn_id in ("retreaver_default", "no_spool"):
+        RetreaverWebhookBatchOperator(task_id=f"hooks_{conn_id}", trigger="always", retreaver_conn_id=conn_id)
+        RetreaverWebhookTagsOperator(
+            task_id=f"tags_{conn_id}", rows=[{"zip": "1", "a": "b"}], field="zip", retreaver_conn_id=conn_id
+        )
     RetreaverRtbInboundsToObjectStorageOperator.partial(
         task_id="rtb", destination="file://STATE/rtb", compression="none", poll_interval=0.1, timeout=20
     ).expand_kwargs([{"start": f"2026-01-0{day}", "end": f"2026-01-0{day + 1}"} for day in range(1, 6)])
@@ -350,21 +362,32 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
             account.fault(path, **fault)
     closed_host = f"http://127.0.0.1:{unused_port()}"
     proxy = f"http://user:{quote_plus(KEY)}@{closed_host[7:]}"
-    base = {"max_attempts": 2, "max_wait": 0.01}
+    state = airflow_lab.root / "state"
+    base = {
+        "max_attempts": 2,
+        "max_wait": 0.01,
+        "webhook_token": WEBHOOK_TOKENS[0],
+        "webhook_next_token": WEBHOOK_TOKENS[1],
+        "webhook_spool": f"file://{state}/spool",
+        "webhook_lookup": f"file://{state}/tags.db",
+    }
+    keep(spool_in(state), webhook(1))
+    Collector(spool_in(state), timedelta(days=1), timedelta(days=7)).collect()
     refused = {
         "refused": account.connection(host=closed_host, extra=base),
         "foreign": account.connection(host=f"http://{KEY[:6]}.test"),
         "swapped": account.connection(login=KEY, password="1"),
+        "no_spool": account.connection(extra={**base, "webhook_spool": ""}),
         "proxied": account.connection(extra={**base, "proxies": {"http": proxy}}),
         "in_schema": account.connection(schema=KEY),
         "in_host": account.connection(host=f"https://user:{quote(KEY, safe='')}@{closed_host[7:]}"),
         "no_json": account.connection(extra=f"{{{KEY}"),
         **{f"in_{n}": account.connection(password="another-key-1", extra=extra) for n, extra in enumerate(PASTED)},
     }
-    state = airflow_lab.root / "state"
     trackdrive = trackdrive_connections(account.url)
     source = SOURCE.replace("TRACKDRIVE_CONNECTIONS", repr([*trackdrive]))
     source = source.replace("TRACKDRIVE_COUNT", str(len(TRACKDRIVE_FAULTS)))
+    own_hooks = {"retreaver_default": "success", "no_spool": "failed"}
     postback_keys = {
         "retreaver_default": KEY,
         "writing": WRITING_KEY,
@@ -384,6 +407,10 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
     assert result.states["healthy"] == "success", result.output
     assert len(result.xcoms["healthy"]["return_value"]["reset"]) == 2
     assert result.xcoms["awaited"]["return_value"] == count + 30
+    hooks = {
+        (task, conn_id): result.states[f"{task}_{conn_id}"] for task in ("hooks", "tags") for conn_id in own_hooks
+    }
+    assert hooks == {(task, conn): state for task in ("hooks", "tags") for conn, state in own_hooks.items()}
     states = {(name.partition("[")[0], state) for name, state in result.states.items()}
     assert states >= {(task, state) for task in OPERATOR_TASKS for state in ("success", "failed")}
     seen = result.output + "".join(path.read_text("utf-8", "replace") for path in result.logs_dir.rglob("*.log"))
