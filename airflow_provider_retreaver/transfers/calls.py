@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.domain.calls.export import Client, Completeness
+    from airflow_provider_retreaver.domain.calls.first_pages import Expectation
     from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.transfers.file_parts import Parts, Shape
     from airflow_provider_retreaver.transfers.incremental import Cursor, Ledger
@@ -38,6 +37,7 @@ class _Plan:
     :param cursor: of an incremental export.
     :param known: the newest `updated_at` when the last incremental export started.
     :param newest: the newest `updated_at` when this one starts.
+    :param expected: returns how many calls the window may have; None where nothing is known of that.
     """
 
     key: str
@@ -45,6 +45,7 @@ class _Plan:
     cursor: Cursor | None = None
     known: datetime | None = None
     newest: datetime | None = None
+    expected: Expectation | None = None
 
 
 class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
@@ -207,6 +208,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     def _plan(self, window: CallWindow) -> _Plan:
         from airflow_provider_retreaver.core.errors import InvalidArgument
         from airflow_provider_retreaver.core.time_parameters import duration
+        from airflow_provider_retreaver.transfers.export_names import expected_calls, export_name
 
         back = timedelta(seconds=duration(self.lookback, "lookback")) if is_given(self.lookback) else None
         if flag(self.incremental, "incremental"):
@@ -215,9 +217,14 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             return self._since_last(window, OVERLAP if back is None else back)
         if is_given(self.state_path):
             raise InvalidArgument("state_path belongs to incremental exports; set incremental=True, or leave it out.")
-        return _Plan(_key(window), window.before(back) if back else window)
+        return _Plan(
+            export_name(window),
+            window.before(back) if back else window,
+            expected=lambda length: expected_calls(str(self.destination), window, length),
+        )
 
     def _since_last(self, window: CallWindow, overlap: timedelta) -> _Plan:
+        from airflow_provider_retreaver.transfers.export_names import export_name
         from airflow_provider_retreaver.transfers.incremental import Cursor
 
         if is_given(self.state_path):
@@ -226,17 +233,18 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             cursor = Cursor(f"{self.destination.rstrip('/')}/_state", "destination")
         known = cursor.load()
         since = replace(window, start=window.start if known is None else known - overlap, end=None)
-        return _Plan(_key(since), since, cursor, known)
+        return _Plan(export_name(since), since, cursor, known)
 
     def _up_to_newest(self, client: Client, plan: _Plan) -> _Plan | None:
         """Return the plan with the newest update as its end; None when nothing was updated since the last export."""
-        from airflow_provider_retreaver.domain.calls.export import newest_update
+        from airflow_provider_retreaver.domain.calls.newest_update import newest_update
         from airflow_provider_retreaver.transfers.incremental import NEXT
 
-        newest = newest_update(client, plan.window)
-        if newest is None or (plan.known is not None and newest <= plan.known):
+        newest = client.run(newest_update(client.settings, plan.window))
+        if newest is None or (plan.known is not None and newest.time <= plan.known):
             return None
-        return replace(plan, window=replace(plan.window, end=newest + NEXT), newest=newest)
+        window = replace(plan.window, end=newest.time + NEXT)
+        return replace(plan, window=window, newest=newest.time, expected=lambda _: newest.calls)
 
     def _write(
         self, client: Client, plan: _Plan, shape: Shape, publication: Publication, ledger: Ledger | None
@@ -249,7 +257,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         parts = Parts(publication, shape)
         window = plan.window.as_dict()
         self.log.info("Exporting calls by %s, from %s to %s", window["by"], window["start"], window["end"] or "now")
-        export = export_calls(client, plan.window, raw=True, progress=export_progress_logger())
+        progress = export_progress_logger()
+        export = export_calls(client, plan.window, raw=True, progress=progress, expected=plan.expected)
         try:
             for page in export:
                 parts.add(page)
@@ -268,10 +277,12 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
     def _manifest(
         self, plan: _Plan, shape: Shape, parts: Parts, known: Completeness, ledger: Ledger | None
     ) -> dict[str, Any]:
+        from airflow_provider_retreaver.transfers.export_names import selection
+
         return {
             "export": plan.key,
             "window": plan.window.as_dict(),
-            **_selection(plan.window),
+            **selection(plan.window),
             "format": shape.format,
             "compression": shape.compression,
             "tags": shape.tags,
@@ -311,20 +322,3 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             **{name: manifest[name] for name in ("rows", "calls", "bytes", "complete")},
             "restated": restated,
         }
-
-
-def _selection(window: CallWindow) -> dict[str, Any]:
-    filters = {name: value for name, value in sorted(window.filters.items()) if value is not None}
-    return {"filters": filters, "version": window.version}
-
-
-def _key(window: CallWindow) -> str:
-    """Return the name of an export, the same whenever the same window is exported with the same filters."""
-    from airflow_provider_retreaver.transfers.file_parts import utc_name
-
-    end = f"-{utc_name(window.end)}" if window.end else ""
-    name = f"calls-{window.by.removesuffix('_at')}-{utc_name(window.start)}{end}"
-    selection = _selection(window)
-    if not any(selection.values()):
-        return name
-    return f"{name}-{hashlib.sha256(json.dumps(selection, sort_keys=True, default=str).encode()).hexdigest()[:8]}"

@@ -23,33 +23,27 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from airflow_provider_retreaver.core.client_settings import ClientSettings
-from airflow_provider_retreaver.core.errors import ListingIncomplete, ProtocolError
+from airflow_provider_retreaver.core.errors import ListingIncomplete
 from airflow_provider_retreaver.core.operations import ClockReading, Operation, Procedure, ServerTime
 from airflow_provider_retreaver.core.paging import rows_of_pages
-from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
-from airflow_provider_retreaver.domain.calls.fields import call_time
+from airflow_provider_retreaver.domain.calls.first_pages import Expectation, first_pages
 from airflow_provider_retreaver.domain.calls.odd_calls import as_rows, converted
 from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import Span, read_span, spans
-from airflow_provider_retreaver.domain.calls.window import CallWindow, wait_until_settled
+from airflow_provider_retreaver.domain.calls.window import CallWindow, Settled, wait_until_settled
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Of windows from this length on several pages are requested before the first response says how many there are.
-LONG = timedelta(hours=1)
 # How often a window that changes is read by spans before the export fails.
 MAX_READINGS = 3
-# How far clocks may differ.
-LATEST = timedelta(days=1)
 NOT_SETTLED = "the window is not settled: further calls can enter it until a minute after its end"
 
 
@@ -118,6 +112,7 @@ class CallExport:
     :param window: which calls.
     :param raw: whether calls are delivered as bytes instead of dictionaries.
     :param progress: called after every page; None for nothing.
+    :param expected: returns how many calls the window may have; None where nothing is known of that.
     """
 
     def __init__(
@@ -127,11 +122,13 @@ class CallExport:
         *,
         raw: bool,
         progress: Callable[[ExportProgress], None] | None,
+        expected: Expectation | None,
     ) -> None:
         self._client = client
         self._window = window
         self._raw = raw
         self._progress = progress
+        self._expected = expected
         self._pages = self._rows = self._replaced = 0
         self.completeness: Completeness | None = None
 
@@ -139,12 +136,13 @@ class CallExport:
         """Yield the pages; see `export_calls`."""
         clock = self._client.run(_time())
         self._window.check(clock.server_time)
-        settled = self._client.run(wait_until_settled(self._window, self._client.settings))
+        known = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
-        order = PageOrder(request, self._guess(clock), full, settled=settled)
-        scan = PageScan(order, settled=settled)
+        guess = self._first_pages(clock, known, full)
+        order = PageOrder(request, guess, full, settled=known.settled)
+        scan = PageScan(order, settled=known.settled)
         try:
-            yield from self._by_pages(order, scan, settled=settled)
+            yield from self._by_pages(order, scan, guess, settled=known.settled)
         except LogChanged as change:
             log.warning("The call log changed while it was read (%s); reading it again by spans of time", change.what)
             reason = change.what
@@ -152,20 +150,25 @@ class CallExport:
             return
         yield from self._by_spans(scan, order.last or 1, reason)
 
-    def _guess(self, clock: ClockReading) -> int:
+    def _first_pages(self, clock: ClockReading, known: Settled, full: int) -> int:
         length = min(self._window.end or clock.server_time, clock.server_time) - self._window.start
-        return self._client.settings.max_concurrency if length >= LONG else 1
+        expected = known.calls
+        if expected is None and self._expected is not None:
+            expected = self._expected(length)
+        most = self._client.settings.max_concurrency
+        return first_pages(length, expected, full, most, filtered=self._window.is_filtered)
 
-    def _by_pages(self, order: PageOrder, scan: PageScan, *, settled: bool) -> Iterator[CallPage]:
+    def _by_pages(self, order: PageOrder, scan: PageScan, guess: int, *, settled: bool) -> Iterator[CallPage]:
         newest = self._newest_change() if settled else None
         with closing(self._client.ahead(order.following)) as answers:
-            for answer in scan.pages(answers, self._client.settings.max_concurrency):
+            for answer in scan.pages(answers, guess):
                 yield self._page(answer, order.last)
         if not (settled and self._is_settled()):
             self._ends(proved=False, rows=scan.rows, counted=None, readings=1, reason=NOT_SETTLED)
             return
         counted, total = self._verify(order, scan)
-        if newest != self._newest_change():
+        # The calls of one response are those of one moment.
+        if (order.last or 1) > 1 and newest != self._newest_change():
             raise LogChanged("a call was updated at the same time, so that the filters may apply to other calls")
         if counted != scan.rows:
             raise LogChanged(f"{scan.rows} calls were read and Retreaver counts {counted}")
@@ -258,6 +261,7 @@ def export_calls(
     *,
     raw: bool = False,
     progress: Callable[[ExportProgress], None] | None = None,
+    expected: Expectation | None = None,
 ) -> CallExport:
     """Export the calls of a window, oldest first.
 
@@ -267,36 +271,14 @@ def export_calls(
     :param window: which calls.
     :param raw: deliver calls as the bytes that Retreaver sent instead of dictionaries.
     :param progress: called after every page.
+    :param expected: returns how many calls a window of this length may have, e.g. by an earlier export; it decides
+        how many pages are requested before the first response says how many there are.
     :return: an iterable of `CallPage`, with its `completeness` at the end.
     :raises InvalidArgument: when iterated, for a wrong window; nothing was sent.
     :raises ListingIncomplete: when iterated, if calls are missing after several readings.
     :raises RetreaverError: when a page cannot be read.
     """
-    return CallExport(client, window, raw=raw, progress=progress)
-
-
-def newest_update(client: Client, window: CallWindow) -> datetime | None:
-    """Return the newest `updated_at` of a window's calls, with one request.
-
-    `sort_by=updated_at` is newest first whatever `order` says (Retreaver's reference: "Calls").
-
-    :param client: of `RetreaverHook.reading()`.
-    :param window: which calls.
-    :return: the time, None when the window has no calls.
-    :raises ProtocolError: when the call's time has no offset, or lies in the future.
-    """
-    request, _ = window.request(client.settings)
-    newest = client.run(page_operation(request.with_query(sort_by="updated_at", order=None, per_page="1"), 1))
-    if not newest.keys or newest.keys[0].updated_at is None:
-        return None
-    time = call_time(newest.keys[0].updated_at, "updated_at", newest.keys[0].uuid)
-    if time > client.run(_time()).server_time + LATEST:
-        # As a cursor it would skip all updates until then.
-        raise ProtocolError(
-            f"Call {one_line(newest.keys[0].uuid)} has an updated_at ({time.isoformat()}) in the future; report the "
-            f"call to Retreaver."
-        )
-    return time
+    return CallExport(client, window, raw=raw, progress=progress, expected=expected)
 
 
 def _time() -> Procedure[ClockReading]:

@@ -15,6 +15,8 @@ from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import ClockReading, Listing, Procedure, ServerTime, Wait
 from airflow_provider_retreaver.core.paging import paged_request
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.domain.calls.first_pages import calls_of
+from airflow_provider_retreaver.domain.calls.page import RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import page_operation
 from airflow_provider_retreaver.domain.calls.time_window import SETTLE_TIME, is_settled
 from airflow_provider_retreaver.resources.calls import list_calls
@@ -119,10 +121,15 @@ class CallWindow:
         :param settings: of the connection.
         :return: the request, None where calls can only enter or only leave.
         """
-        if self.by == "updated_at" or not any(self.filters.get(name) for name in FILTERS[:-1]):
+        if self.by == "updated_at" or not self.is_filtered:
             return None
         everything = replace(self, filters={}).listing().request_for(settings.routes)
         return everything.with_query(sort_by="updated_at", order=None, per_page="1")
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it has only some of the account's calls of its time."""
+        return any(self.filters.get(name) for name in FILTERS[:-1])
 
     def before(self, lookback: timedelta) -> CallWindow:
         """Return the window with an earlier start.
@@ -133,26 +140,40 @@ class CallWindow:
         return replace(self, start=self.start - lookback)
 
 
-def wait_until_settled(window: CallWindow, settings: ClientSettings) -> Procedure[bool]:
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is known of a window before it is read.
+
+    :param settled: whether no further call can enter it.
+    :param calls: about how many it has, None where no request has shown that.
+    """
+
+    settled: bool
+    calls: int | None = None
+
+
+def wait_until_settled(window: CallWindow, settings: ClientSettings) -> Procedure[Settled]:
     """Wait until no further call can enter a window, where that is at most 90 seconds away.
 
     Those are the minute after a window that has just ended, and some seconds for clocks that differ. One small
-    request before the wait finds out by its `Date` what time it is at Retreaver.
+    request before the wait finds out by its `Date` what time it is at Retreaver, and how many calls there are.
 
     :param window: which calls.
     :param settings: of the connection.
     :return: whether the window is settled now.
     """
     now: ClockReading = yield ServerTime()
+    calls: int | None = None
     if window.end is not None and _waiting_time(window.end, now):
         request, _ = window.request(settings)
-        yield page_operation(request.with_query(per_page="1"), 1)
+        page: RawPage = yield page_operation(request.with_query(per_page="1"), 1)
+        calls = calls_of(page)
         now = yield ServerTime()
         if wait := _waiting_time(window.end, now):
             log.info("The window ended at %s; waiting %.0f s until no further call can enter it", window.end, wait)
             yield Wait(wait + CLOCK_MARGIN)
-            return True
-    return window.is_settled(now.server_time)
+            return Settled(settled=True, calls=calls)
+    return Settled(window.is_settled(now.server_time), calls)
 
 
 def _waiting_time(end: datetime, now: ClockReading) -> float:
