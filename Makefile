@@ -136,8 +136,9 @@ docs-serve: $(VENV_DOCS)/.ready ## show the documentation site at http://127.0.0
 	NO_MKDOCS_2_WARNING=1 $(VENV_DOCS)/bin/python -m mkdocs serve --dev-addr 127.0.0.1:$(or $(PORT),8000) --watch README.md \
 		--watch CHANGELOG.md --watch example_dags --watch airflow_provider_retreaver --watch scripts
 
-bench: $(VENV_BENCH)/.ready ## compare exports of calls with other ways to read them (about 20 minutes)
+bench: $(VENV_BENCH)/.ready ## compare exports of calls with other ways to read them, and a load into PostgreSQL (about 25 minutes)
 	$(VENV_BENCH)/bin/python benchmarks/export.py $(SCENARIO)
+	$(if $(SCENARIO),,$(RUN) -m benchmarks.load_postgres 200000)
 
 bench-sensors: $(VENV)/.ready ## measure 1,000 deferred sensors, in an event loop and in real triggerers (about 15 minutes)
 	$(RUN) benchmarks/sensors.py

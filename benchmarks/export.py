@@ -2,7 +2,8 @@
 
 Each program reads a call log from a local server into a file, as a separate process. The programs run in turn, and
 the median of several runs is used. The time for an empty window (starting Python, importing Airflow) is measured
-separately. The calls in every file are counted, and so are the different ones.
+separately. The calls in every file are counted, and so are the different ones. `noise` is how far the runs of one
+program differ. Databases are measured by `python -m benchmarks.load_postgres`, which `make bench` calls too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from urllib.request import urlopen
 
 PROJECT = Path(__file__).resolve().parent.parent
 SINCE, NOTHING = "2025-01-01T00:00:00Z", "1970-01-01T00:00:00Z"
+# The start of the last day of that window, for one that turns out to hold a page or less.
+LAST_DAY = "2025-12-31T00:00:00Z"
 UUID = re.compile(rb'"call": ?\{"uuid": ?"([0-9a-f-]{36})"|^\{"uuid": ?"([0-9a-f-]{36})"', re.MULTILINE)
 # Seconds; a longer run is reported.
 MAX_SECONDS = 600
@@ -40,6 +43,7 @@ class Scenario:
     :param server: Options of the server.
     :param programs: Names of the programs, the lower bound first.
     :param runs: How often each program runs.
+    :param since: Start of the window that is read.
     """
 
     title: str
@@ -49,6 +53,7 @@ class Scenario:
     server: tuple[str, ...]
     programs: tuple[str, ...]
     runs: int = 5
+    since: str = SINCE
 
 
 OTHERS = ("threads", "requests_loop", "http_operator", "dlt_source", "dlt_parallel")
@@ -60,6 +65,14 @@ SCENARIOS = {
     "small-pages": Scenario(
         "10,000 calls, 25 a page, 50 ms a request, 8 at once",
         10_000, 25, 8, ("--latency-ms", "50"), ("bound", "ours", "threads", "dlt_parallel"), 3,
+    ),
+    "small-window": Scenario(
+        "80 calls of a day, 100 a page, 100 ms a request, 8 at once",
+        80, 100, 8, ("--latency-ms", "100"), ("bound", "ours", "dlt_parallel"), 3, LAST_DAY,
+    ),
+    "day": Scenario(
+        "20,000 calls of a day, 100 a page, 100 ms a request, 8 at once, of which no former export is known",
+        20_000, 100, 8, ("--latency-ms", "100"), ("bound", "ours", "dlt_parallel"), 3, LAST_DAY,
     ),
     "connections": Scenario(
         "10,000 calls, 100 a page, 100 ms a request and 100 ms a connection, 8 at once",
@@ -75,10 +88,10 @@ SCENARIOS = {
         200_000, 100, 8, (), ("bound", "ours", "ours_csv", "ours_parquet"), 3,
     ),
     "failures": Scenario(
-        "40,000 calls, 100 a page, 50 ms, 4 at once allowed and 8 tried, 2 % of 500 and 503, Retry-After: 1",
-        40_000, 100, 8,
+        "50,000 calls, 100 a page, 50 ms, 4 at once allowed and 8 tried, 2 % of 500 and 503, Retry-After: 1",
+        50_000, 100, 8,
         ("--latency-ms", "50", "--max-concurrency", "4", "--fault-rate", "0.02", "--retry-after", "1"),
-        ("bound_at_4", "ours", "threads"), 3,
+        ("bound_at_4", "ours", "threads", "dlt_parallel"), 3,
     ),
     "rate": Scenario(
         "5,000 calls, 100 a page, 50 ms, 8 at once, 10 requests a second allowed (5 s), Retry-After: 1",
@@ -117,6 +130,11 @@ class Runs:
     def net(self) -> float:
         """Seconds minus those of an empty window."""
         return statistics.median(self.seconds) - statistics.median(self.starts)
+
+    @property
+    def noise(self) -> float:
+        """Half of the difference between the slowest and the fastest run, as a share of the median's net seconds."""
+        return (max(self.seconds) - min(self.seconds)) / 2 / self.net
 
     @property
     def net_without_waits(self) -> float:
@@ -202,7 +220,7 @@ def measure(scenario: Scenario, folder: Path) -> dict[str, Runs]:
                 output.unlink(missing_ok=True)
                 with urlopen(f"{url}/__statistics__"):
                     pass
-                seconds, memory, status = run(name, url, scenario, SINCE, output)
+                seconds, memory, status = run(name, url, scenario, scenario.since, output)
                 with urlopen(f"{url}/__statistics__") as answer:
                     results[name].statistics.append(json.load(answer))
                 results[name].seconds.append(seconds)
@@ -216,7 +234,8 @@ def table(scenario: Scenario, results: dict[str, Runs]) -> str:
     """Format the results of a scenario."""
     bound = results[scenario.programs[0]].net
     lines = [scenario.title, ""]
-    lines.append(f"{'':<14} {'whole s':>8} {'start s':>8} {'net s':>8} {'x bound':>8} {'MB':>6} {'MB+':>6}  requests")
+    heads = f"{'':<14} {'whole s':>8} {'start s':>8} {'net s':>8} {'x bound':>8} {'noise':>6} {'MB':>6} {'MB+':>6}"
+    lines.append(f"{heads}  requests")
     for name, runs in results.items():
         served = runs.statistics[-1]
         memory = statistics.median(runs.memory)
@@ -229,7 +248,7 @@ def table(scenario: Scenario, results: dict[str, Runs]) -> str:
             )
         lines.append(
             f"{name:<14} {statistics.median(runs.seconds):>8.2f} {statistics.median(runs.starts):>8.2f} "
-            f"{runs.net:>8.2f} {runs.net / bound:>8.2f} {memory:>6.0f} "
+            f"{runs.net:>8.2f} {runs.net / bound:>8.2f} {runs.noise:>6.0%} {memory:>6.0f} "
             f"{memory - statistics.median(runs.empty_memory):>6.0f}  {served['requests']}{wasted}, "
             f"{served['connections']} connections; {'; '.join(sorted(set(runs.contents)))}"
         )
