@@ -185,6 +185,8 @@ class Loading:
     def _at_once(self, raws: Sequence[Any]) -> list[tuple[Any, ...]] | None:
         """Return the values of calls; None when one of them cannot be read, or stored, as it is."""
         try:
+            if self._hide is None and (rows := self._table.raw_values_of(raws)) is not None:
+                return rows
             calls = plain_rows(raws)
             values = self._columns.values_of(calls if self._hide is None else [self._hide(call) for call in calls])
         except (ProtocolError, *ODD):

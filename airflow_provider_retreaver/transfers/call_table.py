@@ -8,11 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from operator import itemgetter
 from typing import Any, TypeAlias
 
-from airflow_provider_retreaver.core.errors import TableNotWritten
+from airflow_provider_retreaver.core.errors import ProtocolError, TableNotWritten
 from airflow_provider_retreaver.core.quoting import one_line
-from airflow_provider_retreaver.domain.calls.sql_columns import Columns
+from airflow_provider_retreaver.domain.calls.odd_calls import ODD
+from airflow_provider_retreaver.domain.calls.raw_calls import RawCalls, is_readable
+from airflow_provider_retreaver.domain.calls.sql_columns import RAW, Columns
 from airflow_provider_retreaver.domain.calls.sql_limits import Limit
 from airflow_provider_retreaver.domain.calls.sql_texts import all_storable, storable
 from airflow_provider_retreaver.transfers.call_table_check import TableCheck
@@ -109,6 +112,7 @@ class CallTable:
         self._version = columns.names.index(columns.version)
         self._writer = BatchWriter(table, columns, database.dialect, database.placeholder)
         self._limits: list[tuple[int, Limit]] = []
+        self._raw_calls: RawCalls | None = None
 
     def prepare(self, *, create: bool) -> None:
         """Check that the table can take calls, and create it when it does not exist.
@@ -119,8 +123,25 @@ class CallTable:
         """
         dialect = self._database.dialect
         with self._database.session() as session:
-            limits = TableCheck(session, self._table, self._columns, dialect, self._writer).check(create=create)
+            check = TableCheck(session, self._table, self._columns, dialect, self._writer)
+            limits = check.check(create=create)
+        as_json = frozenset(
+            one.name for one in self._columns.columns if one.of_json and check.kinds.get(one.name) == "jsonb"
+        )
+        if dialect.name == "postgresql" and is_readable(self._columns, as_json):
+            self._writer.as_json = as_json
+            self._raw_calls = RawCalls(self._columns, as_json)
         self._limits = [(place, limit) for place, limit in enumerate(limits) if limit is not None]
+
+    def raw_values_of(self, raws: Sequence[Any]) -> list[Values] | None:
+        """Return the rows of calls of which the database parses what has no column of its own.
+
+        :param raws: JSON objects.
+        :return: values in the order of the columns; None where the database cannot do that, or where a call must be
+            read as a whole.
+        :raises ValueError: as `RawCalls.values_of`.
+        """
+        return None if self._raw_calls is None else self._raw_calls.values_of(raws)
 
     def storable(self, row: Values) -> tuple[Values, int]:
         """Return a row without characters that the database cannot hold.
@@ -176,13 +197,33 @@ class CallTable:
                 result = attempt.result()
                 if not isinstance(result, Failure):
                     return result
+                if result.about_data and any(isinstance(value, RAW) for row in batch for value in row):
+                    # As a whole, each of them is read as the database can store it.
+                    batch = self._parsed(batch, reject)
+                    continue
                 rejected = self._find_cause(session, batch, result)
                 if not reject(rejected):
                     raise self._refusal(rejected, len(batch))
                 batch = [row for row in batch if row[self._key] != rejected.uuid]
         return 0
 
+    def _parsed(self, batch: Sequence[Values], reject: Callable[[RejectedCall], bool]) -> list[Values]:
+        """Return rows with the values that the database was to make of calls."""
+        parsed = []
+        for row in batch:
+            try:
+                parsed.append(self.storable(self._columns.parsed(row))[0])
+            except (ProtocolError, *ODD) as error:
+                what = "it is nested too deeply" if isinstance(error, RecursionError) else one_line(error)
+                rejected = RejectedCall(row[self._key], None, what)
+                if not reject(rejected):
+                    raise self._refusal(rejected, len(batch)) from None
+        return parsed
+
     def _newest(self, rows: Sequence[Values]) -> list[Values]:
+        keys = [row[self._key] for row in rows]
+        if len(set(keys)) == len(keys) and set(map(type, keys)) == {str}:
+            return sorted(rows, key=itemgetter(self._key))
         newest: dict[Any, Values] = {}
         for row in rows:
             known = newest.get(row[self._key])

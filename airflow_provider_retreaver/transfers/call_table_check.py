@@ -44,6 +44,8 @@ class TableCheck:
         self._columns = columns
         self._dialect = dialect
         self._writer = writer
+        # The type of each column as the catalog names it, once that was read.
+        self.kinds: dict[str, str] = {}
 
     def check(self, *, create: bool) -> list[Limit | None]:
         """Check the table, and create it when it does not exist.
@@ -112,6 +114,7 @@ class TableCheck:
                     f"Table {self._table}: column {self._columns.version} is a {_text(kind)}, and says which version "
                     f"of a call is newer; make it a type of date and time."
                 )
+            self.kinds[_text(name)] = _text(kind).lower()
             limits[_text(name)] = limit_of(self._dialect.name, _text(kind), None if scale is None else int(scale))
             if is_needed and _text(name) not in self._columns.names:
                 needed.append(_text(name))

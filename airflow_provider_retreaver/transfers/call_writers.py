@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.time_parameters import instant
+from airflow_provider_retreaver.domain.calls.copy_format import copy_lines
 from airflow_provider_retreaver.domain.calls.sql_columns import Columns
-from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect, copy_text, stage_of
+from airflow_provider_retreaver.domain.calls.sql_dialects import Dialect, stage_of
 from airflow_provider_retreaver.domain.calls.sql_limits import SINGLE
 from airflow_provider_retreaver.transfers.database_errors import RoundedNumber
 
@@ -30,6 +31,8 @@ class BatchWriter:
     :param columns: that are written.
     :param dialect: of the database.
     :param placeholder: the driver's mark of a parameter.
+
+    `as_json` names the columns whose values PostgreSQL makes of a call's JSON, where a row has that in their place.
     """
 
     def __init__(self, table: str, columns: Columns, dialect: Dialect, placeholder: str) -> None:
@@ -48,6 +51,7 @@ class BatchWriter:
             "mysql": self._on_duplicate,
         }
         self._way = ways.get(dialect.name, self._replace)
+        self.as_json: frozenset[str] = frozenset()
 
     def write(self, cursor: Any, batch: list[Values]) -> int | None:
         """Write a batch.
@@ -98,16 +102,20 @@ class BatchWriter:
     def _copy(self, cursor: Any, batch: list[Values]) -> int:
         """PostgreSQL: copy into a temporary table of the transaction, then upsert from there."""
         # Made before the transaction begins, which a server may not let idle.
-        data = copy_text(batch).encode()
+        raw = [place for place, name in enumerate(self._columns.names) if name in self.as_json]
+        parts = copy_lines(batch, raw)
         cursor.execute(self._dialect.stage(self._table, self._columns))
-        copy = f"COPY {stage_of(self._table)} ({self._dialect.list_of(self._columns.names)}) FROM STDIN"
+        names = [name for name in self._columns.names if name not in self.as_json]
+        names += [self._columns.names[place] for place in raw]
+        copy = f"COPY {stage_of(self._table)} ({self._dialect.list_of(names)}) FROM STDIN"
         # The older driver of PostgreSQL and the newer one.
         if hasattr(cursor, "copy_expert"):
-            cursor.copy_expert(copy, BytesIO(data))
+            cursor.copy_expert(copy, BytesIO(b"".join(parts)))
         else:
             with cursor.copy(copy) as stream:
-                stream.write(data)
-        cursor.execute(self._dialect.from_stage(self._table, self._columns))
+                for part in parts:
+                    stream.write(part)
+        cursor.execute(self._dialect.from_stage(self._table, self._columns, self.as_json))
         return int(cursor.rowcount)
 
     def _upsert(self, cursor: Any, batch: list[Values]) -> int:

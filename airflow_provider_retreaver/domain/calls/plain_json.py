@@ -13,7 +13,13 @@ import msgspec
 from airflow_provider_retreaver.core.operations import Row
 
 
-def _plain_float(text: str) -> float:
+def plain_float(text: str) -> float:
+    """Read a number that both encoders write alike.
+
+    :param text: a number of JSON.
+    :return: the number.
+    :raises ValueError: for any other number.
+    """
     number = float(text)
     shown = repr(number)
     # `1e-07` and `inf` are written in other ways, or not at all.
@@ -22,8 +28,8 @@ def _plain_float(text: str) -> float:
     return number
 
 
-_VALUES: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_plain_float)
-_OBJECTS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any], float_hook=_plain_float)
+_VALUES: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=plain_float)
+_OBJECTS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any], float_hook=plain_float)
 _ENCODER = msgspec.json.Encoder()
 
 

@@ -13,15 +13,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, TypeAlias, cast, get_args
 
+import msgspec
+
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.fields import FIELDS, READERS, NotOfKind
+from airflow_provider_retreaver.domain.calls.odd_calls import as_rows
 from airflow_provider_retreaver.domain.calls.plain_json import encoded
 
 SqlKind: TypeAlias = Literal["text", "integer", "decimal", "boolean", "timestamp", "json"]
 SqlValue: TypeAlias = str | int | Decimal | bool | datetime | None
+# A call's JSON in the place of the value that the database makes of it.
+RAW = (msgspec.Raw, bytes)
+RawValue: TypeAlias = SqlValue | msgspec.Raw | bytes
 
 KINDS: tuple[SqlKind, ...] = get_args(SqlKind)
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -49,11 +55,16 @@ class Column:
     :param name: of the column.
     :param kind: one of `KINDS`.
     :param read: returns the field's value from a call.
+    :param fields: of a call that `read` looks at; None for all.
+    :param of_json: for a column of all fields, takes its name in SQL, and returns PostgreSQL's expression for its
+        value where a stage has the call's JSON in its place; None where it can only be made by `read`.
     """
 
     name: str
     kind: SqlKind
     read: Callable[[Row], object]
+    fields: frozenset[str] | None = None
+    of_json: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +90,14 @@ class Columns:
     :param key: name of the column that holds the call's `uuid`.
     :param version: name of the column that holds the call's `updated_at`.
     :param kept: the column whose known values stay, if there is one.
+    :param own: fields that a call hardly ever has, since they are names of ours; a call with one is read as a whole.
     """
 
     columns: tuple[Column, ...]
     key: str
     version: str
     kept: KeptColumn | None = None
+    own: frozenset[str] = frozenset()
 
     @property
     def names(self) -> list[str]:
@@ -107,8 +120,31 @@ class Columns:
         :return: the values of each call.
         :raises ColumnMisfit: naming the column whose kind a value is not of.
         """
-        columns = [_column_values(column, list(map(column.read, calls))) for column in self.columns]
+        columns = [self.column_of(place, calls) for place in range(len(self.columns))]
         return list(zip(*columns, strict=True))
+
+    def parsed(self, row: Sequence[RawValue]) -> tuple[SqlValue, ...]:
+        """Return a row in which a call's JSON is replaced by the value that its column has of the call.
+
+        :param row: values in the order of the columns.
+        :return: values as `values` returns them.
+        :raises ValueError: when the JSON cannot be read, or holds what the column cannot.
+        """
+        return tuple(
+            _column_value(column, column.read(as_rows([value])[0])) if isinstance(value, RAW) else value
+            for column, value in zip(self.columns, row, strict=True)
+        )
+
+    def column_of(self, place: int, calls: Sequence[Row]) -> Sequence[SqlValue]:
+        """Return the values of one column.
+
+        :param place: of the column.
+        :param calls: with the fields that the column looks at.
+        :return: its value of each call.
+        :raises ColumnMisfit: when a value is not of the column's kind.
+        """
+        column = self.columns[place]
+        return _column_values(column, list(map(column.read, calls)))
 
 
 def mapped(mapping: object) -> Columns:
@@ -126,7 +162,7 @@ def mapped(mapping: object) -> Columns:
     of_field: dict[str, str] = {}
     for name, target in mapping.items():
         field, kind = _field_and_kind(name, target)
-        columns.append(Column(name, kind, _reader(field)))
+        columns.append(_column(name, kind, field))
         of_field.setdefault(field, name)
     lower = [column.name.lower() for column in columns]
     if len(set(lower)) != len(lower):
@@ -168,9 +204,13 @@ def _kind(field: str) -> str | None:
     return "json" if kind == "map" else kind
 
 
-def _reader(field: str) -> Callable[[Row], object]:
+def _column(name: str, kind: SqlKind, field: str) -> Column:
     if field == WHOLE:
-        return lambda call: call
+        return Column(name, kind, lambda call: call, of_json=(lambda column: column) if kind == "json" else None)
+    return Column(name, kind, _reader(field), frozenset({field.partition(".")[0]}))
+
+
+def _reader(field: str) -> Callable[[Row], object]:
     first, *rest = field.split(".")
 
     def read(call: Row) -> object:
@@ -200,8 +240,10 @@ def _column_values(column: Column, values: list[object]) -> Sequence[SqlValue]:
     if column.kind == "timestamp" and types == {str}:
         with suppress(ValueError, OverflowError):
             times = [None if value is None else datetime.fromisoformat(cast("str", value)) for value in values]
-            if all(time is None or time.tzinfo for time in times):
-                return [None if time is None else time.astimezone(UTC) for time in times]
+            zones = {time.tzinfo for time in times if time is not None}
+            if None not in zones:
+                in_utc = zones <= {UTC}
+                return times if in_utc else [None if time is None else time.astimezone(UTC) for time in times]
     return [_column_value(column, value) for value in values]
 
 

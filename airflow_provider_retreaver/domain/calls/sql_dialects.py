@@ -17,8 +17,6 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER, Columns, SqlKind, SqlValue
 
 STAGE = "retreaver_stage"
-# Characters that PostgreSQL's COPY in text format needs escaped, the one that escapes first.
-_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +127,21 @@ class Dialect:
             f"WHERE ({there} IS NULL OR excluded.{version} >= {there}) AND ({changed})"
         )
 
-    def from_stage(self, table: str, columns: Columns) -> str:
+    def from_stage(self, table: str, columns: Columns, as_json: frozenset[str] = frozenset()) -> str:
         """Return the statement that upserts the staged rows (PostgreSQL).
 
         :param table: name of the table.
         :param columns: its columns.
+        :param as_json: names of the columns that may have a call's JSON in the stage.
         :return: the statement.
         """
-        names = self.list_of(columns.names)
+        values = ", ".join(
+            one.of_json(self.named(one.name)) if one.name in as_json and one.of_json else self.named(one.name)
+            for one in columns.columns
+        )
         return (
-            f"INSERT INTO {self.named(table)} ({names}) SELECT {names} FROM {stage_of(table)} "
-            f"{self.on_conflict(table, columns)}"
+            f"INSERT INTO {self.named(table)} ({self.list_of(columns.names)}) SELECT {values} FROM "
+            f"{stage_of(table)} {self.on_conflict(table, columns)}"
         )
 
     def stage(self, table: str, columns: Columns) -> str:
@@ -280,34 +282,3 @@ def table_name(table: object) -> str:
     if not re.fullmatch(rf"(?:{IDENTIFIER.pattern}\.){{0,2}}{IDENTIFIER.pattern}", text):
         raise InvalidArgument(f"table must be a name like calls or reporting.calls, not {quoted(table)}.")
     return text
-
-
-def copy_text(rows: Sequence[Sequence[SqlValue]]) -> str:
-    """Return rows in the text format of PostgreSQL's COPY.
-
-    :param rows: values in the order of the columns.
-    :return: a line for each row.
-    """
-    columns = [_copied(column) for column in zip(*rows, strict=True)]
-    return "\n".join([*map("\t".join, zip(*columns, strict=True)), ""])
-
-
-def _copied(column: Sequence[SqlValue]) -> list[str]:
-    if set(map(type, column)) <= {str, type(None)}:
-        # Hardly any text has such a character, but for JSON: one look at all of them is enough.
-        together = "".join([value for value in column if isinstance(value, str)])
-        if not any(sign in together for sign, _ in _ESCAPES):
-            return ["\\N" if value is None else str(value) for value in column]
-    return list(map(_copied_value, column))
-
-
-def _copied_value(value: SqlValue) -> str:
-    if value is None:
-        return "\\N"
-    if isinstance(value, str):
-        for sign, escape in _ESCAPES:
-            value = value.replace(sign, escape)
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.isoformat() if isinstance(value, datetime) else str(value)

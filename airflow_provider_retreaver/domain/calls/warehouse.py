@@ -24,6 +24,10 @@ VERSION = "call_updated_at"
 TAGS = "retreaver_tags"
 _DESTINATION, _METADATA = "destination_number", "call_metadata"
 _TARGETS = ("system_target_id", "target_id")
+_CAMPAIGNS = ("system_campaign_id", "campaign_id", "cid")
+_PUBLISHERS = ("system_affiliate_id", "afid")
+_DURATION = "total_duration"
+_STARTS = ("start_time", "created_at")
 # "mapStatus" of the guide; calls really have the status `finished`.
 STATUSES = {"completed": "completed", "no-answer": "no_answer", "busy": "busy", "failed": "failed"}
 UNKNOWN = "unknown"
@@ -61,25 +65,28 @@ def warehouse_columns(destination_of: Callable[[object], str | None]) -> Columns
 
     return Columns(
         (
-            Column(KEY, "text", lambda call: call.get("uuid")),
-            Column("caller_phone", "text", lambda call: call.get("caller")),
-            Column("tracking_number", "text", lambda call: call.get("dialed_number")),
-            Column(_DESTINATION, "text", destination),
-            Column("campaign_id", "text", _campaign),
-            Column("publisher_id", "text", lambda call: _first(call, "system_affiliate_id", "afid")),
-            Column("call_duration", "integer", lambda call: call.get("total_duration")),
-            Column("call_status", "text", _status),
-            Column("call_start_time", "timestamp", lambda call: _first(call, "start_time", "created_at")),
-            Column("call_answer_time", "timestamp", _answered),
-            Column("call_end_time", "timestamp", lambda call: call.get("end_time")),
-            Column("recording_url", "text", lambda call: call.get("recording_url")),
-            Column(_METADATA, "json", _metadata),
-            Column(VERSION, "timestamp", lambda call: call.get("updated_at")),
+            Column(KEY, "text", lambda call: call.get("uuid"), frozenset({"uuid"})),
+            Column("caller_phone", "text", lambda call: call.get("caller"), frozenset({"caller"})),
+            Column("tracking_number", "text", lambda call: call.get("dialed_number"), frozenset({"dialed_number"})),
+            Column(_DESTINATION, "text", destination, frozenset(_TARGETS)),
+            Column("campaign_id", "text", _campaign, frozenset({"campaign", *_CAMPAIGNS})),
+            Column("publisher_id", "text", lambda call: _first(call, *_PUBLISHERS), frozenset(_PUBLISHERS)),
+            Column(
+                "call_duration", "integer", lambda call: call.get("total_duration"), frozenset({"total_duration"})
+            ),
+            Column("call_status", "text", _status, frozenset({"status", "connected"})),
+            Column("call_start_time", "timestamp", lambda call: _first(call, *_STARTS), frozenset(_STARTS)),
+            Column("call_answer_time", "timestamp", _answered, frozenset({"connected", "forwarded_time"})),
+            Column("call_end_time", "timestamp", lambda call: call.get("end_time"), frozenset({"end_time"})),
+            Column("recording_url", "text", lambda call: call.get("recording_url"), frozenset({"recording_url"})),
+            Column(_METADATA, "json", _metadata, of_json=_metadata_of_json),
+            Column(VERSION, "timestamp", lambda call: call.get("updated_at"), frozenset({"updated_at"})),
         ),
         KEY,
         VERSION,
         # The number of a target that was deleted since is known to the table only.
         KeptColumn(_DESTINATION, _METADATA, target_of),
+        _OURS,
     )
 
 
@@ -95,7 +102,7 @@ def _campaign(call: Row) -> object:
     # Version 4 has an object; version 1 and the legacy routes have the customer's ID only.
     campaign = call.get("campaign")
     found = campaign.get("id") if isinstance(campaign, dict) else None
-    return _first(call, "system_campaign_id", "campaign_id", "cid") if found is None else found
+    return _first(call, *_CAMPAIGNS) if found is None else found
 
 
 def _status(call: Row) -> str:
@@ -126,13 +133,30 @@ def _metadata(call: Row) -> Row:
     return others
 
 
+def _metadata_of_json(column: str) -> str:
+    """Return what `_metadata` makes of a call, as PostgreSQL's expression; what it has made already stays.
+
+    Only a call's JSON has its `uuid`.
+    """
+    popped = ", ".join(f"'{name}'" for name in sorted(_IN_COLUMNS))
+    unanswered = ", ".join(f"'{name}'" for name in sorted(_IN_COLUMNS - {"forwarded_time"}))
+    is_kept = f"{column} -> 'connected' = 'false' AND {column} -> 'forwarded_time' <> 'null'"
+    no_tags = f"COALESCE({column} -> 'tags', 'null') IN ('null', '[]', '\"\"', '0', 'false')"
+    return (
+        f"CASE WHEN {column} ? 'uuid' THEN "
+        f"({column} - CASE WHEN {is_kept} THEN ARRAY[{unanswered}] ELSE ARRAY[{popped}] END) || "
+        f"jsonb_build_object('{TAGS}', CASE WHEN {no_tags} THEN '{{}}' ELSE {column} -> 'tags' END) "
+        f"ELSE {column} END"
+    )
+
+
 def target_of(metadata: object) -> str | None:
     """Return the ID of the target that a call went to.
 
     :param metadata: the column `call_metadata`: JSON as the database's driver returns it.
     :return: None for a call without a target.
     """
-    if isinstance(metadata, str):
+    if isinstance(metadata, (str, bytes, msgspec.Raw)):
         with suppress(*ODD):
             given = _TARGET.decode(metadata)
             target = given.target_id if given.system_target_id is None else given.system_target_id

@@ -15,11 +15,17 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWritten
+from airflow_provider_retreaver.domain.calls.export import CallPage
+from airflow_provider_retreaver.domain.calls.page import CallKeys
 from airflow_provider_retreaver.domain.calls.sql_dialects import POSTGRESQL
+from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
+from airflow_provider_retreaver.transfers.call_loading import Loading
+from airflow_provider_retreaver.transfers.call_table import CallTable
 from airflow_provider_retreaver.transfers.database_session import Database
 from tests.airflow.support.call_tables import (
     END,
@@ -585,6 +591,85 @@ def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_pa
     assert (differing, warehouse.query("SELECT count(*) FROM merged")) == ("0", [["230"]])
     assert warehouse.query(f"SELECT revenue FROM merged WHERE uuid = '{uuids[3]}'") == [["0.250000"]]
     assert warehouse.query("SELECT count(*) FROM merged WHERE caller_city = ''") == [["1"]]
+
+
+ODD_CALLS = [
+    {"tags": {"source": "tv", "nested": {"a": [1, 2.5, None]}}},
+    *({"tags": tags} for tags in (None, {}, [], "", 0, False, "text", [0])),
+    {"connected": False, "forwarded_time": "2026-01-05T12:00:09Z"},
+    {"connected": False, "forwarded_time": None},
+    {"connected": False, "forwarded_time": ""},
+    {"connected": True, "forwarded_time": "2026-01-05T12:00:09.123-05:00"},
+    {"target_id": 999, "system_target_id": None, "total_duration": "61", "status": "Busy", "dialed_number": 5},
+    {"visitor_url": 'https://shop.test/?a=1&b="\\\t\u2028\U0001f600', "caller_city": "Zürich", "new": {"uuid": "x"}},
+    {"visitor_url": "a\0b", "caller": "\0"},
+    {"revenue": 1e-7, "payout": 1e22, "fired_pixels": [{"fired_pixel": {"id": 2**70, "revenue": 0.1}}]},
+    {"campaign": {"id": 7, "name": "x" * 5_000}, "keys_pressed": []},
+    {"retreaver_tags": {"a": 1}, "tags": {"b": 2}},
+    {"other": [1], "connected": False, "forwarded_time": "2026-01-05T12:00:09Z"},
+]
+NAMES = [
+    "call_id", "caller_phone", "tracking_number", "destination_number", "campaign_id", "publisher_id",
+    "call_duration", "call_status", "call_start_time", "call_answer_time", "call_end_time", "recording_url",
+    "call_metadata", "call_updated_at",
+]  # fmt: skip
+
+
+class Read(list):
+    """An export that has been read: its pages."""
+
+    completeness = None
+
+
+@pytest.mark.parametrize("last", ["{}", '{"new": 1e400}', '{"new": 1e999999}'], ids=["all", "large", "refused"])
+def test_what_postgresql_makes_of_a_call_is_what_is_made_here(cluster, warehouse, last):
+    """Rows whose JSON the server makes are those that are made here for a column that is no JSONB, and stay so.
+
+    A batch with a number that the server refuses is made here as well.
+    """
+    import psycopg2
+
+    kinds = {"call_id": "TEXT PRIMARY KEY", "call_duration": "BIGINT", "call_metadata": "JSON"}
+    types = {name: kinds.get(name, "TIMESTAMPTZ" if name.endswith(("_time", "_at")) else "TEXT") for name in NAMES}
+    warehouse.query(f"CREATE TABLE here ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
+    version = {"updated_at": "2026-01-05T12:00:00Z", "start_time": "2026-01-05T07:00:00.25-05:00"}
+    raws = [
+        json.dumps({"uuid": f"{place:02}", **version, **fields}).encode() for place, fields in enumerate(ODD_CALLS)
+    ]
+    if last != "{}":
+        raws.append(b'{"uuid": "z", "updated_at": "2026-01-05T12:00:00Z", ' + last[1:].encode())
+    page = CallPage([CallKeys(f"{place:02}") for place in range(len(raws))], [msgspec.Raw(raw) for raw in raws])
+    connect = partial(psycopg2.connect, host="127.0.0.1", port=cluster.port, user="tests", dbname="postgres")
+    columns = warehouse_columns({"31": "+14155550031"}.get)
+
+    def load(name):
+        table = CallTable(Database(connect, POSTGRESQL), name, columns)
+        table.prepare(create=True)
+        return Loading(table, columns, None, 1_000).all_of(Read([page]))
+
+    there, here = load("calls"), load("here")
+    assert there == here
+    assert (there["changed"], there["replaced"]) == (len(raws), 2)
+    listed = ", ".join(name for name in NAMES if name != "call_metadata")
+    if last != '{"new": 1e400}':  # which the server keeps as a number, and which is made a text here
+        assert warehouse.query(
+            f"SELECT {listed}, call_metadata FROM calls EXCEPT SELECT {listed}, call_metadata::jsonb FROM here"
+        ) == []  # fmt: skip
+    assert warehouse.query("SELECT count(*) FROM calls WHERE call_metadata ? 'forwarded_time'") == [["3"]]
+    assert load("calls")["changed"] == 0
+
+
+def test_a_whole_call_that_does_not_fit_is_named(account, warehouse):
+    """A batch with a call that the table refuses is read as a whole, and the call is named as always."""
+    uuids = add_calls(account, 3)
+    kind = "JSONB CHECK (length(call::text) < 100000)"
+    warehouse.query(f"CREATE TABLE calls (id TEXT PRIMARY KEY, changed TIMESTAMPTZ, call {kind})")
+    mapping = {"id": "uuid", "changed": "updated_at", "call": "*"}
+    assert to_sql(mapping=mapping)["changed"] == 3
+    change_call(account, uuids[1], visitor_url="x" * 200_000)
+    with pytest.raises(TableNotWritten, match=f"does not accept call {uuids[1]}, column call: .*check constraint"):
+        to_sql(mapping=mapping)
+    assert to_sql(mapping=mapping, max_rejects=1)["rejected"] == 1
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.domain.calls.copy_format import copy_lines
 from airflow_provider_retreaver.domain.calls.sql_columns import ColumnMisfit, mapped
-from airflow_provider_retreaver.domain.calls.sql_dialects import POSTGRESQL, copy_text, dialect_of, table_name
+from airflow_provider_retreaver.domain.calls.sql_dialects import POSTGRESQL, dialect_of, table_name
 from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
 
 NEEDED = {"id": "uuid", "changed": "updated_at"}
@@ -219,7 +220,7 @@ def test_mysql_tables_have_a_key_of_limited_length():
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(exclude_characters="\0"))), min_size=1))
 def test_rows_survive_the_copy_format(values):
     """Whatever a text holds, a row is one line whose fields can be separated and read back."""
-    line = copy_text([values])
+    line = b"".join(copy_lines([values])).decode()
     assert line.count("\n") == 1
     back = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
     read = []
