@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     from airflow_provider_retreaver.domain.calls.engines import EngineName
-    from airflow_provider_retreaver.domain.calls.merging import Files, Merging
-    from airflow_provider_retreaver.transfers.manifests import Manifest
+    from airflow_provider_retreaver.domain.calls.merging import Merging
 
 
 class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
@@ -106,14 +105,15 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
     def _merged(self, context: Context) -> dict[str, Any]:
         from airflow_provider_retreaver.core.parameters import flag
         from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
+        from airflow_provider_retreaver.transfers.merge_statements import files_of, read_manifests
         from airflow_provider_retreaver.transfers.warehouse_load import Merged, Warehouse
 
         create = flag(self.create_table, "create_table")
-        manifests = self._manifests()
+        manifests = read_manifests(self.manifest, allow_incomplete=self.allow_incomplete)
         if manifests:
             note_file(context, None, manifests[-1].path)
         hook, merging = self._merging()
-        files = [(manifest, self._files(manifest)) for manifest in manifests]
+        files = [(manifest, files_of(manifest, self.location)) for manifest in manifests]
         if not files:
             self.log.info("No export had calls; nothing was merged")
             return dict(Merged(table=merging.table, loaded=[], skipped=[], calls=0, changed=0))
@@ -122,67 +122,15 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
             warehouse.prepare(create=create)
             return dict(warehouse.merge(files))
 
-    def _manifests(self) -> list[Manifest]:
-        from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.core.parameters import flag, is_given
-        from airflow_provider_retreaver.core.quoting import quoted
-        from airflow_provider_retreaver.core.rendered import read_rendered
-        from airflow_provider_retreaver.transfers.manifests import read_manifest
-
-        incomplete = flag(self.allow_incomplete, "allow_incomplete")
-        given = read_rendered(self.manifest, "manifest")
-        paths = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
-        if not paths:
-            raise InvalidArgument("manifest must be the path of a manifest or a list of them, not an empty list.")
-        for path in paths:
-            if path is not None and (not isinstance(path, str) or not is_given(path)):
-                raise InvalidArgument(
-                    f"manifest must be the path of a manifest or a list of them, not {quoted(path)}."
-                )
-        return [read_manifest(path, allow_incomplete=incomplete) for path in dict.fromkeys(paths) if path is not None]
-
     def _merging(self) -> tuple[DbApiHook, Merging]:
-        from importlib.util import find_spec
-
-        from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.core.parameters import is_given, mapping, one_of
-        from airflow_provider_retreaver.domain.calls.engines import ENGINES
-        from airflow_provider_retreaver.domain.calls.merging import Merging, table_columns
-        from airflow_provider_retreaver.domain.calls.sql_dialects import table_name
+        from airflow_provider_retreaver.core.parameters import is_given, mapping
         from airflow_provider_retreaver.hooks.sql import sql_hook
+        from airflow_provider_retreaver.transfers.merge_statements import merging_of
 
-        if find_spec("sqlglot") is None:
-            raise InvalidArgument(
-                "Merging needs sqlglot: install airflow-provider-retreaver[warehouse] where the task runs."
-            )
-        table = table_name(self.table)
-        stage_in = table_name(self.stage_in) if is_given(self.stage_in) else None
-        columns = table_columns(None if self.columns is None else mapping(self.columns, "columns"))
-        engine = self.engine if is_given(self.engine) else None
-        if engine is not None:
-            one_of(engine, ENGINES, "engine")
         parameters = None if self.hook_params is None else mapping(self.hook_params, "hook_params")
         hook = sql_hook(self.sql_conn_id, parameters)
-        engine = _engine_of(hook) if engine is None else engine
-        return hook, Merging(engine, table, columns, stage_in, str(self.iam_role))
-
-    def _files(self, manifest: Manifest) -> Files:
-        from airflow_provider_retreaver.core.errors import InvalidArgument
-        from airflow_provider_retreaver.core.parameters import is_given
-        from airflow_provider_retreaver.domain.calls.merging import Files
-
-        folder = str(self.location).rstrip("/") if is_given(self.location) else _seen_folder(manifest)
-        if not folder.isprintable() or "`" in folder:
-            raise InvalidArgument("location must be a folder's URL or path without line breaks and backquotes.")
-        return Files(folder, manifest.files, manifest.digest)
-
-
-def _seen_folder(manifest: Manifest) -> str:
-    """Return the URL of an export's folder without the Airflow connection in it."""
-    path = manifest.folder
-    if path.protocol in {"file", ""}:
-        return str(path.path).rstrip("/")
-    return f"{path.protocol}://{str(path.path).lstrip('/').rstrip('/')}"
+        engine = self.engine if self.engine is not None and is_given(self.engine) else _engine_of(hook)
+        return hook, merging_of(engine, self.table, self.columns, self.stage_in, self.iam_role)
 
 
 def _engine_of(hook: DbApiHook) -> EngineName:

@@ -11,16 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.engines import BY_NAME, TYPES, Engine, EngineName
-from airflow_provider_retreaver.domain.calls.sql_columns import IDENTIFIER
+from airflow_provider_retreaver.domain.calls.merge_columns import KEY, VERSION
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-KEY, VERSION = "uuid", "updated_at"
 # Tables of this package in a warehouse are named after the table that is merged into.
 LEDGER, STAGE = "_manifests", "_stage"
 
@@ -120,13 +117,14 @@ class Merging:
         """
         return self._render(f"SELECT digest, account FROM {self.ledger}")
 
-    def record(self, manifest: str, digest: str, account: str | None, calls: int) -> str:
+    def record(self, manifest: str, digest: str, account: str | None, calls: int, *, once: bool = False) -> str:
         """Return the statement that records a manifest as loaded.
 
         :param manifest: its path.
         :param digest: of its content.
         :param account: host and company of its calls, None where it does not have them.
         :param calls: number of its calls.
+        :param once: whether nothing is recorded where the digest is there already.
         :return: the statement.
         """
         from sqlglot import exp
@@ -135,7 +133,9 @@ class Merging:
         texts = f"{self._literal(manifest)}, {self._literal(digest)}, {given}"
         names = "manifest, digest, account, calls, loaded_at"
         now = exp.CurrentTimestamp().sql(dialect=self.traits.dialect)
-        return f"INSERT INTO {self.ledger} ({names}) SELECT {texts}, {calls}, {now}"
+        known = f"SELECT 1 FROM {self.ledger} WHERE digest = {self._literal(digest)}"
+        new = f" FROM (SELECT 1 AS one) AS only_one WHERE NOT EXISTS ({known})" if once else ""
+        return f"INSERT INTO {self.ledger} ({names}) SELECT {texts}, {calls}, {now}{new}"
 
     def load(self, files: Files) -> list[str]:
         """Return the statements that load files into the stage; empty where the engine queries files.
@@ -300,30 +300,6 @@ class Merging:
         from sqlglot import exp
 
         return exp.Literal.string(text).sql(dialect=self.traits.dialect)
-
-
-def table_columns(given: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the columns of a table and the fields that they get.
-
-    :param given: column names to columns of the export's files; None for all, under their own names.
-    :return: the columns in order.
-    :raises InvalidArgument: when a field is unknown, or `uuid` or `updated_at` is missing.
-    """
-    known = fields.columns("map")
-    if given is None:
-        return {name: name for name in known}
-    for name in given:
-        if not IDENTIFIER.fullmatch(str(name)):
-            raise InvalidArgument(f"columns: {quoted(name)} is no name of a column like call_id.")
-    wrong = [name for name in given.values() if name not in known]
-    if wrong:
-        raise InvalidArgument(
-            f"columns: {quoted(wrong[0])} is no column of an exported file; use one of {', '.join(known)}."
-        )
-    for name in (KEY, VERSION):
-        if list(given.values()).count(name) != 1:
-            raise InvalidArgument(f"columns must have one column that gets {name}, which merging needs.")
-    return dict(given)
 
 
 def _parts(items: Sequence[str], size: int) -> list[Sequence[str]]:

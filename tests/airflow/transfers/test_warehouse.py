@@ -9,6 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, TableNotWritten
+from airflow_provider_retreaver.transfers.merge_statements import merge_statements
 from tests.airflow.support.account import Account
 from tests.airflow.support.duckdb import DuckDBHook
 from tests.airflow.support.exports import END, START, Calls, export
@@ -209,3 +210,35 @@ def test_wrong_parameters(calls, folder, database, parameters, message):
     with pytest.raises(InvalidArgument, match=message):
         merge(**{"manifest": path, **parameters})
     assert not database.path.exists()
+
+
+def test_statements_for_other_operators(calls, folder, database):
+    """Executed one by one, twice, they leave the rows that the operator leaves, and each manifest is noted once."""
+    uuids = calls.add(5, revenue=22.5)
+    first = export(destination=folder, **PARQUET)["manifest"]
+    calls.update(uuids[2], revenue=0.25)
+    calls.add(1)
+    second = export(destination=f"{folder}-2", **PARQUET)["manifest"]
+    statements = merge_statements([first, None, second], engine="duckdb", table="calls")
+    for statement in [*statements, *statements]:
+        database.rows(statement)
+    merge([first, second], "merged")
+    assert database.rows(ALL.format("calls")) == database.rows(ALL.format("merged"))
+    assert database.rows("SELECT calls FROM calls_manifests ORDER BY calls") == [(5,), (6,)]
+
+
+def test_statements_of_engines(calls, folder):
+    """They say where the engine sees the files, and drop what was loaded first; without calls there are none."""
+    calls.add(2)
+    path = export(destination=folder, **PARQUET)["manifest"]
+    given = {"engine": "snowflake", "table": "lake.calls"}
+    found = merge_statements(path, location="@stage", create_table=False, **given)
+    assert [one.split()[0] for one in found] == ["CREATE", "CREATE", "COPY", "MERGE", "INSERT", "DROP"]
+    assert "lake.calls_manifests" in found[0]
+    assert " FROM '@stage/' " in found[2]
+    assert "WHERE NOT EXISTS (SELECT 1 FROM lake.calls_manifests WHERE digest = " in found[4]
+    assert merge_statements([None], **given) == []
+    with pytest.raises(InvalidArgument, match="PostgreSQL reads no files; use RetreaverMergeCallsOperator"):
+        merge_statements(path, engine="postgresql", table="calls")
+    with pytest.raises(InvalidArgument, match="engine must be one of bigquery"):
+        merge_statements(path, engine="oracle", table="calls")

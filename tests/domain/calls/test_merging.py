@@ -13,7 +13,8 @@ from sqlglot import exp
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.calls.engines import ENGINES
-from airflow_provider_retreaver.domain.calls.merging import Files, Merging, table_columns
+from airflow_provider_retreaver.domain.calls.merge_columns import table_columns
+from airflow_provider_retreaver.domain.calls.merging import Files, Merging
 
 EXPECTED = Path(__file__).parent / "merging"
 FILES = Files("s3://lake/it's calls", ["calls-a-1-0123456789ab.parquet", "calls-a-2-ba9876543210.parquet"], "d1" * 32)
