@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +27,7 @@ SALES, DAYS = 4, range(-3, 3)
 # What links of tasks lead to: the sandbox has a page for each.
 PAGES = ("affiliates", "calls", "campaigns", "numbers", "suppressed_numbers", "target_groups", "targets")
 POOL, SLOTS = "retreaver", 4
+SPAMMER = "+19195550666"
 WEBHOOK_TOKEN = "webhook-token-of-the-tour"  # noqa: S105 - of this machine's Airflow only
 DO_NOT_CALL = [f"+1213555{1000 + index}" for index in range(25)]
 TABLES = """
@@ -41,11 +43,13 @@ class Tour:
     :param folder: of `make ui`.
     :param sandbox: URL of the sandbox.
     :param files: URL at which the folder of the DAGs' files is served.
+    :param airflow: URL of Airflow, to which the sandbox sends webhooks.
     """
 
     folder: Path
     sandbox: str
     files: str
+    airflow: str
 
     @property
     def warehouse(self) -> Path:
@@ -85,6 +89,8 @@ class Tour:
         span = {"created_at_start": f"{YEAR}-01-01T06:00:00Z", "created_at_end": f"{YEAR}-12-31T23:00:00Z"}
         post_json(f"{self.sandbox}/__sandbox__/calls", {"count": CALLS, "fields": {**span, "status": "finished"}})
         post_json(f"{self.sandbox}/__sandbox__/calls_in_progress", {"target_id": 1, "calls_in_progress": 0})
+        url = f"{self.airflow}/retreaver/webhooks/retreaver_default/always/{WEBHOOK_TOKEN}"
+        post_json(f"{self.sandbox}/__sandbox__/webhooks", {"urls": {"always": url}})
         with closing(sqlite3.connect(self.warehouse)) as database, database:
             database.executescript(TABLES)
             database.executemany("INSERT INTO do_not_call VALUES (?)", [(number,) for number in DO_NOT_CALL])
@@ -107,6 +113,11 @@ class Tour:
         yield (
             "five calls come in (export_new_calls notices them within a minute)",
             f"""{control}/calls -d '{{"count": 5, "fields": {{"tid": "buyer-004"}}}}'""",
+        )
+        short = {"caller": SPAMMER, "total_duration": 4, "status": "finished"}
+        yield (
+            "a caller hangs up three times (mark_spam_callers marks the calls within a minute)",
+            f"""{control}/calls -d '{json.dumps({"count": 3, "fields": short})}'""",
         )
         yield (
             "a hard cap fills (for nightly_cap_reset)",

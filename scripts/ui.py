@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sandbox_port = choose_port("the sandbox", "SANDBOX_PORT", given.sandbox_port, SANDBOX_PORT)
             local.migrate()
             files = stack.enter_context(serving(local.home / "storage"))
-            tour = Tour(local.home, stack.enter_context(local.sandbox(sandbox_port)), files)
+            sandbox = stack.enter_context(local.sandbox(sandbox_port))
+            tour = Tour(local.home, sandbox, files, f"http://127.0.0.1:{port}")
             tour.prepare()
             fill_airflow(local, tour)
             log = local.logs / "airflow.log"

@@ -27,6 +27,7 @@ from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from airflow_provider_retreaver.sandbox.state.clock import Clock, http_date
 from airflow_provider_retreaver.sandbox.state.store import Store
+from airflow_provider_retreaver.sandbox.webhooks import WebhookSender
 
 
 class Sandbox:
@@ -45,12 +46,14 @@ class Sandbox:
         self.state = SandboxState(options, store, Clock(options.wall), CallPages(store), Random(options.seed))  # noqa: S311 - the same seed, the same account
         self.faults = FaultInjector(options)
         self.log = RequestLog()
+        self.webhooks = WebhookSender(store, self.state.clock, Random(options.seed))  # noqa: S311 - see above
         with store.transaction():
             if not store.value("SELECT count(*) FROM companies"):
                 demo.load(self.state, options.load)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and send no more webhooks."""
+        self.webhooks.close()
         self.state.store.close()
 
     def handle(

@@ -81,7 +81,7 @@ def test_what_the_examples_find(ui, script, tmp_path):
     """Sales are of calls of the account, files go into the folder, and the printed commands are accepted."""
     local = ui.LocalAirflow(tmp_path / "a folder")
     with local.prepared("a test"), local.sandbox() as url:
-        tour = ui.Tour(local.home, url, "http://127.0.0.1:1")
+        tour = ui.Tour(local.home, url, "http://127.0.0.1:1", "http://127.0.0.1:9")
         tour.prepare()
         assert tour.variables()["retreaver_storage"] == f"file://{tmp_path}/a folder/storage"
         assert tour.connections().keys() >= {"retreaver_default", "trackdrive_default", "warehouse", "crm"}

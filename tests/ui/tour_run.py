@@ -232,8 +232,9 @@ def test_nothing_was_written_elsewhere(interface: Interface) -> None:
 def test_printed_commands(interface: Interface) -> None:
     """Each command that `make ui` prints works as printed, and new calls start the DAG that exports them."""
     commands = [line.strip() for line in interface.output.splitlines() if line.startswith("  curl ")]
-    assert len(commands) == 5
-    before = set(interface.runs("retreaver_export_new_calls"))
+    assert len(commands) == 6
+    started_by_events = ("retreaver_export_new_calls", "retreaver_mark_spam_callers")
+    before = {dag_id: set(interface.runs(dag_id)) for dag_id in started_by_events}
     for command in commands:
         done = subprocess.run(
             ["/bin/sh", "-c", f"{command} --silent --show-error --fail"], capture_output=True, text=True, check=False
@@ -241,12 +242,24 @@ def test_printed_commands(interface: Interface) -> None:
         assert done.returncode == 0, (command, done.stderr)
         json.loads(done.stdout)
 
-    def by_event() -> str | None:
-        return next((run for run in interface.runs("retreaver_export_new_calls") if run not in before), None)
+    def by_event(dag_id: str) -> list[str]:
+        return [run for run in interface.runs(dag_id) if run not in before[dag_id]]
 
-    run_id = wait_for("run of export_new_calls by an event", by_event, RUN)
+    exporting, marking = started_by_events
+    run_id = wait_for("run of export_new_calls by an event", lambda: next(iter(by_event(exporting)), None), RUN)
     assert run_id.startswith("asset_triggered")
-    assert interface.ended("retreaver_export_new_calls", run_id) == OK
+    assert interface.ended(exporting, run_id) == OK
+
+    def marked() -> str | None:
+        # The webhooks of the other calls are in the same run, or in one before, which marks nothing.
+        for run in by_event(marking):
+            if any(task["task_id"] == "mark" and task["state"] == OK for task in interface.tasks(marking, run)):
+                return run
+        return None
+
+    run_id = wait_for("calls of a caller who hung up three times that are marked", marked, RUN)
+    assert run_id.startswith("asset_triggered")
+    assert interface.ended(marking, run_id) == OK
 
 
 def answer_of_test(browser: Browser, name: str = "retreaver_default") -> str:

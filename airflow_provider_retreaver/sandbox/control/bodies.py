@@ -10,6 +10,7 @@ from airflow_provider_retreaver.sandbox.http import bodies
 from airflow_provider_retreaver.sandbox.http.wire import Answer, Request, api_error
 from airflow_provider_retreaver.sandbox.log import RequestLog
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
+from airflow_provider_retreaver.sandbox.webhooks import WebhookSender
 
 # Nothing that the sandbox counts is more, and SQLite takes only a few more digits.
 MOST = 10**12
@@ -31,6 +32,11 @@ class ControlledSandbox(Protocol):
     @property
     def faults(self) -> FaultInjector:
         """The failures to simulate."""
+        ...
+
+    @property
+    def webhooks(self) -> WebhookSender:
+        """Sends webhooks for calls."""
         ...
 
     def answer(self, request: Request) -> Answer:

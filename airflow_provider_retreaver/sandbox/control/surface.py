@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from airflow_provider_retreaver.sandbox.api import caps, number_pools, postback_keys, routing, rtb
 from airflow_provider_retreaver.sandbox.api.context import UPLOAD_DELAY, ExportSettings
-from airflow_provider_retreaver.sandbox.control import pages, trackdrive
+from airflow_provider_retreaver.sandbox.control import pages, trackdrive, webhooks
 from airflow_provider_retreaver.sandbox.control.bodies import (
     MOST,
     ControlledSandbox,
@@ -56,6 +56,7 @@ def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
         raise api_error(400, f"load must be demo or empty, not {load!r}")
     sandbox.faults.scripted.clear()
     sandbox.log.clear()
+    sandbox.webhooks.reset()
     sandbox.state.clock.reset()
     sandbox.state.upload_delay = UPLOAD_DELAY
     sandbox.state.exports = ExportSettings()
@@ -66,7 +67,9 @@ def _reset(sandbox: ControlledSandbox, request: Request) -> Reply:
 
 
 def _add_calls(sandbox: ControlledSandbox, request: Request) -> Reply:
-    return Reply(add_calls(sandbox.state, read_object(request)))
+    added = add_calls(sandbox.state, read_object(request))
+    sandbox.webhooks.calls_made(added["uuids"])
+    return Reply(added)
 
 
 def _add_inbounds(sandbox: ControlledSandbox, request: Request) -> Reply:
@@ -78,7 +81,11 @@ def _exports(sandbox: ControlledSandbox, request: Request) -> Reply:
 
 
 def _change_call(sandbox: ControlledSandbox, request: Request, uuid: str) -> Reply:
-    return Reply(change_call(sandbox.state, uuid, read_object(request)))
+    given = read_object(request)
+    changed = change_call(sandbox.state, uuid, given)
+    if (given.get("fields") or {}).get("status") == "finished":
+        sandbox.webhooks.call_ended(uuid)
+    return Reply(changed)
 
 
 def _add_faults(sandbox: ControlledSandbox, request: Request) -> Reply:
@@ -255,6 +262,7 @@ _HANDLERS: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
     ("POST", r"rtb_inbounds", _add_inbounds),
     ("POST", r"exports", _exports),
     *trackdrive.ROUTES,
+    *webhooks.ROUTES,
     *pages.ROUTES,
 )
 _ROUTES = tuple((method, re.compile(path), handler) for method, path, handler in _HANDLERS)
