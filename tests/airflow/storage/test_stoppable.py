@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -15,6 +19,7 @@ from airflow_provider_retreaver.storage.whole_files import replace_text
 from tests.airflow.support.exports import END, START, Calls, export
 from tests.airflow.support.slow_storage import URL, slow_storage
 from tests.airflow.support.stopping import TimeIsUp, until_told_to_stop
+from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
 
@@ -131,3 +136,69 @@ def test_everything_works_as_before(calls):
         assert len({path, storage_path(path, "source")}) == 1
         with pytest.raises(FileNotFoundError):
             path.with_name("other").read_text()
+
+
+# What hangs swallows every exception, as a library in C does until it returns.
+HANGS = """
+import signal, time
+
+class Stop(BaseException):
+    "What Airflow raises in a task's main thread."
+
+def stop(*_):
+    raise Stop
+
+def hang(*_, **__):
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+WORK = {
+    "the lookup of a name": """
+from airflow_provider_retreaver.core.settings import Settings
+from airflow_provider_retreaver.resources.targets import get_target
+from airflow_provider_retreaver.transport.blocking import RequestsTransport
+from airflow_provider_retreaver.transport.client import RetreaverClient
+settings = Settings.parse("x", password="key-of-the-api", host="http://hangs.test:80", extra={"allow_http": True})
+with RetreaverClient(settings, transport=RequestsTransport(settings, resolver=hang)) as client:
+    READY()
+    client.run(get_target(id=1))
+""",
+    "a write to a storage": """
+from airflow_provider_retreaver.storage.stoppable import call
+READY()
+call(hang)
+""",
+    "a statement": """
+from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
+class Connection:
+    cursor = close = hang
+with DatabaseThread(Connection) as thread:
+    READY()
+    thread.run(lambda connection: connection.cursor())
+""",
+}
+
+
+@pytest.mark.parametrize("what", WORK)
+def test_what_hangs_keeps_no_process(what):
+    """After SIGTERM the process of a task ends by itself, although a call of a library never returns."""
+    ready = "signal.signal(signal.SIGTERM, stop); print('READY', flush=True)"
+    program = f"{HANGS}\ndef READY():\n    {ready}\n{WORK[what]}"
+    command = [sys.executable, "-c", program]
+    env = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as task:
+        assert task.stdout.readline() == b"READY\n"
+        time.sleep(0.3)
+        assert task.poll() is None
+        started = time.monotonic()
+        task.terminate()
+        try:
+            said = task.communicate(timeout=60)[1].decode()
+        finally:
+            task.kill()
+        print(f"{what}: {time.monotonic() - started:.2f} s after SIGTERM")
+    assert said.rstrip().endswith("Stop"), said
+    assert task.returncode == 1
