@@ -167,10 +167,11 @@ $(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(
 
 # Separate constraints: Amazon's libraries require an older python-dateutil, MySQL's provider needs pinned drivers.
 # Google's provider requires the clients of all of Google's services: only those that its storage imports are installed.
+STORAGES := -e .[parquet,sandbox] apache-airflow-providers-amazon[s3fs] moto[server,s3] pytest \
+	gcsfs gcloud-aio-auth google-api-python-client google-auth-httplib2 google-cloud-secret-manager
 $(VENV_STORAGE)/.ready: constraints/storage.txt $(VENV)/.ready
-	@REQUIREMENTS='-e .[parquet,sandbox] apache-airflow-providers-amazon[s3fs] moto[server,s3] pytest \
-		gcsfs gcloud-aio-auth google-api-python-client google-auth-httplib2 google-cloud-secret-manager' \
-		ALONE='apache-airflow-providers-google' scripts/environment.sh $(VENV_STORAGE) constraints/storage.txt $(RUN)
+	@REQUIREMENTS='$(STORAGES)' ALONE='apache-airflow-providers-google' \
+		scripts/environment.sh $(VENV_STORAGE) constraints/storage.txt $(RUN)
 
 $(VENV_MYSQL)/.ready: constraints/mysql.txt $(VENV)/.ready
 	@REQUIREMENTS='-e .[sandbox] apache-airflow-providers-mysql pytest' \

@@ -54,7 +54,8 @@ log=$venv/install.log
 install() { "$venv/bin/python" -m pip install --quiet "$@" >>"$log" 2>&1; }
 : >"$log"
 if ! install ${REQUIREMENTS:--e .[dev]} || { [ -n "${ALONE:-}" ] && ! install --no-deps $ALONE; }; then
-    if grep -q -e 'Failed to establish a new connection' -e 'Name or service not known' \
+    # Whatever pip has said: where the index does not even know pip, there is none.
+    if ! "$venv/bin/python" -m pip index versions pip >/dev/null 2>&1 || grep -q -e 'Failed to establish a new connection' -e 'Name or service not known' \
         -e 'name resolution' -e 'nodename nor servname' -e 'timed out' -e 'Connection refused' "$log"; then
         print_error "error: no package index answered, so $venv is not complete; connect this machine to the network, or set PIP_INDEX_URL to an index that it reaches. The whole log is $log"
         exit 1

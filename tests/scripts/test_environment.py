@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+from packaging.requirements import Requirement
 
 
 def test_no_suitable_python_is_one_line(project, tmp_path):
@@ -27,8 +29,10 @@ def test_no_suitable_python_is_one_line(project, tmp_path):
     assert not venv.exists()
 
 
-@pytest.mark.parametrize("requirements", [{"REQUIREMENTS": "build"}, {"REQUIREMENTS": "pip", "ALONE": "build"}])
-def test_no_network_is_one_line(project, tmp_path, requirements):
+@pytest.mark.parametrize(
+    ("requirements", "retries"), [({"REQUIREMENTS": "build"}, "1"), ({"REQUIREMENTS": "pip", "ALONE": "build"}, "0")]
+)
+def test_no_network_is_one_line(project, tmp_path, requirements, retries):
     """Where no package index can be reached, one line says so, and the environment is not taken for complete."""
     venv = tmp_path / "a venv"
     (tmp_path / "some.txt").write_text("build==1.2\n", encoding="utf-8")
@@ -38,7 +42,7 @@ def test_no_network_is_one_line(project, tmp_path, requirements):
         **requirements,
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_CONFIG_FILE": os.devnull,
-        "PIP_RETRIES": "1",
+        "PIP_RETRIES": retries,
         "PIP_CACHE_DIR": str(tmp_path / "cache"),
     }
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=project, env=env)
@@ -60,6 +64,21 @@ def test_every_environment_is_set_up_by_the_script(project):
     assert "-m venv" not in text
     for name in names:
         assert re.search(rf"scripts/environment\.sh \$\({name}\) ", text), name
+
+
+def test_what_is_installed_is_said_in_words_that_pip_reads(project):
+    """Each requirement of the Makefile is one of pip's, also where the recipe has several lines."""
+    targets = [f".venv-{name}/.ready" for name in ("bench", "storage", "mysql", "ui", "docs")]
+    done = subprocess.run(["make", "-n", "-B", *targets], capture_output=True, text=True, check=True, cwd=project)  # noqa: S607
+    words = [word for word in shlex.split(done.stdout) if word.startswith(("REQUIREMENTS=", "ALONE="))]
+    assert len(words) == len(targets) + 1
+    for word in words:
+        requirements = iter(word.partition("=")[2].split())
+        for one in requirements:
+            if one in {"-e", "-r"}:
+                assert (project / next(requirements).partition("[")[0]).exists()
+            else:
+                assert Requirement(one).name
 
 
 def test_constraints_pin_every_line_once(project):
