@@ -73,21 +73,11 @@ def world(account, monkeypatch, tmp_path):
     return account
 
 
-class Lake(MemoryFileSystem):
-    """The storage in memory, by the URLs that a warehouse reads it by."""
-
-    protocol = "s3"
-
-    @classmethod
-    def _strip_protocol(cls, path):
-        return MemoryFileSystem._strip_protocol("/" + path.removeprefix("s3://").lstrip("/"))
-
-
 def lakehouse(name, folder):
     """Return the hook of the warehouse of `docs/warehouse.md`, None for other connections."""
     if name != "lakehouse":
         return None
-    from tests.airflow.support.duckdb import DuckDBHook
+    from tests.airflow.support.duckdb import DuckDBHook, Lake
 
     return DuckDBHook(folder / "lake.duckdb", Lake())
 

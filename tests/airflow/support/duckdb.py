@@ -7,6 +7,17 @@ from typing import Any
 
 import duckdb
 from airflow.providers.common.sql.hooks.sql import DbApiHook
+from fsspec.implementations.memory import MemoryFileSystem
+
+
+class Lake(MemoryFileSystem):
+    """The storage in memory, by the URLs that a warehouse reads it by."""
+
+    protocol = "s3"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> Any:
+        return MemoryFileSystem._strip_protocol("/" + path.removeprefix("s3://").lstrip("/"))
 
 
 class DuckDBHook(DbApiHook):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, TableNotWritten
 from airflow_provider_retreaver.transfers.merge_statements import merge_statements
-from tests.airflow.support.account import Account
-from tests.airflow.support.duckdb import DuckDBHook
+from tests.airflow.support.account import Account, TaskInstance, context_of
+from tests.airflow.support.duckdb import DuckDBHook, Lake
 from tests.airflow.support.exports import END, START, Calls, export
 
 pytestmark = pytest.mark.airflow
@@ -39,14 +42,14 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckDBHook:
     return hook
 
 
-def merge(manifest, table="calls", **parameters):
+def merge(manifest, table="calls", context=None, **parameters):
     """Execute the operator and return its result as JSON."""
     from airflow_provider_retreaver.transfers.warehouse import RetreaverMergeCallsOperator
 
     operator = RetreaverMergeCallsOperator(
         task_id="merge", manifest=manifest, sql_conn_id="warehouse", table=table, **parameters
     )
-    return json.loads(json.dumps(operator.execute({})))
+    return json.loads(json.dumps(operator.execute(context or {})))
 
 
 def test_ten_manifests_with_restated_and_late_calls_equal_a_fresh_load(calls, folder, database):
@@ -95,6 +98,23 @@ def test_each_manifest_once(calls, folder, database):
 def calls_account(path: str) -> str:
     """Return the account that a manifest names."""
     return str(json.loads(Path(path.removeprefix("file://")).read_text())["account"])
+
+
+def test_the_link_of_a_merge_leads_to_its_manifest(calls, tmp_path, monkeypatch):
+    """The link opens the last manifest, with the ID of its connection left out; a file of a disk has no address."""
+    monkeypatch.setattr(MemoryFileSystem, "store", {})
+    monkeypatch.setattr(MemoryFileSystem, "pseudo_dirs", [""])
+    sys.modules[ObjectStoragePath.__module__].attach("s3", "aws_default", fs=MemoryFileSystem())
+    hook = DuckDBHook(tmp_path / "calls.duckdb", Lake())
+    monkeypatch.setattr("airflow_provider_retreaver.hooks.sql.sql_hook", lambda *_: hook)
+    calls.add(3)
+    stored, on_disk = context_of(ti=TaskInstance()), context_of(ti=TaskInstance())
+    manifest = export(destination="s3://aws_default@bucket/calls", **PARQUET)["manifest"]
+    assert merge(manifest, context=stored)["calls"] == 3
+    link = "https://console.aws.amazon.com/s3/object/bucket?prefix=calls%2F"
+    assert stored["ti"].pushed == {"retreaver_file_link": link + quote(manifest.rpartition("/")[2])}
+    merge(export(destination=f"file://{tmp_path}/calls", **PARQUET)["manifest"], context=on_disk)
+    assert on_disk["ti"].pushed == {}
 
 
 def test_exports_without_calls(calls, folder, database):
