@@ -34,7 +34,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -61,6 +61,9 @@ test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of Airflow 3.3 and 2.11 (a quarter of an hour)
 	$(RUN) -m pytest -s $(TRIGGERER)
 	$(RUN_2) -m pytest -s $(TRIGGERER) -k 'not watcher'
+
+test-account: $(VENV)/.ready ## account as code: a thousand interleavings with other people, twenty killed applies, and exports of many accounts (a quarter of an hour)
+	ACCOUNT_EXAMPLES=1000 ACCOUNT_KILLS=20 $(RUN) -m pytest -q tests/account
 
 test-ui: chromium $(VENV)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium (needs chromium and chromedriver; a quarter of an hour)
 	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/tour_run.py

@@ -18,8 +18,8 @@ TRANSFERS = (
     ("Common SQL", "warehouse", "warehouse"),
 )
 GUIDES = [
-    "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources", "routing",
-    "sql", "suppression", "warehouse", "watching", "webhooks",
+    "account", "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources",
+    "routing", "sql", "suppression", "warehouse", "watching", "webhooks",
 ]  # fmt: skip
 LINKS = ("RetreaverLink", "TrackDriveLink", "FileLink")
 LOGO = "/docs/assets/logo.svg"

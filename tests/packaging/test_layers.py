@@ -26,6 +26,7 @@ MAY_USE = {
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
     "storage": {"core", "resources", "domain"},
+    "account": {"core", "resources", "domain", "hooks", "transport"},
     "webhooks": {"core", "domain", "hooks", "storage"},
     "plugins": set(),
     "page": {"core", "resources", "domain", "transport", "hooks", "operators"},

@@ -64,6 +64,7 @@ def test_wheel_says_what_it_is(wheel):
         "msgspec",
         "pendulum",
         "phonenumbers",
+        "pyyaml",
         "requests",
         "tenacity",
         "tzdata",
@@ -99,7 +100,8 @@ def test_wheel_registers_provider_and_command(wheel):
     (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     text = wheel.read(name).decode()
     assert "[apache_airflow_provider]\nprovider_info = " in text
-    assert "[console_scripts]\nretreaver-sandbox = " in text
+    assert "[console_scripts]\nretreaver-account = " in text
+    assert "\nretreaver-sandbox = " in text
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 

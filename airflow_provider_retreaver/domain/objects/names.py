@@ -102,10 +102,10 @@ def select_named(kind: NamedKind, rows: Iterable[Row], names: Sequence[str], par
     """
     named: dict[str, list[Row]] = {}
     for row in rows if names else ():
-        for name in dict.fromkeys(map(_comparable, kind.names(row))):
+        for name in dict.fromkeys(map(comparable, kind.names(row))):
             if name:
                 named.setdefault(name, []).append(row)
-    matches = {name: named.get(_comparable(name), []) for name in names}
+    matches = {name: named.get(comparable(name), []) for name in names}
     several = [name for name in names if len(matches[name]) > 1]
     problems = [_ambiguous(kind, name, matches[name]) for name in several]
     problems += [_missing(kind, name, named) for name in names if not matches[name]]
@@ -284,11 +284,15 @@ def has_name(kind: NamedKind, row: Mapping[str, object], name: str) -> bool:
     :param name: as it was given.
     :return: whether one of its names is that.
     """
-    return _comparable(name) in map(_comparable, kind.names(row))
+    return comparable(name) in map(comparable, kind.names(row))
 
 
-def _comparable(name: object) -> str:
-    """Return a name as it is compared: an accent is the same as one character or as two, which look alike."""
+def comparable(name: object) -> str:
+    """Return a name as it is compared: an accent is the same as one character or as two, which look alike.
+
+    :param name: as written.
+    :return: without spaces around it; blank for None.
+    """
     return normalize("NFC", str(name).strip()) if name is not None else ""
 
 
@@ -302,7 +306,7 @@ def _missing(kind: NamedKind, name: str, named: Mapping[str, Sequence[Row]]) -> 
     folded: dict[str, list[str]] = {}
     for other in named:
         folded.setdefault(other.casefold(), []).append(other)
-    wanted = _comparable(name).casefold()
+    wanted = comparable(name).casefold()
     near = difflib.get_close_matches(wanted, folded, n=MAX_CANDIDATES)
     candidates = [
         f"{quoted(other)} ({kind.label(row)})" for close in near for other in folded[close] for row in named[other]

@@ -27,7 +27,7 @@ def same_value(actual: object, expected: object, name: str = "") -> bool:
     if isinstance(actual, bool) or isinstance(expected, bool) or actual is None or expected is None:
         return actual is expected
     if name in PHONE_ATTRIBUTES and isinstance(actual, (str, int)) and isinstance(expected, (str, int)):
-        return _phone(str(actual)) == _phone(str(expected))
+        return phone_digits(str(actual)) == phone_digits(str(expected))
     if isinstance(actual, (int, float)) or isinstance(expected, (int, float)):
         amounts = (_amount(actual), _amount(expected))
         return None not in amounts and amounts[0] == amounts[1]
@@ -41,8 +41,12 @@ def _amount(value: object) -> Decimal | None:
         return None
 
 
-def _phone(text: str) -> str:
-    """Return a phone number's digits with its country code; ten digits are North American. SIP stays as it is."""
+def phone_digits(text: str) -> str:
+    """Return a phone number's digits with its country code; ten digits are North American. SIP stays as it is.
+
+    :param text: a phone number or a SIP address.
+    :return: what two ways to write one number have in common.
+    """
     if ":" in text:
         return text.strip()
     digits = re.sub(r"[^0-9]", "", text)

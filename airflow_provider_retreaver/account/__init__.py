@@ -1,0 +1,1 @@
+"""Account as code: a Retreaver account as YAML files that are exported, planned, applied and compared."""

@@ -1,0 +1,224 @@
+"""Applying a plan: object by object, each compared right before it is changed and read back after.
+
+An object whose fields are neither as the plan found them nor as it wants them was changed by others: it is refused
+and reported, never overwritten. What was done is kept in a record after each object, so that an apply that was
+killed is run again to the exact end, and a number that was bought is not bought again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+from airflow_provider_retreaver.account.changing import ObjectChanges
+from airflow_provider_retreaver.account.kinds import KINDS, PAID
+from airflow_provider_retreaver.account.live import Live, read_company, world_of
+from airflow_provider_retreaver.account.parts import World
+from airflow_provider_retreaver.account.plan import Change, Plan
+from airflow_provider_retreaver.core.errors import (
+    RUN_ENDING,
+    ChangeRefused,
+    InvalidArgument,
+    RetreaverError,
+)
+from airflow_provider_retreaver.core.operations import Procedure
+from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+from airflow_provider_retreaver.domain.resources.lookup import read_object_or_none
+from airflow_provider_retreaver.resources.entry import ObjectReference
+
+log = logging.getLogger(__name__)
+
+# Smaller accounts may be changed as a whole.
+LEAST_OBJECTS = 10
+DEFAULT_MAX_CHANGES = "30%"
+
+Status = Literal["done", "refused", "failed", "skipped"]
+
+
+class Outcome(TypedDict, total=False):
+    """What became of one change."""
+
+    address: str
+    action: str
+    status: Status
+    id: int | str | None
+    fields: list[str]
+    error: str
+
+
+class ApplyResult(TypedDict, total=False):
+    """What an apply did, as plain JSON."""
+
+    plan: str
+    company: int
+    outcomes: list[Outcome]
+    counts: dict[str, int]
+
+
+@dataclass
+class Apply:
+    """One apply of one plan; `result()` returns at any time what was done.
+
+    :param plan: that was approved.
+    :param world: with secrets and date.
+    :param limit: how many objects may change.
+    :param allow_destroy: whether numbers and pools may be deleted.
+    :param only: kinds of objects to change; none for all.
+    :param targets: addresses to change; none for all.
+    :param record: what earlier attempts did.
+    :param save: saves the record; called before anything is created and after each object.
+    """
+
+    plan: Plan
+    world: World = field(default_factory=World)
+    limit: ChangeLimit = field(default_factory=lambda: ChangeLimit.parse(DEFAULT_MAX_CHANGES))
+    allow_destroy: bool = False
+    only: Collection[str] = ()
+    targets: Collection[str] = ()
+    record: Record = field(default_factory=Record)
+    save: Callable[[Record], None] | None = None
+    _outcomes: dict[str, Outcome] = field(default_factory=dict, init=False)
+    _objects: ObjectChanges = field(init=False)
+
+    def result(self) -> ApplyResult:
+        """Return what was done until now.
+
+        :return: plain JSON.
+        """
+        outcomes = [self._outcomes[one.address] for one in self.plan.changes if one.address in self._outcomes]
+        counts = {
+            status: sum(one["status"] == status for one in outcomes)
+            for status in ("done", "refused", "failed", "skipped")
+        }
+        return {
+            "plan": self.plan.sha256,
+            "company": self.plan.company,
+            "outcomes": outcomes,
+            "counts": counts,
+        }
+
+    def chosen(self) -> list[Change]:
+        """Return the changes that `only` and `targets` choose.
+
+        :return: the changes, in order.
+        :raises InvalidArgument: when a kind or an address is not in the plan.
+        """
+        for kind in self.only:
+            if kind not in KINDS:
+                raise InvalidArgument(f"only has the unknown kind {one_line(kind)}; known are {', '.join(KINDS)}.")
+        addresses = {one.address for one in self.plan.changes}
+        for address in self.targets:
+            if address not in addresses:
+                raise InvalidArgument(
+                    f"The plan does not change {one_line(address, numbers=False)}; nothing was sent."
+                )
+        return [
+            one
+            for one in self.plan.changes
+            if (not self.only or one.kind in self.only) and (not self.targets or one.address in self.targets)
+        ]
+
+    def check_guards(self) -> None:
+        """Refuse what needs another word of a person.
+
+        :raises ChangeRefused: naming the guard; nothing was sent.
+        """
+        chosen = self.chosen()
+        destroyed = [one.address for one in chosen if one.action == "delete" and one.kind in PAID]
+        if destroyed and not self.allow_destroy:
+            raise ChangeRefused(
+                f"The plan releases {', '.join(destroyed[:5])}{' …' if len(destroyed) > 5 else ''} for good; nothing "
+                f"was sent. Allow it with allow_destroy, if that is intended."
+            )
+        objects = max(self.plan.objects, 1) + sum(one.action == "delete" for one in self.plan.changes)
+        if objects >= LEAST_OBJECTS and self.limit.exceeded(len(chosen), objects):
+            raise ChangeRefused(
+                f"The plan changes {len(chosen)} of {objects} objects, and max_changes allows "
+                f"{self.limit.describe(objects)}; nothing was sent. Raise max_changes, if that is intended."
+            )
+
+    def procedure(self) -> Procedure[ApplyResult]:
+        """Apply the plan.
+
+        :return: the result.
+        :raises InvalidArgument: when the plan is of another company; nothing was sent.
+        :raises ChangeRefused: when a guard refuses; nothing was sent.
+        :raises AuthenticationError: and other errors that concern the whole account; `result()` still returns what
+            was done.
+        """
+        self.check_guards()
+        company = yield from read_company()
+        if company != self.plan.company:
+            raise InvalidArgument(
+                f"The plan is of company {self.plan.company}, and the connection is to company {company}; nothing "
+                f"was sent."
+            )
+        chosen = self.chosen()
+        yield from self._learn_groups(company, chosen)
+        self._objects = ObjectChanges(self.world, self.record, self._save)
+        for change in chosen:
+            yield from self._do(change)
+        return self.result()
+
+    def _learn_groups(self, company: int, chosen: list[Change]) -> Procedure[None]:
+        live = Live(company)
+        if any("groups" in one.fields or one.kind == "target_groups" for one in chosen):
+            live.rows["target_groups"] = yield KINDS["target_groups"].entry.list()
+        self.world = world_of(live, self.world, self.plan.labels, self.plan.moves.items())
+
+    def _do(self, change: Change) -> Procedure[None]:
+        if change.address in self.record.done:
+            self._note(change, "done")
+            return
+        missing = [one for one in change.needs if self._outcomes.get(one, {}).get("status") != "done"]
+        if missing and not (yield from self._are_there(missing)):
+            self._note(change, "skipped", f"It needs {', '.join(missing)}, which was not made.")
+            return
+        try:
+            yield from self._objects.make(change)
+        except RUN_ENDING:
+            raise
+        except ChangeRefused as error:
+            self._note(change, "refused", error.message)
+        except RetreaverError as error:
+            self._note(change, "failed", error.message)
+        else:
+            self.record.done[change.address] = change.action
+            self._save()
+            self._note(change, "done")
+
+    def _are_there(self, addresses: list[str]) -> Procedure[bool]:
+        """Return whether objects exist that this run has not made; an earlier run may have."""
+        for address in addresses:
+            kind, _, key = address.partition("/")
+            if address in self._outcomes:
+                return False
+            if kind == "target_groups":
+                found: Any = key in self.world.groups.values()
+            else:
+                found = yield from read_object_or_none(KINDS[kind].entry, ObjectReference(customer_id=key))
+            if not found:
+                return False
+        return True
+
+    def _note(self, change: Change, status: Status, error: str | None = None) -> None:
+        outcome: Outcome = {
+            "address": change.address,
+            "action": change.action,
+            "status": status,
+            "fields": list(change.fields),
+        }
+        if error is not None:
+            outcome["error"] = error
+            log.warning("%s was not applied: %s", one_line(change.address, numbers=False), error)
+        else:
+            log.info("%s: %s done.", one_line(change.address, numbers=False), change.action)
+        self._outcomes[change.address] = outcome
+
+    def _save(self) -> None:
+        if self.save is not None:
+            self.save(self.record)

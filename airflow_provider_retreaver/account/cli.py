@@ -1,0 +1,269 @@
+"""The command `retreaver-account`: export, plan, apply, drift, schema.
+
+Exit codes: 0 nothing to do or all done, 2 there are changes or drift, 1 an error. With `--json` every command writes
+one JSON object to standard output, an error too. Nothing is applied without the hash of the plan that was looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, Apply
+from airflow_provider_retreaver.account.connecting import API_KEY, COMPANY, EXTRA, HOST, connected, find_secret
+from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
+from airflow_provider_retreaver.account.drifting import Applied, applied_after, drift_of, load_applied
+from airflow_provider_retreaver.account.exporting import Exporter
+from airflow_provider_retreaver.account.kinds import KINDS
+from airflow_provider_retreaver.account.live import Live, read_account
+from airflow_provider_retreaver.account.parts import World
+from airflow_provider_retreaver.account.plan import Plan, load_plan
+from airflow_provider_retreaver.account.planning import Planner
+from airflow_provider_retreaver.account.rendering import diff, markdown, result_text
+from airflow_provider_retreaver.account.schema import json_schema
+from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, RunUnderWay
+from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.domain.changes.record import Record
+from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
+
+NOTHING, ERROR, CHANGES = 0, 1, 2
+SCHEMA_FILE = "retreaver-account.schema.json"
+STATE = Path(".retreaver-account")
+_EPILOG = f"""connection:
+  --conn-id ID, an Airflow connection of type retreaver, or the environment variables
+  {API_KEY}, {COMPANY}, {HOST} (a base URL other than Retreaver's) and {EXTRA} (JSON).
+
+exit codes:
+  0 nothing to change, or all done; 2 there are changes or drift; 1 an error
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    :return: the parser.
+    """
+    parser = argparse.ArgumentParser(
+        prog="retreaver-account",
+        description="Manages a Retreaver account by files.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, summary: str, *, connects: bool = True) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=summary, description=summary)
+        one.add_argument("--json", action="store_true", help="write one JSON object")
+        if connects:
+            one.add_argument("--conn-id", metavar="ID", help="Airflow connection; environment variables by default")
+        return one
+
+    export = command("export", "Write the account to files.")
+    export.add_argument("folder", type=Path, help="folder for the files")
+    export.add_argument(
+        "--include", action="append", default=[], metavar="PATTERN", help="addresses, e.g. targets/a*"
+    )
+    export.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="addresses to leave out")
+    export.add_argument("--force", action="store_true", help="overwrite files that exist")
+    plan = command("plan", "Show what the files would change.")
+    _add_sources(plan)
+    plan.add_argument("--out", type=Path, metavar="FILE", help="write the plan, for apply")
+    plan.add_argument("--markdown", type=Path, metavar="FILE", help="write the plan as Markdown")
+    apply = command("apply", "Apply a plan.")
+    apply.add_argument("plan", type=Path, help="file that plan --out has written")
+    apply.add_argument(
+        "--hash", required=True, metavar="SHA256", help="hash of the plan that was approved, 12 digits at least"
+    )
+    apply.add_argument("--only", action="append", default=[], choices=list(KINDS), help="kinds of objects to change")
+    apply.add_argument("--target", action="append", default=[], metavar="ADDRESS", help="objects to change")
+    apply.add_argument(
+        "--max-changes",
+        default=DEFAULT_MAX_CHANGES,
+        metavar="LIMIT",
+        help="objects that may change: a number, a share or none (30%%)",
+    )
+    apply.add_argument("--allow-destroy", action="store_true", help="release numbers and pools that are in removed")
+    apply.add_argument("--journal", type=Path, metavar="FILE", help="what was done; by default beside the plan")
+    apply.add_argument("--applied", type=Path, metavar="FILE", help=f"what was applied last, for drift (in {STATE})")
+    drift = command("drift", "Show what differs from the files, and whether others have changed it.")
+    _add_sources(drift)
+    drift.add_argument("--applied", type=Path, metavar="FILE", help=f"what was applied last (in {STATE})")
+    command("schema", "Print the JSON Schema of the files.", connects=False)
+    return parser
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders of the account")
+    parser.add_argument("--env", metavar="NAME", help="lay environments/NAME.yaml over the files")
+    parser.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="set a variable")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    :param arguments: command line; that of the process by default.
+    :return: exit code: 0, 2 when there are changes, 1 for an error.
+    """
+    given = build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(message)s")
+    try:
+        return int(globals()[f"_{given.command}"](given))
+    except RetreaverError as error:
+        if given.json:
+            _write(json.dumps({"error": {"type": type(error).__name__, "message": error.message}}))
+        else:
+            sys.stderr.write(f"retreaver-account: {error.message}\n")
+        return ERROR
+
+
+def _export(given: argparse.Namespace) -> int:
+    with connected(given.conn_id) as runs:
+        live: Live = runs.run(read_account())
+    export = Exporter(live, _world(), given.include, given.exclude).export()
+    files = {**export.files, SCHEMA_FILE: f"{json.dumps(json_schema(), indent=1)}\n"}
+    there = [name for name in files if (given.folder / name).exists()]
+    if there and not given.force:
+        raise InvalidArgument(
+            f"{given.folder / there[0]} exists; give another folder, or --force to overwrite it. Nothing was written."
+        )
+    for name, text in files.items():
+        write_whole(given.folder / name, text.encode())
+    result = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
+    if given.json:
+        _write(json.dumps({**result, "left_out": export.left_out}))
+        return NOTHING
+    _write("\n".join([*export.left_out, f"{export.objects} objects written to {given.folder}."]))
+    return NOTHING
+
+
+def _plan(given: argparse.Namespace) -> int:
+    plan = _made(given)
+    if given.out is not None:
+        write_whole(given.out, plan.dump())
+    if given.markdown is not None:
+        write_whole(given.markdown, markdown(plan).encode())
+    if given.json:
+        _write(plan.dump().decode())
+    else:
+        sys.stdout.write(diff(plan, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    return CHANGES if plan.changes else NOTHING
+
+
+def _apply(given: argparse.Namespace) -> int:
+    plan = load_plan(read_bytes(given.plan, "the plan"), str(given.plan), given.hash)
+    journal = given.journal or given.plan.with_name(f"{given.plan.name}.journal.json")
+    applied_file = _applied_file(given.applied, plan.company)
+    with _alone(journal):
+        apply = Apply(
+            plan,
+            _world(),
+            limit=ChangeLimit.parse(given.max_changes),
+            allow_destroy=given.allow_destroy,
+            only=given.only,
+            targets=given.target,
+            record=_record(journal, plan),
+            save=lambda record: write_whole(journal, _journal(plan, record)),
+        )
+        try:
+            with connected(given.conn_id) as runs:
+                runs.run(apply.procedure())
+        finally:
+            result = apply.result()
+            if result["outcomes"] or not plan.changes:
+                before = _applied(applied_file)
+                write_whole(applied_file, applied_after(plan, result, before).dump())
+    _write(json.dumps(result) if given.json else result_text(result).rstrip("\n"))
+    return NOTHING if result["counts"]["done"] == len(result["outcomes"]) else ERROR
+
+
+def _drift(given: argparse.Namespace) -> int:
+    plan = _made(given)
+    rows = drift_of(plan, _applied(_applied_file(given.applied, plan.company)))
+    if given.json:
+        _write(json.dumps({"company": plan.company, "rows": rows, "warnings": plan.warnings}))
+    else:
+        lines = [
+            f"{row['reason']}: {row['address']} {row['field']}: wanted {row['wanted']}, is {row['now']}"
+            for row in rows
+        ]
+        _write("\n".join([*lines, f"{len(rows)} differences."]))
+    return CHANGES if rows else NOTHING
+
+
+def _schema(given: argparse.Namespace) -> int:
+    _write(json.dumps(json_schema(), indent=None if given.json else 1))
+    return NOTHING
+
+
+def _made(given: argparse.Namespace) -> Plan:
+    sources = Sources(given.paths, given.env, _variables(given.var))
+    files = sources.read()
+    with connected(given.conn_id) as runs:
+        live: Live = runs.run(read_account())
+    return Planner(files, live, _world()).plan(git_commit=sources.git_commit(), environment=given.env)
+
+
+def _world() -> World:
+    return World(secrets=find_secret)
+
+
+def _variables(given: Sequence[str]) -> Mapping[str, object]:
+    pairs = [one.partition("=") for one in given]
+    wrong = next((one for one, (_, sign, _) in zip(given, pairs, strict=True) if not sign), None)
+    if wrong is not None:
+        raise InvalidArgument(f"--var takes NAME=VALUE, not {quoted(wrong)}.")
+    return {name: value for name, _, value in pairs}
+
+
+def _applied_file(given: Path | None, company: int) -> Path:
+    return given or STATE / f"applied-{company}.json"
+
+
+def _applied(path: Path) -> Applied | None:
+    return load_applied(read_bytes(path, "what was applied last"), str(path)) if path.exists() else None
+
+
+def _journal(plan: Plan, record: Record) -> bytes:
+    return msgspec.json.encode({"plan": plan.sha256, "record": record.dump()}, order="sorted")
+
+
+def _record(path: Path, plan: Plan) -> Record:
+    """Return what earlier attempts of this plan did."""
+    if not path.exists():
+        return Record()
+    try:
+        journal: Any = json.loads(read_bytes(path, "the journal"))
+        known, record = journal["plan"], Record.load(journal["record"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidArgument(
+            f"{path} is a damaged journal; check what was done by a new plan, then delete it."
+        ) from None
+    return record if known == plan.sha256 else Record()
+
+
+@contextmanager
+def _alone(journal: Path) -> Generator[None]:
+    """Let no second apply of a plan run on this machine at the same time."""
+    lock = journal.with_name(f".{journal.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunUnderWay(f"Another apply of this plan is running; wait until it has ended ({lock}).") from None
+        yield
+    lock.unlink(missing_ok=True)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

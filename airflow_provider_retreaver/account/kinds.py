@@ -1,0 +1,212 @@
+"""The kinds of objects: their fields, how they are found, and in which order they are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from airflow_provider_retreaver.account import schema
+from airflow_provider_retreaver.account.nested_parts import (
+    BusinessHours,
+    Caps,
+    Conversions,
+    Groups,
+    Handling,
+    Tags,
+)
+from airflow_provider_retreaver.account.parts import (
+    Behavior,
+    Greeting,
+    Part,
+    Pause,
+    Phone,
+    Plain,
+    Reference,
+    Secret,
+    World,
+    Zone,
+    customer_id,
+    shown,
+)
+from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.domain.changes.differences import Fields
+from airflow_provider_retreaver.domain.objects.names import comparable
+from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
+from airflow_provider_retreaver.resources.registry import entry_of
+from airflow_provider_retreaver.resources.resource import Id
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of objects.
+
+    :param name: of the resource and of the section in the files.
+    :param struct: what files may write.
+    :param parts: the fields.
+    :param key_names: Retreaver's fields of the key in files; none where the key is only a label.
+    :param needed: nested fields which a list may leave out, so that the object is then read by itself.
+    """
+
+    name: str
+    struct: type[schema.Managed]
+    parts: tuple[Part, ...]
+    key_names: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> Entry:
+        """The resource."""
+        return entry_of(self.name)
+
+    @property
+    def title(self) -> str:
+        """What one object is called."""
+        return self.entry.title
+
+    @property
+    def by_customer_id(self) -> bool:
+        """Whether objects are named by the customer's ID, since lists may not show another one."""
+        return self.entry.row_key != "id"
+
+    def key(self, row: Row) -> str | None:
+        """Return the key by which files name an object.
+
+        :param row: the object as Retreaver returns it.
+        :return: the key; None where Retreaver has nothing that can be one.
+        """
+        found = customer_id(row, self.key_names)
+        text = comparable(found) if self.name == "target_groups" else found
+        return None if text is None or not str(text).strip() else str(text)
+
+    def identity(self, row: Row) -> Id | None:
+        """Return by what requests name an object.
+
+        :param row: the object as Retreaver returns it.
+        :return: the customer's ID or Retreaver's own.
+        """
+        return customer_id(row, self.key_names if self.by_customer_id else ("id",))
+
+    def reference(self, identity: Id) -> ObjectReference:
+        """Return which object requests name.
+
+        :param identity: see `identity`.
+        :return: the reference.
+        """
+        return ObjectReference(customer_id=identity) if self.by_customer_id else ObjectReference(id=identity)
+
+    def current(self, row: Row, world: World) -> dict[str, object]:
+        """Return all fields of an object as they are, without secrets.
+
+        :param row: the object as Retreaver returns it.
+        :param world: what is known besides.
+        :return: values by field, without those that cannot be read.
+        """
+        fields: dict[str, object] = {}
+        for part in self.parts:
+            with suppress(ProtocolError):
+                fields |= part.current(row, world)
+        return shown(fields)
+
+    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:
+        """Return what is sent for fields.
+
+        :param after: the fields that change, as they should be.
+        :param row: the object as it is; None for a new one.
+        :param world: what is known besides.
+        :return: attributes as Retreaver takes them.
+        """
+        sent: Row = {}
+        for part in self.parts:
+            own = {name: value for name, value in after.items() if part.owns(name)}
+            if own:
+                # What one part sends to keep another's rows is not what that part sends itself.
+                kept = {f"{other.name}_attributes" for other in self.parts if other is not part}
+                new = part.attributes(own, row, world)
+                sent |= {name: value for name, value in new.items() if name not in sent or name not in kept}
+        return sent
+
+    def part(self, name: str) -> Part | None:
+        """Return the part that a field belongs to.
+
+        :param name: of the field.
+        :return: the part; None when there is none.
+        """
+        return next((part for part in self.parts if part.owns(name)), None)
+
+
+def _plain(*names: str) -> tuple[Part, ...]:
+    return tuple(map(Plain, names))
+
+
+_HANDLING: tuple[Part, ...] = (
+    Greeting("message"),
+    Greeting("voice_gender"),
+    Handling("timers"),
+    Handling("menu_options"),
+)
+_KINDS = (
+    Kind("affiliates", schema.Affiliate, _plain("afid", "first_name", "last_name", "company_name"), ("afid",)),
+    Kind(
+        "campaigns",
+        schema.Campaign,
+        (
+            *_plain("cid", "name", "dedupe_seconds", "affiliate_can_pull_number", "record_calls", "repeat"),
+            *_HANDLING,
+        ),
+        ("cid",),
+        ("greeting", "timers", "menu_options"),
+    ),
+    Kind(
+        "target_groups",
+        schema.TargetGroup,
+        (Plain("name"), Behavior("behavior"), *_plain("priority", "weight"), Caps("caps")),
+        ("name",),
+        ("caps",),
+    ),
+    Kind(
+        "targets",
+        schema.Target,
+        (
+            Plain("tid", ("tid", "client_tid")),
+            Plain("name"),
+            Phone("number"),
+            Pause("paused"),
+            Caps("caps"),
+            Zone("time_zone"),
+            BusinessHours("hours"),
+            Tags("tags"),
+            Groups("groups"),
+            *_plain("priority", "weight", "timeout_seconds", "timer_offset", "inband_signals", "obfuscate_cid"),
+            *_plain("send_digits", "sip_username"),
+            Secret("sip_password"),
+            Conversions("conversion_groups"),
+        ),
+        ("tid", "client_tid"),
+        ("caps", "business_hours", "tag_values", "target_group_ids"),
+    ),
+    Kind(
+        "numbers",
+        schema.Number,
+        (Reference("campaign", ("cid",)), Reference("affiliate", ("afid",)), Plain("sid"), *_HANDLING),
+        ("number",),
+        ("greeting", "timers", "menu_options"),
+    ),
+    Kind(
+        "number_pools",
+        schema.NumberPool,
+        (
+            Reference("campaign", ("cid",)),
+            Reference("affiliate", ("afid",)),
+            *_plain("type", "country", "max_pool_size", "reserve_size", "buffer_seconds", "hide_embedded_access"),
+            Plain("google_analytics"),
+        ),
+    ),
+)
+# In the order in which they are created and changed: what others refer to comes first.
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
+# In the order in which Retreaver lets them be deleted.
+DELETION = ("numbers", "number_pools", "targets", "target_groups", "campaigns", "affiliates")
+# Kinds whose objects cost money, and are gone for good when they are deleted.
+PAID = ("numbers", "number_pools")

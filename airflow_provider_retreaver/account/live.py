@@ -1,0 +1,107 @@
+"""The account as it is: one read of all lists, and who is who in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from airflow_provider_retreaver.account.kinds import KINDS, Kind
+from airflow_provider_retreaver.account.parts import World
+from airflow_provider_retreaver.core.envelopes import require
+from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.domain.objects.reading import together
+from airflow_provider_retreaver.resources.companies import get_active_company
+
+
+@dataclass(slots=True)
+class Live:
+    """The objects of an account.
+
+    :param company: Retreaver's ID of the company.
+    :param rows: objects as Retreaver returns them, by kind.
+    """
+
+    company: int
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+
+    def by_key(self, kind: Kind) -> dict[str, list[Row]]:
+        """Return the objects of a kind by the key that files name them by.
+
+        :param kind: of the objects.
+        :return: objects by key; several have one key where Retreaver lets them.
+        """
+        found: dict[str, list[Row]] = {}
+        for row in self.rows.get(kind.name, ()):
+            key = kind.key(row)
+            if key is not None:
+                found.setdefault(key, []).append(row)
+        return found
+
+    def group_keys(self, labels: Mapping[str, int], moves: Mapping[str, str]) -> dict[int, str]:
+        """Return the keys of the target groups.
+
+        :param labels: IDs of groups that files name by one, by address.
+        :param moves: addresses that were given up, with the new ones.
+        :return: keys by Retreaver's own ID.
+        """
+        kind = KINDS["target_groups"]
+        by_key, keys = self.by_key(kind), {}
+        for row in self.rows.get(kind.name, ()):
+            key = kind.key(row)
+            moved = moves.get(f"{kind.name}/{key}", f"{kind.name}/{key}").partition("/")[2]
+            keys[int(row["id"])] = moved if key is not None and len(by_key[key]) == 1 else f"id-{row['id']}"
+        named = {id_: address.partition("/")[2] for address, id_ in labels.items() if address.startswith(kind.name)}
+        return keys | named
+
+
+def read_company() -> Procedure[int]:
+    """Read which company the connection leads to.
+
+    :return: Retreaver's ID of the company.
+    """
+    operation = get_active_company()
+    company: Row = yield operation
+    return int(require(company, "id", operation.request))
+
+
+def read_account(kinds: Collection[str] = tuple(KINDS)) -> Procedure[Live]:
+    """Read the account: each list once, and the objects one by one of which a list does not show everything.
+
+    Numbers of pools are left out: their pool buys and releases them.
+
+    :param kinds: names of the kinds to read.
+    :return: the account.
+    """
+    live = Live((yield from read_company()))
+    for kind in (KINDS[name] for name in KINDS if name in kinds):
+        rows: list[Row] = yield kind.entry.list()
+        own = [row for row in rows if row.get("number_pool_id") is None]
+        live.rows[kind.name] = yield from _complete(kind, own)
+    return live
+
+
+def _complete(kind: Kind, rows: list[Row]) -> Procedure[list[Row]]:
+    places = [place for place, row in enumerate(rows) if any(name not in row for name in kind.needed)]
+    identities = [kind.identity(rows[place]) for place in places]
+    operations = [kind.entry.get(kind.reference(one)) for one in identities if one is not None]
+    outcomes = yield from together(operations)
+    for place, outcome in zip(
+        (p for p, one in zip(places, identities, strict=True) if one is not None), outcomes, strict=True
+    ):
+        if outcome.error is not None:
+            raise outcome.error
+        rows[place] = outcome.value or rows[place]
+    return rows
+
+
+def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Iterable[tuple[str, str]]) -> World:
+    """Return what fields need to know of an account.
+
+    :param live: the account.
+    :param world: with secrets and date.
+    :param labels: IDs of objects that files name by one, by address.
+    :param moves: pairs of old and new addresses.
+    :return: the world of this account.
+    """
+    known = dict(moves)
+    return World(known, live.group_keys(labels, known), world.secrets, world.today)

@@ -1,0 +1,179 @@
+"""YAML with places: what a file says, and the line that says it.
+
+PyYAML composes the document; values are read by the core schema of YAML 1.2, so that `on`, `0044` and `12:30` are
+texts, and the keys of mappings are texts as they stand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import one_line, quoted
+
+# Aliases can make a small file a very large one.
+MAX_NODES = 500_000
+MAX_DEPTH = 100
+_NULL = ("", "~", "null", "Null", "NULL")
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+# Numbers with leading zeros or a plus are IDs and phone numbers; they are texts.
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]{1,3})?", re.ASCII)
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written.
+
+    :param file: name of the file.
+    :param line: counted from 1.
+    """
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{one_line(self.file, numbers=False)}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of a file.
+
+    :param value: a scalar, a list of nodes, or a mapping of texts to nodes.
+    :param place: where its key is, or the value itself.
+    """
+
+    value: Scalar | list[Node] | dict[str, Node]
+    place: Place
+
+    def plain(self) -> Any:
+        """Return the value without places.
+
+        :return: plain JSON.
+        """
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
+
+
+def read_yaml(text: str, file: str) -> Node:
+    """Read a YAML file.
+
+    :param text: of the file.
+    :param file: its name, for errors.
+    :return: its content; an empty mapping for an empty file.
+    :raises InvalidArgument: naming file and line, when it is no YAML, has a key twice or contains itself.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _refuse_depth(yaml.parse(text, Loader=loader), file)
+        root = yaml.compose(text, Loader=loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = Place(file, mark.line + 1 if mark is not None else 1)
+        problem = getattr(error, "problem", None) or "it is no YAML"
+        raise InvalidArgument(f"{place}: {one_line(problem)}; correct the file.") from None
+    if root is None:
+        return Node({}, Place(file, 1))
+    return _Reader(file).read(root)
+
+
+def _refuse_depth(events: Iterable[Any], file: str) -> None:
+    """Refuse a document whose depth would exhaust the stack of the library."""
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        if depth > MAX_DEPTH:
+            raise InvalidArgument(
+                f"{Place(file, event.start_mark.line + 1)}: it is nested more than {MAX_DEPTH} times; correct it."
+            )
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._open: set[int] = set()
+        self._count = 0
+
+    def read(self, node: Any, place: Place | None = None) -> Node:
+        place = place or self._place(node)
+        self._count += 1
+        if id(node) in self._open or self._count > MAX_NODES:
+            what = "contains itself" if id(node) in self._open else f"has more than {MAX_NODES:,} values"
+            raise InvalidArgument(f"{place}: what is written here {what}; write it out without aliases.")
+        if not node.tag.startswith("tag:yaml.org,2002:"):
+            raise InvalidArgument(f"{place}: the tag {quoted(node.tag)} has no meaning here; delete it.")
+        if node.id == "scalar":
+            return Node(_scalar(node), place)
+        self._open.add(id(node))
+        value = self._mapping(node) if node.id == "mapping" else [self.read(item) for item in node.value]
+        self._open.discard(id(node))
+        return Node(value, place)
+
+    def _mapping(self, node: Any) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for key, value in node.value:
+            place = self._place(key)
+            if key.id != "scalar" or not key.value:
+                raise InvalidArgument(f"{place}: a key must be a text; put it in quotes.")
+            if key.value in found:
+                raise InvalidArgument(
+                    f"{place}: the key {quoted(key.value)} is here and on line {found[key.value].place.line}; write "
+                    f"it once."
+                )
+            found[key.value] = self.read(value, place)
+        return found
+
+    def _place(self, node: Any) -> Place:
+        return Place(self._file, node.start_mark.line + 1)
+
+
+def _scalar(node: Any) -> Scalar:
+    text: str = node.value
+    if node.style:
+        return text
+    if text in _NULL:
+        return None
+    if text in _TRUTH:
+        return _TRUTH[text]
+    return _number(text) if _WHOLE.fullmatch(text) or _DECIMAL.fullmatch(text) else text
+
+
+def _number(text: str) -> int | float:
+    return int(text) if _WHOLE.fullmatch(text) else float(text)
+
+
+def write_yaml(value: Any, header: str = "") -> str:
+    """Write plain JSON as YAML that `read_yaml` reads as the same.
+
+    :param value: plain JSON.
+    :param header: comment lines before it.
+    :return: the text of a file.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):  # type: ignore[misc] # PyYAML has no types
+        """Writes texts in quotes wherever a plain one would be read as something else, by either version of YAML."""
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+            """Write equal values out."""
+            return True
+
+    def text(dumper: Any, data: str) -> Any:
+        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9 _./&()-]*", data) and not data.endswith(" ")
+        words = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
+        style = None if plain and data.lower() not in words else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, text)
+    body = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    return f"{header}{body}"

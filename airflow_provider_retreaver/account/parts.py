@@ -1,0 +1,321 @@
+"""The fields of an object: how each is read from Retreaver's row, what is wanted of it, and what is sent for it.
+
+Values are plain JSON and comparable: the same setting is always the same value. What Retreaver does not return is
+not among the current fields. The rules of caps, hours, zones, tags and nested rows are those of `domain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from airflow_provider_retreaver.account.schema import SecretReference
+from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
+from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.row_secrets import without_secrets
+from airflow_provider_retreaver.domain.changes.differences import Fields
+from airflow_provider_retreaver.domain.resources.equality import phone_digits, same_value
+from airflow_provider_retreaver.domain.routing.pause import is_paused
+from airflow_provider_retreaver.domain.routing.time_zones import rails_name, same_zone
+from airflow_provider_retreaver.resources.resource import Id
+
+SET, NOT_SET = "set", "not set"
+BEHAVIORS = {1: "separately", 2: "simuldial"}
+
+# Returns a secret by its reference; None when there is none.
+Secrets = Callable[[SecretReference], str | None]
+
+
+def no_secrets(reference: SecretReference) -> str | None:  # noqa: ARG001 - one signature for all resolvers
+    """Return no secret.
+
+    :param reference: of a secret.
+    :return: None.
+    """
+    return None
+
+
+@dataclass(slots=True)
+class World:
+    """What fields need to know besides their own object.
+
+    :param moves: addresses that were given up, with the new ones.
+    :param groups: keys of target groups by Retreaver's own ID.
+    :param secrets: returns the secrets that files refer to.
+    :param today: the day from which the clocks of time zones are compared.
+    """
+
+    moves: dict[str, str] = field(default_factory=dict)
+    groups: dict[int, str] = field(default_factory=dict)
+    secrets: Secrets = no_secrets
+    today: date = field(default_factory=date.today)
+
+    def key(self, kind: str, customer_id: object) -> str | None:
+        """Return the key in files of an object that Retreaver names by a customer's ID.
+
+        :param kind: `affiliates` or `campaigns`.
+        :param customer_id: as Retreaver returns it.
+        :return: the key; None without ID.
+        """
+        if customer_id is None:
+            return None
+        return self.moves.get(f"{kind}/{customer_id}", f"{kind}/{customer_id}").partition("/")[2]
+
+    def group_key(self, id_: int) -> str:
+        """Return the key in files of a target group.
+
+        :param id_: Retreaver's own ID.
+        :return: the key.
+        """
+        return self.groups.get(id_, f"id-{id_}")
+
+    def group_id(self, key: str) -> int:
+        """Return the ID of a target group.
+
+        :param key: in files.
+        :return: Retreaver's own ID.
+        :raises InvalidArgument: when there is none.
+        """
+        found = next((id_ for id_, other in self.groups.items() if other == key), None)
+        if found is None:
+            raise InvalidArgument(f"There is no target group {key}; make a new plan.")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A field of an object, or fields that belong together.
+
+    :param name: in the files; fields inside it are `name.other`.
+    """
+
+    name: str
+
+    def current(self, row: Row, world: World) -> Fields:
+        """Return the fields as they are.
+
+        :param row: the object as Retreaver returns it.
+        :param world: what is known besides.
+        :return: values by field, without those that Retreaver does not return.
+        """
+        raise NotImplementedError
+
+    def desired(self, written: Any, row: Row | None, world: World) -> Fields:
+        """Return the fields as they are written.
+
+        :param written: the value in the files.
+        :param row: the object as it is; None for a new one.
+        :param world: what is known besides.
+        :return: values by field.
+        :raises InvalidArgument: when the value cannot be read.
+        :raises ChangeRefused: when the object cannot have it.
+        """
+        raise NotImplementedError
+
+    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:
+        """Return what is sent for fields.
+
+        :param after: the fields that change, as they should be.
+        :param row: the object as it is; None for a new one.
+        :param world: what is known besides.
+        :return: attributes as Retreaver takes them.
+        :raises ChangeRefused: when they cannot express the values.
+        """
+        raise NotImplementedError
+
+    def owns(self, name: str) -> bool:
+        """Return whether a field belongs to this part.
+
+        :param name: of the field.
+        :return: True when it does.
+        """
+        return name == self.name or name.startswith(f"{self.name}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plain(Part):
+    """A field that Retreaver returns as it takes it.
+
+    :param attribute: Retreaver's names of it, the first one is sent; none for the same name.
+    """
+
+    attribute: tuple[str, ...] = ()
+
+    def current(self, row: Row, world: World) -> Fields:
+        """Return the attribute."""
+        return next(({self.name: self.read(row[one], world)} for one in self._names if one in row), {})
+
+    def desired(self, written: Any, row: Row | None, world: World) -> Fields:
+        """Return the value; one that means the same as the current one is the current one."""
+        current = self.current(row, world) if row is not None else {}
+        same = self.name in current and same_value(current[self.name], written, self._names[0])
+        return {self.name: current[self.name] if same else self.canonical(written, world)}
+
+    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+        """Return the attribute."""
+        return {self._names[0]: self.write(after[self.name], world)}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.attribute or (self.name,)
+
+    def read(self, value: Any, world: World) -> Any:  # noqa: ARG002
+        """Return a value of Retreaver's as files have it.
+
+        :param value: of the field.
+        :param world: what is known besides.
+        :return: the value.
+        """
+        return value
+
+    def write(self, value: Any, world: World) -> Any:  # noqa: ARG002
+        """Return a value of files as Retreaver takes it.
+
+        :param value: of the field.
+        :param world: what is known besides.
+        :return: the value.
+        """
+        return value
+
+    def canonical(self, written: Any, world: World) -> Any:  # noqa: ARG002
+        """Return a written value as it is compared.
+
+        :param written: of the field.
+        :param world: what is known besides.
+        :return: the value.
+        """
+        return written
+
+
+class Phone(Plain):
+    """A phone number, SIP address or placeholder."""
+
+    def canonical(self, written: Any, world: World) -> Any:  # noqa: ARG002
+        """Return a phone number in E.164."""
+        return phone(written)
+
+
+class Reference(Plain):
+    """An affiliate or campaign."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of objects that it names."""
+        return f"{self.name}s"
+
+    def read(self, value: Any, world: World) -> Any:
+        """Return the key of the object."""
+        return world.key(self.kind, value)
+
+
+class Behavior(Plain):
+    """How a group dials its targets."""
+
+    def read(self, value: Any, world: World) -> Any:  # noqa: ARG002
+        """Return the word for a number."""
+        return BEHAVIORS.get(value, value)
+
+    def write(self, value: Any, world: World) -> Any:  # noqa: ARG002
+        """Return the number for a word."""
+        return next((number for number, word in BEHAVIORS.items() if word == value), value)
+
+
+class Zone(Plain):
+    """A time zone, by either kind of name."""
+
+    def desired(self, written: Any, row: Row | None, world: World) -> Fields:
+        """Return Retreaver's name; a target with another name of the same zone keeps it."""
+        if row is not None and same_zone(row.get(self.name), written, world.today):
+            return {self.name: row[self.name]}
+        return {self.name: rails_name(written, world.today)}
+
+
+class Pause(Plain):
+    """Whether a target is paused."""
+
+    def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
+        """Return whether it is paused, however Retreaver says it."""
+        return {self.name: is_paused(row)} if {"paused", "paused_at"} & row.keys() else {}
+
+
+class Greeting(Plain):
+    """The text that callers hear, or its voice."""
+
+    def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
+        """Return the object's own greeting, not one that it inherits."""
+        greeting = row.get("greeting")
+        if not isinstance(greeting, Mapping) or self.name not in greeting:
+            return {}
+        return {self.name: None if greeting.get("inherited") else greeting[self.name]}
+
+
+class Secret(Part):
+    """A secret, of which only is shown whether it is set."""
+
+    def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
+        """Return whether it is set."""
+        return {self.name: SET if row[self.name] else NOT_SET} if self.name in row else {}
+
+    def desired(self, written: Any, row: Row | None, world: World) -> Fields:
+        """Return the reference, or the current value when that is the secret, or when nobody knows the secret."""
+        secret = world.secrets(written)
+        if row is not None and row.get(self.name) and secret in (None, row[self.name]):
+            return self.current(row, world)
+        if secret is None:
+            raise InvalidArgument(
+                f"{self.name} refers to {secret_place(written)}, which does not exist or is blank; create it"
+            )
+        return {self.name: msgspec.to_builtins(written)}
+
+    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+        """Return the secret itself."""
+        reference = msgspec.convert(after[self.name], SecretReference)
+        secret = world.secrets(reference)
+        if secret is None:
+            raise ChangeRefused(
+                f"{self.name} refers to {secret_place(reference)}, which does not exist or is blank; create it."
+            )
+        return {self.name: secret}
+
+
+def phone(value: object) -> object:
+    """Return a phone number in E.164.
+
+    :param value: a phone number in any writing, a SIP address, a placeholder or None.
+    :return: the number; the others as they are.
+    """
+    if not isinstance(value, str) or ":" in value or value.strip().startswith("["):
+        return value
+    return f"+{phone_digits(value)}"
+
+
+def secret_place(reference: SecretReference) -> str:
+    """Return where a secret is kept, for messages.
+
+    :param reference: of the secret.
+    :return: e.g. `connection acme_sip`.
+    """
+    return " ".join(f"{kind} {name}" for kind, name in msgspec.to_builtins(reference).items())
+
+
+def shown(fields: Fields) -> dict[str, Any]:
+    """Return fields as plans and logs show them, without secrets.
+
+    :param fields: of an object.
+    :return: the same fields.
+    """
+    return {name: value if name == "sip_password" else without_secrets(value, name) for name, value in fields.items()}
+
+
+def customer_id(row: Row, names: Sequence[str]) -> Id | None:
+    """Return the customer's ID of an object.
+
+    :param row: the object as Retreaver returns it.
+    :param names: under which it may come back.
+    :return: the ID; None when it has none.
+    """
+    return next((row[name] for name in names if row.get(name)), None)

@@ -1,0 +1,183 @@
+"""A plan: what would change, in which order, what it costs and what is risky, as one canonical JSON with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.resources.resource import Id
+
+FORMAT, VERSION = "retreaver-account-plan", 1
+
+Action = Literal["create", "update", "delete"]
+
+
+class FieldDiff(Struct, forbid_unknown_fields=True, frozen=True):
+    """A field before and after.
+
+    :param before: as it was read; the apply refuses the object when it is neither this nor `after`.
+    :param after: as it should be; None where the object is deleted.
+    """
+
+    before: Any = None
+    after: Any = None
+
+
+class Change(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What happens to one object.
+
+    :param address: of the object in the files.
+    :param action: what is done.
+    :param id: by what requests name it; None for a new object.
+    :param name: that people know it by.
+    :param fields: what changes; of a new object all that is sent, of a deleted one all that it has.
+    :param purchase: what is bought: type, country, desired text.
+    :param needs: addresses that must be created or moved before.
+    :param risks: what may go wrong for callers or money, as short texts.
+    """
+
+    address: str
+    action: Action
+    id: Id | None = None
+    name: str | None = None
+    fields: dict[str, FieldDiff] = {}
+    purchase: dict[str, str] | None = None
+    needs: list[str] = []
+    risks: list[str] = []
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind of the object."""
+        return self.address.partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """Key of the object in its section."""
+        return self.address.partition("/")[2]
+
+
+class Cost(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What numbers cost.
+
+    :param bought: numbers by type.
+    :param released: numbers by type.
+    :param pools: numbers that new and larger pools may buy, without those of deleted and smaller ones.
+    :param monthly: what a month costs more, in the currency of the prices; None without prices.
+    """
+
+    bought: dict[str, int] = {}
+    released: dict[str, int] = {}
+    pools: int = 0
+    monthly: float | None = None
+
+
+class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A plan.
+
+    :param format: what the file is.
+    :param version: of the format.
+    :param company: Retreaver's ID of the company.
+    :param files_sha256: of what the files say.
+    :param git_commit: of the files, where they are in git.
+    :param environment: name of the environment's overlay.
+    :param objects: how many objects the files have.
+    :param changes: in the order in which they are made.
+    :param cost: what it costs.
+    :param moves: new addresses by old ones.
+    :param labels: Retreaver's IDs of objects that files name by one, by address.
+    :param managed: what the files want of each object, by address and field; the next `drift` compares with it.
+    :param warnings: what cannot be compared, as sentences.
+    :param sha256: of everything else.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    company: int
+    files_sha256: str
+    git_commit: str | None = None
+    environment: str | None = None
+    objects: int
+    changes: list[Change]
+    cost: Cost
+    moves: dict[str, str]
+    labels: dict[str, int]
+    managed: dict[str, dict[str, Any]]
+    warnings: list[str]
+    sha256: str = ""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many objects are created, updated and deleted."""
+        actions = [one.action for one in self.changes]
+        return {action: actions.count(action) for action in ("create", "update", "delete")}
+
+    def hashed(self) -> Plan:
+        """Return the plan with its hash.
+
+        :return: the plan.
+        """
+        return msgspec.structs.replace(self, sha256=self.digest())
+
+    def digest(self) -> str:
+        """Return the hash of everything but the hash.
+
+        :return: SHA-256 in hexadecimal digits.
+        """
+        return hashlib.sha256(canonical(msgspec.structs.replace(self, sha256=""))).hexdigest()
+
+    def dump(self) -> bytes:
+        """Return the plan as the file that `load_plan` reads.
+
+        :return: canonical JSON: the same plan is always the same bytes.
+        """
+        return canonical(self)
+
+
+def canonical(value: Any) -> bytes:
+    """Return a value as JSON in one writing: keys in order, no spaces.
+
+    :param value: a struct or plain JSON.
+    :return: UTF-8.
+    """
+    return msgspec.json.encode(value, order="sorted")
+
+
+def load_plan(data: bytes | str, where: str, sha256: str | None = None) -> Plan:
+    """Read a plan and hold it against its hash.
+
+    :param data: what `Plan.dump` returned.
+    :param where: it came from, for errors.
+    :param sha256: hash of the plan that was approved, or its first 12 digits at least; None for whatever it has.
+    :return: the plan.
+    :raises InvalidArgument: when it is no plan, is one of another version, was changed, or is not the approved one.
+    """
+    try:
+        head = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        head = None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise InvalidArgument(f"{where} is no plan of this package; check the path.")
+    if head.get("version") != VERSION:
+        raise InvalidArgument(
+            f"{where} is a plan of version {quoted(head.get('version'))}, and this package applies version "
+            f"{VERSION}; make a new plan."
+        )
+    try:
+        plan = msgspec.convert(head, Plan)
+    except msgspec.ValidationError:
+        plan = None
+    if plan is None or plan.digest() != plan.sha256:
+        raise InvalidArgument(f"{where} was changed after it was made: its hash does not fit; make a new plan.")
+    if sha256 is not None:
+        wanted = sha256.strip().lower()
+        if len(wanted) < 12 or not plan.sha256.startswith(wanted):
+            raise InvalidArgument(
+                f"{where} is the plan {plan.sha256[:12]}, and {quoted(wanted[:64])} was approved; look at the plan "
+                f"again, and approve it by its hash (12 digits at least)."
+            )
+    return plan
