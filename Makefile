@@ -34,7 +34,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -80,6 +80,9 @@ test-transfers: $(VENV)/.ready ## run the example DAGs of exports under a real s
 
 test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers with API failures, killed twice (about five minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/suppression_run.py
+
+test-webhooks: $(VENV)/.ready ## 2,000 webhooks in 20 s for two api-servers, parts of Airflow killed meanwhile (about five minutes)
+	$(RUN) -m pytest -s tests/airflow/runs/webhooks_run.py
 
 test-data-writing: $(VENV)/.ready ## write 20,000 rows onto calls with API failures, killed twice (about seven minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/data_writing_run.py
