@@ -74,5 +74,9 @@ with DAG(
 ):
     taken = RetreaverWebhookBatchOperator(task_id="take_webhooks", trigger="always", inlets=[ended_calls])
     RetreaverWriteCallDataOperator(
-        task_id="mark", rows=find_spam(taken.output), retreaver_conn_id="retreaver_writing", max_rows=None
+        task_id="mark",
+        retreaver_conn_id="retreaver_writing",
+        rows=find_spam(taken.output),
+        columns=["spam"],
+        max_rows=None,
     )
