@@ -130,6 +130,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             *_modules(
                 "operators",
+                "account",
                 "caller_lists",
                 "calls",
                 "caps",

@@ -141,6 +141,20 @@ class Apply:
                 f"{self.limit.describe(objects)}; nothing was sent. Raise max_changes, if that is intended."
             )
 
+    def check_company(self) -> Procedure[int]:
+        """Refuse a plan of another company.
+
+        :return: Retreaver's ID of the company.
+        :raises InvalidArgument: naming both; nothing was sent.
+        """
+        company = yield from read_company()
+        if company != self.plan.company:
+            raise InvalidArgument(
+                f"The plan is of company {self.plan.company}, and the connection is to company {company}; nothing "
+                f"was sent."
+            )
+        return company
+
     def procedure(self) -> Procedure[ApplyResult]:
         """Apply the plan.
 
@@ -151,12 +165,7 @@ class Apply:
             was done.
         """
         self.check_guards()
-        company = yield from read_company()
-        if company != self.plan.company:
-            raise InvalidArgument(
-                f"The plan is of company {self.plan.company}, and the connection is to company {company}; nothing "
-                f"was sent."
-            )
+        company = yield from self.check_company()
         chosen = self.chosen()
         yield from self._learn_groups(company, chosen)
         self._objects = ObjectChanges(self.world, self.record, self._save)

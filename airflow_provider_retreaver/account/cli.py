@@ -150,6 +150,8 @@ def _plan(given: argparse.Namespace) -> int:
     plan = _made(given)
     if given.out is not None:
         write_whole(given.out, plan.dump())
+        # The same plan may be made again later, when somebody has undone it: what was done then is not done now.
+        _journal_of(given.out).unlink(missing_ok=True)
     if given.markdown is not None:
         write_whole(given.markdown, markdown(plan).encode())
     if given.json:
@@ -161,7 +163,7 @@ def _plan(given: argparse.Namespace) -> int:
 
 def _apply(given: argparse.Namespace) -> int:
     plan = load_plan(read_bytes(given.plan, "the plan"), str(given.plan), given.hash)
-    journal = given.journal or given.plan.with_name(f"{given.plan.name}.journal.json")
+    journal = given.journal or _journal_of(given.plan)
     applied_file = _applied_file(given.applied, plan.company)
     with _alone(journal):
         apply = Apply(
@@ -231,6 +233,10 @@ def _applied_file(given: Path | None, company: int) -> Path:
 
 def _applied(path: Path) -> Applied | None:
     return load_applied(read_bytes(path, "what was applied last"), str(path)) if path.exists() else None
+
+
+def _journal_of(plan: Path) -> Path:
+    return plan.with_name(f"{plan.name}.journal.json")
 
 
 def _journal(plan: Plan, record: Record) -> bytes:

@@ -58,6 +58,13 @@ class Company:
             if not rows:
                 return found
 
+    def change(self, id_, **attributes):
+        """Change a target as somebody else."""
+        body = json.dumps({"target": attributes}).encode()
+        query = [("api_key", "sandbox-key"), ("company_id", "1")]
+        headers = {"content-type": "application/json"}
+        assert self.running.sandbox.handle("PUT", f"/targets/{id_}.json", query, headers, body).status < 300
+
     def requests(self):
         """Return how many requests the sandbox has answered."""
         return len(json.loads(self.running.sandbox.handle("GET", "/__sandbox__/requests", [], {}, b"").body))
@@ -98,13 +105,7 @@ def test_the_tutorial(company):
     assert company.json("drift", "account")[1]["rows"] == []
     address = plan["changes"][0]["address"]
     row = next(row for row in company.rows("targets") if row["tid"] == address.partition("/")[2])
-    company.running.sandbox.handle(
-        "PUT",
-        f"/targets/{row['id']}.json",
-        [("api_key", "sandbox-key"), ("company_id", "1")],
-        {"content-type": "application/json"},
-        b'{"target": {"hard_cap_attributes": {"cap": 7}}}',
-    )
+    company.change(row["id"], hard_cap_attributes={"cap": 7})
     targets.write_text(targets.read_text().replace("name: Boston Roofing 1\n", "name: Boston Roofs\n"))
     code, drift = company.json("drift", "account")
     assert code == 2
@@ -171,6 +172,21 @@ def test_the_schema_is_printed(company):
     """It is the one that is written beside the files."""
     code, schema = company.json("schema")
     assert (code, schema["title"]) == (0, "Retreaver account")
+
+
+def test_a_plan_that_is_made_again_is_applied_again(company):
+    """Somebody undoes a change, and the next plan is the same to the last byte: its journal is not the old one."""
+    company.write("a.yaml", "targets: {buyer-001: {name: X}}\n")
+    hashes = []
+    for _ in range(2):
+        _, plan = company.json("plan", "account", "--out", "plan.json")
+        hashes.append(plan["sha256"])
+        assert company.json("apply", "plan.json", "--hash", plan["sha256"])[1]["counts"]["done"] == 1
+        assert company.rows("targets")[0]["name"] == "X"
+        company.change(1, name="Boston Roofing 1")
+    assert hashes[0] == hashes[1]
+    assert company.json("apply", "plan.json", "--hash", hashes[0])[1]["counts"]["done"] == 1
+    assert company.rows("targets")[0]["name"] == "Boston Roofing 1"
 
 
 def test_damaged_journals_and_applied_files_are_refused(company):

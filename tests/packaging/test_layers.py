@@ -30,7 +30,9 @@ MAY_USE = {
     "webhooks": {"core", "domain", "hooks", "storage"},
     "plugins": set(),
     "page": {"core", "resources", "domain", "transport", "hooks", "operators"},
-    "operators": {"core", "resources", "domain", "hooks", "storage", "assets", "links", "triggers", "webhooks"},
+    "operators": {
+        *("core", "resources", "domain", "hooks", "storage", "account", "assets", "links", "triggers", "webhooks"),
+    },
     "triggers": {"core", "resources", "domain", "hooks", "webhooks"},
     "sensors": {"core", "domain", "storage", "operators", "hooks", "links", "triggers"},
     "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators", "links", "triggers"},

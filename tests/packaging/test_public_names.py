@@ -44,6 +44,7 @@ NAMES = {
         "RetreaverCallReservationOperator", "RetreaverConfirmReservationOperator", "RetreaverReserveCallOperator",
     },
     "operators.suppression": {"RetreaverSuppressionSyncOperator"},
+    "operators.account": {"RetreaverAccountApplyOperator", "RetreaverAccountPlanOperator"},
     "operators.tags": {"RetreaverUpdateTagsOperator"},
     "operators.target_groups": {"RetreaverUpdateTargetGroupOperator"},
     "operators.targets": {
@@ -189,6 +190,12 @@ PARAMETERS = {
         "hours", "target_ids", "tids", "target_group_ids", "tag", "time_zone", "change_time_zone",
     },
     ("operators.targets", "RetreaverRestoreOperator"): CHANGE | {"snapshot_path", "parts", "overwrite"},
+    ("operators.account", "RetreaverAccountPlanOperator"): {
+        "paths", "plan_path", "environment", "variables", "skip_empty", "retreaver_conn_id",
+    },
+    ("operators.account", "RetreaverAccountApplyOperator"): CHANGE | {
+        "plan_path", "sha256", "approved_by", "paths", "environment", "variables", "allow_destroy", "only", "targets",
+    },
     ("operators.tags", "RetreaverUpdateTagsOperator"): CHANGE | {
         "target_names", "target_group_names",
         "add", "remove", "replace", "target_ids", "tids", "target_group_ids", "tag", "contact_ids", "contact_numbers",

@@ -65,6 +65,10 @@ def world(account, monkeypatch, tmp_path):
     }
     monkeypatch.setenv("AIRFLOW_CONN_TRACKDRIVE_DEFAULT", json.dumps(trackdrive))
     slack.provide(monkeypatch)
+    # The files of an account lie beside the DAG file.
+    (tmp_path / "account").mkdir()
+    (tmp_path / "account" / "targets.yaml").write_text("targets: {buyer-001: {caps: {daily: 60}}}\n")
+    monkeypatch.chdir(tmp_path)
     module = sys.modules[ObjectStoragePath.__module__]
     for name in ("aws_default", "aws"):
         module.attach("s3", name, fs=MemoryFileSystem())
@@ -86,7 +90,7 @@ def lakehouse(name, folder):
 def test_sample(sample, world, monkeypatch):
     """A sample is a whole program: it is executed, and so are its tasks, with their templates rendered."""
     if AIRFLOW_2 and sample.needs_airflow_3:
-        pytest.skip("asset watchers need Airflow 3")
+        pytest.skip("asset watchers and approvals need Airflow 3")
     key = next((key for name, key in KEYS.items() if name in sample.code), None)
     extra = {
         "max_wait": 0,
@@ -102,9 +106,9 @@ def test_sample(sample, world, monkeypatch):
 
 
 def test_samples_that_need_airflow_3_say_so():
-    """Only samples with asset watchers are of Airflow 3 alone, and the sentence before each of them says so."""
+    """Only samples with asset watchers or approvals are of Airflow 3 alone, and the sentence before says so."""
     needing = [sample for sample in SAMPLES if sample.needs_airflow_3]
-    assert len(needing) == 3
+    assert len(needing) == 5
     assert [sample.place for sample in needing if "Airflow 3" not in sample.before] == []
     assert [sample.place for sample in SAMPLES if "airflow.sdk" in sample.code and sample not in needing] == []
 

@@ -56,6 +56,10 @@ class Account:
         """Move the clock of the account on."""
         self._control("POST", "clock", {"advance": seconds})
 
+    def change_target(self, id_: int, **attributes: Any) -> None:
+        """Change a target as somebody else."""
+        self._handle("PUT", f"/targets/{id_}.json", {"target": attributes})
+
     def delete_target(self, id_: int) -> None:
         """Delete a target."""
         self._handle("DELETE", f"/targets/{id_}.json")

@@ -42,8 +42,8 @@ class Sample:
 
     @property
     def needs_airflow_3(self) -> bool:
-        """Whether it has what Airflow 2.11 does not have: asset watchers."""
-        return "AssetWatcher" in self.code
+        """Whether it has what Airflow 2.11 does not have: asset watchers, approvals."""
+        return "AssetWatcher" in self.code or "ApprovalOperator" in self.code
 
 
 def samples() -> Iterator[Sample]:
@@ -76,6 +76,7 @@ def loaded(code: str, place: str) -> list[DAG]:
     contexts = import_module("airflow.sdk.definitions._internal.contextmanager" if three else "airflow.models.dag")
     registered = contexts.DagContext
     module = sys.modules["sample"] = ModuleType("sample")
+    module.__file__ = "sample.py"
     registered.current_autoregister_module_name = "sample"
     registered.autoregistered_dags.clear()
     try:
@@ -102,6 +103,7 @@ def executed(dag: DAG, **more: Any) -> dict[str, Any]:
             "ti": instance,
             "task": task,
             "dag": dag,
+            "run_id": instance.run_id,
             "ds": ENDS.date().isoformat(),
             "data_interval_start": ENDS - timedelta(days=1),
             "data_interval_end": ENDS,
@@ -126,6 +128,9 @@ def _first_of(task: Any) -> Any:
 
 
 def _result(task: Any, context: dict[str, Any]) -> Any:
+    if type(task).__name__ == "ApprovalOperator":
+        # What it returns when a person has clicked.
+        return {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "Nancy"}}
     try:
         return task.execute(context)
     except TaskDeferred as raised:
