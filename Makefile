@@ -16,6 +16,7 @@ VENV_WHEEL := .venv-wheel
 VENV_BENCH := .venv-bench
 VENV_STORAGE := .venv-storage
 VENV_MYSQL := .venv-mysql
+VENV_WAREHOUSES := .venv-warehouses
 VENV_DOCS := .venv-docs
 VENV_UI := .venv-ui
 RUN := $(VENV)/bin/python
@@ -34,7 +35,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -99,6 +100,9 @@ test-storage: $(VENV_STORAGE)/.ready ## export to temporary S3 and GCS servers, 
 test-mysql: $(VENV_MYSQL)/.ready ## load calls into a temporary MariaDB server, with both drivers (needs its programs)
 	$(VENV_MYSQL)/bin/python -m pytest tests/airflow/runs/mysql_run.py
 
+test-warehouses: $(VENV_WAREHOUSES)/.ready ## parse the example DAGs for BigQuery and Snowflake with their providers
+	$(VENV_WAREHOUSES)/bin/python -m pytest tests/airflow/runs/warehouses_run.py
+
 load-million: $(VENV)/.ready ## load 1,000,000 calls into PostgreSQL and print time and memory (a few minutes)
 	$(RUN) -m benchmarks.load_postgres
 
@@ -154,7 +158,7 @@ bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parq
 	$(RUN) benchmarks/million.py
 
 clean: ## remove the files of the commands above
-	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -182,6 +186,16 @@ $(VENV_STORAGE)/.ready: constraints/storage.txt $(VENV)/.ready
 $(VENV_MYSQL)/.ready: constraints/mysql.txt $(VENV)/.ready
 	@REQUIREMENTS='-e .[sandbox] apache-airflow-providers-mysql pytest' \
 		scripts/environment.sh $(VENV_MYSQL) constraints/mysql.txt $(RUN)
+
+# Without what the providers require: Google's asks for the clients of all of its services, and Snowflake's for an older
+# SQLAlchemy than that of Airflow's constraints.
+$(VENV_WAREHOUSES)/.ready: constraints/warehouses.txt $(VENV)/.ready
+	$(RUN) -m venv $(VENV_WAREHOUSES)
+	PIP_CONSTRAINT=constraints/airflow-3.3.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
+		$(VENV_WAREHOUSES)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[warehouse]' pytest
+	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WAREHOUSES)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --no-deps -r constraints/warehouses.txt
+	touch $@
 
 # The browser's driver talks to the interface from outside: neither the package nor Airflow is installed.
 $(VENV_UI)/.ready: constraints/ui.txt scripts/environment.sh

@@ -16,6 +16,7 @@ TRANSFERS = (
     ("Common IO", "recordings", "sql"),
     ("Common IO", "rtb_inbounds", "bidding"),
     ("Common SQL", "warehouse", "warehouse"),
+    ("Common IO", "iceberg", "warehouse"),
 )
 GUIDES = [
     "account", "bidding", "connections", "data-writing", "exports", "hook", "payout-tables", "reports", "resources",

@@ -25,7 +25,7 @@ from airflow_provider_retreaver.provider_info import get_provider_info  # noqa: 
 
 PACKAGE = "airflow_provider_retreaver"
 # Modules that a DAG author imports besides those of the provider's metadata.
-MORE_MODULES = ("assets", "windows", "core.errors", "transport.client", "sandbox")
+MORE_MODULES = ("assets", "windows", "transfers.merge_statements", "core.errors", "transport.client", "sandbox")
 # Modules of `resources/` that have no endpoint of their own.
 HELPERS = {"__init__", "answers", "caller_list_verbs", "checks", "entry", "fields", "nested", "registry",
            "requested_calls", "resource", "resource_names"}  # fmt: skip
@@ -36,14 +36,15 @@ REFERENCE = "API reference"
 def example_pages() -> dict[str, str]:
     """Return the pages of the example DAGs by path."""
     return {
-        f"examples/{path.stem}.md": example_page(path) for path in sorted((PROJECT / "example_dags").glob("*.py"))
+        f"examples/{path.stem}.md": example_page(path) for path in sorted((PROJECT / "example_dags").rglob("*.py"))
     }
 
 
 def example_page(path: Path) -> str:
     """Return the page of an example DAG: its docstring and its file."""
     title, _, text = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem).partition("\n")
-    source = f'```python title="{path.name}"\n--8<--\nexample_dags/{path.name}\n--8<--\n```'
+    place = path.relative_to(PROJECT).as_posix()
+    source = f'```python title="{path.name}"\n--8<--\n{place}\n--8<--\n```'
     return f"# {path.stem}\n\n{title}\n{text}\n\n{source}\n"
 
 

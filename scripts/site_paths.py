@@ -26,7 +26,7 @@ def page_of(path: str) -> str | None:
     if path in ROOT_PAGES:
         return ROOT_PAGES[path]
     folder, name = posixpath.split(path)
-    if folder == "example_dags" and name.endswith(".py"):
+    if folder.split("/")[0] == "example_dags" and name.endswith(".py"):
         return f"examples/{name.removesuffix('.py')}.md"
     return path.removeprefix("docs/") if folder == "docs" or folder.startswith("docs/") else None
 

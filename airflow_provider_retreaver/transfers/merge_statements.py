@@ -67,6 +67,21 @@ def merge_statements(
     return found
 
 
+def newest_view(view: str, *, table: str, engine: EngineName, columns: Mapping[str, str] | None = None) -> str:
+    """Return the statement that makes a view of the newest version of each call, in the engine's SQL.
+
+    For a table that has a row for every version, such as that of `RetreaverAddCallsToIcebergOperator`.
+
+    :param view: `calls_newest`, `schema.calls_newest` or `catalog.schema.calls_newest`.
+    :param table: that has all versions, as the engine names it.
+    :param engine: `bigquery`, `databricks`, `duckdb`, `postgresql`, `redshift`, `snowflake` or `trino`.
+    :param columns: columns of the table to columns of the files; all, under their own names, by default.
+    :return: the statement.
+    :raises InvalidArgument: for a wrong parameter.
+    """
+    return merging_of(engine, table, columns).newest_view(table_name(view))
+
+
 def read_manifests(given: object, *, allow_incomplete: bool | str) -> list[Manifest]:
     """Read manifests and check them.
 

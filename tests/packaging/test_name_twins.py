@@ -41,6 +41,7 @@ TWINS = {
 OTHER_KINDS = {
     "buyer_group_id", "buyer_group_ids", "add_user_buyer_ids", "remove_user_buyer_ids", "company_id", "contact_ids",
     "number_pool_id", "uuid", "call_uuid", "retreaver_conn_id", "trackdrive_conn_id", "sql_conn_id",
+    "iceberg_conn_id",
     "phone_numbers_conn_id",
 }  # fmt: skip
 # `check_ids` is a truth value.

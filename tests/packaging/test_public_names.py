@@ -60,6 +60,7 @@ NAMES = {
     "transfers.recordings": {"RetreaverRecordingsToObjectStorageOperator"},
     "transfers.rtb_inbounds": {"RetreaverRtbInboundsToObjectStorageOperator"},
     "transfers.warehouse": {"RetreaverMergeCallsOperator"},
+    "transfers.iceberg": {"RetreaverAddCallsToIcebergOperator"},
     "sandbox": {"Answer", "Sandbox", "SandboxOptions"},
     "transport.client": {"AsyncRetreaverClient", "RetreaverClient"},
 }  # fmt: skip
@@ -130,6 +131,9 @@ PARAMETERS = {
     ("transfers.warehouse", "RetreaverMergeCallsOperator"): {
         "manifest", "sql_conn_id", "table", "engine", "columns", "create_table", "location", "stage_in", "iam_role",
         "allow_incomplete", "hook_params",
+    },
+    ("transfers.iceberg", "RetreaverAddCallsToIcebergOperator"): {
+        "manifest", "iceberg_conn_id", "table", "create_table", "allow_incomplete",
     },
     ("transfers.exports", "RetreaverExportOperator"): {
         "start", "end", "by", "filters", "allow_unknown", "version", "retreaver_conn_id",

@@ -222,6 +222,19 @@ class Merging:
             ),
         ]
 
+    def newest_view(self, view: str) -> str:
+        """Return the statement that makes a view of the newest version of each call, of a table with all versions.
+
+        :param view: checked name of the view.
+        :return: the statement.
+        """
+        key, version = self._column_of(KEY), self._column_of(VERSION)
+        return self._render(
+            f"CREATE OR REPLACE VIEW {view} AS SELECT {', '.join(self.columns)} FROM (SELECT *, ROW_NUMBER() OVER "
+            f"(PARTITION BY {key} ORDER BY {version} DESC NULLS LAST) AS retreaver_version FROM {self.table}) "
+            f"AS numbered WHERE retreaver_version = 1"
+        )
+
     def drop(self, files: Files) -> list[str]:
         """Return the statements that remove the stage.
 
