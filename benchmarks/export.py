@@ -25,8 +25,7 @@ from urllib.request import urlopen
 
 PROJECT = Path(__file__).resolve().parent.parent
 SINCE, NOTHING = "2025-01-01T00:00:00Z", "1970-01-01T00:00:00Z"
-# The start of the last day of that window, for one that turns out to hold a page or less.
-LAST_DAY = "2025-12-31T00:00:00Z"
+YEAR, WEEK = "2026-01-01T00:00:00Z", "2025-01-08T00:00:00Z"
 UUID = re.compile(rb'"call": ?\{"uuid": ?"([0-9a-f-]{36})"|^\{"uuid": ?"([0-9a-f-]{36})"', re.MULTILINE)
 # Seconds; a longer run is reported.
 MAX_SECONDS = 600
@@ -43,7 +42,7 @@ class Scenario:
     :param server: Options of the server.
     :param programs: Names of the programs, the lower bound first.
     :param runs: How often each program runs.
-    :param since: Start of the window that is read.
+    :param until: End of the window that is read.
     """
 
     title: str
@@ -53,7 +52,7 @@ class Scenario:
     server: tuple[str, ...]
     programs: tuple[str, ...]
     runs: int = 5
-    since: str = SINCE
+    until: str = YEAR
 
 
 OTHERS = ("threads", "requests_loop", "http_operator", "dlt_source", "dlt_parallel")
@@ -67,12 +66,12 @@ SCENARIOS = {
         10_000, 25, 8, ("--latency-ms", "50"), ("bound", "ours", "threads", "dlt_parallel"), 3,
     ),
     "small-window": Scenario(
-        "80 calls of a day, 100 a page, 100 ms a request, 8 at once",
-        80, 100, 8, ("--latency-ms", "100"), ("bound", "ours", "dlt_parallel"), 3, LAST_DAY,
+        "80 calls of a week, 100 a page, 100 ms a request, 8 at once",
+        80, 100, 8, ("--latency-ms", "100"), ("bound", "ours", "dlt_parallel"), 3, WEEK,
     ),
-    "day": Scenario(
-        "20,000 calls of a day, 100 a page, 100 ms a request, 8 at once, of which no former export is known",
-        20_000, 100, 8, ("--latency-ms", "100"), ("bound", "ours", "dlt_parallel"), 3, LAST_DAY,
+    "week": Scenario(
+        "20,000 calls of a week, 100 a page, 100 ms a request, 8 at once, of which no former export is known",
+        20_000, 100, 8, ("--latency-ms", "100"), ("bound", "ours", "dlt_parallel"), 3, WEEK,
     ),
     "connections": Scenario(
         "10,000 calls, 100 a page, 100 ms a request and 100 ms a connection, 8 at once",
@@ -170,6 +169,7 @@ def run(name: str, url: str, scenario: Scenario, start: str, output: Path) -> tu
         "HOME": str(home),
         "AIRFLOW_HOME": str(home),
         "LANG": "C.UTF-8",
+        "BENCHMARK_END": scenario.until,
         **extra,
     }
     started = time.perf_counter()
@@ -220,7 +220,7 @@ def measure(scenario: Scenario, folder: Path) -> dict[str, Runs]:
                 output.unlink(missing_ok=True)
                 with urlopen(f"{url}/__statistics__"):
                     pass
-                seconds, memory, status = run(name, url, scenario, scenario.since, output)
+                seconds, memory, status = run(name, url, scenario, SINCE, output)
                 with urlopen(f"{url}/__statistics__") as answer:
                     results[name].statistics.append(json.load(answer))
                 results[name].seconds.append(seconds)

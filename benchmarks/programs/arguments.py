@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
-END = "2026-01-01T00:00:00Z"
+END = os.environ.get("BENCHMARK_END", "2026-01-01T00:00:00Z")
 # As long as keys usually are: responses are searched for it, and for a word of some letters that takes longer.
 KEY = "6d1f0c4b92e84a57b3c0d97e1a5f8264"
 
