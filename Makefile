@@ -67,7 +67,7 @@ test-account: $(VENV)/.ready ## account as code: a thousand interleavings with o
 	ACCOUNT_EXAMPLES=1000 ACCOUNT_KILLS=20 $(RUN) -m pytest -q tests/account
 
 test-ui: chromium $(VENV)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium (needs chromium and chromedriver; a quarter of an hour)
-	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/tour_run.py
+	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/tour_run.py tests/ui/page_run.py
 
 chromium:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null || \

@@ -115,7 +115,6 @@ class ReadRow:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class CapsRead:
     """The targets and groups of a company.
 
@@ -123,8 +122,22 @@ class CapsRead:
     :param left: how many of them still lack fields, which the next polls read.
     """
 
-    rows: Mapping[ObjectKey, ReadRow]
-    left: int
+    def __init__(self, rows: Mapping[ObjectKey, ReadRow], left: int) -> None:
+        self.rows = rows
+        self.left = left
+        self._shown: tuple[datetime, list[Owner]] | None = None
+
+    def owners(self, now: datetime) -> list[Owner]:
+        """Return what is shown, what is nearest to full first; made once a minute, since hours count minutes.
+
+        :param now: at which hours are judged.
+        :return: targets and groups; not to be changed.
+        """
+        minute = now.replace(second=0, microsecond=0)
+        shown = self._shown
+        if shown is None or shown[0] != minute:
+            shown = self._shown = (minute, owners(self, minute))
+        return shown[1]
 
 
 def read_caps(now: datetime, before: CapsRead | None) -> Procedure[CapsRead]:
@@ -148,7 +161,10 @@ def read_caps(now: datetime, before: CapsRead | None) -> Procedure[CapsRead]:
         listed[key] = ReadRow(dict(value), now) if value else ReadRow(listed[key].row, now, str(error or ""))
     for key in order[MOST_SINGLE_READS:]:
         listed[key] = known.get(key, listed[key])
-    return CapsRead(listed, sum(1 for key in order if _lacks(key, listed[key].row)))
+    read = CapsRead(listed, sum(1 for key in order if _lacks(key, listed[key].row)))
+    # Made by the poll, so that no reader waits for it.
+    read.owners(now)
+    return read
 
 
 def _age(known: Mapping[ObjectKey, ReadRow], key: ObjectKey) -> float:

@@ -16,7 +16,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, conf
 from airflow.utils.session import create_session
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import JSON, and_, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from airflow_provider_retreaver.core.settings import Settings
@@ -87,7 +87,8 @@ def settings_for(connection_id: str) -> Settings | None:
 
 def _of_connection(connection_id: str) -> Any:
     """Return the condition that a task has used a connection, which its rendered fields show."""
-    return Rendered.rendered_fields["retreaver_conn_id"].as_string() == connection_id
+    # Airflow 3.1 has a type of its own for this column, which cannot look into the JSON.
+    return type_coerce(Rendered.rendered_fields, JSON())["retreaver_conn_id"].as_string() == connection_id
 
 
 def _same_task(one: Any, other: Any) -> Any:

@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 # Seconds for which what was read is shown without another poll.
 FRESH = 30.0
-# Seconds for which a request waits for a poll before it shows what there is.
-PATIENCE = 0.5
+# Seconds for which a request waits for a poll before it shows that there is nothing yet, or what was read before.
+PATIENCE, LESS_PATIENCE = 0.3, 0.1
 # Seconds after which what nobody looks at is forgotten.
 FORGOTTEN = 1_800.0
 UNEXPECTED = "The poll ended with an unexpected error; the log of Airflow's api-server has it."
@@ -73,12 +73,12 @@ class Polls:
         self._lock = threading.Lock()
         self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, key: Hashable, read: Callable[[datetime, T | None], T], patience: float = PATIENCE) -> Polled[T]:
+    def get(self, key: Hashable, read: Callable[[datetime, T | None], T], patience: float | None = None) -> Polled[T]:
         """Return what is known, after a poll where it is time for one.
 
         :param key: of an account and a view.
         :param read: does the poll; gets its time, and what the last one returned. It is called on a thread.
-        :param patience: seconds to wait for the poll.
+        :param patience: seconds to wait for the poll; None for `PATIENCE`, or less where something was read before.
         :return: what is known.
         """
         now = self._now()
@@ -91,8 +91,9 @@ class Polls:
                 arguments = (entry, read, now, entry.done)
                 threading.Thread(target=self._poll, args=arguments, name="retreaver-page", daemon=True).start()
             done = entry.done
+            usual = PATIENCE if entry.state.value is None else LESS_PATIENCE
         if done is not None:
-            done.wait(patience)
+            done.wait(usual if patience is None else patience)
         with self._lock:
             state = entry.state
             return Polled(state.value, state.read_at, state.error, state.failed_at, entry.done is not None)

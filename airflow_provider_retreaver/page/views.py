@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.domain.routing.time_zones import NAMES, iana_name
 from airflow_provider_retreaver.page.calls import MOST_ROWS, CallsRead, day_of
-from airflow_provider_retreaver.page.caps import SHOWS, Bar, CapsRead, Owner, Show, matching, owners
+from airflow_provider_retreaver.page.caps import SHOWS, Bar, CapsRead, Owner, Show, matching
 from airflow_provider_retreaver.page.numbers import IDLE_DAYS, NumbersRead
 from airflow_provider_retreaver.page.polls import Polled
 from airflow_provider_retreaver.page.work import (
@@ -48,7 +48,7 @@ def caps(polled: Polled[CapsRead], now: datetime, search: str, show: str, page: 
     """
     search = search.strip()[:LONGEST_SEARCH]
     chosen: Show = next((one for one in SHOWS if one == show), "all")
-    everything = owners(polled.value, now) if polled.value is not None else []
+    everything = polled.value.owners(now) if polled.value is not None else []
     found = matching(everything, search, chosen)
     pages = max(1, -(-len(found) // PAGE_SIZE))
     number = min(pages, max(1, int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1))
@@ -85,7 +85,7 @@ def one(polled: Polled[CapsRead], now: datetime, kind: str, id_: int) -> Owner |
     :param id_: Retreaver's ID.
     :return: the object; None where it is not known.
     """
-    shown = owners(polled.value, now) if polled.value is not None else []
+    shown = polled.value.owners(now) if polled.value is not None else []
     return next((owner for owner in shown if (owner.kind, owner.id) == (kind, id_)), None)
 
 

@@ -178,7 +178,7 @@ def waiting_snapshots(runs: Iterable[TaskRun]) -> list[WaitingSnapshot]:
                 waiting.pop(run.snapshot, None)
             continue
         changed = run.result.get("changed") if isinstance(run.result, Mapping) else None
-        if changed and run.snapshot not in waiting:
+        if isinstance(changed, list) and changed and run.snapshot not in waiting:
             waiting[run.snapshot] = WaitingSnapshot(_text(run.snapshot, 300, numbers=False), run, len(changed))
     return list(waiting.values())
 

@@ -92,6 +92,8 @@ def test_snapshots_wait_until_they_are_restored():
     assert [one.run for one in waiting_snapshots([run(2, RESTORE, dry_run=True), taken])] == [taken]
     assert [one.run for one in waiting_snapshots([run(0, RESTORE), taken])] == [taken]
     assert waiting_snapshots([run(1, dry_run="True"), run(2, changed=0), run(3, path="None")]) == []
+    # Of another version, or of a task that is none of ours.
+    assert waiting_snapshots([replace(run(1), result={"changed": True})]) == []
     assert [one.changed for one in waiting_snapshots([run(1, path="b", changed=2), run(2, path="c")])] == [2, 1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 
@@ -207,8 +208,17 @@ def test_headers(site):
     assert site.get("/static/..%2Fapp.py", None).status_code == 404
 
 
-def test_the_key_never_reaches_the_browser(site, account):
-    """No view has the key, whatever the account echoes."""
+def test_the_key_never_reaches_the_browser(site, account, caplog):
+    """No view has the key, and neither has the log at any level, whatever the account echoes."""
+    caplog.set_level(logging.DEBUG)
     account.target(f"pasted {KEY}")
-    for view in ("caps", "calls", "numbers", "work", "health", "caps/target/1"):
+    account.group([account.target("Member", tid=KEY)])
+    account.calls(3, caller=KEY)
+    for view in ("caps", "calls", "numbers", "work", "health", "caps/target/1", "caps/target/2"):
         assert_no_secret(site.view(view))
+    account.fault("targets", status=422, body={"errors": {"key": [KEY]}})
+    site.client.app.routes[-1].app.state.polls._fresh = 0.0
+    assert_no_secret(site.view("caps"))
+    assert "GET /retreaver/page/main/caps" in caplog.text.replace("http://testserver", "")
+    # The sandbox, which runs in this process, logs what it was asked.
+    assert_no_secret("\n".join(one.getMessage() for one in caplog.records if not one.name.startswith("uvicorn")))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 # Names of users with their roles: only OP and ADMIN may read connections, VIEWER may read DAGs.
@@ -84,11 +82,6 @@ class ApiServer:
             text = answer.read()
         return json.loads(text) if text else None
 
-    def sql(self, statement: str, *values: object) -> None:
-        """Change Airflow's database, as a scheduler that is not running would."""
-        with closing(sqlite3.connect(self.home / "airflow.db", timeout=30)) as database, database:
-            database.execute(statement, values)
-
 
 def free_port() -> int:
     """Return a port of this machine that is free now."""
@@ -98,17 +91,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def api_server(home: Path, environment: Mapping[str, str]) -> Iterator[ApiServer]:
+def api_server(home: Path, environment: Mapping[str, str], python: str = sys.executable) -> Iterator[ApiServer]:
     """Run an api-server with a migrated database until the block ends.
 
     :param home: its AIRFLOW_HOME.
     :param environment: of the process.
+    :param python: which has Airflow and this package.
     """
     port = free_port()
-    if not any(entry.name == "retreaver" for entry in entry_points(group="airflow.plugins")):
-        # An environment that was made before the package had the entry point.
-        (home / "plugins").mkdir(exist_ok=True)
-        (home / "plugins" / "retreaver.py").write_text(PLUGIN, encoding="utf-8")
+    # Airflow takes the plugin once, also where the environment has its entry point.
+    (home / "plugins").mkdir(exist_ok=True)
+    (home / "plugins" / "retreaver.py").write_text(PLUGIN, encoding="utf-8")
     passwords = home / "passwords.json"
     passwords.write_text(json.dumps(dict.fromkeys(USERS, PASSWORD)), encoding="utf-8")
     settings = {
@@ -125,7 +118,7 @@ def api_server(home: Path, environment: Mapping[str, str]) -> Iterator[ApiServer
         "NO_PROXY": "*",
     }
     log = home / "api-server.log"
-    command = [sys.executable, "-m", "airflow", "api-server", "--port", str(port), "--host", "127.0.0.1"]
+    command = [python, "-m", "airflow", "api-server", "--port", str(port), "--host", "127.0.0.1"]
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
             command, env=settings, cwd=home, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -153,8 +146,3 @@ def _wait(server: ApiServer, process: subprocess.Popen[bytes], log: Path) -> Non
         except OSError:
             time.sleep(0.2)
     raise AssertionError(log.read_text(encoding="utf-8"))
-
-
-def path_of(connection_id: str, view: str = "caps") -> str:
-    """Return the path of a view of the page."""
-    return f"/retreaver/page/{quote(connection_id, safe='')}/{view}"
