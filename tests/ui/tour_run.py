@@ -224,7 +224,7 @@ def test_nothing_was_written_elsewhere(interface: Interface) -> None:
     """The DAGs' files are in the folder of `make ui`, and all DAG files are imported."""
     assert interface.get("/api/v2/importErrors")["import_errors"] == []
     folders = {path.name for path in (FOLDER / "home" / "storage").iterdir()}
-    assert folders == {"calls", "conversions", "do-not-call", "snapshots"}
+    assert folders == {"calls", "conversions", "do-not-call", "snapshots", "webhooks"}
     for folder in ("/opt/airflow/retreaver", "/var/lib/airflow", "/tmp/retreaver"):  # noqa: S108 - must not exist
         assert not Path(folder).exists()
 
