@@ -17,6 +17,7 @@ VENV_BENCH := .venv-bench
 VENV_STORAGE := .venv-storage
 VENV_MYSQL := .venv-mysql
 VENV_WAREHOUSES := .venv-warehouses
+VENV_CELERY := .venv-celery
 VENV_DOCS := .venv-docs
 VENV_UI := .venv-ui
 RUN := $(VENV)/bin/python
@@ -35,7 +36,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -103,6 +104,13 @@ test-mysql: $(VENV_MYSQL)/.ready ## load calls into a temporary MariaDB server, 
 test-warehouses: $(VENV_WAREHOUSES)/.ready ## parse the example DAGs for BigQuery and Snowflake with their providers
 	$(VENV_WAREHOUSES)/bin/python -m pytest tests/airflow/runs/warehouses_run.py
 
+test-celery: servers $(VENV_CELERY)/.ready ## two Celery workers, PostgreSQL and Redis, each part killed once (about ten minutes); EVERY=1d splits each year into 365 tasks
+	EVERY='$(EVERY)' PICTURES='$(PICTURES)' $(VENV_CELERY)/bin/python -m pytest -s tests/airflow/runs/celery_run.py
+
+# Before minutes are spent on an environment.
+servers: $(VENV)/.ready
+	@$(RUN) -m tests.airflow.support.servers
+
 load-million: $(VENV)/.ready ## load 1,000,000 calls into PostgreSQL and print time and memory (a few minutes)
 	$(RUN) -m benchmarks.load_postgres
 
@@ -158,7 +166,7 @@ bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parq
 	$(RUN) benchmarks/million.py
 
 clean: ## remove the files of the commands above
-	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_CELERY) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test .celery dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -196,6 +204,10 @@ $(VENV_WAREHOUSES)/.ready: constraints/warehouses.txt $(VENV)/.ready
 	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WAREHOUSES)/bin/python -m pip install --quiet \
 		--disable-pip-version-check --no-deps -r constraints/warehouses.txt
 	touch $@
+
+$(VENV_CELERY)/.ready: constraints/celery.txt $(VENV)/.ready
+	@REQUIREMENTS='-e .[sandbox] apache-airflow-providers-celery apache-airflow-providers-postgres pytest' \
+		scripts/environment.sh $(VENV_CELERY) constraints/celery.txt $(RUN)
 
 # The browser's driver talks to the interface from outside: neither the package nor Airflow is installed.
 $(VENV_UI)/.ready: constraints/ui.txt scripts/environment.sh

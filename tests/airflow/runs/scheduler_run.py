@@ -258,14 +258,16 @@ def state(home: Path) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def wait_for(condition: Callable[[], bool], description: str, home: Path, timeout: float = TIMEOUT) -> None:
+def wait_for(
+    condition: Callable[[], bool], description: str, home: Path, timeout: float = TIMEOUT, every: float = 0.1
+) -> None:
     """Wait until a condition is true; after `timeout` seconds fail with the ends of all logs."""
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             tails = [f"{path}:\n{end_of(path)}" for path in home.rglob("*.log")]
             raise AssertionError("\n".join([f"{description}: not within {timeout:.0f} s", *tails]))
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def end_of(log: Path) -> str:
@@ -286,6 +288,16 @@ def run_airflow(lab: Any, home: Path, source: str, account: Account) -> Iterator
 
 def prepare_home(lab: Any, home: Path, source: str, account: Account) -> dict[str, str]:
     """Create an Airflow home with one DAG and return the environment of the components."""
+    env = component_environment(lab, home, account)
+    shutil.copy2(lab.root / "template" / "airflow.db", home / "airflow.db")
+    (home / "dags" / "nightly.py").write_text(source, encoding="utf-8")
+    url = f"http://127.0.0.1:{env['AIRFLOW__API__PORT']}"
+    (home / "api.json").write_text(json.dumps({"url": url}), encoding="utf-8")
+    return env
+
+
+def component_environment(lab: Any, home: Path, account: Account) -> dict[str, str]:
+    """Create an empty Airflow home and return the environment of its components, with a free port for the API."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -304,11 +316,8 @@ def prepare_home(lab: Any, home: Path, source: str, account: Account) -> dict[st
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(account.connection()),
     }
-    env = lab.environment(home, extra)
-    shutil.copy2(lab.root / "template" / "airflow.db", home / "airflow.db")
-    (home / "dags" / "nightly.py").write_text(source, encoding="utf-8")
-    (home / "api.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}"}), encoding="utf-8")
-    return env
+    environment: dict[str, str] = lab.environment(home, extra)
+    return environment
 
 
 @contextmanager

@@ -38,12 +38,12 @@ class Cluster:
             "conn_type": "postgres", "host": "127.0.0.1", "port": self.port, "login": "tests", "schema": database,
         }  # fmt: skip
 
-    def query(self, sql: str) -> list[list[str]]:
+    def query(self, sql: str, database: str = "postgres") -> list[list[str]]:
         """Execute SQL directly and return the rows as texts."""
         result = subprocess.run(
             [
                 self.binaries / "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
-                "-p", str(self.port), "-U", "tests", "-d", "postgres", "-F", "\x1f", "-c", sql,
+                "-p", str(self.port), "-U", "tests", "-d", database, "-F", "\x1f", "-c", sql,
             ],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
