@@ -48,8 +48,8 @@ def test_each_door_has_its_own_count_and_limit():
 def test_the_picture_shows_counts_limits_and_moments():
     """The picture is an SVG that names each door with its figures, and the marked moments."""
     doors = [Door("workers <2>", 2, spans=[(0.0, 2.0), (1.0, 3.0)]), Door("triggerer", 1, spans=[(0.0, 1.0)])]
-    root = ET.fromstring(picture("in flight", doors, [2, 1], [(1.5, "worker killed")]))  # noqa: S314 - made here
+    root = ET.fromstring(picture("in flight", doors, [2, 1], [(1.5, "worker killed"), (2.0, "worker restarted")]))  # noqa: S314 - made here
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "workers <2>: limit 2, at most 2, 2 requests" in texts
     assert "triggerer: limit 1, at most 1, 1 requests" in texts
-    assert {"in flight", "worker killed", "0 s", "3 s"} <= set(texts)
+    assert {"in flight", "1", "1 worker killed, 2 worker restarted", "0 s", "3 s"} <= set(texts)
