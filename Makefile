@@ -22,7 +22,7 @@ VENV_DOCS := .venv-docs
 VENV_UI := .venv-ui
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
-RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning'
+RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning' -W 'ignore:The anyio.abc:DeprecationWarning'
 
 # An environment whose Python is missing, broken or not the requested one is created again.
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
@@ -55,7 +55,7 @@ test: $(VENV)/.ready ## run the whole test suite with coverage
 test-airflow2: $(VENV_2)/.ready ## run the tests that use Airflow on Airflow 2.11 (needs python3.11)
 	$(RUN_2) -m pytest $(PARALLEL) -m airflow
 
-# Airflow 3.1 warns about one of its own imports; other warnings are errors there too.
+# Airflow 3.1 warns about two of its own imports; other warnings are errors there too.
 test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer (needs python3.11; about half an hour)
 	$(RUN_31) $(PARALLEL) -m airflow
 	$(RUN_31) -s $(TRIGGERER)
