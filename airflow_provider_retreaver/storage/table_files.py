@@ -7,12 +7,12 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
+from airflow_provider_retreaver.core.optional_packages import require_package
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 from airflow_provider_retreaver.storage.line_files import WrittenFile, write_jsonl
@@ -42,8 +42,8 @@ def check_table_format(format_: object) -> TableFormat:
     :raises InvalidArgument: when it is another one, or pyarrow is not installed for Parquet.
     """
     found: TableFormat = parameters.one_of(format_, TABLE_FORMATS, "format")
-    if found == "parquet" and find_spec("pyarrow") is None:
-        raise InvalidArgument("format parquet needs pyarrow; install it, or choose jsonl or csv.")
+    if found == "parquet":
+        require_package("pyarrow", "format='parquet'")
     return found
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.optional_packages import require_package
 from airflow_provider_retreaver.core.parameters import is_given
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
@@ -113,9 +113,6 @@ def check_format(format_: object, compression: object, tags: object) -> Compress
     ):
         if value not in allowed:
             raise InvalidArgument(f"{name} must be one of {', '.join(allowed)}, not {quoted(value)}.")
-    if (format_ == "parquet" or compression == "zstd") and find_spec("pyarrow") is None:
-        raise InvalidArgument(
-            f"format={format_!r} with compression={compression!r} needs pyarrow; install "
-            f"airflow-provider-retreaver[parquet]."
-        )
+    if format_ == "parquet" or compression == "zstd":
+        require_package("pyarrow", f"format={format_!r} with compression={compression!r}")
     return next(known for known in COMPRESSIONS if known == compression)

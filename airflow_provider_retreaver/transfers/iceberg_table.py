@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, TableNotWritten
+from airflow_provider_retreaver.core.optional_packages import require_package
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.secrets import MIN_LENGTH, Secret, register_secrets
 from airflow_provider_retreaver.domain.calls import fields
@@ -37,10 +37,7 @@ def catalog_properties(conn_id: str) -> dict[str, str]:
     :return: the extra's properties as texts, with `uri` and `credential` where host and password are given.
     :raises InvalidArgument: when pyiceberg is missing, or the connection names no catalog.
     """
-    if find_spec("pyiceberg") is None:
-        raise InvalidArgument(
-            "Iceberg tables need pyiceberg: install airflow-provider-retreaver[iceberg] where the task runs."
-        )
+    require_package("pyiceberg", "An Iceberg table")
     from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
     connection = BaseHook.get_connection(conn_id)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.util import find_spec
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.optional_packages import require_package
 from airflow_provider_retreaver.core.parameters import flag, is_given, mapping, one_of
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
@@ -113,13 +113,13 @@ def merging_of(
     :param stage_in: schema of the stages, or None.
     :param iam_role: for Redshift.
     :return: the statements.
-    :raises InvalidArgument: naming the parameter that is wrong, or saying that sqlglot is missing.
+    :raises InvalidArgument: naming the parameter that is wrong, or saying which package is missing.
     """
-    if find_spec("sqlglot") is None:
-        raise InvalidArgument(
-            "Merging needs sqlglot: install airflow-provider-retreaver[warehouse] where the task runs."
-        )
+    require_package("sqlglot", "Merging")
     chosen: EngineName = one_of(engine, ENGINES, "engine")
+    if chosen == "postgresql":
+        # Which reads no files: their rows are sent to it.
+        require_package("pyarrow", "Merging into PostgreSQL")
     where = table_name(table)
     stages = table_name(stage_in) if is_given(stage_in) else None
     named = table_columns(None if columns is None else mapping(columns, "columns"))
