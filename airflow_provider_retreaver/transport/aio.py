@@ -169,11 +169,12 @@ class _Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
-        try:
-            self._head.feed(data)
-        except Misframed:
-            # What no parser takes within a head: the connection ends as with all that is malformed.
-            data = b"\0"
+        if not self._head.ended:  # of most that comes, nothing more is asked
+            try:
+                self._head.feed(data)
+            except Misframed:
+                # What no parser takes within a head: the connection ends as with all that is malformed.
+                data = b"\0"
         super().data_received(data)
 
 

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
 from airflow_provider_retreaver.transport.addresses import AddressInfo, literal, system_resolver
 
@@ -45,14 +47,18 @@ async def look_up(host: str, port: int, program: str = PROGRAM) -> Sequence[Addr
     if literal(host) is not None:
         return system_resolver(host, port)
     sys.audit("socket.getaddrinfo", host, port, socket.AF_UNSPEC, socket.SOCK_STREAM, 0)
-    found = ast.literal_eval(await _output_of(program, host, str(port)) or "()")
+    found: Any = ()
+    output = await _output_of(program, host, str(port))
+    # A process that is ended from outside says nothing, or a part.
+    with suppress(ValueError, SyntaxError):
+        found = ast.literal_eval(output.decode())
     if isinstance(found, tuple):
         raise socket.gaierror(*found)
     rows: list[AddressInfo] = found
     return rows
 
 
-async def _output_of(program: str, *arguments: str) -> str:
+async def _output_of(program: str, *arguments: str) -> bytes:
     # Of the interpreter only: `-I` and `-S` leave out the site's packages, whose import would take most of the time.
     command = [sys.executable, "-I", "-S", "-c", program, *arguments]
     with subprocess.Popen(  # noqa: ASYNC220, S603 - it returns at once, and asyncio's would start a thread on Python 3.11
@@ -64,7 +70,7 @@ async def _output_of(program: str, *arguments: str) -> str:
                 lambda: asyncio.StreamReaderProtocol(reader), process.stdout
             )
             try:
-                return (await reader.read()).decode()
+                return await reader.read()
             finally:
                 transport.close()
         finally:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -30,6 +32,7 @@ from airflow_provider_retreaver.transport.connections import Running, WatchedAda
 from airflow_provider_retreaver.transport.limiter import Limiter
 from airflow_provider_retreaver.transport.lookup import look_up
 from tests.contract.harness import KEY, options
+from tests.transport.raw_server import answer, raw_server
 
 # Seconds after which the signal comes, and within which the busiest machine has ended the work: a wait that nothing
 # ends takes half a minute or more.
@@ -435,10 +438,15 @@ def test_names_are_resolved_as_the_system_does(host):
 
 @pytest.mark.parametrize(
     ("program", "number"),
-    [("import os; os.write(1, b'(-2, \\'Name or service not known\\')')", -2), ("raise SystemExit", None)],
+    [
+        ("import os; os.write(1, b'(-2, \\'Name or service not known\\')')", -2),
+        ("raise SystemExit", None),
+        ("import os; os.write(1, b'[(2, 1, 6')", None),
+        ("import os; os.write(1, bytes([255]))", None),
+    ],
 )
 def test_a_name_that_does_not_exist(program, number):
-    """It is the system's error; a process that says nothing is one, too."""
+    """It is the system's error; a process that says nothing, or only a part, is one, too."""
 
     async def run():
         await look_up("localhost", 80, program)
@@ -446,6 +454,57 @@ def test_a_name_that_does_not_exist(program, number):
     with pytest.raises(socket.gaierror) as raised:
         asyncio.run(run())
     assert raised.value.errno == number
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+def test_a_process_that_cannot_be_started(number, monkeypatch):
+    """The name was not resolved, so nothing was sent: it is tried again, writes too."""
+    started, waits = [], []
+
+    def refuse(*_, **__):
+        started.append(True)
+        raise OSError(number, os.strerror(number))
+
+    async def wait(seconds):
+        waits.append(seconds)
+
+    async def run():
+        settings = Settings.parse("odd", password=KEY, host="http://localhost:80", extra={"max_attempts": 3})
+        async with AsyncRetreaverClient(settings, sleep=wait) as client:
+            await client.run(delete_target(id=1))
+
+    monkeypatch.setattr("airflow_provider_retreaver.transport.lookup.subprocess.Popen", refuse)
+    with pytest.raises(ConnectionFailed) as raised:
+        asyncio.run(run())
+    assert not raised.value.sent
+    assert (len(started), len(waits)) == (3, 2)
+
+
+def test_many_connections_at_once_ask_for_a_name_once():
+    """One process resolves it for all of them, and for those that follow within seconds."""
+    asked = []
+
+    async def resolver(host, port):
+        asked.append(host)
+        await asyncio.sleep(0.05)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    async def run(port):
+        extra = {"allow_http": True, "max_concurrency": 8}
+        settings = Settings.parse("odd", password=KEY, host=f"http://many.test:{port}", extra=extra)
+        transport = AiohttpTransport(settings, resolver=resolver)
+        async with AsyncRetreaverClient(settings, transport=transport, limiter=Limiter(8)) as client:
+            for _ in range(3):
+                await client.run(together(8))
+
+    def together(count):
+        outcomes = yield Together([get_target(id=1)] * count)
+        assert [one.value["id"] for one in outcomes] == [1] * count
+
+    with raw_server(answer(body=b'{"target": {"id": 1}}')) as server:
+        asyncio.run(run(server.port))
+    assert len(server.requests) == 24
+    assert asked == ["many.test"]
 
 
 def test_a_name_that_is_being_resolved_keeps_no_process(project):
