@@ -11,8 +11,8 @@ from typing import Any
 ACCEPT_ENCODING = "gzip, deflate"
 # Bytes of an error response that are read: it is only looked at for the server's message.
 ERROR_BYTES = 65_536
-# Headers of a response, and characters of each with its name.
-MAX_HEADERS = 100
+# Headers of a response (`http.client` reads no more), and characters of each with its name.
+MAX_HEADERS = 99
 MAX_HEADER = 32_768
 # Members of a gzip stream; each one more costs a copy of what follows it.
 MAX_MEMBERS = 1_000

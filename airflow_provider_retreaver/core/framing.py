@@ -2,7 +2,7 @@
 
 The blocking client's library takes `Content-Length: many`, `+15`, or a line without a colon for no header at all, and
 chunks that do not end where they say for whole ones. The asynchronous one refuses most of that, but reads past a
-space before a header's colon; both are held against these rules.
+space before a header's colon, and takes other versions; both are held against these rules.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _SPACE = re.compile(rb"[^\s:][^:]*[ \t]:")
+_VERSION = re.compile(rb"HTTP/1\.[01] ")
 _INTERIM = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9]")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?")
 # Bytes of a line that says how long a chunk is, or of a trailer.
@@ -38,6 +39,16 @@ def check_head(headers: Iterable[tuple[str, str]]) -> None:
         [value for name, value in pairs if name.lower() == "content-length"],
         [value for name, value in pairs if name.lower() == "transfer-encoding"],
     )
+
+
+def check_version(line: bytes) -> None:
+    """Check the version that a response begins with.
+
+    :param line: the first line, or its beginning.
+    :raises Misframed: when it is none whose heads these rules describe.
+    """
+    if not _VERSION.match(line):
+        raise Misframed("the version is neither HTTP/1.0 nor HTTP/1.1")
 
 
 def check_length(lengths: Sequence[str], codings: Sequence[str]) -> None:
@@ -70,7 +81,7 @@ class HeadCheck:
         """Take the next bytes; those after the head are not looked at.
 
         :param data: as they came.
-        :raises Misframed: when there is a space before a header's colon.
+        :raises Misframed: when there is a space before a header's colon, or the version is another one.
         """
         if self.ended:
             return
@@ -86,7 +97,9 @@ class HeadCheck:
 
     def _is_end(self, line: bytes) -> bool:
         if self._first is None:
-            self._first = line
+            if line:
+                check_version(line)
+                self._first = line
             return False
         if line:
             self._check(line)

@@ -7,7 +7,7 @@ import io
 import socket
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.core.framing import ChunkCheck, Misframed, check_head
+from airflow_provider_retreaver.core.framing import ChunkCheck, Misframed, check_head, check_version
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.transport.connections import Running
@@ -98,6 +98,22 @@ class BoundedResponse(http.client.HTTPResponse):
         self._wire = _Wire(self.fp.detach(), connected, running)
         self._sent = self.fp = io.BufferedReader(self._wire, io.DEFAULT_BUFFER_SIZE)
         self._chunks: _Chunks | None = None
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Read the first line; what is only a hint (RFC 9110, 15.2) is passed over as `http.client` does with 100.
+
+        :raises HTTPException: when the version is another one.
+        """
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        fault = False
+        try:
+            check_version(f"{version} ".encode())
+        except Misframed:
+            fault = True
+        if fault:
+            raise http.client.HTTPException("the head of the response is malformed")
+        hint = status in range(100, 200) and status != http.client.SWITCHING_PROTOCOLS
+        return version, http.client.CONTINUE if hint else status, reason
 
     def begin(self) -> None:
         """Read the head of the response.

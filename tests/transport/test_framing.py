@@ -86,6 +86,8 @@ REFUSED = {
     "a negative status": sent(LENGTH, status=b"HTTP/1.1 -20 OK"),
     "a status of four digits": sent(LENGTH, status=b"HTTP/1.1 2000 OK"),
     "an unknown version": sent(LENGTH, status=b"HTTP/9.9 200 OK"),
+    "a version that has no such heads": sent(LENGTH, status=b"HTTP/2.0 200 OK"),
+    "an unknown version of this kind": sent(LENGTH, status=b"HTTP/1.7 200 OK"),
     "only a hint": b"HTTP/1.1 100 Continue\r\n\r\n",
     "nothing": b"",
 }
@@ -109,6 +111,9 @@ ACCEPTED = {
     # RFC 9112, 2.2: a recipient may take a LF for the end of a line of the head.
     "a head with bare LF": sent(LENGTH, line=b"\n"),
     "a hint before": b"HTTP/1.1 100 Continue\r\n\r\n" + sent(LENGTH),
+    "an early hint before": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + sent(LENGTH),
+    "several hints before": b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100\r\n\r\n" * 3 + sent(LENGTH),
+    "version 1.0": sent(LENGTH, status=b"HTTP/1.0 200 OK"),
 }
 
 
