@@ -16,7 +16,8 @@ from typing import Any
 from airflow_provider_retreaver.sandbox.local_server import RunningSandbox
 from tests.paths import PROJECT
 
-TIMEOUT = 900
+# Seconds without a request after which an attempt hangs; how long a whole one takes depends on the machine.
+TIMEOUT = 300
 
 ATTEMPT = """
 import json, sys
@@ -60,8 +61,9 @@ class KilledSync:
             with subprocess.Popen(arguments, env=env, stdout=output, stderr=subprocess.STDOUT) as process:
                 try:
                     while process.poll() is None:
-                        assert time.monotonic() < deadline, "the attempt takes too long"
-                        self.fetch_entries()
+                        assert time.monotonic() < deadline, "the attempt sends nothing any more"
+                        if self.fetch_entries():
+                            deadline = time.monotonic() + TIMEOUT
                         if kill_after is not None and self.writes() >= kill_after:
                             break
                         time.sleep(0.02)
@@ -71,11 +73,13 @@ class KilledSync:
         lines = [line for line in log.read_text().splitlines() if line.startswith("RESULT ")]
         return json.loads(lines[-1].removeprefix("RESULT ")) if lines else None
 
-    def fetch_entries(self) -> None:
-        """Fetch the new entries of the sandbox's log."""
+    def fetch_entries(self) -> bool:
+        """Fetch the new entries of the sandbox's log, and return whether there are any."""
         since = str(self.entries[-1]["n"]) if self.entries else "0"
         answer = self.running.sandbox.handle("GET", "/__sandbox__/requests", [("since", since)], {}, b"")
-        self.entries += json.loads(answer.body)
+        new = json.loads(answer.body)
+        self.entries += new
+        return bool(new)
 
     def send(self, method: str, path: str, page: int = 1) -> Any:
         """Send a request to the sandbox directly, without random faults."""
