@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_retreaver.hooks.connection import SettingsT, async_client, parse_settings, settings_of
 from airflow_provider_retreaver.hooks.failed_test import failure_of_test
+from airflow_provider_retreaver.hooks.stopping import note_sigterm
 from airflow_provider_retreaver.provider_info import FORMS, HIDDEN_FIELDS
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ClientHook(ApiHook[SettingsT]):
 
     def __init__(self) -> None:
         super().__init__()
+        note_sigterm()
         self._settings: SettingsT | None = None
         self._client: RetreaverClient | None = None
 
@@ -198,6 +200,7 @@ class AsyncClientHook(ApiHook[SettingsT]):
 
     def __init__(self) -> None:
         super().__init__()
+        note_sigterm()
         self._client: AsyncRetreaverClient | None = None
         self._making = asyncio.Lock()
 

@@ -62,6 +62,11 @@ def _handler() -> _Handler | None:
     return found if isinstance(found, _Handler) else None
 
 
+def note_sigterm() -> None:
+    """Note a SIGTERM from now on, so that a call that begins after it ends: the first one imports for a while."""
+    _handler()
+
+
 class EndsOnSigterm:
     """Ends a block when the task gets SIGTERM, and does not begin it when the task has got it.
 

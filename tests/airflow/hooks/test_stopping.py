@@ -10,12 +10,14 @@ from contextlib import closing
 
 import pytest
 
+from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook, RetreaverHook
 from airflow_provider_retreaver.hooks.stopping import (
     EndsOnSigterm,
     TaskStopped,
     each_ending_on_sigterm,
     ending_on_sigterm,
 )
+from airflow_provider_retreaver.hooks.trackdrive import TrackDriveHook
 
 pytestmark = pytest.mark.airflow
 
@@ -132,3 +134,13 @@ def test_values_of_a_coroutine(told):
     with pytest.raises(TaskStopped):
         asyncio.run(read(stopped=True))
     assert found == [1, 2, 1]
+
+
+@pytest.mark.parametrize("hook", [RetreaverHook, RetreaverAsyncHook, TrackDriveHook])
+def test_a_signal_before_the_first_call_is_noted(told, hook):
+    """The first call reads the connection and imports the client, which takes seconds on a busy machine."""
+    hook()
+    tell()
+    with pytest.raises(TaskStopped), EndsOnSigterm():
+        raise AssertionError
+    assert told == [signal.SIGTERM]
