@@ -198,12 +198,8 @@ $(VENV_MYSQL)/.ready: constraints/mysql.txt $(VENV)/.ready
 # Without what the providers require: Google's asks for the clients of all of its services, and Snowflake's for an older
 # SQLAlchemy than that of Airflow's constraints.
 $(VENV_WAREHOUSES)/.ready: constraints/warehouses.txt $(VENV)/.ready
-	$(RUN) -m venv $(VENV_WAREHOUSES)
-	PIP_CONSTRAINT=constraints/airflow-3.3.txt PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} \
-		$(VENV_WAREHOUSES)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[warehouse]' pytest
-	PIP_CACHE_DIR=$${PIP_CACHE_DIR:-$$PWD/.pip-cache} $(VENV_WAREHOUSES)/bin/python -m pip install --quiet \
-		--disable-pip-version-check --no-deps -r constraints/warehouses.txt
-	touch $@
+	@REQUIREMENTS='-e .[warehouse] pytest' ALONE='-r constraints/warehouses.txt' \
+		scripts/environment.sh $(VENV_WAREHOUSES) constraints/airflow-3.3.txt $(RUN)
 
 $(VENV_CELERY)/.ready: constraints/celery.txt $(VENV)/.ready
 	@REQUIREMENTS='-e .[sandbox] apache-airflow-providers-celery apache-airflow-providers-postgres pytest' \
