@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
-from airflow_provider_retreaver.links import FileLink, note_file
-from airflow_provider_retreaver.operators.base import final_errors
-from airflow_provider_retreaver.operators.boundary import TaskBoundary
-from airflow_provider_retreaver.operators.stopping import StopsOnKill
+from airflow_provider_retreaver.transfers.manifest_base import ManifestOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class RetreaverAddCallsToIcebergOperator(StopsOnKill, BaseOperator):
+class RetreaverAddCallsToIcebergOperator(ManifestOperator):
     """Add the Parquet files of exports to an Iceberg table, each manifest once, in one commit.
 
     The files are copied into the table's folder, since an export that is repeated replaces its own, and the table's
@@ -42,8 +36,6 @@ class RetreaverAddCallsToIcebergOperator(StopsOnKill, BaseOperator):
     """
 
     template_fields = ("manifest", "iceberg_conn_id", "table", "create_table", "allow_incomplete")
-    ui_color = "#e8f4ea"
-    operator_extra_links = (FileLink(),)
 
     def __init__(
         self,
@@ -55,33 +47,19 @@ class RetreaverAddCallsToIcebergOperator(StopsOnKill, BaseOperator):
         allow_incomplete: bool | str = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.manifest = manifest
+        super().__init__(manifest=manifest, allow_incomplete=allow_incomplete, **kwargs)
         self.iceberg_conn_id = iceberg_conn_id
         self.table = table
         self.create_table = create_table
-        self.allow_incomplete = allow_incomplete
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def load(self, context: Context) -> dict[str, Any]:
         """Add the manifests."""
-        with TaskBoundary(self._bounds(), self.log):
-            return self._added(context)
-
-    @contextmanager
-    def _bounds(self) -> Generator[None]:
-        with self.stopped_on_kill(), final_errors():
-            yield
-
-    def _added(self, context: Context) -> dict[str, Any]:
         from airflow_provider_retreaver.core.parameters import flag
         from airflow_provider_retreaver.transfers.iceberg_table import IcebergTable, catalog_properties, namespaced
-        from airflow_provider_retreaver.transfers.merge_statements import read_manifests
 
         create = flag(self.create_table, "create_table")
         table = namespaced(self.table)
-        manifests = read_manifests(self.manifest, allow_incomplete=self.allow_incomplete)
-        if manifests:
-            note_file(context, None, manifests[-1].path)
+        manifests = self.read_manifests(context)
         added: dict[str, Any] = {"table": table, "loaded": [], "skipped": [], "calls": 0}
         if not manifests:
             self.log.info("No export had calls; nothing was added")

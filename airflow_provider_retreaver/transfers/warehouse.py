@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
-from airflow_provider_retreaver.links import FileLink, note_file
-from airflow_provider_retreaver.operators.base import final_errors
-from airflow_provider_retreaver.operators.boundary import TaskBoundary
-from airflow_provider_retreaver.operators.stopping import StopsOnKill
+from airflow_provider_retreaver.transfers.manifest_base import ManifestOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -21,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.merging import Merging
 
 
-class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
+class RetreaverMergeCallsOperator(ManifestOperator):
     """Merge the Parquet files of exports into a table of a warehouse: one row a call, the newest version of each.
 
     The engine reads the files where they are; PostgreSQL, which cannot, gets their rows by COPY. The newest
@@ -59,8 +53,6 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
         "manifest", "sql_conn_id", "table", "engine", "columns", "create_table", "location", "stage_in", "iam_role",
         "allow_incomplete", "hook_params",
     )  # fmt: skip
-    ui_color = "#e8f4ea"
-    operator_extra_links = (FileLink(),)
 
     def __init__(
         self,
@@ -79,8 +71,7 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
         hook_params: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.manifest = manifest
+        super().__init__(manifest=manifest, allow_incomplete=allow_incomplete, **kwargs)
         self.sql_conn_id = sql_conn_id
         self.table = table
         self.engine = engine
@@ -89,29 +80,17 @@ class RetreaverMergeCallsOperator(StopsOnKill, BaseOperator):
         self.location = location
         self.stage_in = stage_in
         self.iam_role = iam_role
-        self.allow_incomplete = allow_incomplete
         self.hook_params = hook_params
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def load(self, context: Context) -> dict[str, Any]:
         """Merge the manifests."""
-        with TaskBoundary(self._bounds(), self.log):
-            return self._merged(context)
-
-    @contextmanager
-    def _bounds(self) -> Generator[None]:
-        with self.stopped_on_kill(), final_errors():
-            yield
-
-    def _merged(self, context: Context) -> dict[str, Any]:
         from airflow_provider_retreaver.core.parameters import flag
         from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
-        from airflow_provider_retreaver.transfers.merge_statements import files_of, read_manifests
+        from airflow_provider_retreaver.transfers.merge_statements import files_of
         from airflow_provider_retreaver.transfers.warehouse_load import Merged, Warehouse
 
         create = flag(self.create_table, "create_table")
-        manifests = read_manifests(self.manifest, allow_incomplete=self.allow_incomplete)
-        if manifests:
-            note_file(context, None, manifests[-1].path)
+        manifests = self.read_manifests(context)
         hook, merging = self._merging()
         files = [(manifest, files_of(manifest, self.location)) for manifest in manifests]
         if not files:

@@ -9,25 +9,12 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from tests.airflow.support.account import Account
-from tests.airflow.support.exports import END, START, Calls, export, manifest_of, rows_of, tree
+from tests.airflow.support.exports import END, START, export, manifest_of, rows_of, tree
 from tests.airflow.support.killed_exports import on_demand
 from tests.paths import PROJECT
 
 pytestmark = pytest.mark.airflow
 SINCE = {"start": START, "by": "updated_at", "incremental": True}
-
-
-@pytest.fixture
-def calls(account: Account) -> Calls:
-    """Give the account's call log."""
-    return Calls(account)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    """Give the URL of a folder that is not there yet."""
-    return f"file://{tmp_path}/calls"
 
 
 def test_late_revenue_is_found_and_reported(calls, folder):

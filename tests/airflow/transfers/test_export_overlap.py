@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
-from tests.airflow.support.account import Account
-from tests.airflow.support.exports import END, START, Calls, export, manifest_of, tree
+from tests.airflow.support.exports import END, START, export, manifest_of, tree
 from tests.airflow.support.killed_exports import on_demand
 from tests.paths import PROJECT
 
@@ -23,12 +22,6 @@ pytestmark = pytest.mark.airflow
 KEY = "calls-created-20260105T000000Z-20260106T000000Z"
 SHAPE = {"start": START, "end": END, "partition_by": "day", "max_file_bytes": 30_000}
 SINCE = {"start": START, "by": "updated_at", "incremental": True}
-
-
-@pytest.fixture
-def calls(account: Account) -> Calls:
-    """Give the account's call log."""
-    return Calls(account)
 
 
 @pytest.fixture(scope="module")

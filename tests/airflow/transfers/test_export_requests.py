@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from airflow_provider_retreaver.domain.calls.window import CallWindow
 from airflow_provider_retreaver.transfers.export_names import expected_calls, export_name
 from tests.airflow.support.account import Account
-from tests.airflow.support.exports import END, START, Calls, export
+from tests.airflow.support.exports import END, START, export
 
 pytestmark = pytest.mark.airflow
 DAY = CallWindow(datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC))
 NEXT_DAY = {"start": END, "end": "2026-01-07T00:00:00+00:00"}
 LENGTH = timedelta(days=1)
-
-
-@pytest.fixture
-def calls(account: Account) -> Calls:
-    """Give the account's call log."""
-    return Calls(account)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    """Give the URL of a folder that is not there yet."""
-    return f"file://{tmp_path}/calls"
 
 
 def requests_of(account: Account, **parameters: object) -> int:

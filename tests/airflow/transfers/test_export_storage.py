@@ -19,23 +19,11 @@ from airflow_provider_retreaver.core.errors import (
     StorageFailed,
     Unavailable,
 )
-from tests.airflow.support.account import Account, context_of
-from tests.airflow.support.exports import END, START, Calls, contents, export, manifest_of, rows_of, tree
+from tests.airflow.support.account import context_of
+from tests.airflow.support.exports import END, START, contents, export, manifest_of, rows_of, tree
 
 pytestmark = pytest.mark.airflow
 WINDOW = {"start": START, "end": END}
-
-
-@pytest.fixture
-def calls(account: Account) -> Calls:
-    """Give the account's call log."""
-    return Calls(account)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    """Give the URL of a folder that is not there yet."""
-    return f"file://{tmp_path}/calls"
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])

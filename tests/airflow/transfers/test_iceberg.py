@@ -12,8 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, TableNotWritten
 from airflow_provider_retreaver.transfers.merge_statements import newest_view
-from tests.airflow.support.account import Account
-from tests.airflow.support.exports import END, START, Calls, export
+from tests.airflow.support.exports import END, START, export
 
 pytestmark = [
     pytest.mark.airflow,
@@ -23,18 +22,6 @@ pytestmark = [
     ),
 ]
 PARQUET = {"format": "parquet", "start": START, "end": END}
-
-
-@pytest.fixture
-def calls(account: Account) -> Calls:
-    """Give the account's call log."""
-    return Calls(account)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    """Give the URL of a folder that is not there yet."""
-    return f"file://{tmp_path}/calls"
 
 
 @pytest.fixture

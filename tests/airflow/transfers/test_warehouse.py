@@ -13,25 +13,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, TableNotWritten
 from airflow_provider_retreaver.transfers.merge_statements import merge_statements
-from tests.airflow.support.account import Account, TaskInstance, context_of
+from tests.airflow.support.account import TaskInstance, context_of
 from tests.airflow.support.duckdb import DuckDBHook, Lake
-from tests.airflow.support.exports import END, START, Calls, export
+from tests.airflow.support.exports import END, START, export
 
 pytestmark = pytest.mark.airflow
 PARQUET = {"format": "parquet", "start": START, "end": END}
 ALL = "SELECT * FROM {} ORDER BY uuid"
-
-
-@pytest.fixture
-def calls(account: Account) -> Calls:
-    """Give the account's call log."""
-    return Calls(account)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> str:
-    """Give the URL of a folder that is not there yet."""
-    return f"file://{tmp_path}/calls"
 
 
 @pytest.fixture
