@@ -21,6 +21,7 @@ from airflow_provider_retreaver.operators.generic.parameters import (
     read_named_attributes,
     read_owner,
     read_reference,
+    report_change,
     require_confirmation,
 )
 from airflow_provider_retreaver.operators.name_choice import find_for_run
@@ -109,10 +110,7 @@ class RetreaverUpdateOperator(RetreaverWriteOperator):
                 reference = find_for_run(hook.run, context, None, find, dry_run=dry_run)
             attributes = find_values(hook.run, context, None, wanted, dry_run=dry_run)
             result = hook.run(procedures.update(entry, reference, attributes, dry_run=dry_run))
-            note_entry(self, context, hook, entry, result["id"])
-        changed = ", ".join(result["changed"]) or "nothing"
-        self.log.info("%s: %s (%s)", result["action"], entry.describe(reference), changed)
-        self.update_outlet_events(context, **event_extra(entry, result))
+            report_change(self, context, hook, entry, result, entry.describe(reference))
         return result
 
 

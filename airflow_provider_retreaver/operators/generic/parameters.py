@@ -212,6 +212,23 @@ def note_entry(operator: ApiOperator, context: Context, hook: ClientHook[Any], e
         note_objects(operator, context, hook, entry.name, (id_,))
 
 
+def report_change(
+    operator: ApiOperator, context: Context, hook: ClientHook[Any], entry: Entry, result: ObjectResult, described: str
+) -> None:
+    """Log what changed, and pass it on to the task's link and its outlets.
+
+    :param operator: the operator.
+    :param context: of the task.
+    :param hook: of the account.
+    :param entry: the resource.
+    :param result: of the task.
+    :param described: the object, for the log.
+    """
+    note_entry(operator, context, hook, entry, result["id"])
+    operator.log.info("%s: %s (%s)", result["action"], described, ", ".join(result["changed"]) or "nothing")
+    operator.update_outlet_events(context, **event_extra(entry, result))
+
+
 def require_confirmation(warning: str | None, confirm: object) -> None:
     """Refuse what needs a confirmation and has none.
 

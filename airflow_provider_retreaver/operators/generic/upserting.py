@@ -13,14 +13,13 @@ from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.generic.parameters import (
     entry_with,
-    event_extra,
     find_reference_or_none,
     find_values,
-    note_entry,
     read_named,
     read_named_attributes,
     read_owner,
     read_reference,
+    report_change,
     require_confirmation,
 )
 from airflow_provider_retreaver.operators.name_choice import find_for_run
@@ -130,10 +129,7 @@ class RetreaverUpsertOperator(RetreaverWriteOperator):
             else:
                 result = self._upsert_named(context, hook, entry, named, attributes, dry_run=dry_run)
                 described = f"{entry.title} {quoted(named[1])}"
-            note_entry(self, context, hook, entry, result["id"])
-        changed = ", ".join(result["changed"]) or "nothing"
-        self.log.info("%s: %s (%s)", result["action"], described, changed)
-        self.update_outlet_events(context, **event_extra(entry, result))
+            report_change(self, context, hook, entry, result, described)
         return result
 
     def _named(self, entry: Entry, wanted: NamedValues, owner: NamedValues) -> tuple[NamedKind, str] | None:
