@@ -20,7 +20,15 @@ from typing import Any
 import msgspec
 
 from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, Apply
-from airflow_provider_retreaver.account.connecting import API_KEY, COMPANY, EXTRA, HOST, connected, find_secret
+from airflow_provider_retreaver.account.connecting import (
+    API_KEY,
+    COMPANY,
+    EXTRA,
+    HOST,
+    connected,
+    find_secret,
+    make_plan,
+)
 from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
 from airflow_provider_retreaver.account.drifting import Applied, applied_after, drift_of, load_applied
 from airflow_provider_retreaver.account.exporting import Exporter
@@ -28,7 +36,6 @@ from airflow_provider_retreaver.account.kinds import KINDS
 from airflow_provider_retreaver.account.live import Live, read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan, load_plan
-from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.rendering import diff, markdown, result_text
 from airflow_provider_retreaver.account.schema import json_schema
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, RunUnderWay
@@ -208,11 +215,7 @@ def _schema(given: argparse.Namespace) -> int:
 
 
 def _made(given: argparse.Namespace) -> Plan:
-    sources = Sources(given.paths, given.env, _variables(given.var))
-    files = sources.read()
-    with connected(given.conn_id) as runs:
-        live: Live = runs.run(read_account())
-    return Planner(files, live, _world()).plan(git_commit=sources.git_commit(), environment=given.env)
+    return make_plan(Sources(given.paths, given.env, _variables(given.var)), connected(given.conn_id))
 
 
 def _world() -> World:

@@ -1,12 +1,17 @@
-"""From an Airflow connection or environment variables to a client, and from references to secrets."""
+"""From an Airflow connection or environment variables to a client and a plan, and from references to secrets."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
+from airflow_provider_retreaver.account.disk import Sources
+from airflow_provider_retreaver.account.live import read_account
+from airflow_provider_retreaver.account.parts import World
+from airflow_provider_retreaver.account.plan import Plan
+from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.schema import SecretReference
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Procedure
@@ -59,6 +64,22 @@ def connected(conn_id: str | None, environment: Mapping[str, str] | None = None)
     register_secrets(settings.secrets)
     with RetreaverClient(settings) as client:
         yield client
+
+
+def make_plan(sources: Sources, connection: AbstractContextManager[Runs]) -> Plan:
+    """Read the files, then the account, and plan.
+
+    :param sources: files of the account.
+    :param connection: provides what runs procedures; it is entered when the files are right.
+    :return: the plan with its hash.
+    :raises InvalidArgument: naming every place where something is wrong.
+    :raises RetreaverError: when the account cannot be read.
+    """
+    files = sources.read()
+    with connection as runs:
+        live = runs.run(read_account())
+    planner = Planner(files, live, World(secrets=find_secret))
+    return planner.plan(git_commit=sources.git_commit(), environment=sources.environment)
 
 
 def find_secret(reference: SecretReference) -> str | None:

@@ -6,6 +6,7 @@ not among the current fields. The rules of caps, hours, zones, tags and nested r
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -87,7 +88,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Part(ABC):
     """A field of an object, or fields that belong together.
 
     :param name: in the files; fields inside it are `name.other`.
@@ -95,6 +96,7 @@ class Part:
 
     name: str
 
+    @abstractmethod
     def current(self, row: Row, world: World) -> Fields:
         """Return the fields as they are.
 
@@ -102,8 +104,8 @@ class Part:
         :param world: what is known besides.
         :return: values by field, without those that Retreaver does not return.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:
         """Return the fields as they are written.
 
@@ -114,8 +116,8 @@ class Part:
         :raises InvalidArgument: when the value cannot be read.
         :raises ChangeRefused: when the object cannot have it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def attributes(self, after: Fields, row: Row | None, world: World) -> Row:
         """Return what is sent for fields.
 
@@ -125,7 +127,6 @@ class Part:
         :return: attributes as Retreaver takes them.
         :raises ChangeRefused: when they cannot express the values.
         """
-        raise NotImplementedError
 
     def owns(self, name: str) -> bool:
         """Return whether a field belongs to this part.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_retreaver.account.applying import ApplyResult
-    from airflow_provider_retreaver.account.disk import Sources
     from airflow_provider_retreaver.account.plan import Plan
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
@@ -87,7 +87,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
             from airflow_provider_retreaver.storage.whole_files import replace_text
 
             file = storage_path(self.plan_path, "plan_path")
-            plan = make_plan(hook, _sources(self.paths, self.environment, self.variables))
+            plan = _plan_of_files(hook, self.paths, self.environment, self.variables)
             with storage_errors(f"Writing the plan {self.plan_path}", "nothing was changed at Retreaver."):
                 replace_text(file, plan.dump().decode())
             self.log.info("Plan %s: %s", plan.sha256, summary(plan))
@@ -244,7 +244,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
             return
         from airflow_provider_retreaver.account.rendering import summary
 
-        again = make_plan(hook, _sources(self.paths, self.environment, self.variables))
+        again = _plan_of_files(hook, self.paths, self.environment, self.variables)
         if again.changes != plan.changes:
             raise ChangeRefused(
                 f"The plan {plan.sha256[:12]} is stale: it was to make {summary(plan)}, and now it would be "
@@ -256,31 +256,16 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
         return {**result, "approved_by": approved_by}
 
 
-def make_plan(hook: RetreaverHook, sources: Sources) -> Plan:
-    """Make a plan.
-
-    :param hook: of the account.
-    :param sources: files of the account.
-    :return: the plan with its hash.
-    """
-    from airflow_provider_retreaver.account.connecting import find_secret
-    from airflow_provider_retreaver.account.live import read_account
-    from airflow_provider_retreaver.account.parts import World
-    from airflow_provider_retreaver.account.planning import Planner
-
-    files = sources.read()
-    planner = Planner(files, hook.run(read_account()), World(secrets=find_secret))
-    return planner.plan(git_commit=sources.git_commit(), environment=sources.environment)
-
-
-def _sources(paths: object, environment: object, variables: object) -> Sources:
+def _plan_of_files(hook: RetreaverHook, paths: object, environment: object, variables: object) -> Plan:
+    from airflow_provider_retreaver.account.connecting import make_plan
     from airflow_provider_retreaver.account.disk import Sources
 
-    return Sources(
+    sources = Sources(
         texts(paths, "paths") or (),
         text(environment, "environment") if is_given(environment) else None,
         mapping(variables, "variables"),
     )
+    return make_plan(sources, nullcontext(hook))
 
 
 def _raise_partial(result: dict[str, Any]) -> None:
