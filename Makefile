@@ -83,8 +83,9 @@ test-transfers: $(VENV)/.ready ## run the example DAGs of exports under a real s
 test-suppression: $(VENV)/.ready ## sync 20,000 suppressed numbers with API failures, killed twice (about five minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/suppression_run.py
 
-test-webhooks: $(VENV)/.ready ## 2,000 webhooks in 20 s for two api-servers, parts of Airflow killed meanwhile (about five minutes)
+test-webhooks: $(VENV)/.ready $(VENV_31)/.ready ## 2,000 webhooks in 20 s for two api-servers, parts of Airflow killed meanwhile, on 3.3 and 3.1 (about five minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/webhooks_run.py
+	$(RUN_31) -s tests/airflow/runs/webhooks_run.py
 
 test-data-writing: $(VENV)/.ready ## write 20,000 rows onto calls with API failures, killed twice (about seven minutes)
 	$(RUN) -m pytest -s tests/airflow/runs/data_writing_run.py
