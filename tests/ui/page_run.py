@@ -208,6 +208,17 @@ def frame(browser: Browser) -> None:
     browser.driver.switch_to.frame(browser.find("iframe[title=Retreaver]"))
 
 
+def open_view(browser: Browser, company: str, view: str) -> None:
+    """Go to a view as a reader does, within Airflow: Airflow 3.1 has no address for a view."""
+    browser.open("/plugin/retreaver")
+    frame(browser)
+    browser.shows("Which company?")
+    browser.driver.find_element("css selector", "#connection").send_keys(company)
+    browser.click("form button", "Show")
+    browser.click("nav.views a", view)
+    browser.find("nav.views a[aria-current]", view)
+
+
 def test_a_reader_with_rights(server: ApiServer, browser: Browser) -> None:
     """The menu leads to the page, which shows full buyers, searches, and follows a link to Airflow's own task."""
     log_in(browser, server, "olga")
@@ -240,21 +251,35 @@ def test_a_reader_with_rights(server: ApiServer, browser: Browser) -> None:
 
 
 def test_themes(server: ApiServer, browser: Browser) -> None:
-    """The page is as dark as Airflow is, and follows when that changes."""
+    """The page is as dark as Airflow is, follows at once when that changes, and is so when it is opened again."""
     log_in(browser, server, "olga")
-    browser.open("/plugin/retreaver")
-    for theme in ("dark", "light"):
+    changed = "localStorage.setItem('theme', arguments[0]);"
+    # What Airflow hears when another of its windows has changed the theme.
+    changed += "window.dispatchEvent(new StorageEvent('storage', {key: 'theme', newValue: arguments[0]}))"
+    open_view(browser, "company", "Calls")
+    for theme in ("light", "dark", "light"):
         browser.driver.switch_to.default_content()
-        browser.driver.execute_script(f"localStorage.setItem('theme', '{theme}')")
-        browser.open("/retreaver/page/company/calls")
-        browser.driver.execute_script(f"localStorage.setItem('theme', '{theme}')")
-        browser.open("/plugin/retreaver/retreaver/page/company/calls")
+        browser.driver.execute_script(changed, theme)
         frame(browser)
         root = browser.find("html")
         wait_for(f"{theme} theme", lambda theme=theme, root=root: root.get_attribute("data-theme") == theme)
+    for theme in ("dark", "light"):
+        browser.driver.switch_to.default_content()
+        browser.driver.execute_script("localStorage.setItem('theme', arguments[0])", theme)
+        open_view(browser, "company", "Calls")
+        assert browser.find("html").get_attribute("data-theme") == theme
         browser.shows("calls today")
         browser.driver.switch_to.default_content()
         browser.picture(f"page-calls-{theme}")
+
+
+def test_an_empty_account(server: ApiServer, browser: Browser) -> None:
+    """An account without targets says so, within Airflow."""
+    log_in(browser, server, "olga")
+    open_view(browser, "empty", "Caps")
+    browser.shows("This company has no targets yet.")
+    browser.driver.switch_to.default_content()
+    browser.picture("page-empty")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -335,8 +360,7 @@ def test_an_account_that_is_down(server: ApiServer, browser: Browser, boxes: Box
         )
         browser.shows("503", "nearest to full first")
         assert violations(browser) == []
-        browser.open("/plugin/retreaver/retreaver/page/company/caps")
-        frame(browser)
+        open_view(browser, "company", "Caps")
         browser.shows("What is shown is older")
         browser.driver.switch_to.default_content()
         browser.picture("page-down")
