@@ -7,7 +7,7 @@ does not exist.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -17,11 +17,12 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
 from airflow_provider_retreaver.page import database, views
 from airflow_provider_retreaver.page.accounts import Account
 from airflow_provider_retreaver.page.answers import Answers
 from airflow_provider_retreaver.page.polls import Polls
-from airflow_provider_retreaver.page.render import STATIC, Frame, render, static_file
+from airflow_provider_retreaver.page.render import STATIC, WORK_ONLY, Frame, render, static_file
 from airflow_provider_retreaver.page.rights import Rights
 
 PREFIX = "/retreaver/page"
@@ -57,12 +58,12 @@ class Reader:
 
     :param rights: of the user.
     :param frame: what surrounds the view.
-    :param account: of the connection.
+    :param company: what the connection leads to.
     """
 
     rights: Rights
     frame: Frame
-    account: Account
+    company: database.Company
 
     def page(self, template: str, **values: object) -> HTMLResponse:
         """Return a view.
@@ -100,16 +101,34 @@ def _reader_of(
     if not rights.connection(connection_id):
         raise HTTPException(404)
     try:
-        settings = database.settings_for(connection_id)
+        company = database.company_of(connection_id)
     except InvalidConnection as error:
         raise Refused(str(error)) from None
-    if settings is None:
+    if company is None:
         raise HTTPException(404)
     frame = _frame(request, now, rights.connections(database.connection_ids()), connection_id)
-    return Reader(rights, frame, Account(settings, request.app.state.polls, request.app.state.answers))
+    if company.settings is None:
+        frame = replace(frame, views=WORK_ONLY, service=TrackDriveSettings.service)
+    return Reader(rights, frame, company)
 
 
 ReaderOf = Annotated[Reader, Depends(_reader_of)]
+
+
+def _account_of(request: Request, reader: ReaderOf) -> Account:
+    """Return the account of a connection, for the views that show it.
+
+    :param request: the request.
+    :param reader: who asks.
+    :return: the account.
+    :raises HTTPException: 404 for a connection whose account the page does not read.
+    """
+    if reader.company.settings is None:
+        raise HTTPException(404)
+    return Account(reader.company.settings, request.app.state.polls, request.app.state.answers)
+
+
+AccountOf = Annotated[Account, Depends(_account_of)]
 RightsOf = Annotated[Rights, Depends(_rights_of)]
 Now = Annotated[datetime, Depends(_utc_now)]
 
@@ -155,11 +174,11 @@ def _start(request: Request, rights: RightsOf, now: Now) -> Response:
     connections = rights.connections(database.connection_ids())
     frame = _frame(request, now, connections)
     if len(connections) == 1:
-        return RedirectResponse(f"{frame.base}/{quote(connections[0], safe='')}/caps", 303, HEADERS)
+        return RedirectResponse(f"{frame.base}/{quote(connections[0], safe='')}/", 303, HEADERS)
     text = (
         "Choose a connection above."
         if connections
-        else "There is no connection of the type Retreaver that you may read."
+        else "There is no connection of the types Retreaver and TrackDrive that you may read."
     )
     heading = "Which company?" if connections else "No company"
     return HTMLResponse(render("message.html", frame, heading=heading, text=text, link=None), headers=HEADERS)
@@ -170,54 +189,54 @@ def _go(request: Request, rights: RightsOf, connection: str = "") -> Response:
     base = str(request.scope.get("root_path", "")).rstrip("/")
     # The connection is checked where this leads; nothing is read for it here.
     del rights
-    return RedirectResponse(f"{base}/{quote(connection, safe='')}/caps" if connection else f"{base}/", 303, HEADERS)
+    return RedirectResponse(f"{base}/{quote(connection, safe='')}/" if connection else f"{base}/", 303, HEADERS)
 
 
 def _first(reader: ReaderOf) -> Response:
     """Lead to the first view."""
-    return RedirectResponse(reader.frame.url("caps"), 303, HEADERS)
+    return RedirectResponse(reader.frame.url(reader.frame.views[0][0]), 303, HEADERS)
 
 
-def _caps(reader: ReaderOf, q: str = "", show: str = "all", page: str = "1") -> Response:
+def _caps(reader: ReaderOf, account: AccountOf, q: str = "", show: str = "all", page: str = "1") -> Response:
     """Show caps, hours and pauses of targets and groups."""
-    polled = reader.account.caps()
+    polled = account.caps()
     return reader.page("caps.html", polled=polled, **views.caps(polled, reader.frame.now, q, show, page))
 
 
-def _one_object(reader: ReaderOf, kind: str, id_: str) -> Response:
+def _one_object(reader: ReaderOf, account: AccountOf, kind: str, id_: str) -> Response:
     """Show one target or group, and the DAGs that the reader may trigger for it."""
     if kind not in {"target", "group"} or not (id_.isascii() and id_.isdigit() and len(id_) < 19):
         raise HTTPException(404)
-    polled = reader.account.caps()
+    polled = account.caps()
     one = views.one(polled, reader.frame.now, kind, int(id_))
     dags = [] if one is None else views.configurations(database.triggerable_dags(reader.rights), one)
     shown = [(dag, json.dumps(configuration)) for dag, configuration in dags]
     return reader.page("object.html", polled=polled, one=one, kind=kind, id=int(id_), dags=shown)
 
 
-def _calls(reader: ReaderOf, zone: str = "") -> Response:
+def _calls(reader: ReaderOf, account: AccountOf, zone: str = "") -> Response:
     """Show today's calls beside those of earlier weeks."""
     clock = views.zone_of(zone or database.default_zone(), reader.frame.now)
-    polled = reader.account.calls(clock)
+    polled = account.calls(clock)
     return reader.page("calls.html", polled=polled, **views.calls(polled, reader.frame.now, clock))
 
 
-def _numbers(reader: ReaderOf) -> Response:
+def _numbers(reader: ReaderOf, account: AccountOf) -> Response:
     """Show pools, and numbers without calls."""
-    polled = reader.account.numbers()
+    polled = account.numbers()
     return reader.page("numbers.html", polled=polled, **views.numbers(polled))
 
 
 def _work(reader: ReaderOf) -> Response:
     """Show what our tasks did with this connection; the account is not asked."""
-    runs = database.task_runs(reader.frame.connection, reader.rights, reader.frame.now)
+    runs = database.task_runs(reader.company, reader.rights, reader.frame.now)
     return reader.page("work.html", days=database.WORK_DAYS, **views.work(runs, database.MOST_SHOWN))
 
 
-def _health(reader: ReaderOf) -> Response:
+def _health(reader: ReaderOf, account: AccountOf) -> Response:
     """Show the last answers, the limiter, and when exports succeeded last; the account is not asked."""
-    exports = database.last_successes(reader.frame.connection, reader.rights, reader.frame.now)
-    limiter, answers = reader.account.limiter(), reader.account.last_answers()
+    exports = database.last_successes(reader.company, reader.rights, reader.frame.now)
+    limiter, answers = account.limiter(), account.last_answers()
     return reader.page("health.html", exports=exports, limiter=limiter, answers=answers)
 
 

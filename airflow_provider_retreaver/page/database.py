@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,11 +24,13 @@ from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.hooks.connection import settings_of
 from airflow_provider_retreaver.operators.boundary import REFUSED_KEY
 from airflow_provider_retreaver.page.rights import Rights
-from airflow_provider_retreaver.page.work import EXPORTS, LastSuccess, TaskRun, TriggerableDag
+from airflow_provider_retreaver.page.work import EXPORTS, LastSuccess, TaskRun, TriggerableDag, loaded
 
-CONNECTION_TYPE = "retreaver"
-# Names of this package's operators and sensors.
-PREFIX = "Retreaver"
+RETREAVER, TRACKDRIVE = "retreaver", "trackdrive"
+# Types of connections, with the parameter that names one.
+PARAMETERS = {RETREAVER: "retreaver_conn_id", TRACKDRIVE: "trackdrive_conn_id"}
+# Template fields that only exports have, those of a class that somebody has derived from ours too.
+ONLY_EXPORTS = ("by", "on_unknown_job")
 # Days of runs that are looked at: an index of Airflow's database finds those.
 WORK_DAYS, EXPORT_DAYS = 14, 60
 MOST_RUNS, MOST_SHOWN = 300, 60
@@ -48,14 +51,14 @@ _COLUMNS = (
 
 
 def connection_ids() -> list[str]:
-    """Return the IDs of the connections of the type: those in Airflow's database, and those that are configured.
+    """Return the IDs of the connections of the types: those in Airflow's database, and those that are configured.
 
     Airflow cannot list what a secrets backend has; `[retreaver] page_connections` names such connections.
 
     :return: in alphabetical order.
     """
     with create_session(scoped=False) as session:
-        found = session.scalars(select(Connection.conn_id).where(Connection.conn_type == CONNECTION_TYPE)).all()
+        found = session.scalars(select(Connection.conn_id).where(Connection.conn_type.in_(PARAMETERS))).all()
     configured = conf.get("retreaver", "page_connections", fallback="") or ""
     return sorted({*found, *(name.strip() for name in configured.split(",") if name.strip())})
 
@@ -69,26 +72,51 @@ def default_zone() -> str:
     return str(chosen or conf.get("core", "default_timezone", fallback="UTC"))
 
 
-def settings_for(connection_id: str) -> Settings | None:
-    """Return the settings of a connection of the type.
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a connection leads to.
+
+    :param connection_id: of the connection.
+    :param type: of the connection, one of `PARAMETERS`.
+    :param settings: of a Retreaver connection; None for one of TrackDrive's, whose account the page does not read.
+    """
+
+    connection_id: str
+    type: str
+    settings: Settings | None
+
+
+def company_of(connection_id: str) -> Company | None:
+    """Return what a connection leads to.
 
     :param connection_id: of the connection, which the reader may read.
-    :return: the settings; None where there is no such connection of the type.
+    :return: the company; None where there is no such connection of one of the types.
     :raises InvalidConnection: naming the field that is invalid.
     """
     try:
         connection = Connection.get_connection_from_secrets(connection_id)
     except AirflowNotFoundException:
         return None
-    if connection.conn_type != CONNECTION_TYPE:
+    if connection.conn_type not in PARAMETERS:
         return None
-    return settings_of(connection, Settings)
+    is_retreaver = connection.conn_type == RETREAVER
+    return Company(connection_id, connection.conn_type, settings_of(connection, Settings) if is_retreaver else None)
 
 
-def _of_connection(connection_id: str) -> Any:
-    """Return the condition that a task has used a connection, which its rendered fields show."""
+def _field(*path: str) -> Any:
+    """Return a rendered field as text."""
     # Airflow 3.1 has a type of its own for this column, which cannot look into the JSON.
-    return type_coerce(Rendered.rendered_fields, JSON())["retreaver_conn_id"].as_string() == connection_id
+    fields = type_coerce(Rendered.rendered_fields, JSON())
+    return (fields[path[0]] if len(path) == 1 else fields[path]).as_string()
+
+
+def _of(company: Company) -> Any:
+    """Return the condition that a task has used a connection, which its rendered fields show.
+
+    The names of operators do not tell: people derive classes from ours, and give the connection to functions.
+    """
+    name = PARAMETERS[company.type]
+    return or_(_field(name) == company.connection_id, _field("op_kwargs", name) == company.connection_id)
 
 
 def _same_task(one: Any, other: Any) -> Any:
@@ -100,33 +128,40 @@ def _since(now: datetime, days: int) -> Any:
     return DagRun.run_after >= now - timedelta(days=days)
 
 
-def task_runs(connection_id: str, rights: Rights, now: datetime) -> list[TaskRun]:
-    """Return the last tasks of this package that used a connection.
+def task_runs(company: Company, rights: Rights, now: datetime) -> list[TaskRun]:
+    """Return the last tasks that used a connection, and those that loaded what they had exported.
 
-    :param connection_id: of the connection.
+    :param company: of the connection.
     :param rights: of the reader: tasks of other DAGs are left out, and so are results that it may not read.
     :param now: aware.
     :return: the latest first.
     """
     dags = rights.dags()
+    with create_session(scoped=False) as session:
+        runs = _runs(session, _of(company), dags, rights, now)
+        # Tasks that load have no such connection, only the manifests of exports.
+        loads = _runs(session, _field("manifest").is_not(None), dags, rights, now)
+    found = sorted([*runs, *loaded(loads, runs)], key=lambda run: run.started or now, reverse=True)
+    return found[:MOST_RUNS]
+
+
+def _runs(session: Session, condition: Any, dags: Collection[str], rights: Rights, now: datetime) -> list[TaskRun]:
     statement = (
         select(*_COLUMNS, Rendered.rendered_fields)
         .join(DagRun, and_(DagRun.dag_id == TaskInstance.dag_id, DagRun.run_id == TaskInstance.run_id))
         .join(Rendered, _same_task(Rendered, TaskInstance))
         .where(
             _since(now, WORK_DAYS),
-            TaskInstance.operator.like(f"{PREFIX}%"),
             TaskInstance.dag_id.in_(dags),
             TaskInstance.start_date.is_not(None),
-            _of_connection(connection_id),
+            condition,
         )
         .order_by(TaskInstance.start_date.desc())
         .limit(MOST_RUNS)
     )
-    with create_session(scoped=False) as session:
-        rows = session.execute(statement).all()
-        keys = [(row.dag_id, row.run_id, row.task_id, row.map_index) for row in rows if rights.results(row.dag_id)]
-        results = _results(session, keys)
+    rows = session.execute(statement).all()
+    keys = [(row.dag_id, row.run_id, row.task_id, row.map_index) for row in rows if rights.results(row.dag_id)]
+    results = _results(session, keys)
     return [_task_run(row, results.get((row.dag_id, row.run_id, row.task_id, row.map_index), {})) for row in rows]
 
 
@@ -183,24 +218,24 @@ def _task_run(row: Any, noted: dict[str, Any]) -> TaskRun:
     )
 
 
-def last_successes(connection_id: str, rights: Rights, now: datetime) -> list[LastSuccess]:
+def last_successes(company: Company, rights: Rights, now: datetime) -> list[LastSuccess]:
     """Return the scheduled exports of a connection, and when each succeeded last.
 
-    :param connection_id: of the connection.
+    :param company: of the connection.
     :param rights: of the reader.
     :param now: aware.
     :return: those whose last success is longest ago first.
     """
     dags = rights.dags()
     runs = and_(DagRun.dag_id == TaskInstance.dag_id, DagRun.run_id == TaskInstance.run_id)
-    exports = and_(TaskInstance.operator.in_(EXPORTS), TaskInstance.dag_id.in_(dags), _since(now, EXPORT_DAYS))
+    exports = or_(TaskInstance.operator.in_(EXPORTS), *(_field(name).is_not(None) for name in ONLY_EXPORTS))
     with create_session(scoped=False) as session:
         # Airflow keeps the rendered fields of the last runs only: they say which tasks use the connection.
         pairs = session.execute(
             select(TaskInstance.dag_id, TaskInstance.task_id)
             .join(DagRun, runs)
             .join(Rendered, _same_task(Rendered, TaskInstance))
-            .where(exports, _of_connection(connection_id))
+            .where(_since(now, EXPORT_DAYS), TaskInstance.dag_id.in_(dags), exports, _of(company))
             .distinct()
         ).all()
         wanted = {(row.dag_id, row.task_id) for row in pairs}
@@ -216,7 +251,11 @@ def last_successes(connection_id: str, rights: Rights, now: datetime) -> list[La
             )
             .join(DagRun, runs)
             .join(DagModel, DagModel.dag_id == TaskInstance.dag_id)
-            .where(exports, TaskInstance.dag_id.in_({dag_id for dag_id, _ in wanted}))
+            .where(
+                _since(now, EXPORT_DAYS),
+                TaskInstance.dag_id.in_({dag_id for dag_id, _ in wanted}),
+                TaskInstance.task_id.in_({task_id for _, task_id in wanted}),
+            )
             .group_by(TaskInstance.dag_id, TaskInstance.task_id, DagModel.is_paused, DagModel.timetable_summary)
         ).all()
     found = [

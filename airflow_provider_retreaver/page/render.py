@@ -23,6 +23,8 @@ VIEWS = (
     ("work", "Our work"),
     ("health", "Health"),
 )
+# Of a TrackDrive connection: its account is not read.
+WORK_ONLY = tuple(view for view in VIEWS if view[0] == "work")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Frame:
     :param connections: IDs of those that the reader may choose.
     :param view: which view is shown; blank for none.
     :param now: the time.
+    :param views: paths and names of the views that the connection has.
+    :param service: whose account it leads to.
     """
 
     base: str
@@ -43,6 +47,8 @@ class Frame:
     connections: tuple[str, ...]
     view: str
     now: datetime
+    views: tuple[tuple[str, str], ...] = VIEWS
+    service: str = "Retreaver"
 
     def url(self, view: str, **parameters: object) -> str:
         """Return the address of a view of the same connection.
@@ -130,9 +136,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(clock=clock_text, date=date_text, money=money_text, percent=charts.percent)
-    made.globals.update(
-        bar=charts.cap_bar, bar_text=charts.bar_text, chart=charts.hours_chart, when=when_text, views=VIEWS
-    )
+    made.globals.update(bar=charts.cap_bar, bar_text=charts.bar_text, chart=charts.hours_chart, when=when_text)
     return made
 
 

@@ -15,7 +15,6 @@ from airflow_provider_retreaver.core.quoting import one_line, quoted
 EXPORTS = (
     "RetreaverCallsToObjectStorageOperator",
     "RetreaverCallsToSqlOperator",
-    "RetreaverMergeCallsOperator",
     "RetreaverRecordingsToObjectStorageOperator",
     "RetreaverRtbInboundsToObjectStorageOperator",
 )
@@ -148,6 +147,25 @@ def _label(name: str) -> str:
 
 def _text(value: object, length: int = TEXT_LENGTH, *, numbers: bool = True) -> str:
     return one_line(value, length, numbers=numbers)
+
+
+def loaded(loads: Iterable[TaskRun], runs: Iterable[TaskRun]) -> list[TaskRun]:
+    """Return the tasks that have loaded what others have exported.
+
+    :param loads: tasks that have manifests to load.
+    :param runs: tasks with their results, which name the manifests that they have written.
+    :return: of `loads`.
+    """
+    written = {run.result["manifest"] for run in runs if _has_manifest(run.result)}
+    return [run for run in loads if written & set(_manifests(run.fields.get("manifest")))]
+
+
+def _has_manifest(result: object) -> bool:
+    return isinstance(result, Mapping) and isinstance(result.get("manifest"), str)
+
+
+def _manifests(given: object) -> Iterable[str]:
+    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,8 @@ def test_connections_of_other_types_are_not_shown(site):
     site.connect("database", {"conn_type": "postgres", "host": "db", "password": "db-password"})
     assert site.get("/database/caps").status_code == 404
     assert "database" not in site.get("/").text
-    assert site.get("/").headers["location"] == "/retreaver/page/main/caps"
+    assert site.get("/").headers["location"] == "/retreaver/page/main/"
+    assert site.get("/main/").headers["location"] == "/retreaver/page/main/caps"
 
 
 def test_choosing_a_company(site, account):
@@ -177,8 +178,8 @@ def test_choosing_a_company(site, account):
     html = site.get("/").text
     assert "Which company?" in html
     assert ">second.company</option>" in html
-    assert site.get("/go", connection="main").headers["location"] == "/retreaver/page/main/caps"
-    assert site.get("/go", connection="//evil/").headers["location"] == "/retreaver/page/%2F%2Fevil%2F/caps"
+    assert site.get("/go", connection="main").headers["location"] == "/retreaver/page/main/"
+    assert site.get("/go", connection="//evil/").headers["location"] == "/retreaver/page/%2F%2Fevil%2F/"
 
 
 def test_it_only_reads(site, account):

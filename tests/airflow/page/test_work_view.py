@@ -12,14 +12,25 @@ from tests.airflow.support.page import assert_no_secret, words
 pytestmark = pytest.mark.airflow
 
 DAG = """
-from datetime import timedelta
-
 import pendulum
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, task
 
 from airflow_provider_retreaver.operators.caps import RetreaverSetCapsOperator
-from airflow_provider_retreaver.operators.targets import RetreaverRestoreOperator, RetreaverSetPausedOperator
+from airflow_provider_retreaver.operators.targets import RetreaverSetPausedOperator
+from airflow_provider_retreaver.operators.trackdrive import TrackDriveBuyerGroupListOperator
+from airflow_provider_retreaver.sensors.targets import RetreaverTargetIdleSensor
 from airflow_provider_retreaver.transfers.calls import RetreaverCallsToObjectStorageOperator
+from airflow_provider_retreaver.transfers.warehouse import RetreaverMergeCallsOperator
+
+
+class ExportOfOurs(RetreaverCallsToObjectStorageOperator):
+    pass
+
+
+@task
+def count(retreaver_conn_id):
+    return {"counted": 3}
+
 
 with DAG(
     "work_of_tests",
@@ -39,13 +50,19 @@ with DAG(
     RetreaverSetPausedOperator(
         task_id="other_company", retreaver_conn_id="other", target_ids=[2], paused=True, dry_run=True
     )
-    RetreaverCallsToObjectStorageOperator(
+    export = ExportOfOurs(
         task_id="export",
         retreaver_conn_id="main",
         start=pendulum.now("UTC").subtract(hours=3),
         end=pendulum.now("UTC").subtract(hours=2),
         destination="FOLDER/calls/",
     )
+    manifests = {"merge": "{{ ti.xcom_pull('export')['manifest'] }}", "other_merge": "FOLDER/no.json"}
+    for task_id, manifest in manifests.items():
+        export >> RetreaverMergeCallsOperator(task_id=task_id, manifest=manifest, sql_conn_id="none", table="calls")
+    count(retreaver_conn_id="main")
+    RetreaverTargetIdleSensor(task_id="idle", retreaver_conn_id="main", target_id=1)
+    TrackDriveBuyerGroupListOperator(task_id="groups", trackdrive_conn_id="drive", limit=5)
 """
 
 
@@ -59,6 +76,7 @@ def folder(airflow_database, running_sandbox, airflow_lab, tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     source = DAG.replace("FOLDER", f"file://{folder}")
     connections = {name: account.connection(extra={"max_wait": 0}) for name in ("main", "other")}
+    connections["drive"] = account.trackdrive_connection()
     done = airflow_lab.run_dag(source, connections=connections, home=airflow_database.parent, retries=False)
     assert (done.states["raise"], done.states["too_many"]) == ("success", "failed"), done.output
     return folder
@@ -79,6 +97,37 @@ def test_our_work(site, folder):
     assert_no_secret(html)
 
 
+def test_what_is_derived_and_what_loads(site, folder):
+    """A class that somebody has derived, a function with the connection, a sensor and a load are shown."""
+    text = words(site.view("work"))
+    assert "work_of_tests, export ExportOfOurs success" in text
+    assert "work_of_tests, count" in text
+    assert "counted 3" in text
+    assert "work_of_tests, idle RetreaverTargetIdleSensor" in text
+    assert "work_of_tests, merge RetreaverMergeCallsOperator" in text
+    assert "other_merge" not in text
+    assert "work_of_tests, groups" not in text
+
+
+def test_the_work_of_trackdrive(site, folder, account):
+    """A TrackDrive connection is chosen like others, and has this view only; nothing is asked for it."""
+    site.connect("drive", account.trackdrive_connection())
+    assert ">drive</option>" in site.get("/").text
+    assert site.get("/drive/").headers["location"] == "/retreaver/page/drive/work"
+    html = site.view("work", "drive")
+    text = words(html)
+    assert "TrackDrive: drive" in text
+    assert "work_of_tests, groups TrackDriveBuyerGroupListOperator success" in text
+    assert "work_of_tests, raise" not in text
+    assert 'href="/retreaver/page/drive/caps"' not in html
+    for view in ("caps", "caps/target/1", "calls", "numbers", "health"):
+        assert site.get(f"/drive/{view}").status_code == 404
+        assert site.get(f"/drive/{view}", "vera").text == site.get(f"/drive/{view}").text
+    assert site.get("/drive/work", "vera").status_code == 404
+    assert account.entries() == []
+    assert_no_secret(html)
+
+
 def test_tasks_belong_to_their_connection(site, folder, account):
     """A task is shown for the connection that it used only."""
     site.connect("other", account.connection(extra={"max_wait": 0}))
@@ -93,7 +142,7 @@ def test_health(site, folder):
     site.sql("UPDATE task_instance SET end_date = datetime('now', '-26 hours') WHERE task_id = 'export'")
     site.view("caps")
     text = words(site.view("health"))
-    task = "work_of_tests, export RetreaverCallsToObjectStorageOperator(, its DAG is paused)?"
+    task = "work_of_tests, export ExportOfOurs(, its DAG is paused)?"
     assert re.search(f"{task} 1 d 2 h ", text), text
     assert "GET /targets.json 200" in text
     assert "4 of 4 requests at once" in text
