@@ -178,7 +178,7 @@ def _start(request: Request, rights: RightsOf, now: Now) -> Response:
     text = (
         "Choose a connection above."
         if connections
-        else "There is no connection of the types Retreaver and TrackDrive that you may read."
+        else "There is no connection to Retreaver or TrackDrive that you may read."
     )
     heading = "Which company?" if connections else "No company"
     return HTMLResponse(render("message.html", frame, heading=heading, text=text, link=None), headers=HEADERS)
