@@ -11,6 +11,7 @@ Steps of a procedure:
 * `Count`: the number of rows of a listing;
 * `Together`: several operations at once, as a list of `Outcome`;
 * `ServerTime`: a `ClockReading`, what time it is on the server;
+* `Blocking`: what its function returns;
 * `Wait`: None, after the seconds have passed.
 """
 
@@ -27,8 +28,8 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.routes import Routes
 
 __all__ = [
-    "ClockReading", "Count", "CurrentOnly", "Each", "Listing", "Operation", "Outcome", "Procedure", "Progress", "Row",
-    "ServerTime", "Step", "Together", "Wait", "in_edition",
+    "Blocking", "ClockReading", "Count", "CurrentOnly", "Each", "Listing", "Operation", "Outcome", "Procedure",
+    "Progress", "Row", "ServerTime", "Step", "Together", "Wait", "in_edition",
 ]  # fmt: skip
 
 # Rows of a page where a route takes no `per_page`, or is not given one.
@@ -178,6 +179,16 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocking:
+    """Work that waits for something else than Retreaver, such as a file; the asynchronous client runs it in a thread.
+
+    :param work: a function without arguments.
+    """
+
+    work: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
     """The result of one of several operations.
 
@@ -189,9 +200,9 @@ class Outcome(Generic[T]):
     error: RetreaverError | None = None
 
 
-Step = Operation[Any] | Listing | Each | Count | Together | ServerTime | Wait
+Step = Operation[Any] | Listing | Each | Count | Together | ServerTime | Wait | Blocking
 Procedure = Generator[Step, Any, T]
-_STEPS = (Operation, Listing, Each, Count, Together, ServerTime, Wait)
+_STEPS = (Operation, Listing, Each, Count, Together, ServerTime, Wait, Blocking)
 
 
 class Progress(Generic[T]):

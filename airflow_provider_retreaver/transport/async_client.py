@@ -16,6 +16,7 @@ from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverEr
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import (
+    Blocking,
     Count,
     Each,
     Listing,
@@ -32,6 +33,7 @@ from airflow_provider_retreaver.core.operations import (
 from airflow_provider_retreaver.core.paging import Page, Pages, count_from, last_to_count
 from airflow_provider_retreaver.core.stopping import GRACE, stopped, wind_up
 from airflow_provider_retreaver.transport.base import ClientBase
+from airflow_provider_retreaver.transport.in_thread import in_thread
 from airflow_provider_retreaver.transport.limiter import Limiter
 
 if TYPE_CHECKING:
@@ -220,6 +222,8 @@ class AsyncRetreaverClient(ClientBase):
                 result = await self._together(step.operations, outcomes)
             case Wait():
                 await self._sleep(step.seconds)
+            case Blocking():
+                result = await in_thread(step.work)
         return result
 
     async def _together(

@@ -15,6 +15,7 @@ from airflow_provider_retreaver.core.errors import ConnectionFailed, OutcomeUnkn
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import (
+    Blocking,
     Count,
     Each,
     Listing,
@@ -217,6 +218,8 @@ class RetreaverClient(ClientBase):
                 result = self._together(step.operations, [] if outcomes is None else outcomes)
             case Wait():
                 (self._sleep or self._no_stop.wait)(step.seconds)
+            case Blocking():
+                result = step.work()
         return result
 
     def _together(self, operations: Sequence[Operation[Any]], outcomes: list[Outcome[Any]]) -> list[Outcome[Any]]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError, StorageFailed
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.transport.in_thread import in_thread
 from airflow_provider_retreaver.triggers.event_base import RESTART_WAIT, AssetTrigger
 from airflow_provider_retreaver.triggers.loading import import_in_threads
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.core.webhook_settings import TriggerName
     from airflow_provider_retreaver.webhooks.announcing import Announcer
-
-T = TypeVar("T")
 
 _MODULES = (
     "airflow.providers.common.compat.connection",
@@ -132,17 +131,3 @@ class RetreaverWebhookEventTrigger(AssetTrigger):
                 most=self.max_webhooks,
             )
         )
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """Run what waits for a storage in a thread that knows its event loop.
-
-    Storages may read an Airflow connection. On Airflow 3.1 and 3.2, messages to the supervisor from a thread that
-    does not know the loop overtake those of the loop.
-
-    :param work: a function without arguments.
-    :return: its result.
-    """
-    from asgiref.sync import sync_to_async
-
-    return await sync_to_async(work, thread_sensitive=False)()

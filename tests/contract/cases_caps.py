@@ -3,8 +3,17 @@
 
 from __future__ import annotations
 
-from airflow_provider_retreaver.core.errors import AuthenticationError, NotFound
-from airflow_provider_retreaver.core.operations import ClockReading, Count, Each, Outcome, ServerTime, Together, Wait
+from airflow_provider_retreaver.core.errors import AuthenticationError, InvalidArgument, NotFound
+from airflow_provider_retreaver.core.operations import (
+    Blocking,
+    ClockReading,
+    Count,
+    Each,
+    Outcome,
+    ServerTime,
+    Together,
+    Wait,
+)
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.domain.routing.cap_reset import ResetCaps
 from airflow_provider_retreaver.resources.targets import get_target, list_targets
@@ -15,6 +24,9 @@ def steps_of_every_kind(client: CaseClient) -> None:
     """Operations, lists, counts, rows, concurrent operations and waits; errors are raised in the procedure."""
     client.concurrent = True
     ids = client.targets(30)
+
+    def refuse() -> None:
+        raise InvalidArgument("No.")
 
     def procedure():
         target = yield get_target(id=ids[0])
@@ -30,16 +42,21 @@ def steps_of_every_kind(client: CaseClient) -> None:
         several = yield Together([get_target(id=ids[1]), get_target(id=888), get_target(id=ids[2])])
         assert isinstance((yield ServerTime()), ClockReading)
         yield Wait(12.5)
-        return target["id"], missing, len(rows), number, len(ids_read), nothing, several
+        away = yield Blocking(lambda: 3 + 4)
+        try:
+            yield Blocking(refuse)
+        except InvalidArgument as error:
+            refused = error.message
+        return target["id"], missing, len(rows), number, len(ids_read), nothing, away, refused, several
 
     result = client.run(procedure())
-    assert result[:6] == (ids[0], "/targets/999.json", 30, 30, 30, [])
-    several: list[Outcome] = result[6]
+    assert result[:8] == (ids[0], "/targets/999.json", 30, 30, 30, [], 7, "No.")
+    several: list[Outcome] = result[8]
     assert [outcome.value and outcome.value["id"] for outcome in several] == [ids[1], None, ids[2]]
     assert isinstance(several[1].error, NotFound)
     assert client.waits == [12.5]
     # Errors are compared by their text.
-    client.results[-1] = [*result[:6], [str(outcome.error) for outcome in several]]
+    client.results[-1] = [*result[:8], [str(outcome.error) for outcome in several]]
 
 
 def an_error_that_a_procedure_does_not_catch_ends_it(client: CaseClient) -> None:

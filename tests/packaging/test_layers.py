@@ -26,14 +26,14 @@ MAY_USE = {
     "sandbox": set(),
     "hooks": {"core", "resources", "domain", "transport", "provider_info"},
     "storage": {"core", "resources", "domain"},
-    "account": {"core", "resources", "domain", "hooks", "transport"},
+    "account": {"core", "resources", "domain", "hooks", "transport", "storage"},
     "webhooks": {"core", "domain", "hooks", "storage"},
     "plugins": set(),
     "page": {"core", "resources", "domain", "transport", "hooks", "operators"},
     "operators": {
         *("core", "resources", "domain", "hooks", "storage", "account", "assets", "links", "triggers", "webhooks"),
     },
-    "triggers": {"core", "resources", "domain", "hooks", "webhooks"},
+    "triggers": {"core", "resources", "domain", "transport", "hooks", "webhooks", "account"},
     "sensors": {"core", "domain", "storage", "operators", "hooks", "links", "triggers"},
     "transfers": {"core", "resources", "domain", "transport", "hooks", "storage", "operators", "links", "triggers"},
 }
