@@ -60,13 +60,20 @@ class Interrupted(Account):
         self.client = RetreaverClient(self.settings(), transport=self, sleep=lambda _: None, limiter=Limiter(1))
 
     def send(self, request: Any, wire: Any) -> Any:
-        """Carry a request; others act before it, unless it is the write right after the read of the same object."""
+        """Carry a request; others act before it, unless it is the write right after the read of the same object.
+
+        The groups of a target are read with the target, and written one by one.
+        """
         number = len(self.sent) + 1
-        blind = request.method != "GET" and self._last == ("GET", request.path)
+        joins = request.method == "PUT" and request.path.startswith("/target_groups/")
+        blind = request.method != "GET" and (
+            self._last == ("GET", request.path) or (joins and self._last[1].startswith("/targets/"))
+        )
         due = [] if blind else [self.at.pop(one) for one in sorted(self.at) if one <= number]
         for act in due:
             act()
-        self._last = (request.method, request.path)
+        if not joins:
+            self._last = (request.method, request.path)
         if self.kill_at == (number, False):
             self.dead = True
             raise Killed
