@@ -147,7 +147,7 @@ def get_provider_info() -> dict[str, Any]:
             ),
             *_modules("operators", "trackdrive", integration=TRACKDRIVE),
         ],
-        "sensors": _modules("sensors", "calls", "caps", "number_pools", "targets"),
+        "sensors": _modules("sensors", "account", "calls", "caps", "number_pools", "targets"),
         "transfers": [
             {
                 "source-integration-name": INTEGRATION,
@@ -159,7 +159,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [*_modules("hooks", "retreaver"), *_modules("hooks", "trackdrive", integration=TRACKDRIVE)],
         "extra-links": [f"airflow_provider_retreaver.links.{name}" for name in LINKS],
-        "triggers": _modules("triggers", "calls", "caps", "conditions", "waiting", "webhooks"),
+        "triggers": _modules("triggers", "account", "calls", "caps", "conditions", "waiting", "webhooks"),
         "config": CONFIG,
         # Airflow 2.11 knows assets as datasets.
         "asset-uris": ASSETS,

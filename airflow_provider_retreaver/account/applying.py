@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+from airflow_provider_retreaver.account.applied import Applied, applied_by
 from airflow_provider_retreaver.account.changing import ObjectChanges
 from airflow_provider_retreaver.account.kinds import KINDS, PAID
 from airflow_provider_retreaver.account.live import Live, read_company, world_of
@@ -22,6 +24,7 @@ from airflow_provider_retreaver.core.errors import (
     ChangeRefused,
     InvalidArgument,
     RetreaverError,
+    StorageFailed,
 )
 from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.quoting import one_line
@@ -71,6 +74,8 @@ class Apply:
     :param targets: addresses to change; none for all.
     :param record: what earlier attempts did.
     :param save: saves the record; called before anything is created and after each object.
+    :param applied: what was applied last; None for nothing.
+    :param note: keeps what is applied; called before the first change and after the last one.
     """
 
     plan: Plan
@@ -81,6 +86,8 @@ class Apply:
     targets: Collection[str] = ()
     record: Record = field(default_factory=Record)
     save: Callable[[Record], None] | None = None
+    applied: Applied | None = None
+    note: Callable[[Applied], None] | None = None
     _outcomes: dict[str, Outcome] = field(default_factory=dict, init=False)
     _objects: ObjectChanges = field(init=False)
 
@@ -169,8 +176,16 @@ class Apply:
         chosen = self.chosen()
         yield from self._learn_groups(company, chosen)
         self._objects = ObjectChanges(self.world, self.record, self._save)
-        for change in chosen:
-            yield from self._do(change)
+        self._note_applied()
+        try:
+            for change in chosen:
+                yield from self._do(change)
+        except BaseException:
+            # An error here must not hide the one that ended the apply.
+            with suppress(StorageFailed):
+                self._note_applied()
+            raise
+        self._note_applied()
         return self.result()
 
     def _learn_groups(self, company: int, chosen: list[Change]) -> Procedure[None]:
@@ -227,6 +242,10 @@ class Apply:
         else:
             log.info("%s: %s done.", one_line(change.address, numbers=False), change.action)
         self._outcomes[change.address] = outcome
+
+    def _note_applied(self) -> None:
+        if self.note is not None:
+            self.note(applied_by(self.plan, self.applied, self.record.done))
 
     def _save(self) -> None:
         if self.save is not None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_retreaver.account.applied import Applied, load_applied
 from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, Apply
 from airflow_provider_retreaver.account.connecting import (
     API_KEY,
@@ -28,9 +29,10 @@ from airflow_provider_retreaver.account.connecting import (
     connected,
     find_secret,
     make_plan,
+    plan_of,
 )
 from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
-from airflow_provider_retreaver.account.drifting import Applied, applied_after, drift_of, load_applied
+from airflow_provider_retreaver.account.drifting import drift_of
 from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.account.kinds import KINDS
 from airflow_provider_retreaver.account.live import Live, read_account
@@ -75,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
             one.add_argument("--conn-id", metavar="ID", help="Airflow connection; environment variables by default")
         return one
 
-    export = command("export", "Write the account to files.")
+    export = command("export", "Write the account to files, whose plan is then empty.")
     export.add_argument("folder", type=Path, help="folder for the files")
     export.add_argument(
         "--include", action="append", default=[], metavar="PATTERN", help="addresses, e.g. targets/a*"
@@ -145,12 +147,14 @@ def _export(given: argparse.Namespace) -> int:
         )
     for name, text in files.items():
         write_whole(given.folder / name, text.encode())
+    plan = plan_of(Sources([str(given.folder / name) for name in export.files]), live)
     result = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
     if given.json:
-        _write(json.dumps({**result, "left_out": export.left_out}))
-        return NOTHING
-    _write("\n".join([*export.left_out, f"{export.objects} objects written to {given.folder}."]))
-    return NOTHING
+        _write(json.dumps({**result, "left_out": export.left_out, "changes": len(plan.changes)}))
+    else:
+        written = f"{export.objects} objects written to {given.folder}; their plan has {len(plan.changes)} changes."
+        _write("\n".join([*export.left_out, written]))
+    return CHANGES if plan.changes else NOTHING
 
 
 def _plan(given: argparse.Namespace) -> int:
@@ -182,21 +186,17 @@ def _apply(given: argparse.Namespace) -> int:
             targets=given.target,
             record=_record(journal, plan),
             save=lambda record: write_whole(journal, _journal(plan, record)),
+            applied=_applied(applied_file),
+            note=lambda applied: write_whole(applied_file, applied.dump()),
         )
-        try:
-            with connected(given.conn_id) as runs:
-                runs.run(apply.procedure())
-        finally:
-            result = apply.result()
-            if result["outcomes"] or not plan.changes:
-                before = _applied(applied_file)
-                write_whole(applied_file, applied_after(plan, result, before).dump())
+        with connected(given.conn_id) as runs:
+            result = runs.run(apply.procedure())
     _write(json.dumps(result) if given.json else result_text(result).rstrip("\n"))
     return NOTHING if result["counts"]["done"] == len(result["outcomes"]) else ERROR
 
 
 def _drift(given: argparse.Namespace) -> int:
-    plan = _made(given)
+    plan = _made(given, comparing=True)
     rows = drift_of(plan, _applied(_applied_file(given.applied, plan.company)))
     if given.json:
         _write(json.dumps({"company": plan.company, "rows": rows, "warnings": plan.warnings}))
@@ -214,8 +214,9 @@ def _schema(given: argparse.Namespace) -> int:
     return NOTHING
 
 
-def _made(given: argparse.Namespace) -> Plan:
-    return make_plan(Sources(given.paths, given.env, _variables(given.var)), connected(given.conn_id))
+def _made(given: argparse.Namespace, *, comparing: bool = False) -> Plan:
+    sources = Sources(given.paths, given.env, _variables(given.var))
+    return make_plan(sources, connected(given.conn_id), comparing=comparing)
 
 
 def _world() -> World:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from airflow_provider_retreaver.account.disk import Sources
-from airflow_provider_retreaver.account.live import read_account
+from airflow_provider_retreaver.account.live import Live, needed_kinds, read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan
 from airflow_provider_retreaver.account.planning import Planner
@@ -66,20 +66,32 @@ def connected(conn_id: str | None, environment: Mapping[str, str] | None = None)
         yield client
 
 
-def make_plan(sources: Sources, connection: AbstractContextManager[Runs]) -> Plan:
-    """Read the files, then the account, and plan.
+def make_plan(sources: Sources, connection: AbstractContextManager[Runs], *, comparing: bool = False) -> Plan:
+    """Read the files, then the account as far as they concern it, and plan.
 
     :param sources: files of the account.
     :param connection: provides what runs procedures; it is entered when the files are right.
+    :param comparing: see `Planner`.
     :return: the plan with its hash.
     :raises InvalidArgument: naming every place where something is wrong.
     :raises RetreaverError: when the account cannot be read.
     """
     files = sources.read()
     with connection as runs:
-        live = runs.run(read_account())
-    planner = Planner(files, live, World(secrets=find_secret))
+        live = runs.run(read_account(needed_kinds(files)))
+    planner = Planner(files, live, World(secrets=find_secret), comparing)
     return planner.plan(git_commit=sources.git_commit(), environment=sources.environment)
+
+
+def plan_of(sources: Sources, live: Live) -> Plan:
+    """Plan files beside an account that was read.
+
+    :param sources: files of the account.
+    :param live: the account.
+    :return: the plan with its hash.
+    :raises InvalidArgument: naming every place where something is wrong.
+    """
+    return Planner(sources.read(), live, World(secrets=find_secret)).plan()
 
 
 def find_secret(reference: SecretReference) -> str | None:

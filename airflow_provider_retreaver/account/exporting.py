@@ -24,6 +24,7 @@ from airflow_provider_retreaver.account.ordering import references
 from airflow_provider_retreaver.account.parts import SET, World
 from airflow_provider_retreaver.account.plan import Change
 from airflow_provider_retreaver.account.planning import Planner
+from airflow_provider_retreaver.account.variables import escaped
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import one_line
@@ -85,7 +86,7 @@ class Exporter:
                         key: {name: value for name, value in one.items() if name not in defaults}
                         for key, one in section.items()
                     }
-                text = write_yaml(_escaped({**document, kind.name: section}), HEADER)
+                text = write_yaml(escaped({**document, kind.name: section}), HEADER)
                 self._export.files[f"{kind.name}.yaml"] = text
         if not self._export.files:
             self._export.files["account.yaml"] = write_yaml({"company": self._live.company}, HEADER)
@@ -183,7 +184,7 @@ class Exporter:
             return False
 
     def _changes(self, kind: Kind, section: Mapping[str, Mapping[str, Any]]) -> list[Change]:
-        files = read_files([("export", write_yaml(_escaped({kind.name: section})))])
+        files = read_files([("export", write_yaml(escaped({kind.name: section})))])
         return Planner(files, self._live, self._base).plan().changes
 
     def _leave_out(self, address: str, name: str, reason: str) -> None:
@@ -257,15 +258,6 @@ def _common(section: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         and not isinstance(value, (dict, list))
         and all(name in row and row[name] == value and type(row[name]) is type(value) for row in rows)
     }
-
-
-def _escaped(value: Any) -> Any:
-    """Return a value in whose texts nothing is taken for a variable."""
-    if isinstance(value, dict):
-        return {key: _escaped(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_escaped(one) for one in value]
-    return value.replace("${", "$${") if isinstance(value, str) else value
 
 
 def _writable(value: Any) -> bool:

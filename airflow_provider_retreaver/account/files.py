@@ -18,7 +18,7 @@ from airflow_provider_retreaver.account.merging import document, joined, overlai
 from airflow_provider_retreaver.account.nodes import Node, Place
 from airflow_provider_retreaver.account.problems import Problems
 from airflow_provider_retreaver.account.schema import AccountFile, Move, Prices
-from airflow_provider_retreaver.account.variables import Variables
+from airflow_provider_retreaver.account.variables import Variables, escaped
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
@@ -70,6 +70,7 @@ class AccountFiles:
     :param objects: by address.
     :param moves: new addresses by old ones.
     :param removed: addresses to delete.
+    :param content: what they say without variables, as one file that `read_files` reads again.
     :param sha256: of what the files say; comments and their order do not count.
     """
 
@@ -78,6 +79,7 @@ class AccountFiles:
     objects: dict[str, Declared] = field(default_factory=dict)
     moves: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    content: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
 
@@ -144,6 +146,7 @@ class _Building:
             prices=values.get("prices", Prices()),
             objects=objects,
             removed=list(dict.fromkeys(values.get("removed", ()))),
+            content={name: escaped(node.plain()) for name, node in sections.items() if name != "vars"},
             sha256=hashlib.sha256(msgspec.json.encode(self._root.plain(), order="sorted")).hexdigest(),
         )
         account.moves = self._moves(values.get("moved", ()), account)

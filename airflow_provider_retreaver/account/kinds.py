@@ -206,6 +206,13 @@ _KINDS = (
 )
 # In the order in which they are created and changed: what others refer to comes first.
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
+# Kinds to which objects of a kind may refer.
+REFERS_TO = {
+    "campaigns": ("campaigns",),
+    "targets": ("target_groups",),
+    "numbers": ("campaigns", "affiliates"),
+    "number_pools": ("campaigns", "affiliates"),
+}
 # In the order in which Retreaver lets them be deleted.
 DELETION = ("numbers", "number_pools", "targets", "target_groups", "campaigns", "affiliates")
 # Kinds whose objects cost money, and are gone for good when they are deleted.

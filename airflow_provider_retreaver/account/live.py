@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from airflow_provider_retreaver.account.kinds import KINDS, Kind
+from airflow_provider_retreaver.account.files import AccountFiles
+from airflow_provider_retreaver.account.kinds import KINDS, REFERS_TO, Kind
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.operations import Procedure, Row
@@ -78,6 +79,17 @@ def read_account(kinds: Collection[str] = tuple(KINDS)) -> Procedure[Live]:
         own = [row for row in rows if row.get("number_pool_id") is None]
         live.rows[kind.name] = yield from _complete(kind, own)
     return live
+
+
+def needed_kinds(files: AccountFiles) -> set[str]:
+    """Return which kinds of objects files are compared with; the others need not be read.
+
+    :param files: what is wanted.
+    :return: the kinds of the objects in them, and those that objects of these kinds refer to.
+    """
+    addresses = (*files.objects, *files.moves, *files.removed)
+    kinds = {address.partition("/")[0] for address in addresses}
+    return kinds.union(*(REFERS_TO.get(kind, ()) for kind in kinds))
 
 
 def _complete(kind: Kind, rows: list[Row]) -> Procedure[list[Row]]:

@@ -90,6 +90,7 @@ class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     :param cost: what it costs.
     :param moves: new addresses by old ones.
     :param labels: Retreaver's IDs of objects that files name by one, by address.
+    :param files: what the files say, as one file that `read_files` reads again.
     :param managed: what the files want of each object, by address and field; the next `drift` compares with it.
     :param warnings: what cannot be compared, as sentences.
     :param sha256: of everything else.
@@ -106,6 +107,7 @@ class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     cost: Cost
     moves: dict[str, str]
     labels: dict[str, int]
+    files: dict[str, Any]
     managed: dict[str, dict[str, Any]]
     warnings: list[str]
     sha256: str = ""

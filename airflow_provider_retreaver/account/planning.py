@@ -38,11 +38,14 @@ class Planner:
     :param files: what is wanted.
     :param live: the account as it is.
     :param world: secrets and date.
+    :param comparing: only compare, for drift: an object that is missing is a difference like others, and what matters
+        to an apply alone is not checked.
     """
 
     files: AccountFiles
     live: Live
     world: World
+    comparing: bool = False
     _problems: Problems = field(default_factory=Problems, init=False)
     _rows: dict[str, Row] = field(default_factory=dict, init=False)
     _managed: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
@@ -98,6 +101,7 @@ class Planner:
             cost=cost_of(everything, self._rows, self.files.prices),
             moves=self.files.moves,
             labels=labels,
+            files=self.files.content,
             managed=self._managed,
             warnings=self._warnings,
         ).hashed()
@@ -109,7 +113,7 @@ class Planner:
         if (id_ := getattr(spec, "id", UNSET)) is not UNSET:
             row = next((row for row in self.live.rows.get(kind.name, ()) if row.get("id") == id_), None)
             if row is None:
-                self._problem(
+                self._missing(
                     declared,
                     "id",
                     f"there is no {kind.title} with the id {id_}; it was deleted, or the id is another company's",
@@ -132,10 +136,10 @@ class Planner:
                     f"other; delete the move, or remove one of them",
                 )
             elif not before and not found:
-                self._problem(declared, "", f"neither {source} nor {declared.address} exists; delete the move")
+                self._missing(declared, "", f"neither {source} nor {declared.address} exists; delete the move")
             found = found or before
         if not found and kind.name == "numbers":
-            self._problem(declared, "", "the account has no such number; a number is bought by `purchase`")
+            self._missing(declared, "", "the account has no such number; a number is bought by `purchase`")
         return self._one(declared, found)
 
     def _by_address(self, address: str) -> list[Row]:
@@ -179,6 +183,10 @@ class Planner:
                 )
             seen[identity] = address
 
+    def _missing(self, declared: Declared, name: str, problem: str) -> None:
+        if not self.comparing:
+            self._problem(declared, name, problem)
+
     def _problem(self, declared: Declared, name: str, problem: str) -> None:
         self._problems.add(declared.place(name), declared.address, problem)
 
@@ -187,8 +195,11 @@ class Planner:
     def _change(self, declared: Declared) -> Change | None:
         kind, row = declared.kind, self._rows.get(declared.address)
         current = kind.current(row, self.world) if row is not None else {}
+        if self.comparing and row is None:
+            return Change(address=declared.address, action="create")
         desired = self._desired(declared, row)
-        self._refer(declared, desired, current)
+        if not self.comparing:
+            self._refer(declared, desired, current)
         unknown = [name for name in desired if row is not None and name not in current]
         for name in unknown:
             self._warnings.append(f"{declared.address}: Retreaver does not return {name}, so it is not compared.")
@@ -215,7 +226,8 @@ class Planner:
                 "create" if row is None else "update", kind.name, fields, buys=row is None and purchase is not UNSET
             ),
         )
-        self._check_sendable(declared, change, row)
+        if not self.comparing:
+            self._check_sendable(declared, change, row)
         return change
 
     def _desired(self, declared: Declared, row: Row | None) -> dict[str, Any]:

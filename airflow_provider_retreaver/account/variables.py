@@ -82,3 +82,16 @@ class Variables:
             self._problems.add(node.place, path, f"there is no variable {quoted(name)}; {hint}")
             return None
         return self._values[name]
+
+
+def escaped(value: Any) -> Any:
+    """Return a value in whose texts nothing is taken for a variable.
+
+    :param value: plain JSON.
+    :return: the same, which `Variables` turns back.
+    """
+    if isinstance(value, dict):
+        return {key: escaped(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [escaped(one) for one in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value

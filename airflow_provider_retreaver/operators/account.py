@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from airflow_provider_retreaver.operators.base import (
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_retreaver.account.applied import Applied
     from airflow_provider_retreaver.account.applying import ApplyResult
     from airflow_provider_retreaver.account.plan import Plan
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
@@ -43,6 +44,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
     :param environment: lay `environments/<name>.yaml` over the files; None for none.
     :param variables: which override those of the files.
     :param skip_empty: skip the task, and what follows it, when there is nothing to change.
+    :param applied_path: that of `RetreaverAccountApplyOperator`: files that change nothing count as applied.
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
     :raises InvalidArgument: naming file, line and key of everything that is wrong.
     :raises StorageFailed: when the plan cannot be stored.
@@ -55,6 +57,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
         "environment",
         "variables",
         "skip_empty",
+        "applied_path",
     )
 
     def __init__(
@@ -65,6 +68,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
         environment: str | None = None,
         variables: Mapping[str, object] | None = None,
         skip_empty: bool | str = True,
+        applied_path: str | None = None,
         retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
     ) -> None:
@@ -74,6 +78,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
         self.environment = environment
         self.variables = variables
         self.skip_empty = skip_empty
+        self.applied_path = applied_path
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make and store the plan.
@@ -82,15 +87,19 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
         :return: what the class describes.
         """
         with self.connected() as hook:
+            from airflow_provider_retreaver.account.applied import applied_by
             from airflow_provider_retreaver.account.rendering import markdown, summary
             from airflow_provider_retreaver.storage.paths import storage_errors, storage_path
             from airflow_provider_retreaver.storage.whole_files import replace_text
 
             file = storage_path(self.plan_path, "plan_path")
+            applied, note = _applied(self.applied_path)
             plan = _plan_of_files(hook, self.paths, self.environment, self.variables)
             with storage_errors(f"Writing the plan {self.plan_path}", "nothing was changed at Retreaver."):
                 replace_text(file, plan.dump().decode())
             self.log.info("Plan %s: %s", plan.sha256, summary(plan))
+            if note is not None and not plan.changes:
+                note(applied_by(plan, applied))
             result = {
                 "plan_path": str(self.plan_path),
                 "sha256": plan.sha256,
@@ -131,6 +140,8 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
     :param only: kinds of objects to change, such as `targets`; None for all.
     :param targets: addresses of objects to change; None for all.
     :param state_path: folder on object storage for what a run has done; None for Airflow's task state store.
+    :param applied_path: file on object storage for what was applied last, one for each company, by which
+        `RetreaverAccountDriftSensor` tells drift from what is not applied yet; None keeps nothing.
     :param dry_run: check the plan, its hash and the guards; nothing is sent.
     :param retreaver_conn_id: ID of a connection of type `retreaver`.
     :raises InvalidArgument: when the plan is not the approved one, or of another company; nothing was sent.
@@ -151,6 +162,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
         "only",
         "targets",
         "state_path",
+        "applied_path",
     )
 
     def __init__(
@@ -167,6 +179,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
         only: str | Iterable[str] | None = None,
         targets: str | Iterable[str] | None = None,
         state_path: str | None = None,
+        applied_path: str | None = None,
         dry_run: bool | str = False,
         retreaver_conn_id: str = "retreaver_default",
         **kwargs: Any,
@@ -183,6 +196,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
         self.only = only
         self.targets = targets
         self.state_path = state_path
+        self.applied_path = applied_path
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Apply the plan.
@@ -199,6 +213,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
             from airflow_provider_retreaver.storage.run_state import RunState
 
             plan = self._read_plan()
+            applied, note = _applied(self.applied_path)
             state = RunState(context, f"account_{plan.sha256[:12]}", self.state_path)
             apply = Apply(
                 plan,
@@ -209,6 +224,8 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
                 targets=texts(self.targets, "targets") or (),
                 record=Record.load(state.load()),
                 save=lambda record: state.save(record.dump()),
+                applied=applied,
+                note=note,
             )
             apply.check_guards()
             self._refuse_stale(hook, plan, begun=bool(apply.record.plan or apply.record.done))
@@ -266,6 +283,16 @@ def _plan_of_files(hook: RetreaverHook, paths: object, environment: object, vari
         mapping(variables, "variables"),
     )
     return make_plan(sources, nullcontext(hook))
+
+
+def _applied(url: object) -> tuple[Applied | None, Callable[[Applied], None] | None]:
+    """Return what was applied last, and what keeps it; None where it is not kept."""
+    if not is_given(url):
+        return None, None
+    from airflow_provider_retreaver.account.watching import applied_file, read_applied, write_applied
+
+    file = applied_file(url)
+    return read_applied(file), lambda applied: write_applied(file, applied)
 
 
 def _raise_partial(result: dict[str, Any]) -> None:

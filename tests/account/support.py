@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from airflow_provider_retreaver.account.applied import Applied, load_applied
 from airflow_provider_retreaver.account.applying import Apply, ApplyResult
 from airflow_provider_retreaver.account.exporting import Export, Exporter
 from airflow_provider_retreaver.account.files import read_files
@@ -29,6 +30,7 @@ class Account(SimulatedRetreaver):
         self.secrets: dict[str, str] = {}
         self.world = World(secrets=lambda one: self.secrets.get(str(one.connection or one.env)), today=TODAY)
         self.records: dict[str, Record] = {}
+        self.applied: Applied | None = None
 
     def add(self, kind: str, **attributes: Any) -> dict[str, Any] | None:
         """Add an object of the resource; None when the vendor refuses it."""
@@ -76,7 +78,12 @@ class Account(SimulatedRetreaver):
         """Return an apply that is not begun; what it saves goes through JSON, as a file does."""
         record = self.records.get(plan.sha256, Record())
         how.setdefault("limit", ChangeLimit())
-        return Apply(plan, self.world, record=record, save=lambda one: self.keep(plan, one), **how)
+        kept: dict[str, Any] = {"applied": self.applied, "note": self.note}
+        return Apply(plan, self.world, record=record, save=lambda one: self.keep(plan, one), **kept, **how)
+
+    def note(self, applied: Applied) -> None:
+        """Keep what is applied."""
+        self.applied = load_applied(applied.dump(), "applied.json")
 
     def keep(self, plan: Plan, record: Record) -> None:
         """Keep what an apply saves."""

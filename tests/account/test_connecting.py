@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.account.applying import ApplyResult
+from airflow_provider_retreaver.account.applied import applied_by, load_applied
 from airflow_provider_retreaver.account.connecting import connected, find_secret
 from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
-from airflow_provider_retreaver.account.drifting import applied_after, drift_of, load_applied
+from airflow_provider_retreaver.account.drifting import drift_of
 from airflow_provider_retreaver.account.live import read_company
 from airflow_provider_retreaver.account.schema import SecretReference
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed
@@ -72,18 +72,16 @@ def test_drift_of_objects_and_companies():
     account = Account()
     text = 'targets: {a: {number: "+12125550101"}, b: {number: "+12125550102"}}'
     plan = account.plan(text)
-    result = account.apply(plan)
-    applied = load_applied(applied_after(plan, result, None).dump(), "x")
+    account.apply(plan)
+    applied = load_applied(account.applied.dump(), "x")
     account.ask("DELETE", "/targets/tid/a.json")
     rows = drift_of(account.plan(f"{text[:-1]}, c: {{number: '+12125550103'}}}}\nremoved: [targets/d]"), applied)
     assert [(row["address"], row["reason"], row["now"]) for row in rows] == [
         ("targets/a", "drift", "missing"),
         ("targets/c", "not applied", "missing"),
     ]
-    failed: ApplyResult = {"plan": plan.sha256, "company": 1, "outcomes": [], "counts": {}}
-    kept = applied_after(plan, failed, applied)
-    assert kept.managed == applied.managed
-    assert applied_after(plan, failed, None).managed == {}
+    assert applied_by(plan, applied).managed == applied.managed
+    assert applied_by(plan, None).managed == {}
     account.add("targets", tid="d", number="+12125550104")
     assert drift_of(account.plan("removed: [targets/d]"), applied)[0]["wanted"] == "removed"
     other = load_applied(applied.dump().replace(b'"company":1', b'"company":2'), "x")

@@ -24,10 +24,12 @@ NAMES = {
     "hooks.retreaver": {"RetreaverAsyncHook", "RetreaverHook"},
     "hooks.trackdrive": {"TrackDriveAsyncHook", "TrackDriveHook"},
     "operators.caps": {"RetreaverResetCapOperator", "RetreaverSetCapsOperator"},
+    "sensors.account": {"RetreaverAccountDriftSensor"},
     "sensors.calls": {"RetreaverCallSensor", "RetreaverCallVolumeSensor"},
     "sensors.caps": {"RetreaverCapFilledSensor"},
     "sensors.number_pools": {"RetreaverNumberPoolSensor"},
     "sensors.targets": {"RetreaverTargetIdleSensor"},
+    "triggers.account": {"RetreaverAccountDriftEventTrigger"},
     "triggers.calls": {"RetreaverCallVolumeEventTrigger", "RetreaverNewCallsEventTrigger"},
     "triggers.caps": {"RetreaverCapFilledEventTrigger"},
     "triggers.conditions": {"RetreaverConditionTrigger"},
@@ -138,6 +140,9 @@ PARAMETERS = {
     ("transfers.exports", "RetreaverExportOperator"): {
         "start", "end", "by", "filters", "allow_unknown", "version", "retreaver_conn_id",
     },
+    ("sensors.account", "RetreaverAccountDriftSensor"): SENSOR | {
+        "applied_path", "paths", "environment", "variables",
+    },
     ("sensors.calls", "RetreaverCallVolumeSensor"): SENSOR | {
         "start", "end", "window", "at_least", "at_most", "filters", "allow_unknown",
     },
@@ -195,9 +200,11 @@ PARAMETERS = {
     },
     ("operators.targets", "RetreaverRestoreOperator"): CHANGE | {"snapshot_path", "parts", "overwrite"},
     ("operators.account", "RetreaverAccountPlanOperator"): {
+        "applied_path",
         "paths", "plan_path", "environment", "variables", "skip_empty", "retreaver_conn_id",
     },
     ("operators.account", "RetreaverAccountApplyOperator"): CHANGE | {
+        "applied_path",
         "plan_path", "sha256", "approved_by", "paths", "environment", "variables", "allow_destroy", "only", "targets",
     },
     ("operators.tags", "RetreaverUpdateTagsOperator"): CHANGE | {

@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_provider_retreaver.account.applied import Applied
 from airflow_provider_retreaver.hooks.sql import sql_hook
 from airflow_provider_retreaver.sandbox.options import (
     POSTBACK_KEY,
@@ -71,12 +72,19 @@ def world(account, monkeypatch, tmp_path):
     (tmp_path / "account").mkdir()
     (tmp_path / "account" / "targets.yaml").write_text("targets: {buyer-001: {caps: {daily: 60}}}\n")
     monkeypatch.chdir(tmp_path)
+    MemoryFileSystem().pipe("/plans/applied.json", applied().dump())
     module = sys.modules[ObjectStoragePath.__module__]
     for name in ("aws_default", "aws"):
         module.attach("s3", name, fs=MemoryFileSystem())
     hooks = sys.modules[sql_hook.__module__]
     monkeypatch.setattr(hooks, "sql_hook", lambda name, *rest: lakehouse(name, tmp_path) or sql_hook(name, *rest))
     return account
+
+
+def applied():
+    """Return what was applied of an account that somebody has changed since."""
+    files = {"targets": {"buyer-001": {"name": "Applied"}}}
+    return Applied(company=1, plan="0" * 64, files=files, managed={"targets/buyer-001": {"name": "Applied"}})
 
 
 def lakehouse(name, folder):
@@ -112,7 +120,7 @@ def test_sample(sample, world, monkeypatch):
 def test_samples_that_need_airflow_3_say_so():
     """Only samples with asset watchers or approvals are of Airflow 3 alone, and the sentence before says so."""
     needing = [sample for sample in SAMPLES if sample.needs_airflow_3]
-    assert len(needing) == 5
+    assert len(needing) == 6
     assert [sample.place for sample in needing if "Airflow 3" not in sample.before] == []
     assert [sample.place for sample in SAMPLES if "airflow.sdk" in sample.code and sample not in needing] == []
 

@@ -29,6 +29,7 @@ from airflow_provider_retreaver.sensors.number_pools import RetreaverNumberPoolS
 from airflow_provider_retreaver.triggers.caps import RetreaverCapFilledEventTrigger
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
 from tests.airflow.support.account import StateStore, TaskInstance, context_of
+from tests.airflow.support.account_files import applied, files, noted
 from tests.airflow.support.virtual import first_event
 
 pytestmark = pytest.mark.airflow
@@ -40,6 +41,7 @@ SENSORS = {
     for value in vars(import_module(name)).values()
     if inspect.isclass(value) and issubclass(value, RetreaverSensor) and value is not RetreaverSensor
 }
+VARIABLE = "vars: {cap: 1}\ntargets: {a: {caps: {hard: '${cap}'}}}\n"
 # Two different values of every parameter.
 VALUES = {
     "call_volume": {
@@ -47,6 +49,11 @@ VALUES = {
         "end": ["2026-02-01T00:00:00+00:00", "2026-02-02T00:00:00+00:00"],
         "window": ["2h", "3h"], "at_least": [1, "7"], "at_most": [9, 8],
         "filters": [{"status": "x"}, {"client_tid": "A"}], "allow_unknown": [True, "False"],
+    },
+    "account_drift": {
+        "applied_path": [noted("company: 1"), noted("company: 1")],
+        "paths": [[str(files(VARIABLE))], str(files(VARIABLE))],
+        "environment": [None, "prod"], "variables": [{}, {"cap": 5}],
     },
     "call_status": {"uuid": ["u-1", "u-2"], "status": ["completed", ["a", "b"]]},
     "cap_filled": {
@@ -192,12 +199,15 @@ def scenarios(account):
     pool = {"cid": "C1", "max_pool_size": 10, "type": "Local", "country": "US"}
     pool_id = account._handle("POST", "/number_pools.json", {"number_pool": pool})["number_pool"]["id"]
     control(account, "POST", f"number_pools/{pool_id}/provision", {"numbers": 10})
+    applied_path = applied("targets: {A7: {name: Acme}}")
+    account.change_target(id_, name="Ours")
     return {
         "call_volume": ({"window": "1h", "at_least": 3, "filters": {"status": "completed"}}, lambda v: v == 3),
         "call_status": ({"uuid": calls[0], "status": "completed"}, lambda v: v["uuid"] == calls[0]),
         "cap_filled": ({"target_id": id_, "at_least": 0.9}, lambda v: v[0]["filled"] == 9),
         "target_idle": ({"tid": "A7"}, lambda v: v[0]["id"] == id_),
         "number_pool": ({}, lambda v: v[0]["id"] == pool_id),
+        "account_drift": ({"applied_path": applied_path}, lambda v: (v["count"], v["rows"][0]["now"]) == (1, "Ours")),
     }
 
 

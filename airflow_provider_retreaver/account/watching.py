@@ -1,0 +1,184 @@
+"""Drift as the condition of a sensor and of an event trigger; one poll reads the account and what was applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from airflow_provider_retreaver.account.applied import Applied, load_applied
+from airflow_provider_retreaver.account.connecting import find_secret
+from airflow_provider_retreaver.account.disk import Sources
+from airflow_provider_retreaver.account.drifting import DriftRow, drift_of
+from airflow_provider_retreaver.account.files import AccountFiles, read_files
+from airflow_provider_retreaver.account.live import Live, needed_kinds, read_account
+from airflow_provider_retreaver.account.nodes import write_yaml
+from airflow_provider_retreaver.account.parts import World
+from airflow_provider_retreaver.account.planning import Planner
+from airflow_provider_retreaver.core.errors import InvalidArgument
+from airflow_provider_retreaver.core.operations import Blocking, Procedure
+from airflow_provider_retreaver.core.parameters import is_given, mapping, text, texts
+from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+# Rows of a result and of an event at most; `count` has how many there are.
+MAX_ROWS = 100
+# Objects that a log line names.
+MAX_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What differs from the files.
+
+    :param company: Retreaver's ID of the company.
+    :param plan: hash of the plan that was applied last.
+    :param rows: a row for each difference.
+    """
+
+    company: int
+    plan: str
+    rows: list[DriftRow]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftQuery(Query[Drift]):
+    """What differs from the files now.
+
+    :param applied_path: file on object storage with what was applied last.
+    :param paths: files and folders of the account; none for the files of the last apply.
+    :param environment: lay `environments/<name>.yaml` over the files.
+    :param variables: which override those of the files.
+    """
+
+    applied_path: str
+    paths: tuple[str, ...] = ()
+    environment: str | None = None
+    variables: tuple[tuple[str, object], ...] = ()
+
+    def run(self, _state: QueryState, /) -> Procedure[Drift]:
+        """Read what was applied, the files and the account; no state is kept.
+
+        Where an apply has begun or ended meanwhile, nothing is told: the account was read amid its changes.
+
+        :raises InvalidArgument: when nothing was applied yet, or the files are not valid.
+        """
+        applied, files = yield Blocking(self._wanted)
+        live = yield from read_account(needed_kinds(files))
+        rows = yield Blocking(lambda: self._rows(files, live, applied))
+        return Drift(live.company, applied.plan, rows)
+
+    def _wanted(self) -> tuple[Applied, AccountFiles]:
+        applied = read_applied(applied_file(self.applied_path))
+        if applied is None:
+            raise InvalidArgument(
+                f"There is no {self.applied_path} (applied_path): no plan was applied yet, or with another "
+                f"applied_path. Apply one first."
+            )
+        if self.paths:
+            return applied, Sources(self.paths, self.environment, dict(self.variables)).read()
+        return applied, read_files([("the files of the last apply", write_yaml(applied.files))])
+
+    def _rows(self, files: AccountFiles, live: Live, applied: Applied) -> list[DriftRow]:
+        if read_applied(applied_file(self.applied_path)) != applied:
+            return []
+        return drift_of(Planner(files, live, World(secrets=find_secret), comparing=True).plan(), applied)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDrift(Condition[Drift]):
+    """Others have changed what the last apply had set; the condition of `RetreaverAccountDriftSensor`.
+
+    :param applied_path: file on object storage with what was applied last.
+    :param paths: files and folders of the account; none for the files of the last apply.
+    :param environment: lay `environments/<name>.yaml` over the files.
+    :param variables: which override those of the files.
+    """
+
+    kind: ClassVar[str] = "account_drift"
+
+    applied_path: str
+    paths: tuple[str, ...]
+    environment: str | None
+    variables: Mapping[str, object]
+
+    @classmethod
+    def from_parameters(cls, *, applied_path: object, paths: object, environment: object, variables: object) -> Self:
+        """Build the condition from the sensor's parameters."""
+        given = tuple(texts(paths, "paths") or ()) if is_given(paths) else ()
+        overlay = text(environment, "environment") if is_given(environment) else None
+        values = mapping(variables, "variables")
+        if not given and (overlay is not None or values):
+            raise InvalidArgument(
+                "environment and variables belong to paths: give paths too, or leave them out to compare with the "
+                "files of the last apply."
+            )
+        return cls(text(applied_path, "applied_path"), given, overlay, values)
+
+    @property
+    def query(self) -> DriftQuery:
+        """The differences."""
+        return DriftQuery(self.applied_path, self.paths, self.environment, tuple(sorted(self.variables.items())))
+
+    def evaluate(self, result: Drift) -> Evaluation:
+        """Evaluate the differences: those that are not applied yet, or that nobody can explain, are no drift."""
+        drift = [row for row in result.rows if row["reason"] == "drift"]
+        value = {"company": result.company, "plan": result.plan, "count": len(drift), "rows": drift[:MAX_ROWS]}
+        names = [one_line(label_of(row), numbers=False) for row in drift[:MAX_NAMED]]
+        more = f" and {len(drift) - MAX_NAMED} more" if len(drift) > MAX_NAMED else ""
+        rest = f"; {len(result.rows) - len(drift)} differences are not applied yet" if result.rows != drift else ""
+        message = f"others have changed {', '.join(names)}{more}" if drift else "others have changed nothing"
+        return Evaluation(bool(drift), value, message + rest, matches={label_of(row): row for row in drift})
+
+
+def label_of(row: DriftRow) -> str:
+    """Return what names a difference.
+
+    :param row: of the difference.
+    :return: address and field.
+    """
+    return f"{row['address']} {row['field']}".strip()
+
+
+def applied_file(url: object) -> ObjectStoragePath:
+    """Return the file of what was applied last.
+
+    :param url: of the file on object storage.
+    :return: the file; the storage was not contacted.
+    :raises InvalidArgument: when it is no path on object storage.
+    """
+    from airflow_provider_retreaver.storage.paths import storage_path
+
+    return storage_path(url, "applied_path")
+
+
+def read_applied(file: ObjectStoragePath) -> Applied | None:
+    """Read what was applied last.
+
+    :param file: on object storage.
+    :return: what was applied; None when there is no file.
+    :raises InvalidArgument: when it is something else, or must not be read.
+    :raises StorageFailed: when the storage fails.
+    """
+    from airflow_provider_retreaver.storage.paths import destination_errors
+
+    with destination_errors(f"applied_path: {file} cannot be read"):
+        data: Any = file.read_bytes() if file.is_file() else None
+    return None if data is None else load_applied(data, f"{file} (applied_path)")
+
+
+def write_applied(file: ObjectStoragePath, applied: Applied) -> None:
+    """Write what was applied last.
+
+    :param file: on object storage.
+    :param applied: what was applied.
+    :raises StorageFailed: when it cannot be written.
+    """
+    from airflow_provider_retreaver.storage.paths import storage_errors
+    from airflow_provider_retreaver.storage.whole_files import replace_text
+
+    with storage_errors(f"Writing {file} (applied_path)", "drift cannot be told; run the task again."):
+        replace_text(file, applied.dump().decode())
