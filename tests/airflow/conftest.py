@@ -20,6 +20,7 @@ import pytest
 from airflow_provider_retreaver.sandbox.local_server import RunningSandbox, run_sandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 from tests.airflow.support.account import KEY, Account
+from tests.airflow.support.forked_runs import ForkedRuns
 from tests.paths import PROJECT
 
 RUN_DAG = PROJECT / "scripts" / "run_dag.py"
@@ -74,12 +75,14 @@ class AirflowLab:
 
     root: Path
     runs: int = field(default=0, init=False)
+    forked: ForkedRuns = field(init=False)
 
     def __post_init__(self) -> None:
         """Migrate the database that is copied for every run."""
         self.root.mkdir(parents=True, exist_ok=True)
         result = self.airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
         assert result.returncode == 0, result.stdout
+        self.forked = ForkedRuns(self.environment(self.root / "template", {}))
 
     def environment(self, home: Path, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a child process; only the search path is inherited."""
@@ -94,6 +97,7 @@ class AirflowLab:
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
             **extra,
         }
@@ -117,6 +121,7 @@ class AirflowLab:
         retries: bool = True,
         dag_id: str | None = None,
         home: Path | None = None,
+        anew: bool = False,
         timeout: float = 600,
     ) -> DagRunResult:
         """Run a DAG file (a `Path`) or a DAG's source (a `str`) and return the result of the run.
@@ -124,7 +129,8 @@ class AirflowLab:
         `connections` maps connection IDs to URIs or to mappings of a connection's fields. `home` is the AIRFLOW_HOME
         of an earlier run (`DagRunResult.home`) to continue in; a new one by default. Several `conf` make several runs
         in one process, which `each_run` tells apart. A run that takes longer than
-        `timeout` seconds is killed and fails the test.
+        `timeout` seconds is killed and fails the test. Runs are children of a process in which Airflow has started,
+        one at a time; with `anew` Airflow starts in a process of the run's own, with what it reads only then.
         """
         home = home or self.new_home()
         extra = dict(env or {})
@@ -136,14 +142,17 @@ class AirflowLab:
             shutil.copy2(path_or_source, home / "dags" / path_or_source.name)
         else:
             (home / "dags" / "the_dag.py").write_text(path_or_source, encoding="utf-8")
-        arguments = [str(RUN_DAG), *([dag_id] if dag_id else []), *([] if retries else ["--no-retries"])]
+        arguments = [*([dag_id] if dag_id else []), *([] if retries else ["--no-retries"])]
         if logical_date is not None:
             arguments.append(f"--logical-date={logical_date.isoformat()}")
         if conf is not None:
             arguments += [
                 f"--conf={json.dumps(dict(one))}" for one in ([conf] if isinstance(conf, Mapping) else conf)
             ]
-        result = self.airflow(arguments, home, extra, timeout)
+        if anew:
+            result = self.airflow([str(RUN_DAG), *arguments], home, extra, timeout)
+        else:
+            result = self.forked.run(arguments, home, self.environment(home, extra), timeout)
         logs_dir = home / "logs"
         logs_dir.mkdir(exist_ok=True)
         with (logs_dir / "output.log").open("a", encoding="utf-8") as log:
@@ -180,7 +189,9 @@ class AirflowLab:
 def airflow_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowLab]:
     """Return a runner of DAG files; its database is migrated once and copied for each run."""
     root = tmp_path_factory.mktemp("airflow-lab")
-    yield AirflowLab(root)
+    lab = AirflowLab(root)
+    yield lab
+    lab.forked.close()
     shutil.rmtree(root, ignore_errors=True)
 
 

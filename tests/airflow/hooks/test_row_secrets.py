@@ -173,6 +173,7 @@ def test_no_output_of_tasks_that_succeed_holds_the_key(airflow_lab, account, ech
         },
         env={"AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
         retries=False,
+        anew=True,
     )
     assert set(result.states.values()) == {"success"}, result.output
     output = "\n".join(line for line in result.output.splitlines() if not TOLD_TO_MASK.search(line))

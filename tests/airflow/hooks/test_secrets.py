@@ -403,6 +403,7 @@ def test_no_output_contains_the_key(airflow_lab, running_sandbox):
             "PYTHONASYNCIODEBUG": "1",
         },
         retries=False,
+        anew=True,
     )
     assert result.states["healthy"] == "success", result.output
     assert len(result.xcoms["healthy"]["return_value"]["reset"]) == 2

@@ -152,7 +152,9 @@ def test_two_dag_runs_of_one_window(airflow_lab, calls, tmp_path):
     calls.account.fault("/calls.json", method="GET", times=8, delay=1)  # so that both have begun
     homes = [airflow_lab.new_home() for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
-        runs = list(pool.map(lambda home: airflow_lab.run_dag(source, connections=connections, home=home), homes))
+        runs = list(
+            pool.map(lambda home: airflow_lab.run_dag(source, connections=connections, home=home, anew=True), homes)
+        )
     for run in runs:
         assert run.exit_code == 0, run.output
         assert run.xcoms["export"]["return_value"]["calls"] == 300
