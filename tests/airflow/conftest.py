@@ -79,10 +79,10 @@ class AirflowLab:
 
     def __post_init__(self) -> None:
         """Migrate the database that is copied for every run."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        result = self.airflow(["-m", "airflow", "db", "migrate"], self.root / "template", {})
+        template = self.root / "template"
+        self.forked = ForkedRuns(self.environment(template, {}))
+        result = self.airflow(["-m", "airflow", "db", "migrate"], template)
         assert result.returncode == 0, result.stdout
-        self.forked = ForkedRuns(self.environment(self.root / "template", {}))
 
     def environment(self, home: Path, extra: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of a child process; only the search path is inherited."""
@@ -97,6 +97,8 @@ class AirflowLab:
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__FERNET_KEY": "",
+            "AIRFLOW__API__SECRET_KEY": "of-tests-" * 8,
+            "AIRFLOW__API_AUTH__JWT_SECRET": "of-tests-" * 8,
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
             **extra,
@@ -129,8 +131,7 @@ class AirflowLab:
         `connections` maps connection IDs to URIs or to mappings of a connection's fields. `home` is the AIRFLOW_HOME
         of an earlier run (`DagRunResult.home`) to continue in; a new one by default. Several `conf` make several runs
         in one process, which `each_run` tells apart. A run that takes longer than
-        `timeout` seconds is killed and fails the test. Runs are children of a process in which Airflow has started,
-        one at a time; with `anew` Airflow starts in a process of the run's own, with what it reads only then.
+        `timeout` seconds is killed and fails the test; for `anew` see `airflow`.
         """
         home = home or self.new_home()
         extra = dict(env or {})
@@ -149,10 +150,7 @@ class AirflowLab:
             arguments += [
                 f"--conf={json.dumps(dict(one))}" for one in ([conf] if isinstance(conf, Mapping) else conf)
             ]
-        if anew:
-            result = self.airflow([str(RUN_DAG), *arguments], home, extra, timeout)
-        else:
-            result = self.forked.run(arguments, home, self.environment(home, extra), timeout)
+        result = self.airflow([str(RUN_DAG), *arguments], home, extra, anew=anew, timeout=timeout)
         logs_dir = home / "logs"
         logs_dir.mkdir(exist_ok=True)
         with (logs_dir / "output.log").open("a", encoding="utf-8") as log:
@@ -169,12 +167,25 @@ class AirflowLab:
         )
 
     def airflow(
-        self, arguments: list[str], home: Path, extra: Mapping[str, str] | None = None, timeout: float = 600
+        self,
+        arguments: list[str],
+        home: Path,
+        extra: Mapping[str, str] | None = None,
+        *,
+        anew: bool = False,
+        timeout: float = 600,
     ) -> subprocess.CompletedProcess[str]:
-        """Run Python with arguments in an AIRFLOW_HOME; its output is in `stdout`."""
+        """Run Python with arguments in an AIRFLOW_HOME; its output is in `stdout`.
+
+        Commands are children of a process in which Airflow has started, one at a time. With `anew` Airflow starts in
+        a process of the command's own, with the settings that it reads only then.
+        """
+        environment = self.environment(home, extra or {})
+        if not anew:
+            return self.forked.run(arguments, home, environment, timeout)
         return subprocess.run(
             [sys.executable, *arguments],
-            env=self.environment(home, extra or {}),
+            env=environment,
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -86,7 +86,6 @@ def ran(request, airflow_lab, running_sandbox, tmp_path_factory):
         connections={"retreaver_default": account.connection()},
         conf={"folder": f"file://{tmp_path_factory.mktemp('calls')}"},
         env={"PYTHONTZPATH": ""},
-        anew=True,
     )
     return result, account, request.param
 

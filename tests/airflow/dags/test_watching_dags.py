@@ -136,7 +136,8 @@ def test_a_run_exports_the_windows_of_all_its_events(airflow_lab, buyers, tmp_pa
     arguments = [str(EXAMPLE_DAGS.parent / "scripts"), json.dumps(windows)]
     conf = f"--conf={json.dumps({'destination': f'file://{tmp_path}'})}"
     env = {"AIRFLOW_CONN_RETREAVER_DEFAULT": json.dumps(buyers.connection())}
-    process = airflow_lab.airflow(["-c", RUN_WITH_EVENTS, *arguments, conf, "--no-retries"], home, env)
+    (home / "run_with_events.py").write_text(RUN_WITH_EVENTS, encoding="utf-8")
+    process = airflow_lab.airflow([str(home / "run_with_events.py"), *arguments, conf, "--no-retries"], home, env)
     assert process.returncode == 0, process.stdout
     extra = exported(home, tmp_path)
     assert extra["window"] == {

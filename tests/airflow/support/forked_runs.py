@@ -1,9 +1,9 @@
-"""Runs of DAG files in children of one process that has Airflow imported, since its start takes most of a run's time.
+"""Commands in children of one process that has Airflow imported, since its start takes most of a command's time.
 
 The process is started as `python -m tests.airflow.support.forked_runs`. It reads a request a line, a JSON object with
-`arguments` (of `scripts/run_dag.py`), `environment`, `home` and `output`, and writes the process ID of the child and,
-when that has ended, its exit code. A child has the request's environment, home and output, and Airflow's settings of
-that environment. Nothing of one run is there in another one.
+`arguments` (of Python), `environment`, `home` and `output`, and writes the process ID of the child and, when that has
+ended, its exit code. A child has the request's environment, home and output, and Airflow's settings of that
+environment. Nothing of one command is there in another one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from runpy import run_module, run_path
 from typing import Any
+from zoneinfo import reset_tzpath
 
 from scripts import run_dag
 from tests.paths import PROJECT
@@ -31,7 +33,7 @@ READY = "ready"
 
 @dataclass
 class ForkedRuns:
-    """The process whose children run DAG files; it is started with the first run."""
+    """The process whose children run commands; it is started with the first one."""
 
     environment: Mapping[str, str]
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
@@ -40,7 +42,7 @@ class ForkedRuns:
     def run(
         self, arguments: Sequence[str], home: Path, environment: Mapping[str, str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        """Run `scripts/run_dag.py` with arguments in a child; a child that takes longer than `timeout` seconds is killed."""
+        """Run what Python would run with these arguments; a child that takes longer than `timeout` s is killed."""
         output = home / "run.log"
         output.write_bytes(b"")
         request = {
@@ -86,7 +88,7 @@ class ForkedRuns:
     def _line(process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, f"the process whose children run DAGs ended with {process.wait()}"
+        assert line, f"the process whose children run commands ended with {process.wait()}"
         return line.strip()
 
     def close(self) -> None:
@@ -132,6 +134,7 @@ def become(request: Mapping[str, Any]) -> None:
     os.environ.update(request["environment"])
     os.chdir(request["home"])
     random.seed()
+    reset_tzpath()
     settings = import_module("airflow.settings")
     settings.dispose_orm()
     settings.configure_vars()
@@ -139,8 +142,19 @@ def become(request: Mapping[str, Any]) -> None:
     settings.configure_orm()
 
 
-def serve() -> int:
-    """Run each request in a child of its own; in a child, return its exit code."""
+def run_python(arguments: list[str]) -> None:
+    """Run a module (`-m`) or a file as `__main__`, as Python does."""
+    kind, *others = arguments
+    if kind == "-m":
+        sys.argv = others
+        run_module(others[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = arguments
+        run_path(kind, run_name="__main__")
+
+
+def serve() -> None:
+    """Run each request in a child of its own."""
     gc.set_threshold(run_dag.COLLECTION_THRESHOLD)
     prepare()
     gc.freeze()
@@ -150,11 +164,11 @@ def serve() -> int:
         if child == 0:
             request = json.loads(line)
             become(request)
-            return run_dag.main(request["arguments"])
+            run_python(request["arguments"])
+            return
         print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(serve())
+    serve()

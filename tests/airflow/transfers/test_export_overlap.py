@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -151,10 +152,9 @@ def test_two_dag_runs_of_one_window(airflow_lab, calls, tmp_path):
     connections = {"retreaver_default": calls.account.connection()}
     calls.account.fault("/calls.json", method="GET", times=8, delay=1)  # so that both have begun
     homes = [airflow_lab.new_home() for _ in range(2)]
+    run_dag = partial(airflow_lab.run_dag, source, connections=connections, anew=True)
     with ThreadPoolExecutor(2) as pool:
-        runs = list(
-            pool.map(lambda home: airflow_lab.run_dag(source, connections=connections, home=home, anew=True), homes)
-        )
+        runs = list(pool.map(lambda home: run_dag(home=home), homes))
     for run in runs:
         assert run.exit_code == 0, run.output
         assert run.xcoms["export"]["return_value"]["calls"] == 300
