@@ -71,6 +71,11 @@ def _loopback_only(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(_loopback_only)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by the parameter in place of bytes: packed files hold the time, and each process has its own."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_unconfigure() -> None:
     """Remove the temporary AIRFLOW_HOME."""
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
