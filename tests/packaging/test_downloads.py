@@ -9,7 +9,8 @@ from tests.packaging.source import imports, modules
 # Who may use a library that opens connections. Requests go to the hosts of the settings; downloads are judged.
 MAY_CONNECT = {
     "aiohttp": {"transport.aio"},
-    "requests": {"transport.blocking", "transport.connections", "transport.downloads"},
+    # `connecting` asks it for the environment's proxies only.
+    "requests": {"transport.blocking", "transport.connecting", "transport.connections", "transport.downloads"},
     "urllib3": {"transport.blocking", "transport.connections", "transport.downloads"},
     "http.client": {"transport.received"},
     # The probe asks the host of the settings whether it speaks TLS, and sends nothing.
@@ -23,8 +24,8 @@ MAY_CONNECT = {
             "transport.received",
         ),
     },
-    "urllib.request": {"transport.blocking"},
-    "ssl": {"transport.blocking", "transport.probe"},
+    "urllib.request": {"transport.connecting"},
+    "ssl": {"transport.blocking", "transport.connecting", "transport.probe"},
     "httpx": set(),
     "ftplib": set(),
     "smtplib": set(),
