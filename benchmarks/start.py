@@ -1,0 +1,155 @@
+"""What the package costs before it works: `make bench-start`.
+
+Three measurements, each in processes of their own that run in turn:
+
+* parsing: a DAG file that imports every operator, sensor and transfer, beside one that imports Airflow's bases;
+* starting: an export of an empty window, beside Airflow's HttpOperator and Airflow alone;
+* a profile of that export's imports, by distribution.
+
+Seconds are those of the processor, which other programs on the machine change little. The run fails when parsing or
+starting takes more than `BOUNDS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.export import NOTHING, PROJECT, Scenario, server
+
+RUNS = 9
+BASE = "from airflow.sdk import DAG, BaseOperator, BaseSensorOperator\n"
+KINDS = ("operators", "sensors", "transfers")
+PROGRAMS = ("airflow_sdk", "ours", "http_operator")
+SCENARIO = Scenario("80 calls", 80, 100, 8, (), PROGRAMS)
+#: Seconds and MB that a DAG file may take more, and seconds that an empty export may take more than Airflow alone.
+BOUNDS = {"parsing": 0.10, "memory": 7.0, "starting": 0.50}
+IMPORT = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", re.MULTILINE)
+
+
+def main() -> int:
+    """Measure, print, and return whether all is within the bounds."""
+    with tempfile.TemporaryDirectory(prefix="start-benchmark-") as folder:
+        parsing, memory = parse_cost(Path(folder))
+        with server(SCENARIO, reliable=True) as url:
+            starting = start_cost(url, Path(folder))
+            profile(url, Path(folder))
+    found = {"parsing": parsing, "memory": memory, "starting": starting}
+    beyond = {name: value for name, value in found.items() if value > BOUNDS[name]}
+    for name, value in beyond.items():
+        print(f"error: {name} is {value:.2f}, and may be {BOUNDS[name]:.2f}")
+    return int(bool(beyond))
+
+
+def parse_cost(folder: Path) -> tuple[float, float]:
+    """Return the seconds and MB that importing every operator adds to importing Airflow's base classes."""
+    every = [f"import {name}\n" for name in modules()]
+    sources = {"Airflow's base classes": BASE, f"{len(every)} modules of operators": BASE + "".join(every)}
+    files = {}
+    for number, (name, text) in enumerate(sources.items()):
+        files[name] = folder / f"parsed_{number}.py"
+        files[name].write_text(text, encoding="utf-8")
+    runs = in_turn({name: [str(file)] for name, file in files.items()}, folder)
+    print("\n== parsing\n")
+    for name, (seconds, size) in runs.items():
+        print(f"{name:<28} {seconds:6.2f} s {size:6.0f} MB")
+    (first, first_size), (second, second_size) = runs.values()
+    print(f"{'more':<28} {1000 * (second - first):6.0f} ms {second_size - first_size:5.1f} MB")
+    return second - first, second_size - first_size
+
+
+def modules() -> list[str]:
+    """Return the modules that DAG files import."""
+    package = "airflow_provider_retreaver"
+    return [
+        f"{package}.{kind}.{module.name}"
+        for kind in KINDS
+        for module in pkgutil.iter_modules(importlib.import_module(f"{package}.{kind}").__path__)
+    ]
+
+
+def start_cost(url: str, folder: Path) -> float:
+    """Return the seconds that an empty export takes beyond Airflow alone."""
+    runs = in_turn({name: program(name, url, folder) for name in PROGRAMS}, folder)
+    alone = runs["airflow_sdk"][0]
+    print("\n== an empty export\n")
+    for name, (seconds, size) in runs.items():
+        compared = f"{seconds / alone:6.2f} x airflow_sdk, {seconds - alone:+.2f} s"
+        print(f"{name:<14} {seconds:6.2f} s {size:6.0f} MB {compared}")
+    return runs["ours"][0] - alone
+
+
+def program(name: str, url: str, folder: Path) -> list[str]:
+    """Return the arguments of a program that reads an empty window."""
+    return ["-m", f"benchmarks.programs.{name}", url, "100", "8", NOTHING, str(folder / name)]
+
+
+def profile(url: str, folder: Path) -> None:
+    """Print what importing takes in an empty export beyond Airflow alone, by distribution."""
+    totals = {}
+    for name in ("airflow_sdk", "ours"):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-X", "importtime", *program(name, url, folder)],
+            cwd=PROJECT, env=environment(folder), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        totals[name] = {module: int(micros) for micros, module in IMPORT.findall(done.stderr)}
+    more = Counter[str]()
+    for module, micros in totals["ours"].items():
+        if module not in totals["airflow_sdk"]:
+            more[module.partition(".")[0]] += micros
+    print("\n== imports of an empty export that Airflow alone does not make, ms\n")
+    for name, micros in more.most_common(12):
+        print(f"{name:<28} {micros / 1000:6.1f}")
+    print(f"{'all':<28} {more.total() / 1000:6.1f}")
+
+
+def in_turn(commands: dict[str, list[str]], folder: Path) -> dict[str, tuple[float, float]]:
+    """Run each command several times, in turn, and return the medians of processor seconds and peak MB."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+    for turn in range(RUNS + 1):
+        for name, command in commands.items():
+            taken = once(command, folder)
+            if turn:  # the first one writes compiled files
+                found[name].append(taken)
+    return {name: tuple(map(statistics.median, zip(*runs, strict=True))) for name, runs in found.items()}  # type: ignore[misc]
+
+
+def once(command: list[str], folder: Path) -> tuple[float, float]:
+    """Run Python and return its processor seconds and peak MB."""
+    log = folder / "output.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", *command],
+            cwd=PROJECT,
+            env=environment(folder),
+            stdout=output,
+            stderr=output,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, log.read_text(encoding="utf-8")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a measured process."""
+    home = str(folder / "home")
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": home,
+        "AIRFLOW_HOME": home,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(PROJECT),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
