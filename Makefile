@@ -5,6 +5,7 @@ SHELL := /bin/sh
 PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 TRIGGERER := $(addprefix tests/airflow/runs/triggerer_,run.py watchers_run.py manual_run.py)
+LOWEST := $(addprefix tests/,core transport contract domain resources transfers $(addprefix airflow/,operators transfers hooks sensors triggers storage))
 MIN_COVERAGE := 97
 # Number of processes that run the test files; for example `make WORKERS=8 test` on a machine with more processors.
 WORKERS := 2
@@ -12,6 +13,7 @@ PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 VENV_2 := .venv-airflow2
 VENV_31 := .venv-airflow31
+VENV_LOWEST := .venv-lowest
 VENV_WHEEL := .venv-wheel
 VENV_BENCH := .venv-bench
 VENV_STORAGE := .venv-storage
@@ -22,7 +24,7 @@ VENV_DOCS := .venv-docs
 VENV_UI := .venv-ui
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
-RUN_31 := $(VENV_31)/bin/python -m pytest -W 'ignore:The `airflow.operators.branch:FutureWarning' -W 'ignore:The anyio.abc:DeprecationWarning'
+RUN_31 := $(VENV_31)/bin/python -m pytest
 
 # An environment whose Python is missing, broken or not the requested one is created again.
 ifneq ($(shell $(RUN) -c 'print(1)' 2>/dev/null),1)
@@ -36,7 +38,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -55,10 +57,16 @@ test: $(VENV)/.ready ## run the whole test suite with coverage
 test-airflow2: $(VENV_2)/.ready ## run the tests that use Airflow on Airflow 2.11 (needs python3.11)
 	$(RUN_2) -m pytest $(PARALLEL) -m airflow
 
-# Airflow 3.1 warns about two of its own imports; other warnings are errors there too.
 test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer (needs python3.11; about half an hour)
 	$(RUN_31) $(PARALLEL) -m airflow
 	$(RUN_31) -s $(TRIGGERER)
+
+# Releases as old as these warn about each other; what the newest ones warn about is an error in all other tests.
+test-lowest: $(VENV_LOWEST)/.ready ## test with the oldest versions that pyproject.toml promises, on Airflow 2.11 (needs python3.11; a quarter of an hour)
+	SQLALCHEMY_SILENCE_UBER_WARNING=1 $(VENV_LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning $(PARALLEL) $(LOWEST)
+
+test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pins with hashes (needs python3.11 to 3.13; two hours); ONLY=3.2-3.12 tests one
+	$(RUN) scripts/matrix.py $(ONLY)
 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of Airflow 3.3 and 2.11 (a quarter of an hour)
 	$(RUN) -m pytest -s $(TRIGGERER)
@@ -159,6 +167,9 @@ bench: $(VENV_BENCH)/.ready ## compare exports of calls with other ways to read 
 	$(VENV_BENCH)/bin/python benchmarks/export.py $(SCENARIO)
 	$(if $(SCENARIO),,$(RUN) -m benchmarks.load_postgres 200000)
 
+bench-start: $(VENV_BENCH)/.ready ## what operators cost before they work: parsing, memory, the start of an empty export (a few minutes)
+	$(VENV_BENCH)/bin/python -m benchmarks.start
+
 bench-sensors: $(VENV)/.ready ## measure 1,000 deferred sensors, in an event loop and in real triggerers (about 15 minutes)
 	$(RUN) benchmarks/sensors.py
 	$(RUN) -m pytest -s tests/airflow/runs/triggerer_load_run.py
@@ -167,7 +178,7 @@ bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parq
 	$(RUN) benchmarks/million.py
 
 clean: ## remove the files of the commands above
-	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_CELERY) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test .celery dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_LOWEST) .venv-matrix $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_CELERY) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test .celery .matrix dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -179,6 +190,9 @@ $(VENV_2)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constrai
 
 $(VENV_31)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constraints/airflow-3.1.txt scripts/environment.sh
 	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_31) constraints/airflow-3.1.txt '$(PYTHON_2)'
+
+$(VENV_LOWEST)/.ready: pyproject.toml airflow_provider_retreaver/__init__.py constraints/lowest.txt scripts/environment.sh
+	@NEWEST_PYTHON=12 scripts/environment.sh $(VENV_LOWEST) constraints/lowest.txt '$(PYTHON_2)'
 
 $(VENV_BENCH)/.ready: benchmarks/requirements.txt constraints/airflow-3.3.txt $(VENV)/.ready
 	@REQUIREMENTS='-e .[parquet] -r benchmarks/requirements.txt' \

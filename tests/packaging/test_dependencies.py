@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -54,3 +56,19 @@ def test_tested_versions_are_within_the_bounds(file):
         if version not in bound
     }
     assert wrong == {}
+
+
+def test_each_lower_bound_is_tested():
+    """`make test-lowest` installs every requirement at the bound that is promised, the tools and extras too."""
+    lines = [line for line in (ROOT / "constraints" / "lowest.txt").read_text().splitlines() if line[0] != "#"]
+    pins = {canonicalize_name(one.name): str(one.specifier) for one in map(Requirement, lines)}
+    bounds = {}
+    for requirement in map(Requirement, chain(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())):
+        name = canonicalize_name(requirement.name)
+        if name != PROJECT["name"]:
+            (bound,) = [one.version for one in requirement.specifier if one.operator == ">="]
+            bounds.setdefault(name, set()).add(bound)
+    assert len(bounds) > 25
+    assert {name: {Version(bound) for bound in several} for name, several in bounds.items()} == {
+        name: {Version(pins[name].removeprefix("=="))} for name in bounds
+    }
