@@ -75,8 +75,10 @@ test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset wa
 test-account: $(VENV)/.ready ## account as code: a thousand interleavings with other people, twenty killed applies, and exports of many accounts (a quarter of an hour)
 	ACCOUNT_EXAMPLES=1000 ACCOUNT_KILLS=20 $(RUN) -m pytest -q tests/account
 
-test-ui: chromium $(VENV)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium (needs chromium and chromedriver; a quarter of an hour)
-	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/tour_run.py tests/ui/page_run.py
+UI_RUN := $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s
+test-ui: chromium $(VENV)/.ready $(VENV_31)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium, and through the page on Airflow 3.1 (needs chromium and chromedriver; 20 minutes)
+	PICTURES='$(PICTURES)' $(UI_RUN) tests/ui/tour_run.py tests/ui/page_run.py
+	AIRFLOW_PYTHON='$(CURDIR)/$(VENV_31)/bin/python' PICTURES=.ui-test/pictures-3.1 $(UI_RUN) tests/ui/page_run.py
 
 chromium:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null || \

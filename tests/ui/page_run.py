@@ -31,7 +31,7 @@ from tests.ui.browser import Browser, chromium, wait_for  # noqa: E402
 
 FOLDER = PROJECT / ".ui-test"
 PICTURES = Path(os.environ.get("PICTURES") or FOLDER / "pictures")
-# Which Airflow: `make test-ui` has the project's own; another environment shows an older one.
+# Which Airflow: `make test-ui` runs the page on the project's own and on Airflow 3.1.
 PYTHON = os.environ.get("AIRFLOW_PYTHON") or str(PROJECT / ".venv" / "bin" / "python")
 KEY = "sandbox-key-of-the-page"
 VIEWS = ("caps", "calls", "numbers", "work", "health")

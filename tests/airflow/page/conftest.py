@@ -31,11 +31,13 @@ class Site:
     :param client: sends requests to the application, mounted as Airflow mounts it.
     :param database: of Airflow.
     :param tokens: of sessions, by user.
+    :param ended: token of a session that has ended, of a user who may read connections.
     """
 
     client: Any
     database: Path
     tokens: dict[str, str] = field(default_factory=dict)
+    ended: str = ""
 
     def get(self, path: str, user: str | None = "olga", **query: str) -> Any:
         """Open a path below the page's own as a user; None for nobody."""
@@ -101,7 +103,9 @@ def site(airflow_database: Path, account: Any, monkeypatch: pytest.MonkeyPatch) 
     manager = create_auth_manager()
     users = [SimpleAuthManagerUser(username=name, role=role) for name, role in USERS.items()]
     with TestClient(outer) as client:
-        made = Site(client, airflow_database, {user.username: manager.generate_jwt(user) for user in users})
+        ended = manager.generate_jwt(users[0], expiration_time_in_seconds=-3600)
+        tokens = {user.username: manager.generate_jwt(user) for user in users}
+        made = Site(client, airflow_database, tokens, ended)
         made.connect("main", account.connection(extra={"max_wait": 0}))
         yield made
         made.sql("DELETE FROM connection")

@@ -20,8 +20,8 @@ def test_a_connection_that_may_not_be_read_looks_like_none(site, account, view):
 
 
 def test_nobody_is_asked_to_log_in(site):
-    """Without a session, or with a token that is none, nothing is shown and a link leads to the login."""
-    for user in (None, "no-token", "a.b.c"):
+    """Without a session, with a token that is none or has ended, nothing is shown; a link leads to the login."""
+    for user in (None, "no-token", "a.b.c", site.ended):
         texts = set()
         for path in ("/", "/main/caps", "/no-such-connection/caps"):
             answer = site.get(path, user)
