@@ -15,7 +15,8 @@ from airflow_provider_retreaver.page.answers import Answer, Answers, NotedTransp
 from airflow_provider_retreaver.page.calls import CallsRead, read_calls
 from airflow_provider_retreaver.page.caps import CapsRead, read_caps
 from airflow_provider_retreaver.page.numbers import NumbersRead, read_numbers
-from airflow_provider_retreaver.page.polls import Polled, Polls
+from airflow_provider_retreaver.page.polled import Polled
+from airflow_provider_retreaver.page.polls import Polls
 from airflow_provider_retreaver.transport.blocking import RequestsTransport
 from airflow_provider_retreaver.transport.client import RetreaverClient
 from airflow_provider_retreaver.transport.limiter import LimiterState, limiter_for
@@ -49,7 +50,7 @@ class Account:
 
         :return: what is known.
         """
-        return self._polled("caps", read_caps)
+        return self._polled("caps", read_caps, CapsRead)
 
     def calls(self, zone: ZoneInfo) -> Polled[CallsRead]:
         """Return the sums of calls.
@@ -57,14 +58,14 @@ class Account:
         :param zone: of the clock by which a day begins.
         :return: what is known.
         """
-        return self._polled(f"calls {zone.key}", lambda now, before: read_calls(now, zone, before))
+        return self._polled(f"calls {zone.key}", lambda now, before: read_calls(now, zone, before), CallsRead)
 
     def numbers(self) -> Polled[NumbersRead]:
         """Return the number pools and the numbers without calls.
 
         :return: what is known.
         """
-        return self._polled("numbers", lambda now, _: read_numbers(now))
+        return self._polled("numbers", lambda now, _: read_numbers(now), NumbersRead)
 
     def last_answers(self) -> list[Answer]:
         """Return the last answers to this process's polls of the account, the latest first.
@@ -80,12 +81,12 @@ class Account:
         """
         return limiter_for(self.settings).state()
 
-    def _polled(self, view: str, procedure: Callable[[datetime, T | None], Procedure[T]]) -> Polled[T]:
+    def _polled(self, view: str, procedure: Callable[[datetime, T | None], Procedure[T]], kind: type[T]) -> Polled[T]:
         def read(now: datetime, before: T | None) -> T:
             with self._client() as client:
                 return client.run(procedure(now, before))
 
-        return self.polls.get((self.key, view), read)
+        return self.polls.get((self.key, view), read, kind)
 
     def _client(self) -> RetreaverClient:
         settings = replace(

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
+from airflow.providers.common.compat.sdk import conf
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
@@ -24,6 +25,7 @@ from airflow_provider_retreaver.page.answers import Answers
 from airflow_provider_retreaver.page.polls import Polls
 from airflow_provider_retreaver.page.render import STATIC, WORK_ONLY, Frame, render, static_file
 from airflow_provider_retreaver.page.rights import Rights
+from airflow_provider_retreaver.page.shared import SharedPolls
 
 PREFIX = "/retreaver/page"
 HEADERS = {
@@ -139,7 +141,10 @@ def create_app() -> FastAPI:
     :return: an application with polls of its own.
     """
     app = FastAPI(title="Retreaver", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.polls, app.state.answers = Polls(), Answers()
+    # Only processes beside others have somebody to share with.
+    several = conf.getint("api", "workers", fallback=1) > 1
+    app.state.polls = Polls(shared=SharedPolls.of_this_machine() if several else None)
+    app.state.answers = Answers()
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     app.add_api_route("/", _start, response_class=HTMLResponse)
     app.add_api_route("/go", _go, response_class=HTMLResponse)

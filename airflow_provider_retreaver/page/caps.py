@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
+
+from msgspec import convert
 
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Listing, Procedure, Row
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.objects.key import ObjectKey, group_key, target_key
 from airflow_provider_retreaver.domain.objects.naming import customer_id, safe_field
 from airflow_provider_retreaver.domain.objects.reading import get_object, together
@@ -24,6 +27,13 @@ SHOWS: tuple[Show, ...] = get_args(Show)
 CONCURRENCY = "concurrency"
 # What a row must have; Retreaver's lists may leave out what is nested.
 NEEDED = {"target": ("caps", "business_hours"), "group": ("caps", "target_ids")}
+# What is shown of a row; all else is forgotten at once.
+SHOWN = frozenset(
+    (
+        *("id", "name", "tid", "client_tid", "paused", "caps", "concurrency_cap", "calls_in_progress"),
+        *("business_hours", "time_zone", "target_ids"),
+    )
+)
 # How many objects that a list has without these fields are read one by one at each poll.
 MOST_SINGLE_READS = 100
 NAME_LENGTH = 80
@@ -127,6 +137,28 @@ class CapsRead:
         self.left = left
         self._shown: tuple[datetime, list[Owner]] | None = None
 
+    def saved(self) -> tuple[list[tuple[Kind, int, ReadRow]], int]:
+        """Return what `of_saved` makes it of again.
+
+        :return: kind, ID and row of each object, and `left`.
+        """
+        rows: list[tuple[Kind, int, ReadRow]] = [
+            ("group" if key.kind == "group" else "target", int(key.id or 0), one) for key, one in self.rows.items()
+        ]
+        return rows, self.left
+
+    @classmethod
+    def of_saved(cls, value: object) -> Self:
+        """Return what `saved` was called on.
+
+        :param value: of `saved`, as JSON has it.
+        :return: the targets and groups.
+        :raises ValidationError: of msgspec, when it is something else.
+        """
+        rows, left = convert(value, tuple[list[tuple[Kind, int, ReadRow]], int])
+        keyed = {group_key(id_) if kind == "group" else target_key(id_): one for kind, id_, one in rows}
+        return cls(keyed, left)
+
     def owners(self, now: datetime) -> list[Owner]:
         """Return what is shown, what is nearest to full first; made once a minute, since hours count minutes.
 
@@ -158,7 +190,7 @@ def read_caps(now: datetime, before: CapsRead | None) -> Procedure[CapsRead]:
     outcomes = yield from together([get_object(key) for key in chosen])
     for key, outcome in zip(chosen, outcomes, strict=True):
         value, error = outcome.value, outcome.error
-        listed[key] = ReadRow(dict(value), now) if value else ReadRow(listed[key].row, now, str(error or ""))
+        listed[key] = ReadRow(_shown(value), now) if value else ReadRow(listed[key].row, now, str(error or ""))
     for key in order[MOST_SINGLE_READS:]:
         listed[key] = known.get(key, listed[key])
     read = CapsRead(listed, sum(1 for key in order if _lacks(key, listed[key].row)))
@@ -182,8 +214,12 @@ def _list(listing: Listing, key_of: Callable[[int], ObjectKey], now: datetime) -
         id_ = row.get("id")
         if not isinstance(id_, int) or isinstance(id_, bool):
             raise ProtocolError(f"{listing.request.label} returned a {listing.envelope} without an 'id'.")
-        found[key_of(id_)] = ReadRow(row, now)
+        found[key_of(id_)] = ReadRow(_shown(row), now)
     return found
+
+
+def _shown(row: Row) -> Row:
+    return {name: without_secrets(value, name) for name, value in row.items() if name in SHOWN}
 
 
 def owners(read: CapsRead, now: datetime) -> list[Owner]:

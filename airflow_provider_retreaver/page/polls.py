@@ -3,6 +3,7 @@
 What was read is kept for some seconds. The first request afterwards starts a poll on a thread of its own and waits
 for it for a moment; whoever comes meanwhile gets what was read before, with its time. A poll that fails keeps what
 was read, and is not repeated before its time either, so that an account that is down is not asked by every reader.
+Processes that share their files (`shared.py`) take turns: whoever comes later reads what the other has read.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_retreaver.core.errors import RetreaverError
 from airflow_provider_retreaver.core.quoting import several_lines
+from airflow_provider_retreaver.page.polled import Polled
+from airflow_provider_retreaver.page.shared import Saved, SharedFile, SharedPolls
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +38,6 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Polled(Generic[T]):
-    """What the page knows of one view of an account.
-
-    :param value: what was read last; None while nothing was.
-    :param read_at: when that poll began.
-    :param error: why the last poll failed; blank when it did not.
-    :param failed_at: when.
-    :param reading: whether a poll is under way.
-    """
-
-    value: T | None = None
-    read_at: datetime | None = None
-    error: str = ""
-    failed_at: datetime | None = None
-    reading: bool = False
-
-
 @dataclass(slots=True)
 class _Entry:
     state: Polled[Any] = field(default_factory=Polled)
@@ -65,19 +51,30 @@ class Polls:
 
     :param now: returns the time, in UTC.
     :param fresh: seconds for which nothing is read again.
+    :param shared: files that other processes poll for, too; None where there are none.
     """
 
-    def __init__(self, now: Callable[[], datetime] = _utc_now, fresh: float = FRESH) -> None:
+    def __init__(
+        self, now: Callable[[], datetime] = _utc_now, fresh: float = FRESH, shared: SharedPolls | None = None
+    ) -> None:
         self._now = now
         self._fresh = fresh
+        self._shared = shared
         self._lock = threading.Lock()
         self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, key: Hashable, read: Callable[[datetime, T | None], T], patience: float | None = None) -> Polled[T]:
+    def get(
+        self,
+        key: Hashable,
+        read: Callable[[datetime, T | None], T],
+        kind: type[T],
+        patience: float | None = None,
+    ) -> Polled[T]:
         """Return what is known, after a poll where it is time for one.
 
         :param key: of an account and a view.
         :param read: does the poll; gets its time, and what the last one returned. It is called on a thread.
+        :param kind: what it returns.
         :param patience: seconds to wait for the poll; None for `PATIENCE`, or less where something was read before.
         :return: what is known.
         """
@@ -86,9 +83,9 @@ class Polls:
             self._forget(now)
             entry = self._entries.setdefault(key, _Entry())
             entry.asked_at = now
-            if entry.done is None and self._is_due(entry, now):
+            if entry.done is None and self._is_due(entry.tried_at, now):
                 entry.done, entry.tried_at = threading.Event(), now
-                arguments = (entry, read, now, entry.done)
+                arguments = (entry, self._turn(key, kind), read, now, entry.done)
                 threading.Thread(target=self._poll, args=arguments, name="retreaver-page", daemon=True).start()
             done = entry.done
             usual = PATIENCE if entry.state.value is None else LESS_PATIENCE
@@ -98,8 +95,11 @@ class Polls:
             state = entry.state
             return Polled(state.value, state.read_at, state.error, state.failed_at, entry.done is not None)
 
-    def _is_due(self, entry: _Entry, now: datetime) -> bool:
-        return entry.tried_at is None or (now - entry.tried_at).total_seconds() >= self._fresh
+    def _is_due(self, tried_at: datetime | None, now: datetime) -> bool:
+        return tried_at is None or (now - tried_at).total_seconds() >= self._fresh
+
+    def _turn(self, key: Hashable, kind: type[T]) -> AbstractContextManager[SharedFile[T]]:
+        return nullcontext(SharedFile(None, kind)) if self._shared is None else self._shared.turn(key, kind)
 
     def _forget(self, now: datetime) -> None:
         old = [
@@ -110,16 +110,36 @@ class Polls:
         for key in old:
             del self._entries[key]
 
-    def _poll(self, entry: _Entry, read: Callable[[datetime, Any], Any], at: datetime, done: threading.Event) -> None:
-        state = entry.state
+    def _poll(
+        self,
+        entry: _Entry,
+        turn: AbstractContextManager[SharedFile[Any]],
+        read: Callable[[datetime, Any], Any],
+        at: datetime,
+        done: threading.Event,
+    ) -> None:
+        saved: Saved[Any] = Saved(entry.state, at)
         try:
-            state = Polled(read(at, state.value), at)
-        except RetreaverError as error:
-            state = Polled(state.value, state.read_at, str(error), at)
-        except Exception as error:  # noqa: BLE001 - the boundary of the thread: readers are told, the log has it
-            log.error("A poll of the Retreaver page failed: %s", several_lines(repr(error)))  # noqa: TRY400
-            state = Polled(state.value, state.read_at, UNEXPECTED, at)
+            with turn as file:
+                found = file.read()
+                if found is None or self._is_due(found.tried_at, self._now()):
+                    before = entry.state if found is None else found.state
+                    saved = Saved(_polled(before, read, at), self._now())
+                    file.write(saved)
+                else:
+                    saved = found
         finally:
             with self._lock:
-                entry.state, entry.done, entry.tried_at = state, None, self._now()
+                entry.state, entry.done, entry.tried_at = saved.state, None, saved.tried_at
             done.set()
+
+
+def _polled(state: Polled[Any], read: Callable[[datetime, Any], Any], at: datetime) -> Polled[Any]:
+    """Poll, and return what is known then."""
+    try:
+        return Polled(read(at, state.value), at)
+    except RetreaverError as error:
+        return Polled(state.value, state.read_at, str(error), at)
+    except Exception as error:  # noqa: BLE001 - the boundary of the thread: readers are told, the log has it
+        log.error("A poll of the Retreaver page failed: %s", several_lines(repr(error)))  # noqa: TRY400
+        return Polled(state.value, state.read_at, UNEXPECTED, at)

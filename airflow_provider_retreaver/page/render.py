@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from airflow_provider_retreaver.page import charts
-from airflow_provider_retreaver.page.polls import Polled
+from airflow_provider_retreaver.page.polled import Polled
 from airflow_provider_retreaver.page.work import span_text
 
 PACKAGE = "airflow_provider_retreaver.page"

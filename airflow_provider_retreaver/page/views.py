@@ -12,7 +12,7 @@ from airflow_provider_retreaver.domain.routing.time_zones import NAMES, iana_nam
 from airflow_provider_retreaver.page.calls import MOST_ROWS, CallsRead, day_of
 from airflow_provider_retreaver.page.caps import SHOWS, Bar, CapsRead, Owner, Show, matching
 from airflow_provider_retreaver.page.numbers import IDLE_DAYS, NumbersRead
-from airflow_provider_retreaver.page.polls import Polled
+from airflow_provider_retreaver.page.polled import Polled
 from airflow_provider_retreaver.page.work import (
     TaskRun,
     TriggerableDag,

@@ -36,7 +36,7 @@ def test_readers_share_a_poll():
         return "figures"
 
     found = []
-    readers = [threading.Thread(target=lambda: found.append(polls.get("a", read, 10))) for _ in range(20)]
+    readers = [threading.Thread(target=lambda: found.append(polls.get("a", read, str, 10))) for _ in range(20)]
     for reader in readers:
         reader.start()
     gate.set()
@@ -45,10 +45,10 @@ def test_readers_share_a_poll():
     assert len(calls) == 1
     assert {one.value for one in found} == {"figures"}
     clock.move(29)
-    assert polls.get("a", read).read_at == datetime(2026, 11, 27, 12, tzinfo=UTC)
+    assert polls.get("a", read, str).read_at == datetime(2026, 11, 27, 12, tzinfo=UTC)
     assert len(calls) == 1
     clock.move(2)
-    assert polls.get("a", read, 10).value == "figures"
+    assert polls.get("a", read, str, 10).value == "figures"
     assert [before for _, before in calls] == [None, "figures"]
 
 
@@ -61,14 +61,14 @@ def test_what_takes_long_is_shown_later():
         gate.wait(10)
         return now
 
-    first = polls.get("a", read, 0)
+    first = polls.get("a", read, str, 0)
     assert (first.value, first.reading) == (None, True)
     gate.set()
-    done = polls.get("a", read, 10)
+    done = polls.get("a", read, str, 10)
     assert (done.value, done.reading) == (clock.time, False)
     gate.clear()
     clock.move(60)
-    stale = polls.get("a", read, 0)
+    stale = polls.get("a", read, str, 0)
     assert (stale.value, stale.reading) == (done.value, True)
     gate.set()
 
@@ -84,13 +84,13 @@ def test_a_failed_poll_keeps_what_was_read():
             raise ConnectionFailed("GET /targets.json was not answered.", sent=False)
         return "figures"
 
-    polls.get("a", read, 10)
+    polls.get("a", read, str, 10)
     clock.move(31)
-    failed = polls.get("a", read, 10)
+    failed = polls.get("a", read, str, 10)
     assert (failed.value, failed.error) == ("figures", "GET /targets.json was not answered.")
     assert (failed.failed_at - failed.read_at).total_seconds() == 31
     clock.move(10)
-    polls.get("a", read, 10)
+    polls.get("a", read, str, 10)
     assert len(calls) == 2
 
 
@@ -102,19 +102,19 @@ def test_an_unexpected_error_is_not_shown(caplog):
     def read(now, before):
         raise KeyError("secret-of-a-library")
 
-    failed = polls.get("a", read, 10)
+    failed = polls.get("a", read, str, 10)
     assert failed.error == UNEXPECTED
     assert "secret-of-a-library" in caplog.text
     clock.move(31)
-    assert polls.get("a", lambda now, before: 1, 10).value == 1
+    assert polls.get("a", lambda now, before: 1, int, 10).value == 1
 
 
 def test_accounts_are_apart_and_forgotten():
     """Views have polls of their own; what nobody looks at is forgotten."""
     clock = Clock()
     polls = Polls(clock)
-    assert polls.get("a", lambda now, before: 1, 10).value == 1
-    assert polls.get("b", lambda now, before: 2, 10).value == 2
+    assert polls.get("a", lambda now, before: 1, int, 10).value == 1
+    assert polls.get("b", lambda now, before: 2, int, 10).value == 2
     clock.move(FORGOTTEN + 1)
-    polls.get("b", lambda now, before: 3, 10)
+    polls.get("b", lambda now, before: 3, int, 10)
     assert set(polls._entries) == {"b"}

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,6 +53,12 @@ class Site:
                 return str(answer.text)
         raise AssertionError(answer.text)
 
+    def another_process(self) -> Site:
+        """Return the page as another process of the api-server serves it."""
+        from fastapi.testclient import TestClient
+
+        return replace(self, client=TestClient(mounted()))
+
     def sql(self, statement: str, *values: object) -> None:
         """Write to Airflow's database."""
         with closing(sqlite3.connect(self.database, timeout=30)) as database, database:
@@ -66,6 +72,17 @@ class Site:
         given = {**fields, "extra": json.dumps(fields["extra"]) if fields.get("extra") else None}
         with create_session(scoped=False) as session:
             session.add(Connection(conn_id=conn_id, **given))
+
+
+def mounted() -> Any:
+    """Return an application that has the page where Airflow has it."""
+    from fastapi import FastAPI
+
+    from airflow_provider_retreaver.page.app import create_app
+
+    outer = FastAPI()
+    outer.mount("/retreaver/page", create_app())
+    return outer
 
 
 @pytest.fixture(scope="session")
@@ -90,19 +107,14 @@ def site(airflow_database: Path, account: Any, monkeypatch: pytest.MonkeyPatch) 
     """Serve the page for the account of the sandbox, by a connection in Airflow's database."""
     from airflow.api_fastapi.app import create_auth_manager
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-    from fastapi import FastAPI
     from fastapi.testclient import TestClient
-
-    from airflow_provider_retreaver.page.app import create_app
 
     monkeypatch.delenv("AIRFLOW_CONN_RETREAVER_DEFAULT")
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
-    outer = FastAPI()
-    outer.mount("/retreaver/page", create_app())
     manager = create_auth_manager()
     users = [SimpleAuthManagerUser(username=name, role=role) for name, role in USERS.items()]
-    with TestClient(outer) as client:
+    with TestClient(mounted()) as client:
         ended = manager.generate_jwt(users[0], expiration_time_in_seconds=-3600)
         tokens = {user.username: manager.generate_jwt(user) for user in users}
         made = Site(client, airflow_database, tokens, ended)

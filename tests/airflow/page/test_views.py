@@ -65,6 +65,18 @@ def test_one_poll_for_everybody(site, account):
     assert len(account.sent()) - before == 3
 
 
+@pytest.mark.parametrize(("workers", "polls"), [("1", 2), ("2", 1)])
+def test_one_poll_for_all_processes(site, account, monkeypatch, tmp_path, workers, polls):
+    """With several workers one process polls for all; with one worker nothing is written to files."""
+    monkeypatch.setenv("AIRFLOW__API__WORKERS", workers)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    account.target("Acme", cap=100)
+    for process in (site.another_process(), site.another_process()):
+        assert "Acme" in process.view("caps")
+    assert len(account.sent("GET")) == 2 * polls
+    assert bool(list(tmp_path.rglob("*.json"))) is (workers == "2")
+
+
 def test_two_connections_to_one_company_share_a_poll(site, account):
     """What is polled belongs to a company and its key, whatever the connection is called."""
     site.connect("same", account.connection(extra={"max_wait": 0}))
