@@ -218,7 +218,7 @@ def test_a_body_that_does_not_come(endpoint, monkeypatch):
 
     monkeypatch.setattr(app, "BODY_SECONDS", 0.05)
 
-    async def status_of(*messages):
+    async def status_of(*messages, length=(b"transfer-encoding", b"chunked")):
         left, answers = list(messages), []
 
         async def receive():
@@ -227,15 +227,33 @@ def test_a_body_that_does_not_come(endpoint, monkeypatch):
         async def send(message):
             answers.append(message)
 
-        headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
+        headers = [(b"authorization", f"Bearer {TOKEN}".encode()), length]
         scope = {"type": "http", "method": "POST", "path": "/acme/always", "query_string": b"", "headers": headers}
         await endpoint.app(scope, receive, send)
         return answers[0]["status"]
 
     part = {"type": "http.request", "body": b"call_uuid=", "more_body": True}
     assert run(status_of(part)) == 408
+    assert run(status_of(part, length=(b"content-length", b"20"))) == 408
     assert run(status_of(part, {"type": "http.disconnect"})) == 400
     assert endpoint.kept() == []
+
+
+def test_a_request_without_a_body_is_not_waited_for(endpoint):
+    """Without a length and pieces there is no body, and the server is not asked for one."""
+    answers = []
+
+    async def never():
+        raise AssertionError("the body was asked for")
+
+    async def send(message):
+        answers.append(message)
+
+    headers = [(b"authorization", f"Bearer {TOKEN}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/acme/always", "query_string": b"call_uuid=a"}
+    run(endpoint.app({**scope, "headers": headers}, never, send))
+    assert answers[0]["status"] == 200
+    assert endpoint.kept() == [{"call_uuid": "a"}]
 
 
 def test_websockets_are_not_answered(endpoint):
