@@ -144,5 +144,3 @@ def test_each_webhook_is_in_one_batch(tmp_path):
         end="",
     )
     print(f"99.9% {ranked[int(len(ranked) * 0.999)] * 1000:.0f} ms; {dict(statuses)}")
-    # Not the median alone: the machine may be busy with other tests.
-    assert statistics.median(ranked) < 1.0
