@@ -77,7 +77,7 @@ def holds_registered(document: bytes) -> bool:
     :param document: JSON in UTF-8.
     :return: False when it holds none in any usual encoding, which leaves letters and digits as they are.
     """
-    return any(part.encode() in document for _, part in _long(registered()))
+    return any(part in document for part in _searched(registered()))
 
 
 def holds_secret_field(document: bytes) -> bool:
@@ -123,3 +123,10 @@ def _clean_literal(found: re.Match[bytes]) -> bytes:
 def _long(secrets: frozenset[str]) -> list[tuple[str, str]]:
     """Return the secrets that are masked in rows, each with a part that every usual encoding leaves as it is."""
     return [(secret, max(_PLAIN.findall(secret), key=len, default="")) for secret in secrets if len(secret) >= LEAST]
+
+
+@cache
+def _searched(secrets: frozenset[str]) -> tuple[bytes, ...]:
+    """Return what a document is searched for: where the longer of two secrets is, the part of it is too."""
+    parts = {part for _, part in _long(secrets)}
+    return tuple(part.encode() for part in parts if not any(other in part for other in parts - {part}))

@@ -60,6 +60,16 @@ def test_a_key_leaves_in_no_row(row, how):
         assert document_without_secrets(document) == json.dumps(clean, separators=separators).encode()
 
 
+@pytest.mark.parametrize(
+    ("document", "held"),
+    [(b"a 4f9d27c1-a b", True), (b"a 4f9d27c1 b", True), (b"a Z4f9d27c1 b", True), (b"4f9d27c", False)],
+)
+def test_a_secret_within_another_is_found_with_it(document, held):
+    """A document is searched once for secrets of which one is a part of the other, such as a key with its colon."""
+    register_secrets([Secret("4f9d27c1"), Secret("4f9d27c1-a"), Secret("Z4f9d27c1:"), Secret("4f9d27c1:")])
+    assert holds_registered(document) == held
+
+
 @pytest.mark.parametrize("name", ["embedded_key", "show_key", "object_key", "sip_password", "api_key", "a_secret"])
 def test_secret_fields_are_masked(name):
     """Fields that are keys by themselves are masked whatever their value, and stay empty where they were."""
