@@ -51,12 +51,12 @@ def read_manifest(path: str, *, allow_incomplete: bool) -> Manifest:
     file = storage_path(path, "manifest")
     with storage_errors(f"Reading the manifest {path}", AGAIN):
         try:
-            text = file.read_text()
+            content = file.read_bytes()
         except FileNotFoundError:
-            text = None
-    if text is None:
+            content = None
+    if content is None:
         raise InvalidArgument(f"manifest: there is no file {path}; give the manifest of an export that has ended.")
-    found = _parsed(path, text)
+    found = _parsed(path, content)
     if not found["complete"] and not allow_incomplete:
         raise InvalidArgument(
             f"manifest: {path} is of an export that is not complete ({quoted(found.get('reason') or 'no reason')}); "
@@ -67,15 +67,15 @@ def read_manifest(path: str, *, allow_incomplete: bool) -> Manifest:
     if (ExportFiles(file.parent, found["export"]).listed(file) or set()) != set(paths):
         raise InvalidArgument(f"manifest: {path} lists files that are not those of its export; export it again.")
     _check_files(path, file.parent, {row["path"]: row["bytes"] for row in rows})
-    content = json.dumps([found["export"], *(row["sha256"] for row in rows)])
+    digested = json.dumps([found["export"], *(row["sha256"] for row in rows)])
     return Manifest(
-        path, file.parent, paths, found["calls"], hashlib.sha256(content.encode()).hexdigest(), found.get("account")
+        path, file.parent, paths, found["calls"], hashlib.sha256(digested.encode()).hexdigest(), found.get("account")
     )
 
 
-def _parsed(path: str, text: str) -> Mapping[str, Any]:
+def _parsed(path: str, content: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(content)
         kinds = {
             "export": str, "format": str, "tags": str, "complete": bool, "calls": int, "files": list,
         }  # fmt: skip
@@ -83,6 +83,9 @@ def _parsed(path: str, text: str) -> Mapping[str, Any]:
             isinstance(row["path"], str) and isinstance(row["sha256"], str) and isinstance(row["bytes"], int)
             for row in found["files"]
         )
+        # One that lost a file, or has one twice, must not be noted as loaded.
+        whole = whole and found["calls"] == sum([row["calls"] for row in found["files"]])
+        whole = whole and len({row["path"] for row in found["files"]}) == len(found["files"])
         account = found.get("account")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         whole, account = False, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
 from typing import Any, TypedDict
@@ -13,6 +13,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, TableNotWrit
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.engines import Engine
+from airflow_provider_retreaver.domain.calls.merge_columns import VERSION
 from airflow_provider_retreaver.domain.calls.merging import Files, Merging
 from airflow_provider_retreaver.domain.calls.sql_texts import without_null_characters
 from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 # Calls of a part of a Parquet file that is in memory at once.
 ROWS_AT_ONCE = 5_000
+# Types in the description of a result, by name or by the number that PostgreSQL's drivers give.
+DATES = frozenset({"date", "1082"})
+INTEGERS = frozenset({"tinyint", "smallint", "integer", "int", "bigint", "hugeint", "int64", "20", "21", "23"})
 
 
 class Merged(TypedDict):
@@ -111,17 +115,17 @@ class Warehouse:
         """Create table and ledger where they do not exist, and check the table's columns.
 
         :param create: whether the table may be created.
-        :raises InvalidArgument: when a column is missing.
+        :raises InvalidArgument: when a column is missing, or would lose a part of its values without an error.
         :raises TableNotWritten: when the database refuses it or cannot be reached.
         """
         table, ledger = self._merging.create()
         self._execute([table, ledger] if create else [ledger], "could not be created")
 
-        def names(cursor: Any) -> list[str]:
+        def types(cursor: Any) -> dict[str, str]:
             run(cursor, self._merging.nothing())
-            return [str(column[0]).lower() for column in cursor.description]
+            return {str(column[0]).lower(): str(column[1]).lower() for column in cursor.description}
 
-        there = self._session.attempt(names, commit=False)
+        there = self._session.attempt(types, commit=False)
         if isinstance(there, Failure):
             raise self._error("cannot be read", there)
         missing = [name for name in self._merging.columns if name.lower() not in there]
@@ -129,6 +133,21 @@ class Warehouse:
             raise InvalidArgument(
                 f"Table {self._merging.table} has no column {', '.join(missing)}; add it, or name by the parameter "
                 f"columns those that it has."
+            )
+        self._check_types(there)
+
+    def _check_types(self, there: Mapping[str, str]) -> None:
+        for name, field in self._merging.columns.items():
+            type_ = there[name.lower()]
+            if field == VERSION and type_ in DATES:
+                found, lost = "a date", "time"
+            elif self._merging.kind(name) == fields.DECIMAL and type_ in INTEGERS:
+                found, lost = "an integer", "fraction"
+            else:
+                continue
+            raise InvalidArgument(
+                f"Table {self._merging.table} has {found} as its column {name}, which would lose the {lost} of "
+                f"{field}; change the column's type, or give another column by the parameter columns."
             )
 
     def merge(self, manifests: Sequence[tuple[Manifest, Files]]) -> Merged:

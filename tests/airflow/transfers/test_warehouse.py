@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -174,9 +175,12 @@ def test_manifests_that_cannot_be_merged(calls, folder, database):
             merge([path, manifest])
         assert isinstance(error.value, AirflowFailException)
     for changes, message in (
-        ({"files": [{"path": "../victim.parquet", "sha256": "0", "bytes": 1}]}, "lists files that are not those"),
+        (
+            {"files": [{"path": "../victim.parquet", "sha256": "0", "bytes": 1, "calls": 2}]},
+            "lists files that are not",
+        ),
         ({"complete": False, "reason": "too early"}, "not complete .*too early.*; export the window again, or set"),
-        ({"account": "elsewhere/9", "calls": 3}, "has calls of 'elsewhere/9', and calls has those of"),
+        ({"account": "elsewhere/9"}, "has calls of 'elsewhere/9', and calls has those of"),
     ):
         with pytest.raises(InvalidArgument, match=message):
             merge(damaged(path, **changes))
@@ -192,6 +196,64 @@ def test_manifests_that_cannot_be_merged(calls, folder, database):
     with pytest.raises(StorageFailed, match="are gone, first calls-"):
         merge(path)
     assert database.rows("SELECT count(*) FROM calls") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("column", "type_", "message"),
+    [
+        ("updated_at", "DATE", "has a date as its column updated_at, which would lose the time of updated_at;"),
+        ("revenue", "INTEGER", "has an integer as its column revenue, which would lose the fraction of revenue;"),
+        ("revenue", "BIGINT", "has an integer as its column revenue"),
+    ],
+)
+def test_a_table_that_would_lose_a_part_of_a_value(calls, folder, database, column, type_, message):
+    """It is refused before anything is loaded: databases round without an error, and a date hides what is newer."""
+    calls.add(1)
+    path = export(destination=folder, **PARQUET)["manifest"]
+    merge(path, "whole")
+    database.rows("CREATE TABLE calls AS SELECT * FROM whole WHERE false")
+    database.rows(f"ALTER TABLE calls ALTER {column} TYPE {type_}")
+    with pytest.raises(InvalidArgument, match=message):
+        merge(path)
+    columns = {name: name for [name] in database.rows("SELECT name FROM pragma_table_info('calls')")}
+    if column == "revenue":
+        del columns[column]
+        assert merge(path, columns=columns)["calls"] == 1
+    assert database.rows("SELECT count(*) FROM calls") == [(int(column == "revenue"),)]
+
+
+def half(content: bytes) -> bytes:
+    """Return the first half of a manifest."""
+    return content[: len(content) // 2]
+
+
+def changed(**changes: object) -> Callable[[bytes], bytes]:
+    """Return what gives a manifest other fields."""
+    return lambda content: json.dumps({**json.loads(content), **changes}).encode()
+
+
+def with_its_file_twice(content: bytes) -> bytes:
+    """Return a manifest that lists its file twice, with twice the calls."""
+    found = json.loads(content)
+    return changed(files=found["files"] * 2, calls=found["calls"] * 2)(content)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        half, with_its_file_twice, lambda _: b"", lambda _: b"\xff\xfe{", lambda _: b"[]", lambda _: b"[" * 100_000,
+        changed(files=[]), changed(calls=3), changed(calls=-2),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_is_damaged(calls, folder, database, written):
+    """One of which a part is missing is refused, instead of being noted as loaded without its calls."""
+    calls.add(2)
+    path = export(destination=folder, **PARQUET)["manifest"]
+    file = Path(path.removeprefix("file://"))
+    file.write_bytes(written(file.read_bytes()))
+    with pytest.raises(InvalidArgument, match="is not the manifest of an export of calls; export the window again"):
+        merge(path)
+    assert database.rows("SHOW TABLES") == []
 
 
 @pytest.mark.parametrize(
