@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 import statistics
@@ -133,7 +134,12 @@ class Runs:
     @property
     def noise(self) -> float:
         """Half of the difference between the slowest and the fastest run, as a share of the median's net seconds."""
-        return (max(self.seconds) - min(self.seconds)) / 2 / self.net
+        return self.spread / abs(self.net) if self.net else math.inf
+
+    @property
+    def spread(self) -> float:
+        """Half of the difference between the slowest and the fastest run in seconds."""
+        return (max(self.seconds) - min(self.seconds)) / 2
 
     @property
     def net_without_waits(self) -> float:
@@ -232,7 +238,9 @@ def measure(scenario: Scenario, folder: Path) -> dict[str, Runs]:
 
 def table(scenario: Scenario, results: dict[str, Runs]) -> str:
     """Format the results of a scenario."""
-    bound = results[scenario.programs[0]].net
+    lower = results[scenario.programs[0]]
+    # Of a time that is shorter than its differences there are no multiples, as in a window of one page.
+    bound = lower.net if lower.net > lower.spread else math.nan
     lines = [scenario.title, ""]
     heads = f"{'':<14} {'whole s':>8} {'start s':>8} {'net s':>8} {'x bound':>8} {'noise':>6} {'MB':>6} {'MB+':>6}"
     lines.append(f"{heads}  requests")

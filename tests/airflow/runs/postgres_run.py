@@ -593,6 +593,39 @@ def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_pa
     assert warehouse.query("SELECT count(*) FROM merged WHERE caller_city = ''") == [["1"]]
 
 
+def test_a_table_of_another_shape_and_an_engine_that_fails(account, warehouse, tmp_path):
+    """A column that would lose a part of values is refused; a failure after the COPY leaves nothing, and a retry all."""
+    from airflow_provider_retreaver.transfers.warehouse import RetreaverMergeCallsOperator
+    from tests.airflow.support.exports import export
+
+    add_calls(account, 3, revenue=22.5)
+    path = export(destination=f"file://{tmp_path}/calls", format="parquet", start=START, end=END)["manifest"]
+
+    def merge():
+        operator = RetreaverMergeCallsOperator(
+            task_id="merge", manifest=path, sql_conn_id="warehouse", table="merged"
+        )
+        return operator.execute({})
+
+    assert merge()["changed"] == 3
+    for column, kind, message in (
+        ("updated_at", "DATE", "a date as its column updated_at"),
+        ("revenue", "INTEGER", "an integer as its column revenue"),
+    ):
+        warehouse.query(f"DELETE FROM merged; ALTER TABLE merged ALTER {column} TYPE {kind} USING NULL")
+        with pytest.raises(InvalidArgument, match=message):
+            merge()
+        warehouse.query(f"ALTER TABLE merged DROP {column}; ALTER TABLE merged ADD {column} TIMESTAMPTZ")
+    warehouse.query("ALTER TABLE merged ALTER revenue TYPE NUMERIC(18, 6) USING NULL; TRUNCATE merged_manifests")
+    warehouse.query("ALTER TABLE merged ADD CONSTRAINT none_yet CHECK (revenue < 0)")
+    with pytest.raises(TableNotWritten, match="did not take the calls of .*none_yet.*Nothing of this manifest"):
+        merge()
+    assert warehouse.query("SELECT count(*) FROM merged_manifests") == [["0"]]
+    warehouse.query("ALTER TABLE merged DROP CONSTRAINT none_yet")
+    assert (merge()["changed"], merge()["skipped"]) == (3, [path])
+    assert warehouse.query("SELECT count(*), sum(revenue) FROM merged") == [["3", "67.500000"]]
+
+
 ODD_CALLS = [
     {"tags": {"source": "tv", "nested": {"a": [1, 2.5, None]}}},
     *({"tags": tags} for tags in (None, {}, [], "", 0, False, "text", [0])),
