@@ -594,7 +594,7 @@ def test_merged_manifests_are_what_the_operator_loads(account, warehouse, tmp_pa
 
 
 def test_a_table_of_another_shape_and_an_engine_that_fails(account, warehouse, tmp_path):
-    """A column that would lose a part of values is refused; a failure after the COPY leaves nothing, and a retry all."""
+    """A column that would lose a part of values is refused; a failure after the COPY leaves nothing, a retry all."""
     from airflow_provider_retreaver.transfers.warehouse import RetreaverMergeCallsOperator
     from tests.airflow.support.exports import export
 
@@ -618,7 +618,7 @@ def test_a_table_of_another_shape_and_an_engine_that_fails(account, warehouse, t
         warehouse.query(f"ALTER TABLE merged DROP {column}; ALTER TABLE merged ADD {column} TIMESTAMPTZ")
     warehouse.query("ALTER TABLE merged ALTER revenue TYPE NUMERIC(18, 6) USING NULL; TRUNCATE merged_manifests")
     warehouse.query("ALTER TABLE merged ADD CONSTRAINT none_yet CHECK (revenue < 0)")
-    with pytest.raises(TableNotWritten, match="did not take the calls of .*none_yet.*Nothing of this manifest"):
+    with pytest.raises(TableNotWritten, match=r"did not take the calls of .*none_yet.*Nothing of this manifest"):
         merge()
     assert warehouse.query("SELECT count(*) FROM merged_manifests") == [["0"]]
     warehouse.query("ALTER TABLE merged DROP CONSTRAINT none_yet")

@@ -1,8 +1,9 @@
-"""Manifests added to an Iceberg table of a local catalog, for real."""
+"""Manifests added to an Iceberg table of a local catalog, for real: in SQLite, and behind the REST interface."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,23 +14,36 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed, TableNotWritten
 from airflow_provider_retreaver.transfers.merge_statements import newest_view
 from tests.airflow.support.exports import END, START, export
+from tests.airflow.support.iceberg_catalog import rest_catalog
 
-pytestmark = [
-    pytest.mark.airflow,
-    pytest.mark.skipif(
-        version("sqlalchemy").startswith("1."),
-        reason="pyiceberg's local catalog needs SQLAlchemy 2, unlike Airflow 2.11",
-    ),
-]
+pytestmark = pytest.mark.airflow
 PARQUET = {"format": "parquet", "start": START, "end": END}
 
 
-@pytest.fixture
-def properties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Give the properties of a catalog in a SQLite file, which the connection `lake` leads to."""
-    given = {"type": "sql", "uri": f"sqlite:///{tmp_path}/catalog.db", "warehouse": f"file://{tmp_path}/lake"}
-    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "generic", "extra": given}))
-    return given
+# pyiceberg's catalog in a database needs SQLAlchemy 2, unlike Airflow 2.11.
+KINDS = ["rest"] if version("sqlalchemy").startswith("1.") else ["sql"]
+LOGIN, PASSWORD = "us", "secret-of-a-catalog"
+
+
+def use(monkeypatch: pytest.MonkeyPatch, connection: dict[str, object]) -> None:
+    """Let the connection `lake` be this one."""
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "generic", **connection}))
+
+
+@pytest.fixture(params=KINDS)
+def properties(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """Give the properties of a catalog, in a SQLite file or behind the REST interface; `lake` leads to it."""
+    if request.param == "sql":
+        given = {"type": "sql", "uri": f"sqlite:///{tmp_path}/catalog.db", "warehouse": f"file://{tmp_path}/lake"}
+        use(monkeypatch, {"extra": given})
+        yield given
+        return
+    with rest_catalog(tmp_path / "lake", f"{LOGIN}:{PASSWORD}") as url:
+        tokens = {"oauth2-server-uri": f"{url}/v1/oauth/tokens"}
+        use(monkeypatch, {"host": url, "login": LOGIN, "password": PASSWORD, "extra": tokens})
+        yield {"uri": url, "credential": f"{LOGIN}:{PASSWORD}", **tokens}
 
 
 def add(manifest, table="lake.calls", **parameters):
@@ -59,6 +73,7 @@ def newest(properties, table="lake.calls"):
         return connection.execute("SELECT * FROM newest ORDER BY uuid").fetchall()
 
 
+@pytest.mark.parametrize("properties", ["rest", *(kind for kind in KINDS if kind != "rest")], indirect=True)
 def test_restated_and_late_calls_equal_a_fresh_load(calls, folder, properties):
     """The view of the newest rows over many manifests is that of one load at the end."""
     uuids = calls.add(20, tags={"source": 'web, "tv"'}, revenue=22.5)
@@ -174,8 +189,8 @@ def test_a_catalog_that_fails(calls, folder, properties, monkeypatch):
     """The error names the manifest and says that a retry helps."""
     calls.add(1)
     path = export(destination=folder, **PARQUET)["manifest"]
-    broken = {**properties, "uri": "sqlite:////no/such/folder/catalog.db"}
-    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "generic", "extra": broken}))
+    broken = "sqlite:////no/such/folder/catalog.db" if "type" in properties else "http://127.0.0.1:1"
+    use(monkeypatch, {"extra": {**properties, "uri": broken}})
     with pytest.raises(TableNotWritten, match=r"lake.calls did not take the calls of .*; a retry adds it") as failed:
         add(path)
     assert "\n" not in str(failed.value)
