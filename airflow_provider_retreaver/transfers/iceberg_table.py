@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, TableNotWritten
@@ -35,7 +36,8 @@ def catalog_properties(conn_id: str) -> dict[str, str]:
 
     :param conn_id: ID of the connection.
     :return: the extra's properties as texts, with `uri` and `credential` where host and password are given.
-    :raises InvalidArgument: when pyiceberg is missing, or the connection names no catalog.
+    :raises InvalidArgument: when pyiceberg is missing, or the connection names no catalog, or one that needs another
+        SQLAlchemy.
     """
     require_package("pyiceberg", "An Iceberg table")
     from airflow.providers.common.compat.sdk import BaseHook, mask_secret
@@ -52,6 +54,13 @@ def catalog_properties(conn_id: str) -> dict[str, str]:
         raise InvalidArgument(
             f"iceberg_conn_id: connection {one_line(conn_id)} names no catalog; give the host of a REST catalog, or "
             f"the property type in its extra."
+        )
+    kind = properties.get("type", "")
+    sql = kind in {"sql", "in-memory"} or (not kind and properties.get("uri", "").startswith(("sqlite", "postgres")))
+    if sql and (installed := version("sqlalchemy")).startswith("1."):
+        raise InvalidArgument(
+            f"iceberg_conn_id: connection {one_line(conn_id)} leads to pyiceberg's catalog in SQL, which needs "
+            f"SQLAlchemy 2, and this Airflow has {installed}; use a REST catalog, for example, or Airflow 3."
         )
     secrets = [connection.password or "", *(value for name, value in properties.items() if _is_secret(name))]
     long = [secret for secret in secrets if len(secret) >= MIN_LENGTH]

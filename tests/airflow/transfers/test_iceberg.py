@@ -233,3 +233,17 @@ def test_connections(calls, folder, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps({"conn_type": "generic", "extra": {"warehouse": "lake"}}))
     with pytest.raises(InvalidArgument, match="connection lake names no catalog"):
         catalog_properties("lake")
+
+
+@pytest.mark.skipif(not version("sqlalchemy").startswith("1."), reason="Airflow 3 has SQLAlchemy 2")
+@pytest.mark.parametrize(
+    "extra", [{"type": "sql", "uri": "sqlite:///x"}, {"uri": "postgresql://x"}, {"type": "in-memory"}]
+)
+def test_a_catalog_in_sql_on_airflow_2(calls, folder, monkeypatch, extra):
+    """It is refused with what to do: pyiceberg's own error is of a module that cannot be imported."""
+    path = export(destination=folder, **PARQUET)["manifest"]
+    use(monkeypatch, {"extra": extra})
+    with pytest.raises(
+        InvalidArgument, match=r"connection lake leads to .*needs SQLAlchemy 2, and this Airflow has 1"
+    ):
+        add(path)
