@@ -49,7 +49,7 @@ class RawCalls:
         :raises ValueError: when a value is not of its column's kind, or a call is no JSON object.
         """
         together = b"\n".join(raws)
-        if any(sign in together for sign in _ODD):
+        if _has_odd_escape(together):
             return None
         decode, own = self._decoder.decode, self._columns.own
         calls = [decode(raw) for raw in raws]
@@ -59,6 +59,16 @@ class RawCalls:
         for place in self._parsed:
             values[place] = self._columns.column_of(place, calls)
         return list(zip(*values, strict=True))
+
+
+def _has_odd_escape(data: bytes) -> bool:
+    """Return whether JSON has one of `_ODD`; looking for single characters takes a twentieth of the time."""
+    at = data.find(b"\\")
+    while at >= 0:
+        if data.startswith(_ODD, at):
+            return True
+        at = data.find(b"\\", at + 1)
+    return False
 
 
 def is_readable(columns: Columns, as_json: frozenset[str]) -> bool:
