@@ -38,7 +38,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -79,6 +79,10 @@ UI_RUN := $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s
 test-ui: chromium $(VENV)/.ready $(VENV_31)/.ready $(VENV_UI)/.ready ## click through make ui in Chromium, and through the page on Airflow 3.1 (needs chromium and chromedriver; 20 minutes)
 	PICTURES='$(PICTURES)' $(UI_RUN) tests/ui/tour_run.py tests/ui/page_run.py
 	AIRFLOW_PYTHON='$(CURDIR)/$(VENV_31)/bin/python' PICTURES=.ui-test/pictures-3.1 $(UI_RUN) tests/ui/page_run.py
+
+test-account-ui: chromium $(VENV)/.ready $(VENV_31)/.ready $(VENV_UI)/.ready ## approve, reject and let a plan of an account wait in Chromium, on Airflow 3.3 and 3.1 (ten minutes)
+	PICTURES='$(PICTURES)' $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/account_run.py
+	AIRFLOW_PYTHON=$(CURDIR)/$(VENV_31)/bin/python $(VENV_UI)/bin/python -m pytest --noconftest -p no:cacheprovider -q -s tests/ui/account_run.py
 
 chromium:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null || \

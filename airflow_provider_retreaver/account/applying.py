@@ -35,7 +35,7 @@ from airflow_provider_retreaver.resources.entry import ObjectReference
 
 log = logging.getLogger(__name__)
 
-# Smaller accounts may be changed as a whole.
+# A share of a smaller account is too few objects to limit anything; a number always counts.
 LEAST_OBJECTS = 10
 DEFAULT_MAX_CHANGES = "30%"
 
@@ -142,7 +142,8 @@ class Apply:
                 f"was sent. Allow it with allow_destroy, if that is intended."
             )
         objects = max(self.plan.objects, 1) + sum(one.action == "delete" for one in self.plan.changes)
-        if objects >= LEAST_OBJECTS and self.limit.exceeded(len(chosen), objects):
+        counts = self.limit.share is None or objects >= LEAST_OBJECTS
+        if counts and self.limit.exceeded(len(chosen), objects):
             raise ChangeRefused(
                 f"The plan changes {len(chosen)} of {objects} objects, and max_changes allows "
                 f"{self.limit.describe(objects)}; nothing was sent. Raise max_changes, if that is intended."

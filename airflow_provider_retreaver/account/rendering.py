@@ -119,7 +119,8 @@ def result_text(result: ApplyResult) -> str:
 
 def _table_lines(change: Change) -> Iterable[str]:
     verb, address = VERBS[change.action], _cell(change.address)
-    name = f"<br>{_cell(change.name)}" if change.name else ""
+    # A line break of HTML is shown by some readers of Markdown only.
+    name = f" ({_cell(change.name)})" if change.name else ""
     fields: Mapping[str, Any] = {} if change.action == "delete" else change.fields
     if not fields:
         yield f"| {verb} | {address}{name} | | | |"

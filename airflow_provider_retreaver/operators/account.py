@@ -135,7 +135,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
         sent, and one that would change something else now is refused as stale.
     :param environment: of that plan, see `RetreaverAccountPlanOperator`.
     :param variables: of that plan.
-    :param max_changes: objects that may change, from 10 objects on: a number, a share (`"30%"`), or None for all.
+    :param max_changes: objects that may change: a number, a share (`"30%"`) from 10 objects on, or None for all.
     :param allow_destroy: release numbers and pools that are in `removed`.
     :param only: kinds of objects to change, such as `targets`; None for all.
     :param targets: addresses of objects to change; None for all.

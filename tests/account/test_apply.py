@@ -192,6 +192,16 @@ def test_max_changes_refuses_from_ten_objects_on(account):
     assert list(statuses(result)) == ["targets/t1", "targets/t2", "targets/t3"]
 
 
+def test_a_number_of_changes_counts_for_small_accounts_too(account):
+    """A share of two objects would be none, so that only a number limits them."""
+    plan = account.plan('targets: {a: {number: "+19195550101"}, b: {number: "+19195550102"}}')
+    account.sent.clear()
+    with pytest.raises(ChangeRefused, match="changes 2 of 2 objects, and max_changes allows 1"):
+        account.apply(plan, limit=ChangeLimit.parse(1))
+    assert account.sent == []
+    assert account.apply(plan, limit=ChangeLimit.parse("30%"))["counts"]["done"] == 2
+
+
 def test_only_and_target_choose(account):
     """`only` chooses kinds; an address that the plan does not have is refused."""
     plan = account.plan(EXAMPLE)

@@ -43,6 +43,7 @@ def expected(dag_id: str, now: datetime) -> dict[str, Counter[str]]:
     today = f"{now:%Y-%m-%d}"
     one, skipped = Counter({OK: 1}), Counter({SKIPPED: 1})
     tasks: dict[str, dict[str, Counter[str]]] = {
+        "retreaver_account": dict.fromkeys(("plan", "approve", "apply"), one),
         "retreaver_business_hours": {"office": one, "night_shift": one},
         "retreaver_calls_backfill_year": {"weeks": one, "export_week": Counter({OK: 53})},
         "retreaver_calls_incremental": {"export_updated": one, "report": one},
@@ -173,6 +174,9 @@ def test_example(interface: Interface, browser: Browser, dag_id: str) -> None:
     started, now = time.monotonic(), datetime.now(NEW_YORK)
     form = "trigger-form" if dag_id == "retreaver_pause_at_90_percent" else None
     run_id = trigger(browser, interface, dag_id, form)
+    if dag_id == "retreaver_account":
+        browser.open(f"/dags/{dag_id}/runs/{run_id}/tasks/approve/required_actions")
+        browser.click("button", "Approve")
     state = interface.ended(dag_id, run_id)
     seconds = time.monotonic() - started
     tasks = interface.tasks(dag_id, run_id)

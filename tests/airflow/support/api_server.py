@@ -9,15 +9,15 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-# Names of users with their roles: only OP and ADMIN may read connections, VIEWER may read DAGs.
-USERS = {"olga": "OP", "vera": "VIEWER"}
+# Names of users with their roles: only OP and ADMIN may read connections, USER may run DAGs, VIEWER may read them.
+USERS = {"olga": "OP", "oscar": "USER", "vera": "VIEWER"}
 PASSWORD = "a-password-of-tests"
 PLUGIN = "from airflow_provider_retreaver.plugins.retreaver_plugin import RetreaverPlugin\n"
 START = 120.0
@@ -45,10 +45,12 @@ class ApiServer:
 
     :param url: its address.
     :param home: its AIRFLOW_HOME.
+    :param environment: of its process, for other components of the same Airflow.
     """
 
     url: str
     home: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def token(self, user: str) -> str:
         """Log a user in and return the token of the session."""
@@ -73,9 +75,9 @@ class ApiServer:
         body = {"connection_id": conn_id, **fields}
         self.api("POST", "/api/v2/connections", body)
 
-    def api(self, method: str, path: str, body: object = None) -> Any:
-        """Call Airflow's API as the user who may."""
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token('olga')}"}
+    def api(self, method: str, path: str, body: object = None, user: str = "olga") -> Any:
+        """Call Airflow's API as a user; olga may do everything."""
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token(user)}"}
         data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.url}{path}", data, headers, method=method)
         with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
@@ -110,6 +112,7 @@ def api_server(home: Path, environment: Mapping[str, str], python: str = sys.exe
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API__SECRET_KEY": "of-the-tests-0123456789abcdef",
         "AIRFLOW__API_AUTH__JWT_SECRET": "of-the-tests-0123456789abcdef-0123456789abcdef-0123456789abcdef",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
@@ -124,7 +127,7 @@ def api_server(home: Path, environment: Mapping[str, str], python: str = sys.exe
             command, env=settings, cwd=home, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            server = ApiServer(f"http://127.0.0.1:{port}", home)
+            server = ApiServer(f"http://127.0.0.1:{port}", home, settings)
             _wait(server, process, log)
             yield server
         finally:
