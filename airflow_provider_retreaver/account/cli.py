@@ -15,7 +15,7 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -57,12 +57,20 @@ exit codes:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with 1 for a wrong command line, since 2 says that there are changes."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise an error that says how the command is used."""
+        raise InvalidArgument(f"{message}; {' '.join(self.format_usage().split())}")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line.
 
     :return: the parser.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="retreaver-account",
         description="Manages a Retreaver account by files.",
         epilog=_EPILOG,
@@ -99,7 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-changes",
         default=DEFAULT_MAX_CHANGES,
         metavar="LIMIT",
-        help="objects that may change: a number, a share or none (30%%)",
+        help="objects that may change: a number, a share (from 10 objects on) or none (30%%)",
     )
     apply.add_argument("--allow-destroy", action="store_true", help="release numbers and pools that are in removed")
     apply.add_argument("--journal", type=Path, metavar="FILE", help="what was done; by default beside the plan")
@@ -123,12 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :param arguments: command line; that of the process by default.
     :return: exit code: 0, 2 when there are changes, 1 for an error.
     """
-    given = build_parser().parse_args(arguments)
+    given_arguments = sys.argv[1:] if arguments is None else arguments
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(message)s")
     try:
+        given = build_parser().parse_args(given_arguments)
         return int(globals()[f"_{given.command}"](given))
     except RetreaverError as error:
-        if given.json:
+        if "--json" in given_arguments:
             _write(json.dumps({"error": {"type": type(error).__name__, "message": error.message}}))
         else:
             sys.stderr.write(f"retreaver-account: {error.message}\n")

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_retreaver.account.parts import Part, World, phone
+from airflow_provider_retreaver.account.parts import Part, World
+from airflow_provider_retreaver.account.phones import written_phone
 from airflow_provider_retreaver.core.errors import ChangeRefused
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.changes.differences import Fields
@@ -145,9 +146,10 @@ class Handling(Part):
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the rows."""
         rows = msgspec.to_builtins(written)
-        return {
-            self.name: _sorted(one | ({"number": phone(one["number"])} if one.get("number") else {}) for one in rows)
-        }
+        for one in rows:
+            if one.get("number"):
+                one["number"] = written_phone(one["number"], f"{self.name}: number")
+        return {self.name: _sorted(rows)}
 
     def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the rows, and those of the other kind that would be lost with them."""

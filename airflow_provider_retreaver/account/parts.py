@@ -14,12 +14,13 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_retreaver.account.phones import written_phone
 from airflow_provider_retreaver.account.schema import SecretReference
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import Fields
-from airflow_provider_retreaver.domain.resources.equality import phone_digits, same_value
+from airflow_provider_retreaver.domain.resources.equality import same_value
 from airflow_provider_retreaver.domain.routing.pause import is_paused
 from airflow_provider_retreaver.domain.routing.time_zones import rails_name, same_zone
 from airflow_provider_retreaver.resources.resource import Id
@@ -196,8 +197,8 @@ class Phone(Plain):
     """A phone number, SIP address or placeholder."""
 
     def canonical(self, written: Any, world: World) -> Any:  # noqa: ARG002
-        """Return a phone number in E.164."""
-        return phone(written)
+        """Return a phone number in E.164; what is none is refused."""
+        return written_phone(written, self.name)
 
 
 class Reference(Plain):
@@ -281,17 +282,6 @@ class Secret(Part):
                 f"{self.name} refers to {secret_place(reference)}, which does not exist or is blank; create it."
             )
         return {self.name: secret}
-
-
-def phone(value: object) -> object:
-    """Return a phone number in E.164.
-
-    :param value: a phone number in any writing, a SIP address, a placeholder or None.
-    :return: the number; the others as they are.
-    """
-    if not isinstance(value, str) or ":" in value or value.strip().startswith("["):
-        return value
-    return f"+{phone_digits(value)}"
 
 
 def secret_place(reference: SecretReference) -> str:

@@ -33,4 +33,5 @@ class Problems:
         if self._lines:
             lines = list(self._lines)
             more = f"; and {len(lines) - MAX_PROBLEMS} more" if len(lines) > MAX_PROBLEMS else ""
-            raise InvalidArgument(f"{'; '.join(lines[:MAX_PROBLEMS])}{more}.")
+            text = f"{'; '.join(lines[:MAX_PROBLEMS])}{more}"
+            raise InvalidArgument(text if text.endswith("?") else f"{text}.")

@@ -176,6 +176,16 @@ def test_a_connection_is_needed(company, monkeypatch):
     assert "RETREAVER_API_KEY" in company.json("plan", "account")[1]["error"]["message"]
 
 
+def test_a_wrong_command_line_is_an_error(company):
+    """The exit code 2 is that of changes; with `--json` the error is JSON, whatever the command was."""
+    for arguments in (["apply", "plan.json"], ["plans"], ["plan"], ["apply", "p", "--hash", "x", "--only", "calls"]):
+        code, refused = company.json(*arguments)
+        assert (code, refused["error"]["type"]) == (1, "InvalidArgument"), arguments
+        assert "usage: retreaver-account" in refused["error"]["message"]
+    code, _ = company.run("apply", "plan.json")
+    assert (code, "--hash" in company.errors.err) == (1, True)
+
+
 def test_the_schema_is_printed(company):
     """It is the one that is written beside the files."""
     code, schema = company.json("schema")

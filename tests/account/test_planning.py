@@ -34,6 +34,25 @@ def test_only_written_fields_are_managed(account):
     assert fields(account.plan("targets: {acme-1: {caps: {hard: 6}}}")) == {"caps.hard": (5, 6)}
 
 
+@pytest.mark.parametrize("number", ["abc", "+", "'+1'", "call 9195550100", "'sip:x'", "''", "+123456789012345678"])
+def test_what_is_no_phone_number_is_refused(account, number):
+    """Neither a target nor a menu option gets the digits that are left of it."""
+    with pytest.raises(InvalidArgument, match=r"file0.yaml:1: targets/acme-1: number"):
+        account.plan(f"targets: {{acme-1: {{number: {number}}}}}")
+    options = f"[{{option: '1', number: {number}}}]"
+    if number != "''":
+        with pytest.raises(InvalidArgument, match="menu_options: number must be a phone number"):
+            account.plan(f"campaigns: {{roof: {{menu_options: {options}}}}}")
+
+
+@pytest.mark.parametrize(
+    "number", ["sip:a@b.example", "[number]", "+44 20 7946 0958", "(919) 555-0100", "919.555.0100"]
+)
+def test_addresses_placeholders_and_numbers_in_any_writing_are_taken(account, number):
+    """As Retreaver documents them for targets."""
+    assert list(fields(account.plan(f"targets: {{acme-1: {{number: '{number}'}}}}"))) == ["number"]
+
+
 def test_ignored_fields_are_left_alone(account):
     """A field that `ignore` has is sent to a new object only; all caps are ignored by `caps`."""
     text = "targets: {acme-1: {caps: {hard: 6, daily: 7}, ignore: [caps.hard]}}"
