@@ -38,7 +38,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix fuzz test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -67,6 +67,9 @@ test-lowest: $(VENV_LOWEST)/.ready ## test with the oldest versions that pyproje
 
 test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pins with hashes (needs python3.11 to 3.13; two hours); ONLY=3.2-3.12 tests one
 	$(RUN) scripts/matrix.py $(ONLY)
+
+fuzz: $(VENV)/.ready ## feed made-up input to every parser for two minutes; SECONDS=600 for ten
+	$(RUN) scripts/fuzz.py $(SECONDS)
 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of Airflow 3.3 and 2.11 (a quarter of an hour)
 	$(RUN) -m pytest -s $(TRIGGERER)
@@ -154,9 +157,13 @@ check-files: $(VENV_DOCS)/.ready ## check workflows, issue forms, the Compose fi
 
 check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new environment, check it and follow the quick start there
 	$(VENV_DOCS)/bin/python -m twine check --strict dist/*
-	rm -rf $(VENV_WHEEL)
+	@# The wheel in dist/ was built from the source distribution, this one from the sources: both are the same bytes.
+	$(RUN) -m build --no-isolation --sdist --wheel --outdir build/again
+	@for file in build/again/*; do cmp "$$file" "dist/$${file##*/}" || exit 1; done
+	rm -rf $(VENV_WHEEL) build/again
 	@REQUIREMENTS="$$(echo dist/*.whl)[sandbox]" scripts/environment.sh $(VENV_WHEEL) constraints/airflow-3.3.txt $(RUN)
 	$(VENV_WHEEL)/bin/python -m pip check
+	cd dist && ../$(RUN) -m mypy --strict --config-file= --python-executable ../$(VENV_WHEEL)/bin/python ../tests/consumer/project.py
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
 	$(VENV_WHEEL)/bin/python -P scripts/check_quick_start.py
 	rm -rf $(VENV_WHEEL) dist/airflow-home dist/quick-start

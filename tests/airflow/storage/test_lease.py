@@ -127,6 +127,32 @@ def test_a_holder_that_works_keeps_the_lease(folder, clock):
         assert json.loads(before)["lease"]["until"] <= clock.now + 900
 
 
+@pytest.mark.parametrize("difference", [-300, 300], ids=["behind", "ahead"])
+def test_clocks_of_workers_five_minutes_apart(folder, clock, difference):
+    """A holder that works is not taken over by a worker with another clock, and one that was killed is followed."""
+    other = Clock()
+    with lease(folder, clock) as first:
+        for _ in range(20):
+            clock.now += 60
+            first.renew()
+            other.now = clock.now + 59 + difference
+            with pytest.raises(RunUnderWay):
+                lease(folder, other, "second").__enter__()
+        first.confirm()
+    with lease(folder, other, "second") as second:
+        clock.now = other.now - difference
+        with pytest.raises(RunUnderWay):
+            lease(folder, clock, "third").__enter__()
+        second.confirm()
+    lease(folder, clock, "killed").__enter__()
+    other.now = clock.now + 899
+    with pytest.raises(RunUnderWay):
+        lease(folder, other, "next").__enter__()
+    other.now += 1
+    with lease(folder, other, "next") as following:
+        following.confirm()
+
+
 def test_of_many_that_start_at_once_one_gets_it(folder, clock):
     """Whatever the order, no two are inside at the same time."""
     start = Barrier(8)
