@@ -278,10 +278,16 @@ def _alone(journal: Path) -> Generator[None]:
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another apply that ended since the file was opened has removed it: a third one may lock a new file.
+            mine = os.path.samestat(os.fstat(file.fileno()), lock.stat())
         except OSError:
-            raise RunUnderWay(f"Another apply of this plan is running; wait until it has ended ({lock}).") from None
-        yield
-    lock.unlink(missing_ok=True)
+            mine = False
+        if not mine:
+            raise RunUnderWay(f"Another apply of this plan is running; wait until it has ended ({lock}).")
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _write(text: str) -> None:

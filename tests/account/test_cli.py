@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -228,6 +229,27 @@ targets:
   b: {number: "+12125550102", groups: [crew], caps: {hard: 9}}
 numbers: {n: {campaign: roof, affiliate: pub, purchase: {key: k-1, type: Local}}}
 """
+
+
+def test_applies_of_one_plan_do_not_meet(company, monkeypatch):
+    """An apply beside a running one is refused, also when the lock that it opened was removed by one that ended."""
+    company.write("a.yaml", "targets: {buyer-001: {name: X}}\n")
+    plan = company.json("plan", "account", "--out", "plan.json")[1]
+    lock = company.folder / ".plan.json.journal.json.lock"
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert "Another apply" in company.json("apply", "plan.json", "--hash", plan["sha256"])[1]["error"]["message"]
+    take = fcntl.flock
+
+    def after_it_was_removed(file, how):
+        lock.unlink()
+        take(file, how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", after_it_was_removed)
+        assert "Another apply" in company.json("apply", "plan.json", "--hash", plan["sha256"])[1]["error"]["message"]
+    assert company.json("apply", "plan.json", "--hash", plan["sha256"])[1]["counts"]["done"] == 1
+    assert not lock.exists()
 
 
 @pytest.mark.parametrize("company", ["empty"], indirect=True)
