@@ -12,7 +12,6 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_retreaver.core.errors import InvalidConnection, RetreaverError, StorageFailed
 from airflow_provider_retreaver.core.quoting import quoted
-from airflow_provider_retreaver.transport.in_thread import in_thread
 from airflow_provider_retreaver.triggers.event_base import RESTART_WAIT, AssetTrigger
 from airflow_provider_retreaver.triggers.loading import import_in_threads
 
@@ -25,6 +24,7 @@ _MODULES = (
     "airflow_provider_retreaver.domain.watching.poll_interval",
     "airflow_provider_retreaver.hooks.retreaver",
     "airflow_provider_retreaver.core.settings",
+    "airflow_provider_retreaver.transport.in_thread",
     "airflow_provider_retreaver.webhooks.announcing",
 )
 
@@ -90,6 +90,7 @@ class RetreaverWebhookEventTrigger(AssetTrigger):
         """Yield an event for new batches, for as long as the asset is watched."""
         await import_in_threads(*_MODULES)
         from airflow_provider_retreaver.domain.watching.poll_interval import PollInterval
+        from airflow_provider_retreaver.transport.in_thread import in_thread
 
         interval = PollInterval(self.poll_interval)
         while True:
@@ -111,6 +112,7 @@ class RetreaverWebhookEventTrigger(AssetTrigger):
 
     async def _announcer(self) -> Announcer:
         from airflow_provider_retreaver.hooks.retreaver import RetreaverAsyncHook
+        from airflow_provider_retreaver.transport.in_thread import in_thread
         from airflow_provider_retreaver.webhooks.announcing import Announcer
 
         settings = await RetreaverAsyncHook(self.retreaver_conn_id).settings()

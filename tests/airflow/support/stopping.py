@@ -44,10 +44,13 @@ def until_told_to_stop(seconds: float, work: Callable[[], Any], library: str | N
 
 
 def threads_left(library: str | None = None) -> list[str]:
-    """Return the names of this package's threads; a busy machine may need a moment to end the last of them."""
+    """Return the names of this package's threads; a busy machine may need a moment to end the last of them.
+
+    Those of the sandbox, and of webhooks, which wait for more in an api-server, belong to no task.
+    """
     until = time.monotonic() + IN_TIME
     while True:
-        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox"}
+        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox", "retreaver-webhooks"}
         left = sorted(
             name for name in names if name.startswith("retreaver") and not (library and name.startswith(library))
         )

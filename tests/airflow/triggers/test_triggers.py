@@ -593,7 +593,9 @@ def test_stored_triggers_stay_readable():
         "max_wait", "failure_budget", "failing_since", "silent_fail",
     )  # fmt: skip
     assert set(trigger().serialize()[1]) == set(names)
-    assert set(KINDS) == {"call_volume", "call_status", "cap_filled", "target_idle", "number_pool"}
+    assert set(KINDS) == {
+        "account_drift", "call_status", "call_volume", "cap_filled", "number_pool", "target_idle",
+    }  # fmt: skip
     stored = trigger("cap_filled", options={"target_id": [1], "tid": [], "target_group_id": []})
     now = {"target_names": [], "target_group_names": []}
     assert build_condition(stored.kind, stored.options).options() == {**stored.options, **now}

@@ -29,6 +29,7 @@ from tests.domain.support.retreaver import SimulatedRetreaver
 
 CONTROL = "/__sandbox__"
 DEFAULTS = {
+    "account_drift": {},
     "call_status": {},
     "cap_filled": {"cap": "hard", "match": "any"},
     "target_idle": {"at_most": 0, "match": "all"},
@@ -219,6 +220,12 @@ def test_invalid_parameters_are_named(kind, options, name):
 
 
 EXAMPLES = {
+    "account_drift": {
+        "applied_path": "file:///applied.json",
+        "paths": "a.yaml,b",
+        "environment": "prod",
+        "variables": {"x": 1},
+    },
     "call_volume": {"window": "90m", "at_least": 3, "at_most": 9, "filters": {"status": "a,b", "client_tid": "T"}},
     "call_status": {"uuid": "u-1", "status": ["a", "b"]},
     "cap_filled": {"target_id": "1,2", "tid": ["x"], "target_group_id": 3, "cap": "daily", "at_least": "0.5"},
