@@ -1,4 +1,4 @@
-"""What was applied last: by it drift is told apart from what is not applied yet."""
+"""What was applied last, by which drift differs from what is not applied yet."""
 
 from __future__ import annotations
 

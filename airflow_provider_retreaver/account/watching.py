@@ -62,7 +62,7 @@ class DriftQuery(Query[Drift]):
     def run(self, _state: QueryState, /) -> Procedure[Drift]:
         """Read what was applied, the files and the account; no state is kept.
 
-        Where an apply has begun or ended meanwhile, nothing is told: the account was read amid its changes.
+        Where an apply has begun or ended meanwhile, nothing is reported: the account was read amid its changes.
 
         :raises InvalidArgument: when nothing was applied yet, or the files are not valid.
         """
@@ -180,5 +180,5 @@ def write_applied(file: ObjectStoragePath, applied: Applied) -> None:
     from airflow_provider_retreaver.storage.paths import storage_errors
     from airflow_provider_retreaver.storage.whole_files import replace_text
 
-    with storage_errors(f"Writing {file} (applied_path)", "drift cannot be told; run the task again."):
+    with storage_errors(f"Writing {file} (applied_path)", "drift cannot be found; run the task again."):
         replace_text(file, applied.dump().decode())
