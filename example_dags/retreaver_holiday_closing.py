@@ -5,7 +5,8 @@ restores the hours from the file. On all other days there is nothing to map over
 
 The file belongs to the run that took it. When the DAG is unpaused on a holiday, the scheduler starts a run at once,
 which closes the buyers; a run that you trigger by hand on the same day then fails at `close`, says so, and changes
-nothing.
+nothing. Without the file, such as on the day after a holiday on which the DAG was paused, the run fails at `reopen`,
+says so, and changes nothing.
 """
 
 from __future__ import annotations
