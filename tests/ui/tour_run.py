@@ -194,7 +194,7 @@ def test_example(interface: Interface, browser: Browser, dag_id: str) -> None:
     wanted = expected(dag_id, now)
     as_wanted = FAILED if any(FAILED in counts for counts in wanted.values()) else OK
     assert (state, states) == (as_wanted, wanted)
-    assert {task["try_number"] for task in tasks if task["state"] == OK} == {1}
+    assert {task["try_number"] for task in tasks if task["state"] == OK} <= {1}
     assert set(interface.runs(dag_id)) == {run_id}  # nothing runs by the clock
     browser.open(f"/dags/{dag_id}/runs/{run_id}")
     browser.shows("Success" if state == OK else "Failed")
@@ -237,7 +237,7 @@ def test_nothing_was_written_elsewhere(interface: Interface) -> None:
     """The DAGs' files are in the folder of `make ui`, and all DAG files are imported."""
     assert interface.get("/api/v2/importErrors")["import_errors"] == []
     folders = {path.name for path in (FOLDER / "home" / "storage").iterdir()}
-    assert folders == {"calls", "conversions", "do-not-call", "snapshots", "webhooks"}
+    assert folders == {"account", "calls", "conversions", "do-not-call", "snapshots", "webhooks"}
     for folder in ("/opt/airflow/retreaver", "/var/lib/airflow", "/tmp/retreaver"):  # noqa: S108 - must not exist
         assert not Path(folder).exists()
 
