@@ -16,7 +16,8 @@ class RetreaverAccountDriftSensor(RetreaverSensor):
     `applied_path` has set it to what the files want still. Returns `{"company", "plan", "count", "rows"}` with the
     first 100 rows `{"address", "field", "wanted", "now", "reason"}`; `field` is blank for an object that was deleted.
     A poll reads the lists of the kinds of objects that are in the files. While an apply changes the account nothing
-    is reported. Retreaver's reference: "Targets", "Target Groups", "Campaigns", "Affiliates", "Numbers", "Number Pools".
+    is reported. Retreaver's reference: "Targets", "Target Groups", "Campaigns", "Affiliates", "Numbers",
+    "Number Pools".
 
     :param applied_path: file on object storage that `RetreaverAccountApplyOperator` writes, its `applied_path`.
     :param paths: files and folders of the account; None for the files of the last apply, which are in that file. A

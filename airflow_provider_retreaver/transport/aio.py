@@ -20,7 +20,7 @@ from airflow_provider_retreaver.core.errors import ConnectionFailed, RetreaverEr
 from airflow_provider_retreaver.core.framing import HeadCheck, Misframed, check_length
 from airflow_provider_retreaver.core.messages import Host, HttpRequest, Request, Response
 from airflow_provider_retreaver.core.secrets import Secret, guard_library_logs
-from airflow_provider_retreaver.transport.connecting import (
+from airflow_provider_retreaver.transport.connection_setup import (
     CONNECT_TIMEOUT,
     certificates,
     connection_failed,

@@ -39,7 +39,7 @@ from airflow_provider_retreaver.core.secrets import MASK, PRIVATE_PATHS, guard_l
 from airflow_provider_retreaver.core.stopping import stopped
 from airflow_provider_retreaver.transport.addresses import AddressRule, Resolver, literal, system_resolver
 from airflow_provider_retreaver.transport.blocking import OVERHEAD, proxies_of
-from airflow_provider_retreaver.transport.connecting import CONNECT_TIMEOUT, certificates, proxy_for
+from airflow_provider_retreaver.transport.connection_setup import CONNECT_TIMEOUT, certificates, proxy_for
 from airflow_provider_retreaver.transport.connections import AddressRefused, Running, WatchedAdapter
 from airflow_provider_retreaver.transport.received import TooLarge
 from airflow_provider_retreaver.transport.workers import Stop

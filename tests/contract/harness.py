@@ -29,7 +29,7 @@ from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
 from airflow_provider_retreaver.sandbox.local_server import run_sandbox
 from airflow_provider_retreaver.sandbox.options import TRACKDRIVE_PRIVATE_KEY, TRACKDRIVE_PUBLIC_KEY
 from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
-from airflow_provider_retreaver.transport.connecting import connection_failed
+from airflow_provider_retreaver.transport.connection_setup import connection_failed
 from airflow_provider_retreaver.transport.limiter import Limiter
 
 NOON = 1_767_960_000.0  # 2026-01-09T12:00:00Z, a Friday

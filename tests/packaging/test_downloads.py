@@ -10,7 +10,7 @@ from tests.packaging.source import imports, modules
 MAY_CONNECT = {
     "aiohttp": {"transport.aio"},
     # `connecting` asks it for the environment's proxies only.
-    "requests": {"transport.blocking", "transport.connecting", "transport.connections", "transport.downloads"},
+    "requests": {"transport.blocking", "transport.connection_setup", "transport.connections", "transport.downloads"},
     "urllib3": {"transport.blocking", "transport.connections", "transport.downloads"},
     "http.client": {"transport.received"},
     # The probe asks the host of the settings whether it speaks TLS, and sends nothing.
@@ -24,8 +24,8 @@ MAY_CONNECT = {
             "transport.received",
         ),
     },
-    "urllib.request": {"transport.connecting"},
-    "ssl": {"transport.blocking", "transport.connecting", "transport.probe"},
+    "urllib.request": {"transport.connection_setup"},
+    "ssl": {"transport.blocking", "transport.connection_setup", "transport.probe"},
     "httpx": set(),
     "ftplib": set(),
     "smtplib": set(),

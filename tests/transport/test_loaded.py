@@ -14,7 +14,7 @@ import sys
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.settings import Settings
 from airflow_provider_retreaver.transport.{module} import *
-from airflow_provider_retreaver.transport.connecting import proxy_for
+from airflow_provider_retreaver.transport.connection_setup import proxy_for
 
 settings = Settings.parse("one", login="1", password="of-a-test")
 assert proxy_for(Request("GET", "/x.json"), settings, "https://api.retreaver.com/x.json") is None
