@@ -26,14 +26,17 @@ def requests_of(account: Account, **parameters: object) -> int:
 
 
 def test_small_windows_take_few_requests(calls, folder, account):
-    """A day of few calls takes two requests, and one where a former export of it or of the day before shows that."""
+    """A day of few calls takes two requests, and one where a former export of it or of the day before shows that.
+
+    The second of two that are sent together is given up where the first response comes before it has left.
+    """
     calls.add(5)
     window = {"destination": folder, "start": START, "end": END}
-    assert requests_of(account, **window) == 2
+    assert requests_of(account, **window) <= 2
     assert requests_of(account, **window) == 1
     assert requests_of(account, **{**window, **NEXT_DAY}) == 1
     # Of another window nothing is known.
-    assert requests_of(account, **{**window, "start": "2026-01-04T12:00:00+00:00"}) == 2
+    assert requests_of(account, **{**window, "start": "2026-01-04T12:00:00+00:00"}) <= 2
 
 
 def test_an_incremental_export_knows_its_count(calls, folder, account):
