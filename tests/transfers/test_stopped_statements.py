@@ -18,7 +18,7 @@ from airflow_provider_retreaver.hooks.sql_thread import DatabaseThread
 from airflow_provider_retreaver.transfers.call_loading import Loading
 from airflow_provider_retreaver.transfers.call_table import CallTable
 from airflow_provider_retreaver.transfers.database_session import Database
-from tests.airflow.support.stopping import threads_left, until_told_to_stop
+from tests.stopping import threads_left, until_told_to_stop
 
 COLUMNS = mapped({"id": "uuid", "changed": "updated_at", "seconds": "total_duration"})
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

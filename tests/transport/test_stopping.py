@@ -32,15 +32,12 @@ from airflow_provider_retreaver.transport.connections import Running, WatchedAda
 from airflow_provider_retreaver.transport.limiter import Limiter
 from airflow_provider_retreaver.transport.lookup import look_up
 from tests.contract.harness import KEY, options
+from tests.stopping import TimeIsUp, own_threads, threads_left
 from tests.transport.raw_server import answer, raw_server
 
 # Seconds after which the signal comes, and within which the busiest machine has ended the work: a wait that nothing
 # ends takes half a minute or more.
 SIGNAL, ENDED = 0.4, 20.0
-
-
-class TimeIsUp(BaseException):
-    """What Airflow raises for `execution_timeout`: not an `Exception`."""
 
 
 @contextmanager
@@ -76,21 +73,6 @@ def told_to_stop(*, alarm: bool = True, ready: Callable[[], bool] | None = None)
         signal.signal(signal.SIGALRM, before)
         if watcher.ident:
             watcher.join()
-
-
-def threads() -> list[str]:
-    """Return the names of this package's threads, of which a busy machine may need a moment to end the last."""
-    until = time.monotonic() + ENDED
-    while True:
-        ours = [
-            one
-            for one in threading.enumerate()
-            if one.name.startswith("retreaver") and one.name != "retreaver-sandbox"
-        ]
-        lasting = [one for one in ours if one.name != "retreaver-resolver"]
-        if not lasting or time.monotonic() > until:
-            return [one.name for one in ours]
-        lasting[0].join(0.05)
 
 
 class Account:
@@ -134,7 +116,7 @@ class Account:
         else:
             with told_to_stop(alarm=False, ready=ready):
                 asyncio.run(self._cancelled(procedure, ready))
-        assert threads() == []
+        assert threads_left() == []
         assert self.limiter.taken == 0
 
     async def _cancelled(self, procedure, ready) -> None:
@@ -274,7 +256,7 @@ def test_a_place_that_does_not_come_free(account):
         client.run(two_reads())
     limiter.release()
     assert limiter.taken == 0
-    assert threads() == []
+    assert threads_left() == []
 
 
 def two_reads():
@@ -354,13 +336,10 @@ def test_one_thread_resolves_a_name():
                     client.run(get_target(id=1))
         assert time.monotonic() - started < 60
         assert asked == ["hangs.test"]
-        assert [name for name in threads() if name == "retreaver-resolver"] == ["retreaver-resolver"]
+        assert own_threads() == ["retreaver-resolver"]
     finally:
         hanging.set()
-    until = time.monotonic() + ENDED
-    while threads() and time.monotonic() < until:
-        time.sleep(0.02)
-    assert threads() == []
+    assert threads_left() == []
 
 
 def hanging_settings():
@@ -540,7 +519,7 @@ def run_against(kind, port, scheme="http", host="127.0.0.1", **options):
 
         with told_to_stop(alarm=False):
             asyncio.run(run())
-    assert [name for name in threads() if name != "retreaver-resolver"] == []
+    assert threads_left("retreaver-resolver") == []
     assert limiter.taken == 0
 
 
@@ -550,7 +529,7 @@ def test_the_client_on_its_own_thread(account, fault):
     account.fault(SLOW[fault] % b"GET")
     with told_to_stop(), BackgroundClient(AsyncRetreaverClient(account.settings, limiter=account.limiter)) as client:
         list(client.ahead(lambda: get_target(id=1)))
-    assert threads() == []
+    assert threads_left() == []
     assert account.limiter.taken == 0
 
 

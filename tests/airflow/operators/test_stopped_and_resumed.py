@@ -14,9 +14,9 @@ from airflow_provider_retreaver.hooks.stopping import TaskStopped
 from airflow_provider_retreaver.operators.caps import RetreaverResetCapOperator
 from airflow_provider_retreaver.sensors.calls import RetreaverCallVolumeSensor
 from tests.airflow.support.account import StateStore, context_of, reset_caps
-from tests.airflow.support.stopping import IN_TIME, until_told_to_stop
 from tests.airflow.support.suppression import attempt_context, phone_numbers, suppressed, sync
 from tests.airflow.support.trackdrive import TrackDriveAccount, execute
+from tests.stopping import IN_TIME, until_told_to_stop
 
 # Python drops the exception of a signal that comes within a finalizer: that attempt then ends by itself.
 pytestmark = [

@@ -34,8 +34,8 @@ from tests.airflow.support.call_tables import (
     to_sql,
 )
 from tests.airflow.support.mysql import private_server
-from tests.airflow.support.stopping import until_told_to_stop
 from tests.airflow.support.upserts import check, random_batches
+from tests.stopping import until_told_to_stop
 
 pytestmark = pytest.mark.airflow
 

@@ -18,8 +18,8 @@ from airflow_provider_retreaver.storage.table_files import write_table
 from airflow_provider_retreaver.storage.whole_files import replace_text
 from tests.airflow.support.exports import END, START, Calls, export
 from tests.airflow.support.slow_storage import URL, slow_storage
-from tests.airflow.support.stopping import TimeIsUp, until_told_to_stop
 from tests.paths import PROJECT
+from tests.stopping import TimeIsUp, until_told_to_stop
 
 pytestmark = pytest.mark.airflow
 

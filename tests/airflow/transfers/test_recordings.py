@@ -13,7 +13,7 @@ from airflow_provider_retreaver.storage.temporary_folders import Attempt
 from airflow_provider_retreaver.transfers.recordings import RetreaverRecordingsToObjectStorageOperator
 from tests.airflow.support.account import KEY, TaskInstance
 from tests.airflow.support.recording_host import recording_host
-from tests.airflow.support.stopping import until_told_to_stop
+from tests.stopping import until_told_to_stop
 
 pytestmark = pytest.mark.airflow
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_retreaver.triggers.calls import RetreaverCallVolumeEventTrigger, RetreaverNewCallsEventTrigger
 from airflow_provider_retreaver.triggers.conditions import RetreaverConditionTrigger
-from tests.airflow.support.stopping import IN_TIME, threads_left
+from tests.stopping import IN_TIME, threads_left
 
 pytestmark = pytest.mark.airflow
 

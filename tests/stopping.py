@@ -10,6 +10,7 @@ from typing import Any
 
 # Seconds within which the busiest machine ends work that was told to stop; what waits in tests waits for longer.
 IN_TIME = 30.0
+OF_NO_TASK = frozenset({"retreaver-sandbox", "retreaver-webhooks", "retreaver-page"})
 
 
 class TimeIsUp(BaseException):
@@ -43,17 +44,23 @@ def until_told_to_stop(seconds: float, work: Callable[[], Any], library: str | N
         signal.signal(signal.SIGALRM, before)
 
 
+def own_threads() -> list[str]:
+    """Return the names of the threads that tasks have of this package.
+
+    The sandbox's, and those that serve webhooks and the page in an api-server, belong to no task: they wait for more.
+    """
+    names = [thread.name for thread in threading.enumerate()]
+    return sorted(name for name in names if name.startswith("retreaver") and name not in OF_NO_TASK)
+
+
 def threads_left(library: str | None = None) -> list[str]:
     """Return the names of this package's threads; a busy machine may need a moment to end the last of them.
 
-    Those of the sandbox, and of webhooks, which wait for more in an api-server, belong to no task.
+    Threads whose names begin with `library` may be left behind.
     """
     until = time.monotonic() + IN_TIME
     while True:
-        names = {thread.name for thread in threading.enumerate()} - {"retreaver-sandbox", "retreaver-webhooks"}
-        left = sorted(
-            name for name in names if name.startswith("retreaver") and not (library and name.startswith(library))
-        )
+        left = [name for name in own_threads() if not (library and name.startswith(library))]
         if not left or time.monotonic() > until:
             return left
         threading.Event().wait(0.02)
