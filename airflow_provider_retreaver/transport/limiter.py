@@ -163,7 +163,10 @@ class Limiter:
             wait = SHORT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
             paced = self._pace.rate is not None
             lately = self._accepted_at is not None and now - self._accepted_at <= max(wait, SHORT_PAUSE)
-            if not (paced or (lately and 0 < self._taken <= self._proved)):
+            by_time = paced or (lately and 0 < self._taken <= self._proved)
+            if by_time and self._pace.is_chance():
+                return
+            if not by_time:
                 self._shrink(same_refusal=same_refusal)
                 # Of a request that was alone, the server may have meant any.
                 wait = wait if self._taken <= 1 else 0.0
@@ -173,7 +176,8 @@ class Limiter:
             self._paused_until = max(self._paused_until, now + wait)
 
     def _prove(self) -> None:
-        if self._taken >= self.places:
+        # At a pace some of them wait for their turn, and are not known to the server.
+        if self._taken >= self.places and self._pace.rate is None:
             self._streak += 1
         # More than half of them: the first refusal may come before the last of so many that were sent with it.
         if self._streak > self.places // 2:
@@ -188,7 +192,7 @@ class Limiter:
             self._places = min(float(self._most), self._places + 1.0 / max(1.0, self._places))
         elif self._places < self._ceiling:
             self._places = min(float(self._ceiling), self._places + 1.0)
-        else:
+        elif self._pace.rate is None:
             self._accepted += 1
             if self._accepted >= self._try_after:
                 self._accepted = 0

@@ -26,12 +26,14 @@ class Server:
     :param per_second: requests a second, None for any number.
     :param burst: requests that it accepts after a while without any.
     :param failing: share of 503 among the accepted ones.
+    :param refusing: share of requests that are refused whatever the limits.
     """
 
     at_once: int | None = None
     per_second: float | None = None
     burst: float = 1
     failing: float = 0
+    refusing: float = 0
     pending: int = 0
     refused: int = 0
     full_at: float = 0
@@ -40,7 +42,8 @@ class Server:
     def status(self, now: float) -> int:
         """Take a request, and return its status."""
         late = self.per_second is not None and self.full_at - now > (self.burst - 1) / self.per_second
-        if late or (self.at_once is not None and self.pending >= self.at_once):
+        chance = self.refusing > 0 and self.random.random() < self.refusing
+        if late or chance or (self.at_once is not None and self.pending >= self.at_once):
             self.refused += 1
             return 429
         if self.per_second is not None:
@@ -109,6 +112,10 @@ class Requests:
         (Server(per_second=10, burst=10), 500, 12, 500 / 10),
         (Server(per_second=40, burst=40), 1_000, 20, 1_000 / 40),
         (Server(per_second=10), 50, 12, 2 * 50 / 10 + 2),
+        (Server(refusing=0.005), 20_000, 130, 1.3 * 20_000 * LATENCY / 8),
+        (Server(refusing=0.05), 4_000, 250, 3.2 * 4_000 * LATENCY / 8),
+        (Server(per_second=40, burst=40, refusing=0.005), 5_000, 100, 1.3 * 5_000 / 40),
+        (Server(at_once=4, refusing=0.005), 5_000, 50, 1.3 * 5_000 * LATENCY / 4),
     ],
     ids=[
         "any",
@@ -120,6 +127,10 @@ class Requests:
         "10/s long",
         "40/s",
         "10/s, no burst",
+        "1 of 200 by chance",
+        "1 of 20 by chance",
+        "40/s and 1 of 200",
+        "4 at once and 1 of 200",
     ],
 )
 def test_a_limited_server(server, number, refused, seconds):
