@@ -7,13 +7,13 @@ DAG file on an Airflow that is too old ends with this sentence and not with a na
 from __future__ import annotations
 
 from airflow import __version__ as airflow_version
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from airflow_provider_retreaver import __version__
 
-#: The same as the requirement of `apache-airflow` in `pyproject.toml`, which a test compares.
-SUPPORTED = ">=2.11.1,!=3.0.*,!=3.1.0,!=3.1.1,!=3.1.2,!=3.1.3,!=3.1.4,!=3.1.5,<4"
+# From the first of each pair on, and before the second. A test compares them with the requirement of `apache-airflow`
+# in `pyproject.toml`; reading such a requirement here would be a tenth of what importing all operators costs.
+RANGES = (("2.11.1", "3"), ("3.1.6", "4"))
 
 
 def refuse_unsupported(version: str) -> None:
@@ -24,10 +24,12 @@ def refuse_unsupported(version: str) -> None:
     :param version: of Airflow, as it says itself.
     :raises RuntimeError: it is not supported; names it and what is.
     """
-    if Version(version).base_version not in SpecifierSet(SUPPORTED):
+    release = Version(Version(version).base_version)
+    if not any(Version(first) <= release < Version(end) for first, end in RANGES):
+        supported = " or ".join(f"from {first} on and before {end}" for first, end in RANGES)
         raise RuntimeError(
             f"This is Airflow {version}, which airflow-provider-retreaver {__version__} does not support: install "
-            f"apache-airflow{SUPPORTED}, or a release of the provider that supports it."
+            f"apache-airflow {supported}, or a release of the provider that supports it."
         )
 
 

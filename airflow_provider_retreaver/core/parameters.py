@@ -11,7 +11,6 @@ the parameter before anything is sent, and treats the same value in the same way
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -214,7 +213,9 @@ def known(given: Mapping[str, Any], names: Collection[str], what: str) -> None:
     """
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(str(name), list(names), n=1)
+            from difflib import get_close_matches
+
+            near = get_close_matches(str(name), list(names), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names)) or 'none'}."
             raise InvalidArgument(f"{quoted(name)} is not a documented {what}; {hint}")
 

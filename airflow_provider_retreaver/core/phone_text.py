@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import cache
 from urllib.parse import unquote
 
 from airflow_provider_retreaver.core.visible_text import INVISIBLE
@@ -40,8 +41,7 @@ _ANYTHING = r"[^\w%\\&]|_|%(?![0-9A-Fa-f]{2})|\\[nrtbf]|\\(?!\\*[uxnrtbf])|&(?!\
 _YEAR = r"(?:[12]\d{3}|9999|000[01])"
 _DIGIT = rf"(?:\d|{_PERCENT}3\d)"
 
-_NUMBER = re.compile(
-    rf"""
+_NUMBER = rf"""
     (?P<other>                                     # what has many digits, and is no phone number:
         (?<!\w)[0-9a-fA-F]{{8}}(?:-[0-9a-fA-F]{{4}}){{3}}-[0-9a-fA-F]{{12}}(?!\w)              # a UUID,
         |(?<!\d)(?:{_YEAR}([-/.])\d\d?\2\d\d?|\d\d?([-/.])\d\d?\3{_YEAR})                          # a date, a time,
@@ -54,13 +54,17 @@ _NUMBER = re.compile(
      (?P<first>(?:\+|\(|{_PERCENT}2[Bb8])?{_DIGIT})
      (?:(?:{_WRITTEN}|{_CODED}){{0,4}}{_DIGIT}){{{LEAST_DIGITS - 3},}}
      (?:{_WRITTEN}|{_CODED}){{0,4}}(?P<last>{_DIGIT}(?:{_WRITTEN}|{_CODED}){{0,4}}{_DIGIT})
-    """,
-    re.VERBOSE,
-)
+"""
 
 _WORD = re.compile("[0-9A-Za-z]")
 _NO_DIGITS = {code: None for code in range(128) if not chr(code).isdigit()}
 _EXTENSION = re.compile(r"(?:x|ext)\d")
+
+
+@cache
+def _number() -> re.Pattern[str]:
+    """Return the compiled pattern; compiling it at import would be a tenth of what importing all operators costs."""
+    return re.compile(_NUMBER, re.VERBOSE)
 
 
 def in_e164(number: str) -> str:
@@ -79,7 +83,7 @@ def mask_numbers(text: str) -> str:
     :param text: the text.
     :return: the text, in which each number has its first and its last two digits only, e.g. `+1…23`.
     """
-    return _NUMBER.sub(_masked, text)
+    return _number().sub(_masked, text)
 
 
 def _masked(found: re.Match[str]) -> str:

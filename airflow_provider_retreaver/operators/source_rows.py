@@ -11,8 +11,6 @@ from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.core.visible_text import column_name
-from airflow_provider_retreaver.storage.csv_cells import escape_formulas
-from airflow_provider_retreaver.storage.paths import storage_path
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.data_writing.rows import NumberedRow
@@ -52,6 +50,8 @@ def rejects_file(folder: Folder | None) -> Generator[Callable[[Rejection], None]
     if folder is None:
         yield lambda _rejection: None
         return
+    from airflow_provider_retreaver.storage.csv_cells import escape_formulas
+
     with folder.writing(REJECTS) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["line", "value", "reason"])
@@ -94,6 +94,7 @@ def file_rows(
     """
     from airflow_provider_retreaver.domain.data_writing.files import read_rows
     from airflow_provider_retreaver.domain.lists.number_sources import format_of
+    from airflow_provider_retreaver.storage.paths import storage_path
 
     kind = format_of(path, source_format)
     file = storage_path(path, "source")

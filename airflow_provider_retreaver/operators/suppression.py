@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core import parameters
-from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.links import note_objects
@@ -22,7 +21,6 @@ from airflow_provider_retreaver.operators.numbers.base import (
     SourceFormat,
 )
 from airflow_provider_retreaver.operators.target_choice import object_name
-from airflow_provider_retreaver.resources.companies import get_active_company
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -272,6 +270,9 @@ def _of(wanted: SuppressionRequest) -> str:
 
 
 def _company(hook: RetreaverHook) -> Any:
+    from airflow_provider_retreaver.core.envelopes import require
+    from airflow_provider_retreaver.resources.companies import get_active_company
+
     active = get_active_company()
     row = hook.run(active)
     return require(row, "id", active.request)

@@ -12,14 +12,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_retreaver.core import parameters
 from airflow_provider_retreaver.core.errors import InvalidArgument, InvalidConnection
 from airflow_provider_retreaver.core.quoting import one_line, quoted
-from airflow_provider_retreaver.core.webhook_settings import TRIGGERS, TriggerName
 from airflow_provider_retreaver.links import FileLink, note_file
 from airflow_provider_retreaver.operators.base import RetreaverOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.core.webhook_settings import WebhookSettings
+    from airflow_provider_retreaver.core.webhook_settings import TriggerName, WebhookSettings
     from airflow_provider_retreaver.domain.data_writing.rows import NumberedRow
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.webhooks.spool import Spool
@@ -70,6 +69,7 @@ class RetreaverWebhookBatchOperator(RetreaverOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Claim the batches and return where they are."""
+        from airflow_provider_retreaver.core.webhook_settings import TRIGGERS
         from airflow_provider_retreaver.storage.line_files import write_jsonl
         from airflow_provider_retreaver.storage.paths import destination_errors
         from airflow_provider_retreaver.webhooks.reading import announced_batches, claim_batches, read_webhooks

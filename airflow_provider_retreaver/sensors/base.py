@@ -20,7 +20,6 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_retreaver.core import errors
 from airflow_provider_retreaver.core.parameters import is_given, texts
 from airflow_provider_retreaver.core.quoting import message_line
-from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.links import RetreaverLink, note_objects
 from airflow_provider_retreaver.operators.base import final_errors
 from airflow_provider_retreaver.operators.boundary import TaskBoundary
@@ -101,6 +100,7 @@ class RetreaverSensor(StopsOnKill, BaseSensorOperator):
         :raises RetreaverError: when the failure is not temporary, or the failure budget is spent.
         :raises ConditionCannotComeTrue: when the condition can no longer be met.
         """
+        from airflow_provider_retreaver.core.row_secrets import without_secrets
         from airflow_provider_retreaver.domain.watching.failure_budget import FailureBudget
         from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 

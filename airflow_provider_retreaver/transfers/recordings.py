@@ -16,7 +16,6 @@ from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.links import note_file
 from airflow_provider_retreaver.operators.base import publish_partial
 from airflow_provider_retreaver.transfers.exports import RetreaverExportOperator, folder_dataset
-from airflow_provider_retreaver.transport.workers import Stop, Workers
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.window import CallWindow
     from airflow_provider_retreaver.transfers.recording_files import RecordingFiles
     from airflow_provider_retreaver.transport.downloads import Downloads
+    from airflow_provider_retreaver.transport.workers import Stop
 
 __all__ = ["RetreaverRecordingsToObjectStorageOperator"]
 
@@ -186,6 +186,8 @@ class Fetching:
         :param export: of the calls.
         :return: `{"calls", "recordings", "stored", "skipped", "bytes", "missing", "failed", "complete", "counts"}`.
         """
+        from airflow_provider_retreaver.transport.workers import Workers
+
         calls = size = 0
         counts = dict.fromkeys(("stored", "skipped", "missing", "failed"), 0)
         listed: dict[str, list[dict[str, str]]] = {"missing": [], "failed": []}

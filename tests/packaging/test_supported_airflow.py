@@ -10,24 +10,27 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-from airflow_provider_retreaver.supported_airflow import SUPPORTED, refuse_unsupported
+from airflow_provider_retreaver.supported_airflow import RANGES, refuse_unsupported
 from tests.packaging.source import NAME, modules
 from tests.paths import PROJECT
 
 LAYERS = ("hooks", "operators", "sensors", "triggers", "transfers")
 
 
-def test_range_is_that_of_the_requirement():
-    """The range of the module and the requirement in pyproject.toml are the same."""
+def test_ranges_are_those_of_the_requirement():
+    """The ranges of the module and the requirement in pyproject.toml take the same releases."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (bound,) = [
         requirement.specifier
         for requirement in map(Requirement, project["dependencies"])
         if requirement.name == "apache-airflow"
     ]
-    assert SpecifierSet(SUPPORTED) == bound
+    releases = [f"{major}.{minor}.{patch}" for major in range(1, 6) for minor in range(14) for patch in range(12)]
+    taken = [one for one in releases if any(Version(a) <= Version(one) < Version(b) for a, b in RANGES)]
+    assert taken == [one for one in releases if one in bound]
+    assert {"2.11.1", "3.1.6", "3.3.0"} <= set(taken)
 
 
 @pytest.mark.parametrize("version", ["2.10.5", "2.11.0", "3.0.0rc1", "3.0.6", "3.1.5", "3.1.5+astro.2", "4.0.0.dev0"])
@@ -37,7 +40,7 @@ def test_unsupported_versions_are_refused(version):
         refuse_unsupported(version)
     text = str(refused.value)
     assert text.startswith(f"This is Airflow {version}, which airflow-provider-retreaver ")
-    assert f"install apache-airflow{SUPPORTED}" in text
+    assert "install apache-airflow from 2.11.1 on and before 3 or from 3.1.6 on and before 4, or a release" in text
     assert "\n" not in text
     assert text.count(". ") == 0
 

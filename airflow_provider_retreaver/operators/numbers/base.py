@@ -11,8 +11,6 @@ from airflow_provider_retreaver.core.parameters import flag, is_given
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.operators.base import RetreaverWriteOperator
 from airflow_provider_retreaver.operators.source_rows import rejects_file, sql_rows
-from airflow_provider_retreaver.storage.line_files import Folder, run_folder
-from airflow_provider_retreaver.storage.paths import storage_path
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.lists.unreadable import Unreadable
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.storage.attempt_lease import NoLease
+    from airflow_provider_retreaver.storage.line_files import Folder
 
 Mode = Literal["add", "mirror", "remove"]
 SourceFormat = Literal["csv", "jsonl", "txt"]
@@ -214,6 +213,9 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
         """
         if self.state_path is None or not is_given(self.state_path):
             return None
+        from airflow_provider_retreaver.storage.line_files import Folder, run_folder
+        from airflow_provider_retreaver.storage.paths import storage_path
+
         place = run_folder(context, name)
         return Folder(storage_path(self.state_path, "state_path") / place), place
 
@@ -249,6 +251,7 @@ class RetreaverNumbersOperator(RetreaverWriteOperator):
 
     def _file_values(self, path: str) -> Iterator[Numbered]:
         from airflow_provider_retreaver.domain.lists.number_sources import format_of, read_file
+        from airflow_provider_retreaver.storage.paths import storage_path
 
         kind = format_of(path, self.source_format)
         file = storage_path(path, "source")
