@@ -136,8 +136,9 @@ class RetreaverExportOperator(RetreaverOperator):
         from airflow_provider_retreaver.core.parameters import flag
         from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
 
-        if not flag(self.allow_unknown, "allow_unknown"):
-            hook.run(require_filter_objects(self._filters()[0]))
+        filters = self._filters()[0]
+        if not flag(self.allow_unknown, "allow_unknown") and filters:
+            hook.run(require_filter_objects(filters))
 
     def publish_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
         """Publish the result of an export to the assets among the outlets and to OpenLineage.

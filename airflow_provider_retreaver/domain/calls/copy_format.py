@@ -10,12 +10,16 @@ from datetime import datetime
 from types import NoneType
 from typing import Any
 
+import msgspec
+
 from airflow_provider_retreaver.domain.calls.sql_columns import RAW, RawValue
 
 # Rows that are made at once: as many as fit into the processor's cache.
 AT_ONCE = 200
 # Characters that must be escaped, the one that escapes first.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+# Writes a list of times in one step, which is several times as fast as one after the other.
+_ENCODER = msgspec.json.Encoder()
 # What of them JSON without line breaks may have.
 _ESCAPES_OF_JSON = ((b"\\", b"\\\\"), (b"\t", b"\\t"))
 
@@ -53,14 +57,20 @@ def _plain(column: Sequence[Any]) -> Sequence[str]:
     if types == {str}:
         return column
     if types == {datetime}:
-        return list(map(datetime.isoformat, column))
+        return _times(column)
     if types == {int}:
         return list(map(str, column))
     if types <= {str, NoneType}:
         return ["\\N" if value is None else value for value in column]
     if types == {datetime, NoneType}:
-        return ["\\N" if value is None else value.isoformat() for value in column]
+        times = iter(_times([value for value in column if value is not None]))
+        return ["\\N" if value is None else next(times) for value in column]
     return list(map(_copied_value, column))
+
+
+def _times(column: Sequence[datetime]) -> list[str]:
+    """Return times as ISO 8601 has them, of which none has a character that must be escaped."""
+    return _ENCODER.encode(column)[2:-2].decode().split('","')
 
 
 def _copied_json(column: Sequence[RawValue]) -> list[bytes]:
@@ -81,4 +91,4 @@ def _copied_value(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return _times([value])[0] if isinstance(value, datetime) else str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import msgspec
@@ -116,16 +116,23 @@ def as_sent(columns: Columns, count: int) -> list[tuple[object, ...]]:
 def test_lines_for_copy():
     """Texts are escaped, values are as PostgreSQL reads them, JSON is escaped as a whole and comes last."""
     columns = mapped({"whole": "*", "id": "uuid", "changed": "updated_at"})
-    time = b"2026-01-05T20:00:00.500000+00:00"
+    time = b"2026-01-05T20:00:00.500000Z"
     line = b"a\\\\b\t" + time + b'\t{"uuid": "a\\\\\\\\b",\\t"updated_at": "' + NOON.encode()
     found = b"".join(copy_lines(as_sent(columns, AT_ONCE + 1), [0]))
     assert found.count(b"\n") == AT_ONCE + 1
     assert found.startswith(line)
     rows = [("a", None, 1, True, Decimal("1.50"), datetime(2026, 1, 5, tzinfo=UTC)), (None,) * 6]
-    assert copy_lines(rows) == [
-        b"a\t\\N\t1\ttrue\t1.50\t2026-01-05T00:00:00+00:00\n" + b"\t".join([b"\\N"] * 6) + b"\n"
-    ]
+    assert copy_lines(rows) == [b"a\t\\N\t1\ttrue\t1.50\t2026-01-05T00:00:00Z\n" + b"\t".join([b"\\N"] * 6) + b"\n"]
     # A row that was read as a whole among those that were not.
     mixed = [*as_sent(columns, 1), ('{"a":"b\\t"}', "x", None)]
     assert copy_lines(mixed, [0])[0].splitlines()[1] == b'x\t\\N\t{"a":"b\\\\t"}'
     assert copy_lines([]) == []
+
+
+@given(
+    st.lists(st.none() | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-7))])), min_size=1)
+)
+def test_times_for_copy(times):
+    """Each is the same moment, written in one way, and what is not known stays so."""
+    lines = b"".join(copy_lines([(time,) for time in times])).decode().splitlines()
+    assert [None if line == "\\N" else datetime.fromisoformat(line) for line in lines] == times
