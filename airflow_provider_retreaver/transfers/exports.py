@@ -105,9 +105,12 @@ class RetreaverExportOperator(RetreaverOperator):
     def _filters(self) -> tuple[dict[str, object], dict[str, str]]:
         """Return the filters that Retreaver has, and those that are names of objects."""
         from airflow_provider_retreaver.core.parameters import mapping
-        from airflow_provider_retreaver.domain.calls.filter_objects import NAMES, names_of_filters
 
         filters = mapping(self.filters, "filters")
+        if not filters:
+            return {}, {}
+        from airflow_provider_retreaver.domain.calls.filter_objects import NAMES, names_of_filters
+
         names = names_of_filters(filters)
         return {name: value for name, value in filters.items() if name not in NAMES}, names
 
@@ -120,11 +123,11 @@ class RetreaverExportOperator(RetreaverOperator):
         :raises NotFound: when no object has one of the names.
         :raises InvalidArgument: when several have one of the names, or one has no customer's ID.
         """
-        from airflow_provider_retreaver.domain.calls.filter_objects import find_filter_objects
-
         names = self._filters()[1]
         if not names:
             return window
+        from airflow_provider_retreaver.domain.calls.filter_objects import find_filter_objects
+
         return replace(window, filters={**window.filters, **hook.run(find_filter_objects(names, {}))})
 
     def require_filter_objects(self, hook: RetreaverHook) -> None:
@@ -134,11 +137,13 @@ class RetreaverExportOperator(RetreaverOperator):
         :raises NotFound: naming the filter whose object does not exist.
         """
         from airflow_provider_retreaver.core.parameters import flag
-        from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
 
         filters = self._filters()[0]
-        if not flag(self.allow_unknown, "allow_unknown") and filters:
-            hook.run(require_filter_objects(filters))
+        if flag(self.allow_unknown, "allow_unknown") or not filters:
+            return
+        from airflow_provider_retreaver.domain.calls.filter_objects import require_filter_objects
+
+        hook.run(require_filter_objects(filters))
 
     def publish_export(self, context: Context, hook: RetreaverHook, window: CallWindow | None, **counts: Any) -> None:
         """Publish the result of an export to the assets among the outlets and to OpenLineage.
