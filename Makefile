@@ -5,6 +5,8 @@ SHELL := /bin/sh
 PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 TRIGGERER := $(addprefix tests/airflow/runs/triggerer_,run.py watchers_run.py manual_run.py)
+# pytest keeps what is logged, which would look like a leak.
+SOAK := -p no:logging tests/airflow/runs/soak_run.py
 LOWEST := $(addprefix tests/,core transport contract domain resources transfers $(addprefix airflow/,operators transfers hooks sensors triggers storage))
 MIN_COVERAGE := 97
 # Number of processes that run the test files; for example `make WORKERS=8 test` on a machine with more processors.
@@ -38,7 +40,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix fuzz test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix fuzz soak test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -70,6 +72,10 @@ test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pin
 
 fuzz: $(VENV)/.ready ## feed made-up input to every parser for two minutes; SECONDS=600 for ten
 	$(RUN) scripts/fuzz.py $(SECONDS)
+
+soak: $(VENV)/.ready $(VENV_2)/.ready ## resets, exports, syncs and sensors under changing failures for an hour, half of it on Airflow 3.3 and half on 2.11; MINUTES=5 for ten minutes
+	$(RUN) -m pytest $(SOAK)
+	$(RUN_2) -m pytest $(SOAK)
 
 test-triggerer: $(VENV)/.ready $(VENV_2)/.ready ## deferred sensors and asset watchers under real triggerers of Airflow 3.3 and 2.11 (a quarter of an hour)
 	$(RUN) -m pytest -s $(TRIGGERER)
