@@ -170,6 +170,7 @@ check-wheel: build $(VENV_DOCS)/.ready ## install the built wheel in a new envir
 	@REQUIREMENTS="$$(echo dist/*.whl)[sandbox]" scripts/environment.sh $(VENV_WHEEL) constraints/airflow-3.3.txt $(RUN)
 	$(VENV_WHEEL)/bin/python -m pip check
 	cd dist && ../$(RUN) -m mypy --strict --config-file= --python-executable ../$(VENV_WHEEL)/bin/python ../tests/consumer/project.py
+	$(VENV_DOCS)/bin/basedpyright --project tests/consumer/pyrightconfig.json --pythonpath $(VENV_WHEEL)/bin/python
 	cd dist && AIRFLOW_HOME="$$PWD/airflow-home" ../$(VENV_WHEEL)/bin/python -P ../scripts/check_wheel.py
 	$(VENV_WHEEL)/bin/python -P scripts/check_quick_start.py
 	rm -rf $(VENV_WHEEL) dist/airflow-home dist/quick-start

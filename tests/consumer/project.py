@@ -1,4 +1,4 @@
-"""A project that uses the package: `make check-wheel` checks its types by `mypy --strict`.
+"""A project that uses the package: `make check-wheel` checks its types by mypy and pyright, both strict.
 
 It is held against the installed wheel and never run. Each line that a checker must refuse says so.
 """

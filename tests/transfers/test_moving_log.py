@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import ListingIncomplete, PermissionDenied, RateLimited
 from airflow_provider_retreaver.core.settings import Settings
@@ -21,6 +23,7 @@ from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClie
 from airflow_provider_retreaver.transport.background import BackgroundClient
 from airflow_provider_retreaver.transport.client import RetreaverClient
 from airflow_provider_retreaver.transport.limiter import Limiter
+from tests.contract.harness import MemoryTransport
 
 START, END = datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 6, tzinfo=UTC)
 CALLER = "+14155550000"
@@ -178,6 +181,59 @@ def test_calls_that_are_updated_while_pages_are_read(moving, window, concurrency
         assert set(found) == set(there)
         if concurrency == 1 and request_number < 3:  # the last page is the second that is asked for
             assert found[late]["revenue"] == 77
+
+
+class AnyOrder:
+    """A client whose requests under way are read by the server in any order, which threads and networks decide.
+
+    :param log: in memory.
+    :param at_once: requests under way.
+    :param rng: decides.
+    """
+
+    def __init__(self, log, at_once, rng):
+        self.settings = Settings.parse("test", login="1", password="sandbox-key", extra={"per_page": PER_PAGE})
+        self._client = RetreaverClient(self.settings, transport=MemoryTransport(log), limiter=Limiter(at_once))
+        self._at_once = at_once
+        self._random = rng
+        self.run = self._client.run
+        self.close = self._client.close
+
+    def ahead(self, following):
+        """Do operations concurrently, and yield their results in order."""
+        sent = {}
+        for first in count():
+            while first not in sent or sent[first][1] is None:
+                waiting = [number for number, (_, result) in sent.items() if result is None]
+                while len(waiting) < self._at_once and (work := following()) is not None:
+                    waiting.append(first + len(sent))
+                    sent[waiting[-1]] = (work, None)
+                if not waiting:
+                    return
+                number = self._random.choice(waiting)
+                sent[number] = (sent[number][0], self.run(sent[number][0]))
+            yield sent.pop(first)[1]
+
+
+@given(
+    rng=st.randoms(use_true_random=False),
+    at_once=st.sampled_from([2, 4, 8]),
+    request=st.integers(2, 14),
+    place=st.integers(0, 94),
+    window=st.sampled_from([BY_CREATION, FILTERED, BY_UPDATE]),
+    is_deleted=st.booleans(),
+)
+@settings(max_examples=300)
+def test_requests_under_way_are_read_in_any_order(rng, at_once, request, place, window, is_deleted):
+    """Also when some were read before a call left the window and some after it, no other call is lost."""
+    with closing(MovingLog()) as log:
+        there = log.add(95)
+        changed = {"caller": "+14155559999"} if window is FILTERED else {"revenue": 77}
+        late = there[place]
+        log.before[request] = lambda: log.delete(late) if is_deleted else log.update(late, **changed)
+        found, known = read(AnyOrder(log, at_once, rng), window)
+    assert set(there) - {late} <= set(found) <= set(there)
+    assert (known.proved, known.rows) == (True, len(found))
 
 
 @WINDOWS

@@ -142,7 +142,7 @@ class CallExport:
         order = PageOrder(request, guess, full, settled=known.settled)
         scan = PageScan(order, settled=known.settled)
         try:
-            yield from self._by_pages(order, scan, guess, settled=known.settled)
+            yield from self._by_pages(order, scan, settled=known.settled)
         except LogChanged as change:
             log.warning("The call log changed while it was read (%s); reading it again by spans of time", change.what)
             reason = change.what
@@ -158,10 +158,10 @@ class CallExport:
         most = self._client.settings.max_concurrency
         return first_pages(length, expected, full, most, filtered=self._window.is_filtered)
 
-    def _by_pages(self, order: PageOrder, scan: PageScan, guess: int, *, settled: bool) -> Iterator[CallPage]:
+    def _by_pages(self, order: PageOrder, scan: PageScan, *, settled: bool) -> Iterator[CallPage]:
         newest = self._newest_change() if settled else None
         with closing(self._client.ahead(order.following)) as answers:
-            for answer in scan.pages(answers, guess):
+            for answer in scan.pages(answers):
                 yield self._page(answer, order.last)
         if not (settled and self._is_settled()):
             self._ends(proved=False, rows=scan.rows, counted=None, readings=1, reason=NOT_SETTLED)

@@ -4,8 +4,10 @@ Retreaver makes the list anew for every request. Oldest first, the list of a set
 call that enters it late, or leaves it because it is updated, moves every later call to another position; pages that
 were read before and after such a change then share a call or leave one out. It is detected by these checks:
 
-* the last page is read early and again at the end: it shows a call that entered or left, wherever its position is;
-* so is the last of the pages that were requested before the number of pages was known;
+* the last page is read early and again at the end: it shows a call that entered or left after it was read first,
+  wherever its position is;
+* so are all pages that were requested before its first response had come, and may have been read before it: of these,
+  one that was read before a change and has its position, or a later one, has other calls at the end;
 * every page but the last is full, no call is on two pages, and times do not run backwards from page to page.
 
 If all checks pass, the calls delivered are the calls of the window, as many as Retreaver counts.
@@ -81,6 +83,9 @@ class PageOrder:
         self._lock = threading.Lock()
         self._next = 1
         self._early: int | None = None
+        self._early_is_known = False
+        # Numbers of the pages that may have been read before the early one.
+        self.before_early: set[int] = set()
         self.last: int | None = None
         self.size = 0
         # Retreaver's own count by the header `Total`, None without one.
@@ -98,6 +103,8 @@ class PageOrder:
         """
         with self._lock:
             number = self._next_number()
+            if number is not None and not self._early_is_known:
+                self.before_early.add(number)
         if number is None:
             return None
         operation = page_operation(self._request, number)
@@ -126,6 +133,7 @@ class PageOrder:
 
     def _learn(self, answer: RawPage) -> None:
         with self._lock:
+            self._early_is_known |= answer.number == self._early
             self.total = answer.total if answer.total is not None else self.total
             if answer.number == 1:
                 self.size = len(answer.keys)
@@ -156,18 +164,17 @@ class PageScan:
         self._earlier: set[str] = set()
         self._until: datetime | None = None
         self._held: RawPage | None = None
-        self._at_guess: RawPage | None = None
+        self._before_early: list[RawPage] = []
         self._final: RawPage | None = None
         self.rows = 0
         self.dropped = 0
         # Creation time of each page's first call, for reading the window by spans.
         self.page_starts: list[str] = []
 
-    def pages(self, answers: Iterable[RawPage], guess: int) -> Generator[RawPage]:
+    def pages(self, answers: Iterable[RawPage]) -> Generator[RawPage]:
         """Yield the pages in order, each call once.
 
         :param answers: pages in the order in which they were requested.
-        :param guess: pages that were requested before their number was known.
         :return: the pages.
         :raises LogChanged: at the first check of a settled window that fails.
         """
@@ -175,8 +182,8 @@ class PageScan:
             if answer.number == self._order.early and answer.number > 1 and self._held is None:
                 self._held = answer
                 continue
-            if answer.number <= guess and answer.keys:
-                self._at_guess = answer
+            if answer.number in self._order.before_early and answer.keys:
+                self._before_early.append(replace(answer, raws=[]))
             yield from self._checked(answer)
             following = answer.number + 1
             if self._held is not None and following == self._held.number:
@@ -235,7 +242,8 @@ class PageScan:
         """
         if (self._order.last or 1) <= 1:
             return []  # one response has the whole list: no change can lie between its calls
-        found = {page.number: page for page in (self._at_guess, self._held, self._final) if page is not None}
+        decisive = (*self._before_early, self._held, self._final)
+        found = {page.number: page for page in decisive if page is not None}
         return list(found.values())
 
     def compare(self, before: RawPage, now: RawPage) -> None:
