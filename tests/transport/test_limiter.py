@@ -250,7 +250,7 @@ def test_threads_and_a_loop_never_exceed_the_places():
     for one in threads:
         one.join(30)
     assert done == 12 * 20 + 100
-    assert most == 3
+    assert 1 < most <= 3
     assert limiter.taken == 0
 
 
