@@ -139,7 +139,7 @@ class CallExport:
         known = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
         guess = self._first_pages(clock, known, full)
-        order = PageOrder(request, guess, full, settled=known.settled)
+        order = PageOrder(request, guess, full, self._client.settings.max_concurrency, settled=known.settled)
         scan = PageScan(order, settled=known.settled)
         try:
             yield from self._by_pages(order, scan, settled=known.settled)

@@ -18,7 +18,8 @@ from airflow_provider_retreaver.domain.calls.page import RawPage
 Expectation: TypeAlias = Callable[[timedelta], int | None]
 
 # Where nothing is known the first page alone is requested of a shorter window, two pages of one up to the longer
-# length, and as many as the connection allows of one beyond that, whose calls hardly fit on a page.
+# length, and half as many as the connection allows of one beyond that, whose calls hardly fit on a page. All of them
+# are read again at the end, with those that are requested beside the last page: together as many as are allowed.
 SHORT, LONG = timedelta(hours=1), timedelta(days=90)
 
 
@@ -32,10 +33,12 @@ def first_pages(length: timedelta, expected: int | None, full: int, most: int, *
     :param filtered: whether only some of the account's calls are in the window.
     :return: 1 to `most`.
     """
+    half = max(1, most // 2)
     if expected is not None:
-        return max(1, min(most, math.ceil(expected / full)))
+        pages = max(1, math.ceil(expected / full))
+        return pages if pages <= most else half
     if length >= LONG:
-        return most
+        return half
     return 1 if filtered or length < SHORT else min(2, most)
 
 

@@ -71,12 +71,14 @@ class PageOrder:
     :param request: of the listing, without a page number.
     :param guess: pages that are requested concurrently before the first response says how many there are.
     :param full: calls of a full page.
+    :param most: pages that are read again at the end at once; until the last page has come, no more are requested.
     :param settled: whether the last page is requested as soon as its number is known.
     """
 
-    def __init__(self, request: Request, guess: int, full: int, *, settled: bool) -> None:
+    def __init__(self, request: Request, guess: int, full: int, most: int, *, settled: bool) -> None:
         self._request = request
         self._guess = guess
+        self._most = most
         self._full = full
         self._presumed: int | None = None
         self._settled = settled
@@ -122,6 +124,8 @@ class PageOrder:
         elif self._settled and self._early is None and self._next < self.last:
             self._early = self.last
             return self._early
+        elif self._early is not None and not self._early_is_known and len(self.before_early) >= self._most:
+            return None
         else:
             limit = self.last
         if self._next == self._early:
