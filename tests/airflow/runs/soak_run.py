@@ -135,6 +135,13 @@ class Soak:
         result = sync(context, **parameters, max_removals="50%")
         assert (result["added"], result["removed"]) == (len(added), len(dropped)), result
         self.account.clear_faults()
+        done = Counter(
+            entry["path"]
+            for entry in self.account.entries()
+            if entry["method"] in {"POST", "DELETE"} and entry["status"] in DONE
+        )
+        assert set(done.values()) == {1}, "no number is written twice"
+        assert len(done) == len(added) + len(dropped)
         assert set(suppressed(self.account)) == self.listed
         self.end_task("syncs")
 

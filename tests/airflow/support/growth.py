@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ def held() -> dict[str, float]:
     """Return what this process holds: MB of memory, open files with sockets, and threads of tasks."""
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     files = len(list(Path("/proc/self/fd").iterdir()))
-    return {"memory": pages * 4096 / 2**20, "files": files, "threads": len(own_threads())}
+    return {"memory": pages * os.sysconf("SC_PAGE_SIZE") / 2**20, "files": files, "threads": len(own_threads())}
 
 
 def growth(values: Sequence[float]) -> float:
