@@ -105,8 +105,8 @@ class PageOrder:
         """
         with self._lock:
             number = self._next_number()
-            if number is not None and not self._early_is_known:
-                self.before_early.add(number)
+            if number is not None and self._settled and not self._early_is_known:
+                self._note(number)
         if number is None:
             return None
         operation = page_operation(self._request, number)
@@ -117,6 +117,12 @@ class PageOrder:
             return answer
 
         return Operation(operation.request, read)
+
+    def _note(self, number: int) -> None:
+        # Without the number of the last page there is no early one, and pages are requested one after the other: of
+        # these, no more are kept and read again than of others.
+        if len(self.before_early) < max(self._most, self._guess + 1):
+            self.before_early.add(number)
 
     def _next_number(self) -> int | None:
         if self.last is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_few_requests_are_spent_on_the_proof():
     log.add(5, created_at="2026-01-05T00:10:00Z")
     read(log, CallWindow(START, START + timedelta(minutes=30)), per_page=10)
     assert pages_asked(log) == [1]
+
+
+def test_few_pages_are_read_again_without_a_link():
+    """Of pages that are requested one after the other, no more are kept and read again than of others."""
+    log = CallLog()
+    inside = log.add(305)
+    log.instead = lambda _number, _query, answer: replace(
+        answer, headers={name: text for name, text in answer.headers.items() if name != "link"}
+    )
+    export, rows = read(log, per_page=10, max_concurrency=4)
+    asked = pages_asked(log)
+    assert uuids(rows) == inside
+    assert export.completeness.proved
+    assert {1, 2, 31} <= {page for page in asked if asked.count(page) > 1}
+    assert len(asked) <= 31 + 4 + 1
 
 
 def test_pages_are_asked_for_together():
