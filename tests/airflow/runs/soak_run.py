@@ -78,7 +78,6 @@ class Soak:
         self.counts["requests"] += len(entries)
         self.counts["failures"] += sum(entry["status"] not in DONE for entry in entries)
         self.account._control("DELETE", "requests")
-        self.account._own.clear()
         assert threads_left() == [], name
 
     def reset(self, number: int) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from airflow.providers.common.compat.sdk import BaseOperator  # noqa: F401
 
 from airflow_provider_retreaver.sandbox import Sandbox, SandboxOptions
+from tests.airflow.support.account import OWN
 
 KEY = "sandbox-key"
 
@@ -113,7 +114,7 @@ class ServedAccount:
         """Send a request to the sandbox directly; it is not in `sent`."""
         raw = b"" if body is None else json.dumps(body).encode()
         pairs = [("api_key", KEY), ("company_id", "1")]
-        answer = self.sandbox.handle(method, path, pairs, {"content-type": "application/json", "x-own": "1"}, raw)
+        answer = self.sandbox.handle(method, path, pairs, {"content-type": "application/json", OWN: "1"}, raw)
         assert answer.status < 300, (method, path, answer)
         return json.loads(answer.body) if answer.body.strip() else None
 
@@ -148,7 +149,7 @@ class ServedAccount:
     def sent(self) -> list[str]:
         """Return `"METHOD /path"` of the requests by the client under test."""
         log = self.control("GET", "requests")
-        return [f"{entry['method']} {entry['path']}" for entry in log if "x-own" not in entry["headers"]]
+        return [f"{entry['method']} {entry['path']}" for entry in log if OWN not in entry["headers"]]
 
 
 async def first_event(trigger: Any) -> Any:
