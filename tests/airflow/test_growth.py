@@ -34,5 +34,6 @@ def test_what_a_process_holds(tmp_path):
         now = held()
     ended.set()
     thread.join()
-    assert (now["files"], now["threads"]) == (before["files"] + 1, before["threads"] + 1)
+    assert {name: now[name] - before[name] for name in ("files", "threads")} == {"files": 1, "threads": 1}
+    assert now["all threads"] > now["threads"]
     assert 10 < now["memory"] < 10_000

@@ -14,10 +14,15 @@ LEAST = 8
 
 
 def held() -> dict[str, float]:
-    """Return what this process holds: MB of memory, open files with sockets, and threads of tasks."""
+    """Return what this process holds: MB of memory, open files with sockets, threads of tasks and all threads."""
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     files = len(list(Path("/proc/self/fd").iterdir()))
-    return {"memory": pages * os.sysconf("SC_PAGE_SIZE") / 2**20, "files": files, "threads": len(own_threads())}
+    return {
+        "memory": pages * os.sysconf("SC_PAGE_SIZE") / 2**20,
+        "files": files,
+        "threads": len(own_threads()),
+        "all threads": len(list(Path("/proc/self/task").iterdir())),
+    }
 
 
 def growth(values: Sequence[float]) -> float:
