@@ -1,4 +1,4 @@
-"""A distributed Airflow of which each part is killed once while it works: run by `make test-celery`.
+"""A distributed Airflow of which each part, and each server below, is killed once: run by `make test-celery`.
 
 Not part of the test suite, because it needs the Celery provider, PostgreSQL and Redis, and takes minutes. The DAG
 files are those of `example_dags/`, but for their schedules and the times between attempts, and one of sensors.
@@ -30,6 +30,8 @@ from tests.airflow.support.suppression import phone_numbers, suppress, suppresse
 from tests.paths import EXAMPLE_DAGS, PROJECT
 
 EVERY = os.environ.get("EVERY") or "60d"
+# Short, so that there is work before and after each server is lost.
+EVERY_IN_OUTAGES = "15d"
 PICTURES = PROJECT / (os.environ.get("PICTURES") or ".celery")
 # Fewer than the tasks that the workers may run, so that the pool limits them.
 POOL_SLOTS = 4
@@ -39,8 +41,8 @@ CALLS, PER_PAGE = 3_000, 20
 LATENCY_MS, JITTER_MS = 150, 150
 NUMBERS, OTHERS = 900, 20
 SALES = 250
-# The years: with one worker, with both, and while parts are killed.
-ALONE, BOTH, DISTURBED = 2022, 2023, 2024
+# The years: with one worker, with both, while parts are killed, and while Redis and PostgreSQL are.
+ALONE, BOTH, DISTURBED, OUTAGES = 2022, 2023, 2024, 2021
 RETRY = {"timedelta(minutes=5)": "timedelta(seconds=3)", "timedelta(minutes=1)": "timedelta(seconds=3)"}
 BACKFILL, SYNC, WRITE = (
     "retreaver_calls_backfill_year",
@@ -123,7 +125,7 @@ def connections(account, door):
 
 def test_every_part_is_killed_once(airflow_lab, account, doors):
     """Worker, scheduler and triggerer end by SIGKILL amid all kinds of work: nothing is lost or done twice."""
-    calls = {year: add_calls(account, CALLS, *year_of(year)) for year in (ALONE, BOTH, DISTURBED)}
+    calls = {year: add_calls(account, CALLS, *year_of(year)) for year in (ALONE, BOTH, DISTURBED, OUTAGES)}
     sold = add_calls(account, SALES, "2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z")
     before = tags_of(account, sold)
     targets = [account.target(filled=1) for _ in range(3)]
@@ -161,7 +163,12 @@ def test_every_part_is_killed_once(airflow_lab, account, doors):
             airflow.start(worker)
             runs[year] = throughput(airflow, year)
         added = disturb(airflow, account, doors, moments, runs, targets)
-        work = [(BACKFILL, runs[DISTURBED]), *((dag_id, runs[dag_id]) for dag_id in (SYNC, WRITE, SENSORS))]
+        added |= lose_servers(airflow, account, moments, runs)
+        work = [
+            (BACKFILL, runs[DISTURBED]),
+            (BACKFILL, runs[OUTAGES]),
+            *((dag_id, runs[dag_id]) for dag_id in (SYNC, WRITE, SENSORS)),
+        ]
         for dag_id, run_id in work:
             airflow.wait(lambda: airflow.run_state(dag_id, run_id) in ENDED, f"the end of {dag_id}")  # noqa: B023
         airflow.wait(lambda: added <= set(exported(airflow)), "the export of all new calls")
@@ -284,6 +291,38 @@ def disturb(airflow, account, doors, moments, runs, targets):
     return added
 
 
+def lose_servers(airflow, account, moments, runs):
+    """Lose Redis with all it holds, then PostgreSQL, while a year is exported, and return the new calls."""
+    account.fault("/calls", delay=2, times=None)
+    runs[OUTAGES] = airflow.trigger(BACKFILL, year=OUTAGES, every=EVERY_IN_OUTAGES)
+
+    def exports(*states):
+        return sum(state in states for _, _, state, _ in airflow.states(BACKFILL, "export_week", runs[OUTAGES]))
+
+    airflow.wait(lambda: exports("running") >= POOL_SLOTS - 1, "exports at once")
+    with airflow.supervised() as ended:
+        airflow.redis.kill()
+        moments.mark("Redis killed")
+        time.sleep(5)
+        airflow.redis.start()
+        moments.mark("Redis restarted, empty")
+        later = exports("success", "running")
+        airflow.wait(lambda: exports("success") > later, "exports that began after the restart of Redis")
+        airflow.cluster.kill()
+        moments.mark("PostgreSQL killed")
+        time.sleep(5)
+        airflow.cluster.start()
+        moments.mark("PostgreSQL restarted")
+        added = set(account.calls(3, status="busy"))
+        later = exports("success", "running")
+        airflow.wait(lambda: exports("success") > later, "exports that began after the restart of PostgreSQL")
+        account.clear_faults()
+        airflow.wait(lambda: airflow.run_state(BACKFILL, runs[OUTAGES]) in ENDED, "the end of the year")
+        airflow.wait(lambda: added <= set(exported(airflow)), "the export of new calls")
+    print(f"  components that ended, and were started again: {', '.join(ended) or 'none'}")
+    return added
+
+
 def sent(account, part):
     """Return how many requests that write went to paths with a part."""
     return sum(part in path for path in account.sent("POST"))
@@ -318,7 +357,7 @@ def check_tries(airflow, work):
 def check_backfill(airflow, run_id, year, uuids):
     """Each call of the year is in one file, once, and no other call is."""
     results = airflow.results(BACKFILL, "export_week", run_id)
-    assert len(results) == len(split_window(*year_of(year), EVERY))
+    assert len(results) == len(split_window(*year_of(year), EVERY_IN_OUTAGES if year == OUTAGES else EVERY))
     manifests = [manifest_of(result) for result in results]
     assert all(manifest["complete"] for manifest in manifests)
     assert len({manifest["export"] for manifest in manifests}) == len(results)

@@ -24,7 +24,7 @@ import psycopg2
 from tests.airflow.runs.scheduler_run import component_environment, end_of, run_component, wait_for
 from tests.airflow.support.account import Account
 from tests.airflow.support.postgres import Cluster, private_cluster
-from tests.airflow.support.redis import private_redis
+from tests.airflow.support.redis import RedisServer, private_redis
 
 # Seconds; generous, since all components start on a machine that may be busy.
 PATIENCE = 600.0
@@ -55,11 +55,13 @@ class CeleryAirflow:
     home: Path
     env: dict[str, str]
     cluster: Cluster
+    redis: RedisServer
     environments: Mapping[str, Mapping[str, str]]
     slots: int
     _stacks: dict[str, ExitStack] = field(default_factory=dict)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _starts: dict[str, int] = field(default_factory=dict)
+    _supervised: list[str] | None = None
 
     def start(self, name: str) -> None:
         """Start a component, or start it again after it was killed; `w1` and so on are workers."""
@@ -123,11 +125,26 @@ class CeleryAirflow:
         """Wait until a condition is true; fail with the ends of the logs otherwise, at once if a component ended."""
 
         def met() -> bool:
-            for name in self._stacks:
-                assert self._processes[name].poll() is None, f"{description}: {name} ended\n{self._log_of(name)}"
+            ended = [name for name in self._stacks if self._processes[name].poll() is not None]
+            if self._supervised is None:
+                assert not ended, f"{description}: {ended[0]} ended\n{self._log_of(ended[0])}"
+            else:
+                for name in ended:
+                    self._supervised.append(name)
+                    self._stacks.pop(name).close()
+                    self.start(name)
             return bool(condition())
 
         wait_for(met, description, self.home, timeout, every=0.5)
+
+    @contextmanager
+    def supervised(self) -> Iterator[list[str]]:
+        """Start components that end in the block again, as a supervisor does; yields their names."""
+        self._supervised = []
+        try:
+            yield self._supervised
+        finally:
+            self._supervised = None
 
     def _log_of(self, name: str) -> str:
         return end_of(self.home / name / "celery.log" if name.startswith("w") else self.home / f"{name}.log")
@@ -215,7 +232,7 @@ def celery_airflow(
         }
         for name in ("warehouse", "crm"):
             env[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(cluster.connection("warehouse"))
-        airflow = CeleryAirflow(home, env, cluster, environments, slots)
+        airflow = CeleryAirflow(home, env, cluster, redis, environments, slots)
         airflow_command(airflow, "db", "migrate")
         try:
             airflow.start("api-server")

@@ -27,16 +27,37 @@ MISSING = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running server without passwords."""
+    """A server without passwords.
+
+    :param port: of this machine.
+    :param binaries: folder of its programs.
+    :param folder: of its data.
+    :param user: whose process it is; None is this one's.
+    """
 
     port: int
     binaries: Path
+    folder: Path
+    user: str | None
 
     def connection(self, database: str = "postgres") -> dict[str, object]:
         """Return an Airflow connection to it."""
         return {
             "conn_type": "postgres", "host": "127.0.0.1", "port": self.port, "login": "tests", "schema": database,
         }  # fmt: skip
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off -c full_page_writes=off"
+        self._control("-o", options, "start")
+
+    def kill(self) -> None:
+        """End it at once with all connections, as a crash does."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *options: object) -> None:
+        command = [self.binaries / "pg_ctl", "-D", self.folder / "data", "-l", self.folder / "log", "-w", *options]
+        _run(command, self.user)
 
     def query(self, sql: str, database: str = "postgres") -> list[list[str]]:
         """Execute SQL directly and return the rows as texts."""
@@ -81,13 +102,12 @@ def private_cluster() -> Iterator[Cluster]:
             [programs / "initdb", "-D", folder / "data", "-U", "tests", "-A", "trust", "-E", "UTF8", "--locale=C"],
             user,
         )
-        options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off -c full_page_writes=off"
-        control = [programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w"]
-        _run([*control, "-o", options, "start"], user)
+        cluster = Cluster(port, programs, folder, user)
+        cluster.start()
         try:
-            yield Cluster(port, programs)
+            yield cluster
         finally:
-            _run([*control, "-m", "immediate", "stop"], user)
+            cluster.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

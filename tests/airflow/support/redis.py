@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +21,48 @@ MISSING = (
 TIMEOUT = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class RedisServer:
-    """A running server without a password."""
+    """A server without a password, which forgets everything when it ends.
 
+    :param program: of the server.
+    :param folder: of its log.
+    :param port: of this machine.
+    """
+
+    program: str
+    folder: Path
     port: int
+    _process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Address of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self.program, *options, "--save", "", "--appendonly", "no"], cwd=self.folder,
+                env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        _wait(self.port, self._process, self.folder / "log")
+
+    def kill(self) -> None:
+        """End it at once, as a lost machine ends."""
+        self._end(subprocess.Popen.kill)
+
+    def stop(self) -> None:
+        """End it."""
+        self._end(subprocess.Popen.terminate)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self._process is not None:
+            how(self._process)
+            self._process.wait(TIMEOUT)
+            self._process = None
 
 
 def program() -> str | None:
@@ -48,20 +80,12 @@ def private_redis() -> Iterator[RedisServer]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no"]
+    redis = RedisServer(server, folder, port)
     try:
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [server, *options], cwd=folder, env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-            )  # fmt: skip
-        try:
-            _wait(port, process, folder / "log")
-            yield RedisServer(port)
-        finally:
-            process.terminate()
-            process.wait(TIMEOUT)
+        redis.start()
+        yield redis
     finally:
+        redis.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
