@@ -128,7 +128,7 @@ test-mysql: $(VENV_MYSQL)/.ready ## load calls into a temporary MariaDB server, 
 test-warehouses: $(VENV_WAREHOUSES)/.ready ## parse the example DAGs for BigQuery and Snowflake with their providers
 	$(VENV_WAREHOUSES)/bin/python -m pytest tests/airflow/runs/warehouses_run.py
 
-test-celery: servers $(VENV_CELERY)/.ready ## two Celery workers, PostgreSQL and Redis, each part killed once (about ten minutes); EVERY=1d splits each year into 365 tasks
+test-celery: servers $(VENV_CELERY)/.ready ## two Celery workers, PostgreSQL and Redis, each part and both servers killed once (about ten minutes); EVERY=1d splits each year into 365 tasks
 	EVERY='$(EVERY)' PICTURES='$(PICTURES)' $(VENV_CELERY)/bin/python -m pytest -s tests/airflow/runs/celery_run.py
 
 # Before minutes are spent on an environment.

@@ -139,7 +139,9 @@ class CallExport:
         known = self._client.run(wait_until_settled(self._window, self._client.settings))
         request, full = self._window.request(self._client.settings)
         guess = self._first_pages(clock, known, full)
-        order = PageOrder(request, guess, full, self._client.settings.max_concurrency, settled=known.settled)
+        # Together with the last page as many as are read again at once.
+        again = max(1, self._client.settings.max_concurrency - 1)
+        order = PageOrder(request, guess, full, again, settled=known.settled)
         scan = PageScan(order, settled=known.settled)
         try:
             yield from self._by_pages(order, scan, settled=known.settled)

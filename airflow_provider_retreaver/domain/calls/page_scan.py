@@ -71,7 +71,7 @@ class PageOrder:
     :param request: of the listing, without a page number.
     :param guess: pages that are requested concurrently before the first response says how many there are.
     :param full: calls of a full page.
-    :param most: pages that are read again at the end at once; until the last page has come, no more are requested.
+    :param most: pages that are read again at the end beside the last one; until that has come, no more are requested.
     :param settled: whether the last page is requested as soon as its number is known.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,9 @@ from airflow_provider_retreaver.sandbox.http.server import Application, listen, 
 from airflow_provider_retreaver.sandbox.local_server import RunningSandbox
 from airflow_provider_retreaver.sandbox.options import SandboxOptions
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 316, 48, 44, 52
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 330, 48, 44, 66
+# Characters and points of a line below the picture.
+LINE, LINE_HEIGHT = 150, 14
 COLORS = ("#2b6cb0", "#c05621")
 
 
@@ -101,17 +104,20 @@ def picture(title: str, doors: Sequence[Door], limits: Sequence[int], marks: Seq
         parts.append(f'<path d="M{LEFT} {y(count)}H{WIDTH - 12}" stroke="#e2e8f0"/>')
     for tenth in range(0, 11, 2):
         at = first + (last - first) * tenth / 10
-        parts.append(f'<text x="{x(at)}" y="{HEIGHT - 34}" text-anchor="middle">{at - first:.0f} s</text>')
+        parts.append(f'<text x="{x(at)}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{at - first:.0f} s</text>')
     for number, (door, limit) in enumerate(zip(doors, limits, strict=True)):
         color = COLORS[number % len(COLORS)]
         line = "".join(f"H{x(at)}V{y(count)}" for at, count in steps(door.spans))
         parts.append(f'<path d="M{LEFT} {y(0)}{line}" fill="none" stroke="{color}" stroke-width="0.8"/>')
         parts.append(f'<path d="M{LEFT} {y(limit)}H{WIDTH - 12}" stroke="{color}" stroke-dasharray="6 4"/>')
         legend = f"{door.name}: limit {limit}, at most {highest(door.spans)}, {len(door.spans)} requests"
-        parts.append(f'<text x="{LEFT + 300 * number}" y="{HEIGHT - 20}" fill="{color}">{escape(legend)}</text>')
+        parts.append(
+            f'<text x="{LEFT + 300 * number}" y="{HEIGHT - BOTTOM + 32}" fill="{color}">{escape(legend)}</text>'
+        )
     for number, (at, _) in enumerate(marks):
         parts.append(f'<path d="M{x(at)} {TOP - 4}V{y(0)}" stroke="#718096" stroke-dasharray="2 3"/>')
         parts.append(f'<text x="{x(at)}" y="{TOP - 6 - 11 * (number % 2)}" text-anchor="middle">{number + 1}</text>')
     moments = ", ".join(f"{number} {label}" for number, (_, label) in enumerate(marks, start=1))
-    parts.append(f'<text x="{LEFT}" y="{HEIGHT - 4}">{escape(moments)}</text>')
+    for number, line in enumerate(textwrap.wrap(moments, LINE)):
+        parts.append(f'<text x="{LEFT}" y="{HEIGHT - BOTTOM + 48 + LINE_HEIGHT * number}">{escape(line)}</text>')
     return "\n".join([*parts, "</g></svg>", ""])

@@ -125,14 +125,14 @@ def test_a_count_opens_all_places():
     assert len(log.asked) <= 10 + 10
 
 
-def test_the_first_response_opens_all_places():
-    """Without a count the other places are used from the first response on; few pages are read again."""
+def test_the_first_response_opens_other_places():
+    """Without a count other places are used from the first response on; as many pages as places are read again."""
     log = CallLog()
     log.add(200)
-    # All but one until the last page has come.
-    log.before[1] = lambda: setattr(log, "together", 8)
+    # Until the last page has come: it and seven others are requested.
+    log.before[1] = lambda: setattr(log, "together", 7)
     read(log, CallWindow(START, START + timedelta(days=1)))
-    assert log.most_at_once == 8
+    assert log.most_at_once >= 7
     assert 20 + 3 <= len(log.asked) <= 20 + 8
 
 
