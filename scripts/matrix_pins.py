@@ -26,7 +26,7 @@ EXTRAS = ("sandbox", "parquet", "warehouse")
 # What the tests of the matrix need; `hatchling` and `editables` build the package itself.
 TOOLS = ("apache-airflow-providers-sqlite", "pytest", "pytest-xdist", "requests-mock", "hatchling", "editables")
 # Of a line without a list in `constraints/`: what does not work with the newest release.
-OLDER = {"3.2": ("fastapi<0.137",)}
+OLDER = {"3.2": ("fastapi<0.137", "svcs<26")}
 PLATFORMS = ("any", "manylinux", "macosx")
 MACHINES = ("any", "x86_64", "arm64", "aarch64", "universal2")
 
