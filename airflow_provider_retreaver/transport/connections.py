@@ -240,6 +240,14 @@ class WatchedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = self._by_proxy
         return manager
 
+    def close(self) -> None:
+        """Close the kept connections; `urllib3` leaves them open as long as anything refers to their pool."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
 
 def _pools(running: Running, resolver: Resolver, rule: AddressRule | None) -> dict[str, Any]:
     watch = {"running": running, "resolver": staticmethod(resolver), "rule": rule}

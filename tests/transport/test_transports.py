@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import socket
@@ -11,6 +12,7 @@ import threading
 from urllib.parse import quote, quote_plus
 
 import pytest
+from urllib3 import HTTPConnectionPool
 
 from airflow_provider_retreaver.core.errors import (
     ConnectionFailed,
@@ -322,6 +324,32 @@ def test_debug_logs_of_a_list_contain_no_key(kind, caplog):
     assert len(rows) > 25
     assert "/targets.json" in caplog.text or kind == "async"
     assert not any(mark in caplog.text for mark in MARKS)
+
+
+def test_connections_are_closed_while_something_refers_to_them():
+    """A client that ends leaves no connection open, also when an error that is kept refers to the library's pool."""
+    ended = threading.Event()
+
+    def serve():
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]")
+            if connection.recv(1) == b"":
+                ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        settings = Settings.parse(
+            "odd", password=KEY, login="1", host=f"http://127.0.0.1:{listener.getsockname()[1]}", extra={}
+        )
+        with RetreaverClient(settings) as client:
+            assert client.run(whole_list()) == []
+            kept = [thing for thing in gc.get_objects() if isinstance(thing, HTTPConnectionPool)]
+        assert ended.wait(30)
+        thread.join()
+    assert kept
 
 
 def test_a_reader_that_stops_early(kind):
