@@ -67,7 +67,7 @@ test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer 
 test-lowest: $(VENV_LOWEST)/.ready ## test with the oldest versions that pyproject.toml promises, on Airflow 2.11 (needs python3.11; a quarter of an hour)
 	SQLALCHEMY_SILENCE_UBER_WARNING=1 $(VENV_LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning $(PARALLEL) $(LOWEST)
 
-test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pins with hashes (needs python3.11 to 3.13; two hours); ONLY=3.2-3.12 tests one
+test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pins with hashes (needs python3.11 to 3.13; an hour); ONLY=3.2-3.12 tests one
 	$(RUN) scripts/matrix.py $(ONLY)
 
 fuzz: $(VENV)/.ready ## feed made-up input to every parser for two minutes; SECONDS=600 for ten
