@@ -24,6 +24,7 @@ VENV_WAREHOUSES := .venv-warehouses
 VENV_CELERY := .venv-celery
 VENV_DOCS := .venv-docs
 VENV_UI := .venv-ui
+VENV_FUZZ := .venv-fuzz
 RUN := $(VENV)/bin/python
 RUN_2 := $(VENV_2)/bin/python
 RUN_31 := $(VENV_31)/bin/python -m pytest
@@ -40,7 +41,7 @@ $(shell rm -f $(VENV_2)/.ready)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix fuzz soak test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
+.PHONY: help demo ui test test-ui chromium test-airflow2 test-airflow31 test-lowest test-matrix fuzz fuzz-coverage soak test-scheduler test-transfers test-suppression test-data-writing test-webhooks test-triggerer test-account test-account-ui test-postgres test-postgres-airflow2 test-storage test-mysql test-celery servers test-warehouses load-million lint types format build check-files check-wheel docs docs-serve bench bench-start bench-sensors bench-million clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
@@ -72,6 +73,9 @@ test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pin
 
 fuzz: $(VENV)/.ready ## feed made-up input to every parser for two minutes; SECONDS=600 for ten
 	$(RUN) scripts/fuzz.py $(SECONDS)
+
+fuzz-coverage: $(VENV_FUZZ)/.ready ## feed every parser with input that reaches new lines, by Atheris (Linux; five minutes); SECONDS=600 for ten
+	$(VENV_FUZZ)/bin/python scripts/fuzz_coverage.py $(SECONDS)
 
 soak: $(VENV)/.ready $(VENV_2)/.ready ## resets, exports, syncs and sensors under changing failures for an hour, half of it on Airflow 3.3 and half on 2.11; MINUTES=5 for ten minutes
 	$(RUN) -m pytest $(SOAK)
@@ -198,7 +202,7 @@ bench-million: $(VENV)/.ready ## export 1,000,000 calls from the sandbox to Parq
 	$(RUN) benchmarks/million.py
 
 clean: ## remove the files of the commands above
-	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_LOWEST) .venv-matrix $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_CELERY) $(VENV_DOCS) $(VENV_UI) .pip-cache .demo .ui .ui-test .celery .matrix dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_2) $(VENV_31) $(VENV_LOWEST) .venv-matrix $(VENV_WHEEL) $(VENV_BENCH) $(VENV_STORAGE) $(VENV_MYSQL) $(VENV_WAREHOUSES) $(VENV_CELERY) $(VENV_DOCS) $(VENV_UI) $(VENV_FUZZ) .pip-cache .demo .ui .ui-test .celery .matrix dist build site htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f .coverage .coverage.* coverage.xml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -239,6 +243,10 @@ $(VENV_WAREHOUSES)/.ready: constraints/warehouses.txt $(VENV)/.ready
 $(VENV_CELERY)/.ready: constraints/celery.txt $(VENV)/.ready
 	@REQUIREMENTS='-e .[sandbox] apache-airflow-providers-celery apache-airflow-providers-postgres pytest' \
 		scripts/environment.sh $(VENV_CELERY) constraints/celery.txt $(RUN)
+
+$(VENV_FUZZ)/.ready: constraints/fuzz.txt $(VENV)/.ready
+	@REQUIREMENTS='-e .[sandbox] hypothesis' ALONE='-r constraints/fuzz.txt' \
+		scripts/environment.sh $(VENV_FUZZ) constraints/airflow-3.3.txt $(RUN)
 
 # The browser's driver talks to the interface from outside: neither the package nor Airflow is installed.
 $(VENV_UI)/.ready: constraints/ui.txt scripts/environment.sh
