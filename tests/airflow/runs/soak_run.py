@@ -56,11 +56,13 @@ class Soak:
 
     :param account: of the sandbox.
     :param folder: for files.
+    :param loop: of all triggers, as a triggerer has one.
     """
 
-    def __init__(self, account: Account, folder: Path) -> None:
+    def __init__(self, account: Account, folder: Path, loop: asyncio.Runner) -> None:
         self.account = account
         self.folder = folder
+        self.loop = loop
         self.random = random.Random(SEED)  # noqa: S311 - the same rounds for a seed
         self.targets = account.targets(TARGETS, cap=50, filled=0)
         self.listed: set[str] = set()
@@ -182,7 +184,7 @@ class Soak:
             poke_interval=0.1,
             failure_budget=300.0,
         )
-        payload = asyncio.run(self.event_after_calls(trigger, target))
+        payload = self.loop.run(self.event_after_calls(trigger, target))
         assert payload["status"] == "met"
         assert [row["id"] for row in payload["value"]] == [target]
         self.end_task("triggers")
@@ -226,10 +228,10 @@ def test_rounds(tmp_path, monkeypatch, capfd):
             print(text, flush=True)
 
     ends, measured = time.monotonic() + 60 * MINUTES, []
-    with remote_account() as account:
+    with remote_account() as account, asyncio.Runner() as loop:
         connection = account.connection(extra={"max_concurrency": 4})
         monkeypatch.setenv("AIRFLOW_CONN_RETREAVER_DEFAULT", json.dumps(connection))
-        soak = Soak(account, tmp_path)
+        soak = Soak(account, tmp_path, loop)
         report(f"\nAirflow {airflow_version}: {MINUTES:g} minutes, SEED={SEED}")
         while time.monotonic() < ends or len(measured) < LEAST:
             number = len(measured)
