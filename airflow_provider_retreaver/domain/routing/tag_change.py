@@ -73,7 +73,8 @@ class TagEdit:
         """
         if self.replace is not None:
             return list(dict.fromkeys(self.replace))
-        kept = [pair for pair in present if pair not in self.remove and (pair[0], None) not in self.remove]
+        gone = set(self.remove)
+        kept = [pair for pair in present if pair in self.add or gone.isdisjoint((pair, (pair[0], None)))]
         return list(dict.fromkeys([*kept, *self.add]))
 
 

@@ -423,7 +423,10 @@ def test_killed_at_each_kind_of_write(trackdrive, tmp_path):
         now = trackdrive.read(id_)
         assert (now["paused"], now["revenue_total_limit"], now["buyer_ids"]) == (True, None, [one])
     puts = account.sent("PUT")
-    assert [puts.count(f"PUT {GROUPS}/{id_}") for id_ in (*full, *other)] == [1, 2, 1, 1, 2]
+    counts = [puts.count(f"PUT {GROUPS}/{id_}") for id_ in (*full, *other)]
+    # Those that were not done had been sent beside the first one, or not yet, when the attempt was killed.
+    assert [counts[0], counts[2], counts[3]] == [1, 1, 1]
+    assert {counts[1], counts[4]} <= {1, 2}
     assert [results["delete"][name] for name in ("action", "gone", "already_gone")] == ["deleted", True, True]
     assert len(account.sent("DELETE")) == 1
     kept_texts = [path.read_text() for path in (tmp_path / "state").rglob("*.json")]
