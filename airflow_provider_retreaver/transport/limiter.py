@@ -2,11 +2,9 @@
 
 A 429 is one of two things. A server that accepts so many requests at once refuses those beyond: the number of
 pending requests at a refusal shows how many it accepts, so that the refused ones wait as long as it asks, and the
-others go on below that number, the first of them alone: when it is refused as well, the limit is another one. Seldom
-one more is tried, and less often each time that it is refused. A server that accepts so many requests a second
-refuses also as many at once as it has accepted before: then all requests wait as long as it asks, and go on at a
-pace (`pacing.py`). A 429 to a request that was alone, where more were not accepted before, says neither: all
-requests wait.
+others go on below that number. Seldom one more is tried, and less often each time that it is refused. A server that
+accepts so many requests a second refuses also as many at once as it has accepted before: then all requests wait as
+long as it asks, and go on at a pace (`pacing.py`). A 429 to a request that was alone says neither: all requests wait.
 Threads and event loops share one limiter per account, so that a sensor and an export slow down together.
 """
 
@@ -75,14 +73,9 @@ class Limiter:
         self._same_refusal = 0
         self._accepted = 0
         self._try_after = TRY_AFTER
-        # The most requests at once since the last refusal, those accepted in a row since then, and the most at once
-        # that were accepted so.
-        self._together = 0
+        # Accepted requests in a row while all places were taken, and the most places that were accepted so.
         self._streak = 0
         self._proved = 0
-        # Whether the next request is sent alone, to find out what a refusal meant, and whether it has been sent.
-        self._tries_alone = False
-        self._is_tried = False
         self._accepted_at: float | None = None
 
     @property
@@ -112,8 +105,8 @@ class Limiter:
         :return: True when the place was taken, False when the request was queued.
         """
         with self._lock:
-            if not self._queue and self._has_place():
-                self._grant()
+            if self._taken < self.places and not self._queue:
+                self._taken += 1
                 return True
             self._queue[granted] = None
             return False
@@ -133,24 +126,13 @@ class Limiter:
         """Give a place back, and grant free places to queued requests."""
         with self._lock:
             self._taken -= 1
-            if not self._taken:
-                self._same_refusal, self._tries_alone = 0, False
             calls = []
-            while self._queue and self._has_place():
-                self._grant()
+            while self._queue and self._taken < self.places:
+                self._taken += 1
                 calls.append(self._queue.popitem(last=False)[0])
         for granted in calls:
             if not granted():
                 self.release()
-
-    def _has_place(self) -> bool:
-        return self._taken < self.places and not (self._tries_alone and self._is_tried)
-
-    def _grant(self) -> None:
-        self._taken += 1
-        self._is_tried = True
-        if self._taken > self._together:
-            self._together, self._streak = self._taken, 0
 
     def pause(self) -> float:
         """Return how long the next request waits; called once for each that has its place.
@@ -172,14 +154,12 @@ class Limiter:
             now = self._clock()
             same_refusal = self._same_refusal > 0
             self._same_refusal = max(0, self._same_refusal - 1)
-            if self._is_tried and not same_refusal:
-                self._tries_alone = False
             if status != 429:
                 self._accepted_at = now
                 self._pace.accepted(now, late=same_refusal)
                 self._prove()
                 return
-            self._streak = self._together = 0
+            self._streak = 0
             wait = SHORT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
             paced = self._pace.rate is not None
             lately = self._accepted_at is not None and now - self._accepted_at <= max(wait, SHORT_PAUSE)
@@ -196,14 +176,16 @@ class Limiter:
             self._paused_until = max(self._paused_until, now + wait)
 
     def _prove(self) -> None:
-        # At a pace some of them wait for their turn, and are not known to the server. One request after the other
-        # proves nothing, unless only one is allowed.
-        if self._pace.rate is None and (self._together > 1 or self.places == 1):
+        # At a pace some of them wait for their turn, and are not known to the server.
+        if self._taken >= self.places and self._pace.rate is None:
             self._streak += 1
-            # More than half of them: the first refusal may come before the last of so many that were sent with it.
-            if self._streak > self._together // 2:
-                self._proved = max(self._proved, self._together, 1)
+        # More than half of them: the first refusal may come before the last of so many that were sent with it.
+        if self._streak > self.places // 2:
+            self._proved = max(self._proved, self.places)
+        before = self.places
         self._grow()
+        if self.places != before:
+            self._streak = 0
 
     def _grow(self) -> None:
         if self._ceiling is None:
@@ -231,7 +213,6 @@ class Limiter:
         tried = self._ceiling is not None
         self._ceiling = self._taken - 1 if self._taken > 1 else None
         self._same_refusal = max(0, self._taken - 1)
-        self._tries_alone, self._is_tried = self._taken > 1, False
         self._try_after = min(MAX_TRY_AFTER, self._try_after * 4) if tried else TRY_AFTER
 
     @contextmanager

@@ -53,24 +53,16 @@ class Server:
 
 
 class Requests:
-    """Sends requests to a server through a limiter, in simulated time.
+    """Sends requests to a server through a limiter, in simulated time."""
 
-    :param server: that answers them.
-    :param number: of requests.
-    :param most: at once.
-    :param first: at once until the first response, and until as many others have come, as an export begins.
-    """
-
-    def __init__(self, server: Server, number: int, most: int = 8, first: int | None = None) -> None:
+    def __init__(self, server: Server, number: int, most: int = 8) -> None:
         self.now = 0.0
         self.server = server
         self.limiter = Limiter(most, lambda: self.now)
         self.left = number
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        self._waiting = 0 if first is None else most - first
-        self._begun = 0
-        for _ in range(first or most):
+        for _ in range(most):
             self._start()
         while self._events:
             self.now, _, event = heapq.heappop(self._events)
@@ -103,12 +95,7 @@ class Requests:
         self.limiter.learn(status, None if status == 200 else RETRY_AFTER)
         self.limiter.release()
         if status == 200:
-            self._begun += 1
             self._start()
-            if self._begun > self.limiter.state().most // 2:
-                while self._waiting:
-                    self._waiting -= 1
-                    self._start()
         else:
             self._after(RETRY_AFTER, self._attempt)
 
@@ -153,22 +140,6 @@ def test_a_limited_server(server, number, refused, seconds):
     assert sent.now <= 1.05 * seconds
 
 
-@pytest.mark.parametrize(
-    ("server", "number", "refused", "seconds"),
-    [
-        (Server(at_once=4), 500, 5, 1.02 * 500 * LATENCY / 4),
-        (Server(per_second=10, burst=10), 57, 5, 1.1 * 50 / 10),
-        (Server(per_second=40, burst=40), 1_000, 20, 1_000 / 40),
-    ],
-    ids=["4 at once", "10/s", "40/s"],
-)
-def test_a_limited_server_and_an_export(server, number, refused, seconds):
-    """An export begins with few requests, so too many at once are refused first; a limit by time is seen still."""
-    sent = Requests(server, number, first=4)
-    assert server.refused <= refused
-    assert sent.now <= 1.05 * seconds
-
-
 def test_a_limit_that_is_lifted():
     """A server that accepts any number again is used fully again."""
     server = Server(at_once=2)
@@ -195,27 +166,6 @@ def test_requests_that_are_not_refused_go_on():
     alone.take(lambda: True)
     alone.learn(429, 5)
     assert alone.pause() == 5
-
-
-@pytest.mark.parametrize("answered", [True, False])
-def test_the_first_request_after_a_refusal_is_alone(answered):
-    """Others wait for its response, or until it has ended without one."""
-    limiter = Limiter(8, lambda: 0.0)
-    for _ in range(8):
-        limiter.take(lambda: True)
-    for status in (200, 200, 429, 429, 200, 200, 200, 200):
-        limiter.learn(status, 5)
-    granted = []
-    for _ in range(4):
-        limiter.take(lambda: bool(granted.append(1)) or True)
-    for _ in range(8):
-        limiter.release()
-        assert len(granted) <= 1
-    assert len(granted) == 1
-    if answered:
-        limiter.learn(200, None)
-    limiter.release()
-    assert len(granted) == 4
 
 
 def test_turns_of_requests_that_are_given_up():
