@@ -60,6 +60,8 @@ VALUES = st.recursive(
 )
 NUMBERS = Normalizer()
 Parser = tuple[Any, Callable[[Any], object]]
+#: How a parser may refuse its input.
+REFUSALS = (RetreaverError, Refused)
 
 
 def reader(function: Callable[[object, str], object]) -> Parser:
@@ -137,7 +139,7 @@ def feeding(name: str) -> Any:
     )
     @given(inputs)
     def fed(value: object) -> None:
-        with suppress(RetreaverError, Refused):
+        with suppress(*REFUSALS):
             parse(value)
 
     return fed

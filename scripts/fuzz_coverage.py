@@ -1,7 +1,7 @@
 """Feeds every parser with input that Atheris makes: `make fuzz-coverage`, `make fuzz-coverage SECONDS=600`.
 
-Atheris changes the bytes from which Hypothesis makes the input of `fuzz.py`, and goes on with those by which other
-lines of a parser are executed. Each parser has a process of its own and an equal part of the time. Linux only.
+Atheris changes the bytes from which Hypothesis makes the input of `fuzz.py`, and goes on with those that reach new
+lines of a parser. Each parser has a process of its own and an equal part of the time. Linux only.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def feed_one(name: str, seconds: int, folder: str) -> None:
     def shown(value: object) -> None:
         try:
             parse(value)
-        except (fuzz.RetreaverError, fuzz.Refused):
-            pass
+        except fuzz.REFUSALS:
+            raise
         except Exception:
             print(f"input: {value!r}", flush=True)
             raise

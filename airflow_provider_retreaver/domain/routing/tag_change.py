@@ -73,8 +73,7 @@ class TagEdit:
         """
         if self.replace is not None:
             return list(dict.fromkeys(self.replace))
-        gone = set(self.remove)
-        kept = [pair for pair in present if pair in self.add or gone.isdisjoint((pair, (pair[0], None)))]
+        kept = [pair for pair in present if pair not in self.remove and (pair[0], None) not in self.remove]
         return list(dict.fromkeys([*kept, *self.add]))
 
 
