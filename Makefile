@@ -74,7 +74,7 @@ test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pin
 fuzz: $(VENV)/.ready ## feed made-up input to every parser for two minutes; SECONDS=600 for ten
 	$(RUN) scripts/fuzz.py $(SECONDS)
 
-fuzz-coverage: $(VENV_FUZZ)/.ready ## feed every parser with input that reaches new lines, by Atheris (Linux; five minutes); SECONDS=600 for ten
+fuzz-coverage: $(VENV_FUZZ)/.ready ## feed every parser with input that reaches new lines, by Atheris (Linux; nine minutes); SECONDS of feeding, 300 by default
 	$(VENV_FUZZ)/bin/python scripts/fuzz_coverage.py $(SECONDS)
 
 soak: $(VENV)/.ready $(VENV_2)/.ready ## resets, exports, syncs and sensors under changing failures for an hour, half of it on Airflow 3.3 and half on 2.11; MINUTES=5 for ten minutes
