@@ -145,13 +145,20 @@ def too_deep(value: Any, depth: int) -> str | None:
     :param depth: levels at most.
     :return: the place in its topmost list or object, None when it is within the limit.
     """
+    if not _is_deeper(value, depth):
+        return None
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return next((f"{name!s:.40}" for name, item in items if _is_deeper(item, depth - 1)), "")
+
+
+def _is_deeper(value: Any, depth: int) -> bool:
+    """Return whether a value has more levels; level by level, so that no depth exhausts the stack."""
     level = [value]
     for _ in range(depth):
         level = [inner for outer in level for inner in _inner(outer)]
         if not level:
-            return None
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    return next((f"{name!s:.40}" for name, item in items if too_deep(item, depth - 1) is not None), "")
+            return False
+    return True
 
 
 def _inner(outer: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from airflow_provider_retreaver.core.bodies import too_deep
 from airflow_provider_retreaver.core.errors import (
     ConnectionFailed,
     InvalidConnection,
@@ -266,6 +267,14 @@ def test_depth(kind, depth):
     assert f"is nested more than {levels} levels deep, in its row target; raise the connection's extra" in str(error)
     assert f"is nested more than {levels} levels deep" in str(far)
     assert is_clean(far)
+
+
+def test_levels_beyond_the_stack():
+    """A value with more levels than Python can call functions, which some of its versions read, is refused."""
+    value = []
+    for _ in range(50_000):
+        value = [value]
+    assert too_deep({"id": 1, "tags": value}, 100) == "tags"
 
 
 def test_a_row_that_is_too_deep(kind):
