@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.transfers.manifest_base import ManifestOperator
@@ -64,13 +65,13 @@ class RetreaverAddCallsToIcebergOperator(ManifestOperator):
         if not manifests:
             self.log.info("No export had calls; nothing was added")
             return added
-        opened = IcebergTable(catalog_properties(self.iceberg_conn_id), table)
-        for manifest in manifests:
-            if not opened.add(manifest, create=create):
-                self.log.info("%s was added before; it is left out", manifest.path)
-                added["skipped"].append(manifest.path)
-                continue
-            self.log.info("Added %d calls of %s to %s", manifest.calls, manifest.path, table)
-            added["loaded"].append(manifest.path)
-            added["calls"] += manifest.calls
+        with closing(IcebergTable(catalog_properties(self.iceberg_conn_id), table)) as opened:
+            for manifest in manifests:
+                if not opened.add(manifest, create=create):
+                    self.log.info("%s was added before; it is left out", manifest.path)
+                    added["skipped"].append(manifest.path)
+                    continue
+                self.log.info("Added %d calls of %s to %s", manifest.calls, manifest.path, table)
+                added["loaded"].append(manifest.path)
+                added["calls"] += manifest.calls
         return added

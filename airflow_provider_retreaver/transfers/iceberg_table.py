@@ -97,7 +97,13 @@ class IcebergTable:
     def __init__(self, properties: Mapping[str, str], name: str) -> None:
         self._properties = properties
         self._name = name
+        self._catalog: Any = None
         self._opened: Any = None
+
+    def close(self) -> None:
+        """Close the catalog's connections, where it has any."""
+        if self._catalog is not None:
+            self._catalog.close()
 
     def add(self, manifest: Manifest, *, create: bool) -> bool:
         """Add the files of a manifest in one commit.
@@ -145,7 +151,7 @@ class IcebergTable:
         if self._opened is not None:
             return self._opened.refresh()
         properties = dict(self._properties)
-        catalog = load_catalog(properties.pop("name", "default"), **properties)
+        catalog = self._catalog = self._catalog or load_catalog(properties.pop("name", "default"), **properties)
         try:
             self._opened = catalog.load_table(self._name)
         except NoSuchTableError:

@@ -46,6 +46,9 @@ class Answers:
         self._open: _Open | None = None
         self._looked: float | None = None
         self._loading: asyncio.Future[_Open | None] | None = None
+        # Files that were replaced, and may still be read.
+        self._replaced: list[Lookup] = []
+        self._is_closed = False
 
     async def tags(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return the tags for a webhook.
@@ -79,14 +82,25 @@ class Answers:
         if error is not None:
             log.error("The tags of %s cannot be read: %s", one_line(self._path), one_line(repr(error)))
         elif not loading.cancelled() and (found := loading.result()) is not None:
+            if self._is_closed:
+                found.lookup.close()
+                return
             old, self._open = self._open, found
             if old is not None:
+                self._replaced.append(old.lookup)
                 # Nobody waits longer for an answer from it.
-                asyncio.get_running_loop().call_later(2 * PATIENCE, old.lookup.close)
+                asyncio.get_running_loop().call_later(2 * PATIENCE, self._close_replaced)
             log.info("Webhooks are answered with the tags of %d keys of %s.", found.lookup.rows, one_line(self._path))
 
+    def _close_replaced(self) -> None:
+        if self._replaced:
+            self._replaced.pop(0).close()
+
     def close(self) -> None:
-        """Close the open file."""
+        """Close all files, also one that is still being fetched."""
+        self._is_closed = True
+        while self._replaced:
+            self._close_replaced()
         if self._open is not None:
             self._open.lookup.close()
             self._open = None

@@ -19,7 +19,8 @@ def _status(url):
         with urlopen(f"{url}/targets.json?api_key=sandbox-key&company_id=1", timeout=30) as answer:
             return answer.status
     except HTTPError as error:
-        return error.code
+        with error:
+            return error.code
 
 
 def test_requests_are_counted_where_they_overlap():

@@ -7,6 +7,7 @@ import json
 import logging
 import sqlite3
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_sources(writing, tmp_path, monkeypatch, kind):
     rows = [(uuid, "", "12.50"), ("", CALLER, "7"), ("", "junk", "1"), (UNKNOWN, "", ""), ("lead-7", "", "1")]
     names = ("Call ID", "Caller", "Amount")
     if kind == "sql":
-        with sqlite3.connect(tmp_path / "crm.db") as database:
+        with closing(sqlite3.connect(tmp_path / "crm.db")) as database, database:
             database.execute('CREATE TABLE sales ("Call ID", Caller, Amount)')
             database.executemany("INSERT INTO sales VALUES (?, ?, ?)", rows)
         monkeypatch.setenv("AIRFLOW_CONN_CRM", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "crm.db")}))

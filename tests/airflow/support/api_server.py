@@ -68,7 +68,8 @@ class ApiServer:
             with opener.open(Request(address, headers=headers, method=method), timeout=60) as answer:
                 return Page(answer.status, dict(answer.headers), answer.read().decode())
         except HTTPError as error:
-            return Page(error.code, dict(error.headers), error.read().decode())
+            with error:
+                return Page(error.code, dict(error.headers), error.read().decode())
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
         """Add a connection, by Airflow's API."""

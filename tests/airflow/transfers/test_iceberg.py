@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -23,6 +24,8 @@ PARQUET = {"format": "parquet", "start": START, "end": END}
 # pyiceberg's catalog in a database needs SQLAlchemy 2, unlike Airflow 2.11.
 KINDS = ["rest"] if version("sqlalchemy").startswith("1.") else ["sql"]
 LOGIN, PASSWORD = "us", "secret-of-a-catalog"
+# Catalogs of a test, which use connections again after they were closed.
+OPENED: list[Any] = []
 
 
 def use(monkeypatch: pytest.MonkeyPatch, connection: dict[str, object]) -> None:
@@ -58,9 +61,22 @@ def add(manifest, table="lake.calls", **parameters):
 
 def opened(properties, table="lake.calls"):
     """Return a table of the catalog."""
+    return catalog_of(properties).load_table(table)
+
+
+def catalog_of(properties):
+    """Return the catalog, which is closed at the end of the test."""
     from pyiceberg.catalog import load_catalog
 
-    return load_catalog("default", **properties).load_table(table)
+    OPENED.append(load_catalog("default", **properties))
+    return OPENED[-1]
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
 
 
 def newest(properties, table="lake.calls"):
@@ -170,11 +186,10 @@ def test_files_that_are_gone(calls, folder, properties):
 def test_a_table_of_another_shape(calls, folder, properties):
     """It is left as it is, and the error says what differs."""
     import pyarrow as pa
-    from pyiceberg.catalog import load_catalog
 
     calls.add(1)
     path = export(destination=folder, **PARQUET)["manifest"]
-    catalog = load_catalog("default", **properties)
+    catalog = catalog_of(properties)
     catalog.create_namespace("lake")
     catalog.create_table("lake.calls", schema=pa.schema([("uuid", pa.int64())]))
     with pytest.raises(
