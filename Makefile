@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 # `make PYTHON=…` and `make PYTHON_2=…` choose the Python of each environment.
-PYTHON_3 := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+PYTHON_3 := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 PYTHON_2 := python3.11
 TRIGGERER := $(addprefix tests/airflow/runs/triggerer_,run.py watchers_run.py manual_run.py)
 # pytest keeps what is logged, which would look like a leak.
@@ -68,7 +68,7 @@ test-airflow31: $(VENV_31)/.ready ## the same on Airflow 3.1, and its triggerer 
 test-lowest: $(VENV_LOWEST)/.ready ## test with the oldest versions that pyproject.toml promises, on Airflow 2.11 (needs python3.11; a quarter of an hour)
 	SQLALCHEMY_SILENCE_UBER_WARNING=1 $(VENV_LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning $(PARALLEL) $(LOWEST)
 
-test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pins with hashes (needs python3.11 to 3.13; an hour); ONLY=3.2-3.12 tests one
+test-matrix: $(VENV)/.ready ## every supported Airflow on every Python, from pins with hashes (needs python3.11 to 3.14; an hour); ONLY=3.2-3.12 tests one
 	$(RUN) scripts/matrix.py $(ONLY)
 
 fuzz: $(VENV)/.ready ## feed made-up input to every parser for two minutes; SECONDS=600 for ten

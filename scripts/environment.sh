@@ -12,7 +12,7 @@ venv=$1
 constraints=$2
 pythons=$3
 oldest=11
-newest=${NEWEST_PYTHON:-13}
+newest=${NEWEST_PYTHON:-14}
 
 print_error() { printf '%s\n' "$*" >&2; }
 

@@ -21,7 +21,7 @@ from packaging.utils import parse_wheel_filename
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / "constraints" / "matrix"
 #: Lines of Airflow, with the minor versions of Python that each supports and the package does, too.
-LINES = {"2.11": (11, 12), "3.1": (11, 12, 13), "3.2": (11, 12, 13), "3.3": (11, 12, 13)}
+LINES = {"2.11": (11, 12), "3.1": (11, 12, 13), "3.2": (11, 12, 13, 14), "3.3": (11, 12, 13, 14)}
 EXTRAS = ("sandbox", "parquet", "warehouse")
 # What the tests of the matrix need; `hatchling` and `editables` build the package itself.
 TOOLS = ("apache-airflow-providers-sqlite", "pytest", "pytest-xdist", "requests-mock", "hatchling", "editables")
@@ -36,7 +36,7 @@ def main(lines: list[str]) -> int:
     FOLDER.mkdir(exist_ok=True)
     for line in lines or LINES:
         packages = resolved(line)
-        text = "".join(f"{entry}\n" for package in packages for entry in requirement(package))
+        text = "".join(f"{entry}\n" for package in packages for entry in requirement(package, LINES[line]))
         head = f"# Airflow {line} for `make test-matrix`: written by scripts/matrix_pins.py.\n"
         (FOLDER / f"airflow-{line}.txt").write_text(head + text, encoding="utf-8")
         print(f"Airflow {line}: {len(packages)} distributions")
@@ -59,34 +59,40 @@ def resolved(line: str) -> list[dict[str, Any]]:
     return packages
 
 
-def requirement(package: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines of a distribution: its version, and the hashes of its files."""
+def requirement(package: Mapping[str, Any], minors: tuple[int, ...]) -> Iterator[str]:
+    """Yield the lines of a distribution: its version, and the hashes of its files.
+
+    :param minors: of the supported Pythons.
+    """
     marker = f" ; {package['marker']}" if "marker" in package else ""
-    hashes = sorted(hashes_of(package))
+    hashes = sorted(hashes_of(package, minors))
     yield f"{package['name']}=={package['version']}{marker} \\"
     yield from (f"    --hash=sha256:{value} \\" for value in hashes[:-1])
     yield f"    --hash=sha256:{hashes[-1]}"
 
 
-def hashes_of(package: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the hashes of the wheels that fit, and that of the source where no wheel fits every machine."""
+def hashes_of(package: Mapping[str, Any], minors: tuple[int, ...]) -> Iterator[str]:
+    """Yield the hashes of the wheels that fit, and that of the source where no wheel fits every machine.
+
+    :param minors: of the supported Pythons.
+    """
     everywhere = False
     for wheel in package.get("wheels", ()):
         name = wheel["url"].rpartition("/")[2]
-        if fits(name):
+        if fits(name, minors):
             everywhere |= name.endswith("-none-any.whl")
             yield wheel["hashes"]["sha256"]
     if not everywhere and "sdist" in package:
         yield package["sdist"]["hashes"]["sha256"]
 
 
-def fits(name: str) -> bool:
+def fits(name: str, minors: tuple[int, ...]) -> bool:
     """Return whether a wheel may be installed by a supported Python on Linux or macOS.
 
     :param name: of the wheel's file.
+    :param minors: of the supported Pythons.
     """
-    pythons = {minor for minors in LINES.values() for minor in minors}
-    interpreters = {"py3", *(f"py3{minor}" for minor in pythons), *(f"cp3{minor}" for minor in pythons)}
+    interpreters = {"py3", *(f"py3{minor}" for minor in minors), *(f"cp3{minor}" for minor in minors)}
     return any(
         ((tag.interpreter in interpreters and not tag.abi.endswith("t")) or tag.abi == "abi3")
         and tag.platform.startswith(PLATFORMS)

@@ -51,7 +51,7 @@ def test_wheel_says_what_it_is(wheel):
     metadata = message_from_string(wheel.read(name).decode())
     assert metadata["Name"] == "airflow-provider-retreaver"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert metadata["Requires-Python"] == "<3.14,>=3.11"
+    assert metadata["Requires-Python"] == "<3.15,>=3.11"
     assert "sandbox" in metadata.get_all("Provides-Extra")
     needed = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
     names = {line.split(">")[0].split("!")[0].split("<")[0].strip() for line in needed}

@@ -25,7 +25,7 @@ def test_no_suitable_python_is_one_line(project, tmp_path):
     assert result.returncode == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
-    assert line.startswith("error: no suitable Python among: no-such-python false. Required is 3.11 to 3.13")
+    assert line.startswith("error: no suitable Python among: no-such-python false. Required is 3.11 to 3.14")
     assert not venv.exists()
 
 

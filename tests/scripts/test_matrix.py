@@ -79,23 +79,24 @@ def test_pins_are_those_of_the_other_tests(path):
         ("some-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", True),
         ("some-1.0-cp39-abi3-macosx_11_0_arm64.whl", True),
         ("some-1.0-cp310-cp310-manylinux_2_17_x86_64.whl", False),
+        ("some-1.0-cp314-cp314-manylinux_2_17_x86_64.whl", False),
         ("some-1.0-cp313-cp313t-manylinux_2_17_x86_64.whl", False),
         ("some-1.0-cp312-cp312-win_amd64.whl", False),
         ("some-1.0-cp312-cp312-musllinux_1_2_x86_64.whl", False),
     ],
 )
 def test_which_wheels_fit(name, taken):
-    """A wheel counts where it fits a supported Python on Linux or macOS."""
-    assert matrix_pins.fits(name) is taken
+    """A wheel counts where it fits a Python of the line, on Linux or macOS."""
+    assert matrix_pins.fits(name, (11, 12, 13)) is taken
 
 
 def test_the_source_counts_where_no_wheel_fits_everywhere():
     """A distribution with wheels for some machines has its source's hash, too."""
     files = {"wheels": [{"url": "x/a-1-cp312-cp312-macosx_11_0_arm64.whl", "hashes": {"sha256": "w"}}]}
     source = {"sdist": {"hashes": {"sha256": "s"}}}
-    assert list(matrix_pins.hashes_of({**files, **source})) == ["w", "s"]
+    assert list(matrix_pins.hashes_of({**files, **source}, (12,))) == ["w", "s"]
     pure = {"wheels": [{"url": "x/a-1-py3-none-any.whl", "hashes": {"sha256": "p"}}]}
-    assert list(matrix_pins.hashes_of({**pure, **source})) == ["p"]
+    assert list(matrix_pins.hashes_of({**pure, **source}, (12,))) == ["p"]
 
 
 def test_the_table_says_what_was_not_run():

@@ -205,6 +205,6 @@ def test_long_json_among_texts(tags):
 
 def test_a_call_that_cannot_be_read_is_named():
     """An error of one call among others names it."""
-    raws = [b'{"uuid":"fine"}', b'{"uuid":"deep","keys_pressed":' + b"[" * 20_000 + b"]" * 20_000 + b"}"]
+    raws = [b'{"uuid":"fine"}', b'{"uuid":"deep","keys_pressed":' + b"[" * 100_000 + b"]" * 100_000 + b"}"]
     with pytest.raises(ProtocolError, match="Call 'deep' is nested too deeply"):
         in_csv(raws, "map", escape=False)

@@ -130,7 +130,7 @@ def test_a_clash_leaves_the_batches_before_it(table, connection):
     assert set(held(connection)) == {"a", "b"}
 
 
-DEEP = b'{"uuid": "deep", "updated_at": "2026-01-05T12:00:00Z", "tags": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+DEEP = b'{"uuid": "deep", "updated_at": "2026-01-05T12:00:00Z", "tags": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
 
 def test_a_call_that_cannot_be_parsed_is_named_or_left_out(table, connection):

@@ -21,7 +21,8 @@ from tests.domain.support.call_log import CallLog
 
 WINDOW = CallWindow(datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 5, 0, 30, tzinfo=UTC))
 AT = b'"created_at":"2026-01-05T00:10:00Z"'
-DEEP = b'{"a":' * 3_000 + b"1" + b"}" * 3_000
+# More levels than any version of Python and msgspec reads.
+DEEP = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 
 
 def read(*calls: bytes, wrapped: bool = True, raw: bool = False) -> tuple[list[Any], Completeness]:
@@ -92,11 +93,9 @@ def test_numbers_without_bounds_keep_their_digits():
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
-        (
-            call("call-x", b'"tags":' + DEEP),
-            r"contains call 'call-x', which is nested too deeply \(number 2 of page 1",
-        ),
-        (call("call-x", b'"tags":[[],{},"]}[{\\""],"y":' + DEEP), "contains call 'call-x', which is nested too"),
+        # As it is read, or as it is converted: versions of Python differ in how deep they read.
+        (call("call-x", b'"tags":' + DEEP), "all 'call-x'(, which)? is nested too deeply"),
+        (call("call-x", b'"tags":[[],{},"]}[{\\""],"y":' + DEEP), "all 'call-x'(, which)? is nested too deeply"),
         (b'{"uuid":["call-x"],%b}' % AT, r"without a 'uuid', or something that is not a call \(number 2 of page 1"),
         (b'{"uuid":"call-x","created_at":5}', "contains call 'call-x', whose uuid, created_at or updated_at is not"),
         (
