@@ -13,8 +13,9 @@ from airflow_provider_retreaver.core.operations import Operation, Procedure
 T = TypeVar("T")
 Work = Operation[T] | Procedure[T]
 
-# Results that wait because an earlier request is retried take memory: this many may.
-MAX_WAITING = 16
+# Results that wait to be taken occupy memory: so many may, at most, and more while the first one is still to come,
+# because its request is sent again after a failure.
+MAX_WAITING, MAX_WAITING_FOR_THE_FIRST = 16, 48
 
 
 class Ahead(Generic[T]):
@@ -34,7 +35,6 @@ class Ahead(Generic[T]):
         self._start = start
         self._following = following
         self._most = most
-        self._room = most + min(most, MAX_WAITING)
         self._queue: deque[Future[T]] = deque()
         self._lock = threading.Lock()
         self._closed = False
@@ -73,4 +73,8 @@ class Ahead(Generic[T]):
             future.add_done_callback(self._fill)
 
     def _has_room(self) -> bool:
-        return len(self._queue) < self._room and sum(not future.done() for future in self._queue) < self._most
+        if self._queue and not self._queue[0].done():
+            waiting = MAX_WAITING_FOR_THE_FIRST
+        else:
+            waiting = min(self._most, MAX_WAITING)
+        return len(self._queue) < self._most + waiting and sum(not one.done() for one in self._queue) < self._most
