@@ -168,14 +168,16 @@ class AsyncRetreaverClient(ClientBase):
         exchange.raise_first()
         await self._limiter.enter()
         try:
-            if pause := exchange.pause(self._limiter.pause()):
+            flight = self._limiter.turn()
+            while pause := exchange.pause(flight.wait):
                 await self._wait(exchange, pause)
+                flight = self._limiter.turn(flight)
             exchange.check_time(self._clock.now())
-            response = await self._send(exchange)
+            with self._limiter.under_way(flight):
+                response = await self._send(exchange)
+                self._learn(exchange, flight, response)
         except ConnectionFailed as error:
             raise exchange.failed(error) from None
-        else:
-            self._learn(exchange, response)
         finally:
             self._limiter.release()
         return exchange.judge(response)

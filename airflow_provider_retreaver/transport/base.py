@@ -7,6 +7,7 @@ from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Response
 from airflow_provider_retreaver.core.secrets import register_secrets
 from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
+from airflow_provider_retreaver.transport.limiter_state import Flight
 from airflow_provider_retreaver.transport.server_clock import clock_of
 
 
@@ -23,7 +24,7 @@ class ClientBase:
         self._clock = clock_of(settings)
         register_secrets(settings.secrets)
 
-    def _learn(self, exchange: Exchange, response: Response) -> None:
+    def _learn(self, exchange: Exchange, flight: Flight, response: Response) -> None:
         """Pass a response on to the limiter and the clock."""
-        self._limiter.learn(response.status, exchange.retry_after(response))
+        self._limiter.learn(flight, response.status, exchange.retry_after(response))
         self._clock.learn(response.headers)

@@ -168,18 +168,21 @@ class RetreaverClient(ClientBase):
     def _attempt(self, exchange: Exchange, stop: Stop, wait: Callable[[float], None]) -> Response:
         exchange.raise_first()
         with self._limiter.place(stop):
-            if pause := exchange.pause(self._limiter.pause()):
+            flight = self._limiter.turn()
+            while pause := exchange.pause(flight.wait):
                 wait(pause)
+                flight = self._limiter.turn(flight)
             if stop.is_set():
                 raise stopped(exchange.request)
             exchange.check_time(self._clock.now())
-            try:
-                response = self._transport.send(exchange.request, exchange.wire)
-            except ConnectionFailed as error:
-                failure = exchange.failed(error)
-                broken_off = stop.is_set() and not isinstance(failure, OutcomeUnknown)
-                raise (stopped(exchange.request) if broken_off else failure) from None
-            self._learn(exchange, response)
+            with self._limiter.under_way(flight):
+                try:
+                    response = self._transport.send(exchange.request, exchange.wire)
+                except ConnectionFailed as error:
+                    failure = exchange.failed(error)
+                    broken_off = stop.is_set() and not isinstance(failure, OutcomeUnknown)
+                    raise (stopped(exchange.request) if broken_off else failure) from None
+                self._learn(exchange, flight, response)
         return exchange.judge(response)
 
     def _drive(self, procedure: Procedure[T]) -> T:

@@ -1,11 +1,17 @@
 """How many requests of one account run concurrently in this process, and how fast they follow each other.
 
-A 429 is one of two things. A server that accepts so many requests at once refuses those beyond: the number of
-pending requests at a refusal shows how many it accepts, so that the refused ones wait as long as it asks, and the
-others go on below that number. Seldom one more is tried, and less often each time that it is refused. A server that
-accepts so many requests a second refuses also as many at once as it has accepted before: then all requests wait as
-long as it asks, and go on at a pace (`pacing.py`). A 429 to a request that was alone says neither: all requests wait.
-Threads and event loops share one limiter per account, so that a sensor and an export slow down together.
+A 429 is one of three things:
+
+* A server that accepts so many requests at once refuses those beyond: the number of requests that were under way with
+  a refused one shows how many it accepts. The refused ones wait as long as it asks, and the others go on below that
+  number, at first one alone. Seldom one more is tried, and less often each time that it is refused.
+* A server that accepts so many requests a second also refuses far fewer at once than it has accepted before: then all
+  requests wait as long as it asks, and go on at a pace (`pacing.py`).
+* A refusal by chance, of about as many at once as were accepted before and long after the last one: only the refused
+  request waits.
+
+A 429 to a request that was alone, where no other one was accepted before, may be any: all requests wait. Threads and
+event loops share one limiter per account, so that a sensor and an export slow down together.
 """
 
 from __future__ import annotations
@@ -16,9 +22,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.client_settings import ClientSettings
+from airflow_provider_retreaver.transport.limiter_state import Flight, LimiterState
 from airflow_provider_retreaver.transport.pacing import Pace
 from airflow_provider_retreaver.transport.workers import Stop
 
@@ -28,26 +34,11 @@ SHORT_PAUSE = 1.0
 MAX_PAUSE = 120.0
 # Number of accepted requests after which one more concurrent request is tried: at first, at least, at most.
 TRY_AFTER, MIN_TRY_AFTER, MAX_TRY_AFTER = 192, 24, 4096
-
-
-@dataclass(frozen=True, slots=True)
-class LimiterState:
-    """What a limiter allows at a moment.
-
-    :param places: requests that may run at once.
-    :param most: requests that may run at once while the server refuses none.
-    :param taken: requests that are running.
-    :param waiting: requests that wait for a place.
-    :param pause: seconds for which all requests still pause.
-    :param rate: requests a second, where the server limits them so; None otherwise.
-    """
-
-    places: int
-    most: int
-    taken: int
-    waiting: int
-    pause: float
-    rate: float | None
+# Share of a place by which an accepted request adds to the places below those that the server accepts: the first ones
+# after a refusal are few, so that a limit by time refuses few more.
+GROWTH = 0.5
+# A refusal is by chance when at least so many requests were accepted since the last one, up to as many at once.
+APART = 4
 
 
 class Limiter:
@@ -69,12 +60,16 @@ class Limiter:
         self._pace = Pace()
         # Concurrent requests that the server accepted when it refused some, None while unknown.
         self._ceiling: int | None = None
-        # Responses still to come to requests that were pending at the last refusal: they belong to the same refusal.
-        self._same_refusal = 0
+        self._flights: set[Flight] = set()
+        # Refusals that changed something here, and accepted requests that were sent since the last 429.
+        self._refusals = 0
+        self._between = 0
         self._accepted = 0
         self._try_after = TRY_AFTER
-        # Accepted requests in a row while all places were taken, and the most places that were accepted so.
+        # Accepted requests in a row while all places were used, and those that were under way at the last refusal;
+        # the most requests at once that were accepted so, by either.
         self._streak = 0
+        self._late = 0
         self._proved = 0
         self._accepted_at: float | None = None
 
@@ -134,56 +129,95 @@ class Limiter:
             if not granted():
                 self.release()
 
-    def pause(self) -> float:
-        """Return how long the next request waits; called once for each that has its place.
+    def turn(self, waited: Flight | None = None) -> Flight:
+        """Return when the next request may be sent; called for each that has its place.
 
-        :return: seconds of the current pause, and until its turn at the pace.
+        :param waited: the request when it has waited for its turn; None before. It has another turn when one was
+            refused in the meantime.
+        :return: the request, whose `wait` lasts for the current pause, and until its turn at the pace.
         """
         with self._lock:
             now = self._clock()
+            if waited is not None and (waited.refusals == self._refusals or now >= self._paused_until):
+                waited.wait = 0.0
+                return waited
             after = max(now, self._paused_until)
-            return after - now + self._pace.wait(after, self._most)
+            return Flight(after - now + self._pace.wait(after, self._most), self._refusals)
 
-    def learn(self, status: int, retry_after: float | None) -> None:
+    @contextmanager
+    def under_way(self, flight: Flight) -> Generator[None]:
+        """Count a request, from its sending to its response or its failure.
+
+        :param flight: the request.
+        :yield: a context manager.
+        """
+        with self._lock:
+            self._flights.add(flight)
+            for one in self._flights:
+                one.most = max(one.most, len(self._flights))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._flights.discard(flight)
+
+    def learn(self, flight: Flight, status: int, retry_after: float | None) -> None:
         """Adapt to a response.
 
-        :param status: its HTTP status.
+        :param flight: of the request.
+        :param status: HTTP status of the response.
         :param retry_after: seconds that it asks to wait, None when it does not.
         """
         with self._lock:
+            self._flights.discard(flight)
             now = self._clock()
-            same_refusal = self._same_refusal > 0
-            self._same_refusal = max(0, self._same_refusal - 1)
+            # It belongs to the last refusal: it was under way then, or waited for its turn.
+            late = flight.refusals < self._refusals
             if status != 429:
                 self._accepted_at = now
-                self._pace.accepted(now, late=same_refusal)
-                self._prove()
+                self._between += not late
+                self._pace.accepted(now, late=late)
+                self._prove(late=late)
                 return
-            self._streak = 0
+            close = self._between < APART
+            self._between = self._streak = 0
             wait = SHORT_PAUSE if retry_after is None else min(retry_after, MAX_PAUSE)
             paced = self._pace.rate is not None
             lately = self._accepted_at is not None and now - self._accepted_at <= max(wait, SHORT_PAUSE)
-            by_time = paced or (lately and 0 < self._taken <= self._proved)
-            if by_time and self._pace.is_chance():
+            # The server may have had fewer than were under way here, when it accepted them and when it refused: only
+            # far fewer show that their number is not what it limits.
+            few = flight.most == 1 <= self._proved or (close and 2 * flight.most <= self._proved)
+            by_time = paced or (lately and few)
+            if self._pace.is_chance() if by_time else not close and flight.most <= self._proved:
                 return
             if not by_time:
-                self._shrink(same_refusal=same_refusal)
+                self._shrink(flight, late=late)
                 # Of a request that was alone, the server may have meant any.
-                wait = wait if self._taken <= 1 else 0.0
-            elif not (paced and same_refusal):
+                wait = wait if flight.most <= 1 else 0.0
+            elif not (paced and late):
                 self._pace.refused(now, wait)
-                self._same_refusal = self._taken - 1
+                if not self._pace.is_guess:
+                    # What was taken for a limit of requests at once before was none.
+                    self._ceiling, self._places = None, max(self._places, float(self._proved))
+                self._count_refusal()
             self._paused_until = max(self._paused_until, now + wait)
 
-    def _prove(self) -> None:
-        # At a pace some of them wait for their turn, and are not known to the server.
-        if self._taken >= self.places and self._pace.rate is None:
-            self._streak += 1
-        # More than half of them: the first refusal may come before the last of so many that were sent with it.
-        if self._streak > self.places // 2:
-            self._proved = max(self._proved, self.places)
+    def _count_refusal(self) -> None:
+        self._refusals += 1
+        self._late = 0
+
+    def _prove(self, *, late: bool) -> None:
+        # At a pace, few are under way at once whatever the server accepts.
+        if self._pace.rate is None:
+            if late:
+                self._late += 1
+            elif len(self._flights) + 1 >= self.places:
+                self._streak += 1
+            # More than half of them: the first refusal may come before the last of so many that were sent with it.
+            self._proved = max(self._proved, self._late, self.places if self._streak > self.places // 2 else 0)
         before = self.places
-        self._grow()
+        if not late:
+            self._grow()
         if self.places != before:
             self._streak = 0
 
@@ -191,7 +225,7 @@ class Limiter:
         if self._ceiling is None:
             self._places = min(float(self._most), self._places + 1.0 / max(1.0, self._places))
         elif self._places < self._ceiling:
-            self._places = min(float(self._ceiling), self._places + 1.0)
+            self._places = min(float(self._ceiling), self._places + GROWTH)
         elif self._pace.rate is None:
             self._accepted += 1
             if self._accepted >= self._try_after:
@@ -202,17 +236,22 @@ class Limiter:
                 if self._ceiling >= self._most:
                     self._ceiling, self._places = None, float(self._most)
 
-    def _shrink(self, *, same_refusal: bool) -> None:
+    def _shrink(self, flight: Flight, *, late: bool) -> None:
         self._accepted = 0
-        if same_refusal and self._ceiling is not None:
-            self._ceiling = max(1, self._ceiling - 1)
+        before = self._ceiling
+        if before is not None and late:
+            self._ceiling = max(1, before - 1)
             self._places = min(self._places, float(self._ceiling))
             return
-        self._places = max(1.0, self._places / 2.0)
-        # One refused request alone does not show how many concurrent ones are accepted.
-        tried = self._ceiling is not None
-        self._ceiling = self._taken - 1 if self._taken > 1 else None
-        self._same_refusal = max(0, self._taken - 1)
+        if flight.most > 1:
+            self._ceiling = flight.most - 1
+            # The next one goes alone: when it is refused as well, the limit is not one of requests at once.
+            self._places = 1.0 if before is None else float(self._ceiling)
+        else:
+            # One refused request alone does not show how many concurrent ones are accepted.
+            self._ceiling, self._places = None, max(1.0, self._places / 2.0)
+        self._count_refusal()
+        tried = before is not None and self._ceiling == before - 1
         self._try_after = min(MAX_TRY_AFTER, self._try_after * 4) if tried else TRY_AFTER
 
     @contextmanager

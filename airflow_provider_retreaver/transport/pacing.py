@@ -12,6 +12,9 @@ MARGIN = 0.97
 # Of so few accepted requests no pace can be measured: it grows with every accepted one until one is refused.
 FEW = 4
 FIRST_PACE, FAST_GROWTH = 0.5, 1.5
+# Of the requests that a server accepted at once before its first refusal, the share that it accepts again after the
+# wait that it asked for: all of them where it saves up what is not used, fewer where it counts by the second.
+FREE = 0.6
 # After so many accepted requests a slightly higher pace is tried, by a share that every refusal halves.
 TRY_AFTER = 20
 FIRST_STEP, LEAST_STEP = 0.05, 0.005
@@ -34,8 +37,11 @@ class Pace:
         self._span = 0.0
         self._steady = 0
         self._step = FIRST_STEP
-        self._is_guess = False
+        # Whether the rate was not measured yet.
+        self.is_guess = False
         self._next = 0.0
+        # Requests that need not wait for their turn.
+        self._free = 0
         # The most requests a second that were accepted between two refusals and in the waits for both, below which no
         # limit by time is. The highest pace that was refused.
         self._proved, self._highest = 0.0, 0.0
@@ -62,7 +68,7 @@ class Pace:
 
     def _grow(self, rate: float) -> None:
         self._steady += 1
-        if self._is_guess:
+        if self.is_guess:
             rate *= FAST_GROWTH
         elif self._steady >= TRY_AFTER:
             self._steady = 0
@@ -87,17 +93,19 @@ class Pace:
         :param now: monotonic seconds.
         :param wait: seconds that the server asks to wait; what it accepted is its limit for at least so long.
         """
-        span = max(now - (now if self._since is None else self._since), wait, 0.01)
+        elapsed = now - (now if self._since is None else self._since)
+        span = max(elapsed, wait, 0.01)
         measured = MARGIN * self._accepted / span
         # Responses that are still to come say something about the pace that was measured, and nothing about others.
         self._span = 0.0
         self._step = max(LEAST_STEP, self._step / 2)
         if self.rate is None:
-            self._is_guess = self._accepted < FEW
+            self.is_guess = self._accepted < FEW
             self.rate = max(measured, FIRST_PACE)
+            self._free = 0 if self.is_guess else int(FREE * max(0.0, self._accepted - self.rate * elapsed))
             self._span = span
-        elif self._is_guess:
-            self._is_guess = False
+        elif self.is_guess:
+            self.is_guess = False
             self.rate /= FAST_GROWTH
         elif self.rate < MARGIN * self._proved:
             self.rate, self._step, self._by_chance = self._highest, CHANCE_STEP, True
@@ -117,6 +125,9 @@ class Pace:
         :return: seconds from then on.
         """
         if self.rate is None:
+            return 0.0
+        if self._free:
+            self._free -= 1
             return 0.0
         at = min(max(now, self._next), now + (most - 1) / self.rate)
         self._next = at + 1 / self.rate

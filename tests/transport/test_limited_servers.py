@@ -8,12 +8,15 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
 
 from airflow_provider_retreaver.transport.limiter import SHORT_PAUSE, Limiter
+from airflow_provider_retreaver.transport.limiter_state import Flight
+from tests.transport.test_limiter import learn
 
 LATENCY, REFUSAL, RETRY_AFTER = 0.05, 0.004, 1.0
 
@@ -53,16 +56,28 @@ class Server:
 
 
 class Requests:
-    """Sends requests to a server through a limiter, in simulated time."""
+    """Sends requests to a server through a limiter, in simulated time.
 
-    def __init__(self, server: Server, number: int, most: int = 8) -> None:
+    :param server: that answers them.
+    :param number: of requests.
+    :param most: at once.
+    :param first: at once until half of `most` have been answered, as an export begins; None for `most`.
+    :param way: seconds that a request and a response are on their way at most: the server has fewer than the client.
+    """
+
+    def __init__(
+        self, server: Server, number: int, most: int = 8, *, first: int | None = None, way: float = 0.0
+    ) -> None:
         self.now = 0.0
         self.server = server
         self.limiter = Limiter(most, lambda: self.now)
         self.left = number
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
-        for _ in range(most):
+        self._way = way
+        self._waiting = 0 if first is None else most - first
+        self._begun = 0
+        for _ in range(first or most):
             self._start()
         while self._events:
             self.now, _, event = heapq.heappop(self._events)
@@ -79,25 +94,50 @@ class Requests:
 
     def _attempt(self) -> None:
         def granted() -> bool:
-            self._after(0, lambda: self._after(self.limiter.pause(), self._send))
+            self._after(0, take_turn)
             return True
+
+        def take_turn(waited: Flight | None = None) -> None:
+            flight = self.limiter.turn(waited)
+            if flight.wait:
+                self._after(flight.wait, lambda: take_turn(flight))
+            else:
+                self._send(flight)
 
         if self.limiter.take(granted):
             granted()
 
-    def _send(self) -> None:
+    def _send(self, flight: Flight) -> None:
+        under_way = ExitStack()
+        under_way.enter_context(self.limiter.under_way(flight))
+        self._travel(lambda: self._arrived(flight, under_way))
+
+    def _travel(self, event: Callable[[], None]) -> None:
+        self._after(self._way * self.server.random.random(), event)
+
+    def _arrived(self, flight: Flight, under_way: ExitStack) -> None:
         status = self.server.status(self.now)
         wait = REFUSAL if status == 429 else LATENCY * (0.9 + 0.2 * self.server.random.random())
-        self._after(wait, lambda: self._answered(status))
 
-    def _answered(self, status: int) -> None:
-        self.server.pending -= status != 429
-        self.limiter.learn(status, None if status == 200 else RETRY_AFTER)
+        def leave() -> None:
+            self.server.pending -= status != 429
+            self._travel(lambda: self._answered(flight, under_way, status))
+
+        self._after(wait, leave)
+
+    def _answered(self, flight: Flight, under_way: ExitStack, status: int) -> None:
+        with under_way:
+            self.limiter.learn(flight, status, None if status == 200 else RETRY_AFTER)
         self.limiter.release()
-        if status == 200:
-            self._start()
-        else:
+        if status != 200:
             self._after(RETRY_AFTER, self._attempt)
+            return
+        self._begun += 1
+        self._start()
+        if self._begun > self.limiter.state().most // 2:
+            while self._waiting:
+                self._waiting -= 1
+                self._start()
 
 
 @pytest.mark.parametrize(
@@ -140,6 +180,55 @@ def test_a_limited_server(server, number, refused, seconds):
     assert sent.now <= 1.05 * seconds
 
 
+@pytest.mark.parametrize("way", [0.0, 0.004, 0.02])
+@pytest.mark.parametrize(
+    ("limits", "number", "refused", "best"),
+    [
+        ({"at_once": 4}, 500, 5, 500 / 4),
+        ({"at_once": 4, "failing": 0.02}, 500, 5, 520 / 4),
+        ({"at_once": 6}, 1_000, 5, 1_000 / 6),
+        ({"per_second": 10, "burst": 10}, 57, 6, None),
+        ({"per_second": 40, "burst": 40}, 1_000, 17, None),
+    ],
+    ids=["4 at once", "4 and failures", "6 at once", "10/s", "40/s"],
+)
+def test_an_export_from_a_limited_server(limits, number, refused, best, way):
+    """It begins with few requests, and the server has fewer than the client: neither limit is taken for the other.
+
+    Of twenty runs the slowest is bounded, by the fewest seconds that requests at once take, or requests a second.
+    """
+    seconds, refusals = [], []
+    for seed in range(20):
+        server = Server(**limits, random=random.Random(seed))  # noqa: S311 - latencies
+        seconds.append(Requests(server, number, first=4, way=way).now)
+        refusals.append(server.refused)
+    assert sorted(refusals)[10] <= refused + (0 if way < 0.01 else 14)
+    if best is None:
+        assert max(seconds) <= (1.1 if way < 0.01 else 1.3) * number / limits["per_second"]
+    else:
+        assert max(seconds) <= 1.2 * (best * (LATENCY + way) + RETRY_AFTER)
+
+
+def test_a_turn_that_passes_in_a_pause():
+    """A request that waited for its turn when another one was refused has another turn, after the pause."""
+    now = 0.0
+    limiter = Limiter(4, lambda: now)
+    for status in (429, 429, 200, 429):
+        learn(limiter, status, retry_after=2)
+    assert limiter.state().rate
+    now = 2.0
+    turns = [limiter.turn() for _ in range(3)]
+    assert turns[0].wait == 0 < turns[1].wait < turns[2].wait
+    now += turns[1].wait
+    assert limiter.turn(turns[1]) is turns[1]
+    assert turns[1].wait == 0
+    learn(limiter, 429, retry_after=5)
+    now = 2.0 + turns[2].wait
+    again = limiter.turn(turns[2])
+    assert again is not turns[2]
+    assert now + again.wait >= 2.0 + 5
+
+
 def test_a_limit_that_is_lifted():
     """A server that accepts any number again is used fully again."""
     server = Server(at_once=2)
@@ -158,14 +247,11 @@ def test_a_limit_that_is_lifted():
 def test_requests_that_are_not_refused_go_on():
     """After a refusal among several requests the others do not wait; after one of a single request all do."""
     limiter = Limiter(8, lambda: 0.0)
-    for _ in range(8):
-        limiter.take(lambda: True)
-    limiter.learn(429, 5)
-    assert (limiter.pause(), limiter.places) == (0, 4)
+    learn(limiter, 429, 200, retry_after=5)
+    assert (limiter.turn().wait, limiter.places) == (0, 1)
     alone = Limiter(8, lambda: 0.0)
-    alone.take(lambda: True)
-    alone.learn(429, 5)
-    assert alone.pause() == 5
+    learn(alone, 429, retry_after=5)
+    assert alone.turn().wait == 5
 
 
 def test_turns_of_requests_that_are_given_up():
@@ -173,6 +259,6 @@ def test_turns_of_requests_that_are_given_up():
     limiter = Limiter(4, lambda: 0.0)
     limiter.take(lambda: True)
     for status in (429, 429, 200, 429):  # one place is left, which was accepted before it was refused
-        limiter.learn(status, 0)
-    waits = [limiter.pause() for _ in range(100)]
+        learn(limiter, status)
+    waits = [limiter.turn().wait for _ in range(100)]
     assert 0 == waits[0] < waits[1] <= waits[3] == max(waits) <= 6 + SHORT_PAUSE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -13,17 +13,27 @@ from airflow_provider_retreaver.transport.limiter import MAX_PAUSE, SHORT_PAUSE,
 from tests.contract.harness import FakeTime
 
 
+def learn(limiter, *statuses, retry_after=0):
+    """Let requests that are under way at once be answered, in this order."""
+    with ExitStack() as stack:
+        flights = [limiter.turn() for _ in statuses]
+        for flight in flights:
+            stack.enter_context(limiter.under_way(flight))
+        for flight, status in zip(flights, statuses, strict=True):
+            limiter.learn(flight, status, retry_after)
+
+
 def test_places_halve_and_grow_slowly():
     """Every 429 halves the places, down to one; every other response adds a part of one, up to the limit."""
     limiter = Limiter(8, FakeTime())
     seen = []
     for _ in range(5):
-        limiter.learn(429, 0)
+        learn(limiter, 429)
         seen.append(limiter.places)
     assert seen == [4, 2, 1, 1, 1]
     growth = []
     for _ in range(60):
-        limiter.learn(200, None)
+        learn(limiter, 200)
         growth.append(limiter.places)
     assert growth == sorted(growth)
     assert growth[0] == 2
@@ -42,9 +52,8 @@ def test_the_limit_of_the_server_is_found_and_rarely_exceeded():
         limiter._queue.clear()
         turns += 1
         too_many = max(0, under_way - 4)
-        for place in range(under_way):
-            limiter.learn(429 if place < too_many else 200, 0)
-            refused += place < too_many
+        learn(limiter, *[429] * too_many, *[200] * (under_way - too_many))
+        refused += too_many
         for _ in range(under_way):
             limiter.release()
         limiter._queue.clear()
@@ -59,13 +68,12 @@ def test_a_higher_limit_is_used_again():
     limiter = Limiter(8, FakeTime())
     for _ in range(8):
         limiter.take(lambda: True)
-    for _ in range(8):
-        limiter.learn(429, 0)
+    learn(limiter, *[429] * 8)
     assert limiter.places <= 4
     for _ in range(8):
         limiter.release()
     for _ in range(600):
-        limiter.learn(200, None)
+        learn(limiter, 200)
     assert limiter.places == 8
 
 
@@ -73,18 +81,18 @@ def test_length_of_the_pause():
     """The longest of several pauses counts, up to a limit, and only a 429 causes one."""
     clock = FakeTime()
     limiter = Limiter(4, clock)
-    limiter.learn(503, 50)
-    assert limiter.pause() == 0
-    limiter.learn(429, None)
-    assert limiter.pause() == SHORT_PAUSE
-    limiter.learn(429, 5)
-    limiter.learn(429, 2)
+    learn(limiter, 503, retry_after=50)
+    assert limiter.turn().wait == 0
+    learn(limiter, 429, retry_after=None)
+    assert limiter.turn().wait == SHORT_PAUSE
+    learn(limiter, 429, retry_after=5)
+    learn(limiter, 429, retry_after=2)
     clock.sleep(1)
-    assert limiter.pause() == 4
-    limiter.learn(429, 1e9)
-    assert limiter.pause() == MAX_PAUSE
+    assert limiter.turn().wait == 4
+    learn(limiter, 429, retry_after=1e9)
+    assert limiter.turn().wait == MAX_PAUSE
     clock.sleep(MAX_PAUSE)
-    assert limiter.pause() == 0
+    assert limiter.turn().wait == 0
 
 
 def queued(limiter, names):
@@ -103,7 +111,7 @@ def test_first_come_first_served():
     granted = queued(limiter, "abcd")
     limiter.release()
     assert granted == ["a"]
-    limiter.learn(429, 0)
+    learn(limiter, 429)
     limiter.release()
     assert granted == ["a"]
     limiter.release()
@@ -114,10 +122,10 @@ def test_first_come_first_served():
 def test_new_requests_queue():
     """A place that becomes free goes to the queue, not to a new request."""
     limiter = Limiter(2, FakeTime())
-    limiter.learn(429, 0)
+    learn(limiter, 429)
     limiter.take(lambda: True)
     granted = queued(limiter, "a")
-    limiter.learn(200, None)
+    learn(limiter, 200)
     assert limiter.places == 2
     assert not limiter.take(lambda: granted.append("b") or True)
     limiter.release()
@@ -222,7 +230,7 @@ def test_threads_and_a_loop_never_exceed_the_places():
         with guard:
             under_way -= 1
             done += 1
-        limiter.learn(429 if number % 7 == 0 else 200, 0)
+        learn(limiter, 429 if number % 7 == 0 else 200)
 
     def thread(number):
         for step in range(20):
