@@ -52,8 +52,10 @@ fi
 rm -f "$venv/.ready"
 log=$venv/install.log
 install() { "$venv/bin/python" -m pip install --quiet "$@" >>"$log" 2>&1; }
+# Newer releases of pip refuse constraints of a build that is not isolated.
+install_alone() { (unset PIP_BUILD_CONSTRAINT && install --no-deps "$@"); }
 : >"$log"
-if ! install ${REQUIREMENTS:--e .[dev]} || { [ -n "${ALONE:-}" ] && ! install --no-deps $ALONE; }; then
+if ! install ${REQUIREMENTS:--e .[dev]} || { [ -n "${ALONE:-}" ] && ! install_alone $ALONE; }; then
     # Whatever pip has said: where the index does not even know pip, there is none.
     if ! "$venv/bin/python" -m pip index versions pip >/dev/null 2>&1 || grep -q -e 'Failed to establish a new connection' -e 'Name or service not known' \
         -e 'name resolution' -e 'nodename nor servname' -e 'timed out' -e 'Connection refused' "$log"; then
