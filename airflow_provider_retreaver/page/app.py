@@ -7,8 +7,10 @@ does not exist.
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from airflow_provider_retreaver.core.errors import InvalidConnection
+from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.trackdrive_settings import TrackDriveSettings
 from airflow_provider_retreaver.page import database, views
 from airflow_provider_retreaver.page.accounts import Account
@@ -26,6 +29,8 @@ from airflow_provider_retreaver.page.polls import Polls
 from airflow_provider_retreaver.page.render import STATIC, WORK_ONLY, Frame, render, static_file
 from airflow_provider_retreaver.page.rights import Rights
 from airflow_provider_retreaver.page.shared import SharedPolls
+
+log = logging.getLogger(__name__)
 
 PREFIX = "/retreaver/page"
 HEADERS = {
@@ -135,15 +140,23 @@ RightsOf = Annotated[Rights, Depends(_rights_of)]
 Now = Annotated[datetime, Depends(_utc_now)]
 
 
+def _shared() -> SharedPolls | None:
+    """Return what other processes poll for, too; None where nothing says that there are any."""
+    folder = conf.get("retreaver", "page_folder", fallback="") or ""
+    if folder and Path(folder).is_absolute():
+        return SharedPolls(Path(folder))
+    if folder:
+        log.error("[retreaver] page_folder is not an absolute path, and is not used: %s", one_line(folder))
+    return SharedPolls.of_this_machine() if conf.getint("api", "workers", fallback=1) > 1 else None
+
+
 def create_app() -> FastAPI:
     """Return the application that Airflow's api-server serves.
 
     :return: an application with polls of its own.
     """
     app = FastAPI(title="Retreaver", docs_url=None, redoc_url=None, openapi_url=None)
-    # Only processes beside others have somebody to share with.
-    several = conf.getint("api", "workers", fallback=1) > 1
-    app.state.polls = Polls(shared=SharedPolls.of_this_machine() if several else None)
+    app.state.polls = Polls(shared=_shared())
     app.state.answers = Answers()
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     app.add_api_route("/", _start, response_class=HTMLResponse)

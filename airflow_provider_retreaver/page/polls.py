@@ -3,7 +3,8 @@
 What was read is kept for some seconds. The first request afterwards starts a poll on a thread of its own and waits
 for it for a moment; whoever comes meanwhile gets what was read before, with its time. A poll that fails keeps what
 was read, and is not repeated before its time either, so that an account that is down is not asked by every reader.
-Processes that share their files (`shared.py`) take turns: whoever comes later reads what the other has read.
+Processes that share their files (`shared.py`), of one machine or several, take turns: whoever comes later reads what
+the other has read.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class Polls:
             return Polled(state.value, state.read_at, state.error, state.failed_at, entry.done is not None)
 
     def _is_due(self, tried_at: datetime | None, now: datetime) -> bool:
-        return tried_at is None or (now - tried_at).total_seconds() >= self._fresh
+        # Another machine's clock may be ahead.
+        return tried_at is None or abs((now - tried_at).total_seconds()) >= self._fresh
 
     def _turn(self, key: Hashable, kind: type[T]) -> AbstractContextManager[SharedFile[T]]:
         return nullcontext(SharedFile(None, kind)) if self._shared is None else self._shared.turn(key, kind)

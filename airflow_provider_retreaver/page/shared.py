@@ -1,4 +1,4 @@
-"""What was read, in files that the processes of one api-server share, so that one of them polls for all.
+"""What was read, in files that the processes of api-servers share, so that one of them polls for all.
 
 A file has what one poll returned or why it failed: names, caps, hours and sums, without secrets and callers. The
 folder belongs to the user of the processes alone. Where it cannot be used each process polls for itself.

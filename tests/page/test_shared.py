@@ -7,6 +7,8 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from airflow_provider_retreaver.core.errors import ConnectionFailed
 from airflow_provider_retreaver.core.secrets import Secret, register_secrets
 from airflow_provider_retreaver.domain.objects.key import group_key, target_key
@@ -53,6 +55,15 @@ def test_one_process_polls_for_all(tmp_path):
     assert calls == [None]
     assert process(tmp_path, 31).get(KEY, reading("newer", calls), str, 10).value == "newer"
     assert process(tmp_path, 32).get(KEY, reading("others", calls), str, 10).value == "newer"
+    assert calls == [None, "figures"]
+
+
+@pytest.mark.parametrize("seconds", [-300, 300])
+def test_a_machine_with_another_clock_polls_itself(tmp_path, seconds):
+    """What was read in its future is no newer than what was read long ago."""
+    calls = []
+    process(tmp_path).get(KEY, reading("figures", calls), str, 10)
+    assert process(tmp_path, seconds).get(KEY, reading("its own", calls), str, 10).value == "its own"
     assert calls == [None, "figures"]
 
 

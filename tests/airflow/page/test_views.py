@@ -77,6 +77,23 @@ def test_one_poll_for_all_processes(site, account, monkeypatch, tmp_path, worker
     assert bool(list(tmp_path.rglob("*.json"))) is (workers == "2")
 
 
+@pytest.mark.parametrize(("name", "polls"), [("shared/page", 1), ("../page", 2)])
+def test_one_poll_for_several_machines(site, account, monkeypatch, tmp_path, caplog, name, polls):
+    """Api-servers that have the folder `page_folder` share their polls; a path that is not absolute is not used."""
+    (tmp_path / "shared").mkdir()
+    folder = name if name.startswith(".") else str(tmp_path / name)
+    monkeypatch.setenv("AIRFLOW__RETREAVER__PAGE_FOLDER", folder)
+    account.target("Acme", cap=100)
+    machines = []
+    for machine in ("one", "other"):
+        (tmp_path / machine).mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / machine))
+        machines.append(site.another_process())
+        assert "Acme" in machines[-1].view("caps")
+    assert len(account.sent("GET")) == 2 * polls
+    assert ("page_folder is not an absolute path" in caplog.text) is (polls == 2)
+
+
 def test_two_connections_to_one_company_share_a_poll(site, account):
     """What is polled belongs to a company and its key, whatever the connection is called."""
     site.connect("same", account.connection(extra={"max_wait": 0}))
