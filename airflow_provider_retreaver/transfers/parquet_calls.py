@@ -14,6 +14,7 @@ from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.call_columns import Column, columns_of
 from airflow_provider_retreaver.domain.calls.odd_calls import converted
+from airflow_provider_retreaver.domain.calls.plain_json import as_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +30,13 @@ _MOST_KNOWN = 10_000
 _LENGTHS = frozenset({20, 24, 25, 29, None})
 _YEARS = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 _TEXTS: msgspec.json.Decoder[dict[str, str | None]] = msgspec.json.Decoder(dict[str, str | None])
+_TEXT_LISTS: msgspec.json.Decoder[list[dict[str, str | None] | None]] = msgspec.json.Decoder(
+    list[dict[str, str | None] | None]
+)
+# Texts that are other ones in each call. A dictionary of these makes files larger, takes time, and is given up.
+_UNIQUE = frozenset({"uuid", "upstream_call_uuid", "caller", "caller_number_sent", "recording_url", "visitor_url"})
+_TEXTUAL_KINDS = frozenset({fields.TEXT, fields.JSON, fields.MAP})
+_REPEATED_KINDS = frozenset({fields.TEXT, fields.INTEGER, fields.DECIMAL})
 
 
 class Parquet:
@@ -49,7 +57,16 @@ class Parquet:
         self._kinds = fields.columns(tags)
         types = _types(pa)
         self._schema = pa.schema([(name, types[kind]) for name, kind in self._kinds.items()])
-        self._writer = parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), self._schema, compression=codec)
+        # Minima and maxima help a reader to skip calls by their time, for example; those of texts do not.
+        measured = [name for name, kind in self._kinds.items() if kind not in _TEXTUAL_KINDS]
+        repeated = [name for name, kind in self._kinds.items() if kind in _REPEATED_KINDS and name not in _UNIQUE]
+        self._writer = parquet.ParquetWriter(
+            pa.PythonFile(sink, mode="w"),
+            self._schema,
+            compression=codec,
+            use_dictionary=[*repeated, *(["tags.key_value.key"] if tags == "map" else [])],
+            write_statistics=measured,
+        )
         self._amounts = _Amounts()
         self._columns: list[Column] = [[] for _ in self._kinds]
 
@@ -90,13 +107,13 @@ class Parquet:
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
     def _array(self, pa: Any, field: Any, kind: fields.Kind, column: Column, uuids: Column) -> Any:
-        types = set(map(type, column))
+        # Arrow itself refuses what is no text.
+        types: set[type] = {str} if kind == fields.TEXT else set(map(type, column))
         types.discard(type(None))
         if not types:
             return pa.nulls(len(column), field.type)
         if kind == fields.MAP:
-            made = _read(field.name, kind, _tags, column, uuids)
-            return _maps(pa, made)
+            return _maps(pa, _all_tags(column, types) or _read(field.name, kind, _tags, column, uuids))
         try:
             if types == _TYPES.get(kind):
                 return pa.array(column, field.type)
@@ -160,6 +177,16 @@ def _times(pa: Any, column: Column, kind: Any) -> Any:
     if ends["min"] < _YEARS[0] or ends["max"] > _YEARS[1]:
         raise fields.NotOfKind
     return times
+
+
+def _all_tags(column: Column, types: set[type]) -> list[dict[str, str | None] | None] | None:
+    """Return all tags at once where they are JSON with texts only, else None."""
+    if types != {bytes}:
+        return None
+    try:
+        return _TEXT_LISTS.decode(as_list(column))
+    except msgspec.ValidationError:
+        return None
 
 
 def _tags(value: object) -> dict[str, str | None] | None:

@@ -54,6 +54,27 @@ def in_csv(field, value):
     return row[field]
 
 
+def test_what_a_parquet_file_has_of_its_columns():
+    """Values that come again are in a dictionary; of times there are minima and maxima, and none of texts."""
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    writer = Parquet(file, tags="map", change=None, codec="none")
+    writer.write(
+        [json.dumps({**CALL, "uuid": f"u-{n}", "status": "ok", "tags": {"a": "b"}}).encode() for n in range(9)]
+    )
+    writer.close()
+    group = parquet.ParquetFile(io.BytesIO(file.getvalue())).metadata.row_group(0)
+    columns = {group.column(n).path_in_schema: group.column(n) for n in range(group.num_columns)}
+    repeated = {name for name, one in columns.items() if "RLE_DICTIONARY" in one.encodings}
+    assert {"status", "cid", "payout", "tags.key_value.key"} <= repeated
+    assert repeated.isdisjoint(
+        {"uuid", "caller", "recording_url", "created_at", "fired_pixels", "tags.key_value.value"}
+    )
+    assert columns["created_at"].statistics.min == columns["updated_at"].statistics.max == NOON
+    assert columns["uuid"].statistics is None
+
+
 @pytest.mark.parametrize(
     ("field", "value", "expected", "cell"),
     [

@@ -8,7 +8,7 @@ JSON takes as long for the plain fields alone, and has neither maps nor JSON as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,15 +18,12 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import OBJECTS, flat
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
-from airflow_provider_retreaver.domain.calls.plain_json import compact, plain_object
+from airflow_provider_retreaver.domain.calls.plain_json import compact_texts, plain_objects
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
 
 Column: TypeAlias = list[Any]
-
-# A short JSON text that comes again and again, such as `[]`, is converted once.
-_SHORT, _MOST_SHORT = 32, 1_000
 
 
 class _Group(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -59,7 +56,6 @@ def _typed() -> Any:
 
 
 _CALLS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_typed())
-_short: dict[bytes, bytes | None] = {b"null": None}
 
 
 class _OddAt(Exception):
@@ -113,8 +109,8 @@ def _of_typed(calls: list[tuple[Any, ...]], odd: set[int], tags: fields.TagLayou
             for name, parts in OBJECTS.items():
                 _spread(columns, name, parts)
             for place in _JSON:
-                columns[place] = _each(_text, columns[place])
-            columns[_TAGS] = _each(_object if tags == "rows" else _object_text, columns[_TAGS])
+                columns[place] = _each(compact_texts, columns[place])
+            columns[_TAGS] = _each(plain_objects if tags == "rows" else _object_texts, columns[_TAGS])
         except _OddAt as error:
             places = [place for place in range(len(calls) + len(odd)) if place not in odd]
             odd.update(places[at] for at in error.places)
@@ -123,23 +119,25 @@ def _of_typed(calls: list[tuple[Any, ...]], odd: set[int], tags: fields.TagLayou
             return [*columns[: _TAGS + 1], [None] * len(calls)]
 
 
-def _failing(read: Any, values: Sequence[Any]) -> list[int]:
-    places = []
-    for place, value in enumerate(values):
-        try:
-            read(value)
-        except ODD:
-            places.append(place)
-    return places
-
-
-def _each(read: Any, column: Column) -> Column:
+def _each(read: Callable[[Sequence[Any]], Column], column: Column) -> Column:
+    """Read the JSON of a column; a call whose JSON cannot be read so is odd."""
     if column.count(None) == len(column):
         return column
     try:
-        return [None if value is None else read(value) for value in column]
+        return read(column)
     except ODD:
-        raise _OddAt(_failing(lambda value: None if value is None else read(value), column)) from None
+        # Where each can be read by itself all are odd.
+        raise _OddAt(_failing(read, column) or range(len(column))) from None
+
+
+def _failing(read: Callable[[Sequence[Any]], Column], column: Column) -> list[int]:
+    places = []
+    for place, value in enumerate(column):
+        try:
+            read([value])
+        except ODD:
+            places.append(place)
+    return places
 
 
 def _spread(columns: list[Column], name: str, parts: Mapping[str, str]) -> None:
@@ -161,27 +159,8 @@ def _spread(columns: list[Column], name: str, parts: Mapping[str, str]) -> None:
         columns[_PLACES[column]] = found
 
 
-def _text(raw: Any) -> bytes | None:
-    """Return JSON as `fields.format_json` writes it, None for null."""
-    data = bytes(raw)
-    if data in _short:
-        return _short[data]
-    text = compact(data)
-    if len(data) <= _SHORT and len(_short) < _MOST_SHORT:
-        _short[data] = text
-    return text
-
-
-def _object(raw: Any) -> dict[str, Any] | None:
-    data = bytes(raw)
-    return None if data == b"null" else plain_object(data)
-
-
-def _object_text(raw: Any) -> bytes | None:
-    text = _text(raw)
-    if text is not None and text[:1] != b"{":
-        raise ValueError
-    return text
+def _object_texts(values: Sequence[Any]) -> Column:
+    return compact_texts(values, objects=True)
 
 
 def _of_rows(rows: Iterable[Row], tags: fields.TagLayout) -> list[Column]:

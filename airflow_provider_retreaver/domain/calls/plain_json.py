@@ -28,29 +28,41 @@ def plain_float(text: str) -> float:
     return number
 
 
-_VALUES: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=plain_float)
 _OBJECTS: msgspec.json.Decoder[Row] = msgspec.json.Decoder(dict[str, Any], float_hook=plain_float)
+_LISTS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[Any], float_hook=plain_float)
+_OBJECT_LISTS: msgspec.json.Decoder[list[Row | None]] = msgspec.json.Decoder(list[Row | None], float_hook=plain_float)
 _ENCODER = msgspec.json.Encoder()
 
 
-def compact(data: bytes) -> bytes:
-    """Return JSON as `fields.format_json` writes its value.
+def compact_texts(values: Sequence[Any], *, objects: bool = False) -> list[bytes | None]:
+    """Return JSON values as `fields.format_json` writes them; several at once take less time.
 
-    :param data: any JSON.
-    :return: the compact JSON.
-    :raises ValueError: when it has a number that is not plain, or is no JSON.
+    :param values: JSON in bytes-like objects, None for none.
+    :param objects: whether each must be an object or null.
+    :return: the compact JSON of each, None for none and null.
+    :raises ValueError: when one has a number that is not plain, or is not what it must be.
     """
-    return _ENCODER.encode(_VALUES.decode(data))
+    texts = _ENCODER.encode_lines((_OBJECT_LISTS if objects else _LISTS).decode(as_list(values))).split(b"\n")
+    return [None if text == b"null" else text for text in texts[:-1]]
 
 
-def plain_object(data: Any) -> Row:
-    """Parse a JSON object.
+def plain_objects(values: Sequence[Any]) -> list[Row | None]:
+    """Parse JSON objects.
 
-    :param data: bytes-like.
-    :return: the object, which `encoded` can write.
-    :raises ValueError: when it has a number that is not plain, or is no JSON object.
+    :param values: JSON in bytes-like objects, None for none.
+    :return: each object, which `encoded` can write, None for none and null.
+    :raises ValueError: when one has a number that is not plain, or is neither an object nor null.
     """
-    return _OBJECTS.decode(data)
+    return _OBJECT_LISTS.decode(as_list(values))
+
+
+def as_list(values: Sequence[Any]) -> bytes:
+    """Return JSON values as one list.
+
+    :param values: JSON in bytes-like objects, None for none.
+    :return: the list, with null for none.
+    """
+    return b"[" + b",".join(b"null" if value is None else value for value in values) + b"]"
 
 
 def plain_rows(raws: Sequence[Any]) -> list[Row]:
