@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_retreaver.core import secrets
-from airflow_provider_retreaver.transport import limiter
+from airflow_provider_retreaver.transport import limiters
 from tests.paths import PROJECT
 
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="retreaver-tests-"))
@@ -96,4 +96,4 @@ def separate_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def separate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget after a test what refusals have shown of a server, for which another test would wait."""
-    monkeypatch.setattr(limiter, "_limiters", {})
+    monkeypatch.setattr(limiters, "_limiters", {})

@@ -19,8 +19,8 @@ from airflow_provider_retreaver.page.polled import Polled
 from airflow_provider_retreaver.page.polls import Polls
 from airflow_provider_retreaver.transport.blocking import RequestsTransport
 from airflow_provider_retreaver.transport.client import RetreaverClient
-from airflow_provider_retreaver.transport.limiter import limiter_for
 from airflow_provider_retreaver.transport.limiter_state import LimiterState
+from airflow_provider_retreaver.transport.limiters import limiter_for
 
 T = TypeVar("T")
 

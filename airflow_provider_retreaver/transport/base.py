@@ -6,8 +6,9 @@ from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.exchange import Exchange
 from airflow_provider_retreaver.core.messages import Response
 from airflow_provider_retreaver.core.secrets import register_secrets
-from airflow_provider_retreaver.transport.limiter import Limiter, limiter_for
+from airflow_provider_retreaver.transport.limiter import Limiter
 from airflow_provider_retreaver.transport.limiter_state import Flight
+from airflow_provider_retreaver.transport.limiters import limiter_for
 from airflow_provider_retreaver.transport.server_clock import clock_of
 
 

@@ -23,7 +23,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.transport.limiter_state import Flight, LimiterState
 from airflow_provider_retreaver.transport.pacing import Pace
 from airflow_provider_retreaver.transport.workers import Stop
@@ -60,6 +59,8 @@ class Limiter:
         self._pace = Pace()
         # Concurrent requests that the server accepted when it refused some, None while unknown.
         self._ceiling: int | None = None
+        # When at the latest a request that goes alone after a refusal is sent beside others.
+        self._alone_until: float | None = None
         self._flights: set[Flight] = set()
         # Refusals that changed something here, and accepted requests that were sent since the last 429.
         self._refusals = 0
@@ -100,11 +101,14 @@ class Limiter:
         :return: True when the place was taken, False when the request was queued.
         """
         with self._lock:
+            self._end_turn_alone()
             if self._taken < self.places and not self._queue:
                 self._taken += 1
                 return True
             self._queue[granted] = None
-            return False
+            calls = self._next_granted()
+        self._call(calls)
+        return False
 
     def withdraw(self, granted: Callable[[], bool]) -> None:
         """Leave the queue, or give back a place that was granted in the meantime.
@@ -121,13 +125,30 @@ class Limiter:
         """Give a place back, and grant free places to queued requests."""
         with self._lock:
             self._taken -= 1
-            calls = []
-            while self._queue and self._taken < self.places:
-                self._taken += 1
-                calls.append(self._queue.popitem(last=False)[0])
+            calls = self._next_granted()
+        self._call(calls)
+
+    def _next_granted(self) -> list[Callable[[], bool]]:
+        calls = []
+        while self._queue and self._taken < self.places:
+            self._taken += 1
+            calls.append(self._queue.popitem(last=False)[0])
+        return calls
+
+    def _call(self, calls: list[Callable[[], bool]]) -> None:
         for granted in calls:
             if not granted():
                 self.release()
+
+    def _end_turn_alone(self) -> None:
+        """Let half of the places be used when the requests that the next one waits for take long, such as downloads.
+
+        Requests that were refused come back after their wait, and so call this.
+        """
+        if self._alone_until is not None and self._clock() >= self._alone_until:
+            self._alone_until = None
+            if self._ceiling is not None:
+                self._places = max(self._places, self._ceiling / 2)
 
     def turn(self, waited: Flight | None = None) -> Flight:
         """Return when the next request may be sent; called for each that has its place.
@@ -191,7 +212,7 @@ class Limiter:
             if self._pace.is_chance() if by_time else not close and flight.most <= self._proved:
                 return
             if not by_time:
-                self._shrink(flight, late=late)
+                self._shrink(flight, now + max(wait, SHORT_PAUSE), late=late)
                 # Of a request that was alone, the server may have meant any.
                 wait = wait if flight.most <= 1 else 0.0
             elif not (paced and late):
@@ -236,7 +257,7 @@ class Limiter:
                 if self._ceiling >= self._most:
                     self._ceiling, self._places = None, float(self._most)
 
-    def _shrink(self, flight: Flight, *, late: bool) -> None:
+    def _shrink(self, flight: Flight, until: float, *, late: bool) -> None:
         self._accepted = 0
         before = self._ceiling
         if before is not None and late:
@@ -247,6 +268,7 @@ class Limiter:
             self._ceiling = flight.most - 1
             # The next one goes alone: when it is refused as well, the limit is not one of requests at once.
             self._places = 1.0 if before is None else float(self._ceiling)
+            self._alone_until = until if before is None else None
         else:
             # One refused request alone does not show how many concurrent ones are accepted.
             self._ceiling, self._places = None, max(1.0, self._places / 2.0)
@@ -304,17 +326,3 @@ class Limiter:
 def _done(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
-
-
-_limiters: dict[tuple[str, str, int], Limiter] = {}
-_guard = threading.Lock()
-
-
-def limiter_for(settings: ClientSettings) -> Limiter:
-    """Return the limiter that all clients of an account share in this process.
-
-    :param settings: of the connection.
-    :return: the limiter.
-    """
-    with _guard:
-        return _limiters.setdefault(settings.account, Limiter(settings.max_concurrency))

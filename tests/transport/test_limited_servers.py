@@ -229,6 +229,29 @@ def test_a_turn_that_passes_in_a_pause():
     assert now + again.wait >= 2.0 + 5
 
 
+def test_requests_that_take_long_hold_nobody_up():
+    """Beside downloads that run for minutes the others go on when the refused request comes back."""
+    now = 0.0
+    limiter = Limiter(8, lambda: now)
+    for _ in range(2):
+        assert limiter.take(lambda: True)
+    learn(limiter, 429, *[200] * 7, retry_after=2)
+    granted = []
+
+    def request(name):
+        return limiter.take(lambda: granted.append(name) or True)
+
+    assert not any(request(name) for name in "abc")
+    now = 1.9
+    assert not request("d")
+    assert granted == []
+    now = 2.0
+    assert not request("back")
+    assert granted == ["a"]
+    limiter.release()
+    assert granted == ["a", "b"]
+
+
 def test_a_limit_that_is_lifted():
     """A server that accepts any number again is used fully again."""
     server = Server(at_once=2)

@@ -9,7 +9,8 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from airflow_provider_retreaver.core.settings import Settings
-from airflow_provider_retreaver.transport.limiter import MAX_PAUSE, SHORT_PAUSE, Limiter, limiter_for
+from airflow_provider_retreaver.transport.limiter import MAX_PAUSE, SHORT_PAUSE, Limiter
+from airflow_provider_retreaver.transport.limiters import limiter_for
 from tests.contract.harness import FakeTime
 
 
