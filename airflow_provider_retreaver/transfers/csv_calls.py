@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.domain.calls import fields
-from airflow_provider_retreaver.domain.calls.call_columns import Column, columns_of
+from airflow_provider_retreaver.domain.calls.call_columns import CallColumns, Column
 from airflow_provider_retreaver.domain.calls.odd_calls import converted
 from airflow_provider_retreaver.storage.csv_cells import escape_formula
 
@@ -36,8 +36,7 @@ class CommaSeparated:
 
     def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, escape: bool = False) -> None:
         self._sink = sink
-        self._tags = tags
-        self._change = change
+        self._columns = CallColumns(tags, change, tag_texts=tags == "map")
         self._kinds = fields.columns(tags)
         self._cells = {kind: _Cells(kind, escape=escape) for kind in set(self._kinds.values())}
         self._has_header = False
@@ -55,7 +54,7 @@ class CommaSeparated:
         return len(rows)
 
     def _rows(self, raws: Sequence[Any]) -> list[str]:
-        columns = columns_of(raws, self._tags, self._change)
+        columns = self._columns.of(raws)
         cells = [self._cells[kind].of(column) for kind, column in zip(self._kinds.values(), columns, strict=True)]
         return list(map(",".join, zip(*cells, strict=True)))
 

@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
-from airflow_provider_retreaver.domain.calls.call_columns import Column, columns_of
+from airflow_provider_retreaver.domain.calls.call_columns import CallColumns, Column
 from airflow_provider_retreaver.domain.calls.odd_calls import converted
-from airflow_provider_retreaver.domain.calls.plain_json import as_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,10 +26,6 @@ _MOST_KNOWN = 10_000
 # Lengths of times that Arrow reads as Python does: to the second or millisecond, with `Z` or `+00:00`.
 _LENGTHS = frozenset({20, 24, 25, 29, None})
 _YEARS = (datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
-_TEXTS: msgspec.json.Decoder[dict[str, str | None]] = msgspec.json.Decoder(dict[str, str | None])
-_TEXT_LISTS: msgspec.json.Decoder[list[dict[str, str | None] | None]] = msgspec.json.Decoder(
-    list[dict[str, str | None] | None]
-)
 # Texts that are other ones in each call. A dictionary of these makes files larger, takes time, and is given up.
 _UNIQUE = frozenset({"uuid", "upstream_call_uuid", "caller", "caller_number_sent", "recording_url", "visitor_url"})
 _TEXTUAL_KINDS = frozenset({fields.TEXT, fields.JSON, fields.MAP})
@@ -52,8 +45,7 @@ class Parquet:
         import pyarrow as pa
         from pyarrow import parquet
 
-        self._tags = tags
-        self._change = change
+        self._calls = CallColumns(tags, change)
         self._kinds = fields.columns(tags)
         types = _types(pa)
         self._schema = pa.schema([(name, types[kind]) for name, kind in self._kinds.items()])
@@ -76,14 +68,15 @@ class Parquet:
         :param raws: JSON objects as Retreaver sent them.
         :return: the number of rows added.
         """
-        added = converted(raws, lambda raws: columns_of(raws, self._tags, self._change))
+        added = converted(raws, self._calls.of)
         for column, values in zip(self._columns, added, strict=True):
             column.extend(values)
         while len(self._columns[0]) >= ROW_GROUP:
-            group = [column[:ROW_GROUP] for column in self._columns]
+            rest = [column[ROW_GROUP:] for column in self._columns]
             for column in self._columns:
-                del column[:ROW_GROUP]
-            self._writer.write_table(self._table(group))
+                del column[ROW_GROUP:]
+            self._writer.write_table(self._table(self._columns))
+            self._columns = rest
         return len(added[0])
 
     def close(self) -> None:
@@ -107,14 +100,14 @@ class Parquet:
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
     def _array(self, pa: Any, field: Any, kind: fields.Kind, column: Column, uuids: Column) -> Any:
-        # Arrow itself refuses what is no text.
-        types: set[type] = {str} if kind == fields.TEXT else set(map(type, column))
-        types.discard(type(None))
-        if not types:
+        if column[0] is None and column.count(None) == len(column):
             return pa.nulls(len(column), field.type)
-        if kind == fields.MAP:
-            return _maps(pa, _all_tags(column, types) or _read(field.name, kind, _tags, column, uuids))
+        # Arrow itself refuses what is no text, or no truth value.
+        known = kind in (fields.TEXT, fields.BOOLEAN)
+        types = _TYPES[kind] if known else set(map(type, column)) - {type(None)}
         try:
+            if kind == fields.MAP and types == {dict}:
+                return _maps(pa, column)
             if types == _TYPES.get(kind):
                 return pa.array(column, field.type)
             if kind == fields.TIMESTAMP and types == {str}:
@@ -179,25 +172,6 @@ def _times(pa: Any, column: Column, kind: Any) -> Any:
     return times
 
 
-def _all_tags(column: Column, types: set[type]) -> list[dict[str, str | None] | None] | None:
-    """Return all tags at once where they are JSON with texts only, else None."""
-    if types != {bytes}:
-        return None
-    try:
-        return _TEXT_LISTS.decode(as_list(column))
-    except msgspec.ValidationError:
-        return None
-
-
-def _tags(value: object) -> dict[str, str | None] | None:
-    if not isinstance(value, bytes):
-        return fields.read_tags(value)
-    try:
-        return _TEXTS.decode(value)
-    except msgspec.ValidationError:
-        return fields.read_tags(msgspec.json.decode(value))
-
-
 def _maps(pa: Any, made: list[dict[str, str | None] | None]) -> Any:
     ends = list(accumulate(len(found) if found else 0 for found in made))
     starts = [None if found is None else start for found, start in zip(made, [0, *ends], strict=False)]
@@ -220,6 +194,8 @@ def _read(name: str, kind: fields.Kind, read: Callable[[Any], Any], column: Colu
 
 def _converted(pa: Any, field: Any, kind: fields.Kind, column: Column, uuids: Column) -> Any:
     made = _read(field.name, kind, _READERS.get(kind, fields.READERS[kind]), column, uuids)
+    if kind == fields.MAP:
+        return _maps(pa, made)
     try:
         return pa.array(made, field.type)
     except (pa.ArrowInvalid, OverflowError):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
-from airflow_provider_retreaver.domain.calls.call_columns import columns_of
+from airflow_provider_retreaver.domain.calls.call_columns import CallColumns
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
 from airflow_provider_retreaver.domain.calls.plain_json import plain_rows
@@ -55,11 +55,11 @@ def calls(draw: st.DrawFn) -> bytes:
     return f"{{{','.join(texts)}}}".encode()
 
 
-def in_csv(raws, tags, escape):
-    """Return what the writer makes of calls."""
+def in_csv(raws, tags, escape, pages=1):
+    """Return what the writer makes of calls, each of which may be on several pages."""
     file = io.BytesIO()
     writer = CommaSeparated(file, tags=tags, change=None, escape=escape)
-    rows = writer.write(raws)
+    rows = sum(writer.write(raws) for _ in range(pages))
     writer.close()
     assert rows == len(list(csv.reader(io.StringIO(file.getvalue().decode(), newline="")))) - 1
     return file.getvalue().decode()
@@ -80,18 +80,19 @@ def by_rows(raws, tags, escape):
 
 @given(raws=st.lists(calls(), max_size=4), tags=st.sampled_from(LAYOUTS), escape=st.booleans())
 def test_csv_files(raws, tags, escape):
-    """Every byte is the same as by Python's own writer of CSV."""
-    assert in_csv(raws, tags, escape) == by_rows(raws, tags, escape)
+    """Every byte is the same as by Python's own writer of CSV, also on a page of calls that are known."""
+    assert in_csv(raws, tags, escape, pages=2) == by_rows(raws * 2, tags, escape)
 
 
-def in_parquet(raws, tags):
+def in_parquet(raws, tags, pages=1):
     """Return the rows of a Parquet file, or the error."""
     from pyarrow import parquet
 
     file = io.BytesIO()
     writer = Parquet(file, tags=tags, change=None, codec="none")
     try:
-        writer.write(raws)
+        for _ in range(pages):
+            writer.write(raws)
         writer.close()
     except ProtocolError as error:
         writer.drop()
@@ -137,7 +138,7 @@ def error_of(row, name, kind):
 @given(raws=st.lists(calls(), max_size=3), tags=st.sampled_from(LAYOUTS))
 def test_parquet_files(raws, tags):
     """Every value is the one that its reader returns, and an error names call, field and value in the same words."""
-    assert in_parquet(raws, tags) == read_by_rows(raws, tags)
+    assert in_parquet(raws, tags, pages=2) == read_by_rows(raws * 2, tags)
 
 
 TABLES = [
@@ -172,7 +173,7 @@ def test_an_odd_call_keeps_its_place(tags):
     raws = [json.dumps({"uuid": f"u-{place}", "tags": {"a": "1", "b": "2"}}).encode() for place in range(5)]
     for place in (0, 2, 5):
         raws.insert(place, json.dumps(odd).encode())
-    found = columns_of(raws, tags)
+    found = CallColumns(tags).of(raws)
     uuids = [uuid for uuid in found[0] if uuid != "odd"]
     assert list(dict.fromkeys(uuids)) == [f"u-{place}" for place in range(5)]
     assert in_csv(raws, tags, escape=False) == by_rows(raws, tags, escape=False)
@@ -189,7 +190,7 @@ def test_the_garbage_collector_has_nothing_to_look_at(tags):
         "target_group": {"id": 4},
     }
     raws = [json.dumps({**call, "tags": {"a": "b"}, "revenue": 12.5, "converted": True}).encode()] * 3
-    assert not any(gc.is_tracked(value) for column in columns_of(raws, tags) for value in column)
+    assert not any(gc.is_tracked(value) for column in CallColumns(tags).of(raws) for value in column)
 
 
 @pytest.mark.parametrize("tags", LAYOUTS)

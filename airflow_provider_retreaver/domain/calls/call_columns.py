@@ -9,6 +9,7 @@ JSON takes as long for the plain fields alone, and has neither maps nor JSON as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,8 +18,9 @@ import msgspec
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import OBJECTS, flat
+from airflow_provider_retreaver.domain.calls.json_shapes import CompactColumn
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
-from airflow_provider_retreaver.domain.calls.plain_json import compact_texts, plain_objects
+from airflow_provider_retreaver.domain.calls.plain_json import plain_values
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
@@ -47,15 +49,50 @@ _KINDS = {**fields.columns("map"), **fields.FIELDS}
 # Decoded to a text when the others are known to be as documented.
 _JSON = [place for place, name in enumerate(_COMMON) if _KINDS[name] == fields.JSON]
 _TAGS = _PLACES["tags"]
+_RAWS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _typed() -> Any:
-    nested = {fields.JSON: msgspec.Raw, fields.MAP: msgspec.Raw}
-    found = [(name, _TYPES.get(name) or nested.get(_KINDS[name], object), None) for name in _NAMES]
-    return msgspec.defstruct("_Call", found, gc=False, forbid_unknown_fields=True)
+class _Decoder:
+    """Reads calls as documented, in less time when their fields come in the order of its own.
 
+    :param names: of all fields, in the order in which they are expected.
+    """
 
-_CALLS: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_typed())
+    def __init__(self, names: Sequence[str]) -> None:
+        nested = {fields.JSON: msgspec.Raw, fields.MAP: msgspec.Raw}
+        found = [(name, _TYPES.get(name) or nested.get(_KINDS[name], object), None) for name in names]
+        kind = msgspec.defstruct("_Call", found, gc=False, forbid_unknown_fields=True)
+        self._calls: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
+        self._order = [names.index(name) for name in _NAMES]
+
+    @classmethod
+    def like(cls, raw: Any) -> _Decoder:
+        """Return a decoder that expects the order of a call.
+
+        :param raw: its JSON object; anything else has no order.
+        """
+        try:
+            given = [name for name in _RAWS.decode(raw) if name in _PLACES]
+        except ODD:
+            given = []
+        return cls([*given, *(name for name in _NAMES if name not in given)])
+
+    def columns(self, raws: Sequence[Any], odd: set[int]) -> list[Column]:
+        """Return the values of the calls that are as documented as columns of `_NAMES`.
+
+        :param raws: JSON objects.
+        :param odd: places of calls to leave out; those that are not as documented are added.
+        """
+        astuple, decode = msgspec.structs.astuple, self._calls.decode
+        calls = []
+        for place, raw in enumerate(raws):
+            if place not in odd:
+                try:
+                    calls.append(astuple(decode(raw)))
+                except ODD:
+                    odd.add(place)
+        columns = [list(column) for column in zip(*calls, strict=True)]
+        return [columns[place] for place in self._order] if columns else [[] for _ in _NAMES]
 
 
 class _OddAt(Exception):
@@ -69,54 +106,54 @@ class _OddAt(Exception):
         self.places = set(places)
 
 
-def columns_of(raws: Sequence[Any], tags: fields.TagLayout, change: Transform | None = None) -> list[Column]:
-    """Return calls as the columns of a file.
+class CallColumns:
+    """Calls as the columns of a file, page after page.
 
-    :param raws: JSON objects.
     :param tags: `map` for one column of all tags, `rows` for one row a tag.
     :param change: changes every call first, None for no change.
-    :return: the columns of `fields.columns(tags)` in order, all equally long. Values are as they came, None for no
-        value; of calls as documented JSON is its compact text in bytes.
+    :param tag_texts: whether the tags of a call as documented are compact JSON too, and no dictionary.
     """
-    if change is not None:
-        found = _of_rows([change(row) for row in as_rows(raws)], tags)
-    else:
-        calls, odd = _decoded(raws)
-        found = _of_typed(calls, odd, tags)
-        if odd:
-            places = sorted(odd)
-            _insert(found, places, _of_rows(as_rows([raws[place] for place in places]), tags))
-    return _split(found) if tags == "rows" else found
 
+    def __init__(self, tags: fields.TagLayout, change: Transform | None = None, *, tag_texts: bool = False) -> None:
+        self._tags = tags
+        self._change = change
+        self._decoder: _Decoder | None = None
+        self._json: dict[int, Callable[[Sequence[Any]], Column]] = {place: CompactColumn().texts for place in _JSON}
+        self._json[_TAGS] = CompactColumn(objects=True).texts if tag_texts else partial(plain_values, objects=True)
 
-def _decoded(raws: Sequence[Any]) -> tuple[list[tuple[Any, ...]], set[int]]:
-    """Return the values of the calls that are as documented, and the places of the others."""
-    astuple, decode = msgspec.structs.astuple, _CALLS.decode
-    calls, odd = [], set()
-    for place, raw in enumerate(raws):
-        try:
-            calls.append(astuple(decode(raw)))
-        except ODD:
-            odd.add(place)
-    return calls, odd
+    def of(self, raws: Sequence[Any]) -> list[Column]:
+        """Return calls as columns.
 
-
-def _of_typed(calls: list[tuple[Any, ...]], odd: set[int], tags: fields.TagLayout) -> list[Column]:
-    """Return the columns of calls as documented: the common ones, `tags` and the last one; add those that are not."""
-    while True:
-        columns: list[Column] = [list(column) for column in zip(*calls, strict=True)] or [[] for _ in _NAMES]
-        try:
-            for name, parts in OBJECTS.items():
-                _spread(columns, name, parts)
-            for place in _JSON:
-                columns[place] = _each(compact_texts, columns[place])
-            columns[_TAGS] = _each(plain_objects if tags == "rows" else _object_texts, columns[_TAGS])
-        except _OddAt as error:
-            places = [place for place in range(len(calls) + len(odd)) if place not in odd]
-            odd.update(places[at] for at in error.places)
-            calls = [call for at, call in enumerate(calls) if at not in error.places]
+        :param raws: JSON objects.
+        :return: the columns of `fields.columns(tags)` in order, all equally long. Values are as they came, None for
+            no value; of calls as documented JSON is its compact text in bytes.
+        """
+        if self._change is not None:
+            found = _of_rows([self._change(row) for row in as_rows(raws)], self._tags)
         else:
-            return [*columns[: _TAGS + 1], [None] * len(calls)]
+            odd: set[int] = set()
+            found = self._of_typed(raws, odd)
+            if odd:
+                places = sorted(odd)
+                _insert(found, places, _of_rows(as_rows([raws[place] for place in places]), self._tags))
+        return _split(found) if self._tags == "rows" else found
+
+    def _of_typed(self, raws: Sequence[Any], odd: set[int]) -> list[Column]:
+        """Return the columns of calls as documented (common ones, `tags`, the last one); add the places of others."""
+        if self._decoder is None and raws:
+            self._decoder = _Decoder.like(raws[0])
+        while True:
+            columns = self._decoder.columns(raws, odd) if self._decoder else [[] for _ in _NAMES]
+            try:
+                for name, parts in OBJECTS.items():
+                    _spread(columns, name, parts)
+                for place, read in self._json.items():
+                    columns[place] = _each(read, columns[place])
+            except _OddAt as error:
+                places = [place for place in range(len(raws)) if place not in odd]
+                odd.update(places[at] for at in error.places)
+            else:
+                return [*columns[: _TAGS + 1], [None] * len(columns[0])]
 
 
 def _each(read: Callable[[Sequence[Any]], Column], column: Column) -> Column:
@@ -157,10 +194,6 @@ def _spread(columns: list[Column], name: str, parts: Mapping[str, str]) -> None:
                 raise _OddAt(clashes)
             found = [other if one is None else one for one, other in both]
         columns[_PLACES[column]] = found
-
-
-def _object_texts(values: Sequence[Any]) -> Column:
-    return compact_texts(values, objects=True)
 
 
 def _of_rows(rows: Iterable[Row], tags: fields.TagLayout) -> list[Column]:

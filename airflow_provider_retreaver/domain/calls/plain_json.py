@@ -34,26 +34,24 @@ _OBJECT_LISTS: msgspec.json.Decoder[list[Row | None]] = msgspec.json.Decoder(lis
 _ENCODER = msgspec.json.Encoder()
 
 
-def compact_texts(values: Sequence[Any], *, objects: bool = False) -> list[bytes | None]:
-    """Return JSON values as `fields.format_json` writes them; several at once take less time.
+def plain_values(values: Sequence[Any], *, objects: bool = False) -> list[Any]:
+    """Parse JSON values; several at once take less time.
 
     :param values: JSON in bytes-like objects, None for none.
     :param objects: whether each must be an object or null.
-    :return: the compact JSON of each, None for none and null.
+    :return: each value, which `encoded` can write, None for none and null.
     :raises ValueError: when one has a number that is not plain, or is not what it must be.
     """
-    texts = _ENCODER.encode_lines((_OBJECT_LISTS if objects else _LISTS).decode(as_list(values))).split(b"\n")
-    return [None if text == b"null" else text for text in texts[:-1]]
+    return (_OBJECT_LISTS if objects else _LISTS).decode(as_list(values))
 
 
-def plain_objects(values: Sequence[Any]) -> list[Row | None]:
-    """Parse JSON objects.
+def compact_texts(values: Sequence[Any]) -> list[bytes | None]:
+    """Return values as `fields.format_json` writes them.
 
-    :param values: JSON in bytes-like objects, None for none.
-    :return: each object, which `encoded` can write, None for none and null.
-    :raises ValueError: when one has a number that is not plain, or is neither an object nor null.
+    :param values: that were parsed by this module.
+    :return: the compact JSON of each, None for None.
     """
-    return _OBJECT_LISTS.decode(as_list(values))
+    return [None if text == b"null" else text for text in _ENCODER.encode_lines(values).split(b"\n")[:-1]]
 
 
 def as_list(values: Sequence[Any]) -> bytes:
