@@ -102,30 +102,31 @@ class Parquet:
     def _array(self, pa: Any, field: Any, kind: fields.Kind, column: Column, uuids: Column) -> Any:
         if column[0] is None and column.count(None) == len(column):
             return pa.nulls(len(column), field.type)
-        # Arrow itself refuses what is no text, or no truth value.
-        known = kind in (fields.TEXT, fields.BOOLEAN)
-        types = _TYPES[kind] if known else set(map(type, column)) - {type(None)}
         try:
-            if kind == fields.MAP and types == {dict}:
-                return _maps(pa, column)
-            if types == _TYPES.get(kind):
-                return pa.array(column, field.type)
-            if kind == fields.TIMESTAMP and types == {str}:
-                return _times(pa, column, field.type)
-            if kind == fields.DECIMAL and types <= {str, int, float}:
-                return _decimals(pa, list(map(self._amounts.__getitem__, column)), field.type)
+            return self._at_once(pa, field.type, kind, column)
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, fields.NotOfKind):
-            pass
-        return _converted(pa, field, kind, column, uuids)
+            return _converted(pa, field, kind, column, uuids)
 
-
-# What a column of these kinds is when all its values are as documented.
-_TYPES: dict[fields.Kind, set[type]] = {
-    fields.TEXT: {str},
-    fields.INTEGER: {int},
-    fields.BOOLEAN: {bool},
-    fields.JSON: {bytes},
-}
+    def _at_once(self, pa: Any, to: Any, kind: fields.Kind, column: Column) -> Any:
+        """Return a column whose values are all as documented; raise an error for any other one."""
+        # Arrow itself refuses what is no text, and no truth value.
+        if kind in (fields.TEXT, fields.BOOLEAN):
+            return pa.array(column, to)
+        if kind == fields.TIMESTAMP:
+            return _times(pa, column, to)
+        if kind == fields.INTEGER:
+            # Told to make whole numbers, it takes those with a point too.
+            found = pa.array(column)
+            if found.type == to:
+                return found
+        types = set(map(type, column)) - {type(None)}
+        if kind == fields.MAP and types == {dict}:
+            return _maps(pa, column)
+        if kind == fields.JSON and types == {bytes}:
+            return pa.array(column, to)
+        if kind == fields.DECIMAL and types <= {str, int, float}:
+            return _decimals(pa, list(map(self._amounts.__getitem__, column)), to)
+        raise fields.NotOfKind
 
 
 class _Amounts(dict[Any, int | None]):
