@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _AS_SENT = frozenset({fields.TEXT, fields.TIMESTAMP})
 # Texts of amounts and flags that are remembered with their cells, for each kind; calls share most of them.
 _MOST_KNOWN = 10_000
+_FLAGS = {None: "", True: "true", False: "false"}
 # A cell with one of these is put into quotation marks.
 _QUOTED = re.compile('[,"\r\n]')
 
@@ -85,14 +86,15 @@ class _Cells:
         :param column: values as they came.
         :return: a text for each.
         """
+        if self._kind in _AS_SENT and (found := _only_texts(column)):
+            return self._texts(*found)
         types = set(map(type, column))
         types.discard(type(None))
         if not types:
             return [""] * len(column)
-        if types == {str}:
-            return self._texts(column) if self._kind in _AS_SENT else list(map(self._known.__getitem__, column))
-        if types == {bool}:
-            return ["" if value is None else "true" if value else "false" for value in column]
+        if types in ({str}, {bool}):
+            known: Mapping[Any, str] = self._known if types == {str} else _FLAGS
+            return list(map(known.__getitem__, column))
         if types == {bytes}:
             texts = ["" if value is None else value.decode() for value in column]
             return list(map(_quoted, map(escape_formula, texts) if self._escape else texts))
@@ -103,13 +105,11 @@ class _Cells:
                 return cells
         return list(map(self._cell, column))
 
-    def _texts(self, column: Column) -> list[str]:
-        texts = [value or "" for value in column]
+    def _texts(self, texts: list[str], together: str) -> list[str]:
         if self._kind == fields.TIMESTAMP:
             texts = ["" if text.isspace() else text for text in texts]
         if self._escape:
             texts = list(map(escape_formula, texts))
-        together = "".join(texts)
         if "," in together or '"' in together or "\n" in together or "\r" in together:
             return list(map(_quoted, texts))
         return texts
@@ -142,6 +142,16 @@ _NUMBERS: dict[fields.Kind, frozenset[type]] = {
     fields.INTEGER: frozenset({int}),
     fields.DECIMAL: frozenset({int, float}),
 }
+
+
+def _only_texts(column: Column) -> tuple[list[str], str] | None:
+    """Return the texts of a column, empty where a row has none, and all of them as one; None for other values."""
+    with suppress(TypeError):
+        return column, "".join(column)
+    with suppress(TypeError):
+        texts = ["" if value is None else value for value in column]
+        return texts, "".join(texts)
+    return None
 
 
 def _quoted(text: str) -> str:
