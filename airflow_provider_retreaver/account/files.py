@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +21,7 @@ from airflow_provider_retreaver.account.variables import Variables, escaped
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
+from airflow_provider_retreaver.domain.lists.phones import from_e164
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class _Building:
             add(declared.place("sip_password"), declared.address, "sip_password takes either connection or env")
 
     def _check_number(self, declared: Declared) -> None:
-        spec, e164 = declared.spec, re.fullmatch(r"\+[1-9][0-9]{6,14}", declared.key, re.ASCII)
+        spec, e164 = declared.spec, from_e164(declared.key) is not None
         where, address = declared.place(), declared.address
         if spec.purchase is UNSET and not e164:
             self._problems.add(

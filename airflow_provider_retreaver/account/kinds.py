@@ -15,6 +15,7 @@ from airflow_provider_retreaver.account.nested_parts import (
     Handling,
     Tags,
 )
+from airflow_provider_retreaver.account.nodes import is_writable
 from airflow_provider_retreaver.account.parts import (
     Behavior,
     Greeting,
@@ -32,6 +33,7 @@ from airflow_provider_retreaver.account.parts import (
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.changes.differences import Fields
+from airflow_provider_retreaver.domain.lists.phones import from_e164
 from airflow_provider_retreaver.domain.objects.names import comparable
 from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
@@ -77,8 +79,9 @@ class Kind:
         :return: the key; None where Retreaver has nothing that can be one.
         """
         found = customer_id(row, self.key_names)
-        text = comparable(found) if self.name == "target_groups" else found
-        return None if text is None or not str(text).strip() else str(text)
+        text = comparable(found) if self.name == "target_groups" else str(found or "")
+        usable = text.strip() and is_writable(text) and (self.name != "numbers" or from_e164(text) is not None)
+        return text if usable else None
 
     def identity(self, row: Row) -> Id | None:
         """Return by what requests name an object.

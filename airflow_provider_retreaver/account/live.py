@@ -38,6 +38,21 @@ class Live:
                 found.setdefault(key, []).append(row)
         return found
 
+    def named(self, kind: Kind) -> Iterable[tuple[Row, str]]:
+        """Return the objects of a kind with the key that files name each by.
+
+        :param kind: of the objects.
+        :return: pairs; an object without a key of its own is named like `id-7`.
+        """
+        by_key = self.by_key(kind)
+        for row in self.rows.get(kind.name, ()):
+            key = kind.key(row)
+            if key is None or len(by_key[key]) > 1:
+                key = f"id-{row.get('id')}"
+                while key in by_key:
+                    key += "-"
+            yield row, key
+
     def group_keys(self, labels: Mapping[str, int], moves: Mapping[str, str]) -> dict[int, str]:
         """Return the keys of the target groups.
 
@@ -45,14 +60,10 @@ class Live:
         :param moves: addresses that were given up, with the new ones.
         :return: keys by Retreaver's own ID.
         """
-        kind = KINDS["target_groups"]
-        by_key, keys = self.by_key(kind), {}
-        for row in self.rows.get(kind.name, ()):
-            key = kind.key(row)
-            moved = moves.get(f"{kind.name}/{key}", f"{kind.name}/{key}").partition("/")[2]
-            keys[int(row["id"])] = moved if key is not None and len(by_key[key]) == 1 else f"id-{row['id']}"
-        named = {id_: address.partition("/")[2] for address, id_ in labels.items() if address.startswith(kind.name)}
-        return keys | named
+        addresses = {int(row["id"]): f"target_groups/{key}" for row, key in self.named(KINDS["target_groups"])}
+        addresses = {id_: moves.get(address, address) for id_, address in addresses.items()}
+        addresses |= {id_: address for address, id_ in labels.items() if address.startswith("target_groups/")}
+        return {id_: address.partition("/")[2] for id_, address in addresses.items()}
 
 
 def read_company() -> Procedure[int]:

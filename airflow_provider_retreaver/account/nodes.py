@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 
@@ -150,6 +152,19 @@ def _scalar(node: Any) -> Scalar:
 
 def _number(text: str) -> int | float:
     return int(text) if _WHOLE.fullmatch(text) else float(text)
+
+
+def is_writable(value: Any) -> bool:
+    """Return whether texts can be stored: lone surrogates, halves of characters, cannot.
+
+    :param value: plain JSON.
+    :return: False when a file cannot hold it.
+    """
+    try:
+        msgspec.json.encode(value)
+    except (UnicodeEncodeError, msgspec.MsgspecError):
+        return False
+    return True
 
 
 def write_yaml(value: Any, header: str = "") -> str:
