@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_retreaver.account.nodes import Node
 from airflow_provider_retreaver.account.problems import Problems
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}|(\$\{)")
 
@@ -77,8 +76,7 @@ class Variables:
     def _value(self, name: str, node: Node, path: str) -> Any:
         self._used.add(name)
         if name not in self._values:
-            near = difflib.get_close_matches(name, list(self._values), n=1)
-            hint = f"did you mean {quoted(near[0])}?" if near else "add it to vars, or give it with --var"
+            hint = did_you_mean(name, self._values, "add it to vars, or give it with --var")
             self._problems.add(node.place, path, f"there is no variable {quoted(name)}; {hint}")
             return None
         return self._values[name]

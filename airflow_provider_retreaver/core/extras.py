@@ -6,7 +6,6 @@ raises either: some tools write the local variables of a traceback.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_retreaver.core.errors import InvalidConnection
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 from airflow_provider_retreaver.core.secrets import Secret
 
 # Parts of an Airflow connection besides its extras.
@@ -83,10 +82,9 @@ class Fields:
         unknown = _shown(name for name in self._values if name not in self._known)
         if unknown is None:
             return
-        near = difflib.get_close_matches(unknown, sorted(self._known), n=1)
         known = f"known are {', '.join(sorted(self._known))}"
         if unknown:
-            raise self.error(unknown, f"is unknown; {f'did you mean {near[0]!r}?' if near else known}".rstrip("."))
+            raise self.error(unknown, f"is unknown; {did_you_mean(unknown, sorted(self._known), known)}")
         raise self.error("extra", f"has an unknown name, which is not shown, since it may be a key; {known}")
 
     def _value(self, name: str) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 
 _WHOLE = re.compile(r"(-?[0-9]{1,18})(?:\.0+)?")
@@ -213,10 +213,7 @@ def known(given: Mapping[str, Any], names: Collection[str], what: str) -> None:
     """
     for name in given:
         if name not in names:
-            from difflib import get_close_matches
-
-            near = get_close_matches(str(name), list(names), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(names)) or 'none'}."
+            hint = did_you_mean(str(name), names, f"known are {', '.join(sorted(names)) or 'none'}.")
             raise InvalidArgument(f"{quoted(name)} is not a documented {what}; {hint}")
 
 

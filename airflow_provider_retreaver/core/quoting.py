@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -38,6 +38,21 @@ def quoted(value: object, length: int = QUOTED_LENGTH) -> str:
     if isinstance(value, int) and abs(value) < _LEAST_NUMBER:
         return repr(value)
     return _beginning(_SHORT.repr(value), length)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return a hint for a name that is unknown.
+
+    :param name: that was given.
+    :param known: names.
+    :param otherwise: the hint where none of them is similar.
+    :return: e.g. `did you mean 'targets'?`.
+    """
+    # Only a mistake needs it.
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {quoted(near[0])}?" if near else otherwise
 
 
 def one_line(text: object, length: int = LINE_LENGTH, *, numbers: bool = True) -> str:

@@ -11,12 +11,11 @@ database in force says that both keep the same clock in the coming years.
 
 from __future__ import annotations
 
-import difflib
 from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 from airflow_provider_retreaver.domain.routing.zone_clocks import first_difference, keeps_clock
 
 # Zone of the tz database: Retreaver's names for it, the one to use first.
@@ -229,8 +228,8 @@ def iana_name(name: object, since: date, parameter: str = "time_zone") -> str:
     if alike is not None and difference is None:
         return alike
     if not _exists(text):
-        near = difflib.get_close_matches(text, [*RAILS, *NAMES, *ALIKE], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "give 'America/New_York' or 'Eastern Time (US & Canada)'."
+        otherwise = "give 'America/New_York' or 'Eastern Time (US & Canada)'."
+        hint = did_you_mean(text, (*RAILS, *NAMES, *ALIKE), otherwise)
         raise InvalidArgument(f"{parameter} {quoted(name)} is not a time zone; {hint}")
     reason = f": it differs from {quoted(NAMES[alike][0])} from {difference} on" if alike is not None else ""
     raise InvalidArgument(f"{parameter} {quoted(name)} has no name in Retreaver{reason}; {_hint(text, since)}")

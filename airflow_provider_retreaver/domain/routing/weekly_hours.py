@@ -7,14 +7,13 @@ day that is not listed keeps its hours, with a span that continues from the day 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.domain.routing.day_hours import day_spans, ends, normal
 from airflow_provider_retreaver.domain.routing.hours_rows import (
@@ -151,8 +150,7 @@ def _range(part: str, given: str, name: str) -> list[int]:
 def _day(text: str, given: str, name: str) -> tuple[int, ...]:
     if text in _NAMES:
         return _NAMES[text]
-    near = difflib.get_close_matches(text, list(_NAMES), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "days are names like 'mon', 'mon-fri' or 'daily'."
+    hint = did_you_mean(text, _NAMES, "days are names like 'mon', 'mon-fri' or 'daily'.")
     raise InvalidArgument(f"{name} has the unknown day {quoted(text)} in {quoted(given)}; {hint}")
 
 
