@@ -19,7 +19,7 @@ from airflow_provider_retreaver.account.problems import Problems
 from airflow_provider_retreaver.account.schema import AccountFile, Move, Prices
 from airflow_provider_retreaver.account.variables import Variables, escaped
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.core.quoting import did_you_mean, one_line, quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.lists.phones import from_e164
 
@@ -51,6 +51,15 @@ class Declared:
         :return: the place.
         """
         return self.places.get(name.partition(".")[0], self.places[""])
+
+    def given(self, name: str) -> Any:
+        """Return what is written about a field.
+
+        :param name: of the field.
+        :return: the value; None for nothing.
+        """
+        value = getattr(self.spec, name, UNSET)
+        return None if value is UNSET else value
 
     def ignores(self, name: str) -> bool:
         """Return whether a field is left alone.
@@ -252,7 +261,7 @@ class _Building:
         kind, _, key = address.partition("/")
         if kind in KINDS and key:
             return kind
-        near = difflib.get_close_matches(kind, list(KINDS), n=1)
+        near = difflib.get_close_matches(kind, KINDS, n=1)
         hint = f"did you mean {near[0]}/{key}?" if near and key else "an address is like targets/acme-1"
         self._problems.add(self._place(section), section, f"{quoted(address)} is no address; {hint}")
         return None
@@ -274,8 +283,7 @@ class _Building:
     def _known(self, given: Mapping[str, Node], names: Sequence[str], path: str) -> None:
         for key, node in given.items():
             if key not in names:
-                near = difflib.get_close_matches(key, names, n=1)
-                hint = f"did you mean {quoted(near[0])}?" if near else f"known are {', '.join(names)}"
+                hint = did_you_mean(key, names, f"known are {', '.join(names)}")
                 self._problems.add(node.place, path, f"unknown key {quoted(key)}; {hint}")
 
     def _struct(self, given: Mapping[str, Node], place: Place, struct: type[Any], path: str) -> Any:

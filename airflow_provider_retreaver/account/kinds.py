@@ -78,10 +78,17 @@ class Kind:
         :param row: the object as Retreaver returns it.
         :return: the key; None where Retreaver has nothing that can be one.
         """
-        found = customer_id(row, self.key_names)
-        text = comparable(found) if self.name == "target_groups" else str(found or "")
+        text = self.comparable(str(customer_id(row, self.key_names) or ""))
         usable = text.strip() and is_writable(text) and (self.name != "numbers" or from_e164(text) is not None)
         return text if usable else None
+
+    def comparable(self, key: str) -> str:
+        """Return a key as it is compared: names of groups as people see them, IDs as they are.
+
+        :param key: of an object.
+        :return: the key.
+        """
+        return comparable(key) if self.name == "target_groups" else key
 
     def identity(self, row: Row) -> Id | None:
         """Return by what requests name an object.

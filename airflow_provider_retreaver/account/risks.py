@@ -14,29 +14,21 @@ from airflow_provider_retreaver.core.operations import Row
 TOLL_FREE = "Toll-free"
 
 
-def risks_of(action: str, kind: str, fields: Mapping[str, FieldDiff], *, buys: bool) -> list[str]:
+DELETES = {"numbers": "releases the number for good", "number_pools": "releases all numbers of the pool for good"}
+CREATES = {"numbers": ["buys a number"], "number_pools": ["numbers cost money as the pool buys them"]}
+
+
+def risks_of(change: Change) -> list[str]:
     """Return what a change risks.
 
-    :param action: of the change.
-    :param kind: of the object.
-    :param fields: that change.
-    :param buys: whether a number is bought.
+    :param change: of the plan.
     :return: short texts; none for a change that is safe.
     """
-    if action == "delete":
-        return (
-            ["releases the number for good"]
-            if kind == "numbers"
-            else [
-                "releases all numbers of the pool for good"
-                if kind == "number_pools"
-                else "deletes the object for good"
-            ]
-        )
-    found = ["buys a number"] if buys else []
-    if action == "create":
-        return [*found, "numbers cost money as the pool buys them"] if kind == "number_pools" else found
-    return [*found, *(risk for name, diff in fields.items() for risk in _risks_of_field(name, diff))]
+    if change.action == "delete":
+        return [DELETES.get(change.kind, "deletes the object for good")]
+    if change.action == "create":
+        return CREATES.get(change.kind, [])
+    return [risk for name, diff in change.fields.items() for risk in _risks_of_field(name, diff)]
 
 
 def _risks_of_field(name: str, diff: FieldDiff) -> Iterable[str]:
