@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from airflow_provider_retreaver.account.parts import Part, World
-from airflow_provider_retreaver.account.phones import written_phone
+from airflow_provider_retreaver.account.parts import Part, Values, World, written_phone
 from airflow_provider_retreaver.core.errors import ChangeRefused
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.changes.differences import Fields
@@ -16,10 +16,18 @@ from airflow_provider_retreaver.domain.objects.naming import object_name
 from airflow_provider_retreaver.domain.resources.nested_rows import NESTED, match_rows
 from airflow_provider_retreaver.domain.routing.cap_change import DesiredCaps, cap_attributes
 from airflow_provider_retreaver.domain.routing.hours_change import DesiredHours
-from airflow_provider_retreaver.domain.routing.hours_rows import ALL_DAY, DAY, DAYS, Hours, of_day, spans_text
+from airflow_provider_retreaver.domain.routing.hours_rows import ALL_DAY, WEEK, of_day
 from airflow_provider_retreaver.domain.routing.tag_change import TagEdit
 from airflow_provider_retreaver.domain.routing.tags import read_tags, tag_list, tag_text
 from airflow_provider_retreaver.domain.routing.weekly_hours import WeeklyHours
+
+# A target is open around the clock unless hours are given.
+_ALWAYS_OPEN: Row = {"business_hours": [{"id": day, "day_of_week": day} for day in range(7)]}
+# Fields of rows by Retreaver's names of them.
+_ROW_FIELDS = {
+    "timers": {"seconds": "seconds", "url": "url"},
+    "menu_options": {"option": "option", "target_number": "number", "target_cid": "campaign"},
+}
 
 
 class Caps(Part):
@@ -27,15 +35,13 @@ class Caps(Part):
 
     def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
         """Return the caps as `caps.hard` and so on."""
-        if "caps" not in row:
-            return {}
         return {f"{self.name}.{name.removesuffix('_cap')}": cap for name, cap in DesiredCaps({}).current(row).items()}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the caps that are written."""
         return {f"{self.name}.{name}": cap for name, cap in msgspec.to_builtins(written).items()}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the caps as Retreaver takes them."""
         return cap_attributes({f"{name.partition('.')[2]}_cap": cap for name, cap in after.items()})
 
@@ -45,38 +51,27 @@ class BusinessHours(Part):
 
     def current(self, row: Row, world: World) -> Fields:
         """Return when each day is open, as `hours.monday` and so on."""
-        if "business_hours" not in row:
-            return {}
         week = DesiredHours(WeeklyHours((), ()), today=world.today)
         return {f"{self.name}.{day}": hours for day, hours in week.current(row).items()}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:
         """Return the days that are written, and those that a span across midnight reaches."""
-        week = WeeklyHours.parse(written, self.name)
-        if row is not None and "business_hours" in row:
-            days = DesiredHours(week, today=world.today).desired(row)
-        else:
-            days = {
-                DAYS[day]: spans_text(of_day(week.applied(((0, 7 * DAY),)), day))
-                for day in range(7)
-                if of_day(week.concerned, day)
-            }
-        return {f"{self.name}.{day}": hours for day, hours in days.items()}
+        week = DesiredHours(WeeklyHours.parse(written, self.name), today=world.today)
+        known = row if row is not None and "business_hours" in row else _ALWAYS_OPEN
+        return {f"{self.name}.{day}": hours for day, hours in week.desired(known).items()}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:
         """Return the rows that change; of a new target the rows of the whole week."""
-        days = {name.partition(".")[2]: str(hours) for name, hours in after.items()}
+        days = {name.partition(".")[2]: hours for name, hours in after.items()}
         week = WeeklyHours.parse(days, self.name)
         if row is not None:
             return DesiredHours(week, today=world.today).attributes(row, days)
-        opened = week.applied(((0, 7 * DAY),))
+        opened = week.applied(((0, WEEK),))
         rows = [
             {"day_of_week": day, **hours.wire()}
             for day in range(7)
-            for hours in [
-                Hours(work_day=True, time_open=a, time_close=b, invert=False) for a, b in of_day(opened, day)
-            ]
-            or [Hours(work_day=False, time_open=ALL_DAY.time_open, time_close=ALL_DAY.time_close, invert=False)]
+            for hours in [replace(ALL_DAY, time_open=start, time_close=end) for start, end in of_day(opened, day)]
+            or [replace(ALL_DAY, work_day=False)]
         ]
         return {"business_hours_attributes": rows}
 
@@ -99,11 +94,11 @@ class Tags(Part):
         texts = [f"{key}:{value}" for key, values in pairs.items() for value in values]
         return {self.name: sorted(map(tag_text, TagEdit.parse(replace=texts).replace or ()))}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the list that replaces the tags; a tag with an operator is refused rather than lost."""
-        pairs = [tuple(text.split(":", 1)) for text in _texts(after[self.name])]
+        pairs: Any = [tuple(text.split(":", 1)) for text in after[self.name]]
         owner = row if row is not None else {"tag_values": []}
-        return {"tag_list": tag_list(owner, pairs, object_name(owner))}  # type: ignore[arg-type]
+        return {"tag_list": tag_list(owner, pairs, object_name(owner))}
 
 
 class Groups(Part):
@@ -118,11 +113,11 @@ class Groups(Part):
         """Return the keys of the groups."""
         return {self.name: sorted(set(written))}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return nothing: `group_changes` has what is sent."""
         return {}
 
-    def group_changes(self, after: Fields, row: Row, world: World) -> tuple[list[int], list[int]]:
+    def group_changes(self, after: Values, row: Row, world: World) -> tuple[list[int], list[int]]:
         """Return which groups the target must join and leave.
 
         :param after: the groups that it should be in.
@@ -130,7 +125,7 @@ class Groups(Part):
         :param world: what is known besides.
         :return: IDs of the groups to join, and of those to leave.
         """
-        wanted = {world.group_id(key) for key in _texts(after[self.name])}
+        wanted = {world.group_id(key) for key in after[self.name]}
         present = set(row.get("target_group_ids") or ())
         return sorted(wanted - present), sorted(present - wanted)
 
@@ -141,7 +136,11 @@ class Handling(Part):
     def current(self, row: Row, world: World) -> Fields:
         """Return the object's own rows, not those that it inherits."""
         rows = NESTED[f"{self.name}_attributes"].present(row)
-        return {} if rows is None else {self.name: _sorted(self._line(one, world) for one in rows)}
+        lines = [{name: one.get(own) for own, name in _ROW_FIELDS[self.name].items()} for one in rows or ()]
+        for line in lines:
+            if "campaign" in line:
+                line["campaign"] = world.key("campaigns", line["campaign"])
+        return {} if rows is None else {self.name: _sorted(lines)}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the rows."""
@@ -151,31 +150,16 @@ class Handling(Part):
                 one["number"] = written_phone(one["number"], f"{self.name}: number")
         return {self.name: _sorted(rows)}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the rows, and those of the other kind that would be lost with them."""
-        sent: Row = {f"{self.name}_attributes": [self._wire(one) for one in _rows(after[self.name])]}
+        names = {name: own for own, name in _ROW_FIELDS[self.name].items()}
+        sent: Row = {f"{self.name}_attributes": [_given(line, names) for line in after[self.name]]}
         if row is None:
             return sent
-        other = "menu_options" if self.name == "timers" else "timers"
+        (other,) = _ROW_FIELDS.keys() - {self.name}
         kept = NESTED[f"{other}_attributes"].present(row) or []
-        fields = ("option", "target_number", "target_cid") if other == "menu_options" else ("seconds", "url")
-        others = [{name: one[name] for name in fields if one.get(name) is not None} for one in kept]
-        return {f"{other}_attributes": others, **sent, "destroy_nested": True}
-
-    def _line(self, row: Row, world: World) -> Row:
-        if self.name == "timers":
-            return {"seconds": row.get("seconds"), "url": row.get("url")}
-        return {
-            "option": row.get("option"),
-            "number": row.get("target_number"),
-            "campaign": world.key("campaigns", row.get("target_cid")),
-        }
-
-    def _wire(self, line: Row) -> Row:
-        if self.name == "timers":
-            return line
-        names = {"option": "option", "number": "target_number", "campaign": "target_cid"}
-        return {names[name]: value for name, value in line.items() if value is not None}
+        own_names = {name: name for name in _ROW_FIELDS[other]}
+        return {f"{other}_attributes": [_given(one, own_names) for one in kept], **sent, "destroy_nested": True}
 
 
 class Conversions(Part):
@@ -186,29 +170,26 @@ class Conversions(Part):
     def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
         """Return the groups in Retreaver's order, which is the order in which they are evaluated."""
         groups = self._KIND.present(row)
-        if groups is None:
-            return {}
         inner = self._KIND.children["conversions_attributes"]
-        return {
-            self.name: [
-                {
-                    "name": group.get("name"),
-                    "dedupe_seconds": group.get("dedupe_seconds"),
-                    "conversions": _sorted(
-                        {"seconds": one.get("seconds"), "revenue": one.get("revenue")}
-                        for one in inner.present(group) or []
-                    ),
-                }
-                for group in groups
-            ]
-        }
+        lines = [
+            {
+                "name": group.get("name"),
+                "dedupe_seconds": group.get("dedupe_seconds"),
+                "conversions": _sorted(
+                    {"seconds": one.get("seconds"), "revenue": one.get("revenue")}
+                    for one in inner.present(group) or ()
+                ),
+            }
+            for group in groups or ()
+        ]
+        return {} if groups is None else {self.name: lines}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the groups."""
         groups = msgspec.to_builtins(written)
         return {self.name: [group | {"conversions": _sorted(group["conversions"])} for group in groups]}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the groups that change, with their IDs; a conversion cannot be deleted without its group."""
         wanted = [
             {
@@ -217,36 +198,28 @@ class Conversions(Part):
                 "dedupe_seconds": group["dedupe_seconds"],
                 "conversions_attributes": group["conversions"],
             }
-            for group in _rows(after[self.name])
+            for group in after[self.name]
         ]
         present = (self._KIND.present(row) or []) if row is not None else []
         changes = match_rows(self._KIND, wanted, present)
-        names = [group["name"] for group in wanted]
-        counts = {group["name"]: len(group["conversions_attributes"]) for group in wanted}
-        lost = [
-            str(group.get("name"))
-            for group in present
-            if len(group.get("conversions") or ())
-            > counts.get(group.get("name"), len(group.get("conversions") or ()))
-        ]
-        if lost:
-            changes.ambiguous.append(
-                f"{lost[0]} has a conversion that is not wanted, and only whole groups can be "
-                f"deleted: delete the group first, or do it in the portal"
-            )
+        kept = {group["name"]: group["conversions_attributes"] for group in wanted}
+        for group in present:
+            rows = kept.get(group.get("name"))
+            if rows is not None and len(group.get("conversions") or ()) > len(rows):
+                changes.ambiguous.append(
+                    f"{group['name']} has a conversion that is not wanted, and only whole groups can be deleted: "
+                    f"delete the group first, or do it in the portal"
+                )
         if changes.ambiguous:
             raise ChangeRefused(f"{self.name}: {'; '.join(changes.ambiguous)}. Nothing was sent.")
-        deleted = [{"id": group["id"], "_destroy": True} for group in present if group.get("name") not in names]
+        deleted = [{"id": group["id"], "_destroy": True} for group in present if group.get("name") not in kept]
         return {"conversion_groups_attributes": [*deleted, *changes.send]}
 
 
-def _sorted(rows: Any) -> list[Row]:
+def _sorted(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: msgspec.json.encode(row, order="deterministic"))
 
 
-def _rows(value: object) -> Sequence[Row]:
-    return value if isinstance(value, list) else []
-
-
-def _texts(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
+def _given(row: Row, names: Mapping[str, str]) -> Row:
+    """Return the fields of a row that have a value, under other names."""
+    return {names[name]: value for name, value in row.items() if name in names and value is not None}

@@ -6,6 +6,7 @@ not among the current fields. The rules of caps, hours, zones, tags and nested r
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,31 +15,26 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_retreaver.account.phones import written_phone
 from airflow_provider_retreaver.account.schema import SecretReference
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.phone_parameters import phone_or_sip
+from airflow_provider_retreaver.core.phone_text import in_e164
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.resources.equality import same_value
 from airflow_provider_retreaver.domain.routing.pause import is_paused
 from airflow_provider_retreaver.domain.routing.time_zones import rails_name, same_zone
 from airflow_provider_retreaver.resources.resource import Id
+from airflow_provider_retreaver.resources.targets import is_placeholder
 
 SET, NOT_SET = "set", "not set"
 BEHAVIORS = {1: "separately", 2: "simuldial"}
 
+# Fields that change, as they should be.
+Values = Mapping[str, Any]
 # Returns a secret by its reference; None when there is none.
 Secrets = Callable[[SecretReference], str | None]
-
-
-def no_secrets(reference: SecretReference) -> str | None:  # noqa: ARG001 - one signature for all resolvers
-    """Return no secret.
-
-    :param reference: of a secret.
-    :return: None.
-    """
-    return None
 
 
 @dataclass(slots=True)
@@ -53,7 +49,7 @@ class World:
 
     moves: dict[str, str] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
-    secrets: Secrets = no_secrets
+    secrets: Secrets = lambda _: None
     today: date = field(default_factory=date.today)
 
     def key(self, kind: str, customer_id: object) -> str | None:
@@ -119,7 +115,7 @@ class Part(ABC):
         """
 
     @abstractmethod
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:
         """Return what is sent for fields.
 
         :param after: the fields that change, as they should be.
@@ -157,7 +153,7 @@ class Plain(Part):
         same = self.name in current and same_value(current[self.name], written, self._names[0])
         return {self.name: current[self.name] if same else self.canonical(written, world)}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the attribute."""
         return {self._names[0]: self.write(after[self.name], world)}
 
@@ -241,7 +237,7 @@ class Pause(Plain):
 
     def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
         """Return whether it is paused, however Retreaver says it."""
-        return {self.name: is_paused(row)} if {"paused", "paused_at"} & row.keys() else {}
+        return {self.name: is_paused(row)}
 
 
 class Greeting(Plain):
@@ -264,24 +260,22 @@ class Secret(Part):
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:
         """Return the reference, or the current value when that is the secret, or when nobody knows the secret."""
-        secret = world.secrets(written)
-        if row is not None and row.get(self.name) and secret in (None, row[self.name]):
+        if row is not None and row.get(self.name) and world.secrets(written) in (None, row[self.name]):
             return self.current(row, world)
-        if secret is None:
-            raise InvalidArgument(
-                f"{self.name} refers to {secret_place(written)}, which does not exist or is blank; create it"
-            )
+        self._secret(written, world)
         return {self.name: msgspec.to_builtins(written)}
 
-    def attributes(self, after: Fields, row: Row | None, world: World) -> Row:  # noqa: ARG002
+    def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the secret itself."""
-        reference = msgspec.convert(after[self.name], SecretReference)
+        return {self.name: self._secret(msgspec.convert(after[self.name], SecretReference), world)}
+
+    def _secret(self, reference: SecretReference, world: World) -> str:
         secret = world.secrets(reference)
         if secret is None:
             raise ChangeRefused(
                 f"{self.name} refers to {secret_place(reference)}, which does not exist or is blank; create it."
             )
-        return {self.name: secret}
+        return secret
 
 
 def secret_place(reference: SecretReference) -> str:
@@ -300,6 +294,20 @@ def shown(fields: Fields) -> dict[str, Any]:
     :return: the same fields.
     """
     return {name: value if name == "sip_password" else without_secrets(value, name) for name, value in fields.items()}
+
+
+def written_phone(written: str, name: str) -> str:
+    """Return a phone number of a file as it is compared and sent.
+
+    :param written: a phone number in any writing, a SIP address or a placeholder.
+    :param name: of the field, for the error.
+    :return: a number in E.164; the others as they are.
+    :raises InvalidArgument: when it is none of these.
+    """
+    if is_placeholder(written):
+        return written
+    separated = re.fullmatch(r"[+0-9().\s/-]+", written, re.ASCII)
+    return phone_or_sip(in_e164(written) if separated else written, name)
 
 
 def customer_id(row: Row, names: Sequence[str]) -> Id | None:
