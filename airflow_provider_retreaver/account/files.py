@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, cast, get_args, get_origin
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, reduce
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET
 
 from airflow_provider_retreaver.account.kinds import KINDS, Kind
-from airflow_provider_retreaver.account.merging import document, joined, overlaid, with_defaults
+from airflow_provider_retreaver.account.merging import document, merged
 from airflow_provider_retreaver.account.nodes import Node, Place
 from airflow_provider_retreaver.account.problems import Problems
 from airflow_provider_retreaver.account.schema import AccountFile, Move, Prices
@@ -70,7 +71,7 @@ class Declared:
         return any(name == one or name.startswith(f"{one}.") for one in self.spec.ignore)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AccountFiles:
     """What the files say.
 
@@ -83,13 +84,13 @@ class AccountFiles:
     :param sha256: of what the files say; comments and their order do not count.
     """
 
-    company: int | None = None
-    prices: Prices = field(default_factory=Prices)
-    objects: dict[str, Declared] = field(default_factory=dict)
-    moves: dict[str, str] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
-    content: dict[str, Any] = field(default_factory=dict)
-    sha256: str = ""
+    company: int | None
+    prices: Prices
+    objects: dict[str, Declared]
+    moves: dict[str, str]
+    removed: list[str]
+    content: dict[str, Any]
+    sha256: str
 
 
 def read_files(
@@ -106,14 +107,12 @@ def read_files(
     :raises InvalidArgument: naming every place where something is wrong; nothing was sent.
     """
     problems = Problems()
-    root: Node | None = None
-    for file, text in files:
-        one = document(text, file)
-        root = one if root is None else joined(root, one, "", problems)
-    if root is None:
+    documents = [document(text, file) for file, text in files]
+    if not documents:
         raise InvalidArgument("There is no file to read: give a folder with files that end in .yaml or .yml.")
+    root = reduce(lambda one, other: merged(one, other, problems=problems), documents)
     if overlay is not None:
-        root = overlaid(root, document(overlay[1], overlay[0]), "")
+        root = merged(root, document(overlay[1], overlay[0]))
     problems.refuse()
     root = Variables(root, variables or {}, problems).expanded()
     problems.refuse()
@@ -134,10 +133,10 @@ class _Building:
         self._problems = problems
 
     def account(self) -> AccountFiles:
-        sections: dict[str, Node] = dict(self._root.value) if isinstance(self._root.value, dict) else {}
-        self._known(sections, list(_fields(AccountFile)), "")
+        sections = self._root.fields
+        self._known(sections, _fields(AccountFile), "")
         defaults = self._mapping(sections.get("defaults"), "defaults")
-        self._known(defaults, list(KINDS), "defaults")
+        self._known(defaults, KINDS, "defaults")
         objects: dict[str, Declared] = {}
         for kind in KINDS.values():
             for key, node in self._mapping(sections.get(kind.name), kind.name).items():
@@ -145,32 +144,35 @@ class _Building:
                 if declared is not None:
                     objects[declared.address] = declared
         values = {
-            name: self._value(node, _fields(AccountFile)[name].type, name)
-            for name, node in sections.items()
-            if name in ("company", "prices", "moved", "removed", "vars")
+            name: self._value(sections[name], _fields(AccountFile)[name].type, name)
+            for name in ("company", "prices", "moved", "removed", "vars")
+            if name in sections
         }
         self._problems.refuse()
-        account = AccountFiles(
+        moves = self._moves(values.get("moved", ()), objects)
+        removed = list(dict.fromkeys(values.get("removed", ())))
+        for address in removed:
+            self._kind_of(address, "removed")
+            if address in objects:
+                self._wrong(objects[address], "", "it is in the files and in removed; delete it from one of them")
+        self._problems.refuse()
+        return AccountFiles(
             company=values.get("company"),
             prices=values.get("prices", Prices()),
             objects=objects,
-            removed=list(dict.fromkeys(values.get("removed", ()))),
+            moves=moves,
+            removed=removed,
             content={name: escaped(node.plain()) for name, node in sections.items() if name != "vars"},
             sha256=hashlib.sha256(msgspec.json.encode(self._root.plain(), order="sorted")).hexdigest(),
         )
-        account.moves = self._moves(values.get("moved", ()), account)
-        self._check_removed(account)
-        self._problems.refuse()
-        return account
 
     def _declared(self, kind: Kind, key: str, node: Node, defaults: Node | None) -> Declared | None:
         path = f"{kind.name}/{key}"
         if not isinstance(node.value, dict):
             self._problems.add(node.place, path, "an object is a mapping of fields; write `{}` for none")
             return None
-        merged = node if defaults is None else with_defaults(node, defaults)
-        fields = dict(merged.value) if isinstance(merged.value, dict) else {}
-        spec = self._struct(fields, merged.place, kind.struct, path)
+        fields = node.fields if defaults is None else merged(defaults, node).fields
+        spec = self._struct(fields, node.place, kind.struct, path)
         if spec is None:
             return None
         declared = Declared(kind, key, spec, {"": node.place, **{name: one.place for name, one in fields.items()}})
@@ -179,83 +181,64 @@ class _Building:
 
     def _check(self, declared: Declared) -> None:
         """Refuse what no object can have, before anything is read."""
-        spec, add = declared.spec, self._problems.add
+        spec, kind = declared.spec, declared.kind
         for name in spec.ignore:
-            if declared.kind.part(name.partition(".")[0]) is None:
-                known = ", ".join(part.name for part in declared.kind.parts)
-                add(
-                    declared.place("ignore"),
-                    declared.address,
-                    f"ignore has the unknown field {quoted(name)}; known are {known}",
-                )
+            if kind.part(name.partition(".")[0]) is None:
+                known = ", ".join(part.name for part in kind.parts)
+                self._wrong(declared, "ignore", f"ignore has the unknown field {quoted(name)}; known are {known}")
         for name, value in msgspec.to_builtins(spec).items():
             if without_secrets(value) != value:
-                add(declared.place(name), declared.address, f"{name} holds a secret; take it out of the file")
-        if declared.kind.name == "target_groups" and spec.name is not UNSET and spec.id is UNSET:
-            add(declared.place("name"), declared.address, "the key is the name of a group; use `moved` to rename it")
-        if declared.kind.name == "numbers":
+                self._wrong(declared, name, f"{name} holds a secret; take it out of the file")
+        if kind.name == "target_groups" and spec.name is not UNSET and spec.id is UNSET:
+            self._wrong(declared, "name", "the key is the name of a group; use `moved` to rename it")
+        if kind.name == "numbers":
             self._check_number(declared)
-        secret = getattr(spec, "sip_password", UNSET)
-        if secret is not UNSET and (secret.connection is UNSET) == (secret.env is UNSET):
-            add(declared.place("sip_password"), declared.address, "sip_password takes either connection or env")
+        secret = declared.given("sip_password")
+        if secret is not None and (secret.connection is UNSET) == (secret.env is UNSET):
+            self._wrong(declared, "sip_password", "sip_password takes either connection or env")
 
     def _check_number(self, declared: Declared) -> None:
-        spec, e164 = declared.spec, from_e164(declared.key) is not None
-        where, address = declared.place(), declared.address
-        if spec.purchase is UNSET and not e164:
-            self._problems.add(
-                where,
-                address,
-                'the key of a number is the number in E.164, such as "+18005550100"; '
-                "one that is to be bought needs `purchase`",
+        bought, known = declared.given("purchase") is not None, from_e164(declared.key) is not None
+        if not bought and not known:
+            problem = (
+                'the key of a number is the number in E.164, such as "+18005550100"; one that is to be bought needs '
+                "`purchase`"
             )
-        if spec.purchase is not UNSET:
-            for name in ("campaign", "affiliate"):
-                if getattr(spec, name) is UNSET:
-                    self._problems.add(declared.place("purchase"), address, f"a number to buy needs its {name}")
-            if spec.sid is not UNSET:
-                self._problems.add(
-                    declared.place("sid"), address, "the key of `purchase` is the SubID of the number; leave out sid"
-                )
-            if e164:
-                self._problems.add(
-                    declared.place("purchase"),
-                    address,
-                    "which number is bought is not known before; give it any other key",
-                )
+            self._wrong(declared, "", problem)
+        for name in ("campaign", "affiliate"):
+            if bought and declared.given(name) is None:
+                self._wrong(declared, "purchase", f"a number to buy needs its {name}")
+        if bought and declared.spec.sid is not UNSET:
+            self._wrong(declared, "sid", "the key of `purchase` is the SubID of the number; leave out sid")
+        if bought and known:
+            self._wrong(declared, "purchase", "which number is bought is not known before; give it any other key")
 
-    def _moves(self, moved: Sequence[Move], account: AccountFiles) -> dict[str, str]:
+    def _wrong(self, declared: Declared, name: str, problem: str) -> None:
+        self._problems.add(declared.place(name), declared.address, problem)
+
+    def _moves(self, moved: Sequence[Move], objects: Mapping[str, Declared]) -> dict[str, str]:
         moves: dict[str, str] = {}
-        place = self._place("moved")
-        for move in moved:
-            kinds = {self._kind_of(address, "moved") for address in (move.source, move.to)} - {None}
+        for source, to in ((one.source, one.to) for one in moved):
+            kinds = {self._kind_of(address, "moved") for address in (source, to)} - {None}
+            problem = ""
             if len(kinds) > 1 or kinds & {"numbers", "number_pools"}:
-                self._problems.add(place, "moved", f"{move.source} cannot become {move.to}")
-            elif move.source in moves or move.to in moves.values() or move.source == move.to:
-                self._problems.add(place, "moved", f"{move.source} or {move.to} is moved twice; keep the latest move")
-            elif move.to not in account.objects:
-                self._problems.add(place, "moved", f"{move.to} is not in the files; add it, or delete the move")
-            elif move.source in account.objects:
-                self._problems.add(place, "moved", f"{move.source} is in the files still; rename it to {move.to}")
-            moves[move.source] = move.to
+                problem = f"{source} cannot become {to}"
+            elif source in moves or to in moves.values() or source == to:
+                problem = f"{source} or {to} is moved twice; keep the latest move"
+            elif to not in objects:
+                problem = f"{to} is not in the files; add it, or delete the move"
+            elif source in objects:
+                problem = f"{source} is in the files still; rename it to {to}"
+            if problem:
+                self._wrong_in("moved", problem)
+            moves[source] = to
         for source, to in moves.items():
             if to in moves:
-                self._problems.add(
-                    place,
-                    "moved",
-                    f"{source} becomes {to}, which is moved itself: a circle or a chain; move it to where it ends",
+                problem = (
+                    f"{source} becomes {to}, which is moved itself: a circle or a chain; move it to where it ends"
                 )
+                self._wrong_in("moved", problem)
         return moves
-
-    def _check_removed(self, account: AccountFiles) -> None:
-        for address in account.removed:
-            self._kind_of(address, "removed")
-            if address in account.objects:
-                self._problems.add(
-                    account.objects[address].place(),
-                    address,
-                    "it is in the files and in removed; delete it from one of them",
-                )
 
     def _kind_of(self, address: str, section: str) -> str | None:
         kind, _, key = address.partition("/")
@@ -263,32 +246,28 @@ class _Building:
             return kind
         near = difflib.get_close_matches(kind, KINDS, n=1)
         hint = f"did you mean {near[0]}/{key}?" if near and key else "an address is like targets/acme-1"
-        self._problems.add(self._place(section), section, f"{quoted(address)} is no address; {hint}")
+        self._wrong_in(section, f"{quoted(address)} is no address; {hint}")
         return None
 
-    def _place(self, section: str) -> Place:
-        root = self._root.value
-        return root[section].place if isinstance(root, dict) and section in root else self._root.place
+    def _wrong_in(self, section: str, problem: str) -> None:
+        self._problems.add(self._root.fields[section].place, section, problem)
 
     # -- values
 
     def _mapping(self, node: Node | None, path: str) -> dict[str, Node]:
-        if node is None or node.value is None:
-            return {}
-        if isinstance(node.value, dict):
-            return node.value
-        self._problems.add(node.place, path, "this must be a mapping of keys to objects")
-        return {}
+        if node is not None and not isinstance(node.value, (dict, type(None))):
+            self._problems.add(node.place, path, "this must be a mapping of keys to objects")
+        return {} if node is None else node.fields
 
-    def _known(self, given: Mapping[str, Node], names: Sequence[str], path: str) -> None:
+    def _known(self, given: Mapping[str, Node], names: Collection[str], path: str) -> None:
         for key, node in given.items():
             if key not in names:
                 hint = did_you_mean(key, names, f"known are {', '.join(names)}")
                 self._problems.add(node.place, path, f"unknown key {quoted(key)}; {hint}")
 
-    def _struct(self, given: Mapping[str, Node], place: Place, struct: type[Any], path: str) -> Any:
-        fields: dict[str, msgspec.structs.FieldInfo] = _fields(cast("Any", struct))
-        self._known(given, list(fields), path)
+    def _struct(self, given: Mapping[str, Node], place: Place, struct: Any, path: str) -> Any:
+        fields: dict[str, msgspec.structs.FieldInfo] = _fields(struct)
+        self._known(given, fields, path)
         values = {
             fields[key].name: self._value(node, fields[key].type, f"{path}: {key}")
             for key, node in given.items()
@@ -301,13 +280,11 @@ class _Building:
         return struct(**values)
 
     def _value(self, node: Node, type_: Any, path: str) -> Any:
-        struct = _inner(type_, lambda one: isinstance(one, type) and issubclass(one, msgspec.Struct))
-        if struct is not None and isinstance(node.value, dict):
-            return self._struct(node.value, node.place, struct, path)
-        rows = _inner(type_, lambda one: _origin(one) is list)
-        item = get_args(rows)[0] if rows is not None else None
-        if isinstance(node.value, list) and _inner(item, lambda one: isinstance(one, type)) is not None:
-            return [self._value(one, item, path) for one in node.value]
+        for one in _alternatives(type_):
+            if isinstance(node.value, list) and get_origin(one) is list:
+                return [self._value(item, get_args(one)[0], path) for item in node.value]
+            if isinstance(node.value, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
+                return self._struct(node.value, node.place, one, path)
         try:
             return msgspec.convert(node.plain(), type_)
         except msgspec.ValidationError as error:
@@ -316,13 +293,8 @@ class _Building:
             return UNSET
 
 
-def _inner(type_: Any, fits: Any) -> Any:
-    """Return the alternative of a type that fits, None when there is none."""
-    if fits(type_):
-        return type_
-    alternatives = () if _origin(type_) in (dict, list) else get_args(type_)
-    return next((found for one in alternatives if (found := _inner(one, fits)) is not None), None)
-
-
-def _origin(type_: Any) -> Any:
-    return get_origin(type_)
+def _alternatives(type_: Any) -> Iterable[Any]:
+    """Return what a value may be: the types of a union, without what is noted about them."""
+    if get_origin(type_) in (Annotated, Union, UnionType):
+        return [one for inner in get_args(type_) for one in _alternatives(inner)]
+    return [type_]

@@ -54,6 +54,11 @@ class Node:
     value: Scalar | list[Node] | dict[str, Node]
     place: Place
 
+    @property
+    def fields(self) -> dict[str, Node]:
+        """The nodes of a mapping; none of anything else."""
+        return self.value if isinstance(self.value, dict) else {}
+
     def plain(self) -> Any:
         """Return the value without places.
 
@@ -147,11 +152,9 @@ def _scalar(node: Any) -> Scalar:
         return None
     if text in _TRUTH:
         return _TRUTH[text]
-    return _number(text) if _WHOLE.fullmatch(text) or _DECIMAL.fullmatch(text) else text
-
-
-def _number(text: str) -> int | float:
-    return int(text) if _WHOLE.fullmatch(text) else float(text)
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else text
 
 
 def is_writable(value: Any) -> bool:

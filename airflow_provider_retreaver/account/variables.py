@@ -24,12 +24,10 @@ class Variables:
     def __init__(self, root: Node, given: Mapping[str, object], problems: Problems) -> None:
         self._root = root
         self._problems = problems
-        written = root.value.get("vars") if isinstance(root.value, dict) else None
-        own = written.plain() if written is not None and isinstance(written.value, dict) else {}
+        written = root.fields.get("vars")
+        own = {name: node.plain() for name, node in written.fields.items()} if written is not None else {}
         self._values = {**own, **given}
-        unknown = [name for name in given if name not in own]
-        self._used: set[str] = set()
-        self._unknown = unknown
+        self._unused = [name for name in given if name not in own]
 
     def expanded(self) -> Node:
         """Return the files with values in the place of variables.
@@ -37,49 +35,45 @@ class Variables:
         :return: the files.
         """
         expanded = self._expand(self._root, "")
-        unused = [name for name in self._unknown if name not in self._used]
-        if unused:
-            self._problems.add(
-                self._root.place, "", f"the variable {quoted(unused[0])} was given, and no file uses it; leave it out"
-            )
+        for name in self._unused[:1]:
+            problem = f"the variable {quoted(name)} was given, and no file uses it; leave it out"
+            self._problems.add(self._root.place, "", problem)
         return expanded
 
     def _expand(self, node: Node, path: str) -> Node:
-        if path == "vars":
-            return node
-        if isinstance(node.value, dict):
-            value: Any = {key: self._expand(one, f"{path}/{key}".strip("/")) for key, one in node.value.items()}
-        elif isinstance(node.value, list):
-            value = [self._expand(one, path) for one in node.value]
-        else:
-            value = self._scalar(node, path)
+        value: Any = node.value
+        if isinstance(value, dict) and path != "vars":
+            value = {key: self._expand(one, f"{path}/{key}".strip("/")) for key, one in value.items()}
+        elif isinstance(value, list):
+            value = [self._expand(one, path) for one in value]
+        elif isinstance(value, str):
+            # A text that is one variable gets its value with its type.
+            whole = _VARIABLE.fullmatch(value)
+            value = (
+                _VARIABLE.sub(lambda found: self._text(found, node, path), value)
+                if whole is None
+                else self._value(whole, node, path)
+            )
         return Node(value, node.place)
 
-    def _scalar(self, node: Node, path: str) -> Any:
-        text = node.value
-        if not isinstance(text, str) or "${" not in text:
-            return text
-        whole = _VARIABLE.fullmatch(text)
-        if whole is not None and whole[1]:
-            return self._value(whole[1], node, path)
-        return _VARIABLE.sub(lambda found: self._text(found, node, path), text)
-
     def _text(self, found: re.Match[str], node: Node, path: str) -> str:
-        if found[0] == "$${":
-            return "${"
-        if found[2]:
-            self._problems.add(node.place, path, "`${` begins a variable like `${name}`; write `$${` for the text")
-            return ""
-        value = self._value(found[1], node, path)
+        value = self._value(found, node, path)
         return "" if value is None else str(value)
 
-    def _value(self, name: str, node: Node, path: str) -> Any:
-        self._used.add(name)
-        if name not in self._values:
+    def _value(self, found: re.Match[str], node: Node, path: str) -> Any:
+        name = found[1]
+        if found[0] == "$${":
+            return "${"
+        if name in self._values:
+            self._unused = [one for one in self._unused if one != name]
+            return self._values[name]
+        if name is None:
+            problem = "`${` begins a variable like `${name}`; write `$${` for the text"
+        else:
             hint = did_you_mean(name, self._values, "add it to vars, or give it with --var")
-            self._problems.add(node.place, path, f"there is no variable {quoted(name)}; {hint}")
-            return None
-        return self._values[name]
+            problem = f"there is no variable {quoted(name)}; {hint}"
+        self._problems.add(node.place, path, problem)
+        return None
 
 
 def escaped(value: Any) -> Any:
