@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
 from airflow_provider_retreaver.account.applied import Applied, applied_by
 from airflow_provider_retreaver.account.changing import ObjectChanges
@@ -30,8 +30,6 @@ from airflow_provider_retreaver.core.operations import Procedure
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
-from airflow_provider_retreaver.domain.resources.lookup import read_object_or_none
-from airflow_provider_retreaver.resources.entry import ObjectReference
 
 log = logging.getLogger(__name__)
 
@@ -97,16 +95,9 @@ class Apply:
         :return: plain JSON.
         """
         outcomes = [self._outcomes[one.address] for one in self.plan.changes if one.address in self._outcomes]
-        counts = {
-            status: sum(one["status"] == status for one in outcomes)
-            for status in ("done", "refused", "failed", "skipped")
-        }
-        return {
-            "plan": self.plan.sha256,
-            "company": self.plan.company,
-            "outcomes": outcomes,
-            "counts": counts,
-        }
+        statuses = [one["status"] for one in outcomes]
+        counts = {status: statuses.count(status) for status in get_args(Status)}
+        return {"plan": self.plan.sha256, "company": self.plan.company, "outcomes": outcomes, "counts": counts}
 
     def chosen(self) -> list[Change]:
         """Return the changes that `only` and `targets` choose.
@@ -219,14 +210,7 @@ class Apply:
     def _are_there(self, addresses: list[str]) -> Procedure[bool]:
         """Return whether objects exist that this run has not made; an earlier run may have."""
         for address in addresses:
-            kind, _, key = address.partition("/")
-            if address in self._outcomes:
-                return False
-            if kind == "target_groups":
-                found: Any = key in self.world.groups.values()
-            else:
-                found = yield from read_object_or_none(KINDS[kind].entry, ObjectReference(customer_id=key))
-            if not found:
+            if address in self._outcomes or not (yield from self._objects.exists(address)):
                 return False
         return True
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_provider_retreaver.account.kinds import KINDS, PAID
-from airflow_provider_retreaver.account.nested_parts import Groups
-from airflow_provider_retreaver.account.ordering import creation_attributes
-from airflow_provider_retreaver.account.parts import Secret, World
-from airflow_provider_retreaver.account.plan import Change
-from airflow_provider_retreaver.core.errors import ChangeRefused, Gone, NotFound, OutcomeUnknown, RetreaverError
+from airflow_provider_retreaver.account.parts import World
+from airflow_provider_retreaver.account.plan import Change, FieldDiff
+from airflow_provider_retreaver.core.errors import ChangeRefused, OutcomeUnknown, RetreaverError
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.changes.differences import format_value
+from airflow_provider_retreaver.domain.changes.differences import Fields, differences, format_value
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.resources.create_once import Creation
-from airflow_provider_retreaver.domain.resources.lookup import is_missing, read_object, read_object_or_none
+from airflow_provider_retreaver.domain.resources.lookup import read_object, read_object_or_none
+from airflow_provider_retreaver.domain.resources.procedures import delete
 from airflow_provider_retreaver.resources.entry import ObjectReference
 from airflow_provider_retreaver.resources.target_groups import update_target_group
 
@@ -48,91 +46,72 @@ class ObjectChanges:
         else:
             yield from self._delete(change)
 
+    def exists(self, address: str) -> Procedure[bool]:
+        """Return whether an object is there that references name by its address.
+
+        :param address: in the files.
+        :return: False for one that was not made yet.
+        """
+        kind, _, key = address.partition("/")
+        if kind == "target_groups":
+            return key in self.world.groups.values()
+        row = yield from read_object_or_none(KINDS[kind].entry, ObjectReference(customer_id=key))
+        return row is not None
+
     def _update(self, change: Change) -> Procedure[None]:
         kind = KINDS[change.kind]
-        reference = kind.reference(change.id if change.id is not None else change.key)
-        row = yield from self._read(change, reference)
-        left = self._left(change, row)
-        if not left:
-            return
-        attributes = kind.attributes(left, row, self.world)
-        if attributes:
-            yield kind.entry.update(reference, attributes)
-        if "groups" in left:
-            yield from self._join(left, row)
-        after = yield from read_object(kind.entry, self._after_move(change, reference))
-        self._verify(change, left, after)
-
-    def _read(self, change: Change, reference: ObjectReference) -> Procedure[Row]:
-        """Read an object, under its new customer ID where an earlier attempt has given it that one."""
-        kind = KINDS[change.kind]
+        reference = moved = kind.reference(change.id or change.key)
+        if kind.by_customer_id and kind.key_names[0] in change.fields:
+            moved = kind.reference(change.after[kind.key_names[0]])
         row = yield from read_object_or_none(kind.entry, reference)
-        moved = self._after_move(change, reference)
         if row is None and moved != reference:
+            # An earlier attempt may have given it the new customer ID.
             row = yield from read_object_or_none(kind.entry, moved)
         if row is None:
             raise ChangeRefused("It was deleted after the plan was made; make a new plan.")
-        return row
+        current = self._current(change, row)
+        left = {name: diff for name, diff in change.fields.items() if current.get(name) != diff.after}
+        _refuse_foreign(left, current)
+        if not left:
+            return
+        after = {name: diff.after for name, diff in left.items()}
+        attributes = kind.attributes(after, row, self.world)
+        if attributes:
+            yield kind.entry.update(reference, attributes)
+        if "groups" in after:
+            yield from self._join(after["groups"], row)
+        self._verify(change, after, (yield from read_object(kind.entry, moved)))
 
-    def _after_move(self, change: Change, reference: ObjectReference) -> ObjectReference:
+    def _current(self, change: Change, row: Row) -> Fields:
+        """Return the fields as they are; a secret that is the one that is wanted is shown as that."""
         kind = KINDS[change.kind]
-        key = kind.key_names[0] if kind.key_names else ""
-        moves = kind.by_customer_id and change.action == "update" and key in change.fields
-        return ObjectReference(customer_id=change.fields[key].after) if moves else reference
+        current, name = kind.current(row, self.world), "sip_password"
+        wanted = change.after.get(name)
+        if isinstance(wanted, Mapping) and kind.attributes({name: wanted}, row, self.world)[name] == row.get(name):
+            current[name] = wanted
+        return current
 
-    def _left(self, change: Change, row: Row) -> dict[str, Any]:
-        """Return the fields that are still to be changed.
+    def _join(self, groups: Sequence[str], row: Row) -> Procedure[None]:
+        """Change the groups of a target; the groups are changed, not the target."""
+        wanted, present = set(map(self.world.group_id, groups)), set(row.get("target_group_ids") or ())
+        for verb, ids in (("add", wanted - present), ("remove", present - wanted)):
+            for group in sorted(ids):
+                yield update_target_group({f"{verb}_targets_by_id": [row["id"]]}, id=group)
 
-        :raises ChangeRefused: when others have changed one of them.
-        """
-        current = KINDS[change.kind].current(row, self.world)
-        left: dict[str, Any] = {}
-        others: list[str] = []
-        for name, diff in change.fields.items():
-            now = current.get(name)
-            if now == diff.after or self._is_secret_set(change, name, row):
-                continue
-            left[name] = diff.after
-            if now != diff.before:
-                others.append(f"{name} was {format_value(_line(diff.before))} and is {format_value(_line(now))}")
-        if others:
-            raise ChangeRefused(f"Others changed it after the plan was made: {'; '.join(others)}. Make a new plan.")
-        return left
-
-    def _is_secret_set(self, change: Change, name: str, row: Row) -> bool:
-        part = KINDS[change.kind].part(name)
-        wanted = change.fields[name].after
-        if not isinstance(part, Secret) or not isinstance(wanted, Mapping):
-            return False
-        return bool(part.attributes({name: wanted}, row, self.world)[name] == row.get(name))
-
-    def _join(self, left: Mapping[str, Any], row: Row) -> Procedure[None]:
-        part = next(part for part in KINDS["targets"].parts if isinstance(part, Groups))
-        joined, parted = part.group_changes(left, row, self.world)
-        for group in joined:
-            yield update_target_group({"add_targets_by_id": [row["id"]]}, id=group)
-        for group in parted:
-            yield update_target_group({"remove_targets_by_id": [row["id"]]}, id=group)
-
-    def _verify(self, change: Change, sent: Mapping[str, Any], after: Row) -> None:
-        current = KINDS[change.kind].current(after, self.world)
+    def _verify(self, change: Change, sent: Fields, row: Row) -> None:
         wrong = [
-            f"{name} is {format_value(_line(current.get(name)))}, expected {format_value(_line(value))}"
-            for name, value in sent.items()
-            if current.get(name) != value and not self._is_secret_set(change, name, after)
+            f"{one.field} is {_text(one.before)}, expected {_text(one.after)}"
+            for one in differences(self._current(change, row), sent)
         ]
         if wrong:
             raise RetreaverError(f"Retreaver accepted the change and did not make all of it: {'; '.join(wrong)}.")
 
-    # -- creating
-
     def _create(self, change: Change) -> Procedure[None]:
         kind = KINDS[change.kind]
-        after = {name: diff.after for name, diff in change.fields.items()}
-        attributes = creation_attributes(change, kind.attributes(after, None, self.world))
+        attributes = {**kind.attributes(change.after, None, self.world), **change.bought}
         record = Record.load(self.record.plan.get(change.address))
-        if not record.plan and not record.done:
-            yield from self._refuse_existing(change, attributes)
+        if not record.plan and not record.done and (yield from self._is_there(change, attributes)):
+            raise ChangeRefused("Others created it after the plan was made; make a new plan. Nothing was sent.")
 
         def save(one: Record) -> None:
             # The object itself, which may be large, is not needed again.
@@ -149,55 +128,45 @@ class ObjectChanges:
             self.world.groups[int(str(result["id"]))] = change.key
         reference = kind.reference(change.key if kind.by_customer_id else result["id"] or "")
         row = yield from read_object(kind.entry, reference)
-        if "groups" in after:
-            yield from self._join(after, row)
+        if "groups" in change.after:
+            yield from self._join(change.after["groups"], row)
             row = yield from read_object(kind.entry, reference)
-        self._verify(change, after, row)
+        self._verify(change, change.after, row)
 
-    def _refuse_existing(self, change: Change, attributes: Row) -> Procedure[None]:
-        """Refuse to create what others have created since the plan was made."""
+    def _is_there(self, change: Change, attributes: Row) -> Procedure[bool]:
+        """Return whether others have created an object since the plan was made."""
         kind = KINDS[change.kind]
-        exists: Any = False
-        if change.kind == "target_groups":
-            exists = change.key in self.world.groups.values()
-        elif change.kind in PAID:
-            filters = {name: attributes[name] for name in ("cid", "afid") if attributes.get(name)}
-            rows: list[Row] = yield kind.entry.list(filters)
-            found = [(row, kind.current(row, self.world)) for row in rows]
-            names = ("sid",) if change.kind == "numbers" else ("campaign", "affiliate")
-            wanted = {name: change.fields[name].after if name in change.fields else None for name in names}
-            exists = any(wanted == {name: now.get(name) for name in names} for _, now in found)
-        else:
-            exists = (yield from read_object_or_none(kind.entry, ObjectReference(customer_id=change.key))) is not None
-        if exists:
-            raise ChangeRefused("Others created it after the plan was made; make a new plan. Nothing was sent.")
-
-    # -- deleting
+        if change.kind not in PAID:
+            return (yield from self.exists(change.address))
+        filters = {name: attributes[name] for name in ("cid", "afid") if attributes.get(name)}
+        rows: list[Row] = yield kind.entry.list(filters)
+        names = ("sid",) if change.kind == "numbers" else ("campaign", "affiliate")
+        found = [kind.current(row, self.world) for row in rows]
+        return any(all(change.after.get(name) == one.get(name) for name in names) for one in found)
 
     def _delete(self, change: Change) -> Procedure[None]:
         kind = KINDS[change.kind]
         reference = kind.reference(change.id or change.key)
-        row = yield from read_object_or_none(kind.entry, reference)
-        if row is None:
-            return
-        current = kind.current(row, self.world)
-        others = [
-            f"{name} was {format_value(_line(diff.before))} and is {format_value(_line(current.get(name)))}"
-            for name, diff in change.fields.items()
-            if current.get(name) != diff.before
-        ]
-        if others:
-            raise ChangeRefused(f"Others changed it after the plan was made: {'; '.join(others)}. Make a new plan.")
-        operation = kind.entry.delete(reference)
-        try:
-            yield operation
-        except (NotFound, Gone) as error:
-            if not is_missing(error, operation):
-                raise
-        if (yield from read_object_or_none(kind.entry, reference)) is not None:
+
+        def check(row: Row) -> None:
+            _refuse_foreign(change.fields, kind.current(row, self.world))
+
+        result = yield from delete(kind.entry, reference, check=check)
+        if result["action"] == "deleted" and (yield from read_object_or_none(kind.entry, reference)) is not None:
             raise RetreaverError("Retreaver accepted the deletion, and the object is still there.")
 
 
-def _line(value: Any) -> Any:
-    """Return a value that a sentence can hold."""
-    return [str(item) for item in value] if isinstance(value, list) else value
+def _refuse_foreign(fields: Mapping[str, FieldDiff], current: Fields) -> None:
+    """Refuse to change fields that are no longer as the plan found them."""
+    others = [
+        f"{name} was {_text(diff.before)} and is {_text(current.get(name))}"
+        for name, diff in fields.items()
+        if current.get(name) != diff.before
+    ]
+    if others:
+        raise ChangeRefused(f"Others changed it after the plan was made: {'; '.join(others)}. Make a new plan.")
+
+
+def _text(value: object) -> str:
+    """Return a value as a sentence holds it."""
+    return format_value([str(item) for item in value] if isinstance(value, list) else value)

@@ -114,20 +114,8 @@ class Groups(Part):
         return {self.name: sorted(set(written))}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
-        """Return nothing: `group_changes` has what is sent."""
+        """Return nothing: what is sent is sent to the groups."""
         return {}
-
-    def group_changes(self, after: Values, row: Row, world: World) -> tuple[list[int], list[int]]:
-        """Return which groups the target must join and leave.
-
-        :param after: the groups that it should be in.
-        :param row: the target as it is.
-        :param world: what is known besides.
-        :return: IDs of the groups to join, and of those to leave.
-        """
-        wanted = {world.group_id(key) for key in after[self.name]}
-        present = set(row.get("target_group_ids") or ())
-        return sorted(wanted - present), sorted(present - wanted)
 
 
 class Handling(Part):

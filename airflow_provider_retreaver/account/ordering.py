@@ -9,7 +9,6 @@ import msgspec
 
 from airflow_provider_retreaver.account.kinds import KINDS
 from airflow_provider_retreaver.account.plan import Change
-from airflow_provider_retreaver.core.operations import Row
 
 # What a field refers to, by its name; `menu_options` refer to campaigns by a field of their rows.
 REFERENCES = {"campaign": "campaigns", "affiliate": "affiliates", "groups": "target_groups"}
@@ -52,21 +51,9 @@ def references(fields: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
             yield "campaigns", row["campaign"], "menu_options"
 
 
-def creation_attributes(change: Change, attributes: Row) -> Row:
-    """Return the attributes of a new object.
-
-    :param change: that creates it.
-    :param attributes: of its fields.
-    :return: the attributes, with what is bought.
-    """
-    bought = {name: value for name, value in (change.purchase or {}).items() if name != "key"}
-    return {**attributes, **bought}
-
-
 def _moves(change: Change) -> bool:
     return any(name in change.fields for name in KINDS[change.kind].key_names)
 
 
 def _needs(change: Change) -> set[str]:
-    after = {name: diff.after for name, diff in change.fields.items()}
-    return {f"{kind}/{key}" for kind, key, _ in references(after)}
+    return {f"{kind}/{key}" for kind, key, _ in references(change.after)}

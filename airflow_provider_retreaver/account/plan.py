@@ -60,6 +60,16 @@ class Change(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
         """Key of the object in its section."""
         return self.address.partition("/")[2]
 
+    @property
+    def after(self) -> dict[str, Any]:
+        """The fields that change, as they should be."""
+        return {name: diff.after for name, diff in self.fields.items()}
+
+    @property
+    def bought(self) -> dict[str, str]:
+        """Attributes of a number that is bought."""
+        return {name: value for name, value in (self.purchase or {}).items() if name != "key"}
+
 
 class Cost(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What numbers cost.

@@ -12,7 +12,7 @@ from airflow_provider_retreaver.account.files import AccountFiles, Declared
 from airflow_provider_retreaver.account.kinds import DELETION, KINDS
 from airflow_provider_retreaver.account.live import Live, world_of
 from airflow_provider_retreaver.account.nodes import Place
-from airflow_provider_retreaver.account.ordering import creation_attributes, ordered, references
+from airflow_provider_retreaver.account.ordering import ordered, references
 from airflow_provider_retreaver.account.parts import SET, World, secret_place
 from airflow_provider_retreaver.account.plan import Action, Change, FieldDiff, Plan
 from airflow_provider_retreaver.account.problems import Problems
@@ -242,7 +242,7 @@ class Planner:
     def _check_sendable(self, declared: Declared, change: Change, row: Row | None) -> None:
         """Refuse before anything is sent what Retreaver would refuse, or what cannot be expressed."""
         kind = declared.kind
-        after = {name: diff.after for name, diff in change.fields.items()}
+        after = change.after
         missing = [name for name in REQUIRED.get(kind.name, ()) if row is None and not after.get(name)]
         if missing:
             self._problem(declared, "", f"it does not exist, and a new {kind.title} needs its {missing[0]}")
@@ -250,7 +250,7 @@ class Planner:
         try:
             attributes = kind.attributes(after, row, self.world)
             if change.action == "create":
-                kind.entry.create(creation_attributes(change, attributes))
+                kind.entry.create({**attributes, **change.bought})
             elif attributes:
                 kind.entry.update(kind.reference(change.id or ""), attributes)
         except RetreaverError as error:
