@@ -184,7 +184,7 @@ class Apply:
         live = Live(company)
         if any("groups" in one.fields or one.kind == "target_groups" for one in chosen):
             live.rows["target_groups"] = yield KINDS["target_groups"].entry.list()
-        self.world = world_of(live, self.world, self.plan.labels, self.plan.moves.items())
+        self.world = world_of(live, self.world, self.plan.labels, self.plan.moves)
 
     def _do(self, change: Change) -> Procedure[None]:
         if change.address in self.record.done:

@@ -19,25 +19,17 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from airflow_provider_retreaver.account import connecting
 from airflow_provider_retreaver.account.applied import Applied, load_applied
 from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, Apply
-from airflow_provider_retreaver.account.connecting import (
-    API_KEY,
-    COMPANY,
-    EXTRA,
-    HOST,
-    connected,
-    find_secret,
-    make_plan,
-    plan_of,
-)
 from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
 from airflow_provider_retreaver.account.drifting import drift_of
 from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.account.kinds import KINDS
 from airflow_provider_retreaver.account.live import Live, read_account
 from airflow_provider_retreaver.account.parts import World
-from airflow_provider_retreaver.account.plan import Plan, load_plan
+from airflow_provider_retreaver.account.plan import Plan, canonical, load_plan
+from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.rendering import diff, markdown, result_text
 from airflow_provider_retreaver.account.schema import json_schema
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError, RunUnderWay
@@ -50,11 +42,23 @@ SCHEMA_FILE = "retreaver-account.schema.json"
 STATE = Path(".retreaver-account")
 _EPILOG = f"""connection:
   --conn-id ID, an Airflow connection of type retreaver, or the environment variables
-  {API_KEY}, {COMPANY}, {HOST} (a base URL other than Retreaver's) and {EXTRA} (JSON).
+  {connecting.API_KEY}, {connecting.COMPANY}, {connecting.HOST} (a base URL other than Retreaver's) and
+  {connecting.EXTRA} (JSON).
 
 exit codes:
   0 nothing to change, or all done; 2 there are changes or drift; 1 an error
 """
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """What attempts to apply a plan did, beside the plan.
+
+    :param plan: its hash.
+    :param record: what `Record.dump` returned.
+    """
+
+    plan: str
+    record: dict[str, dict[str, Any]]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -145,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
-    with connected(given.conn_id) as runs:
+    with connecting.connected(given.conn_id) as runs:
         live: Live = runs.run(read_account())
     export = Exporter(live, _world(), given.include, given.exclude).export()
     files = {**export.files, SCHEMA_FILE: f"{json.dumps(json_schema(), indent=1)}\n"}
@@ -156,7 +160,8 @@ def _export(given: argparse.Namespace) -> int:
         )
     for name, text in files.items():
         write_whole(given.folder / name, text.encode())
-    plan = plan_of(Sources([str(given.folder / name) for name in export.files]), live)
+    again = Sources([str(given.folder / name) for name in export.files]).read()
+    plan = Planner(again, live, _world()).plan()
     result = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
     if given.json:
         _write(json.dumps({**result, "left_out": export.left_out, "changes": len(plan.changes)}))
@@ -194,11 +199,11 @@ def _apply(given: argparse.Namespace) -> int:
             only=given.only,
             targets=given.target,
             record=_record(journal, plan),
-            save=lambda record: write_whole(journal, _journal(plan, record)),
+            save=lambda record: write_whole(journal, canonical(Journal(plan.sha256, record.dump()))),
             applied=_applied(applied_file),
             note=lambda applied: write_whole(applied_file, applied.dump()),
         )
-        with connected(given.conn_id) as runs:
+        with connecting.connected(given.conn_id) as runs:
             result = runs.run(apply.procedure())
     _write(json.dumps(result) if given.json else result_text(result).rstrip("\n"))
     return NOTHING if result["counts"]["done"] == len(result["outcomes"]) else ERROR
@@ -225,19 +230,18 @@ def _schema(given: argparse.Namespace) -> int:
 
 def _made(given: argparse.Namespace, *, comparing: bool = False) -> Plan:
     sources = Sources(given.paths, given.env, _variables(given.var))
-    return make_plan(sources, connected(given.conn_id), comparing=comparing)
+    return connecting.make_plan(sources, connecting.connected(given.conn_id), comparing=comparing)
 
 
 def _world() -> World:
-    return World(secrets=find_secret)
+    return World(secrets=connecting.find_secret)
 
 
 def _variables(given: Sequence[str]) -> Mapping[str, object]:
-    pairs = [one.partition("=") for one in given]
-    wrong = next((one for one, (_, sign, _) in zip(given, pairs, strict=True) if not sign), None)
-    if wrong is not None:
-        raise InvalidArgument(f"--var takes NAME=VALUE, not {quoted(wrong)}.")
-    return {name: value for name, _, value in pairs}
+    for one in given:
+        if "=" not in one:
+            raise InvalidArgument(f"--var takes NAME=VALUE, not {quoted(one)}.")
+    return dict(one.split("=", 1) for one in given)
 
 
 def _applied_file(given: Path | None, company: int) -> Path:
@@ -252,22 +256,17 @@ def _journal_of(plan: Path) -> Path:
     return plan.with_name(f"{plan.name}.journal.json")
 
 
-def _journal(plan: Plan, record: Record) -> bytes:
-    return msgspec.json.encode({"plan": plan.sha256, "record": record.dump()}, order="sorted")
-
-
 def _record(path: Path, plan: Plan) -> Record:
     """Return what earlier attempts of this plan did."""
     if not path.exists():
         return Record()
     try:
-        journal: Any = json.loads(read_bytes(path, "the journal"))
-        known, record = journal["plan"], Record.load(journal["record"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        journal = msgspec.json.decode(read_bytes(path, "the journal"), type=Journal)
+    except msgspec.MsgspecError:
         raise InvalidArgument(
             f"{path} is a damaged journal; check what was done by a new plan, then delete it."
         ) from None
-    return record if known == plan.sha256 else Record()
+    return Record.load(journal.record) if journal.plan == plan.sha256 else Record()
 
 
 @contextmanager

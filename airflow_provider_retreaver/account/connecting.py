@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from airflow_provider_retreaver.account.disk import Sources
-from airflow_provider_retreaver.account.live import Live, needed_kinds, read_account
+from airflow_provider_retreaver.account.live import needed_kinds, read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan
 from airflow_provider_retreaver.account.planning import Planner
@@ -81,17 +81,6 @@ def make_plan(sources: Sources, connection: AbstractContextManager[Runs], *, com
         live = runs.run(read_account(needed_kinds(files)))
     planner = Planner(files, live, World(secrets=find_secret), comparing)
     return planner.plan(git_commit=sources.git_commit(), environment=sources.environment)
-
-
-def plan_of(sources: Sources, live: Live) -> Plan:
-    """Plan files beside an account that was read.
-
-    :param sources: files of the account.
-    :param live: the account.
-    :return: the plan with its hash.
-    :raises InvalidArgument: naming every place where something is wrong.
-    """
-    return Planner(sources.read(), live, World(secrets=find_secret)).plan()
 
 
 def find_secret(reference: SecretReference) -> str | None:

@@ -89,10 +89,9 @@ class Sources:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise InvalidArgument(f"{path} cannot be read: {reason}.") from None
+        return read_bytes(path, "a file of the account").decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidArgument(f"{path} cannot be read: it is not UTF-8.") from None
 
 
 def read_bytes(path: Path, what: str) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
+from msgspec import UNSET
+
 from airflow_provider_retreaver.account.applied import Applied
 from airflow_provider_retreaver.account.plan import Plan
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -37,20 +39,16 @@ def drift_of(plan: Plan, applied: Applied | None) -> list[DriftRow]:
     rows: list[DriftRow] = []
     for change in plan.changes:
         known = None if applied is None else applied.managed.get(change.address)
-        if change.action != "update":
-            existed = change.action == "create" and known is not None
-            wanted = "there" if change.action == "create" else "removed"
-            now = "missing" if change.action == "create" else "there"
-            reason: Reason = "unknown" if applied is None else "drift" if existed else "not applied"
-            rows.append(DriftRow(address=change.address, field="", wanted=wanted, now=now, reason=reason))
-            continue
-        for field, one in change.fields.items():
-            if applied is None:
-                reason = "unknown"
-            else:
-                same = known is not None and field in known and known[field] == one.after
-                reason = "drift" if same else "not applied"
-            rows.append(
-                DriftRow(address=change.address, field=field, wanted=one.after, now=one.before, reason=reason)
-            )
+        # Field, wanted and current value, and whether the last apply has set just that.
+        found: list[tuple[str, Any, Any, bool]] = [
+            (field, one.after, one.before, (known or {}).get(field, UNSET) == one.after)
+            for field, one in change.fields.items()
+        ]
+        if change.action == "create":
+            found = [("", "there", "missing", known is not None)]
+        elif change.action == "delete":
+            found = [("", "removed", "there", False)]
+        for field, wanted, now, was_set in found:
+            reason: Reason = "unknown" if applied is None else "drift" if was_set else "not applied"
+            rows.append(DriftRow(address=change.address, field=field, wanted=wanted, now=now, reason=reason))
     return rows

@@ -63,7 +63,7 @@ class Exporter:
         self._live = live
         self._include = tuple(include)
         self._exclude = tuple(exclude)
-        self._world = world_of(live, world, {}, ())
+        self._world = world_of(live, world, {}, {})
         # What references may name.
         self._keys: dict[str, Collection[str]] = {name: live.by_key(kind) for name, kind in KINDS.items()}
         self._keys["target_groups"] = set(self._world.groups.values())

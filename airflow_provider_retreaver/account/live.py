@@ -53,18 +53,6 @@ class Live:
                     key += "-"
             yield row, key
 
-    def group_keys(self, labels: Mapping[str, int], moves: Mapping[str, str]) -> dict[int, str]:
-        """Return the keys of the target groups.
-
-        :param labels: IDs of groups that files name by one, by address.
-        :param moves: addresses that were given up, with the new ones.
-        :return: keys by Retreaver's own ID.
-        """
-        addresses = {int(row["id"]): f"target_groups/{key}" for row, key in self.named(KINDS["target_groups"])}
-        addresses = {id_: moves.get(address, address) for id_, address in addresses.items()}
-        addresses |= {id_: address for address, id_ in labels.items() if address.startswith("target_groups/")}
-        return {id_: address.partition("/")[2] for id_, address in addresses.items()}
-
 
 def read_company() -> Procedure[int]:
     """Read which company the connection leads to.
@@ -104,27 +92,31 @@ def needed_kinds(files: AccountFiles) -> set[str]:
 
 
 def _complete(kind: Kind, rows: list[Row]) -> Procedure[list[Row]]:
-    places = [place for place, row in enumerate(rows) if any(name not in row for name in kind.needed)]
-    identities = [kind.identity(rows[place]) for place in places]
-    operations = [kind.entry.get(kind.reference(one)) for one in identities if one is not None]
-    outcomes = yield from together(operations)
-    for place, outcome in zip(
-        (p for p, one in zip(places, identities, strict=True) if one is not None), outcomes, strict=True
-    ):
+    """Read the objects one by one of which a list does not show everything."""
+    short = {
+        place: kind.entry.get(kind.reference(identity))
+        for place, row in enumerate(rows)
+        if any(name not in row for name in kind.needed) and (identity := kind.identity(row)) is not None
+    }
+    outcomes = yield from together(list(short.values()))
+    for place, outcome in zip(short, outcomes, strict=True):
         if outcome.error is not None:
             raise outcome.error
         rows[place] = outcome.value or rows[place]
     return rows
 
 
-def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Iterable[tuple[str, str]]) -> World:
+def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Mapping[str, str]) -> World:
     """Return what fields need to know of an account.
 
     :param live: the account.
     :param world: with secrets and date.
     :param labels: IDs of objects that files name by one, by address.
-    :param moves: pairs of old and new addresses.
+    :param moves: addresses that were given up, with the new ones.
     :return: the world of this account.
     """
-    known = dict(moves)
-    return World(known, live.group_keys(labels, known), world.secrets, world.today)
+    addresses = {int(row["id"]): f"target_groups/{key}" for row, key in live.named(KINDS["target_groups"])}
+    addresses = {id_: moves.get(address, address) for id_, address in addresses.items()}
+    addresses |= {id_: address for address, id_ in labels.items() if address.startswith("target_groups/")}
+    groups = {id_: address.partition("/")[2] for id_, address in addresses.items()}
+    return World(dict(moves), groups, world.secrets, world.today)

@@ -66,7 +66,7 @@ class Planner:
             )
         labels = {name: id_ for name, one in files.objects.items() if (id_ := one.given("id")) is not None}
         self._keys = {name: self.live.by_key(kind) for name, kind in KINDS.items()}
-        self.world = world_of(self.live, self.world, labels, files.moves.items())
+        self.world = world_of(self.live, self.world, labels, files.moves)
         found = {name: self._find(declared) for name, declared in files.objects.items()}
         self._rows = {name: row for name, row in found.items() if row is not None}
         self._refuse_doubles()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_retreaver.account.applying import ApplyResult
@@ -45,14 +45,9 @@ def markdown(plan: Plan) -> str:
         if len(plan.changes) > MOST_SHOWN:
             lines.append(f"| | … and {len(plan.changes) - MOST_SHOWN} more objects | | | |")
         lines.append("")
-    risks = [f"- **{_cell(one.address)}** {risk}" for one in plan.changes for risk in one.risks]
-    lines += ["**Risks**", "", *risks[:MOST_SHOWN], ""] if risks else []
+    lines += _section("Risks", [f"**{_cell(one.address)}** {risk}" for one in plan.changes for risk in one.risks])
     lines += [f"**Cost:** {text}", ""] if (text := cost_text(plan)) else []
-    lines += (
-        ["**Not compared**", "", *(f"- {_cell(one)}" for one in plan.warnings[:MOST_SHOWN]), ""]
-        if plan.warnings
-        else []
-    )
+    lines += _section("Not compared", [_cell(one) for one in plan.warnings])
     commit = f", git commit `{plan.git_commit[:12]}`" if plan.git_commit else ""
     environment = f", environment `{_cell(plan.environment)}`" if plan.environment else ""
     return "\n".join([*lines, f"Plan `{plan.sha256}`{commit}{environment}", ""])
@@ -67,19 +62,13 @@ def diff(plan: Plan, *, color: bool = False) -> str:
     """
     lines: list[str] = []
     for change in plan.changes:
-        sign = SIGNS[change.action]
         name = f'  "{one_line(change.name)}"' if change.name else ""
         risks = f"  ! {'; '.join(change.risks)}" if change.risks else ""
-        lines.append(
-            _colored(f"{sign} {one_line(change.address, numbers=False)}{name}{risks}", COLORS[change.action], color)
-        )
-        if change.action != "delete":
-            lines += [
-                f"    {field}: {_text(one.before)} -> {_text(one.after)}"
-                if change.action == "update"
-                else f"    {field}: {_text(one.after)}"
-                for field, one in change.fields.items()
-            ]
+        line = f"{SIGNS[change.action]} {one_line(change.address, numbers=False)}{name}{risks}"
+        lines.append(f"\x1b[{COLORS[change.action]}m{line}\x1b[0m" if color else line)
+        for field, one in change.fields.items() if change.action != "delete" else ():
+            before = f"{_text(one.before)} -> " if change.action == "update" else ""
+            lines.append(f"    {field}: {before}{_text(one.after)}")
     lines += [f"! {one_line(warning, numbers=False)}" for warning in plan.warnings]
     if text := cost_text(plan):
         lines.append(f"Cost: {text}")
@@ -117,6 +106,10 @@ def result_text(result: ApplyResult) -> str:
     return "\n".join([*lines, f"Plan {result['plan'][:12]}: {counts}."]) + "\n"
 
 
+def _section(title: str, items: Sequence[str]) -> list[str]:
+    return [f"**{title}**", "", *(f"- {item}" for item in items[:MOST_SHOWN]), ""] if items else []
+
+
 def _table_lines(change: Change) -> Iterable[str]:
     verb, address = VERBS[change.action], _cell(change.address)
     # A line break of HTML is shown by some readers of Markdown only.
@@ -145,7 +138,3 @@ def _cell(text: object) -> str:
     """Return a text of Retreaver's in a cell, where it can neither end the cell nor be a link, an image or a tag."""
     escaped = html.escape(one_line(text, 2 * LONGEST_VALUE, numbers=False), quote=False)
     return "".join(f"\\{char}" if char in "\\`*_[]()#!|~@" else char for char in escaped)
-
-
-def _colored(text: str, code: str, color: bool) -> str:  # noqa: FBT001 - a switch of one line
-    return f"\x1b[{code}m{text}\x1b[0m" if color else text

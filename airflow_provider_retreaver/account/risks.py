@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -12,10 +13,15 @@ from airflow_provider_retreaver.account.schema import Prices
 from airflow_provider_retreaver.core.operations import Row
 
 TOLL_FREE = "Toll-free"
-
-
+# What is risky whatever the value is: by kind, and by field of an object that is changed.
 DELETES = {"numbers": "releases the number for good", "number_pools": "releases all numbers of the pool for good"}
 CREATES = {"numbers": ["buys a number"], "number_pools": ["numbers cost money as the pool buys them"]}
+CHANGES = {
+    **dict.fromkeys(("tid", "cid", "afid"), "changes the customer ID, which calls and postbacks may refer to"),
+    "number": "sends calls to another number",
+    "campaign": "moves to another campaign",
+    "sip_password": "changes the password",
+}
 
 
 def risks_of(change: Change) -> list[str]:
@@ -28,32 +34,23 @@ def risks_of(change: Change) -> list[str]:
         return [DELETES.get(change.kind, "deletes the object for good")]
     if change.action == "create":
         return CREATES.get(change.kind, [])
-    return [risk for name, diff in change.fields.items() for risk in _risks_of_field(name, diff)]
+    risks = (_risk_of_field(name, after) for name, after in change.after.items())
+    return [risk for risk in risks if risk is not None]
 
 
-def _risks_of_field(name: str, diff: FieldDiff) -> Iterable[str]:
+def _risk_of_field(name: str, after: Any) -> str | None:
     if name == "paused":
-        yield "stops its calls" if diff.after else "lets calls through again"
-    elif name.startswith("hours.") and diff.after == "closed":
-        yield f"closes {name.partition('.')[2]}"
-    elif name.startswith("caps."):
-        if diff.after == 0:
-            yield f"{name} 0 stops its calls"
-        elif diff.after is None:
-            yield f"removes {name}"
-    elif name in ("tid", "cid", "afid"):
-        yield "changes the customer ID, which calls and postbacks may refer to"
-    elif name == "groups" and not diff.after:
-        yield "leaves its last group"
-    elif name == "number":
-        yield "sends calls to another number"
-    elif name == "campaign":
-        yield "moves to another campaign"
-    elif name == "sip_password":
-        yield "changes the password"
+        return "stops its calls" if after else "lets calls through again"
+    if name.startswith("hours.") and after == "closed":
+        return f"closes {name.partition('.')[2]}"
+    if name.startswith("caps.") and not after:
+        return f"removes {name}" if after is None else f"{name} 0 stops its calls"
+    if name == "groups" and not after:
+        return "leaves its last group"
+    return CHANGES.get(name)
 
 
-def cost_of(changes: Iterable[Change], rows: Mapping[str, Row], prices: Prices) -> Cost:
+def cost_of(changes: Sequence[Change], rows: Mapping[str, Row], prices: Prices) -> Cost:
     """Return what a plan costs.
 
     :param changes: of the plan.
@@ -61,28 +58,19 @@ def cost_of(changes: Iterable[Change], rows: Mapping[str, Row], prices: Prices) 
     :param prices: what a number costs a month.
     :return: the cost.
     """
-    bought: dict[str, int] = {}
-    released: dict[str, int] = {}
-    pools: list[tuple[str, int]] = []
-    for one in changes:
-        row = rows.get(one.address, {})
-        if one.kind == "numbers" and one.action == "create":
-            type_ = (one.purchase or {}).get("type", TOLL_FREE)
-            bought[type_] = bought.get(type_, 0) + 1
-        elif one.kind == "numbers" and one.action == "delete":
-            released[_type_of(row)] = released.get(_type_of(row), 0) + 1
-        elif one.kind == "number_pools":
-            pools.append((_pool_type(one, row), _pool_change(one, row)))
-    counts = [*bought.items(), *((type_, -count) for type_, count in released.items()), *pools]
+    numbers = [(one, rows.get(one.address, {})) for one in changes if one.kind == "numbers"]
+    bought = Counter((one.purchase or {}).get("type", TOLL_FREE) for one, _ in numbers if one.action == "create")
+    released = Counter(_type_of(row) for one, row in numbers if one.action == "delete")
+    pools = [_pool_change(one, rows.get(one.address, {})) for one in changes if one.kind == "number_pools"]
     by_type = {TOLL_FREE: prices.toll_free, "Local": prices.local}
-    known = [count * price for type_, count in counts if isinstance(price := by_type.get(type_), (int, float))]
-    needed = {type_ for type_, count in counts if count}
-    complete = bool(needed) and all(by_type.get(type_, UNSET) is not UNSET for type_ in needed)
+    counts = [*bought.items(), *((type_, -count) for type_, count in released.items()), *pools]
+    needed = [(count, by_type.get(type_, UNSET)) for type_, count in counts if count]
+    charged = [count * price for count, price in needed if price is not UNSET]
     return Cost(
-        bought=bought,
-        released=released,
+        bought=dict(bought),
+        released=dict(released),
         pools=sum(count for _, count in pools),
-        monthly=round(sum(known), 2) if complete else None,
+        monthly=round(sum(charged), 2) if needed and len(charged) == len(needed) else None,
     )
 
 
@@ -90,16 +78,10 @@ def _type_of(row: Row) -> str:
     return str(row.get("type") or (TOLL_FREE if row.get("toll_free") else "Local"))
 
 
-def _pool_type(change: Change, row: Row) -> str:
-    written: Any = change.fields["type"].after if "type" in change.fields and change.action != "delete" else None
-    return str(written or row.get("type") or TOLL_FREE)
-
-
-def _pool_change(change: Change, row: Row) -> int:
-    """Return how many numbers more a pool may have after the change."""
+def _pool_change(change: Change, row: Row) -> tuple[str, int]:
+    """Return of which type a pool's numbers are, and how many more it may have after the change."""
+    type_ = str(change.after.get("type") or row.get("type") or TOLL_FREE)
     if change.action == "delete":
-        return -int(row.get("numbers_count") or 0)
-    size = change.fields.get("max_pool_size")
-    if size is None:
-        return 0
-    return int(size.after or 0) - int(size.before or 0)
+        return type_, -int(row.get("numbers_count") or 0)
+    size = change.fields.get("max_pool_size", FieldDiff())
+    return type_, int(size.after or 0) - int(size.before or 0)
