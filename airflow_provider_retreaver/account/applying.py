@@ -46,7 +46,6 @@ class Outcome(TypedDict, total=False):
     address: str
     action: str
     status: Status
-    id: int | str | None
     fields: list[str]
     error: str
 

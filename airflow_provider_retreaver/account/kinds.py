@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from airflow_provider_retreaver.account import schema
-from airflow_provider_retreaver.account.nested_parts import (
-    BusinessHours,
-    Caps,
-    Conversions,
-    Groups,
-    Handling,
-    Tags,
-)
+from airflow_provider_retreaver.account.nested_parts import BusinessHours, Caps, Conversions, Groups, Handling, Tags
 from airflow_provider_retreaver.account.nodes import is_writable
 from airflow_provider_retreaver.account.parts import (
-    Behavior,
     Greeting,
     Part,
     Pause,
-    Phone,
     Plain,
-    Reference,
     Secret,
     World,
     Zone,
-    customer_id,
-    shown,
+    reference,
+    written_phone,
 )
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.lists.phones import from_e164
 from airflow_provider_retreaver.domain.objects.names import comparable
@@ -78,7 +71,7 @@ class Kind:
         :param row: the object as Retreaver returns it.
         :return: the key; None where Retreaver has nothing that can be one.
         """
-        text = self.comparable(str(customer_id(row, self.key_names) or ""))
+        text = self.comparable(str(_first(row, self.key_names) or ""))
         usable = text.strip() and is_writable(text) and (self.name != "numbers" or from_e164(text) is not None)
         return text if usable else None
 
@@ -96,7 +89,7 @@ class Kind:
         :param row: the object as Retreaver returns it.
         :return: the customer's ID or Retreaver's own.
         """
-        return customer_id(row, self.key_names if self.by_customer_id else ("id",))
+        return _first(row, self.key_names if self.by_customer_id else ("id",))
 
     def reference(self, identity: Id) -> ObjectReference:
         """Return which object requests name.
@@ -117,7 +110,10 @@ class Kind:
         for part in self.parts:
             with suppress(ProtocolError):
                 fields |= part.current(row, world)
-        return shown(fields)
+        # Of the password is only known whether it is set.
+        return {
+            name: fields[name] if name == "sip_password" else without_secrets(fields[name], name) for name in fields
+        }
 
     def attributes(self, after: Fields, row: Row | None, world: World) -> Row:
         """Return what is sent for fields.
@@ -129,12 +125,10 @@ class Kind:
         """
         sent: Row = {}
         for part in self.parts:
-            own = {name: value for name, value in after.items() if part.owns(name)}
-            if own:
-                # What one part sends to keep another's rows is not what that part sends itself.
-                kept = {f"{other.name}_attributes" for other in self.parts if other is not part}
+            if own := {name: value for name, value in after.items() if part.owns(name)}:
                 new = part.attributes(own, row, world)
-                sent |= {name: value for name, value in new.items() if name not in sent or name not in kept}
+                # What another part has sent to keep the rows of this one is not what this one sends itself.
+                sent = new | sent | {name: new[name] for name in new if name == f"{part.name}_attributes"}
         return sent
 
     def part(self, name: str) -> Part | None:
@@ -146,6 +140,10 @@ class Kind:
         return next((part for part in self.parts if part.owns(name)), None)
 
 
+def _first(row: Row, names: Sequence[str]) -> Id | None:
+    return next((row[name] for name in names if row.get(name)), None)
+
+
 def _plain(*names: str) -> tuple[Part, ...]:
     return tuple(map(Plain, names))
 
@@ -155,6 +153,11 @@ _HANDLING: tuple[Part, ...] = (
     Greeting("voice_gender"),
     Handling("timers"),
     Handling("menu_options"),
+)
+_WORDS: dict[Any, Any] = {1: "separately", 2: "simuldial"}
+_NUMBERS = {word: number for number, word in _WORDS.items()}
+_BEHAVIOR = Plain(
+    "behavior", read=lambda value, _: _WORDS.get(value, value), write=lambda value: _NUMBERS.get(value, value)
 )
 _KINDS = (
     Kind("affiliates", schema.Affiliate, _plain("afid", "first_name", "last_name", "company_name"), ("afid",)),
@@ -171,7 +174,7 @@ _KINDS = (
     Kind(
         "target_groups",
         schema.TargetGroup,
-        (Plain("name"), Behavior("behavior"), *_plain("priority", "weight"), Caps("caps")),
+        (Plain("name"), _BEHAVIOR, *_plain("priority", "weight"), Caps("caps")),
         ("name",),
         ("caps",),
     ),
@@ -181,7 +184,7 @@ _KINDS = (
         (
             Plain("tid", ("tid", "client_tid")),
             Plain("name"),
-            Phone("number"),
+            Plain("number", canonical=partial(written_phone, name="number")),
             Pause("paused"),
             Caps("caps"),
             Zone("time_zone"),
@@ -199,7 +202,7 @@ _KINDS = (
     Kind(
         "numbers",
         schema.Number,
-        (Reference("campaign", ("cid",)), Reference("affiliate", ("afid",)), Plain("sid"), *_HANDLING),
+        (reference("campaign", "cid"), reference("affiliate", "afid"), Plain("sid"), *_HANDLING),
         ("number",),
         ("greeting", "timers", "menu_options"),
     ),
@@ -207,8 +210,8 @@ _KINDS = (
         "number_pools",
         schema.NumberPool,
         (
-            Reference("campaign", ("cid",)),
-            Reference("affiliate", ("afid",)),
+            reference("campaign", "cid"),
+            reference("affiliate", "afid"),
             *_plain("type", "country", "max_pool_size", "reserve_size", "buffer_seconds", "hide_embedded_access"),
             Plain("google_analytics"),
         ),

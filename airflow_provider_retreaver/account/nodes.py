@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import yaml
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import one_line, quoted
@@ -24,6 +25,10 @@ _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fal
 # Numbers with leading zeros or a plus are IDs and phone numbers; they are texts.
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]{1,3})?", re.ASCII)
+
+# Texts that no version of YAML reads as something else, and words that some do.
+_PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9 _./&()-]*[A-Za-z0-9_./&()-])?")
+_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
 Scalar = str | int | float | bool | None
 
@@ -77,8 +82,6 @@ def read_yaml(text: str, file: str) -> Node:
     :return: its content; an empty mapping for an empty file.
     :raises InvalidArgument: naming file and line, when it is no YAML, has a key twice or contains itself.
     """
-    import yaml
-
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         _refuse_depth(yaml.parse(text, Loader=loader), file)
@@ -177,21 +180,21 @@ def write_yaml(value: Any, header: str = "") -> str:
     :param header: comment lines before it.
     :return: the text of a file.
     """
-    import yaml
-
-    class Dumper(yaml.SafeDumper):  # type: ignore[misc] # PyYAML has no types
-        """Writes texts in quotes wherever a plain one would be read as something else, by either version of YAML."""
-
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            """Write equal values out."""
-            return True
-
-    def text(dumper: Any, data: str) -> Any:
-        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9 _./&()-]*", data) and not data.endswith(" ")
-        words = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
-        style = None if plain and data.lower() not in words else '"'
-        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
-
-    Dumper.add_representer(str, text)
-    body = yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+    body = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
     return f"{header}{body}"
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc] # PyYAML has no types
+    """Writes texts in quotes wherever a plain one would be read as something else, by either version of YAML."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Write equal values out."""
+        return True
+
+    def represent_str(self, data: str) -> Any:
+        """Write a text, without quotes where it can only be that text."""
+        plain = _PLAIN.fullmatch(data) and data.lower() not in _WORDS
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -20,16 +20,13 @@ from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgumen
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.phone_parameters import phone_or_sip
 from airflow_provider_retreaver.core.phone_text import in_e164
-from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.resources.equality import same_value
 from airflow_provider_retreaver.domain.routing.pause import is_paused
 from airflow_provider_retreaver.domain.routing.time_zones import rails_name, same_zone
-from airflow_provider_retreaver.resources.resource import Id
 from airflow_provider_retreaver.resources.targets import is_placeholder
 
 SET, NOT_SET = "set", "not set"
-BEHAVIORS = {1: "separately", 2: "simuldial"}
 
 # Fields that change, as they should be.
 Values = Mapping[str, Any]
@@ -136,12 +133,18 @@ class Part(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Plain(Part):
-    """A field that Retreaver returns as it takes it.
+    """A field that Retreaver returns as it takes it, or nearly so.
 
     :param attribute: Retreaver's names of it, the first one is sent; none for the same name.
+    :param read: returns a value of Retreaver's as files have it.
+    :param write: returns a value of files as Retreaver takes it.
+    :param canonical: returns a written value as it is compared.
     """
 
     attribute: tuple[str, ...] = ()
+    read: Callable[[Any, World], Any] = lambda value, _: value
+    write: Callable[[Any], Any] = lambda value: value
+    canonical: Callable[[Any], Any] = lambda value: value
 
     def current(self, row: Row, world: World) -> Fields:
         """Return the attribute."""
@@ -151,75 +154,25 @@ class Plain(Part):
         """Return the value; one that means the same as the current one is the current one."""
         current = self.current(row, world) if row is not None else {}
         same = self.name in current and same_value(current[self.name], written, self._names[0])
-        return {self.name: current[self.name] if same else self.canonical(written, world)}
+        return {self.name: current[self.name] if same else self.canonical(written)}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the attribute."""
-        return {self._names[0]: self.write(after[self.name], world)}
+        return {self._names[0]: self.write(after[self.name])}
 
     @property
     def _names(self) -> tuple[str, ...]:
         return self.attribute or (self.name,)
 
-    def read(self, value: Any, world: World) -> Any:  # noqa: ARG002
-        """Return a value of Retreaver's as files have it.
 
-        :param value: of the field.
-        :param world: what is known besides.
-        :return: the value.
-        """
-        return value
+def reference(name: str, attribute: str) -> Plain:
+    """Return the field that names an affiliate or campaign.
 
-    def write(self, value: Any, world: World) -> Any:  # noqa: ARG002
-        """Return a value of files as Retreaver takes it.
-
-        :param value: of the field.
-        :param world: what is known besides.
-        :return: the value.
-        """
-        return value
-
-    def canonical(self, written: Any, world: World) -> Any:  # noqa: ARG002
-        """Return a written value as it is compared.
-
-        :param written: of the field.
-        :param world: what is known besides.
-        :return: the value.
-        """
-        return written
-
-
-class Phone(Plain):
-    """A phone number, SIP address or placeholder."""
-
-    def canonical(self, written: Any, world: World) -> Any:  # noqa: ARG002
-        """Return a phone number in E.164; what is none is refused."""
-        return written_phone(written, self.name)
-
-
-class Reference(Plain):
-    """An affiliate or campaign."""
-
-    @property
-    def kind(self) -> str:
-        """The kind of objects that it names."""
-        return f"{self.name}s"
-
-    def read(self, value: Any, world: World) -> Any:
-        """Return the key of the object."""
-        return world.key(self.kind, value)
-
-
-class Behavior(Plain):
-    """How a group dials its targets."""
-
-    def read(self, value: Any, world: World) -> Any:  # noqa: ARG002
-        """Return the word for a number."""
-        return BEHAVIORS.get(value, value)
-
-    def write(self, value: Any, world: World) -> Any:  # noqa: ARG002
-        """Return the number for a word."""
-        return next((number for number, word in BEHAVIORS.items() if word == value), value)
+    :param name: of the field; the kind of objects is its plural.
+    :param attribute: Retreaver's name of it.
+    :return: the field.
+    """
+    return Plain(name, (attribute,), read=lambda value, world: world.key(f"{name}s", value))
 
 
 class Zone(Plain):
@@ -287,15 +240,6 @@ def secret_place(reference: SecretReference) -> str:
     return " ".join(f"{kind} {name}" for kind, name in msgspec.to_builtins(reference).items())
 
 
-def shown(fields: Fields) -> dict[str, Any]:
-    """Return fields as plans and logs show them, without secrets.
-
-    :param fields: of an object.
-    :return: the same fields.
-    """
-    return {name: value if name == "sip_password" else without_secrets(value, name) for name, value in fields.items()}
-
-
 def written_phone(written: str, name: str) -> str:
     """Return a phone number of a file as it is compared and sent.
 
@@ -308,13 +252,3 @@ def written_phone(written: str, name: str) -> str:
         return written
     separated = re.fullmatch(r"[+0-9().\s/-]+", written, re.ASCII)
     return phone_or_sip(in_e164(written) if separated else written, name)
-
-
-def customer_id(row: Row, names: Sequence[str]) -> Id | None:
-    """Return the customer's ID of an object.
-
-    :param row: the object as Retreaver returns it.
-    :param names: under which it may come back.
-    :return: the ID; None when it has none.
-    """
-    return next((row[name] for name in names if row.get(name)), None)

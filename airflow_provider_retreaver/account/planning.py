@@ -25,7 +25,7 @@ from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import Fields
 
 # Attributes without which Retreaver creates no object, by their names in files.
-REQUIRED = {"targets": ("number",), "number_pools": ("campaign",)}
+REQUIRED = {"targets": "number", "number_pools": "campaign"}
 
 
 @dataclass(slots=True)
@@ -241,14 +241,12 @@ class Planner:
 
     def _check_sendable(self, declared: Declared, change: Change, row: Row | None) -> None:
         """Refuse before anything is sent what Retreaver would refuse, or what cannot be expressed."""
-        kind = declared.kind
-        after = change.after
-        missing = [name for name in REQUIRED.get(kind.name, ()) if row is None and not after.get(name)]
-        if missing:
-            self._problem(declared, "", f"it does not exist, and a new {kind.title} needs its {missing[0]}")
+        kind, required = declared.kind, REQUIRED.get(declared.kind.name)
+        if row is None and required is not None and not change.after.get(required):
+            self._problem(declared, "", f"it does not exist, and a new {kind.title} needs its {required}")
             return
         try:
-            attributes = kind.attributes(after, row, self.world)
+            attributes = kind.attributes(change.after, row, self.world)
             if change.action == "create":
                 kind.entry.create({**attributes, **change.bought})
             elif attributes:
