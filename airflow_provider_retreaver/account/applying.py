@@ -82,9 +82,9 @@ class Apply:
     only: Collection[str] = ()
     targets: Collection[str] = ()
     record: Record = field(default_factory=Record)
-    save: Callable[[Record], None] | None = None
+    save: Callable[[Record], None] = lambda _: None
     applied: Applied | None = None
-    note: Callable[[Applied], None] | None = None
+    note: Callable[[Applied], None] = lambda _: None
     _outcomes: dict[str, Outcome] = field(default_factory=dict, init=False)
     _objects: ObjectChanges = field(init=False)
 
@@ -166,7 +166,7 @@ class Apply:
         company = yield from self.check_company()
         chosen = self.chosen()
         yield from self._learn_groups(company, chosen)
-        self._objects = ObjectChanges(self.world, self.record, self._save)
+        self._objects = ObjectChanges(self.world, self.record, self.save)
         self._note_applied()
         try:
             for change in chosen:
@@ -203,7 +203,7 @@ class Apply:
             self._note(change, "failed", error.message)
         else:
             self.record.done[change.address] = change.action
-            self._save()
+            self.save(self.record)
             self._note(change, "done")
 
     def _are_there(self, addresses: list[str]) -> Procedure[bool]:
@@ -228,9 +228,4 @@ class Apply:
         self._outcomes[change.address] = outcome
 
     def _note_applied(self) -> None:
-        if self.note is not None:
-            self.note(applied_by(self.plan, self.applied, self.record.done))
-
-    def _save(self) -> None:
-        if self.save is not None:
-            self.save(self.record)
+        self.note(applied_by(self.plan, self.applied, self.record.done))

@@ -30,7 +30,7 @@ class ObjectChanges:
 
     world: World
     record: Record
-    save: Callable[[], None]
+    save: Callable[[Record], None]
 
     def make(self, change: Change) -> Procedure[None]:
         """Make a change, or what is left of it.
@@ -117,7 +117,7 @@ class ObjectChanges:
             # The object itself, which may be large, is not needed again.
             done = {"result": {"id": one.done["result"]["id"]}} if one.done else {}
             self.record.plan[change.address] = {"plan": dict(one.plan), "done": done}
-            self.save()
+            self.save(self.record)
 
         creation = Creation(kind.entry, attributes, record=record, save=save)
         try:

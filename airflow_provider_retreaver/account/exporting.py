@@ -32,7 +32,6 @@ from airflow_provider_retreaver.domain.routing.hours_rows import DAYS
 from airflow_provider_retreaver.domain.routing.time_zones import iana_name
 
 HEADER = "# yaml-language-server: $schema=./retreaver-account.schema.json\n"
-KEY_FIELDS = ("afid", "cid", "tid")
 NOT_THE_SAME = "it does not come back as it is written"
 
 
@@ -109,7 +108,7 @@ class Exporter:
     def _object(self, kind: Kind, row: Row, address: str, *, labelled: bool) -> dict[str, Any]:
         written: dict[str, Any] = {"id": row["id"]} if labelled else {}
         for part in kind.parts:
-            if part.name in KEY_FIELDS or (kind.name == "target_groups" and part.name == "name" and not labelled):
+            if part.name in kind.key_names and not (labelled and part.name in kind.struct.__struct_fields__):
                 continue
             try:
                 current = part.current(row, self._world)

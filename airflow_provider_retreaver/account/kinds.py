@@ -144,87 +144,66 @@ def _first(row: Row, names: Sequence[str]) -> Id | None:
     return next((row[name] for name in names if row.get(name)), None)
 
 
-def _plain(*names: str) -> tuple[Part, ...]:
-    return tuple(map(Plain, names))
+def _kind(
+    name: str,
+    struct: type[schema.Managed],
+    *parts: Part,
+    key_names: tuple[str, ...] = (),
+    needed: tuple[str, ...] = (),
+) -> Kind:
+    """Return a kind; a field of the files without a part of its own is one that Retreaver returns as it takes it."""
+    own = {part.name: part for part in parts}
+    fields = [one for one in struct.__struct_fields__ if one not in ("id", "ignore", "purchase")]
+    # What is shared with other kinds comes last.
+    fields.sort(key=schema.CallHandling.__struct_fields__.__contains__)
+    key = (Plain(key_names[0], key_names),) if entry_of(name).has_customer_id else ()
+    return Kind(name, struct, (*key, *(own.get(one, Plain(one)) for one in fields)), key_names, needed)
 
 
-_HANDLING: tuple[Part, ...] = (
-    Greeting("message"),
-    Greeting("voice_gender"),
-    Handling("timers"),
-    Handling("menu_options"),
-)
+_HANDLING = (Greeting("message"), Greeting("voice_gender"), Handling("timers"), Handling("menu_options"))
+_HANDLED = ("greeting", "timers", "menu_options")
+_PLACED = (reference("campaign", "cid"), reference("affiliate", "afid"))
 _WORDS: dict[Any, Any] = {1: "separately", 2: "simuldial"}
 _NUMBERS = {word: number for number, word in _WORDS.items()}
-_BEHAVIOR = Plain(
-    "behavior", read=lambda value, _: _WORDS.get(value, value), write=lambda value: _NUMBERS.get(value, value)
-)
 _KINDS = (
-    Kind("affiliates", schema.Affiliate, _plain("afid", "first_name", "last_name", "company_name"), ("afid",)),
-    Kind(
-        "campaigns",
-        schema.Campaign,
-        (
-            *_plain("cid", "name", "dedupe_seconds", "affiliate_can_pull_number", "record_calls", "repeat"),
-            *_HANDLING,
-        ),
-        ("cid",),
-        ("greeting", "timers", "menu_options"),
-    ),
-    Kind(
+    _kind("affiliates", schema.Affiliate, key_names=("afid",)),
+    _kind("campaigns", schema.Campaign, *_HANDLING, key_names=("cid",), needed=_HANDLED),
+    _kind(
         "target_groups",
         schema.TargetGroup,
-        (Plain("name"), _BEHAVIOR, *_plain("priority", "weight"), Caps("caps")),
-        ("name",),
-        ("caps",),
+        Plain(
+            "behavior", read=lambda value, _: _WORDS.get(value, value), write=lambda word: _NUMBERS.get(word, word)
+        ),
+        Caps("caps"),
+        key_names=("name",),
+        needed=("caps",),
     ),
-    Kind(
+    _kind(
         "targets",
         schema.Target,
-        (
-            Plain("tid", ("tid", "client_tid")),
-            Plain("name"),
-            Plain("number", canonical=partial(written_phone, name="number")),
-            Pause("paused"),
-            Caps("caps"),
-            Zone("time_zone"),
-            BusinessHours("hours"),
-            Tags("tags"),
-            Groups("groups"),
-            *_plain("priority", "weight", "timeout_seconds", "timer_offset", "inband_signals", "obfuscate_cid"),
-            *_plain("send_digits", "sip_username"),
-            Secret("sip_password"),
-            Conversions("conversion_groups"),
-        ),
-        ("tid", "client_tid"),
-        ("caps", "business_hours", "tag_values", "target_group_ids"),
+        Plain("number", canonical=partial(written_phone, name="number")),
+        Pause("paused"),
+        Caps("caps"),
+        Zone("time_zone"),
+        BusinessHours("hours"),
+        Tags("tags"),
+        Groups("groups"),
+        Secret("sip_password"),
+        Conversions("conversion_groups"),
+        key_names=("tid", "client_tid"),
+        needed=("caps", "business_hours", "tag_values", "target_group_ids"),
     ),
-    Kind(
-        "numbers",
-        schema.Number,
-        (reference("campaign", "cid"), reference("affiliate", "afid"), Plain("sid"), *_HANDLING),
-        ("number",),
-        ("greeting", "timers", "menu_options"),
-    ),
-    Kind(
-        "number_pools",
-        schema.NumberPool,
-        (
-            reference("campaign", "cid"),
-            reference("affiliate", "afid"),
-            *_plain("type", "country", "max_pool_size", "reserve_size", "buffer_seconds", "hide_embedded_access"),
-            Plain("google_analytics"),
-        ),
-    ),
+    _kind("numbers", schema.Number, *_PLACED, *_HANDLING, key_names=("number",), needed=_HANDLED),
+    _kind("number_pools", schema.NumberPool, *_PLACED),
 )
 # In the order in which they are created and changed: what others refer to comes first.
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
-# Kinds to which objects of a kind may refer.
-REFERS_TO = {
-    "campaigns": ("campaigns",),
-    "targets": ("target_groups",),
-    "numbers": ("campaigns", "affiliates"),
-    "number_pools": ("campaigns", "affiliates"),
+# What a field refers to, by its name; of menu options a field of their rows.
+REFERENCES = {
+    "campaign": "campaigns",
+    "affiliate": "affiliates",
+    "groups": "target_groups",
+    "menu_options": "campaigns",
 }
 # In the order in which Retreaver lets them be deleted.
 DELETION = ("numbers", "number_pools", "targets", "target_groups", "campaigns", "affiliates")

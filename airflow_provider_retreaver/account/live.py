@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from airflow_provider_retreaver.account.files import AccountFiles
-from airflow_provider_retreaver.account.kinds import KINDS, REFERS_TO, Kind
+from airflow_provider_retreaver.account.kinds import KINDS, REFERENCES, Kind
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.operations import Procedure, Row
@@ -88,7 +88,8 @@ def needed_kinds(files: AccountFiles) -> set[str]:
     """
     addresses = (*files.objects, *files.moves, *files.removed)
     kinds = {address.partition("/")[0] for address in addresses}
-    return kinds.union(*(REFERS_TO.get(kind, ()) for kind in kinds))
+    parts = {part.name for kind in kinds for part in KINDS[kind].parts}
+    return kinds | {REFERENCES[name] for name in parts & REFERENCES.keys()}
 
 
 def _complete(kind: Kind, rows: list[Row]) -> Procedure[list[Row]]:

@@ -91,7 +91,7 @@ class Managed(Part):
 
     ignore: Annotated[
         list[Text], _about("Fields that are written and left alone all the same, e.g. `caps.daily` or `caps`.")
-    ] = msgspec.field(default_factory=list)
+    ] = []
 
 
 class Affiliate(Managed):
@@ -214,19 +214,17 @@ class AccountFile(Part):
     company: Annotated[int | UnsetType, _about("Retreaver's ID of the company.")] = UNSET
     vars: Annotated[
         dict[str, str | int | float | bool | None], _about("Variables, used as `${name}`; `--var` sets others.")
-    ] = msgspec.field(default_factory=dict)
+    ] = {}
     prices: Prices | UnsetType = UNSET
     defaults: Defaults | UnsetType = UNSET
-    affiliates: dict[str, Affiliate] = msgspec.field(default_factory=dict)
-    campaigns: dict[str, Campaign] = msgspec.field(default_factory=dict)
-    target_groups: dict[str, TargetGroup] = msgspec.field(default_factory=dict)
-    targets: dict[str, Target] = msgspec.field(default_factory=dict)
-    numbers: dict[str, Number] = msgspec.field(default_factory=dict)
-    number_pools: dict[str, NumberPool] = msgspec.field(default_factory=dict)
-    moved: Annotated[list[Move], _about("Objects with a new address.")] = msgspec.field(default_factory=list)
-    removed: Annotated[list[Text], _about("Addresses to delete; only this deletes.")] = msgspec.field(
-        default_factory=list
-    )
+    affiliates: dict[str, Affiliate] = {}
+    campaigns: dict[str, Campaign] = {}
+    target_groups: dict[str, TargetGroup] = {}
+    targets: dict[str, Target] = {}
+    numbers: dict[str, Number] = {}
+    number_pools: dict[str, NumberPool] = {}
+    moved: Annotated[list[Move], _about("Objects with a new address.")] = []
+    removed: Annotated[list[Text], _about("Addresses to delete; only this deletes.")] = []
 
 
 def json_schema() -> dict[str, Any]:

@@ -98,7 +98,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
             with storage_errors(f"Writing the plan {self.plan_path}", "nothing was changed at Retreaver."):
                 replace_text(file, plan.dump().decode())
             self.log.info("Plan %s: %s", plan.sha256, summary(plan))
-            if note is not None and not plan.changes:
+            if not plan.changes:
                 note(applied_by(plan, applied))
             result = {
                 "plan_path": str(self.plan_path),
@@ -285,10 +285,10 @@ def _plan_of_files(hook: RetreaverHook, paths: object, environment: object, vari
     return make_plan(sources, nullcontext(hook))
 
 
-def _applied(url: object) -> tuple[Applied | None, Callable[[Applied], None] | None]:
-    """Return what was applied last, and what keeps it; None where it is not kept."""
+def _applied(url: object) -> tuple[Applied | None, Callable[[Applied], None]]:
+    """Return what was applied last, and what keeps it; nothing does where it is not kept."""
     if not is_given(url):
-        return None, None
+        return None, lambda _: None
     from airflow_provider_retreaver.account.watching import applied_file, read_applied, write_applied
 
     file = applied_file(url)
