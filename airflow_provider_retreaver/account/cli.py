@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_w
 from airflow_provider_retreaver.account.drifting import drift_of
 from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.account.kinds import KINDS
-from airflow_provider_retreaver.account.live import Live, read_account
+from airflow_provider_retreaver.account.live import read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan, canonical, load_plan
 from airflow_provider_retreaver.account.planning import Planner
@@ -126,7 +126,9 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders of the account")
     parser.add_argument("--env", metavar="NAME", help="lay environments/NAME.yaml over the files")
-    parser.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help="set a variable")
+    parser.add_argument(
+        "--var", action="append", default=[], type=_variable, metavar="NAME=VALUE", help="set a variable"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -142,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(globals()[f"_{given.command}"](given))
     except RetreaverError as error:
         if "--json" in given_arguments:
-            _write(json.dumps({"error": {"type": type(error).__name__, "message": error.message}}))
+            sys.stdout.write(f"{json.dumps({'error': {'type': type(error).__name__, 'message': error.message}})}\n")
         else:
             sys.stderr.write(f"retreaver-account: {error.message}\n")
         return ERROR
@@ -150,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _export(given: argparse.Namespace) -> int:
     with connecting.connected(given.conn_id) as runs:
-        live: Live = runs.run(read_account())
+        live = runs.run(read_account())
     export = Exporter(live, _world(), given.include, given.exclude).export()
     files = {**export.files, SCHEMA_FILE: f"{json.dumps(json_schema(), indent=1)}\n"}
     there = [name for name in files if (given.folder / name).exists()]
@@ -162,12 +164,10 @@ def _export(given: argparse.Namespace) -> int:
         write_whole(given.folder / name, text.encode())
     again = Sources([str(given.folder / name) for name in export.files]).read()
     plan = Planner(again, live, _world()).plan()
-    result = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
-    if given.json:
-        _write(json.dumps({**result, "left_out": export.left_out, "changes": len(plan.changes)}))
-    else:
-        written = f"{export.objects} objects written to {given.folder}; their plan has {len(plan.changes)} changes."
-        _write("\n".join([*export.left_out, written]))
+    result: dict[str, Any] = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
+    result |= {"left_out": export.left_out, "changes": len(plan.changes)}
+    written = f"{export.objects} objects written to {given.folder}; their plan has {len(plan.changes)} changes."
+    _write(given, json.dumps(result), [*export.left_out, written])
     return CHANGES if plan.changes else NOTHING
 
 
@@ -179,17 +179,15 @@ def _plan(given: argparse.Namespace) -> int:
         _journal_of(given.out).unlink(missing_ok=True)
     if given.markdown is not None:
         write_whole(given.markdown, markdown(plan).encode())
-    if given.json:
-        _write(plan.dump().decode())
-    else:
-        sys.stdout.write(diff(plan, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    _write(given, plan.dump().decode(), [diff(plan, color=color)])
     return CHANGES if plan.changes else NOTHING
 
 
 def _apply(given: argparse.Namespace) -> int:
     plan = load_plan(read_bytes(given.plan, "the plan"), str(given.plan), given.hash)
     journal = given.journal or _journal_of(given.plan)
-    applied_file = _applied_file(given.applied, plan.company)
+    applied_file, applied = _applied(given, plan.company)
     with _alone(journal):
         apply = Apply(
             plan,
@@ -200,36 +198,33 @@ def _apply(given: argparse.Namespace) -> int:
             targets=given.target,
             record=_record(journal, plan),
             save=lambda record: write_whole(journal, canonical(Journal(plan.sha256, record.dump()))),
-            applied=_applied(applied_file),
+            applied=applied,
             note=lambda applied: write_whole(applied_file, applied.dump()),
         )
         with connecting.connected(given.conn_id) as runs:
             result = runs.run(apply.procedure())
-    _write(json.dumps(result) if given.json else result_text(result).rstrip("\n"))
+    _write(given, json.dumps(result), [result_text(result)])
     return NOTHING if result["counts"]["done"] == len(result["outcomes"]) else ERROR
 
 
 def _drift(given: argparse.Namespace) -> int:
     plan = _made(given, comparing=True)
-    rows = drift_of(plan, _applied(_applied_file(given.applied, plan.company)))
-    if given.json:
-        _write(json.dumps({"company": plan.company, "rows": rows, "warnings": plan.warnings}))
-    else:
-        lines = [
-            f"{row['reason']}: {row['address']} {row['field']}: wanted {row['wanted']}, is {row['now']}"
-            for row in rows
-        ]
-        _write("\n".join([*lines, f"{len(rows)} differences."]))
+    rows = drift_of(plan, _applied(given, plan.company)[1])
+    lines = [
+        f"{row['reason']}: {row['address']} {row['field']}: wanted {row['wanted']}, is {row['now']}" for row in rows
+    ]
+    result = {"company": plan.company, "rows": rows, "warnings": plan.warnings}
+    _write(given, json.dumps(result), [*lines, f"{len(rows)} differences."])
     return CHANGES if rows else NOTHING
 
 
 def _schema(given: argparse.Namespace) -> int:
-    _write(json.dumps(json_schema(), indent=None if given.json else 1))
+    _write(given, json.dumps(json_schema()), [json.dumps(json_schema(), indent=1)])
     return NOTHING
 
 
 def _made(given: argparse.Namespace, *, comparing: bool = False) -> Plan:
-    sources = Sources(given.paths, given.env, _variables(given.var))
+    sources = Sources(given.paths, given.env, dict(given.var))
     return connecting.make_plan(sources, connecting.connected(given.conn_id), comparing=comparing)
 
 
@@ -237,19 +232,16 @@ def _world() -> World:
     return World(secrets=connecting.find_secret)
 
 
-def _variables(given: Sequence[str]) -> Mapping[str, object]:
-    for one in given:
-        if "=" not in one:
-            raise InvalidArgument(f"--var takes NAME=VALUE, not {quoted(one)}.")
-    return dict(one.split("=", 1) for one in given)
+def _variable(given: str) -> list[str]:
+    if "=" not in given:
+        raise argparse.ArgumentTypeError(f"it takes NAME=VALUE, not {quoted(given)}")
+    return given.split("=", 1)
 
 
-def _applied_file(given: Path | None, company: int) -> Path:
-    return given or STATE / f"applied-{company}.json"
-
-
-def _applied(path: Path) -> Applied | None:
-    return load_applied(read_bytes(path, "what was applied last"), str(path)) if path.exists() else None
+def _applied(given: argparse.Namespace, company: int) -> tuple[Path, Applied | None]:
+    """Return the file of what was applied last, and what it holds."""
+    path = given.applied or STATE / f"applied-{company}.json"
+    return path, load_applied(read_bytes(path, "what was applied last"), str(path)) if path.exists() else None
 
 
 def _journal_of(plan: Path) -> Path:
@@ -289,5 +281,7 @@ def _alone(journal: Path) -> Generator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _write(text: str) -> None:
+def _write(given: argparse.Namespace, result: str, lines: Iterable[str]) -> None:
+    """Write a result as JSON or for people."""
+    text = result if given.json else "\n".join(lines).rstrip("\n")
     sys.stdout.write(f"{text}\n")

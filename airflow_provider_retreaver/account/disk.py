@@ -48,9 +48,7 @@ class Sources:
 
         :return: its hash; None where they are not in git.
         """
-        folder = Path(self.paths[0]) if self.paths else Path()
-        folder = folder if folder.is_dir() else folder.parent
-        command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+        command = ["git", "-C", str(self._folders()[0]), "rev-parse", "HEAD"]
         try:
             done = subprocess.run(  # noqa: S603 - a fixed command; the folder is one argument
                 command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
@@ -58,6 +56,9 @@ class Sources:
         except (OSError, subprocess.TimeoutExpired):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
+
+    def _folders(self) -> list[Path]:
+        return [path if path.is_dir() else path.parent for path in map(Path, self.paths)]
 
     def _files(self) -> list[Path]:
         found: dict[Path, None] = {}
@@ -75,11 +76,11 @@ class Sources:
     def _overlay(self) -> Path | None:
         if self.environment is None:
             return None
-        folders = [Path(one) if Path(one).is_dir() else Path(one).parent for one in self.paths]
-        names = [folder / ENVIRONMENTS / f"{self.environment}{ending}" for folder in folders for ending in ENDINGS]
+        folders = [folder / ENVIRONMENTS for folder in self._folders()]
+        names = [folder / f"{self.environment}{ending}" for folder in folders for ending in ENDINGS]
         found = next((name for name in names if name.is_file() and name.parent.name == ENVIRONMENTS), None)
         if found is None:
-            known = sorted({one.stem for folder in folders for one in (folder / ENVIRONMENTS).glob("*.y*ml")})
+            known = sorted({one.stem for folder in folders for one in folder.glob("*.y*ml")})
             raise InvalidArgument(
                 f"There is no environment {quoted(self.environment)} in the folder {ENVIRONMENTS}; known are "
                 f"{', '.join(known) or 'none'}."

@@ -8,6 +8,7 @@ is left out and named, so it is not managed.
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -156,7 +157,8 @@ def _written(name: str, current: Mapping[str, Any], address: str, today: date) -
     elif name == "menu_options":
         value = [{key: one for key, one in row.items() if one is not None} for row in value or []]
     elif name == "sip_password":
-        value = {"connection": f"retreaver_sip_{_id_text(address)}"} if value == SET else None
+        label = re.sub(r"[^A-Za-z0-9]", "_", address.partition("/")[2])
+        value = {"connection": f"retreaver_sip_{label}"} if value == SET else None
     elif name == "time_zone":
         # A zone that nobody knows stays as it is, and does not come back.
         with suppress(InvalidArgument):
@@ -179,10 +181,6 @@ def _tags(texts: Sequence[str]) -> dict[str, Any]:
         key, _, value = text.partition(":")
         found.setdefault(key, []).append(value)
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
-
-
-def _id_text(address: str) -> str:
-    return "".join(char if char.isascii() and char.isalnum() else "_" for char in address.partition("/")[2])
 
 
 def _common(section: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

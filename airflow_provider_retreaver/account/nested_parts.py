@@ -107,7 +107,7 @@ class Groups(Part):
     def current(self, row: Row, world: World) -> Fields:
         """Return the keys of the groups."""
         ids = row.get("target_group_ids")
-        return {self.name: sorted(map(world.group_key, ids))} if isinstance(ids, list) else {}
+        return {self.name: sorted(world.groups.get(id_, f"id-{id_}") for id_ in ids)} if isinstance(ids, list) else {}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the keys of the groups."""

@@ -60,14 +60,6 @@ class World:
             return None
         return self.moves.get(f"{kind}/{customer_id}", f"{kind}/{customer_id}").partition("/")[2]
 
-    def group_key(self, id_: int) -> str:
-        """Return the key in files of a target group.
-
-        :param id_: Retreaver's own ID.
-        :return: the key.
-        """
-        return self.groups.get(id_, f"id-{id_}")
-
     def group_id(self, key: str) -> int:
         """Return the ID of a target group.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from airflow_provider_retreaver.account.applied import Applied, load_applied
 from airflow_provider_retreaver.account.connecting import find_secret
@@ -20,9 +20,6 @@ from airflow_provider_retreaver.core.operations import Blocking, Procedure
 from airflow_provider_retreaver.core.parameters import is_given, mapping, text, texts
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
-
-if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 # Rows of a result and of an event at most; `count` has how many there are.
 MAX_ROWS = 100
@@ -72,7 +69,7 @@ class DriftQuery(Query[Drift]):
         return Drift(live.company, applied.plan, rows)
 
     def _wanted(self) -> tuple[Applied, AccountFiles]:
-        applied = read_applied(applied_file(self.applied_path))
+        applied = read_applied(self.applied_path)
         if applied is None:
             raise InvalidArgument(
                 f"There is no {self.applied_path} (applied_path): no plan was applied yet, or with another "
@@ -83,7 +80,7 @@ class DriftQuery(Query[Drift]):
         return applied, read_files([("the files of the last apply", write_yaml(applied.files))])
 
     def _rows(self, files: AccountFiles, live: Live, applied: Applied) -> list[DriftRow]:
-        if read_applied(applied_file(self.applied_path)) != applied:
+        if read_applied(self.applied_path) != applied:
             return []
         return drift_of(Planner(files, live, World(secrets=find_secret), comparing=True).plan(), applied)
 
@@ -127,58 +124,43 @@ class AccountDrift(Condition[Drift]):
         """Evaluate the differences: those that are not applied yet, or that nobody can explain, are no drift."""
         drift = [row for row in result.rows if row["reason"] == "drift"]
         value = {"company": result.company, "plan": result.plan, "count": len(drift), "rows": drift[:MAX_ROWS]}
-        names = [one_line(label_of(row), numbers=False) for row in drift[:MAX_NAMED]]
+        names = [one_line(_label(row), numbers=False) for row in drift[:MAX_NAMED]]
         more = f" and {len(drift) - MAX_NAMED} more" if len(drift) > MAX_NAMED else ""
         rest = f"; {len(result.rows) - len(drift)} differences are not applied yet" if result.rows != drift else ""
         message = f"others have changed {', '.join(names)}{more}" if drift else "others have changed nothing"
-        return Evaluation(bool(drift), value, message + rest, matches={label_of(row): row for row in drift})
+        return Evaluation(bool(drift), value, message + rest, matches={_label(row): row for row in drift})
 
 
-def label_of(row: DriftRow) -> str:
-    """Return what names a difference.
-
-    :param row: of the difference.
-    :return: address and field.
-    """
+def _label(row: DriftRow) -> str:
     return f"{row['address']} {row['field']}".strip()
 
 
-def applied_file(url: object) -> ObjectStoragePath:
-    """Return the file of what was applied last.
-
-    :param url: of the file on object storage.
-    :return: the file; the storage was not contacted.
-    :raises InvalidArgument: when it is no path on object storage.
-    """
-    from airflow_provider_retreaver.storage.paths import storage_path
-
-    return storage_path(url, "applied_path")
-
-
-def read_applied(file: ObjectStoragePath) -> Applied | None:
+def read_applied(url: object) -> Applied | None:
     """Read what was applied last.
 
-    :param file: on object storage.
+    :param url: of the file on object storage.
     :return: what was applied; None when there is no file.
-    :raises InvalidArgument: when it is something else, or must not be read.
+    :raises InvalidArgument: when it is no path on object storage, is something else, or must not be read.
     :raises StorageFailed: when the storage fails.
     """
-    from airflow_provider_retreaver.storage.paths import destination_errors
+    from airflow_provider_retreaver.storage.paths import destination_errors, storage_path
 
+    file = storage_path(url, "applied_path")
     with destination_errors(f"applied_path: {file} cannot be read"):
         data: Any = file.read_bytes() if file.is_file() else None
     return None if data is None else load_applied(data, f"{file} (applied_path)")
 
 
-def write_applied(file: ObjectStoragePath, applied: Applied) -> None:
+def write_applied(url: object, applied: Applied) -> None:
     """Write what was applied last.
 
-    :param file: on object storage.
+    :param url: of the file on object storage.
     :param applied: what was applied.
     :raises StorageFailed: when it cannot be written.
     """
-    from airflow_provider_retreaver.storage.paths import storage_errors
+    from airflow_provider_retreaver.storage.paths import storage_errors, storage_path
     from airflow_provider_retreaver.storage.whole_files import replace_text
 
+    file = storage_path(url, "applied_path")
     with storage_errors(f"Writing {file} (applied_path)", "drift cannot be found; run the task again."):
         replace_text(file, applied.dump().decode())

@@ -289,10 +289,9 @@ def _applied(url: object) -> tuple[Applied | None, Callable[[Applied], None]]:
     """Return what was applied last, and what keeps it; nothing does where it is not kept."""
     if not is_given(url):
         return None, lambda _: None
-    from airflow_provider_retreaver.account.watching import applied_file, read_applied, write_applied
+    from airflow_provider_retreaver.account.watching import read_applied, write_applied
 
-    file = applied_file(url)
-    return read_applied(file), lambda applied: write_applied(file, applied)
+    return read_applied(url), lambda applied: write_applied(url, applied)
 
 
 def _raise_partial(result: dict[str, Any]) -> None:
