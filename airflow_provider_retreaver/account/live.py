@@ -10,7 +10,7 @@ from airflow_provider_retreaver.account.kinds import KINDS, REFERENCES, Kind
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.operations import Procedure, Row
-from airflow_provider_retreaver.domain.objects.reading import together
+from airflow_provider_retreaver.domain.objects.at_once import complete
 from airflow_provider_retreaver.resources.companies import get_active_company
 
 
@@ -75,8 +75,14 @@ def read_account(kinds: Collection[str] = tuple(KINDS)) -> Procedure[Live]:
     live = Live((yield from read_company()))
     for kind in (KINDS[name] for name in KINDS if name in kinds):
         rows: list[Row] = yield kind.entry.list()
-        own = [row for row in rows if row.get("number_pool_id") is None]
-        live.rows[kind.name] = yield from _complete(kind, own)
+        own = dict(enumerate(row for row in rows if row.get("number_pool_id") is None))
+        operations = {
+            place: kind.entry.get(kind.reference(identity))
+            for place, row in own.items()
+            if (identity := kind.identity(row)) is not None
+        }
+        yield from complete(own, operations, kind.needed, operations.__getitem__)
+        live.rows[kind.name] = list(own.values())
     return live
 
 
@@ -90,21 +96,6 @@ def needed_kinds(files: AccountFiles) -> set[str]:
     kinds = {address.partition("/")[0] for address in addresses}
     parts = {part.name for kind in kinds for part in KINDS[kind].parts}
     return kinds | {REFERENCES[name] for name in parts & REFERENCES.keys()}
-
-
-def _complete(kind: Kind, rows: list[Row]) -> Procedure[list[Row]]:
-    """Read the objects one by one of which a list does not show everything."""
-    short = {
-        place: kind.entry.get(kind.reference(identity))
-        for place, row in enumerate(rows)
-        if any(name not in row for name in kind.needed) and (identity := kind.identity(row)) is not None
-    }
-    outcomes = yield from together(list(short.values()))
-    for place, outcome in zip(short, outcomes, strict=True):
-        if outcome.error is not None:
-            raise outcome.error
-        rows[place] = outcome.value or rows[place]
-    return rows
 
 
 def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Mapping[str, str]) -> World:

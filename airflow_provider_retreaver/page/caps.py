@@ -13,9 +13,10 @@ from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Listing, Procedure, Row
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
+from airflow_provider_retreaver.domain.objects.at_once import together
 from airflow_provider_retreaver.domain.objects.key import ObjectKey, group_key, target_key
 from airflow_provider_retreaver.domain.objects.naming import customer_id, safe_field
-from airflow_provider_retreaver.domain.objects.reading import get_object, together
+from airflow_provider_retreaver.domain.objects.reading import get_object
 from airflow_provider_retreaver.domain.routing.caps import TYPES, cap_of
 from airflow_provider_retreaver.domain.routing.open_now import Opening, opening
 from airflow_provider_retreaver.resources.target_groups import list_target_groups

@@ -29,9 +29,10 @@ from airflow_provider_retreaver.domain.changes.differences import (
 from airflow_provider_retreaver.domain.changes.edit import ChangeSpec, Edit
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.changes.report import ChangeResult, format_changes
+from airflow_provider_retreaver.domain.objects.at_once import together
 from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
-from airflow_provider_retreaver.domain.objects.reading import get_object, together, update_object
+from airflow_provider_retreaver.domain.objects.reading import get_object, update_object
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_retreaver.core.envelopes import require
-from airflow_provider_retreaver.core.errors import RUN_ENDING, Gone, RetreaverError
-from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row, Together
+from airflow_provider_retreaver.core.errors import Gone, RetreaverError
+from airflow_provider_retreaver.core.operations import Operation, Outcome, Procedure, Row
 from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.domain.objects.at_once import complete, together
 from airflow_provider_retreaver.domain.objects.key import ObjectKey, buyer_group_key, group_key, target_key
 from airflow_provider_retreaver.domain.objects.names import (
     TARGET,
@@ -58,22 +59,6 @@ class FoundObjects:
         self.errors.update(other.errors)
 
 
-def together(operations: Sequence[Operation[Any]]) -> Procedure[list[Outcome[Any]]]:
-    """Do operations at once; an error that concerns the whole account, or a task told to stop, is raised.
-
-    :param operations: that do not depend on each other.
-    :return: what each returned, in their order.
-    :raises AuthenticationError: when the key is refused.
-    :raises PermissionDenied: when the company is refused.
-    :raises Stopped: when the task is told to stop.
-    """
-    outcomes: list[Outcome[Any]] = (yield Together(operations)) if operations else []
-    for outcome in outcomes:
-        if isinstance(outcome.error, RUN_ENDING):
-            raise outcome.error
-    return outcomes
-
-
 def read_targets(
     ids: Iterable[int], needed: Sequence[str] = ("caps",)
 ) -> Procedure[tuple[dict[int, Row], dict[int, RetreaverError]]]:
@@ -94,25 +79,17 @@ def _list_rows(kind: NamedKind) -> Procedure[dict[int, Row]]:
     return {require(row, "id", listing.request): row for row in rows}
 
 
-def _complete(
-    key_of: Callable[[int], ObjectKey], listed: dict[int, Row], ids: Iterable[int], needed: Sequence[str]
-) -> Procedure[None]:
-    """Read those objects of a list that came without fields which they must have."""
-    incomplete = [id_ for id_ in dict.fromkeys(ids) if any(name not in listed[id_] for name in needed)]
-    outcomes = yield from together([get_object(key_of(id_)) for id_ in incomplete])
-    for id_, outcome in zip(incomplete, outcomes, strict=True):
-        if outcome.error is not None:
-            raise outcome.error
-        listed[id_] = outcome.value or listed[id_]
+def _get_target(id_: int) -> Operation[Mapping[str, Any]]:
+    return targets.get_target(id=id_)
 
 
 def _read_targets(
     ids: Sequence[int], needed: Sequence[str], listed: dict[int, Row]
 ) -> Procedure[tuple[dict[int, Row], dict[int, RetreaverError]]]:
     """Return targets from a list that was read, and read those that are not on it."""
-    yield from _complete(target_key, listed, [id_ for id_ in ids if id_ in listed], needed)
+    yield from complete(listed, [id_ for id_ in ids if id_ in listed], needed, _get_target)
     missing = [id_ for id_ in ids if id_ not in listed]
-    outcomes = yield from together([targets.get_target(id=id_) for id_ in missing])
+    outcomes = yield from together(list(map(_get_target, missing)))
     rows = {id_: listed[id_] for id_ in ids if id_ in listed}
     errors: dict[int, RetreaverError] = {}
     for id_, outcome in zip(missing, outcomes, strict=True):
@@ -152,7 +129,7 @@ def all_targets(needed: Sequence[str] = ("caps",)) -> Procedure[list[Row]]:
     :raises ProtocolError: when a target came without ID.
     """
     listed = yield from _list_rows(TARGET)
-    yield from _complete(target_key, listed, listed, needed)
+    yield from complete(listed, listed, needed, _get_target)
     return list(listed.values())
 
 
@@ -221,14 +198,14 @@ def find_selected(
     tids = [tid for tid in selection.tids or () if tid not in id_of]
     rows_by_tid, tid_errors = yield from read_by_tid(tids)
     listed_tids = [id_of[tid] for tid in selection.tids or () if tid in id_of]
-    yield from _complete(target_key, listed, listed_tids, needed)
+    yield from complete(listed, listed_tids, needed, _get_target)
     found = FoundObjects({target_key(id_): row for id_, row in rows.items()})
     found.rows.update({target_key(id_): listed[id_] for id_ in listed_tids})
     found.rows.update({target_key(row["id"]): row for row in rows_by_tid})
     found.errors.update({target_key(id_): error for id_, error in errors.items()})
     found.errors.update({ObjectKey("target", customer_id=tid): error for tid, error in tid_errors.items()})
     if several:
-        yield from _complete(target_key, listed, listed, (*needed, "tag_values") if selection.tag else needed)
+        yield from complete(listed, listed, (*needed, "tag_values") if selection.tag else needed, _get_target)
         for id_, row in listed.items():
             if selection.tag is None or selection.tag.matches(row):
                 found.rows.setdefault(target_key(id_), row)
@@ -253,7 +230,7 @@ def find_groups(
     listed = (yield from _list_rows(TARGET_GROUP)) if new else {}
     named = [id_ for id_ in select_ids(TARGET_GROUP, listed, new, "target_group_names", known) if id_ not in selected]
     chosen = [*named, *(id_ for id_ in selected if id_ in listed)]
-    yield from _complete(group_key, listed, chosen, ("caps", "target_ids"))
+    yield from complete(listed, chosen, ("caps", "target_ids"), lambda id_: get_object(group_key(id_)))
     found = FoundObjects({group_key(id_): listed[id_] for id_ in chosen})
     found.update((yield from _find([group_key(id_) for id_ in selected if id_ not in listed])))
     return found

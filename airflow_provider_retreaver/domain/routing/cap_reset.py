@@ -19,8 +19,9 @@ from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, 
 from airflow_provider_retreaver.domain.changes.record import Record
 from airflow_provider_retreaver.domain.changes.reset_limits import BATCH, MAX_ATTEMPTS, NEW_CALLS, OTHERS
 from airflow_provider_retreaver.domain.changes.turn import TakesTurns
+from airflow_provider_retreaver.domain.objects.at_once import together
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
-from airflow_provider_retreaver.domain.objects.reading import find_groups, find_selected, get_object, together
+from airflow_provider_retreaver.domain.objects.reading import find_groups, find_selected, get_object
 from airflow_provider_retreaver.domain.objects.selection import TargetSelection
 from airflow_provider_retreaver.domain.routing.cap_reset_report import CapResetReport, CapResetResult
 from airflow_provider_retreaver.domain.routing.cap_reset_request import ResetRequest, members_of, split_if_covered

@@ -17,8 +17,9 @@ from airflow_provider_retreaver.core.errors import RUN_ENDING, OutcomeUnknown, P
 from airflow_provider_retreaver.core.operations import Outcome, Procedure, Row, Together
 from airflow_provider_retreaver.domain.changes.differences import FieldChange, format_value
 from airflow_provider_retreaver.domain.changes.reset_limits import BATCH, MAX_ATTEMPTS, NEW_CALLS
+from airflow_provider_retreaver.domain.objects.at_once import together
 from airflow_provider_retreaver.domain.objects.key import ObjectKey
-from airflow_provider_retreaver.domain.objects.reading import get_object, together, update_object
+from airflow_provider_retreaver.domain.objects.reading import get_object, update_object
 from airflow_provider_retreaver.domain.trackdrive.group_fields import total_counts
 from airflow_provider_retreaver.domain.trackdrive.once import DoOnce, Planned
 from airflow_provider_retreaver.resources.trackdrive.fields import RESET, TOTAL_COUNTS

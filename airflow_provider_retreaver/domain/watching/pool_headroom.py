@@ -13,6 +13,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound, Pr
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.parameters import any_or_all, ids, is_given, share, text
 from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.domain.objects.at_once import together
 from airflow_provider_retreaver.domain.objects.names import (
     AFFILIATE,
     CAMPAIGN,
@@ -20,7 +21,6 @@ from airflow_provider_retreaver.domain.objects.names import (
     find_customer_id,
     known_customer_id,
 )
-from airflow_provider_retreaver.domain.objects.reading import together
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 from airflow_provider_retreaver.domain.watching.target_counts import CheckedObject, Match, evaluate_objects
 from airflow_provider_retreaver.resources import number_pools
