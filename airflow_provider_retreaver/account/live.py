@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from airflow_provider_retreaver.account.files import AccountFiles
 from airflow_provider_retreaver.account.kinds import KINDS, REFERENCES, Kind
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.core.envelopes import require
-from airflow_provider_retreaver.core.operations import Procedure, Row
+from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
 from airflow_provider_retreaver.domain.objects.at_once import complete
 from airflow_provider_retreaver.resources.companies import get_active_company
+from airflow_provider_retreaver.resources.resource import Id
 
 
 @dataclass(slots=True)
@@ -76,14 +78,14 @@ def read_account(kinds: Collection[str] = tuple(KINDS)) -> Procedure[Live]:
     for kind in (KINDS[name] for name in KINDS if name in kinds):
         rows: list[Row] = yield kind.entry.list()
         own = dict(enumerate(row for row in rows if row.get("number_pool_id") is None))
-        operations = {
-            place: kind.entry.get(kind.reference(identity))
-            for place, row in own.items()
-            if (identity := kind.identity(row)) is not None
-        }
-        yield from complete(own, operations, kind.needed, operations.__getitem__)
+        known = {place: identity for place, row in own.items() if (identity := kind.identity(row)) is not None}
+        yield from complete(own, known, kind.needed, partial(_operation, kind, known))
         live.rows[kind.name] = list(own.values())
     return live
+
+
+def _operation(kind: Kind, identities: Mapping[int, Id], place: int) -> Operation[Row]:
+    return kind.entry.get(kind.reference(identities[place]))
 
 
 def needed_kinds(files: AccountFiles) -> set[str]:
