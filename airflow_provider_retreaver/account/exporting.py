@@ -96,11 +96,7 @@ class Exporter:
             if label != own_key and "id" not in kind.struct.__struct_fields__:
                 self._leave_out(f"{kind.name}/{own_key}", "", "it has no address that a file can hold")
             elif self._wanted(address):
-                written = self._object(kind, row, address, labelled=label != own_key)
-                if read_yaml(write_yaml(written), address).plain() == written:
-                    yield label, written
-                else:
-                    self._leave_out(address, "", NOT_THE_SAME)
+                yield label, self._object(kind, row, address, labelled=label != own_key)
 
     def _wanted(self, address: str) -> bool:
         included = not self._include or any(fnmatch.fnmatchcase(address, one) for one in self._include)
@@ -119,6 +115,10 @@ class Exporter:
                     written[part.name] = value
             except RetreaverError as error:
                 self._leave_out(address, part.name, error.message)
+        if not _comes_back(written):
+            for name in [name for name, value in written.items() if not _comes_back({name: value})]:
+                self._leave_out(address, name, NOT_THE_SAME)
+                del written[name]
         return written
 
     def _check(self, kind: Kind, part: Part, row: Row, value: Any, current: Fields) -> None:
@@ -143,6 +143,10 @@ class Exporter:
         shown = one_line(address, numbers=False)
         what = f"{shown}: {name} is left out" if name else f"{shown} is left out"
         self._export.left_out.append(f"{what}: {reason.rpartition(f'{name}: ')[2].rstrip('.')}.")
+
+
+def _comes_back(value: dict[str, Any]) -> bool:
+    return bool(read_yaml(write_yaml(value), "export").plain() == value)
 
 
 def _written(name: str, current: Mapping[str, Any], address: str, today: date) -> Any:

@@ -154,6 +154,14 @@ def test_an_environment_and_variables_override():
         read_files([("a.yaml", base)], None, {"town": "x"})
 
 
+def test_a_slash_in_a_key_is_no_level():
+    """Hours are replaced as a whole, whatever the object is called."""
+    base = "targets: {a/b: {name: A, hours: {mon: 9am-5pm}}}\n"
+    overlay = "targets: {a/b: {hours: {tue: closed}}}\n"
+    (spec,) = (one.spec for one in read_files([("a.yaml", base)], ("prod.yaml", overlay)).objects.values())
+    assert (spec.name, spec.hours) == ("A", {"tue": "closed"})
+
+
 def test_the_hash_is_of_what_files_say():
     """Comments and quotes do not change it."""
     one = read_files([("a.yaml", "company: 1\ntargets: {a: {name: A}}\n")])

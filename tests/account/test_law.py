@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.sandbox.api.conversions import DEDUPE
 from airflow_provider_retreaver.sandbox.state.time_zones import TIME_ZONES
 from tests.account.support import Account
@@ -182,3 +183,28 @@ def test_the_plan_after_an_export_is_empty(objects, joins):
     assert plan.changes == []
     assert all(warning.endswith("does not exist, so sip_password is not compared.") for warning in plan.warnings)
     assert plan.objects == export.objects > 0
+
+
+def test_a_group_that_is_called_like_the_id_of_another_is_exported():
+    """Groups of one name are named by their IDs, and another group may have just that name."""
+    account = Account()
+    for name in ("crew", "crew", "id-1"):
+        account.add("target_groups", name=name)
+    account.add("targets", tid="acme", number="+12125550100")
+    account.put("target_groups", 1, add_targets_by_id=[1])
+    export = account.export()
+    assert export.left_out == []
+    assert account.plan(*export.files.values()).changes == []
+    alone = account.export(include=["targets/*"])
+    assert account.plan(*alone.files.values()).changes == []
+
+
+def test_a_number_that_a_file_would_hold_as_a_text_is_left_out():
+    """A file is never written that says something else than the account."""
+    account = Account()
+    account.add("targets", tid="acme", number="+12125550100")
+    live = account.live()
+    live.rows["targets"][0]["weight"] = 10**18
+    export = Exporter(live, account.world).export()
+    assert export.left_out == ["targets/acme: weight is left out: it does not come back as it is written."]
+    assert export.objects == 1
