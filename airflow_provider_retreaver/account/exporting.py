@@ -28,7 +28,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverErr
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
-from airflow_provider_retreaver.domain.changes.differences import Fields
+from airflow_provider_retreaver.domain.changes.differences import Fields, differences
 from airflow_provider_retreaver.domain.routing.hours_rows import DAYS
 from airflow_provider_retreaver.domain.routing.time_zones import iana_name
 
@@ -135,8 +135,7 @@ class Exporter:
             spec = msgspec.convert({name: value}, kind.struct)
         except msgspec.ValidationError as error:
             raise InvalidArgument(str(error).partition(" - at")[0]) from None
-        desired = part.desired(getattr(spec, name), row, self._world)
-        if any(current.get(field) != wanted for field, wanted in desired.items()):
+        if differences(current, part.desired(getattr(spec, name), row, self._world)):
             raise InvalidArgument(NOT_THE_SAME)
 
     def _leave_out(self, address: str, name: str, reason: str) -> None:

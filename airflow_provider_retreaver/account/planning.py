@@ -22,7 +22,7 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverErr
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
-from airflow_provider_retreaver.domain.changes.differences import Fields
+from airflow_provider_retreaver.domain.changes.differences import Fields, differences
 
 # Attributes without which Retreaver creates no object, by their names in files.
 REQUIRED = {"targets": "number", "number_pools": "campaign"}
@@ -195,9 +195,9 @@ class Planner:
         desired = {name: value for name, value in desired.items() if name not in unknown}
         self._managed[address] = desired
         fields = {
-            name: FieldDiff(current.get(name), after)
-            for name, after in desired.items()
-            if current.get(name) != after and (row is None or not declared.ignores(name))
+            one.field: FieldDiff(one.before, one.after)
+            for one in differences(current, desired)
+            if row is None or not declared.ignores(one.field)
         }
         if row is not None and not fields:
             return None
