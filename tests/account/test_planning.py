@@ -115,6 +115,19 @@ def test_what_does_not_fit_the_account_is_refused_with_its_place(account, text, 
     assert all(method == "GET" for method, _, _ in account.sent[sent:])
 
 
+def test_several_targets_of_one_tid_need_an_id(account, monkeypatch):
+    """They are named with their IDs, and one of them is meant by its ID."""
+    live = account.live()
+    (row,) = live.rows["targets"]
+    live.rows["targets"].append({**row, "id": 99, "name": "Twin"})
+    monkeypatch.setattr(account, "live", lambda: live)
+    wanted = rf"targets/acme-1: 2 targets fit \(ids {row['id']}, 99\); write the `id` of the one that is meant"
+    with pytest.raises(InvalidArgument, match=wanted):
+        account.plan("targets: {acme-1: {name: Other}}")
+    plan = account.plan("targets: {acme-1: {id: 99, name: Other}}")
+    assert [(one.id, fields(plan)) for one in plan.changes] == [(99, {"name": ("Twin", "Other")})]
+
+
 def test_several_groups_of_one_name_need_an_id(account):
     """An ambiguous name is refused with the candidates; an ID says which is meant."""
     account.add("target_groups", name="roofers")
