@@ -252,13 +252,15 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.core.errors import ListingIncomplete
         from airflow_provider_retreaver.domain.calls.export import export_calls
         from airflow_provider_retreaver.domain.calls.export_progress import export_progress_logger
+        from airflow_provider_retreaver.domain.calls.typed_calls import CallDecoder
         from airflow_provider_retreaver.transfers.file_parts import Parts
 
         parts = Parts(publication, shape)
         window = plan.window.as_dict()
         self.log.info("Exporting calls by %s, from %s to %s", window["by"], window["start"], window["end"] or "now")
         progress = export_progress_logger()
-        export = export_calls(client, plan.window, raw=True, progress=progress, expected=plan.expected)
+        decode = CallDecoder().page if shape.takes_columns else None
+        export = export_calls(client, plan.window, raw=True, progress=progress, expected=plan.expected, decode=decode)
         try:
             for page in export:
                 parts.add(page)

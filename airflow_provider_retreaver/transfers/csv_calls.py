@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.domain.calls import fields
-from airflow_provider_retreaver.domain.calls.call_columns import CallColumns, Column
+from airflow_provider_retreaver.domain.calls.call_columns import CallColumns
 from airflow_provider_retreaver.domain.calls.odd_calls import converted
+from airflow_provider_retreaver.domain.calls.typed_calls import Column
 from airflow_provider_retreaver.storage.csv_cells import escape_formula
 
 if TYPE_CHECKING:
@@ -49,15 +51,19 @@ class CommaSeparated:
         :return: the number of rows written.
         """
         rows = converted(raws, self._rows)
-        lines = rows if self._has_header else [",".join(self._kinds), *rows]
+        lines = rows if self._has_header else [",".join(self._kinds).encode(), *rows]
         self._has_header = True
-        self._sink.write("\r\n".join([*lines, ""]).encode())
+        self._sink.write(b"\r\n".join([*lines, b""]))
         return len(rows)
 
-    def _rows(self, raws: Sequence[Any]) -> list[str]:
+    def _rows(self, raws: Sequence[Any]) -> list[bytes]:
         columns = self._columns.of(raws)
         cells = [self._cells[kind].of(column) for kind, column in zip(self._kinds.values(), columns, strict=True)]
-        return list(map(",".join, zip(*cells, strict=True)))
+        # JSON, which is most of a row, stays bytes.
+        parts: list[Iterable[bytes]] = []
+        for kind, run in groupby(cells, key=_kind_of):
+            parts += run if kind is bytes else [[line.encode() for line in map(",".join, zip(*run, strict=True))]]
+        return list(map(b",".join, zip(*parts, strict=True)))
 
     def close(self) -> None:
         """Write the header of an empty file."""
@@ -80,11 +86,11 @@ class _Cells:
         self._escape = escape
         self._known = _Known(self._cell)
 
-    def of(self, column: Column) -> list[str]:
+    def of(self, column: Column) -> list[Any]:
         """Return the cells of a column, converted at once where all values are of one type.
 
         :param column: values as they came.
-        :return: a text for each.
+        :return: a text for each; in bytes for all of them, or for none.
         """
         if self._kind in _AS_SENT and (found := _only_texts(column)):
             return self._texts(*found)
@@ -95,9 +101,8 @@ class _Cells:
         if types in ({str}, {bool}):
             known: Mapping[Any, str] = self._known if types == {str} else _FLAGS
             return list(map(known.__getitem__, column))
-        if types == {bytes}:
-            texts = ["" if value is None else value.decode() for value in column]
-            return list(map(_quoted, map(escape_formula, texts) if self._escape else texts))
+        if types == {bytes} and not self._escape:
+            return list(map(_quoted_json, column))
         if types <= _NUMBERS.get(self._kind, frozenset()) and not self._escape:
             cells = ["" if value is None else str(value) for value in column]
             # A number with an exponent is written in another way.
@@ -156,6 +161,16 @@ def _only_texts(column: Column) -> tuple[list[str], str] | None:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def _quoted_json(value: bytes | None) -> bytes:
+    if value is None:
+        return b""
+    return b'"' + value.replace(b'"', b'""') + b'"' if b'"' in value or b"," in value else value
+
+
+def _kind_of(cells: Sequence[str | bytes]) -> type:
+    return type(cells[0]) if cells else str
 
 
 def cell_text(value: object, kind: fields.Kind) -> str:

@@ -56,6 +56,11 @@ class Shape:
         """End of the files' names."""
         return f".{self.format}" + ("" if self.format == "parquet" else ENDINGS[self.compression])
 
+    @property
+    def takes_columns(self) -> bool:
+        """Whether the files are written by columns of whole calls, as they came."""
+        return self.format != "jsonl" and self.change is None
+
 
 @dataclass(slots=True)
 class Extent:
@@ -267,8 +272,8 @@ class Parts:
         if part is not None:
             # On close, libraries write the end of a file; the file may be what failed, so these bytes are dropped.
             part.sink.discarding = True
-            part.writer.drop()
             with suppress(StorageFailed), storage_errors("Closing a temporary file", NOTHING_HALF):
+                part.writer.drop()
                 part.close()
 
 
@@ -300,7 +305,8 @@ def _writer(packed: Any, shape: Shape) -> file_formats.Writer:
         return file_formats.JsonLines(packed, tags=shape.tags, change=shape.change)
     if shape.format == "csv":
         return CommaSeparated(packed, tags=shape.tags, change=shape.change, escape=shape.escape)
-    return Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression)
+    exact = shape.max_bytes is not None
+    return Parquet(packed, tags=shape.tags, change=shape.change, codec=shape.compression, exact=exact)
 
 
 def utc_name(time: datetime) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.quoting import one_line, quoted
 from airflow_provider_retreaver.domain.calls import fields
-from airflow_provider_retreaver.domain.calls.call_columns import CallColumns, Column
+from airflow_provider_retreaver.domain.calls.call_columns import CallColumns
 from airflow_provider_retreaver.domain.calls.odd_calls import converted
+from airflow_provider_retreaver.domain.calls.typed_calls import Column
+from airflow_provider_retreaver.transfers.row_groups import RowGroups
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,11 +41,14 @@ class Parquet:
     :param tags: `map`, or `rows` for one row a tag.
     :param change: changes every call before it is written, None for no change.
     :param codec: compression of the pages.
+    :param exact: whether the file has all full row groups when `write` returns; else the last one may still be on its
+        way.
     """
 
-    def __init__(self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, codec: str) -> None:
+    def __init__(
+        self, sink: Sink, *, tags: fields.TagLayout, change: Transform | None, codec: str, exact: bool = False
+    ) -> None:
         import pyarrow as pa
-        from pyarrow import parquet
 
         self._calls = CallColumns(tags, change)
         self._kinds = fields.columns(tags)
@@ -52,13 +57,14 @@ class Parquet:
         # Minima and maxima help a reader to skip calls by their time, for example; those of texts do not.
         measured = [name for name, kind in self._kinds.items() if kind not in _TEXTUAL_KINDS]
         repeated = [name for name, kind in self._kinds.items() if kind in _REPEATED_KINDS and name not in _UNIQUE]
-        self._writer = parquet.ParquetWriter(
-            pa.PythonFile(sink, mode="w"),
+        self._groups = RowGroups(
+            sink,
             self._schema,
             compression=codec,
             use_dictionary=[*repeated, *(["tags.key_value.key"] if tags == "map" else [])],
             write_statistics=measured,
         )
+        self._exact = exact
         self._amounts = _Amounts()
         self._columns: list[Column] = [[] for _ in self._kinds]
 
@@ -75,20 +81,26 @@ class Parquet:
             rest = [column[ROW_GROUP:] for column in self._columns]
             for column in self._columns:
                 del column[ROW_GROUP:]
-            self._writer.write_table(self._table(self._columns))
+            self._groups.add(self._table(self._columns))
             self._columns = rest
+        if self._exact:
+            self._groups.settle()
         return len(added[0])
 
     def close(self) -> None:
         """Write the last calls and the file's end."""
         if self._columns[0]:
-            self._writer.write_table(self._table(self._columns))
-            self.drop()
-        self._writer.close()
+            self._groups.add(self._table(self._columns))
+            self._columns = [[] for _ in self._kinds]
+        self._groups.close()
 
     def drop(self) -> None:
-        """Drop the calls that are not written yet."""
+        """Drop the calls that are not written yet.
+
+        :raises StorageFailed: when the storage does not answer in the time that a stopped task has.
+        """
         self._columns = [[] for _ in self._kinds]
+        self._groups.drop()
 
     def _table(self, columns: list[Column]) -> pa.Table:
         import pyarrow as pa

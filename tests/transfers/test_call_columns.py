@@ -13,14 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core.errors import ProtocolError
+from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.call_columns import CallColumns
 from airflow_provider_retreaver.domain.calls.file_rows import flat, split_tags
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
+from airflow_provider_retreaver.domain.calls.page import read_page
 from airflow_provider_retreaver.domain.calls.plain_json import plain_rows
 from airflow_provider_retreaver.domain.calls.sql_columns import mapped
 from airflow_provider_retreaver.domain.calls.sql_texts import all_storable, storable
+from airflow_provider_retreaver.domain.calls.typed_calls import CallDecoder
 from airflow_provider_retreaver.domain.calls.warehouse import warehouse_columns
 from airflow_provider_retreaver.storage.csv_cells import escape_formula
 from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated, cell_text
@@ -139,6 +142,18 @@ def error_of(row, name, kind):
 def test_parquet_files(raws, tags):
     """Every value is the one that its reader returns, and an error names call, field and value in the same words."""
     assert in_parquet(raws, tags, pages=2) == read_by_rows(raws * 2, tags)
+
+
+@given(raws=st.lists(calls(), max_size=4), tags=st.sampled_from(LAYOUTS), escape=st.booleans())
+def test_pages_that_are_decoded_at_once(raws, tags, escape):
+    """The files are the same, whether a page was decoded at once or each call by itself."""
+    body = b"[" + b",".join(b'{"call":%s}' % raw for raw in raws) + b"]"
+    try:
+        page = read_page(1, Request("GET", "/api/v2/calls.json"), Response(200, {}, body), CallDecoder().page)
+    except ProtocolError:
+        return  # times that are no texts
+    assert in_csv(page.raws, tags, escape) == by_rows(raws, tags, escape)
+    assert in_parquet(page.raws, tags) == read_by_rows(raws, tags)
 
 
 TABLES = [

@@ -1,4 +1,4 @@
-"""Calls as columns, decoded by their types, without a dictionary and the names of all its fields for each call.
+"""Calls as columns.
 
 A call that is as documented becomes a row of values at once. Any other one (with fields that are not documented, or
 changed before it is written) is read as a dictionary, and its values are put among those of the others: the columns
@@ -11,88 +11,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import OBJECTS, flat
 from airflow_provider_retreaver.domain.calls.json_shapes import CompactColumn
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD, as_rows
+from airflow_provider_retreaver.domain.calls.page import DecodedCalls
 from airflow_provider_retreaver.domain.calls.plain_json import plain_values
+from airflow_provider_retreaver.domain.calls.typed_calls import (
+    COMMON,
+    KINDS,
+    NAMES,
+    PARTS,
+    CallDecoder,
+    Column,
+    columns_of,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.caller_privacy import Transform
 
-Column: TypeAlias = list[Any]
-
-
-class _Group(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    id: object = None
-    name: object = None
-
-
-class _Number(msgspec.Struct, gc=False, forbid_unknown_fields=True):
-    number: object = None
-    name: object = None
-
-
-# What the objects of versions 3 and 4 are decoded to; null is not one of them.
-_TYPES: dict[str, Any] = {"target_group": _Group, "campaign": _Group, "number": str | _Number | None}
-_PARTS = {"target_group": _Group, "campaign": _Group, "number": _Number}
-# All columns but those of tags and the last one, which every layout of tags has.
-_COMMON = [name for name in fields.columns("map") if name not in ("tags", fields.OTHER)]
-_NAMES = [*_COMMON, "tags", *(name for name in OBJECTS if name not in _COMMON)]
-_PLACES = {name: place for place, name in enumerate(_NAMES)}
-_KINDS = {**fields.columns("map"), **fields.FIELDS}
+_PLACES = {name: place for place, name in enumerate(NAMES)}
 # Decoded to a text when the others are known to be as documented.
-_JSON = [place for place, name in enumerate(_COMMON) if _KINDS[name] == fields.JSON]
+_JSON = [place for place, name in enumerate(COMMON) if KINDS[name] == fields.JSON]
 _TAGS = _PLACES["tags"]
-_RAWS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class _Decoder:
-    """Reads calls as documented, in less time when their fields come in the order of its own.
-
-    :param names: of all fields, in the order in which they are expected.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        nested = {fields.JSON: msgspec.Raw, fields.MAP: msgspec.Raw}
-        found = [(name, _TYPES.get(name) or nested.get(_KINDS[name], object), None) for name in names]
-        kind = msgspec.defstruct("_Call", found, gc=False, forbid_unknown_fields=True)
-        self._calls: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
-        self._order = [names.index(name) for name in _NAMES]
-
-    @classmethod
-    def like(cls, raw: Any) -> _Decoder:
-        """Return a decoder that expects the order of a call.
-
-        :param raw: its JSON object; anything else has no order.
-        """
-        try:
-            given = [name for name in _RAWS.decode(raw) if name in _PLACES]
-        except ODD:
-            given = []
-        return cls([*given, *(name for name in _NAMES if name not in given)])
-
-    def columns(self, raws: Sequence[Any], odd: set[int]) -> list[Column]:
-        """Return the values of the calls that are as documented as columns of `_NAMES`.
-
-        :param raws: JSON objects.
-        :param odd: places of calls to leave out; those that are not as documented are added.
-        """
-        astuple, decode = msgspec.structs.astuple, self._calls.decode
-        calls = []
-        for place, raw in enumerate(raws):
-            if place not in odd:
-                try:
-                    calls.append(astuple(decode(raw)))
-                except ODD:
-                    odd.add(place)
-        columns = [list(column) for column in zip(*calls, strict=True)]
-        return [columns[place] for place in self._order] if columns else [[] for _ in _NAMES]
 
 
 class _OddAt(Exception):
@@ -117,7 +61,7 @@ class CallColumns:
     def __init__(self, tags: fields.TagLayout, change: Transform | None = None, *, tag_texts: bool = False) -> None:
         self._tags = tags
         self._change = change
-        self._decoder: _Decoder | None = None
+        self._decoder = CallDecoder()
         self._json: dict[int, Callable[[Sequence[Any]], Column]] = {place: CompactColumn().texts for place in _JSON}
         self._json[_TAGS] = CompactColumn(objects=True).texts if tag_texts else partial(plain_values, objects=True)
 
@@ -131,29 +75,25 @@ class CallColumns:
         if self._change is not None:
             found = _of_rows([self._change(row) for row in as_rows(raws)], self._tags)
         else:
-            odd: set[int] = set()
-            found = self._of_typed(raws, odd)
-            if odd:
-                places = sorted(odd)
-                _insert(found, places, _of_rows(as_rows([raws[place] for place in places]), self._tags))
+            found, odd = self._of_typed(raws)
+            _insert(found, odd, _of_rows(as_rows([raws[place] for place in odd]), self._tags))
         return _split(found) if self._tags == "rows" else found
 
-    def _of_typed(self, raws: Sequence[Any], odd: set[int]) -> list[Column]:
-        """Return the columns of calls as documented (common ones, `tags`, the last one); add the places of others."""
-        if self._decoder is None and raws:
-            self._decoder = _Decoder.like(raws[0])
+    def _of_typed(self, raws: Sequence[Any]) -> tuple[list[Column], list[int]]:
+        """Return the columns of calls as documented (common ones, `tags`, the last one), and the places of others."""
+        calls = dict(enumerate(raws.calls)) if isinstance(raws, DecodedCalls) else self._decoder.calls(raws)
         while True:
-            columns = self._decoder.columns(raws, odd) if self._decoder else [[] for _ in _NAMES]
+            columns = columns_of(calls.values())
             try:
                 for name, parts in OBJECTS.items():
                     _spread(columns, name, parts)
                 for place, read in self._json.items():
                     columns[place] = _each(read, columns[place])
             except _OddAt as error:
-                places = [place for place in range(len(raws)) if place not in odd]
-                odd.update(places[at] for at in error.places)
+                calls = {place: call for at, (place, call) in enumerate(calls.items()) if at not in error.places}
             else:
-                return [*columns[: _TAGS + 1], [None] * len(columns[0])]
+                odd = [place for place in range(len(raws)) if place not in calls]
+                return [*columns[: _TAGS + 1], [None] * len(columns[0])], odd
 
 
 def _each(read: Callable[[Sequence[Any]], Column], column: Column) -> Column:
@@ -179,10 +119,10 @@ def _failing(read: Callable[[Sequence[Any]], Column], column: Column) -> list[in
 
 def _spread(columns: list[Column], name: str, parts: Mapping[str, str]) -> None:
     """Put the parts of an object into their columns; a call whose column says otherwise is odd."""
-    kind, objects = _PARTS[name], columns[_PLACES[name]]
+    kind, objects = PARTS[name], columns[_PLACES[name]]
     if kind not in set(map(type, objects)):
         return
-    if name in _COMMON:
+    if name in COMMON:
         columns[_PLACES[name]] = [None if type(value) is kind else value for value in objects]
     for part, column in parts.items():
         given = columns[_PLACES[column]]
@@ -198,7 +138,7 @@ def _spread(columns: list[Column], name: str, parts: Mapping[str, str]) -> None:
 
 def _of_rows(rows: Iterable[Row], tags: fields.TagLayout) -> list[Column]:
     """Return the same columns of calls that were read as dictionaries."""
-    names = [*_COMMON, "tags", fields.OTHER]
+    names = [*COMMON, "tags", fields.OTHER]
     calls = [[row.get(name) for name in names] for row in flat(rows, frozenset(fields.columns(tags)))]
     return [list(column) for column in zip(*calls, strict=True)] or [[] for _ in names]
 

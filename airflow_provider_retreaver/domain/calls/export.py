@@ -33,7 +33,7 @@ from airflow_provider_retreaver.core.paging import rows_of_pages
 from airflow_provider_retreaver.domain.calls.export_progress import ExportProgress
 from airflow_provider_retreaver.domain.calls.first_pages import Expectation, first_pages
 from airflow_provider_retreaver.domain.calls.odd_calls import as_rows, converted
-from airflow_provider_retreaver.domain.calls.page import CallKeys, RawPage
+from airflow_provider_retreaver.domain.calls.page import CallKeys, Decode, RawPage
 from airflow_provider_retreaver.domain.calls.page_scan import LogChanged, PageOrder, PageScan, page_operation
 from airflow_provider_retreaver.domain.calls.span_scan import Span, read_span, spans
 from airflow_provider_retreaver.domain.calls.window import CallWindow, Settled, wait_until_settled
@@ -113,6 +113,7 @@ class CallExport:
     :param raw: whether calls are delivered as bytes instead of dictionaries.
     :param progress: called after every page; None for nothing.
     :param expected: returns how many calls the window may have; None where nothing is known of that.
+    :param decode: as for `export_calls`.
     """
 
     def __init__(
@@ -123,12 +124,14 @@ class CallExport:
         raw: bool,
         progress: Callable[[ExportProgress], None] | None,
         expected: Expectation | None,
+        decode: Decode | None,
     ) -> None:
         self._client = client
         self._window = window
         self._raw = raw
         self._progress = progress
         self._expected = expected
+        self._decode = decode
         self._pages = self._rows = self._replaced = 0
         self.completeness: Completeness | None = None
 
@@ -141,7 +144,7 @@ class CallExport:
         guess = self._first_pages(clock, known, full)
         # Together with the last page as many as are read again at once.
         again = max(1, self._client.settings.max_concurrency - 1)
-        order = PageOrder(request, guess, full, again, settled=known.settled)
+        order = PageOrder(request, guess, full, again, settled=known.settled, decode=self._decode)
         scan = PageScan(order, settled=known.settled)
         try:
             yield from self._by_pages(order, scan, settled=known.settled)
@@ -264,6 +267,7 @@ def export_calls(
     raw: bool = False,
     progress: Callable[[ExportProgress], None] | None = None,
     expected: Expectation | None = None,
+    decode: Decode | None = None,
 ) -> CallExport:
     """Export the calls of a window, oldest first.
 
@@ -275,12 +279,13 @@ def export_calls(
     :param progress: called after every page.
     :param expected: returns how many calls a window of this length may have, e.g. by an earlier export; it decides
         how many pages are requested before the first response says how many there are.
+    :param decode: decodes whole calls of a page for whoever takes `DecodedCalls`; with `raw` only.
     :return: an iterable of `CallPage`, with its `completeness` at the end.
     :raises InvalidArgument: when iterated, for a wrong window; nothing was sent.
     :raises ListingIncomplete: when iterated, if calls are missing after several readings.
     :raises RetreaverError: when a page cannot be read.
     """
-    return CallExport(client, window, raw=raw, progress=progress, expected=expected)
+    return CallExport(client, window, raw=raw, progress=progress, expected=expected, decode=decode)
 
 
 def _time() -> Procedure[ClockReading]:

@@ -6,10 +6,11 @@ the bytes that Retreaver sent until a dictionary is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -59,6 +60,9 @@ class _Shown(msgspec.Struct, gc=False):
     afid: object = None
 
 
+# Decodes the calls of a page.
+Decode: TypeAlias = Callable[[bytes], Sequence[CallKeys]]
+
 _WRAPPED = msgspec.json.Decoder(list[_Wrapped])
 _BARE = msgspec.json.Decoder(list[msgspec.Raw])
 _KEYS = msgspec.json.Decoder(CallKeys)
@@ -66,6 +70,29 @@ _SHOWN = msgspec.json.Decoder(_Shown)
 # How Retreaver writes a page: what stands before the first call, between two, and behind the last one.
 _FIRST, _BETWEEN, _LAST = b'[{"call":', b'},{"call":', b"}]"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class DecodedCalls(Sequence[Any]):
+    """The calls of a page that was decoded at once; the JSON of each is cut out only when one is asked for.
+
+    :param body: the page.
+    :param calls: that were decoded.
+    """
+
+    def __init__(self, body: bytes, calls: Sequence[CallKeys]) -> None:
+        self._body = body
+        self.calls = calls
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._raws[place]
+
+    @cached_property
+    def _raws(self) -> Sequence[msgspec.Raw | bytes]:
+        raws = _cut(self._body)
+        return raws if len(_keys(raws)) == len(self.calls) else _split(self._body) or []
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +124,18 @@ class RawPage:
         return [key.uuid for key in self.keys]
 
 
-def read_page(number: int, request: Request, response: Response) -> RawPage:
+def read_page(number: int, request: Request, response: Response, decode: Decode | None = None) -> RawPage:
     """Read one page of calls, wrapped (`{"call": {…}}`) or bare.
 
     :param number: of the page, counted from 1.
     :param request: that was sent.
     :param response: with the page.
-    :return: the page.
+    :param decode: decodes whole calls of a page, and raises an error of `ODD` where one is not as documented; None
+        where only their keys are of use.
+    :return: the page; its `raws` are `DecodedCalls` where whole calls were decoded.
     :raises ProtocolError: when it is not JSON, not a list of calls, a call has no `uuid`, or was not asked for.
     """
-    raws, replaced = _cut(response.body), 0
-    keys = _keys(raws)
+    (raws, keys), replaced = _read(response.body, decode), 0
     if not keys:
         raws, replaced = _raws(request, response)
         keys = _keys(raws)
@@ -122,6 +150,16 @@ def read_page(number: int, request: Request, response: Response) -> RawPage:
     return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations), total, replaced)
 
 
+def _read(body: bytes, decode: Decode | None) -> tuple[Sequence[Any], Sequence[CallKeys]]:
+    """Return calls and their keys; none when the page is written in another way than usual."""
+    if decode is not None and _is_usual(body):
+        with suppress(*ODD):
+            calls = decode(body)
+            return DecodedCalls(body, calls), calls
+    raws = _cut(body)
+    return raws, _keys(raws)
+
+
 def _keys(raws: Sequence[msgspec.Raw | bytes]) -> Sequence[CallKeys]:
     try:
         return [_KEYS.decode(raw) for raw in raws]
@@ -134,8 +172,15 @@ def _holds_secrets(body: bytes, raws: Sequence[msgspec.Raw | bytes], keys: Seque
     return (
         holds_registered(body)
         or holds_key_parameter("\n".join([url for key in keys if isinstance(url := key.recording_url, str)]))
-        or any(holds_secret_field(bytes(raw)) for raw in raws[:1])
+        or any(map(holds_secret_field, _first(raws)))
     )
+
+
+def _first(raws: Sequence[Any]) -> list[bytes]:
+    """Return the first call as JSON, if there is one."""
+    if isinstance(raws, DecodedCalls):
+        return [_ENCODER.encode(call) for call in raws.calls[:1]]
+    return [bytes(raw) for raw in raws[:1]]
 
 
 def _check(request: Request, response: Response, raws: Sequence[Any], keys: Sequence[CallKeys]) -> None:
@@ -157,12 +202,18 @@ def _cut(body: bytes) -> Sequence[bytes]:
 
     :return: the calls; none when the page is written in another way.
     """
-    if not (body.startswith(_FIRST) and body.endswith(_LAST)) or b"\n" in body or b"\r" in body or not _is_text(body):
+    if not _is_usual(body):
         return []
     found = body.split(_BETWEEN)
     found[0] = found[0][len(_FIRST) :]
     found[-1] = found[-1][: -len(_LAST)]
     return [raw.strip(b" \t") for raw in found]
+
+
+def _is_usual(body: bytes) -> bool:
+    """Return whether a page is one line that begins and ends as Retreaver writes it."""
+    has_lines = b"\n" in body or b"\r" in body
+    return body.startswith(_FIRST) and body.endswith(_LAST) and not has_lines and _is_text(body)
 
 
 def _is_text(body: bytes) -> bool:

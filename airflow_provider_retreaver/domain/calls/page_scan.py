@@ -26,7 +26,7 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.core.paging import MAX_PAGES, rows_of_pages
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
-from airflow_provider_retreaver.domain.calls.page import RawPage, read_page
+from airflow_provider_retreaver.domain.calls.page import Decode, RawPage, read_page
 
 # A call that moves comes again within the pages that are requested concurrently: so many identities are kept at
 # least.
@@ -44,11 +44,12 @@ class LogChanged(Exception):
         self.what = what
 
 
-def page_operation(request: Request, number: int) -> Operation[RawPage]:
+def page_operation(request: Request, number: int, decode: Decode | None = None) -> Operation[RawPage]:
     """Return the operation that reads one page.
 
     :param request: of the listing, without a page number.
     :param number: of the page, counted from 1.
+    :param decode: as for `read_page`.
     :return: the operation.
     :raises ListingIncomplete: when the list has too many pages to be one.
     """
@@ -60,7 +61,7 @@ def page_operation(request: Request, number: int) -> Operation[RawPage]:
         )
 
     def read(sent: Request, response: Response) -> RawPage:
-        return read_page(number, sent, response)
+        return read_page(number, sent, response, decode)
 
     return Operation(request.with_query(page=str(number)), read)
 
@@ -73,10 +74,14 @@ class PageOrder:
     :param full: calls of a full page.
     :param most: pages that are read again at the end beside the last one; until that has come, no more are requested.
     :param settled: whether the last page is requested as soon as its number is known.
+    :param decode: as for `read_page`.
     """
 
-    def __init__(self, request: Request, guess: int, full: int, most: int, *, settled: bool) -> None:
+    def __init__(
+        self, request: Request, guess: int, full: int, most: int, *, settled: bool, decode: Decode | None = None
+    ) -> None:
         self._request = request
+        self._decode = decode
         self._guess = guess
         self._most = most
         self._full = full
@@ -109,7 +114,7 @@ class PageOrder:
                 self._note(number)
         if number is None:
             return None
-        operation = page_operation(self._request, number)
+        operation = page_operation(self._request, number, self._decode)
 
         def read(request: Request, response: Response) -> RawPage:
             answer = operation.read(request, response)

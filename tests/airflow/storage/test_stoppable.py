@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -69,6 +70,17 @@ def test_an_export_ends(calls, hanging, where):
         assert all(name == LIBRARY for _, name in storage.hung)
         manifest_is_whole(storage)
     manifest_is_whole(storage)
+
+
+def test_an_export_ends_while_a_row_group_is_written(calls, monkeypatch):
+    """Neither the group nor the end of the file is waited for."""
+    monkeypatch.setattr("airflow_provider_retreaver.transfers.parquet_calls.ROW_GROUP", 20)
+    monkeypatch.setattr("fsspec.spec.AbstractBufferedFile.DEFAULT_BLOCK_SIZE", 1_000)
+    with slow_storage(lambda call, path: call == "upload" and not path.endswith("/probe")) as storage:
+        exporting = partial(export, destination=f"{URL}/calls", start=START, end=END, format="parquet")
+        assert until_told_to_stop(2, exporting, LIBRARY) is None
+        assert [name for _, name in storage.hung] == [f"{LIBRARY}-parquet"]
+        assert storage.files == {}
 
 
 def test_reading_a_source_ends():
