@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Times keep the offset that they came with.
 _AS_SENT = frozenset({fields.TEXT, fields.TIMESTAMP})
-# Texts of amounts and flags that are remembered with their cells, for each kind; calls share most of them.
+# Values of each kind and type that are remembered with their cells; calls share most of them.
 _MOST_KNOWN = 10_000
 _FLAGS = {None: "", True: "true", False: "false"}
 # A cell with one of these is put into quotation marks.
@@ -84,7 +84,8 @@ class _Cells:
     def __init__(self, kind: fields.Kind, *, escape: bool) -> None:
         self._kind = kind
         self._escape = escape
-        self._known = _Known(self._cell)
+        whole = str if int in _NUMBERS.get(kind, ()) and not escape else self._cell
+        self._known: dict[type, Mapping[Any, str]] = {str: _Known(self._cell), int: _Known(whole), bool: _FLAGS}
 
     def of(self, column: Column) -> list[Any]:
         """Return the cells of a column, converted at once where all values are of one type.
@@ -92,14 +93,14 @@ class _Cells:
         :param column: values as they came.
         :return: a text for each; in bytes for all of them, or for none.
         """
+        if column[:1] == [None] and column.count(None) == len(column):
+            return [""] * len(column)
         if self._kind in _AS_SENT and (found := _only_texts(column)):
             return self._texts(*found)
         types = set(map(type, column))
         types.discard(type(None))
-        if not types:
-            return [""] * len(column)
-        if types in ({str}, {bool}):
-            known: Mapping[Any, str] = self._known if types == {str} else _FLAGS
+        known = self._known.get(next(iter(types))) if len(types) == 1 else None
+        if known is not None:
             return list(map(known.__getitem__, column))
         if types == {bytes} and not self._escape:
             return list(map(_quoted_json, column))
@@ -124,8 +125,8 @@ class _Cells:
         return _quoted(escape_formula(text) if self._escape else text)
 
 
-class _Known(dict[str | None, str]):
-    """Cells by the texts that they are made of; None has an empty one.
+class _Known(dict[Any, str]):
+    """Cells by the values of one type that they are made of; None has an empty one.
 
     :param cell: makes a cell.
     """
@@ -134,8 +135,8 @@ class _Known(dict[str | None, str]):
         super().__init__()
         self._cell = cell
 
-    def __missing__(self, value: str | None) -> str:
-        cell = self._cell(value)
+    def __missing__(self, value: object) -> str:
+        cell = "" if value is None else self._cell(value)
         if len(self) < _MOST_KNOWN:
             self[value] = cell
         return cell
