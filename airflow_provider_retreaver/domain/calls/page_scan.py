@@ -26,7 +26,7 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.core.paging import MAX_PAGES, rows_of_pages
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
-from airflow_provider_retreaver.domain.calls.page import Decode, RawPage, read_page
+from airflow_provider_retreaver.domain.calls.page import CallKeys, Decode, RawPage, read_page
 
 # A call that moves comes again within the pages that are requested concurrently: so many identities are kept at
 # least.
@@ -198,7 +198,8 @@ class PageScan:
                 self._held = answer
                 continue
             if answer.number in self._order.before_early and answer.keys:
-                self._before_early.append(replace(answer, raws=[]))
+                # What was decoded of whole calls is not kept.
+                self._before_early.append(replace(answer, raws=[], keys=[CallKeys(uuid) for uuid in answer.uuids]))
             yield from self._checked(answer)
             following = answer.number + 1
             if self._held is not None and following == self._held.number:
