@@ -15,8 +15,7 @@ from typing import Literal, TypedDict, get_args
 
 from airflow_provider_retreaver.account.applied import Applied, applied_by
 from airflow_provider_retreaver.account.changing import ObjectChanges
-from airflow_provider_retreaver.account.kinds import KINDS, PAID
-from airflow_provider_retreaver.account.live import Live, read_company, world_of
+from airflow_provider_retreaver.account.kinds import KINDS, PAID, Live, read_company, world_of
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Change, Plan
 from airflow_provider_retreaver.core.errors import (

@@ -25,8 +25,7 @@ from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, App
 from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
 from airflow_provider_retreaver.account.drifting import drift_of
 from airflow_provider_retreaver.account.exporting import Exporter
-from airflow_provider_retreaver.account.kinds import KINDS
-from airflow_provider_retreaver.account.live import read_account
+from airflow_provider_retreaver.account.kinds import KINDS, read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan, canonical, load_plan
 from airflow_provider_retreaver.account.planning import Planner

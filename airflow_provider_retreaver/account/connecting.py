@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
 from airflow_provider_retreaver.account.disk import Sources
-from airflow_provider_retreaver.account.live import needed_kinds, read_account
+from airflow_provider_retreaver.account.kinds import read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan
 from airflow_provider_retreaver.account.planning import Planner
@@ -78,7 +78,7 @@ def make_plan(sources: Sources, connection: AbstractContextManager[Runs], *, com
     """
     files = sources.read()
     with connection as runs:
-        live = runs.run(read_account(needed_kinds(files)))
+        live = runs.run(read_account(files.kinds()))
     planner = Planner(files, live, World(secrets=find_secret), comparing)
     return planner.plan(git_commit=sources.git_commit(), environment=sources.environment)
 

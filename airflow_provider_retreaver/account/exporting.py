@@ -18,12 +18,10 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_retreaver.account.kinds import KINDS, Kind
-from airflow_provider_retreaver.account.live import Live, world_of
+from airflow_provider_retreaver.account.kinds import KINDS, Kind, Live, references, world_of
+from airflow_provider_retreaver.account.merging import escaped
 from airflow_provider_retreaver.account.nodes import is_writable, read_yaml, write_yaml
-from airflow_provider_retreaver.account.ordering import references
 from airflow_provider_retreaver.account.parts import SET, Part, World
-from airflow_provider_retreaver.account.variables import escaped
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import one_line

@@ -13,12 +13,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import msgspec
 from msgspec import UNSET
 
-from airflow_provider_retreaver.account.kinds import KINDS, Kind
-from airflow_provider_retreaver.account.merging import document, merged
-from airflow_provider_retreaver.account.nodes import Node, Place
-from airflow_provider_retreaver.account.problems import Problems
+from airflow_provider_retreaver.account.kinds import KINDS, REFERENCES, Kind
+from airflow_provider_retreaver.account.merging import Variables, document, escaped, merged
+from airflow_provider_retreaver.account.nodes import Node, Place, Problems
 from airflow_provider_retreaver.account.schema import AccountFile, Move, Prices
-from airflow_provider_retreaver.account.variables import Variables, escaped
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import did_you_mean, one_line, quoted
 from airflow_provider_retreaver.core.row_secrets import without_secrets
@@ -92,6 +90,15 @@ class AccountFiles:
     content: dict[str, Any]
     sha256: str
 
+    def kinds(self) -> set[str]:
+        """Return which kinds of objects the files are compared with; the others need not be read.
+
+        :return: the kinds of the objects in them, and those that objects of these kinds refer to.
+        """
+        kinds = {address.partition("/")[0] for address in (*self.objects, *self.moves, *self.removed)}
+        parts = {part.name for kind in kinds for part in KINDS[kind].parts}
+        return kinds | {REFERENCES[name] for name in parts & REFERENCES.keys()}
+
 
 def read_files(
     files: Iterable[tuple[str, str]],
@@ -134,31 +141,30 @@ class _Building:
 
     def account(self) -> AccountFiles:
         sections = self._root.fields
-        self._known(sections, _fields(AccountFile), "")
-        defaults = self._mapping(sections.get("defaults"), "defaults")
+        for name in ("defaults", *KINDS):
+            if name in sections and not isinstance(sections[name].value, (dict, type(None))):
+                self._problems.add(sections[name].place, name, "this must be a mapping of keys to objects")
+        defaults = self._root.inside("defaults")
         self._known(defaults, KINDS, "defaults")
-        objects: dict[str, Declared] = {}
-        for kind in KINDS.values():
-            for key, node in self._mapping(sections.get(kind.name), kind.name).items():
-                declared = self._declared(kind, key, node, defaults.get(kind.name))
-                if declared is not None:
-                    objects[declared.address] = declared
-        values = {
-            name: self._value(sections[name], _fields(AccountFile)[name].type, name)
-            for name in ("company", "prices", "moved", "removed", "vars")
-            if name in sections
-        }
+        declared = [
+            self._declared(kind, key, node, defaults.get(kind.name))
+            for kind in KINDS.values()
+            for key, node in self._root.inside(kind.name).items()
+        ]
+        rest = {name: node for name, node in sections.items() if name not in ("defaults", *KINDS)}
+        file = self._struct(rest, self._root.place, AccountFile, "")
         self._problems.refuse()
-        moves = self._moves(values.get("moved", ()), objects)
-        removed = list(dict.fromkeys(values.get("removed", ())))
+        objects = {one.address: one for one in declared if one is not None}
+        moves = self._moves(file.moved, objects)
+        removed = list(dict.fromkeys(file.removed))
         for address in removed:
             self._kind_of(address, "removed")
             if address in objects:
                 self._wrong(objects[address], "", "it is in the files and in removed; delete it from one of them")
         self._problems.refuse()
         return AccountFiles(
-            company=values.get("company"),
-            prices=values.get("prices", Prices()),
+            company=None if file.company is UNSET else file.company,
+            prices=Prices() if file.prices is UNSET else file.prices,
             objects=objects,
             moves=moves,
             removed=removed,
@@ -254,11 +260,6 @@ class _Building:
 
     # -- values
 
-    def _mapping(self, node: Node | None, path: str) -> dict[str, Node]:
-        if node is not None and not isinstance(node.value, (dict, type(None))):
-            self._problems.add(node.place, path, "this must be a mapping of keys to objects")
-        return {} if node is None else node.fields
-
     def _known(self, given: Mapping[str, Node], names: Collection[str], path: str) -> None:
         for key, node in given.items():
             if key not in names:
@@ -269,7 +270,7 @@ class _Building:
         fields: dict[str, msgspec.structs.FieldInfo] = _fields(struct)
         self._known(given, fields, path)
         values = {
-            fields[key].name: self._value(node, fields[key].type, f"{path}: {key}")
+            fields[key].name: self._value(node, fields[key].type, f"{path}: {key}".removeprefix(": "))
             for key, node in given.items()
             if key in fields
         }

@@ -1,11 +1,11 @@
-"""The kinds of objects: their fields, how they are found, and in which order they are changed."""
+"""The kinds of objects: their fields, the order of their changes, and the objects that an account has of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 from airflow_provider_retreaver.account import schema
@@ -22,33 +22,45 @@ from airflow_provider_retreaver.account.parts import (
     reference,
     written_phone,
 )
+from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import ProtocolError
-from airflow_provider_retreaver.core.operations import Row
+from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
 from airflow_provider_retreaver.core.row_secrets import without_secrets
 from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.lists.phones import from_e164
+from airflow_provider_retreaver.domain.objects.at_once import complete
 from airflow_provider_retreaver.domain.objects.names import comparable
+from airflow_provider_retreaver.resources.companies import get_active_company
 from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
 from airflow_provider_retreaver.resources.resource import Id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kind:
     """One kind of objects.
 
     :param name: of the resource and of the section in the files.
     :param struct: what files may write.
-    :param parts: the fields.
+    :param own: the fields that Retreaver does not return as it takes them.
     :param key_names: Retreaver's fields of the key in files; none where the key is only a label.
     :param needed: nested fields which a list may leave out, so that the object is then read by itself.
     """
 
     name: str
     struct: type[schema.Managed]
-    parts: tuple[Part, ...]
+    own: tuple[Part, ...] = ()
     key_names: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """All fields; what is shared with other kinds comes last."""
+        own = {part.name: part for part in self.own}
+        fields = [one for one in self.struct.__struct_fields__ if one not in ("id", "ignore", "purchase")]
+        fields.sort(key=schema.CallHandling.__struct_fields__.__contains__)
+        key = (Plain(self.key_names[0], self.key_names),) if self.entry.has_customer_id else ()
+        return (*key, *(own.get(one, Plain(one)) for one in fields))
 
     @property
     def entry(self) -> Entry:
@@ -144,57 +156,47 @@ def _first(row: Row, names: Sequence[str]) -> Id | None:
     return next((row[name] for name in names if row.get(name)), None)
 
 
-def _kind(
-    name: str,
-    struct: type[schema.Managed],
-    *parts: Part,
-    key_names: tuple[str, ...] = (),
-    needed: tuple[str, ...] = (),
-) -> Kind:
-    """Return a kind; a field of the files without a part of its own is one that Retreaver returns as it takes it."""
-    own = {part.name: part for part in parts}
-    fields = [one for one in struct.__struct_fields__ if one not in ("id", "ignore", "purchase")]
-    # What is shared with other kinds comes last.
-    fields.sort(key=schema.CallHandling.__struct_fields__.__contains__)
-    key = (Plain(key_names[0], key_names),) if entry_of(name).has_customer_id else ()
-    return Kind(name, struct, (*key, *(own.get(one, Plain(one)) for one in fields)), key_names, needed)
-
-
 _HANDLING = (Greeting("message"), Greeting("voice_gender"), Handling("timers"), Handling("menu_options"))
 _HANDLED = ("greeting", "timers", "menu_options")
 _PLACED = (reference("campaign", "cid"), reference("affiliate", "afid"))
 _WORDS: dict[Any, Any] = {1: "separately", 2: "simuldial"}
 _NUMBERS = {word: number for number, word in _WORDS.items()}
 _KINDS = (
-    _kind("affiliates", schema.Affiliate, key_names=("afid",)),
-    _kind("campaigns", schema.Campaign, *_HANDLING, key_names=("cid",), needed=_HANDLED),
-    _kind(
+    Kind("affiliates", schema.Affiliate, key_names=("afid",)),
+    Kind("campaigns", schema.Campaign, _HANDLING, ("cid",), _HANDLED),
+    Kind(
         "target_groups",
         schema.TargetGroup,
-        Plain(
-            "behavior", read=lambda value, _: _WORDS.get(value, value), write=lambda word: _NUMBERS.get(word, word)
+        (
+            Plain(
+                "behavior",
+                read=lambda value, _: _WORDS.get(value, value),
+                write=lambda word: _NUMBERS.get(word, word),
+            ),
+            Caps("caps"),
         ),
-        Caps("caps"),
-        key_names=("name",),
-        needed=("caps",),
+        ("name",),
+        ("caps",),
     ),
-    _kind(
+    Kind(
         "targets",
         schema.Target,
-        Plain("number", canonical=partial(written_phone, name="number")),
-        Pause("paused"),
-        Caps("caps"),
-        Zone("time_zone"),
-        BusinessHours("hours"),
-        Tags("tags"),
-        Groups("groups"),
-        Secret("sip_password"),
-        Conversions("conversion_groups"),
-        key_names=("tid", "client_tid"),
-        needed=("caps", "business_hours", "tag_values", "target_group_ids"),
+        (
+            Plain("number", canonical=partial(written_phone, name="number")),
+            Pause("paused"),
+            Caps("caps"),
+            Zone("time_zone"),
+            BusinessHours("hours"),
+            Tags("tags"),
+            Groups("groups"),
+            Secret("sip_password"),
+            Conversions("conversion_groups"),
+        ),
+        ("tid", "client_tid"),
+        ("caps", "business_hours", "tag_values", "target_group_ids"),
     ),
-    _kind("numbers", schema.Number, *_PLACED, *_HANDLING, key_names=("number",), needed=_HANDLED),
-    _kind("number_pools", schema.NumberPool, *_PLACED),
+    Kind("numbers", schema.Number, (*_PLACED, *_HANDLING), ("number",), _HANDLED),
+    Kind("number_pools", schema.NumberPool, _PLACED),
 )
 # In the order in which they are created and changed: what others refer to comes first.
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _KINDS}
@@ -209,3 +211,104 @@ REFERENCES = {
 DELETION = ("numbers", "number_pools", "targets", "target_groups", "campaigns", "affiliates")
 # Kinds whose objects cost money, and are gone for good when they are deleted.
 PAID = ("numbers", "number_pools")
+
+
+def references(fields: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """Return what fields refer to.
+
+    :param fields: of an object.
+    :return: kind and key of each object, with the name of the field.
+    """
+    for name, kind in REFERENCES.items():
+        value = fields.get(name)
+        for item in value if isinstance(value, list) else [value]:
+            key = item.get("campaign") if isinstance(item, dict) else item
+            if key is not None:
+                yield kind, key, name
+
+
+@dataclass(slots=True)
+class Live:
+    """The objects of an account.
+
+    :param company: Retreaver's ID of the company.
+    :param rows: objects as Retreaver returns them, by kind.
+    """
+
+    company: int
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+
+    def by_key(self, kind: Kind) -> dict[str, list[Row]]:
+        """Return the objects of a kind by the key that files name them by.
+
+        :param kind: of the objects.
+        :return: objects by key; several have one key where Retreaver lets them.
+        """
+        found: dict[str, list[Row]] = {}
+        for row in self.rows.get(kind.name, ()):
+            if (key := kind.key(row)) is not None:
+                found.setdefault(key, []).append(row)
+        return found
+
+    def named(self, kind: Kind) -> Iterable[tuple[Row, str]]:
+        """Return the objects of a kind with the key that files name each by.
+
+        :param kind: of the objects.
+        :return: pairs; an object without a key of its own is named like `id-7`.
+        """
+        by_key = self.by_key(kind)
+        for row in self.rows.get(kind.name, ()):
+            key = kind.key(row)
+            if key is None or len(by_key[key]) > 1:
+                key = f"id-{row.get('id')}"
+                while key in by_key:
+                    key += "-"
+            yield row, key
+
+
+def read_company() -> Procedure[int]:
+    """Read which company the connection leads to.
+
+    :return: Retreaver's ID of the company.
+    """
+    operation = get_active_company()
+    company: Row = yield operation
+    return int(require(company, "id", operation.request))
+
+
+def read_account(kinds: Collection[str] = tuple(KINDS)) -> Procedure[Live]:
+    """Read the account: each list once, and the objects one by one of which a list does not show everything.
+
+    Numbers of pools are left out: their pool buys and releases them.
+
+    :param kinds: names of the kinds to read.
+    :return: the account.
+    """
+    live = Live((yield from read_company()))
+    for kind in (KINDS[name] for name in KINDS if name in kinds):
+        rows: list[Row] = yield kind.entry.list()
+        own = dict(enumerate(row for row in rows if row.get("number_pool_id") is None))
+        known = {place: identity for place, row in own.items() if (identity := kind.identity(row)) is not None}
+        yield from complete(own, known, kind.needed, partial(_operation, kind, known))
+        live.rows[kind.name] = list(own.values())
+    return live
+
+
+def _operation(kind: Kind, identities: Mapping[int, Id], place: int) -> Operation[Row]:
+    return kind.entry.get(kind.reference(identities[place]))
+
+
+def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Mapping[str, str]) -> World:
+    """Return what fields need to know of an account.
+
+    :param live: the account.
+    :param world: with secrets and date.
+    :param labels: IDs of objects that files name by one, by address.
+    :param moves: addresses that were given up, with the new ones.
+    :return: the world of this account.
+    """
+    addresses = {int(row["id"]): f"target_groups/{key}" for row, key in live.named(KINDS["target_groups"])}
+    addresses = {id_: moves.get(address, address) for id_, address in addresses.items()}
+    addresses |= {id_: address for address, id_ in labels.items() if address.startswith("target_groups/")}
+    groups = {id_: address.partition("/")[2] for id_, address in addresses.items()}
+    return World(dict(moves), groups, world.secrets, world.today)

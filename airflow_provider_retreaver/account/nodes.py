@@ -1,4 +1,4 @@
-"""YAML with places: what a file says, and the line that says it.
+"""YAML with places: what a file says, the line that says it, and all that is wrong there.
 
 PyYAML composes the document; values are read by the core schema of YAML 1.2, so that `on`, `0044` and `12:30` are
 texts, and the keys of mappings are texts as they stand.
@@ -20,6 +20,8 @@ from airflow_provider_retreaver.core.quoting import one_line, quoted
 # Aliases can make a small file a very large one.
 MAX_NODES = 500_000
 MAX_DEPTH = 100
+# Problems that an error names at most.
+MAX_PROBLEMS = 10
 _NULL = ("", "~", "null", "Null", "NULL")
 _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 # Numbers with leading zeros or a plus are IDs and phone numbers; they are texts.
@@ -64,6 +66,14 @@ class Node:
         """The nodes of a mapping; none of anything else."""
         return self.value if isinstance(self.value, dict) else {}
 
+    def inside(self, name: str) -> dict[str, Node]:
+        """Return the nodes of a mapping that is a field of this one.
+
+        :param name: of the field.
+        :return: its nodes; none where there is no such mapping.
+        """
+        return self.fields[name].fields if name in self.fields else {}
+
     def plain(self) -> Any:
         """Return the value without places.
 
@@ -72,6 +82,34 @@ class Node:
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         return [node.plain() for node in self.value] if isinstance(self.value, list) else self.value
+
+
+class Problems:
+    """Everything that is wrong with files, so that one run names it all."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, None] = {}
+
+    def add(self, place: Place, key: str, problem: str) -> None:
+        """Note a problem.
+
+        :param place: where it is.
+        :param key: that it is about.
+        :param problem: what is wrong and what to do.
+        """
+        at = f"{one_line(key, numbers=False)}: " if key else ""
+        self._lines[f"{place}: {at}{problem.rstrip('.')}"] = None
+
+    def refuse(self) -> None:
+        """Raise an error when there is a problem.
+
+        :raises InvalidArgument: naming every place.
+        """
+        if self._lines:
+            lines = list(self._lines)
+            more = f"; and {len(lines) - MAX_PROBLEMS} more" if len(lines) > MAX_PROBLEMS else ""
+            text = f"{'; '.join(lines[:MAX_PROBLEMS])}{more}"
+            raise InvalidArgument(text if text.endswith("?") else f"{text}.")
 
 
 def read_yaml(text: str, file: str) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +10,10 @@ import msgspec
 from msgspec import UNSET
 
 from airflow_provider_retreaver.account.files import AccountFiles, Declared
-from airflow_provider_retreaver.account.kinds import DELETION, KINDS
-from airflow_provider_retreaver.account.live import Live, world_of
-from airflow_provider_retreaver.account.nodes import Place
-from airflow_provider_retreaver.account.ordering import ordered, references
+from airflow_provider_retreaver.account.kinds import DELETION, KINDS, Live, references, world_of
+from airflow_provider_retreaver.account.nodes import Place, Problems
 from airflow_provider_retreaver.account.parts import SET, World, secret_place
 from airflow_provider_retreaver.account.plan import Action, Change, FieldDiff, Plan
-from airflow_provider_retreaver.account.problems import Problems
 from airflow_provider_retreaver.account.risks import cost_of, risks_of
 from airflow_provider_retreaver.account.schema import Purchase
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
@@ -75,7 +73,7 @@ class Planner:
         self._known = {name: self._keys_that_will_be(name) for name in KINDS}
         changes = [change for one in files.objects.values() if (change := self._change(one)) is not None]
         self._problems.refuse()
-        updates, circle = ordered(changes)
+        updates, circle = _ordered(changes)
         if circle:
             names = ", ".join(sorted(one.address for one in circle))
             problem = f"{names} are new and refer to each other in a circle; create them without one reference first"
@@ -269,3 +267,27 @@ def _change_of(
         fields=fields,
         purchase=msgspec.to_builtins(purchase) if purchase is not None and row is None else None,
     )
+
+
+def _ordered(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    """Return changes so that what others refer to comes first, and those that need each other in a circle."""
+    made = {
+        one.address
+        for one in changes
+        if one.action == "create" or any(name in one.fields for name in KINDS[one.kind].key_names)
+    }
+    needing: list[Change] = []
+    for one in changes:
+        needs = {f"{kind}/{key}" for kind, key, _ in references(one.after)} & made - {one.address}
+        needing.append(msgspec.structs.replace(one, needs=sorted(needs)))
+    order = list(KINDS)
+    waiting = sorted(needing, key=lambda one: (order.index(one.kind), one.action != "create"))
+    done: list[Change] = []
+    while waiting:
+        names = {one.address for one in waiting}
+        ready = next((one for one in waiting if not names & set(one.needs)), None)
+        if ready is None:
+            break
+        done.append(ready)
+        waiting.remove(ready)
+    return done, waiting

@@ -11,7 +11,7 @@ from airflow_provider_retreaver.account.connecting import find_secret
 from airflow_provider_retreaver.account.disk import Sources
 from airflow_provider_retreaver.account.drifting import DriftRow, drift_of
 from airflow_provider_retreaver.account.files import AccountFiles, read_files
-from airflow_provider_retreaver.account.live import Live, needed_kinds, read_account
+from airflow_provider_retreaver.account.kinds import Live, read_account
 from airflow_provider_retreaver.account.nodes import write_yaml
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.planning import Planner
@@ -64,7 +64,7 @@ class DriftQuery(Query[Drift]):
         :raises InvalidArgument: when nothing was applied yet, or the files are not valid.
         """
         applied, files = yield Blocking(self._wanted)
-        live = yield from read_account(needed_kinds(files))
+        live = yield from read_account(files.kinds())
         rows = yield Blocking(lambda: self._rows(files, live, applied))
         return Drift(live.company, applied.plan, rows)
 

@@ -11,7 +11,7 @@ from airflow_provider_retreaver.account.applied import Applied, load_applied
 from airflow_provider_retreaver.account.applying import Apply, ApplyResult
 from airflow_provider_retreaver.account.exporting import Export, Exporter
 from airflow_provider_retreaver.account.files import read_files
-from airflow_provider_retreaver.account.live import Live, read_account
+from airflow_provider_retreaver.account.kinds import Live, read_account
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Plan, load_plan
 from airflow_provider_retreaver.account.planning import Planner
