@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict, get_args
 
-from airflow_provider_retreaver.account.applied import Applied, applied_by
 from airflow_provider_retreaver.account.changing import ObjectChanges
+from airflow_provider_retreaver.account.drifting import Applied, applied_by
 from airflow_provider_retreaver.account.kinds import KINDS, PAID, Live, read_company, world_of
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Change, Plan

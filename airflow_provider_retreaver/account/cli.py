@@ -19,11 +19,9 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from airflow_provider_retreaver.account import connecting
-from airflow_provider_retreaver.account.applied import Applied, load_applied
+from airflow_provider_retreaver.account import sources
 from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, Apply
-from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
-from airflow_provider_retreaver.account.drifting import drift_of
+from airflow_provider_retreaver.account.drifting import Applied, drift_of, load_applied
 from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.account.kinds import KINDS, read_account
 from airflow_provider_retreaver.account.parts import World
@@ -41,8 +39,8 @@ SCHEMA_FILE = "retreaver-account.schema.json"
 STATE = Path(".retreaver-account")
 _EPILOG = f"""connection:
   --conn-id ID, an Airflow connection of type retreaver, or the environment variables
-  {connecting.API_KEY}, {connecting.COMPANY}, {connecting.HOST} (a base URL other than Retreaver's) and
-  {connecting.EXTRA} (JSON).
+  {sources.API_KEY}, {sources.COMPANY}, {sources.HOST} (a base URL other than Retreaver's) and
+  {sources.EXTRA} (JSON).
 
 exit codes:
   0 nothing to change, or all done; 2 there are changes or drift; 1 an error
@@ -150,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
-    with connecting.connected(given.conn_id) as runs:
+    with sources.connected(given.conn_id) as runs:
         live = runs.run(read_account())
     export = Exporter(live, _world(), given.include, given.exclude).export()
     files = {**export.files, SCHEMA_FILE: f"{json.dumps(json_schema(), indent=1)}\n"}
@@ -160,8 +158,8 @@ def _export(given: argparse.Namespace) -> int:
             f"{given.folder / there[0]} exists; give another folder, or --force to overwrite it. Nothing was written."
         )
     for name, text in files.items():
-        write_whole(given.folder / name, text.encode())
-    again = Sources([str(given.folder / name) for name in export.files]).read()
+        sources.write_whole(given.folder / name, text.encode())
+    again = sources.Sources([str(given.folder / name) for name in export.files]).read()
     plan = Planner(again, live, _world()).plan()
     result: dict[str, Any] = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
     result |= {"left_out": export.left_out, "changes": len(plan.changes)}
@@ -173,18 +171,18 @@ def _export(given: argparse.Namespace) -> int:
 def _plan(given: argparse.Namespace) -> int:
     plan = _made(given)
     if given.out is not None:
-        write_whole(given.out, plan.dump())
+        sources.write_whole(given.out, plan.dump())
         # The same plan may be made again later, when somebody has undone it: what was done then is not done now.
         _journal_of(given.out).unlink(missing_ok=True)
     if given.markdown is not None:
-        write_whole(given.markdown, markdown(plan).encode())
+        sources.write_whole(given.markdown, markdown(plan).encode())
     color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     _write(given, plan.dump().decode(), [diff(plan, color=color)])
     return CHANGES if plan.changes else NOTHING
 
 
 def _apply(given: argparse.Namespace) -> int:
-    plan = load_plan(read_bytes(given.plan, "the plan"), str(given.plan), given.hash)
+    plan = load_plan(sources.read_bytes(given.plan, "the plan"), str(given.plan), given.hash)
     journal = given.journal or _journal_of(given.plan)
     applied_file, applied = _applied(given, plan.company)
     with _alone(journal):
@@ -196,11 +194,11 @@ def _apply(given: argparse.Namespace) -> int:
             only=given.only,
             targets=given.target,
             record=_record(journal, plan),
-            save=lambda record: write_whole(journal, canonical(Journal(plan.sha256, record.dump()))),
+            save=lambda record: sources.write_whole(journal, canonical(Journal(plan.sha256, record.dump()))),
             applied=applied,
-            note=lambda applied: write_whole(applied_file, applied.dump()),
+            note=lambda applied: sources.write_whole(applied_file, applied.dump()),
         )
-        with connecting.connected(given.conn_id) as runs:
+        with sources.connected(given.conn_id) as runs:
             result = runs.run(apply.procedure())
     _write(given, json.dumps(result), [result_text(result)])
     return NOTHING if result["counts"]["done"] == len(result["outcomes"]) else ERROR
@@ -223,12 +221,12 @@ def _schema(given: argparse.Namespace) -> int:
 
 
 def _made(given: argparse.Namespace, *, comparing: bool = False) -> Plan:
-    sources = Sources(given.paths, given.env, dict(given.var))
-    return connecting.make_plan(sources, connecting.connected(given.conn_id), comparing=comparing)
+    files = sources.Sources(given.paths, given.env, dict(given.var))
+    return sources.make_plan(files, sources.connected(given.conn_id), comparing=comparing)
 
 
 def _world() -> World:
-    return World(secrets=connecting.find_secret)
+    return World(secrets=sources.find_secret)
 
 
 def _variable(given: str) -> list[str]:
@@ -240,7 +238,7 @@ def _variable(given: str) -> list[str]:
 def _applied(given: argparse.Namespace, company: int) -> tuple[Path, Applied | None]:
     """Return the file of what was applied last, and what it holds."""
     path = given.applied or STATE / f"applied-{company}.json"
-    return path, load_applied(read_bytes(path, "what was applied last"), str(path)) if path.exists() else None
+    return path, load_applied(sources.read_bytes(path, "what was applied last"), str(path)) if path.exists() else None
 
 
 def _journal_of(plan: Path) -> Path:
@@ -252,7 +250,7 @@ def _record(path: Path, plan: Plan) -> Record:
     if not path.exists():
         return Record()
     try:
-        journal = msgspec.json.decode(read_bytes(path, "the journal"), type=Journal)
+        journal = msgspec.json.decode(sources.read_bytes(path, "the journal"), type=Journal)
     except msgspec.MsgspecError:
         raise InvalidArgument(
             f"{path} is a damaged journal; check what was done by a new plan, then delete it."

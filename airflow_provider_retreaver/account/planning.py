@@ -13,8 +13,7 @@ from airflow_provider_retreaver.account.files import AccountFiles, Declared
 from airflow_provider_retreaver.account.kinds import DELETION, KINDS, Live, references, world_of
 from airflow_provider_retreaver.account.nodes import Place, Problems
 from airflow_provider_retreaver.account.parts import SET, World, secret_place
-from airflow_provider_retreaver.account.plan import Action, Change, FieldDiff, Plan
-from airflow_provider_retreaver.account.risks import cost_of, risks_of
+from airflow_provider_retreaver.account.plan import Action, Change, FieldDiff, Plan, cost_of, risks_of
 from airflow_provider_retreaver.account.schema import Purchase
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.operations import Row

@@ -20,8 +20,8 @@ from airflow_provider_retreaver.operators.base import (
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_retreaver.account.applied import Applied
     from airflow_provider_retreaver.account.applying import ApplyResult
+    from airflow_provider_retreaver.account.drifting import Applied
     from airflow_provider_retreaver.account.plan import Plan
     from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
 
@@ -87,7 +87,7 @@ class RetreaverAccountPlanOperator(RetreaverOperator):
         :return: what the class describes.
         """
         with self.connected() as hook:
-            from airflow_provider_retreaver.account.applied import applied_by
+            from airflow_provider_retreaver.account.drifting import applied_by
             from airflow_provider_retreaver.account.rendering import markdown, summary
             from airflow_provider_retreaver.storage.paths import storage_errors, storage_path
             from airflow_provider_retreaver.storage.whole_files import replace_text
@@ -206,8 +206,8 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
         """
         with self.connected() as hook:
             from airflow_provider_retreaver.account.applying import Apply
-            from airflow_provider_retreaver.account.connecting import find_secret
             from airflow_provider_retreaver.account.parts import World
+            from airflow_provider_retreaver.account.sources import find_secret
             from airflow_provider_retreaver.domain.changes.record import Record
             from airflow_provider_retreaver.domain.objects.change_limit import ChangeLimit
             from airflow_provider_retreaver.storage.run_state import RunState
@@ -274,8 +274,7 @@ class RetreaverAccountApplyOperator(RetreaverWriteOperator):
 
 
 def _plan_of_files(hook: RetreaverHook, paths: object, environment: object, variables: object) -> Plan:
-    from airflow_provider_retreaver.account.connecting import make_plan
-    from airflow_provider_retreaver.account.disk import Sources
+    from airflow_provider_retreaver.account.sources import Sources, make_plan
 
     sources = Sources(
         texts(paths, "paths") or (),
@@ -289,7 +288,7 @@ def _applied(url: object) -> tuple[Applied | None, Callable[[Applied], None]]:
     """Return what was applied last, and what keeps it; nothing does where it is not kept."""
     if not is_given(url):
         return None, lambda _: None
-    from airflow_provider_retreaver.account.watching import read_applied, write_applied
+    from airflow_provider_retreaver.account.drifting import read_applied, write_applied
 
     return read_applied(url), lambda applied: write_applied(url, applied)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_retreaver.triggers.event_base import RetreaverEventTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_retreaver.account.watching import Drift, DriftQuery
+    from airflow_provider_retreaver.account.drifting import Drift, DriftQuery
 
 
 class RetreaverAccountDriftEventTrigger(RetreaverEventTrigger):
@@ -44,7 +44,7 @@ class RetreaverAccountDriftEventTrigger(RetreaverEventTrigger):
         poll_interval: float = 300.0,
         company_id: str | int | None = None,
     ) -> None:
-        from airflow_provider_retreaver.account.watching import AccountDrift
+        from airflow_provider_retreaver.account.drifting import AccountDrift
 
         super().__init__(retreaver_conn_id=retreaver_conn_id, poll_interval=poll_interval, company_id=company_id)
         self.condition = AccountDrift.from_parameters(
@@ -58,7 +58,7 @@ class RetreaverAccountDriftEventTrigger(RetreaverEventTrigger):
 
     def detect(self, state: list[str] | None, result: Drift) -> tuple[list[str], dict[str, Any] | None]:
         """Detect differences that are new; the state is a digest of each that is there."""
-        from airflow_provider_retreaver.account.watching import MAX_ROWS
+        from airflow_provider_retreaver.account.drifting import MAX_ROWS
 
         matches = {_digest(row): row for row in self.condition.evaluate(result).matches.values()}
         announced = set(state or ())

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from airflow_provider_retreaver.account.applied import Applied, load_applied
 from airflow_provider_retreaver.account.applying import Apply, ApplyResult
+from airflow_provider_retreaver.account.drifting import Applied, load_applied
 from airflow_provider_retreaver.account.exporting import Export, Exporter
 from airflow_provider_retreaver.account.files import read_files
 from airflow_provider_retreaver.account.kinds import Live, read_account

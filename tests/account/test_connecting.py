@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_retreaver.account.applied import applied_by, load_applied
-from airflow_provider_retreaver.account.connecting import connected, find_secret
-from airflow_provider_retreaver.account.disk import Sources, read_bytes, write_whole
-from airflow_provider_retreaver.account.drifting import drift_of
+from airflow_provider_retreaver.account.drifting import applied_by, drift_of, load_applied
 from airflow_provider_retreaver.account.kinds import read_company
 from airflow_provider_retreaver.account.schema import SecretReference
+from airflow_provider_retreaver.account.sources import Sources, connected, find_secret, read_bytes, write_whole
 from airflow_provider_retreaver.core.errors import InvalidArgument, StorageFailed
 from airflow_provider_retreaver.core.secrets import redact
 from airflow_provider_retreaver.sandbox.local_server import run_sandbox

@@ -24,7 +24,7 @@ KINDS = {
     "cap_filled": "airflow_provider_retreaver.domain.watching.cap_filled.CapFilled",
     "target_idle": "airflow_provider_retreaver.domain.watching.target_idle.TargetIdle",
     "number_pool": "airflow_provider_retreaver.domain.watching.pool_headroom.PoolHeadroom",
-    "account_drift": "airflow_provider_retreaver.account.watching.AccountDrift",
+    "account_drift": "airflow_provider_retreaver.account.drifting.AccountDrift",
 }
 # Conditions of operators, which have no sensor.
 OF_OPERATORS = {"export_job": "airflow_provider_retreaver.domain.watching.export_job.ExportEnded"}

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from airflow_provider_retreaver.account.applied import Applied
+from airflow_provider_retreaver.account.drifting import Applied
 from airflow_provider_retreaver.hooks.sql import sql_hook
 from airflow_provider_retreaver.sandbox.options import (
     POSTBACK_KEY,

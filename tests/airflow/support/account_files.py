@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_retreaver.account.applied import Applied
+from airflow_provider_retreaver.account.drifting import Applied
 from airflow_provider_retreaver.account.files import read_files
 from airflow_provider_retreaver.operators.account import RetreaverAccountPlanOperator
 from tests.airflow.support.account import context_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_retreaver.account.applied import load_applied
+from airflow_provider_retreaver.account.drifting import load_applied
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.operators.account import RetreaverAccountApplyOperator, RetreaverAccountPlanOperator
 from airflow_provider_retreaver.sensors.account import RetreaverAccountDriftSensor
@@ -135,16 +135,16 @@ def test_nothing_is_told_amid_an_apply(managed, monkeypatch):
     managed.account.change_target(managed.target("a")["id"], hard_cap_attributes={"cap": 8})
     assert managed.look() == {"targets/a caps.hard": 8}
     path.write_bytes(before)
-    from airflow_provider_retreaver.account import watching
+    from airflow_provider_retreaver.account import drifting
 
-    read = watching.read_account
+    read = drifting.read_account
 
     def meanwhile(kinds):
         live = yield from read(kinds)
         path.write_bytes(after)
         return live
 
-    monkeypatch.setattr(watching, "read_account", meanwhile)
+    monkeypatch.setattr(drifting, "read_account", meanwhile)
     assert managed.look() == {}
     assert managed.look() == {"targets/a caps.hard": 8}
 
