@@ -130,10 +130,10 @@ class Exporter:
             if key not in self._keys[other]:
                 raise InvalidArgument(f"it refers to {other}/{key}, which does not exist")
         try:
-            spec = msgspec.convert({name: value}, kind.struct)
+            written = msgspec.to_builtins(msgspec.convert({name: value}, kind.struct))
         except msgspec.ValidationError as error:
             raise InvalidArgument(str(error).partition(" - at")[0]) from None
-        if differences(current, part.desired(getattr(spec, name), row, self._world)):
+        if differences(current, part.desired(written[name], row, self._world)):
             raise InvalidArgument(NOT_THE_SAME)
 
     def _leave_out(self, address: str, name: str, reason: str) -> None:

@@ -30,12 +30,14 @@ class Declared:
     :param kind: of the object.
     :param key: in its section.
     :param spec: what is written about it, with the defaults.
+    :param written: the same as plain JSON.
     :param places: where each of its fields is written; blank for the object itself.
     """
 
     kind: Kind
     key: str
     spec: Any
+    written: dict[str, Any]
     places: Mapping[str, Place]
 
     @property
@@ -51,22 +53,13 @@ class Declared:
         """
         return self.places.get(name.partition(".")[0], self.places[""])
 
-    def given(self, name: str) -> Any:
-        """Return what is written about a field.
-
-        :param name: of the field.
-        :return: the value; None for nothing.
-        """
-        value = getattr(self.spec, name, UNSET)
-        return None if value is UNSET else value
-
     def ignores(self, name: str) -> bool:
         """Return whether a field is left alone.
 
         :param name: of the field.
         :return: True when `ignore` has it, or what it is inside of.
         """
-        return any(name == one or name.startswith(f"{one}.") for one in self.spec.ignore)
+        return any(name == one or name.startswith(f"{one}.") for one in self.written.get("ignore", ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,30 +174,31 @@ class _Building:
         spec = self._struct(fields, node.place, kind.struct, path)
         if spec is None:
             return None
-        declared = Declared(kind, key, spec, {"": node.place, **{name: one.place for name, one in fields.items()}})
+        places = {"": node.place, **{name: one.place for name, one in fields.items()}}
+        declared = Declared(kind, key, spec, msgspec.to_builtins(spec), places)
         self._check(declared)
         return declared
 
     def _check(self, declared: Declared) -> None:
         """Refuse what no object can have, before anything is read."""
-        spec, kind = declared.spec, declared.kind
-        for name in spec.ignore:
+        written, kind = declared.written, declared.kind
+        for name in written.get("ignore", ()):
             if kind.part(name.partition(".")[0]) is None:
                 known = ", ".join(part.name for part in kind.parts)
                 self._wrong(declared, "ignore", f"ignore has the unknown field {quoted(name)}; known are {known}")
-        for name, value in msgspec.to_builtins(spec).items():
+        for name, value in written.items():
             if without_secrets(value) != value:
                 self._wrong(declared, name, f"{name} holds a secret; take it out of the file")
-        if kind.name == "target_groups" and spec.name is not UNSET and spec.id is UNSET:
+        if kind.name == "target_groups" and "name" in written and "id" not in written:
             self._wrong(declared, "name", "the key is the name of a group; use `moved` to rename it")
         if kind.name == "numbers":
             self._check_number(declared)
-        secret = declared.given("sip_password")
-        if secret is not None and (secret.connection is UNSET) == (secret.env is UNSET):
+        if "sip_password" in written and len(written["sip_password"]) != 1:
             self._wrong(declared, "sip_password", "sip_password takes either connection or env")
 
     def _check_number(self, declared: Declared) -> None:
-        bought, known = declared.given("purchase") is not None, from_e164(declared.key) is not None
+        written = declared.written
+        bought, known = "purchase" in written, from_e164(declared.key) is not None
         if not bought and not known:
             problem = (
                 'the key of a number is the number in E.164, such as "+18005550100"; one that is to be bought needs '
@@ -212,9 +206,9 @@ class _Building:
             )
             self._wrong(declared, "", problem)
         for name in ("campaign", "affiliate"):
-            if bought and declared.given(name) is None:
+            if bought and name not in written:
                 self._wrong(declared, "purchase", f"a number to buy needs its {name}")
-        if bought and declared.spec.sid is not UNSET:
+        if bought and "sid" in written:
             self._wrong(declared, "sid", "the key of `purchase` is the SubID of the number; leave out sid")
         if bought and known:
             self._wrong(declared, "purchase", "which number is bought is not known before; give it any other key")
@@ -231,6 +225,10 @@ class _Building:
                 problem = f"{source} cannot become {to}"
             elif source in moves or to in moves.values() or source == to:
                 problem = f"{source} or {to} is moved twice; keep the latest move"
+            elif any(to == one.source for one in moved):
+                problem = (
+                    f"{source} becomes {to}, which is moved itself: a circle or a chain; move it to where it ends"
+                )
             elif to not in objects:
                 problem = f"{to} is not in the files; add it, or delete the move"
             elif source in objects:
@@ -238,12 +236,6 @@ class _Building:
             if problem:
                 self._wrong_in("moved", problem)
             moves[source] = to
-        for source, to in moves.items():
-            if to in moves:
-                problem = (
-                    f"{source} becomes {to}, which is moved itself: a circle or a chain; move it to where it ends"
-                )
-                self._wrong_in("moved", problem)
         return moves
 
     def _kind_of(self, address: str, section: str) -> str | None:
@@ -283,7 +275,8 @@ class _Building:
     def _value(self, node: Node, type_: Any, path: str) -> Any:
         for one in _alternatives(type_):
             if isinstance(node.value, list) and get_origin(one) is list:
-                return [self._value(item, get_args(one)[0], path) for item in node.value]
+                values = [self._value(item, get_args(one)[0], path) for item in node.value]
+                return [value for value in values if value is not UNSET]
             if isinstance(node.value, dict) and isinstance(one, type) and issubclass(one, msgspec.Struct):
                 return self._struct(node.value, node.place, one, path)
         try:

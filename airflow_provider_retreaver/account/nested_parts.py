@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +23,16 @@ from airflow_provider_retreaver.domain.routing.weekly_hours import WeeklyHours
 
 # A target is open around the clock unless hours are given.
 _ALWAYS_OPEN: Row = {"business_hours": [{"id": day, "day_of_week": day} for day in range(7)]}
-# Fields of rows by Retreaver's names of them.
-_ROW_FIELDS = {
-    "timers": {"seconds": "seconds", "url": "url"},
-    "menu_options": {"option": "option", "target_number": "number", "target_cid": "campaign"},
+_GROUPS = NESTED["conversion_groups_attributes"]
+# Kinds of rows, each with Retreaver's names of its fields by those of the files.
+_ROWS = {
+    "timers": (NESTED["timers_attributes"], {"seconds": "seconds", "url": "url"}),
+    "menu_options": (
+        NESTED["menu_options_attributes"],
+        {"option": "option", "number": "target_number", "campaign": "target_cid"},
+    ),
+    "conversion_groups": (_GROUPS, {name: name for name in ("name", "dedupe_seconds", "conversions")}),
+    "conversions": (_GROUPS.children["conversions_attributes"], {"seconds": "seconds", "revenue": "revenue"}),
 }
 
 
@@ -39,7 +45,7 @@ class Caps(Part):
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the caps that are written."""
-        return {f"{self.name}.{name}": cap for name, cap in msgspec.to_builtins(written).items()}
+        return {f"{self.name}.{name}": cap for name, cap in written.items()}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the caps as Retreaver takes them."""
@@ -123,73 +129,58 @@ class Handling(Part):
 
     def current(self, row: Row, world: World) -> Fields:
         """Return the object's own rows, not those that it inherits."""
-        rows = NESTED[f"{self.name}_attributes"].present(row)
-        lines = [{name: one.get(own) for own, name in _ROW_FIELDS[self.name].items()} for one in rows or ()]
-        for line in lines:
-            if "campaign" in line:
-                line["campaign"] = world.key("campaigns", line["campaign"])
-        return {} if rows is None else {self.name: _sorted(lines)}
+        rows = _rows(self.name, row)
+        for one in rows or ():
+            if "campaign" in one:
+                one["campaign"] = world.key("campaigns", one["campaign"])
+        return {} if rows is None else {self.name: _sorted(rows)}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the rows."""
-        rows = msgspec.to_builtins(written)
-        for one in rows:
-            if one.get("number"):
-                one["number"] = written_phone(one["number"], f"{self.name}: number")
+        rows = [
+            one | {"number": written_phone(one["number"], f"{self.name}: number")} if one.get("number") else one
+            for one in written
+        ]
         return {self.name: _sorted(rows)}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the rows, and those of the other kind that would be lost with them."""
-        names = {name: own for own, name in _ROW_FIELDS[self.name].items()}
-        sent: Row = {f"{self.name}_attributes": [_given(line, names) for line in after[self.name]]}
-        if row is None:
-            return sent
-        (other,) = _ROW_FIELDS.keys() - {self.name}
-        kept = NESTED[f"{other}_attributes"].present(row) or []
-        own_names = {name: name for name in _ROW_FIELDS[other]}
-        return {f"{other}_attributes": [_given(one, own_names) for one in kept], **sent, "destroy_nested": True}
+        rows = {self.name: after[self.name]}
+        if row is not None:
+            rows |= {name: _rows(name, row) or [] for name in ("timers", "menu_options") if name != self.name}
+        sent: Row = {
+            f"{name}_attributes": [
+                {own: one[field] for field, own in _ROWS[name][1].items() if one.get(field) is not None}
+                for one in rows[name]
+            ]
+            for name in rows
+        }
+        return sent if row is None else {**sent, "destroy_nested": True}
 
 
 class Conversions(Part):
     """All conversion groups."""
 
-    _KIND = NESTED["conversion_groups_attributes"]
-
     def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
         """Return the groups in Retreaver's order, which is the order in which they are evaluated."""
-        groups = self._KIND.present(row)
-        inner = self._KIND.children["conversions_attributes"]
-        lines = [
-            {
-                "name": group.get("name"),
-                "dedupe_seconds": group.get("dedupe_seconds"),
-                "conversions": _sorted(
-                    {"seconds": one.get("seconds"), "revenue": one.get("revenue")}
-                    for one in inner.present(group) or ()
-                ),
-            }
-            for group in groups or ()
-        ]
-        return {} if groups is None else {self.name: lines}
+        groups = _rows(self.name, row)
+        for group in groups or ():
+            group["conversions"] = _sorted(_rows("conversions", group) or [])
+        return {} if groups is None else {self.name: groups}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:  # noqa: ARG002
         """Return the groups."""
-        groups = msgspec.to_builtins(written)
-        return {self.name: [group | {"conversions": _sorted(group["conversions"])} for group in groups]}
+        return {self.name: [group | {"conversions": _sorted(group["conversions"])} for group in written]}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the groups that change, with their IDs; a conversion cannot be deleted without its group."""
         wanted = [
-            {
-                "name": group["name"],
-                "conversion_type": "timer",
-                "dedupe_seconds": group["dedupe_seconds"],
-                "conversions_attributes": group["conversions"],
-            }
+            {"conversion_type": "timer", "conversions_attributes": group["conversions"]}
+            | {name: value for name, value in group.items() if name != "conversions"}
             for group in after[self.name]
         ]
-        present = (self._KIND.present(row) or []) if row is not None else []
-        changes = match_rows(self._KIND, wanted, present)
+        present = (_GROUPS.present(row) or []) if row is not None else []
+        changes = match_rows(_GROUPS, wanted, present)
         kept = {group["name"]: group["conversions_attributes"] for group in wanted}
         for group in present:
             rows = kept.get(group.get("name"))
@@ -204,10 +195,12 @@ class Conversions(Part):
         return {"conversion_groups_attributes": [*deleted, *changes.send]}
 
 
+def _rows(name: str, row: Row) -> list[Row] | None:
+    """Return an object's own rows with the fields that files have; None where the answer does not hold them."""
+    kind, fields = _ROWS[name]
+    rows = kind.present(row)
+    return None if rows is None else [{field: one.get(own) for field, own in fields.items()} for one in rows]
+
+
 def _sorted(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: msgspec.json.encode(row, order="deterministic"))
-
-
-def _given(row: Row, names: Mapping[str, str]) -> Row:
-    """Return the fields of a row that have a value, under other names."""
-    return {names[name]: value for name, value in row.items() if name in names and value is not None}

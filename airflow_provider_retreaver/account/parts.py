@@ -205,31 +205,38 @@ class Secret(Part):
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:
         """Return the reference, or the current value when that is the secret, or when nobody knows the secret."""
-        if row is not None and row.get(self.name) and world.secrets(written) in (None, row[self.name]):
+        if row is not None and row.get(self.name) and secret_of(written, world) in (None, row[self.name]):
             return self.current(row, world)
-        self._secret(written, world)
-        return {self.name: msgspec.to_builtins(written)}
+        self.attributes({self.name: written}, row, world)
+        return {self.name: written}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the secret itself."""
-        return {self.name: self._secret(msgspec.convert(after[self.name], SecretReference), world)}
-
-    def _secret(self, reference: SecretReference, world: World) -> str:
-        secret = world.secrets(reference)
+        reference = after[self.name]
+        secret = secret_of(reference, world)
         if secret is None:
-            raise ChangeRefused(
-                f"{self.name} refers to {secret_place(reference)}, which does not exist or is blank; create it."
-            )
-        return secret
+            place = secret_place(reference)
+            raise ChangeRefused(f"{self.name} refers to {place}, which does not exist or is blank; create it.")
+        return {self.name: secret}
 
 
-def secret_place(reference: SecretReference) -> str:
+def secret_of(reference: Mapping[str, str], world: World) -> str | None:
+    """Return a secret.
+
+    :param reference: of the secret, as files write it.
+    :param world: finds it.
+    :return: the secret; None when there is none.
+    """
+    return world.secrets(msgspec.convert(reference, SecretReference))
+
+
+def secret_place(reference: Mapping[str, str]) -> str:
     """Return where a secret is kept, for messages.
 
     :param reference: of the secret.
     :return: e.g. `connection acme_sip`.
     """
-    return " ".join(f"{kind} {name}" for kind, name in msgspec.to_builtins(reference).items())
+    return " ".join(f"{kind} {name}" for kind, name in reference.items())
 
 
 def written_phone(written: str, name: str) -> str:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from airflow_provider_retreaver.account.files import AccountFiles, Declared
 from airflow_provider_retreaver.account.kinds import DELETION, KINDS, Live, references, world_of
 from airflow_provider_retreaver.account.nodes import Place, Problems
-from airflow_provider_retreaver.account.parts import SET, World, secret_place
+from airflow_provider_retreaver.account.parts import SET, World, secret_of, secret_place
 from airflow_provider_retreaver.account.plan import Action, Change, FieldDiff, Plan, cost_of, risks_of
-from airflow_provider_retreaver.account.schema import Purchase
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
@@ -61,7 +59,7 @@ class Planner:
                 f"The files are of company {files.company}, and the connection is to company {self.live.company}; "
                 f"correct one of them."
             )
-        labels = {name: id_ for name, one in files.objects.items() if (id_ := one.given("id")) is not None}
+        labels = {name: id_ for name, one in files.objects.items() if (id_ := one.written.get("id")) is not None}
         self._keys = {name: self.live.by_key(kind) for name, kind in KINDS.items()}
         self.world = world_of(self.live, self.world, labels, files.moves)
         found = {name: self._find(declared) for name, declared in files.objects.items()}
@@ -99,7 +97,7 @@ class Planner:
     def _find(self, declared: Declared) -> Row | None:
         kind = declared.kind
         rows = self.live.rows.get(kind.name, [])
-        if (id_ := declared.given("id")) is not None:
+        if (id_ := declared.written.get("id")) is not None:
             found = [row for row in rows if row.get("id") == id_]
             if not found:
                 problem = (
@@ -108,8 +106,8 @@ class Planner:
                 self._missing(declared, "id", problem)
         elif kind.name == "number_pools":
             found = [row for row in rows if self._is_pool(declared, row)]
-        elif (purchase := declared.given("purchase")) is not None:
-            found = [row for row in rows if row.get("sid") == purchase.key]
+        elif (purchase := declared.written.get("purchase")) is not None:
+            found = [row for row in rows if row.get("sid") == purchase["key"]]
         else:
             found = self._find_by_key(declared)
         if len(found) > 1:
@@ -142,7 +140,7 @@ class Planner:
 
     def _is_pool(self, declared: Declared, row: Row) -> bool:
         current = declared.kind.current(row, self.world)
-        return all(current.get(name) == declared.given(name) for name in ("campaign", "affiliate"))
+        return all(current.get(name) == declared.written.get(name) for name in ("campaign", "affiliate"))
 
     def _refuse_doubles(self) -> None:
         seen: dict[tuple[str, Any], str] = {}
@@ -186,8 +184,9 @@ class Planner:
             self._refer(declared, desired, current)
         unknown = [name for name in desired if row is not None and name not in current]
         self._warnings += [f"{address}: Retreaver does not return {name}, so it is not compared." for name in unknown]
-        if desired.get("sip_password") == SET and self.world.secrets(declared.spec.sip_password) is None:
-            where = secret_place(declared.spec.sip_password)
+        secret: Any = declared.written.get("sip_password")
+        if desired.get("sip_password") == SET and secret_of(secret, self.world) is None:
+            where = secret_place(secret)
             self._warnings.append(f"{address}: {where} does not exist, so sip_password is not compared.")
         desired = {name: value for name, value in desired.items() if name not in unknown}
         self._managed[address] = desired
@@ -198,25 +197,24 @@ class Planner:
         }
         if row is not None and not fields:
             return None
-        change = _change_of(address, "create" if row is None else "update", row, fields, declared.given("purchase"))
+        change = _change_of(
+            address, "create" if row is None else "update", row, fields, declared.written.get("purchase")
+        )
         if not self.comparing:
             self._check_sendable(declared, change, row)
         return change
 
     def _desired(self, declared: Declared, row: Row | None) -> dict[str, Any]:
-        kind, spec = declared.kind, declared.spec
+        kind, written = declared.kind, declared.written
         desired: dict[str, Any] = {}
-        for part in kind.parts:
-            written = getattr(spec, part.name, UNSET)
-            if written is UNSET:
-                continue
+        for part in (one for one in kind.parts if one.name in written):
             try:
-                desired |= part.desired(written, row, self.world)
+                desired |= part.desired(written[part.name], row, self.world)
             except RetreaverError as error:
                 self._problem(declared, part.name, error.message)
-        if row is None and (purchase := declared.given("purchase")) is not None:
-            desired["sid"] = purchase.key
-        by_key = kind.key_names and kind.name != "numbers" and declared.given("id") is None
+        if row is None and (purchase := declared.written.get("purchase")) is not None:
+            desired["sid"] = purchase["key"]
+        by_key = kind.key_names and kind.name != "numbers" and "id" not in declared.written
         if by_key and (row is None or kind.key(row) != kind.comparable(declared.key)):
             desired = {kind.key_names[0]: declared.key} | desired
         return desired
@@ -254,7 +252,11 @@ class Planner:
 
 
 def _change_of(
-    address: str, action: Action, row: Row | None, fields: dict[str, FieldDiff], purchase: Purchase | None = None
+    address: str,
+    action: Action,
+    row: Row | None,
+    fields: dict[str, FieldDiff],
+    purchase: dict[str, str] | None = None,
 ) -> Change:
     kind, known = KINDS[address.partition("/")[0]], row or {name: diff.after for name, diff in fields.items()}
     name = known.get("name") or known.get("company_name")
@@ -264,7 +266,7 @@ def _change_of(
         id=kind.identity(row) if row is not None else None,
         name=None if name is None else without_secrets(str(name)),
         fields=fields,
-        purchase=msgspec.to_builtins(purchase) if purchase is not None and row is None else None,
+        purchase=purchase if row is None else None,
     )
 
 

@@ -39,6 +39,11 @@ BAD = {
         "campaigns:\n  a:\n    timers:\n    - {seconds: 1, url: x}\n    - {seconds: soon, url: x}\n",
         r"a\.yaml:5: campaigns/a: timers: seconds: Expected `int`, got `str`",
     ),
+    "numbers in a list of texts": (
+        "targets:\n  acme:\n    groups: [1, roofers]\n",
+        r"a\.yaml:3: targets/acme: groups: Expected `str`, got `int`; put a text in quotes",
+    ),
+    "no list to ignore": ("targets: {acme: {ignore: 5}}\n", r"a\.yaml:1: targets/acme: ignore: Expected `array`"),
     "a key twice": ("targets:\n  acme: {}\n  acme: {}\n", r"a\.yaml:3: the key 'acme' is here and on line 2"),
     "itself": ("targets: &a\n  acme: *a\n", "contains itself"),
     "a tag of YAML": ("targets: !python/object:os.system {}\n", "has no meaning here"),
