@@ -196,10 +196,8 @@ class Apply:
             yield from self._objects.make(change)
         except RUN_ENDING:
             raise
-        except ChangeRefused as error:
-            self._note(change, "refused", error.message)
         except RetreaverError as error:
-            self._note(change, "failed", error.message)
+            self._note(change, "refused" if isinstance(error, ChangeRefused) else "failed", error.message)
         else:
             self.record.done[change.address] = change.action
             self.save(self.record)
@@ -213,17 +211,13 @@ class Apply:
         return True
 
     def _note(self, change: Change, status: Status, error: str | None = None) -> None:
-        outcome: Outcome = {
-            "address": change.address,
-            "action": change.action,
-            "status": status,
-            "fields": list(change.fields),
-        }
+        name = one_line(change.address, numbers=False)
+        outcome = Outcome(address=change.address, action=change.action, status=status, fields=list(change.fields))
         if error is not None:
             outcome["error"] = error
-            log.warning("%s was not applied: %s", one_line(change.address, numbers=False), error)
+            log.warning("%s was not applied: %s", name, error)
         else:
-            log.info("%s: %s done.", one_line(change.address, numbers=False), change.action)
+            log.info("%s: %s done.", name, change.action)
         self._outcomes[change.address] = outcome
 
     def _note_applied(self) -> None:

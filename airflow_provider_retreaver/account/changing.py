@@ -39,12 +39,7 @@ class ObjectChanges:
         :raises ChangeRefused: when others have changed, deleted or created the object; nothing was sent.
         :raises RetreaverError: when Retreaver does not make it.
         """
-        if change.action == "create":
-            yield from self._create(change)
-        elif change.action == "update":
-            yield from self._update(change)
-        else:
-            yield from self._delete(change)
+        yield from {"create": self._create, "update": self._update, "delete": self._delete}[change.action](change)
 
     def exists(self, address: str) -> Procedure[bool]:
         """Return whether an object is there that references name by its address.
@@ -75,8 +70,7 @@ class ObjectChanges:
         if not left:
             return
         after = {name: diff.after for name, diff in left.items()}
-        attributes = kind.attributes(after, row, self.world)
-        if attributes:
+        if attributes := kind.attributes(after, row, self.world):
             yield kind.entry.update(reference, attributes)
         if "groups" in after:
             yield from self._join(after["groups"], row)

@@ -25,7 +25,7 @@ from airflow_provider_retreaver.account.drifting import Applied, drift_of, load_
 from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.account.kinds import KINDS, read_account
 from airflow_provider_retreaver.account.parts import World
-from airflow_provider_retreaver.account.plan import Plan, canonical, load_plan
+from airflow_provider_retreaver.account.plan import Plan, canonical, decoded, load_plan
 from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.rendering import diff, markdown, result_text
 from airflow_provider_retreaver.account.schema import json_schema
@@ -78,54 +78,43 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    many: dict[str, Any] = {"action": "append", "default": []}
+    file: dict[str, Any] = {"type": Path, "metavar": "FILE"}
 
-    def command(name: str, summary: str, *, connects: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, summary: str, *, reads: bool = False, connects: bool = True) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=summary, description=summary)
         one.add_argument("--json", action="store_true", help="write one JSON object")
         if connects:
             one.add_argument("--conn-id", metavar="ID", help="Airflow connection; environment variables by default")
+        if reads:
+            one.add_argument("paths", nargs="+", metavar="PATH", help="files and folders of the account")
+            one.add_argument("--env", metavar="NAME", help="lay environments/NAME.yaml over the files")
+            one.add_argument("--var", **many, type=_variable, metavar="NAME=VALUE", help="set a variable")
         return one
 
     export = command("export", "Write the account to files, whose plan is then empty.")
     export.add_argument("folder", type=Path, help="folder for the files")
-    export.add_argument(
-        "--include", action="append", default=[], metavar="PATTERN", help="addresses, e.g. targets/a*"
-    )
-    export.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help="addresses to leave out")
+    export.add_argument("--include", **many, metavar="PATTERN", help="addresses, e.g. targets/a*")
+    export.add_argument("--exclude", **many, metavar="PATTERN", help="addresses to leave out")
     export.add_argument("--force", action="store_true", help="overwrite files that exist")
-    plan = command("plan", "Show what the files would change.")
-    _add_sources(plan)
-    plan.add_argument("--out", type=Path, metavar="FILE", help="write the plan, for apply")
-    plan.add_argument("--markdown", type=Path, metavar="FILE", help="write the plan as Markdown")
+    plan = command("plan", "Show what the files would change.", reads=True)
+    plan.add_argument("--out", **file, help="write the plan, for apply")
+    plan.add_argument("--markdown", **file, help="write the plan as Markdown")
     apply = command("apply", "Apply a plan.")
     apply.add_argument("plan", type=Path, help="file that plan --out has written")
-    apply.add_argument(
-        "--hash", required=True, metavar="SHA256", help="hash of the plan that was approved, 12 digits at least"
-    )
-    apply.add_argument("--only", action="append", default=[], choices=list(KINDS), help="kinds of objects to change")
-    apply.add_argument("--target", action="append", default=[], metavar="ADDRESS", help="objects to change")
-    apply.add_argument(
-        "--max-changes",
-        default=DEFAULT_MAX_CHANGES,
-        metavar="LIMIT",
-        help="objects that may change: a number, a share (from 10 objects on) or none (30%%)",
-    )
+    digits = "hash of the plan that was approved, 12 digits at least"
+    apply.add_argument("--hash", required=True, metavar="SHA256", help=digits)
+    apply.add_argument("--only", **many, choices=list(KINDS), help="kinds of objects to change")
+    apply.add_argument("--target", **many, metavar="ADDRESS", help="objects to change")
+    limit = "objects that may change: a number, a share (from 10 objects on) or none (30%%)"
+    apply.add_argument("--max-changes", default=DEFAULT_MAX_CHANGES, metavar="LIMIT", help=limit)
     apply.add_argument("--allow-destroy", action="store_true", help="release numbers and pools that are in removed")
-    apply.add_argument("--journal", type=Path, metavar="FILE", help="what was done; by default beside the plan")
-    apply.add_argument("--applied", type=Path, metavar="FILE", help=f"what was applied last, for drift (in {STATE})")
-    drift = command("drift", "Show what differs from the files, and whether others have changed it.")
-    _add_sources(drift)
-    drift.add_argument("--applied", type=Path, metavar="FILE", help=f"what was applied last (in {STATE})")
+    apply.add_argument("--journal", **file, help="what was done; by default beside the plan")
+    apply.add_argument("--applied", **file, help=f"what was applied last, for drift (in {STATE})")
+    drift = command("drift", "Show what differs from the files, and whether others have changed it.", reads=True)
+    drift.add_argument("--applied", **file, help=f"what was applied last (in {STATE})")
     command("schema", "Print the JSON Schema of the files.", connects=False)
     return parser
-
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files and folders of the account")
-    parser.add_argument("--env", metavar="NAME", help="lay environments/NAME.yaml over the files")
-    parser.add_argument(
-        "--var", action="append", default=[], type=_variable, metavar="NAME=VALUE", help="set a variable"
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -161,8 +150,13 @@ def _export(given: argparse.Namespace) -> int:
         sources.write_whole(given.folder / name, text.encode())
     again = sources.Sources([str(given.folder / name) for name in export.files]).read()
     plan = Planner(again, live, _world()).plan()
-    result: dict[str, Any] = {"folder": str(given.folder), "files": sorted(files), "objects": export.objects}
-    result |= {"left_out": export.left_out, "changes": len(plan.changes)}
+    result = {
+        "folder": str(given.folder),
+        "files": sorted(files),
+        "objects": export.objects,
+        "left_out": export.left_out,
+        "changes": len(plan.changes),
+    }
     written = f"{export.objects} objects written to {given.folder}; their plan has {len(plan.changes)} changes."
     _write(given, json.dumps(result), [*export.left_out, written])
     return CHANGES if plan.changes else NOTHING
@@ -249,12 +243,8 @@ def _record(path: Path, plan: Plan) -> Record:
     """Return what earlier attempts of this plan did."""
     if not path.exists():
         return Record()
-    try:
-        journal = msgspec.json.decode(sources.read_bytes(path, "the journal"), type=Journal)
-    except msgspec.MsgspecError:
-        raise InvalidArgument(
-            f"{path} is a damaged journal; check what was done by a new plan, then delete it."
-        ) from None
+    problem = f"{path} is a damaged journal; check what was done by a new plan, then delete it."
+    journal = decoded(sources.read_bytes(path, "the journal"), Journal, problem)
     return Record.load(journal.record) if journal.plan == plan.sha256 else Record()
 
 

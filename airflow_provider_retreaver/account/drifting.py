@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
-import msgspec
 from msgspec import UNSET, Struct
 
 from airflow_provider_retreaver.account.files import AccountFiles, read_files
 from airflow_provider_retreaver.account.kinds import Live, read_account
 from airflow_provider_retreaver.account.nodes import write_yaml
 from airflow_provider_retreaver.account.parts import World
-from airflow_provider_retreaver.account.plan import FieldDiff, Plan, canonical
+from airflow_provider_retreaver.account.plan import FieldDiff, Plan, canonical, decoded
 from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.sources import Sources, find_secret
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -22,7 +21,6 @@ from airflow_provider_retreaver.core.parameters import is_given, mapping, text, 
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 
-FORMAT, VERSION = "retreaver-account-applied", 1
 # Rows of a result and of an event at most; `count` has how many there are.
 MAX_ROWS = 100
 # Objects that a log line names.
@@ -44,8 +42,8 @@ class Applied(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     :param managed: what was applied, by address and field.
     """
 
-    format: str = FORMAT
-    version: int = VERSION
+    format: Literal["retreaver-account-applied"] = "retreaver-account-applied"
+    version: Literal[1] = 1
     company: int
     plan: str
     files: dict[str, Any]
@@ -85,13 +83,9 @@ def load_applied(data: bytes | str, where: str) -> Applied:
     :return: what was applied.
     :raises InvalidArgument: when it is something else.
     """
-    try:
-        applied = msgspec.json.decode(data, type=Applied)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        applied = None
-    if applied is None or (applied.format, applied.version) != (FORMAT, VERSION):
-        raise InvalidArgument(f"{where} is not what an apply of this package leaves; check the path, or delete it.")
-    return applied
+    return decoded(
+        data, Applied, f"{where} is not what an apply of this package leaves; check the path, or delete it."
+    )
 
 
 class DriftRow(TypedDict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -16,7 +16,7 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import quoted
 from airflow_provider_retreaver.resources.resource import Id
 
-FORMAT, VERSION = "retreaver-account-plan", 1
+VERSION = 1
 
 TOLL_FREE = "Toll-free"
 # What is risky whatever the value is: by kind, and by field of an object that is changed.
@@ -29,6 +29,7 @@ CHANGES = {
     "sip_password": "changes the password",
 }
 
+T = TypeVar("T")
 Action = Literal["create", "update", "delete"]
 
 
@@ -101,6 +102,13 @@ class Cost(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     monthly: float | None = None
 
 
+class _Head(Struct):
+    """What every version of a plan begins with."""
+
+    format: Literal["retreaver-account-plan"]
+    version: Any = None
+
+
 class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A plan.
 
@@ -121,7 +129,7 @@ class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     :param sha256: of everything else.
     """
 
-    format: str = FORMAT
+    format: Literal["retreaver-account-plan"] = "retreaver-account-plan"
     version: int = VERSION
     company: int
     files_sha256: str
@@ -174,6 +182,21 @@ def canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
 
 
+def decoded(data: bytes | str, kind: type[T], problem: str) -> T:
+    """Read what `canonical` wrote.
+
+    :param data: JSON.
+    :param kind: of struct.
+    :param problem: the error where it is something else, as a sentence.
+    :return: the struct.
+    :raises InvalidArgument: when it is something else.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError:
+        raise InvalidArgument(problem) from None
+
+
 def load_plan(data: bytes | str, where: str, sha256: str | None = None) -> Plan:
     """Read a plan and hold it against its hash.
 
@@ -183,23 +206,16 @@ def load_plan(data: bytes | str, where: str, sha256: str | None = None) -> Plan:
     :return: the plan.
     :raises InvalidArgument: when it is no plan, is one of another version, was changed, or is not the approved one.
     """
-    try:
-        head = msgspec.json.decode(data)
-    except msgspec.DecodeError:
-        head = None
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise InvalidArgument(f"{where} is no plan of this package; check the path.")
-    if head.get("version") != VERSION:
+    head = decoded(data, _Head, f"{where} is no plan of this package; check the path.")
+    if head.version != VERSION:
         raise InvalidArgument(
-            f"{where} is a plan of version {quoted(head.get('version'))}, and this package applies version "
-            f"{VERSION}; make a new plan."
+            f"{where} is a plan of version {quoted(head.version)}, and this package applies version {VERSION}; "
+            f"make a new plan."
         )
-    try:
-        plan = msgspec.convert(head, Plan)
-    except msgspec.ValidationError:
-        plan = None
-    if plan is None or plan.digest() != plan.sha256:
-        raise InvalidArgument(f"{where} was changed after it was made: its hash does not fit; make a new plan.")
+    changed = f"{where} was changed after it was made: its hash does not fit; make a new plan."
+    plan = decoded(data, Plan, changed)
+    if plan.digest() != plan.sha256:
+        raise InvalidArgument(changed)
     if sha256 is not None:
         wanted = sha256.strip().lower()
         if len(wanted) < 12 or not plan.sha256.startswith(wanted):
