@@ -182,10 +182,11 @@ class _Building:
     def _check(self, declared: Declared) -> None:
         """Refuse what no object can have, before anything is read."""
         written, kind = declared.written, declared.kind
+        known = [part.name for part in kind.parts]
         for name in written.get("ignore", ()):
-            if kind.part(name.partition(".")[0]) is None:
-                known = ", ".join(part.name for part in kind.parts)
-                self._wrong(declared, "ignore", f"ignore has the unknown field {quoted(name)}; known are {known}")
+            if name.partition(".")[0] not in known:
+                problem = f"ignore has the unknown field {quoted(name)}; known are {', '.join(known)}"
+                self._wrong(declared, "ignore", problem)
         for name, value in written.items():
             if without_secrets(value) != value:
                 self._wrong(declared, name, f"{name} holds a secret; take it out of the file")

@@ -8,20 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
-from airflow_provider_retreaver.account import schema
-from airflow_provider_retreaver.account.nested_parts import BusinessHours, Caps, Conversions, Groups, Handling, Tags
+from airflow_provider_retreaver.account import nested_parts, parts, schema
 from airflow_provider_retreaver.account.nodes import is_writable
-from airflow_provider_retreaver.account.parts import (
-    Greeting,
-    Part,
-    Pause,
-    Plain,
-    Secret,
-    World,
-    Zone,
-    reference,
-    written_phone,
-)
+from airflow_provider_retreaver.account.parts import Part, Plain, World
 from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.operations import Operation, Procedure, Row
@@ -66,11 +55,6 @@ class Kind:
     def entry(self) -> Entry:
         """The resource."""
         return entry_of(self.name)
-
-    @property
-    def title(self) -> str:
-        """What one object is called."""
-        return self.entry.title
 
     @property
     def by_customer_id(self) -> bool:
@@ -137,28 +121,23 @@ class Kind:
         """
         sent: Row = {}
         for part in self.parts:
-            if own := {name: value for name, value in after.items() if part.owns(name)}:
-                new = part.attributes(own, row, world)
-                # What another part has sent to keep the rows of this one is not what this one sends itself.
-                sent = new | sent | {name: new[name] for name in new if name == f"{part.name}_attributes"}
+            if any(map(part.owns, after)):
+                sent |= part.attributes(after, row, world)
         return sent
-
-    def part(self, name: str) -> Part | None:
-        """Return the part that a field belongs to.
-
-        :param name: of the field.
-        :return: the part; None when there is none.
-        """
-        return next((part for part in self.parts if part.owns(name)), None)
 
 
 def _first(row: Row, names: Sequence[str]) -> Id | None:
     return next((row[name] for name in names if row.get(name)), None)
 
 
-_HANDLING = (Greeting("message"), Greeting("voice_gender"), Handling("timers"), Handling("menu_options"))
+_HANDLING = (
+    parts.Greeting("message"),
+    parts.Greeting("voice_gender"),
+    nested_parts.Handling("timers"),
+    nested_parts.Handling("menu_options"),
+)
 _HANDLED = ("greeting", "timers", "menu_options")
-_PLACED = (reference("campaign", "cid"), reference("affiliate", "afid"))
+_PLACED = (parts.reference("campaign", "cid"), parts.reference("affiliate", "afid"))
 _WORDS: dict[Any, Any] = {1: "separately", 2: "simuldial"}
 _NUMBERS = {word: number for number, word in _WORDS.items()}
 _KINDS = (
@@ -173,7 +152,7 @@ _KINDS = (
                 read=lambda value, _: _WORDS.get(value, value),
                 write=lambda word: _NUMBERS.get(word, word),
             ),
-            Caps("caps"),
+            nested_parts.Caps("caps"),
         ),
         ("name",),
         ("caps",),
@@ -182,15 +161,15 @@ _KINDS = (
         "targets",
         schema.Target,
         (
-            Plain("number", canonical=partial(written_phone, name="number")),
-            Pause("paused"),
-            Caps("caps"),
-            Zone("time_zone"),
-            BusinessHours("hours"),
-            Tags("tags"),
-            Groups("groups"),
-            Secret("sip_password"),
-            Conversions("conversion_groups"),
+            Plain("number", canonical=partial(parts.written_phone, name="number")),
+            parts.Pause("paused"),
+            nested_parts.Caps("caps"),
+            parts.Zone("time_zone"),
+            nested_parts.BusinessHours("hours"),
+            nested_parts.Tags("tags"),
+            nested_parts.Groups("groups"),
+            parts.Secret("sip_password"),
+            nested_parts.Conversions("conversion_groups"),
         ),
         ("tid", "client_tid"),
         ("caps", "business_hours", "tag_values", "target_group_ids"),

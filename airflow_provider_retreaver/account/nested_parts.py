@@ -49,7 +49,7 @@ class Caps(Part):
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the caps as Retreaver takes them."""
-        return cap_attributes({f"{name.partition('.')[2]}_cap": cap for name, cap in after.items()})
+        return cap_attributes({f"{name}_cap": cap for name, cap in self.inside(after).items()})
 
 
 class BusinessHours(Part):
@@ -68,7 +68,7 @@ class BusinessHours(Part):
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:
         """Return the rows that change; of a new target the rows of the whole week."""
-        days = {name.partition(".")[2]: hours for name, hours in after.items()}
+        days = self.inside(after)
         week = WeeklyHours.parse(days, self.name)
         if row is not None:
             return DesiredHours(week, today=world.today).attributes(row, days)
@@ -145,17 +145,14 @@ class Handling(Part):
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the rows, and those of the other kind that would be lost with them."""
-        rows = {self.name: after[self.name]}
-        if row is not None:
-            rows |= {name: _rows(name, row) or [] for name in ("timers", "menu_options") if name != self.name}
-        sent: Row = {
-            f"{name}_attributes": [
-                {own: one[field] for field, own in _ROWS[name][1].items() if one.get(field) is not None}
-                for one in rows[name]
-            ]
-            for name in rows
-        }
-        return sent if row is None else {**sent, "destroy_nested": True}
+        sent: Row = {"destroy_nested": True} if row is not None else {}
+        for name in ("timers", "menu_options"):
+            if row is not None or name in after:
+                fields, rows = _ROWS[name][1].items(), after[name] if name in after else _rows(name, row or {})
+                sent[f"{name}_attributes"] = [
+                    {own: one[field] for field, own in fields if one.get(field) is not None} for one in rows or ()
+                ]
+        return sent
 
 
 class Conversions(Part):

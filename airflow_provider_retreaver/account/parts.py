@@ -105,9 +105,9 @@ class Part(ABC):
 
     @abstractmethod
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:
-        """Return what is sent for fields.
+        """Return what is sent for the fields of this part.
 
-        :param after: the fields that change, as they should be.
+        :param after: all fields of the object that change, as they should be.
         :param row: the object as it is; None for a new one.
         :param world: what is known besides.
         :return: attributes as Retreaver takes them.
@@ -121,6 +121,14 @@ class Part(ABC):
         :return: True when it does.
         """
         return name == self.name or name.startswith(f"{self.name}.")
+
+    def inside(self, after: Values) -> dict[str, Any]:
+        """Return the fields that are inside of this one.
+
+        :param after: fields of the object.
+        :return: values by the name without that of this part.
+        """
+        return {name.removeprefix(f"{self.name}."): value for name, value in after.items() if self.owns(name)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Planner:
                 f"The files are of company {files.company}, and the connection is to company {self.live.company}; "
                 f"correct one of them."
             )
-        labels = {name: id_ for name, one in files.objects.items() if (id_ := one.written.get("id")) is not None}
+        labels = {name: one.written["id"] for name, one in files.objects.items() if "id" in one.written}
         self._keys = {name: self.live.by_key(kind) for name, kind in KINDS.items()}
         self.world = world_of(self.live, self.world, labels, files.moves)
         found = {name: self._find(declared) for name, declared in files.objects.items()}
@@ -69,7 +69,6 @@ class Planner:
         self._problems.refuse()
         self._known = {name: self._keys_that_will_be(name) for name in KINDS}
         changes = [change for one in files.objects.values() if (change := self._change(one)) is not None]
-        self._problems.refuse()
         updates, circle = _ordered(changes)
         if circle:
             names = ", ".join(sorted(one.address for one in circle))
@@ -95,30 +94,32 @@ class Planner:
     # -- finding
 
     def _find(self, declared: Declared) -> Row | None:
-        kind = declared.kind
+        kind, written, missing = declared.kind, declared.written, ""
         rows = self.live.rows.get(kind.name, [])
-        if (id_ := declared.written.get("id")) is not None:
-            found = [row for row in rows if row.get("id") == id_]
-            if not found:
-                problem = (
-                    f"there is no {kind.title} with the id {id_}; it was deleted, or the id is another company's"
-                )
-                self._missing(declared, "id", problem)
+        if "id" in written:
+            found = [row for row in rows if row.get("id") == written["id"]]
+            there_is_none = f"there is no {kind.entry.title} with the id {written['id']}"
+            missing = f"{there_is_none}; it was deleted, or the id is another company's"
         elif kind.name == "number_pools":
             found = [row for row in rows if self._is_pool(declared, row)]
-        elif (purchase := declared.written.get("purchase")) is not None:
-            found = [row for row in rows if row.get("sid") == purchase["key"]]
+        elif "purchase" in written:
+            found = [row for row in rows if row.get("sid") == written["purchase"]["key"]]
         else:
-            found = self._find_by_key(declared)
+            found, missing = self._find_by_key(declared)
+        if missing and not found and not self.comparing:
+            self._problem(declared, "id", missing)
         if len(found) > 1:
             hint = "; write the `id` of the one that is meant" if "id" in kind.struct.__struct_fields__ else ""
             ids = ", ".join(str(row["id"]) for row in found)
-            self._problem(declared, "", f"{len(found)} {kind.title}s fit (ids {ids}){hint}")
+            self._problem(declared, "", f"{len(found)} {kind.entry.title}s fit (ids {ids}){hint}")
         return found[0] if len(found) == 1 else None
 
-    def _find_by_key(self, declared: Declared) -> list[Row]:
-        address = declared.address
+    def _find_by_key(self, declared: Declared) -> tuple[list[Row], str]:
+        """Return the objects of an address, or of the one before a move, and what is wrong where there is none."""
+        address, missing = declared.address, ""
         found = self._with_address(address)
+        if declared.kind.name == "numbers":
+            missing = "the account has no such number; a number is bought by `purchase`"
         for source in (old for old, new in self.files.moves.items() if new == address):
             before = self._with_address(source)
             if before and found:
@@ -127,12 +128,9 @@ class Planner:
                     f"one of them"
                 )
                 self._problem(declared, "", problem)
-            elif not before and not found:
-                self._missing(declared, "", f"neither {source} nor {address} exists; delete the move")
+            missing = f"neither {source} nor {address} exists; delete the move"
             found = found or before
-        if not found and declared.kind.name == "numbers":
-            self._missing(declared, "", "the account has no such number; a number is bought by `purchase`")
-        return found
+        return found, missing
 
     def _with_address(self, address: str) -> list[Row]:
         kind, _, key = address.partition("/")
@@ -162,12 +160,8 @@ class Planner:
             for row in rows[:1]:
                 self._rows[address] = row
                 before = {name: FieldDiff(value, None) for name, value in kind.current(row, self.world).items()}
-                found.append(_change_of(address, "delete", row, before))
+                found.append(self._change_of(address, "delete", row, before))
         return found
-
-    def _missing(self, declared: Declared, name: str, problem: str) -> None:
-        if not self.comparing:
-            self._problem(declared, name, problem)
 
     def _problem(self, declared: Declared, name: str, problem: str) -> None:
         self._problems.add(declared.place(name), declared.address, problem)
@@ -197,12 +191,22 @@ class Planner:
         }
         if row is not None and not fields:
             return None
-        change = _change_of(
-            address, "create" if row is None else "update", row, fields, declared.written.get("purchase")
-        )
+        change = self._change_of(address, "create" if row is None else "update", row, fields)
         if not self.comparing:
             self._check_sendable(declared, change, row)
         return change
+
+    def _change_of(self, address: str, action: Action, row: Row | None, fields: dict[str, FieldDiff]) -> Change:
+        known = row or {name: diff.after for name, diff in fields.items()}
+        name = known.get("name") or known.get("company_name")
+        return Change(
+            address=address,
+            action=action,
+            id=KINDS[address.partition("/")[0]].identity(row) if row is not None else None,
+            name=None if name is None else without_secrets(str(name)),
+            fields=fields,
+            purchase=self.files.objects[address].written.get("purchase") if row is None else None,
+        )
 
     def _desired(self, declared: Declared, row: Row | None) -> dict[str, Any]:
         kind, written = declared.kind, declared.written
@@ -212,9 +216,9 @@ class Planner:
                 desired |= part.desired(written[part.name], row, self.world)
             except RetreaverError as error:
                 self._problem(declared, part.name, error.message)
-        if row is None and (purchase := declared.written.get("purchase")) is not None:
-            desired["sid"] = purchase["key"]
-        by_key = kind.key_names and kind.name != "numbers" and "id" not in declared.written
+        if row is None and "purchase" in written:
+            desired["sid"] = written["purchase"]["key"]
+        by_key = kind.key_names and kind.name != "numbers" and "id" not in written
         if by_key and (row is None or kind.key(row) != kind.comparable(declared.key)):
             desired = {kind.key_names[0]: declared.key} | desired
         return desired
@@ -224,7 +228,7 @@ class Planner:
         for kind, key, name in references(desired):
             if current.get(name) != desired[name] and key not in self._known[kind]:
                 hint = did_you_mean(key, self._known[kind], f"add it to {kind}, or correct the reference")
-                missing = f"{name} refers to the {KINDS[kind].title} {quoted(key)}, which does not exist"
+                missing = f"{name} refers to the {KINDS[kind].entry.title} {quoted(key)}, which does not exist"
                 self._problem(declared, name, f"{missing}; {hint}")
 
     def _keys_that_will_be(self, kind: str) -> dict[str, None]:
@@ -238,7 +242,7 @@ class Planner:
         """Refuse before anything is sent what Retreaver would refuse, or what cannot be expressed."""
         kind, required = declared.kind, REQUIRED.get(declared.kind.name)
         if row is None and required is not None and not change.after.get(required):
-            self._problem(declared, "", f"it does not exist, and a new {kind.title} needs its {required}")
+            self._problem(declared, "", f"it does not exist, and a new {kind.entry.title} needs its {required}")
             return
         try:
             attributes = kind.attributes(change.after, row, self.world)
@@ -251,25 +255,6 @@ class Planner:
             self._problem(declared, name, error.message)
 
 
-def _change_of(
-    address: str,
-    action: Action,
-    row: Row | None,
-    fields: dict[str, FieldDiff],
-    purchase: dict[str, str] | None = None,
-) -> Change:
-    kind, known = KINDS[address.partition("/")[0]], row or {name: diff.after for name, diff in fields.items()}
-    name = known.get("name") or known.get("company_name")
-    return Change(
-        address=address,
-        action=action,
-        id=kind.identity(row) if row is not None else None,
-        name=None if name is None else without_secrets(str(name)),
-        fields=fields,
-        purchase=purchase if row is None else None,
-    )
-
-
 def _ordered(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
     """Return changes so that what others refer to comes first, and those that need each other in a circle."""
     made = {
@@ -277,18 +262,14 @@ def _ordered(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
         for one in changes
         if one.action == "create" or any(name in one.fields for name in KINDS[one.kind].key_names)
     }
-    needing: list[Change] = []
-    for one in changes:
+    waiting: list[Change] = []
+    for one in sorted(changes, key=lambda one: (list(KINDS).index(one.kind), one.action != "create")):
         needs = {f"{kind}/{key}" for kind, key, _ in references(one.after)} & made - {one.address}
-        needing.append(msgspec.structs.replace(one, needs=sorted(needs)))
-    order = list(KINDS)
-    waiting = sorted(needing, key=lambda one: (order.index(one.kind), one.action != "create"))
+        waiting.append(msgspec.structs.replace(one, needs=sorted(needs)))
     done: list[Change] = []
-    while waiting:
-        names = {one.address for one in waiting}
-        ready = next((one for one in waiting if not names & set(one.needs)), None)
-        if ready is None:
-            break
+    left = {one.address for one in waiting}
+    while ready := next((one for one in waiting if not left & set(one.needs)), None):
         done.append(ready)
         waiting.remove(ready)
+        left.remove(ready.address)
     return done, waiting

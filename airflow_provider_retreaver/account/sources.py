@@ -175,13 +175,8 @@ def connected(conn_id: str | None, environment: Mapping[str, str] | None = None)
         raise InvalidArgument(
             f"There is no connection: give --conn-id, or set {API_KEY} and {COMPANY} in the environment."
         )
-    settings = Settings.parse(
-        "environment",
-        login=variables.get(COMPANY),
-        password=variables[API_KEY],
-        host=variables.get(HOST),
-        extra=variables.get(EXTRA),
-    )
+    login, password, host, extra = map(variables.get, (COMPANY, API_KEY, HOST, EXTRA))
+    settings = Settings.parse("environment", login=login, password=password, host=host, extra=extra)
     register_secrets(settings.secrets)
     with RetreaverClient(settings) as client:
         yield client
