@@ -18,7 +18,7 @@ from airflow_provider_retreaver.account.sources import Sources, find_secret
 from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.operations import Blocking, Procedure
 from airflow_provider_retreaver.core.parameters import is_given, mapping, text, texts
-from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.quoting import first_of, one_line
 from airflow_provider_retreaver.domain.watching.condition import Condition, Evaluation, Query, QueryState
 
 # Rows of a result and of an event at most; `count` has how many there are.
@@ -221,10 +221,9 @@ class AccountDrift(Condition[Drift]):
         """Evaluate the differences: those that are not applied yet, or that nobody can explain, are no drift."""
         drift = [row for row in result.rows if row["reason"] == "drift"]
         value = {"company": result.company, "plan": result.plan, "count": len(drift), "rows": drift[:MAX_ROWS]}
-        names = [one_line(_label(row), numbers=False) for row in drift[:MAX_NAMED]]
-        more = f" and {len(drift) - MAX_NAMED} more" if len(drift) > MAX_NAMED else ""
+        names = first_of([one_line(_label(row), numbers=False) for row in drift], MAX_NAMED)
         rest = f"; {len(result.rows) - len(drift)} differences are not applied yet" if result.rows != drift else ""
-        message = f"others have changed {', '.join(names)}{more}" if drift else "others have changed nothing"
+        message = f"others have changed {names}" if drift else "others have changed nothing"
         return Evaluation(bool(drift), value, message + rest, matches={_label(row): row for row in drift})
 
 

@@ -15,7 +15,7 @@ import msgspec
 import yaml
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.core.quoting import first_of, one_line, quoted
 
 # Aliases can make a small file a very large one.
 MAX_NODES = 500_000
@@ -106,9 +106,7 @@ class Problems:
         :raises InvalidArgument: naming every place.
         """
         if self._lines:
-            lines = list(self._lines)
-            more = f"; and {len(lines) - MAX_PROBLEMS} more" if len(lines) > MAX_PROBLEMS else ""
-            text = f"{'; '.join(lines[:MAX_PROBLEMS])}{more}"
+            text = first_of(list(self._lines), MAX_PROBLEMS, "; ")
             raise InvalidArgument(text if text.endswith("?") else f"{text}.")
 
 

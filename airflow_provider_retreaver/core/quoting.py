@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -53,6 +53,18 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
 
     near = get_close_matches(name, list(known), n=1)
     return f"did you mean {quoted(near[0])}?" if near else otherwise
+
+
+def first_of(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    """Return the first of many texts, such as names or problems, as a message holds them.
+
+    :param texts: all of them.
+    :param most: how many are shown.
+    :param separator: between two of them.
+    :return: e.g. `a, b and 3 more`, or `this; that; and 3 more`.
+    """
+    more = f"{separator.strip(',')}and {len(texts) - most} more" if len(texts) > most else ""
+    return f"{separator.join(texts[:most])}{more}"
 
 
 def one_line(text: object, length: int = LINE_LENGTH, *, numbers: bool = True) -> str:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_retreaver.core.errors import ChangeRefused, InvalidArgument, PartialFailure
 from airflow_provider_retreaver.core.parameters import flag, is_given, mapping, text, texts
+from airflow_provider_retreaver.core.quoting import first_of
 from airflow_provider_retreaver.operators.base import (
     RetreaverOperator,
     RetreaverWriteOperator,
@@ -297,12 +298,11 @@ def _raise_partial(result: dict[str, Any]) -> None:
     wrong = [one for one in result["outcomes"] if one["status"] != "done"]
     if not wrong:
         return
-    named = "; ".join(f"{one['address']}: {one['error'].rstrip('.')}" for one in wrong[:MAX_NAMED])
-    more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
+    named = first_of([f"{one['address']}: {one['error'].rstrip('.')}" for one in wrong], MAX_NAMED, "; ")
     final = all(one["status"] == "refused" for one in wrong)
     rest = "make a new plan for them" if final else "a retry changes only what is left"
     raise PartialFailure(
-        f"{len(wrong)} of {len(result['outcomes'])} objects were not changed as planned: {named}{more}. The others "
+        f"{len(wrong)} of {len(result['outcomes'])} objects were not changed as planned: {named}. The others "
         f"were; {rest}.",
         result=result,
         final=final,

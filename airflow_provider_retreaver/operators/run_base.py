@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from airflow_provider_retreaver.core.errors import PartialFailure
 from airflow_provider_retreaver.core.parameters import is_given
-from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.quoting import first_of, one_line
 from airflow_provider_retreaver.links import note_rows
 from airflow_provider_retreaver.operators.base import (
     DryRuns,
@@ -224,11 +224,10 @@ def partial_failure(
     :param final: whether no retry mends any of these errors.
     :return: the error.
     """
-    named = "; ".join(f"{_object_of(row)}: {row['error']}" for row in failed[:MAX_NAMED])
-    more = f"; and {len(failed) - MAX_NAMED} more" if len(failed) > MAX_NAMED else ""
+    named = first_of([f"{_object_of(row)}: {row['error']}" for row in failed], MAX_NAMED, "; ")
     retry = "no retry mends this" if final else "a retry changes only what is left"
     return PartialFailure(
-        f"{len(failed)} of {len(failed) + done} were not {action}: {named}{more} The other {done} were; {retry}.",
+        f"{len(failed)} of {len(failed) + done} were not {action}: {named} The other {done} were; {retry}.",
         result=result,
         final=final,
     )

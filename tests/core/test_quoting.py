@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_retreaver.core import secrets
 from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverError
-from airflow_provider_retreaver.core.quoting import MESSAGE_LENGTH, excerpt, message_line, one_line, quoted
+from airflow_provider_retreaver.core.quoting import MESSAGE_LENGTH, excerpt, first_of, message_line, one_line, quoted
 from airflow_provider_retreaver.core.secrets import Secret, register_secrets
 
 KEY = "sesame-open-sesame"
@@ -121,3 +121,11 @@ def test_every_error_is_one_printable_line(kind):
     assert len(str(error)) <= MESSAGE_LENGTH
     error = kind(f"Call u is\nodd: {KEY}\x1b\u202e")
     assert str(error) == error.message == error.args[0] == "Call u is\\nodd: ***\\x1b\\u202e"
+
+
+def test_many_texts_are_cut_with_their_number():
+    """Names are joined by commas, problems by semicolons; nothing is added where all are shown."""
+    assert first_of(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert first_of(["a", "b"], 2) == "a, b"
+    assert first_of(["this", "that", "it"], 2, "; ") == "this; that; and 1 more"
+    assert first_of([], 2) == ""

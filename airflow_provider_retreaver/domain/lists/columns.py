@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_retreaver.core.errors import InvalidArgument
-from airflow_provider_retreaver.core.quoting import quoted
+from airflow_provider_retreaver.core.quoting import first_of, quoted
 from airflow_provider_retreaver.core.rendered import read_rendered
 from airflow_provider_retreaver.core.visible_text import column_name, shown_in_cell
 from airflow_provider_retreaver.domain.lists.driver_values import BLANK, is_null, whole_number
@@ -122,8 +122,7 @@ def listing(names: Sequence[str]) -> str:
     :param names: the names.
     :return: some of them, masked where they look like phone numbers.
     """
-    shown = [quoted(name)[1:-1] for name in names[:NAMED]]
-    return ", ".join(shown) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "") or "none"
+    return first_of([quoted(name)[1:-1] for name in names], NAMED) or "none"
 
 
 def joined(row: Sequence[object], places: Sequence[Sequence[int]], where: str) -> object:

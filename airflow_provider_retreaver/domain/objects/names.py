@@ -18,7 +18,7 @@ from airflow_provider_retreaver.core.envelopes import require
 from airflow_provider_retreaver.core.errors import InvalidArgument, NotFound
 from airflow_provider_retreaver.core.messages import Request
 from airflow_provider_retreaver.core.operations import Listing, Procedure, Row
-from airflow_provider_retreaver.core.quoting import one_line, quoted
+from airflow_provider_retreaver.core.quoting import first_of, one_line, quoted
 from airflow_provider_retreaver.resources.affiliates import list_affiliates
 from airflow_provider_retreaver.resources.campaigns import list_campaigns
 from airflow_provider_retreaver.resources.target_groups import list_target_groups
@@ -110,8 +110,7 @@ def select_named(kind: NamedKind, rows: Iterable[Row], names: Sequence[str], par
     problems = [_ambiguous(kind, name, matches[name]) for name in several]
     problems += [_missing(kind, name, named) for name in names if not matches[name]]
     if problems:
-        more = [f"and {len(problems) - MAX_NAMED} more"] if len(problems) > MAX_NAMED else []
-        text = f"{parameter}: {'; '.join([*problems[:MAX_NAMED], *more])}."
+        text = f"{parameter}: {first_of(problems, MAX_NAMED, '; ')}."
         raise InvalidArgument(text) if several else NotFound(text)
     return {name: found[0] for name, found in matches.items()}
 

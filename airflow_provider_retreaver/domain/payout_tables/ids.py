@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from airflow_provider_retreaver.core.operations import Each, Listing, Procedure, Row
-from airflow_provider_retreaver.core.quoting import one_line
+from airflow_provider_retreaver.core.quoting import first_of, one_line
 from airflow_provider_retreaver.domain.payout_tables.conditions import EQUAL, UNEQUAL
 from airflow_provider_retreaver.domain.payout_tables.rules import CUSTOMER_IDS, SYSTEM, RuleTable
 from airflow_provider_retreaver.resources.affiliates import list_affiliates
@@ -83,5 +83,4 @@ def _doubts(column: str, values: list[str], known: set[str], other: str, known_t
 
 
 def _named(values: list[str]) -> str:
-    more = f" and {len(values) - MAX_NAMED} more" if len(values) > MAX_NAMED else ""
-    return ", ".join(one_line(value, numbers=False) for value in values[:MAX_NAMED]) + more
+    return first_of([one_line(value, numbers=False) for value in values], MAX_NAMED)

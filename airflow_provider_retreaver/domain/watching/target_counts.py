@@ -10,6 +10,7 @@ from typing import Literal, Self
 from airflow_provider_retreaver.core.errors import InvalidArgument, ProtocolError
 from airflow_provider_retreaver.core.operations import Procedure, Row
 from airflow_provider_retreaver.core.parameters import ids, names, texts
+from airflow_provider_retreaver.core.quoting import first_of
 from airflow_provider_retreaver.domain.objects.names import TARGET, TARGET_GROUP, FoundNames, known_ids
 from airflow_provider_retreaver.domain.objects.naming import customer_id, safe_field
 from airflow_provider_retreaver.domain.objects.reading import FoundObjects, find_groups, find_selected
@@ -238,7 +239,6 @@ def evaluate_objects(objects: Sequence[CheckedObject], match: Match) -> Evaluati
     """
     matches = {one.label: one.row for one in objects if one.met}
     met = bool(matches) and (match == "any" or len(matches) == len(objects))
-    described = [one.description for one in sorted(objects, key=lambda one: not one.met)][:DESCRIBED]
-    more = f"; and {len(objects) - DESCRIBED} more" if len(objects) > DESCRIBED else ""
-    message = f"{len(matches)} of {len(objects)} match, expected {match}: {'; '.join(described)}{more}"
+    described = first_of([one.description for one in sorted(objects, key=lambda one: not one.met)], DESCRIBED, "; ")
+    message = f"{len(matches)} of {len(objects)} match, expected {match}: {described}"
     return Evaluation(met, list(matches.values()), message, matches=matches)
