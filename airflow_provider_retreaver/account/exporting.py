@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -62,9 +62,6 @@ class Exporter:
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._world = world_of(live, world, {}, {})
-        # What references may name.
-        self._keys: dict[str, Collection[str]] = {name: live.by_key(kind) for name, kind in KINDS.items()}
-        self._keys["target_groups"] = set(self._world.groups.values())
         self._export = Export()
 
     def export(self) -> Export:
@@ -127,7 +124,7 @@ class Exporter:
         if not is_writable(value):
             raise InvalidArgument("it holds characters that a file cannot hold")
         for other, key, _ in references({name: value}):
-            if key not in self._keys[other]:
+            if key not in self._world.keys[other]:
                 raise InvalidArgument(f"it refers to {other}/{key}, which does not exist")
         try:
             written = msgspec.to_builtins(msgspec.convert({name: value}, kind.struct))

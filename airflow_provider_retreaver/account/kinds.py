@@ -290,4 +290,6 @@ def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Mapping
     addresses = {id_: moves.get(address, address) for id_, address in addresses.items()}
     addresses |= {id_: address for address, id_ in labels.items() if address.startswith("target_groups/")}
     groups = {id_: address.partition("/")[2] for id_, address in addresses.items()}
-    return World(dict(moves), groups, world.secrets, world.today)
+    keys: dict[str, Collection[str]] = {name: live.by_key(kind) for name, kind in KINDS.items()}
+    keys["target_groups"] = dict.fromkeys(groups.values())
+    return World(dict(moves), groups, keys, world.secrets, world.today)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_retreaver.account.nodes import Node, Problems, read_yaml
-from airflow_provider_retreaver.core.errors import InvalidArgument
 from airflow_provider_retreaver.core.quoting import did_you_mean, quoted
 
 # Sections whose lines add up over files; all other keys are written once.
@@ -27,7 +26,7 @@ def document(text: str, file: str) -> Node:
     """
     root = read_yaml(text, file)
     if not isinstance(root.value, dict):
-        raise InvalidArgument(f"{root.place}: a file is a mapping, like `targets: {{acme: {{…}}}}`; correct it.")
+        raise root.place.error("a file is a mapping, like `targets: {acme: {…}}`; correct it.")
     return root
 
 

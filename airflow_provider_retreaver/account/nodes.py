@@ -49,6 +49,14 @@ class Place:
     def __str__(self) -> str:
         return f"{one_line(self.file, numbers=False)}:{self.line}"
 
+    def error(self, problem: str) -> InvalidArgument:
+        """Return the error of what is wrong here.
+
+        :param problem: and what to do, as a sentence.
+        :return: the error with the place.
+        """
+        return InvalidArgument(f"{self}: {problem}")
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -126,7 +134,7 @@ def read_yaml(text: str, file: str) -> Node:
         mark = getattr(error, "problem_mark", None)
         place = Place(file, mark.line + 1 if mark is not None else 1)
         problem = getattr(error, "problem", None) or "it is no YAML"
-        raise InvalidArgument(f"{place}: {one_line(problem)}; correct the file.") from None
+        raise place.error(f"{one_line(problem)}; correct the file.") from None
     if root is None:
         return Node({}, Place(file, 1))
     return _Reader(file).read(root)
@@ -139,9 +147,8 @@ def _refuse_depth(events: Iterable[Any], file: str) -> None:
         kind = type(event).__name__
         depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
         if depth > MAX_DEPTH:
-            raise InvalidArgument(
-                f"{Place(file, event.start_mark.line + 1)}: it is nested more than {MAX_DEPTH} times; correct it."
-            )
+            place = Place(file, event.start_mark.line + 1)
+            raise place.error(f"it is nested more than {MAX_DEPTH} times; correct it.")
 
 
 class _Reader:
@@ -155,9 +162,9 @@ class _Reader:
         self._count += 1
         if id(node) in self._open or self._count > MAX_NODES:
             what = "contains itself" if id(node) in self._open else f"has more than {MAX_NODES:,} values"
-            raise InvalidArgument(f"{place}: what is written here {what}; write it out without aliases.")
+            raise place.error(f"what is written here {what}; write it out without aliases.")
         if not node.tag.startswith("tag:yaml.org,2002:"):
-            raise InvalidArgument(f"{place}: the tag {quoted(node.tag)} has no meaning here; delete it.")
+            raise place.error(f"the tag {quoted(node.tag)} has no meaning here; delete it.")
         if node.id == "scalar":
             return Node(_scalar(node), place)
         self._open.add(id(node))
@@ -170,12 +177,10 @@ class _Reader:
         for key, value in node.value:
             place = self._place(key)
             if key.id != "scalar" or not key.value:
-                raise InvalidArgument(f"{place}: a key must be a text; put it in quotes.")
+                raise place.error("a key must be a text; put it in quotes.")
             if key.value in found:
-                raise InvalidArgument(
-                    f"{place}: the key {quoted(key.value)} is here and on line {found[key.value].place.line}; write "
-                    f"it once."
-                )
+                first = found[key.value].place.line
+                raise place.error(f"the key {quoted(key.value)} is here and on line {first}; write it once.")
             found[key.value] = self.read(value, place)
         return found
 

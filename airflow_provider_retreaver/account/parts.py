@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -40,12 +40,14 @@ class World:
 
     :param moves: addresses that were given up, with the new ones.
     :param groups: keys of target groups by Retreaver's own ID.
+    :param keys: of objects by kind, which references may name.
     :param secrets: returns the secrets that files refer to.
     :param today: the day from which the clocks of time zones are compared.
     """
 
     moves: dict[str, str] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
+    keys: dict[str, Collection[str]] = field(default_factory=dict)
     secrets: Secrets = lambda _: None
     today: date = field(default_factory=date.today)
 

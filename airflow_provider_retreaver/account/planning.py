@@ -233,10 +233,9 @@ class Planner:
 
     def _keys_that_will_be(self, kind: str) -> dict[str, None]:
         """Return the keys to which references may lead, in order: those that are there, and those of the files."""
-        there = self.world.groups.values() if kind == "target_groups" else self._keys[kind]
         written = (one.key for one in self.files.objects.values() if one.kind.name == kind)
         gone = {*self.files.removed, *self.files.moves}
-        return {key: None for key in (*there, *written) if f"{kind}/{key}" not in gone}
+        return {key: None for key in (*self.world.keys[kind], *written) if f"{kind}/{key}" not in gone}
 
     def _check_sendable(self, declared: Declared, change: Change, row: Row | None) -> None:
         """Refuse before anything is sent what Retreaver would refuse, or what cannot be expressed."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from airflow_provider_retreaver.account.applying import ApplyResult
 from airflow_provider_retreaver.account.plan import Change, Plan
 from airflow_provider_retreaver.core.quoting import one_line
 
-SIGNS = {"create": "+", "update": "~", "delete": "-"}
-COLORS = {"create": "32", "update": "33", "delete": "31"}
-VERBS = {"create": "Create", "update": "Change", "delete": "Delete"}
+# Word, sign and color of each action.
+ACTIONS = {"create": ("Create", "+", "32"), "update": ("Change", "~", "33"), "delete": ("Delete", "-", "31")}
 LONGEST_VALUE = 120
 # A pull request's comment and an approval's body have a length, and people an attention.
 MOST_SHOWN = 200
@@ -64,11 +63,10 @@ def diff(plan: Plan, *, color: bool = False) -> str:
     for change in plan.changes:
         name = f'  "{one_line(change.name)}"' if change.name else ""
         risks = f"  ! {'; '.join(change.risks)}" if change.risks else ""
-        line = f"{SIGNS[change.action]} {one_line(change.address, numbers=False)}{name}{risks}"
-        lines.append(f"\x1b[{COLORS[change.action]}m{line}\x1b[0m" if color else line)
-        for field, one in change.fields.items() if change.action != "delete" else ():
-            before = f"{_text(one.before)} -> " if change.action == "update" else ""
-            lines.append(f"    {field}: {before}{_text(one.after)}")
+        _, sign, shade = ACTIONS[change.action]
+        line = f"{sign} {one_line(change.address, numbers=False)}{name}{risks}"
+        lines.append(f"\x1b[{shade}m{line}\x1b[0m" if color else line)
+        lines += [f"    {field}: {' -> '.join(values)}" for field, *values in _rows(change)]
     lines += [f"! {one_line(warning, numbers=False)}" for warning in plan.warnings]
     if text := cost_text(plan):
         lines.append(f"Cost: {text}")
@@ -111,16 +109,19 @@ def _section(title: str, items: Sequence[str]) -> list[str]:
 
 
 def _table_lines(change: Change) -> Iterable[str]:
-    verb, address = VERBS[change.action], _cell(change.address)
     # A line break of HTML is shown by some readers of Markdown only.
     name = f" ({_cell(change.name)})" if change.name else ""
-    fields: Mapping[str, Any] = {} if change.action == "delete" else change.fields
-    if not fields:
-        yield f"| {verb} | {address}{name} | | | |"
-    for place, (field, one) in enumerate(fields.items()):
-        first = (verb, f"{address}{name}") if place == 0 else ("", "")
-        before = "" if change.action == "create" else _cell(_text(one.before))
-        yield f"| {first[0]} | {first[1]} | {_cell(field)} | {before} | {_cell(_text(one.after))} |"
+    first = f"| {ACTIONS[change.action][0]} | {_cell(change.address)}{name} |"
+    for field, *values in _rows(change) or [("", "", "")]:
+        before, after = map(_cell, values if len(values) > 1 else ("", *values))
+        yield f"{first} {_cell(field)} | {before} | {after} |"
+        first = "|  |  |"
+
+
+def _rows(change: Change) -> list[tuple[str, ...]]:
+    """Return each field with its values: before and after, of a new object the one that it gets."""
+    shown = {"create": ("after",), "update": ("before", "after"), "delete": ()}[change.action]
+    return [(field, *(_text(getattr(one, name)) for name in shown)) for field, one in change.fields.items() if shown]
 
 
 def _text(value: Any) -> str:
