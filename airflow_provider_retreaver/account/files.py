@@ -176,43 +176,9 @@ class _Building:
             return None
         places = {"": node.place, **{name: one.place for name, one in fields.items()}}
         declared = Declared(kind, key, spec, msgspec.to_builtins(spec), places)
-        self._check(declared)
+        for name, problem in _problems_of(declared):
+            self._wrong(declared, name, problem)
         return declared
-
-    def _check(self, declared: Declared) -> None:
-        """Refuse what no object can have, before anything is read."""
-        written, kind = declared.written, declared.kind
-        known = [part.name for part in kind.parts]
-        for name in written.get("ignore", ()):
-            if name.partition(".")[0] not in known:
-                problem = f"ignore has the unknown field {quoted(name)}; known are {', '.join(known)}"
-                self._wrong(declared, "ignore", problem)
-        for name, value in written.items():
-            if without_secrets(value) != value:
-                self._wrong(declared, name, f"{name} holds a secret; take it out of the file")
-        if kind.name == "target_groups" and "name" in written and "id" not in written:
-            self._wrong(declared, "name", "the key is the name of a group; use `moved` to rename it")
-        if kind.name == "numbers":
-            self._check_number(declared)
-        if "sip_password" in written and len(written["sip_password"]) != 1:
-            self._wrong(declared, "sip_password", "sip_password takes either connection or env")
-
-    def _check_number(self, declared: Declared) -> None:
-        written = declared.written
-        bought, known = "purchase" in written, from_e164(declared.key) is not None
-        if not bought and not known:
-            problem = (
-                'the key of a number is the number in E.164, such as "+18005550100"; one that is to be bought needs '
-                "`purchase`"
-            )
-            self._wrong(declared, "", problem)
-        for name in ("campaign", "affiliate"):
-            if bought and name not in written:
-                self._wrong(declared, "purchase", f"a number to buy needs its {name}")
-        if bought and "sid" in written:
-            self._wrong(declared, "sid", "the key of `purchase` is the SubID of the number; leave out sid")
-        if bought and known:
-            self._wrong(declared, "purchase", "which number is bought is not known before; give it any other key")
 
     def _wrong(self, declared: Declared, name: str, problem: str) -> None:
         self._problems.add(declared.place(name), declared.address, problem)
@@ -293,3 +259,37 @@ def _alternatives(type_: Any) -> Iterable[Any]:
     if get_origin(type_) in (Annotated, Union, UnionType):
         return [one for inner in get_args(type_) for one in _alternatives(inner)]
     return [type_]
+
+
+def _problems_of(declared: Declared) -> Iterable[tuple[str, str]]:
+    """Return what no object can have, whatever the account is: fields and what is wrong with them."""
+    written, kind = declared.written, declared.kind
+    known = [part.name for part in kind.parts]
+    for name in written.get("ignore", ()):
+        if name.partition(".")[0] not in known:
+            yield "ignore", f"ignore has the unknown field {quoted(name)}; known are {', '.join(known)}"
+    for name, value in written.items():
+        if without_secrets(value) != value:
+            yield name, f"{name} holds a secret; take it out of the file"
+    if kind.name == "target_groups" and "name" in written and "id" not in written:
+        yield "name", "the key is the name of a group; use `moved` to rename it"
+    if kind.name == "numbers":
+        yield from _problems_of_number(declared)
+    if "sip_password" in written and len(written["sip_password"]) != 1:
+        yield "sip_password", "sip_password takes either connection or env"
+
+
+def _problems_of_number(declared: Declared) -> Iterable[tuple[str, str]]:
+    known, written = from_e164(declared.key) is not None, declared.written
+    if "purchase" not in written:
+        if not known:
+            key = 'the key of a number is the number in E.164, such as "+18005550100"'
+            yield "", f"{key}; one that is to be bought needs `purchase`"
+        return
+    for name in ("campaign", "affiliate"):
+        if name not in written:
+            yield "purchase", f"a number to buy needs its {name}"
+    if "sid" in written:
+        yield "sid", "the key of `purchase` is the SubID of the number; leave out sid"
+    if known:
+        yield "purchase", "which number is bought is not known before; give it any other key"

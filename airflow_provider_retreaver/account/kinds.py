@@ -138,25 +138,11 @@ _HANDLING = (
 )
 _HANDLED = ("greeting", "timers", "menu_options")
 _PLACED = (parts.reference("campaign", "cid"), parts.reference("affiliate", "afid"))
-_WORDS: dict[Any, Any] = {1: "separately", 2: "simuldial"}
-_NUMBERS = {word: number for number, word in _WORDS.items()}
+_BEHAVIOR = parts.words("behavior", {1: "separately", 2: "simuldial"})
 _KINDS = (
     Kind("affiliates", schema.Affiliate, key_names=("afid",)),
     Kind("campaigns", schema.Campaign, _HANDLING, ("cid",), _HANDLED),
-    Kind(
-        "target_groups",
-        schema.TargetGroup,
-        (
-            Plain(
-                "behavior",
-                read=lambda value, _: _WORDS.get(value, value),
-                write=lambda word: _NUMBERS.get(word, word),
-            ),
-            nested_parts.Caps("caps"),
-        ),
-        ("name",),
-        ("caps",),
-    ),
+    Kind("target_groups", schema.TargetGroup, (_BEHAVIOR, nested_parts.Caps("caps")), ("name",), ("caps",)),
     Kind(
         "targets",
         schema.Target,

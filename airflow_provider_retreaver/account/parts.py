@@ -177,6 +177,17 @@ def reference(name: str, attribute: str) -> Plain:
     return Plain(name, (attribute,), read=lambda value, world: world.key(f"{name}s", value))
 
 
+def words(name: str, meanings: Mapping[Any, str]) -> Plain:
+    """Return the field for which Retreaver has numbers, and files have words.
+
+    :param name: of the field.
+    :param meanings: words by number; other values stay as they are.
+    :return: the field.
+    """
+    numbers = {word: number for number, word in meanings.items()}
+    return Plain(name, read=lambda value, _: meanings.get(value, value), write=lambda word: numbers.get(word, word))
+
+
 class Zone(Plain):
     """A time zone, by either kind of name."""
 

@@ -62,12 +62,11 @@ class Sources:
         """
         command = ["git", "-C", str(self._folders()[0]), "rev-parse", "HEAD"]
         try:
-            done = subprocess.run(  # noqa: S603 - a fixed command; the folder is one argument
-                command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
+            # A fixed command; the folder is one argument.
+            done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True)  # noqa: S603
+        except (OSError, subprocess.SubprocessError):
             return None
-        return done.stdout.strip() if done.returncode == 0 else None
+        return done.stdout.strip()
 
     def _folders(self) -> list[Path]:
         return [path if path.is_dir() else path.parent for path in map(Path, self.paths)]
