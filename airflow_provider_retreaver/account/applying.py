@@ -112,11 +112,8 @@ class Apply:
                 raise InvalidArgument(
                     f"The plan does not change {one_line(address, numbers=False)}; nothing was sent."
                 )
-        return [
-            one
-            for one in self.plan.changes
-            if (not self.only or one.kind in self.only) and (not self.targets or one.address in self.targets)
-        ]
+        kinds, targets = self.only or KINDS, self.targets or addresses
+        return [one for one in self.plan.changes if one.kind in kinds and one.address in targets]
 
     def check_guards(self) -> None:
         """Refuse what needs another word of a person.

@@ -26,12 +26,11 @@ from airflow_provider_retreaver.core.errors import InvalidArgument, RetreaverErr
 from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.quoting import one_line
 from airflow_provider_retreaver.core.row_secrets import without_secrets
-from airflow_provider_retreaver.domain.changes.differences import Fields, differences
+from airflow_provider_retreaver.domain.changes.differences import differences
 from airflow_provider_retreaver.domain.routing.hours_rows import DAYS
 from airflow_provider_retreaver.domain.routing.time_zones import iana_name
 
 HEADER = "# yaml-language-server: $schema=./retreaver-account.schema.json\n"
-NOT_THE_SAME = "it does not come back as it is written"
 
 
 @dataclass(slots=True)
@@ -103,22 +102,20 @@ class Exporter:
             if part.name in kind.key_names and not (labelled and part.name in kind.struct.__struct_fields__):
                 continue
             try:
-                current = part.current(row, self._world)
-                value = _written(part.name, current, address, self._world.today)
-                if current and not (value is None and part.name in ("affiliate", "campaign", "sip_password")):
-                    self._check(kind, part, row, value, current)
-                    written[part.name] = value
+                written |= self._field(kind, part, row, address)
             except RetreaverError as error:
                 self._leave_out(address, part.name, error.message)
-        if not _comes_back(written):
-            for name in [name for name, value in written.items() if not _comes_back({name: value})]:
-                self._leave_out(address, name, NOT_THE_SAME)
-                del written[name]
         return written
 
-    def _check(self, kind: Kind, part: Part, row: Row, value: Any, current: Fields) -> None:
-        """Refuse a value that a file cannot hold, or that would be read as something else than the account has."""
-        name = part.name
+    def _field(self, kind: Kind, part: Part, row: Row, address: str) -> dict[str, Any]:
+        """Return a field as a file has it; none where there is nothing to write.
+
+        One that a file cannot hold is refused, or that would be read as something else than the account has.
+        """
+        name, current = part.name, part.current(row, self._world)
+        value = _written(name, current, address, self._world.today)
+        if not current or (value is None and name in ("affiliate", "campaign", "sip_password")):
+            return {}
         if without_secrets(value, "" if name == "sip_password" else name) != value:
             raise InvalidArgument("it holds a secret")
         if not is_writable(value):
@@ -126,21 +123,20 @@ class Exporter:
         for other, key, _ in references({name: value}):
             if key not in self._world.keys[other]:
                 raise InvalidArgument(f"it refers to {other}/{key}, which does not exist")
+        written = {name: value}
         try:
-            written = msgspec.to_builtins(msgspec.convert({name: value}, kind.struct))
+            read = msgspec.to_builtins(msgspec.convert(written, kind.struct))
         except msgspec.ValidationError as error:
             raise InvalidArgument(str(error).partition(" - at")[0]) from None
-        if differences(current, part.desired(written[name], row, self._world)):
-            raise InvalidArgument(NOT_THE_SAME)
+        desired = part.desired(read[name], row, self._world)
+        if differences(current, desired) or read_yaml(write_yaml(written), "export").plain() != written:
+            raise InvalidArgument("it does not come back as it is written")
+        return written
 
     def _leave_out(self, address: str, name: str, reason: str) -> None:
         shown = one_line(address, numbers=False)
         what = f"{shown}: {name} is left out" if name else f"{shown} is left out"
         self._export.left_out.append(f"{what}: {reason.rpartition(f'{name}: ')[2].rstrip('.')}.")
-
-
-def _comes_back(value: dict[str, Any]) -> bool:
-    return bool(read_yaml(write_yaml(value), "export").plain() == value)
 
 
 def _written(name: str, current: Mapping[str, Any], address: str, today: date) -> Any:

@@ -29,14 +29,12 @@ class Declared:
 
     :param kind: of the object.
     :param key: in its section.
-    :param spec: what is written about it, with the defaults.
-    :param written: the same as plain JSON.
+    :param written: what is written about it, with the defaults, as plain JSON.
     :param places: where each of its fields is written; blank for the object itself.
     """
 
     kind: Kind
     key: str
-    spec: Any
     written: dict[str, Any]
     places: Mapping[str, Place]
 
@@ -148,18 +146,19 @@ class _Building:
         file = self._struct(rest, self._root.place, AccountFile, "")
         self._problems.refuse()
         objects = {one.address: one for one in declared if one is not None}
-        moves = self._moves(file.moved, objects)
         removed = list(dict.fromkeys(file.removed))
-        for address in removed:
-            self._kind_of(address, "removed")
-            if address in objects:
-                self._wrong(objects[address], "", "it is in the files and in removed; delete it from one of them")
+        of_sections = {"moved": _problems_of_moves(file.moved, objects), "removed": _problems_of_addresses(removed)}
+        for section, problems in of_sections.items():
+            for problem in problems:
+                self._problems.add(sections[section].place, section, problem)
+        for address in (one for one in removed if one in objects):
+            self._wrong(objects[address], "", "it is in the files and in removed; delete it from one of them")
         self._problems.refuse()
         return AccountFiles(
             company=None if file.company is UNSET else file.company,
             prices=Prices() if file.prices is UNSET else file.prices,
             objects=objects,
-            moves=moves,
+            moves={one.source: one.to for one in file.moved},
             removed=removed,
             content={name: escaped(node.plain()) for name, node in sections.items() if name != "vars"},
             sha256=hashlib.sha256(msgspec.json.encode(self._root.plain(), order="sorted")).hexdigest(),
@@ -175,49 +174,13 @@ class _Building:
         if spec is None:
             return None
         places = {"": node.place, **{name: one.place for name, one in fields.items()}}
-        declared = Declared(kind, key, spec, msgspec.to_builtins(spec), places)
+        declared = Declared(kind, key, msgspec.to_builtins(spec), places)
         for name, problem in _problems_of(declared):
             self._wrong(declared, name, problem)
         return declared
 
     def _wrong(self, declared: Declared, name: str, problem: str) -> None:
         self._problems.add(declared.place(name), declared.address, problem)
-
-    def _moves(self, moved: Sequence[Move], objects: Mapping[str, Declared]) -> dict[str, str]:
-        moves: dict[str, str] = {}
-        for source, to in ((one.source, one.to) for one in moved):
-            kinds = {self._kind_of(address, "moved") for address in (source, to)} - {None}
-            problem = ""
-            if len(kinds) > 1 or kinds & {"numbers", "number_pools"}:
-                problem = f"{source} cannot become {to}"
-            elif source in moves or to in moves.values() or source == to:
-                problem = f"{source} or {to} is moved twice; keep the latest move"
-            elif any(to == one.source for one in moved):
-                problem = (
-                    f"{source} becomes {to}, which is moved itself: a circle or a chain; move it to where it ends"
-                )
-            elif to not in objects:
-                problem = f"{to} is not in the files; add it, or delete the move"
-            elif source in objects:
-                problem = f"{source} is in the files still; rename it to {to}"
-            if problem:
-                self._wrong_in("moved", problem)
-            moves[source] = to
-        return moves
-
-    def _kind_of(self, address: str, section: str) -> str | None:
-        kind, _, key = address.partition("/")
-        if kind in KINDS and key:
-            return kind
-        near = difflib.get_close_matches(kind, KINDS, n=1)
-        hint = f"did you mean {near[0]}/{key}?" if near and key else "an address is like targets/acme-1"
-        self._wrong_in(section, f"{quoted(address)} is no address; {hint}")
-        return None
-
-    def _wrong_in(self, section: str, problem: str) -> None:
-        self._problems.add(self._root.fields[section].place, section, problem)
-
-    # -- values
 
     def _known(self, given: Mapping[str, Node], names: Collection[str], path: str) -> None:
         for key, node in given.items():
@@ -293,3 +256,29 @@ def _problems_of_number(declared: Declared) -> Iterable[tuple[str, str]]:
         yield "sid", "the key of `purchase` is the SubID of the number; leave out sid"
     if known:
         yield "purchase", "which number is bought is not known before; give it any other key"
+
+
+def _problems_of_addresses(addresses: Iterable[str]) -> Iterable[str]:
+    for address in addresses:
+        kind, _, key = address.partition("/")
+        if kind not in KINDS or not key:
+            near = difflib.get_close_matches(kind, KINDS, n=1)
+            hint = f"did you mean {near[0]}/{key}?" if near and key else "an address is like targets/acme-1"
+            yield f"{quoted(address)} is no address; {hint}"
+
+
+def _problems_of_moves(moved: Sequence[Move], objects: Collection[str]) -> Iterable[str]:
+    sources, targets = [one.source for one in moved], [one.to for one in moved]
+    yield from _problems_of_addresses([*sources, *targets])
+    for source, to in zip(sources, targets, strict=True):
+        kinds = {address.partition("/")[0] for address in (source, to)} & KINDS.keys()
+        if len(kinds) > 1 or kinds & {"numbers", "number_pools"}:
+            yield f"{source} cannot become {to}"
+        elif sources.count(source) > 1 or targets.count(to) > 1 or source == to:
+            yield f"{source} or {to} is moved twice; keep the latest move"
+        elif to in sources:
+            yield f"{source} becomes {to}, which is moved itself: a circle or a chain; move it to where it ends"
+        elif to not in objects:
+            yield f"{to} is not in the files; add it, or delete the move"
+        elif source in objects:
+            yield f"{source} is in the files still; rename it to {to}"

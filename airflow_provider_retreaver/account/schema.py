@@ -232,10 +232,9 @@ def json_schema() -> dict[str, Any]:
 
     :return: plain JSON.
     """
-    schema = msgspec.json.schema(AccountFile)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Retreaver account",
         "description": "A Retreaver account as code, see retreaver-account.",
-        **schema,
+        **msgspec.json.schema(AccountFile),
     }

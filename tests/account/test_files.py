@@ -134,7 +134,7 @@ def test_several_files_are_one():
         ]
     )
     assert (list(files.objects), files.removed) == (["targets/a", "targets/b"], ["targets/x", "targets/y"])
-    assert [one.spec.weight for one in files.objects.values()] == [2, 2]
+    assert [one.written["weight"] for one in files.objects.values()] == [2, 2]
     with pytest.raises(InvalidArgument, match=r"b\.yaml:1: targets/a: this is written at a\.yaml:1 too"):
         read_files([("a.yaml", "targets: {a: {}}\n"), ("b.yaml", "targets: {a: {}}\n")])
     with pytest.raises(InvalidArgument, match=r"b\.yaml:1: company: this is written at a\.yaml:1 too"):
@@ -149,11 +149,11 @@ def test_an_environment_and_variables_override():
     )
     overlay = "company: 7\nvars: {city: Paris}\ntargets: {a: {caps: {daily: 2}, hours: {tue: closed}}}\n"
     files = read_files([("a.yaml", base)], ("prod.yaml", overlay))
-    spec = files.objects["targets/a"].spec
-    assert (files.company, spec.name, spec.caps.hard, spec.caps.daily) == (7, "In Paris", 5, 2)
-    assert spec.hours == {"tue": "closed"}
+    written = files.objects["targets/a"].written
+    assert (files.company, written["name"], written["caps"]) == (7, "In Paris", {"hard": 5, "daily": 2})
+    assert written["hours"] == {"tue": "closed"}
     again = read_files([("a.yaml", base)], ("prod.yaml", overlay), {"city": "Oslo"})
-    assert again.objects["targets/a"].spec.name == "In Oslo"
+    assert again.objects["targets/a"].written["name"] == "In Oslo"
     assert again.sha256 != files.sha256
     with pytest.raises(InvalidArgument, match="'town' was given, and no file uses it"):
         read_files([("a.yaml", base)], None, {"town": "x"})
@@ -163,8 +163,8 @@ def test_a_slash_in_a_key_is_no_level():
     """Hours are replaced as a whole, whatever the object is called."""
     base = "targets: {a/b: {name: A, hours: {mon: 9am-5pm}}}\n"
     overlay = "targets: {a/b: {hours: {tue: closed}}}\n"
-    (spec,) = (one.spec for one in read_files([("a.yaml", base)], ("prod.yaml", overlay)).objects.values())
-    assert (spec.name, spec.hours) == ("A", {"tue": "closed"})
+    (written,) = (one.written for one in read_files([("a.yaml", base)], ("prod.yaml", overlay)).objects.values())
+    assert (written["name"], written["hours"]) == ("A", {"tue": "closed"})
 
 
 def test_the_hash_is_of_what_files_say():
