@@ -31,7 +31,7 @@ class Kind:
 
     :param name: of the resource and of the section in the files.
     :param struct: what files may write.
-    :param own: the fields that Retreaver does not return as it takes them.
+    :param own: the fields that are more than one attribute, or have another name or form.
     :param key_names: Retreaver's fields of the key in files; none where the key is only a label.
     :param needed: nested fields which a list may leave out, so that the object is then read by itself.
     """
@@ -48,7 +48,7 @@ class Kind:
         own = {part.name: part for part in self.own}
         fields = [one for one in self.struct.__struct_fields__ if one not in ("id", "ignore", "purchase")]
         fields.sort(key=schema.CallHandling.__struct_fields__.__contains__)
-        key = (Plain(self.key_names[0], self.key_names),) if self.entry.has_customer_id else ()
+        key = (Plain(self.key_names[0]),) if self.entry.has_customer_id else ()
         return (*key, *(own.get(one, Plain(one)) for one in fields))
 
     @property
@@ -130,12 +130,7 @@ def _first(row: Row, names: Sequence[str]) -> Id | None:
     return next((row[name] for name in names if row.get(name)), None)
 
 
-_HANDLING = (
-    parts.Greeting("message"),
-    parts.Greeting("voice_gender"),
-    nested_parts.Handling("timers"),
-    nested_parts.Handling("menu_options"),
-)
+_HANDLING = (nested_parts.Handling("timers"), nested_parts.Handling("menu_options"))
 _HANDLED = ("greeting", "timers", "menu_options")
 _PLACED = (parts.reference("campaign", "cid"), parts.reference("affiliate", "afid"))
 _BEHAVIOR = parts.words("behavior", {1: "separately", 2: "simuldial"})
@@ -148,7 +143,6 @@ _KINDS = (
         schema.Target,
         (
             Plain("number", canonical=partial(parts.written_phone, name="number")),
-            parts.Pause("paused"),
             nested_parts.Caps("caps"),
             parts.Zone("time_zone"),
             nested_parts.BusinessHours("hours"),

@@ -21,8 +21,8 @@ from airflow_provider_retreaver.core.operations import Row
 from airflow_provider_retreaver.core.phone_parameters import phone_or_sip
 from airflow_provider_retreaver.core.phone_text import in_e164
 from airflow_provider_retreaver.domain.changes.differences import Fields
+from airflow_provider_retreaver.domain.resources.comparison import actual_values
 from airflow_provider_retreaver.domain.resources.equality import same_value
-from airflow_provider_retreaver.domain.routing.pause import is_paused
 from airflow_provider_retreaver.domain.routing.time_zones import rails_name, same_zone
 from airflow_provider_retreaver.resources.targets import is_placeholder
 
@@ -135,36 +135,33 @@ class Part(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Plain(Part):
-    """A field that Retreaver returns as it takes it, or nearly so.
+    """A field that is one attribute, under whatever name Retreaver returns it.
 
-    :param attribute: Retreaver's names of it, the first one is sent; none for the same name.
+    :param attribute: Retreaver's name of it; blank for the same name.
     :param read: returns a value of Retreaver's as files have it.
     :param write: returns a value of files as Retreaver takes it.
     :param canonical: returns a written value as it is compared.
     """
 
-    attribute: tuple[str, ...] = ()
+    attribute: str = ""
     read: Callable[[Any, World], Any] = lambda value, _: value
     write: Callable[[Any], Any] = lambda value: value
     canonical: Callable[[Any], Any] = lambda value: value
 
     def current(self, row: Row, world: World) -> Fields:
         """Return the attribute."""
-        return next(({self.name: self.read(row[one], world)} for one in self._names if one in row), {})
+        values = actual_values(self.attribute or self.name, row)
+        return {self.name: self.read(values[0], world)} if values else {}
 
     def desired(self, written: Any, row: Row | None, world: World) -> Fields:
         """Return the value; one that means the same as the current one is the current one."""
         current = self.current(row, world) if row is not None else {}
-        same = self.name in current and same_value(current[self.name], written, self._names[0])
+        same = self.name in current and same_value(current[self.name], written, self.attribute or self.name)
         return {self.name: current[self.name] if same else self.canonical(written)}
 
     def attributes(self, after: Values, row: Row | None, world: World) -> Row:  # noqa: ARG002
         """Return the attribute."""
-        return {self._names[0]: self.write(after[self.name])}
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.attribute or (self.name,)
+        return {self.attribute or self.name: self.write(after[self.name])}
 
 
 def reference(name: str, attribute: str) -> Plain:
@@ -174,7 +171,7 @@ def reference(name: str, attribute: str) -> Plain:
     :param attribute: Retreaver's name of it.
     :return: the field.
     """
-    return Plain(name, (attribute,), read=lambda value, world: world.key(f"{name}s", value))
+    return Plain(name, attribute, read=lambda value, world: world.key(f"{name}s", value))
 
 
 def words(name: str, meanings: Mapping[Any, str]) -> Plain:
@@ -196,25 +193,6 @@ class Zone(Plain):
         if row is not None and same_zone(row.get(self.name), written, world.today):
             return {self.name: row[self.name]}
         return {self.name: rails_name(written, world.today)}
-
-
-class Pause(Plain):
-    """Whether a target is paused."""
-
-    def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
-        """Return whether it is paused, however Retreaver says it."""
-        return {self.name: is_paused(row)}
-
-
-class Greeting(Plain):
-    """The text that callers hear, or its voice."""
-
-    def current(self, row: Row, world: World) -> Fields:  # noqa: ARG002
-        """Return the object's own greeting, not one that it inherits."""
-        greeting = row.get("greeting")
-        if not isinstance(greeting, Mapping) or self.name not in greeting:
-            return {}
-        return {self.name: None if greeting.get("inherited") else greeting[self.name]}
 
 
 class Secret(Part):

@@ -99,6 +99,23 @@ def compare_attributes(attributes: Mapping[str, object], row: ReturnedObject, de
     return difference
 
 
+def actual_values(name: str, row: ReturnedObject) -> list[object]:
+    """Return the values under which an attribute may have come back, none when it has not.
+
+    :param name: of the attribute, as a create or update takes it.
+    :param row: the object.
+    :return: values, the likeliest first.
+    """
+    if name == "paused" and not isinstance(row.get("paused"), bool) and "paused_at" in row:
+        return [row["paused_at"] is not None]
+    if name == "type" and "type" not in row and isinstance(row.get("toll_free"), bool):
+        return ["Toll-free" if row["toll_free"] else "Local"]
+    greeting = row.get("greeting")
+    if name in GREETING_ATTRIBUTES and isinstance(greeting, Mapping):
+        return [None] if greeting.get("inherited") else [greeting[name]] if name in greeting else []
+    return [row[alias] for alias in READ_NAMES.get(name, (name,)) if alias in row]
+
+
 def mask_secrets(value: object, name: str = "") -> Any:
     """Return a value for a result or a log, with secrets masked and long texts (files) cut.
 
@@ -199,23 +216,11 @@ def _compare_buyers(expected: object, row: ReturnedObject, difference: Differenc
 
 
 def _compare_plain(name: str, expected: object, row: ReturnedObject, difference: Difference) -> None:
-    actual = _actual_values(name, row)
+    actual = actual_values(name, row)
     if not actual:
         difference.add_not_compared(name, expected)
     elif not any(same_value(value, expected, name) for value in actual):
         difference.add_change(name, mask_secrets(actual[0], name), mask_secrets(expected, name), expected)
-
-
-def _actual_values(name: str, row: ReturnedObject) -> list[object]:
-    """Return the values under which an attribute may have come back, none when it has not."""
-    if name == "paused" and "paused" not in row and "paused_at" in row:
-        return [row["paused_at"] is not None]
-    if name == "type" and "type" not in row and isinstance(row.get("toll_free"), bool):
-        return ["Toll-free" if row["toll_free"] else "Local"]
-    greeting = row.get("greeting")
-    if name in GREETING_ATTRIBUTES and isinstance(greeting, Mapping):
-        return [None] if greeting.get("inherited") else [greeting[name]] if name in greeting else []
-    return [row[alias] for alias in READ_NAMES.get(name, (name,)) if alias in row]
 
 
 def _rows(value: object) -> Sequence[RequestedRow]:
