@@ -56,8 +56,8 @@ class ObjectChanges:
     def _update(self, change: Change) -> Procedure[None]:
         kind = KINDS[change.kind]
         reference = moved = kind.reference(change.id or change.key)
-        if kind.by_customer_id and kind.key_names[0] in change.fields:
-            moved = kind.reference(change.after[kind.key_names[0]])
+        if kind.by_customer_id and kind.key_name in change.fields:
+            moved = kind.reference(change.after[kind.key_name])
         row = yield from read_object_or_none(kind.entry, reference)
         if row is None and moved != reference:
             # An earlier attempt may have given it the new customer ID.

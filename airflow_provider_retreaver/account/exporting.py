@@ -99,7 +99,7 @@ class Exporter:
     def _object(self, kind: Kind, row: Row, address: str, *, labelled: bool) -> dict[str, Any]:
         written: dict[str, Any] = {"id": row["id"]} if labelled else {}
         for part in kind.parts:
-            if part.name in kind.key_names and not (labelled and part.name in kind.struct.__struct_fields__):
+            if part.name == kind.key_name and not (labelled and part.name in kind.struct.__struct_fields__):
                 continue
             try:
                 written |= self._field(kind, part, row, address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -19,6 +19,7 @@ from airflow_provider_retreaver.domain.changes.differences import Fields
 from airflow_provider_retreaver.domain.lists.phones import from_e164
 from airflow_provider_retreaver.domain.objects.at_once import complete
 from airflow_provider_retreaver.domain.objects.names import comparable
+from airflow_provider_retreaver.domain.resources.comparison import actual_values
 from airflow_provider_retreaver.resources.companies import get_active_company
 from airflow_provider_retreaver.resources.entry import Entry, ObjectReference
 from airflow_provider_retreaver.resources.registry import entry_of
@@ -32,14 +33,14 @@ class Kind:
     :param name: of the resource and of the section in the files.
     :param struct: what files may write.
     :param own: the fields that are more than one attribute, or have another name or form.
-    :param key_names: Retreaver's fields of the key in files; none where the key is only a label.
+    :param key_name: attribute that is the key in files; blank where the key is only a label.
     :param needed: nested fields which a list may leave out, so that the object is then read by itself.
     """
 
     name: str
     struct: type[schema.Managed]
     own: tuple[Part, ...] = ()
-    key_names: tuple[str, ...] = ()
+    key_name: str = ""
     needed: tuple[str, ...] = ()
 
     @cached_property
@@ -48,7 +49,7 @@ class Kind:
         own = {part.name: part for part in self.own}
         fields = [one for one in self.struct.__struct_fields__ if one not in ("id", "ignore", "purchase")]
         fields.sort(key=schema.CallHandling.__struct_fields__.__contains__)
-        key = (Plain(self.key_names[0]),) if self.entry.has_customer_id else ()
+        key = (Plain(self.key_name),) if self.entry.has_customer_id else ()
         return (*key, *(own.get(one, Plain(one)) for one in fields))
 
     @property
@@ -67,7 +68,7 @@ class Kind:
         :param row: the object as Retreaver returns it.
         :return: the key; None where Retreaver has nothing that can be one.
         """
-        text = self.comparable(str(_first(row, self.key_names) or ""))
+        text = self.comparable(str(self._key_value(row) or ""))
         usable = text.strip() and is_writable(text) and (self.name != "numbers" or from_e164(text) is not None)
         return text if usable else None
 
@@ -85,7 +86,10 @@ class Kind:
         :param row: the object as Retreaver returns it.
         :return: the customer's ID or Retreaver's own.
         """
-        return _first(row, self.key_names if self.by_customer_id else ("id",))
+        return self._key_value(row) if self.by_customer_id else row.get("id")
+
+    def _key_value(self, row: Row) -> Any:
+        return next((value for value in actual_values(self.key_name, row) if value), None)
 
     def reference(self, identity: Id) -> ObjectReference:
         """Return which object requests name.
@@ -126,18 +130,14 @@ class Kind:
         return sent
 
 
-def _first(row: Row, names: Sequence[str]) -> Id | None:
-    return next((row[name] for name in names if row.get(name)), None)
-
-
 _HANDLING = (nested_parts.Handling("timers"), nested_parts.Handling("menu_options"))
 _HANDLED = ("greeting", "timers", "menu_options")
 _PLACED = (parts.reference("campaign", "cid"), parts.reference("affiliate", "afid"))
 _BEHAVIOR = parts.words("behavior", {1: "separately", 2: "simuldial"})
 _KINDS = (
-    Kind("affiliates", schema.Affiliate, key_names=("afid",)),
-    Kind("campaigns", schema.Campaign, _HANDLING, ("cid",), _HANDLED),
-    Kind("target_groups", schema.TargetGroup, (_BEHAVIOR, nested_parts.Caps("caps")), ("name",), ("caps",)),
+    Kind("affiliates", schema.Affiliate, key_name="afid"),
+    Kind("campaigns", schema.Campaign, _HANDLING, "cid", _HANDLED),
+    Kind("target_groups", schema.TargetGroup, (_BEHAVIOR, nested_parts.Caps("caps")), "name", ("caps",)),
     Kind(
         "targets",
         schema.Target,
@@ -151,10 +151,10 @@ _KINDS = (
             parts.Secret("sip_password"),
             nested_parts.Conversions("conversion_groups"),
         ),
-        ("tid", "client_tid"),
+        "tid",
         ("caps", "business_hours", "tag_values", "target_group_ids"),
     ),
-    Kind("numbers", schema.Number, (*_PLACED, *_HANDLING), ("number",), _HANDLED),
+    Kind("numbers", schema.Number, (*_PLACED, *_HANDLING), "number", _HANDLED),
     Kind("number_pools", schema.NumberPool, _PLACED),
 )
 # In the order in which they are created and changed: what others refer to comes first.

@@ -218,9 +218,9 @@ class Planner:
                 self._problem(declared, part.name, error.message)
         if row is None and "purchase" in written:
             desired["sid"] = written["purchase"]["key"]
-        by_key = kind.key_names and kind.name != "numbers" and "id" not in written
+        by_key = kind.key_name and kind.name != "numbers" and "id" not in written
         if by_key and (row is None or kind.key(row) != kind.comparable(declared.key)):
-            desired = {kind.key_names[0]: declared.key} | desired
+            desired = {kind.key_name: declared.key} | desired
         return desired
 
     def _refer(self, declared: Declared, desired: Fields, current: Fields) -> None:
@@ -256,11 +256,7 @@ class Planner:
 
 def _ordered(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
     """Return changes so that what others refer to comes first, and those that need each other in a circle."""
-    made = {
-        one.address
-        for one in changes
-        if one.action == "create" or any(name in one.fields for name in KINDS[one.kind].key_names)
-    }
+    made = {one.address for one in changes if one.action == "create" or KINDS[one.kind].key_name in one.fields}
     waiting: list[Change] = []
     for one in sorted(changes, key=lambda one: (list(KINDS).index(one.kind), one.action != "create")):
         needs = {f"{kind}/{key}" for kind, key, _ in references(one.after)} & made - {one.address}
