@@ -15,7 +15,7 @@ from typing import Literal, TypedDict, get_args
 
 from airflow_provider_retreaver.account.changing import ObjectChanges
 from airflow_provider_retreaver.account.drifting import Applied, applied_by
-from airflow_provider_retreaver.account.kinds import KINDS, PAID, Live, read_company, world_of
+from airflow_provider_retreaver.account.kinds import KINDS, Live, read_company, world_of
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Change, Plan
 from airflow_provider_retreaver.core.errors import (
@@ -121,7 +121,7 @@ class Apply:
         :raises ChangeRefused: naming the guard; nothing was sent.
         """
         chosen = self.chosen()
-        destroyed = [one.address for one in chosen if one.action == "delete" and one.kind in PAID]
+        destroyed = [one.address for one in chosen if one.action == "delete" and KINDS[one.kind].entry.costs_money]
         if destroyed and not self.allow_destroy:
             raise ChangeRefused(
                 f"The plan releases {', '.join(destroyed[:5])}{' …' if len(destroyed) > 5 else ''} for good; nothing "

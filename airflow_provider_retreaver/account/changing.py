@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_provider_retreaver.account.kinds import KINDS, PAID
+from airflow_provider_retreaver.account.kinds import KINDS
 from airflow_provider_retreaver.account.parts import World
 from airflow_provider_retreaver.account.plan import Change, FieldDiff
 from airflow_provider_retreaver.core.errors import ChangeRefused, OutcomeUnknown, RetreaverError
@@ -130,7 +130,7 @@ class ObjectChanges:
     def _is_there(self, change: Change, attributes: Row) -> Procedure[bool]:
         """Return whether others have created an object since the plan was made."""
         kind = KINDS[change.kind]
-        if change.kind not in PAID:
+        if not kind.entry.costs_money:
             return (yield from self.exists(change.address))
         filters = {name: attributes[name] for name in ("cid", "afid") if attributes.get(name)}
         rows: list[Row] = yield kind.entry.list(filters)

@@ -168,8 +168,6 @@ REFERENCES = {
 }
 # In the order in which Retreaver lets them be deleted.
 DELETION = ("numbers", "number_pools", "targets", "target_groups", "campaigns", "affiliates")
-# Kinds whose objects cost money, and are gone for good when they are deleted.
-PAID = ("numbers", "number_pools")
 
 
 def references(fields: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
