@@ -148,7 +148,8 @@ class Handling(Part):
         sent: Row = {"destroy_nested": True} if row is not None else {}
         for name in ("timers", "menu_options"):
             if row is not None or name in after:
-                fields, rows = _ROWS[name][1].items(), after[name] if name in after else _rows(name, row or {})
+                fields = _ROWS[name][1].items()
+                rows = after[name] if name in after else _rows(name, row or {})
                 sent[f"{name}_attributes"] = [
                     {own: one[field] for field, own in fields if one.get(field) is not None} for one in rows or ()
                 ]
