@@ -17,15 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgspec
-
 from airflow_provider_retreaver.account import sources
 from airflow_provider_retreaver.account.applying import DEFAULT_MAX_CHANGES, Apply
 from airflow_provider_retreaver.account.drifting import Applied, drift_of, load_applied
 from airflow_provider_retreaver.account.exporting import Exporter
 from airflow_provider_retreaver.account.kinds import KINDS, read_account
 from airflow_provider_retreaver.account.parts import World
-from airflow_provider_retreaver.account.plan import Plan, canonical, decoded, load_plan
+from airflow_provider_retreaver.account.plan import Document, Plan, decoded, load_plan
 from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.rendering import diff, markdown, result_text
 from airflow_provider_retreaver.account.schema import json_schema
@@ -47,7 +45,7 @@ exit codes:
 """
 
 
-class Journal(msgspec.Struct, frozen=True):
+class Journal(Document, frozen=True):
     """What attempts to apply a plan did, beside the plan.
 
     :param plan: its hash.
@@ -188,7 +186,7 @@ def _apply(given: argparse.Namespace) -> int:
             only=given.only,
             targets=given.target,
             record=_record(journal, plan),
-            save=lambda record: sources.write_whole(journal, canonical(Journal(plan.sha256, record.dump()))),
+            save=lambda record: sources.write_whole(journal, Journal(plan.sha256, record.dump()).dump()),
             applied=applied,
             note=lambda applied: sources.write_whole(applied_file, applied.dump()),
         )

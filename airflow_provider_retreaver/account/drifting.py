@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, TypedDict
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from airflow_provider_retreaver.account.files import AccountFiles, read_files
 from airflow_provider_retreaver.account.kinds import Live, read_account
 from airflow_provider_retreaver.account.nodes import write_yaml
 from airflow_provider_retreaver.account.parts import World
-from airflow_provider_retreaver.account.plan import FieldDiff, Plan, canonical, decoded
+from airflow_provider_retreaver.account.plan import Document, FieldDiff, Plan, decoded
 from airflow_provider_retreaver.account.planning import Planner
 from airflow_provider_retreaver.account.sources import Sources, find_secret
 from airflow_provider_retreaver.core.errors import InvalidArgument
@@ -31,7 +31,7 @@ _OBJECTS = {"create": {"": FieldDiff("missing", "there")}, "delete": {"": FieldD
 Reason = Literal["drift", "not applied", "unknown"]
 
 
-class Applied(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class Applied(Document, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What was applied last.
 
     :param format: what the file is.
@@ -48,13 +48,6 @@ class Applied(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     plan: str
     files: dict[str, Any]
     managed: dict[str, dict[str, Any]]
-
-    def dump(self) -> bytes:
-        """Return what `load_applied` reads.
-
-        :return: canonical JSON.
-        """
-        return canonical(self)
 
 
 def applied_by(plan: Plan, before: Applied | None, done: Collection[str] = ()) -> Applied:

@@ -33,6 +33,17 @@ T = TypeVar("T")
 Action = Literal["create", "update", "delete"]
 
 
+class Document(Struct, frozen=True):
+    """What is kept as a file."""
+
+    def dump(self) -> bytes:
+        """Return it as the file that `decoded` reads.
+
+        :return: canonical JSON, keys in order and no spaces: the same document is always the same bytes.
+        """
+        return msgspec.json.encode(self, order="sorted")
+
+
 class FieldDiff(Struct, forbid_unknown_fields=True, frozen=True):
     """A field before and after.
 
@@ -109,7 +120,7 @@ class _Head(Struct):
     version: Any = None
 
 
-class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class Plan(Document, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A plan.
 
     :param format: what the file is.
@@ -163,32 +174,16 @@ class Plan(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
         :return: SHA-256 in hexadecimal digits.
         """
-        return hashlib.sha256(canonical(msgspec.structs.replace(self, sha256=""))).hexdigest()
-
-    def dump(self) -> bytes:
-        """Return the plan as the file that `load_plan` reads.
-
-        :return: canonical JSON: the same plan is always the same bytes.
-        """
-        return canonical(self)
-
-
-def canonical(value: Any) -> bytes:
-    """Return a value as JSON in one writing: keys in order, no spaces.
-
-    :param value: a struct or plain JSON.
-    :return: UTF-8.
-    """
-    return msgspec.json.encode(value, order="sorted")
+        return hashlib.sha256(msgspec.structs.replace(self, sha256="").dump()).hexdigest()
 
 
 def decoded(data: bytes | str, kind: type[T], problem: str) -> T:
-    """Read what `canonical` wrote.
+    """Read what `Document.dump` returned.
 
     :param data: JSON.
-    :param kind: of struct.
+    :param kind: of document.
     :param problem: the error where it is something else, as a sentence.
-    :return: the struct.
+    :return: the document.
     :raises InvalidArgument: when it is something else.
     """
     try:
