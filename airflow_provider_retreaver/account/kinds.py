@@ -184,7 +184,7 @@ def references(fields: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
                 yield kind, key, name
 
 
-@dataclass(slots=True)
+@dataclass
 class Live:
     """The objects of an account.
 
@@ -195,16 +195,14 @@ class Live:
     company: int
     rows: dict[str, list[Row]] = field(default_factory=dict)
 
-    def by_key(self, kind: Kind) -> dict[str, list[Row]]:
-        """Return the objects of a kind by the key that files name them by.
-
-        :param kind: of the objects.
-        :return: objects by key; several have one key where Retreaver lets them.
-        """
-        found: dict[str, list[Row]] = {}
-        for row in self.rows.get(kind.name, ()):
-            if (key := kind.key(row)) is not None:
-                found.setdefault(key, []).append(row)
+    @cached_property
+    def keys(self) -> dict[str, dict[str, list[Row]]]:
+        """The objects by kind and the key that files name them by; several have one key where Retreaver lets them."""
+        found: dict[str, dict[str, list[Row]]] = {name: {} for name in KINDS}
+        for name, kind in KINDS.items():
+            for row in self.rows.get(name, ()):
+                if (key := kind.key(row)) is not None:
+                    found[name].setdefault(key, []).append(row)
         return found
 
     def named(self, kind: Kind) -> Iterable[tuple[Row, str]]:
@@ -213,12 +211,12 @@ class Live:
         :param kind: of the objects.
         :return: pairs; an object without a key of its own is named like `id-7`.
         """
-        by_key = self.by_key(kind)
+        keys = self.keys[kind.name]
         for row in self.rows.get(kind.name, ()):
             key = kind.key(row)
-            if key is None or len(by_key[key]) > 1:
+            if key is None or len(keys[key]) > 1:
                 key = f"id-{row.get('id')}"
-                while key in by_key:
+                while key in keys:
                     key += "-"
             yield row, key
 
@@ -268,6 +266,5 @@ def world_of(live: Live, world: World, labels: Mapping[str, int], moves: Mapping
     addresses = {id_: moves.get(address, address) for id_, address in addresses.items()}
     addresses |= {id_: address for address, id_ in labels.items() if address.startswith("target_groups/")}
     groups = {id_: address.partition("/")[2] for id_, address in addresses.items()}
-    keys: dict[str, Collection[str]] = {name: live.by_key(kind) for name, kind in KINDS.items()}
-    keys["target_groups"] = dict.fromkeys(groups.values())
+    keys: dict[str, Collection[str]] = {**live.keys, "target_groups": dict.fromkeys(groups.values())}
     return World(dict(moves), groups, keys, world.secrets, world.today)

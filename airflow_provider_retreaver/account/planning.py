@@ -42,7 +42,6 @@ class Planner:
     _rows: dict[str, Row] = field(default_factory=dict, init=False)
     _managed: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)
     _warnings: list[str] = field(default_factory=list, init=False)
-    _keys: dict[str, dict[str, list[Row]]] = field(default_factory=dict, init=False)
     _known: dict[str, dict[str, None]] = field(default_factory=dict, init=False)
 
     def plan(self, *, git_commit: str | None = None, environment: str | None = None) -> Plan:
@@ -60,7 +59,6 @@ class Planner:
                 f"correct one of them."
             )
         labels = {name: one.written["id"] for name, one in files.objects.items() if "id" in one.written}
-        self._keys = {name: self.live.by_key(kind) for name, kind in KINDS.items()}
         self.world = world_of(self.live, self.world, labels, files.moves)
         found = {name: self._find(declared) for name, declared in files.objects.items()}
         self._rows = {name: row for name, row in found.items() if row is not None}
@@ -134,7 +132,7 @@ class Planner:
 
     def _with_address(self, address: str) -> list[Row]:
         kind, _, key = address.partition("/")
-        return self._keys[kind].get(KINDS[kind].comparable(key), [])
+        return self.live.keys[kind].get(KINDS[kind].comparable(key), [])
 
     def _is_pool(self, declared: Declared, row: Row) -> bool:
         current = declared.kind.current(row, self.world)
