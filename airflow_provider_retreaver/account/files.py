@@ -123,12 +123,12 @@ def _fields(struct: Any) -> dict[str, msgspec.structs.FieldInfo]:
     return {one.encode_name: one for one in msgspec.structs.fields(struct)}
 
 
+@dataclass(frozen=True, slots=True)
 class _Building:
     """Makes objects of nodes, and notes the place of everything that does not fit."""
 
-    def __init__(self, root: Node, problems: Problems) -> None:
-        self._root = root
-        self._problems = problems
+    _root: Node
+    _problems: Problems
 
     def account(self) -> AccountFiles:
         sections = self._root.fields
