@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from airflow_provider_retreaver.domain.calls.fields import TagLayout, call_time
 from airflow_provider_retreaver.storage.paths import storage_errors
 from airflow_provider_retreaver.transfers import file_formats
 from airflow_provider_retreaver.transfers.csv_calls import CommaSeparated
+from airflow_provider_retreaver.transfers.digested import Digested
 from airflow_provider_retreaver.transfers.parquet_calls import Parquet
 from airflow_provider_retreaver.transfers.publication import NOTHING_HALF
 
@@ -115,49 +115,6 @@ def _union(known: tuple[str, str] | None, found: tuple[str, str] | None) -> tupl
     if known is None or found is None:
         return known or found
     return min(known[0], found[0]), max(known[1], found[1])
-
-
-class Digested:
-    """A file that is open for writing, with digest and length of the bytes written.
-
-    :param file: the file.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
-        self.length = 0
-        self.closed = False
-        self.discarding = False
-
-    def write(self, data: bytes) -> int:
-        """Write bytes, or drop them when it is discarding.
-
-        :param data: the bytes.
-        :return: their number.
-        """
-        if self.discarding:
-            return len(data)
-        self._digest.update(data)
-        self.length += len(data)
-        self._file.write(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Do nothing: bytes are not buffered here."""
-
-    def hexdigest(self) -> str:
-        """Return the SHA-256 of everything written.
-
-        :return: 64 hexadecimal digits.
-        """
-        return self._digest.hexdigest()
-
-    def close(self) -> None:
-        """Close the file."""
-        if not self.closed:
-            self.closed = True
-            self._file.close()
 
 
 @dataclass(slots=True)

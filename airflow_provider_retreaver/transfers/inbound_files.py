@@ -25,7 +25,8 @@ from airflow_provider_retreaver.domain.bidding.inbound_export import InboundTabl
 from airflow_provider_retreaver.resources.rtb_inbounds import ExportJob, locate_rtb_inbound_file
 from airflow_provider_retreaver.storage.csv_cells import escape_formulas
 from airflow_provider_retreaver.storage.paths import storage_errors
-from airflow_provider_retreaver.transfers.file_parts import ENDINGS, Digested, packed, utc_name
+from airflow_provider_retreaver.transfers.digested import Digested
+from airflow_provider_retreaver.transfers.file_parts import ENDINGS, packed, utc_name
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -132,9 +133,13 @@ class InboundFile:
 
     def _write(self, fetched: IO[bytes], file: IO[bytes]) -> int:
         sink = Digested(file)
-        with closing(packed(sink, self._selection.compression)) as target:
-            for text in self._texts(fetched):
-                target.write(text)
+        with closing(sink), closing(packed(sink, self._selection.compression)) as target:
+            try:
+                for text in self._texts(fetched):
+                    target.write(text)
+            except BaseException:
+                sink.discarding = True
+                raise
         return sink.length
 
     def _texts(self, fetched: IO[bytes]) -> Iterator[bytes]:

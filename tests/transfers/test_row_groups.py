@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import pyarrow as pa
 import pytest
@@ -20,19 +19,12 @@ def table(first: int) -> pa.Table:
 
 
 class Sink(io.BytesIO):
-    """A file that takes bytes when it is told to, and fails on request."""
+    """A file that fails on request."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.free = threading.Event()
-        self.free.set()
-        self.error: Exception | None = None
-        self.tried = 0
+    error: Exception | None = None
 
     def write(self, data: bytes) -> int:
         """Write bytes."""
-        assert self.free.wait(10)
-        self.tried += 1
         if self.error is not None:
             raise self.error
         return super().write(data)
@@ -51,19 +43,6 @@ def test_row_groups_are_written_in_order():
     assert parquet.ParquetFile(io.BytesIO(sink.getvalue())).num_row_groups == 3
 
 
-def test_the_next_group_is_prepared_while_one_is_written():
-    """To add a row group takes no time of the export; the next one waits for it."""
-    sink = Sink()
-    groups = RowGroups(sink, SCHEMA)
-    sink.free.clear()
-    groups.add(table(1))
-    written = len(sink.getvalue())
-    threading.Timer(0, sink.free.set).start()
-    groups.settle()
-    assert len(sink.getvalue()) > written
-    groups.close()
-
-
 @pytest.mark.parametrize("end", ["add", "settle", "close"])
 def test_what_failed_is_raised_when_it_is_waited_for(end):
     """The error is the file's own, once; what is dropped afterwards has none."""
@@ -76,15 +55,3 @@ def test_what_failed_is_raised_when_it_is_waited_for(end):
     groups.drop()
     sink.error = None
     groups.close()
-
-
-def test_what_is_dropped_is_waited_for():
-    """Nothing uses the file any more, and its error is nobody's."""
-    sink = Sink()
-    groups = RowGroups(sink, SCHEMA)
-    sink.error = OSError(28, "No space left on device")
-    sink.free.clear()
-    groups.add(table(1))
-    threading.Timer(0, sink.free.set).start()
-    groups.drop()
-    assert sink.tried == 1
