@@ -124,6 +124,43 @@ class RawPage:
         return [key.uuid for key in self.keys]
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadPage:
+    """A page of calls of which only the headers were read; `read` is for the thread that uses the calls.
+
+    What one thread makes of a page and another one uses is fetched from one processor's memory to the other's, which
+    takes as long as making it; that of the bytes alone does not.
+
+    :param number: of the page, counted from 1.
+    :param request: that was sent.
+    :param response: with the page.
+    :param decode: as for `read_page`.
+    """
+
+    number: int
+    request: Request
+    response: Response
+    decode: Decode | None
+
+    def read(self) -> RawPage:
+        """Read the page.
+
+        :return: the page.
+        :raises ProtocolError: as `read_page`.
+        """
+        return read_page(self.number, self.request, self.response, self.decode)
+
+
+def links_and_total(response: Response) -> tuple[Mapping[str, int], int | None]:
+    """Return what the headers of a page say.
+
+    :param response: with the page.
+    :return: numbers of other pages by their relation, such as `next`; number of calls of the whole list, None when
+        there is none.
+    """
+    return link_pages(response.headers.get("link", "")), total_rows(response)
+
+
 def read_page(number: int, request: Request, response: Response, decode: Decode | None = None) -> RawPage:
     """Read one page of calls, wrapped (`{"call": {…}}`) or bare.
 
@@ -145,8 +182,7 @@ def read_page(number: int, request: Request, response: Response, decode: Decode 
     if len(keys) != len(raws):
         raise _odd_call(number, request, response, raws)
     _check(request, response, raws, keys)
-    relations = link_pages(response.headers.get("link", ""))
-    total = total_rows(response)
+    relations, total = links_and_total(response)
     return RawPage(number, raws, keys, relations.get("next"), relations.get("last"), bool(relations), total, replaced)
 
 

@@ -16,7 +16,7 @@ If all checks pass, the calls delivered are the calls of the window, as many as 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -26,7 +26,14 @@ from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.core.paging import MAX_PAGES, rows_of_pages
 from airflow_provider_retreaver.domain.calls.fields import NotOfKind, read_time
-from airflow_provider_retreaver.domain.calls.page import CallKeys, Decode, RawPage, read_page
+from airflow_provider_retreaver.domain.calls.page import (
+    CallKeys,
+    Decode,
+    RawPage,
+    UnreadPage,
+    links_and_total,
+    read_page,
+)
 
 # A call that moves comes again within the pages that are requested concurrently: so many identities are kept at
 # least.
@@ -103,8 +110,8 @@ class PageOrder:
         """Number of the page that was requested before its turn."""
         return self._early
 
-    def following(self) -> Operation[RawPage] | None:
-        """Return the operation that reads the next page.
+    def following(self) -> Operation[RawPage | UnreadPage] | None:
+        """Return the operation that requests the next page.
 
         :return: None when no further page is known.
         """
@@ -116,9 +123,13 @@ class PageOrder:
             return None
         operation = page_operation(self._request, number, self._decode)
 
-        def read(request: Request, response: Response) -> RawPage:
+        def read(request: Request, response: Response) -> RawPage | UnreadPage:
+            relations, total = links_and_total(response)
+            if number > 1 and _following(relations) > number:
+                self._learn(number, None, relations, total)
+                return UnreadPage(number, request, response, self._decode)
             answer = operation.read(request, response)
-            self._learn(answer)
+            self._learn(number, len(answer.keys), relations, total)
             return answer
 
         return Operation(operation.request, read)
@@ -146,23 +157,28 @@ class PageOrder:
         self._next += 1
         return self._next - 1
 
-    def _learn(self, answer: RawPage) -> None:
+    def _learn(self, number: int, calls: int | None, relations: Mapping[str, int], total: int | None) -> None:
+        """Take what a response says; `calls` is None for a page that others follow, and that is not read yet."""
         with self._lock:
-            self._early_is_known |= answer.number == self._early
-            self.total = answer.total if answer.total is not None else self.total
-            if answer.number == 1:
-                self.size = len(answer.keys)
-            if answer.number == self._presumed and not answer.keys:
-                self.last = answer.number - 1
+            self._early_is_known |= number == self._early
+            self.total = total if total is not None else self.total
+            if number == 1:
+                self.size = calls or 0
+            if number == self._presumed and calls == 0:
+                self.last = number - 1
                 return
-            known = max(self.last or 0, answer.last or 0, answer.next or 0)
-            if answer.keys:
-                known = max(known, answer.number)
-            if not answer.linked and answer.number == known and len(answer.keys) >= self._full:
+            known = max(self.last or 0, _following(relations))
+            if calls != 0:
+                known = max(known, number)
+            if not relations and number == known and (calls or 0) >= self._full:
                 # A full page without a Link may be followed by another one.
-                known = self._presumed = answer.number + 1
-            if self.last is not None or answer.number == 1 or answer.last:
+                known = self._presumed = number + 1
+            if self.last is not None or number == 1 or relations.get("last"):
                 self.last = max(known, 1)
+
+
+def _following(relations: Mapping[str, int]) -> int:
+    return max(relations.get("next", 0), relations.get("last", 0))
 
 
 class PageScan:
@@ -186,14 +202,16 @@ class PageScan:
         # Creation time of each page's first call, for reading the window by spans.
         self.page_starts: list[str] = []
 
-    def pages(self, answers: Iterable[RawPage]) -> Generator[RawPage]:
+    def pages(self, answers: Iterable[RawPage | UnreadPage]) -> Generator[RawPage]:
         """Yield the pages in order, each call once.
 
         :param answers: pages in the order in which they were requested.
         :return: the pages.
         :raises LogChanged: at the first check of a settled window that fails.
+        :raises ProtocolError: when a page cannot be read.
         """
-        for answer in answers:
+        for page in answers:
+            answer = page.read() if isinstance(page, UnreadPage) else page
             if answer.number == self._order.early and answer.number > 1 and self._held is None:
                 self._held = answer
                 continue

@@ -13,6 +13,7 @@ from airflow_provider_retreaver.core.errors import ProtocolError
 from airflow_provider_retreaver.core.messages import Request, Response
 from airflow_provider_retreaver.domain.calls import page as pages
 from airflow_provider_retreaver.domain.calls.page import RawPage, read_page
+from airflow_provider_retreaver.domain.calls.page_scan import PageOrder, PageScan
 from airflow_provider_retreaver.domain.calls.typed_calls import CallDecoder
 
 SEAM = '"},{"call":{"uuid":"x"'
@@ -124,3 +125,27 @@ def test_calls_that_are_decoded_must_be_those_that_were_asked_for():
     for decode in (None, CallDecoder().page):
         with pytest.raises(ProtocolError, match="created_at"):
             read_page(1, request, Response(200, {}, body), decode)
+
+
+def test_a_page_that_others_follow_is_read_where_it_is_used():
+    """Only the first page and the last one are read where the response comes: the others say enough in their Link."""
+    order = PageOrder(Request("GET", "/api/v2/calls.json"), 1, 1, 7, settled=False)
+    found = []
+    for number in (1, 2, 3):
+        operation = order.following()
+        assert operation is not None
+        links = {"link": '<http://127.0.0.1/api/v2/calls.json?page=3>; rel="last"'}
+        response = Response(200, links, b'[{"call":{"uuid":"%d"}}]' % number)
+        found.append(operation.read(operation.request, response))
+    assert order.following() is None
+    assert [type(page) for page in found] == [RawPage, pages.UnreadPage, RawPage]
+    scan = PageScan(order, settled=False)
+    assert [page.uuids for page in scan.pages(found)] == [["1"], ["2"], ["3"]]
+
+
+def test_an_error_of_a_page_is_raised_where_it_is_used():
+    """A page that is no list of calls is named, whoever reads it."""
+    links = {"link": '<http://127.0.0.1/api/v2/calls.json?page=3>; rel="last"'}
+    unread = pages.UnreadPage(2, Request("GET", "/api/v2/calls.json"), Response(200, links, b"{}"), None)
+    with pytest.raises(ProtocolError, match="is not a JSON array of calls"):
+        unread.read()
