@@ -72,14 +72,16 @@ def test_an_export_ends(calls, hanging, where):
     manifest_is_whole(storage)
 
 
-def test_an_export_ends_while_a_row_group_is_written(calls, monkeypatch):
-    """Neither the group nor the end of the file is waited for."""
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_an_export_ends_while_a_file_is_stored_beside_it(calls, monkeypatch, kind):
+    """Neither what hangs nor what waits for it is waited for."""
     monkeypatch.setattr("airflow_provider_retreaver.transfers.parquet_calls.ROW_GROUP", 20)
+    monkeypatch.setattr("airflow_provider_retreaver.transfers.digested.CHUNK", 1_000)
     monkeypatch.setattr("fsspec.spec.AbstractBufferedFile.DEFAULT_BLOCK_SIZE", 1_000)
     with slow_storage(lambda call, path: call == "upload" and not path.endswith("/probe")) as storage:
-        exporting = partial(export, destination=f"{URL}/calls", start=START, end=END, format="parquet")
+        exporting = partial(export, destination=f"{URL}/calls", start=START, end=END, format=kind)
         assert until_told_to_stop(2, exporting, LIBRARY) is None
-        assert [name for _, name in storage.hung] == [f"{LIBRARY}-parquet"]
+        assert [name for _, name in storage.hung] == [f"{LIBRARY}-file"]
         assert storage.files == {}
 
 
