@@ -10,7 +10,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from typing import Self, TypeVar
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from typing import Self, TypeVar, cast
 
 from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.operations import Operation, Procedure
@@ -32,7 +34,7 @@ class BackgroundClient:
     def __init__(self, client: AsyncRetreaverClient) -> None:
         self._client = client
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Future[asyncio.AbstractEventLoop] | None = None
         self._ended = asyncio.Event()
         self._thread_ended = threading.Event()
 
@@ -70,25 +72,27 @@ class BackgroundClient:
     def close(self) -> None:
         """Cancel what is running, close the connections and end the thread; the next use starts another."""
         if self._thread is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._ended.set)
-            # Not joined: see `Workers`.
-            self._thread_ended.wait(ENDING)
+            # A signal may have come while the thread was starting.
+            with suppress(FutureTimeout):
+                self._loop.result(ENDING).call_soon_threadsafe(self._ended.set)
+                # Not joined: see `Workers`.
+                self._thread_ended.wait(ENDING)
             self._thread = self._loop = None
 
     def _start(self, work: Operation[T] | Procedure[T]) -> Future[T]:
         if self._loop is None:
-            self._loop = self._start_thread()
-        return asyncio.run_coroutine_threadsafe(self._client.run(work), self._loop)
+            self._start_thread()
+        loop = cast("Future[asyncio.AbstractEventLoop]", self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._client.run(work), loop)
 
-    def _start_thread(self) -> asyncio.AbstractEventLoop:
-        loop: Future[asyncio.AbstractEventLoop] = Future()
+    def _start_thread(self) -> None:
+        self._loop = Future()
         # A daemon, so that a client that is never closed does not keep the process running.
         self._thread_ended = threading.Event()
         self._thread = threading.Thread(
-            target=self._run_loop, args=(loop, self._thread_ended), name="retreaver-background", daemon=True
+            target=self._run_loop, args=(self._loop, self._thread_ended), name="retreaver-background", daemon=True
         )
         self._thread.start()
-        return loop.result()
 
     def _run_loop(self, loop: Future[asyncio.AbstractEventLoop], ended: threading.Event) -> None:
         try:

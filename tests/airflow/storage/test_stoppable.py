@@ -78,11 +78,15 @@ def test_an_export_ends_while_a_file_is_stored_beside_it(calls, monkeypatch, kin
     monkeypatch.setattr("airflow_provider_retreaver.transfers.parquet_calls.ROW_GROUP", 20)
     monkeypatch.setattr("airflow_provider_retreaver.transfers.digested.CHUNK", 1_000)
     monkeypatch.setattr("fsspec.spec.AbstractBufferedFile.DEFAULT_BLOCK_SIZE", 1_000)
-    with slow_storage(lambda call, path: call == "upload" and not path.endswith("/probe")) as storage:
-        exporting = partial(export, destination=f"{URL}/calls", start=START, end=END, format=kind)
-        assert until_told_to_stop(2, exporting, LIBRARY) is None
+    exporting = partial(export, destination=f"{URL}/calls", start=START, end=END, format=kind)
+    with slow_storage() as storage:
+        exporting()
+        before = dict(storage.files)
+        calls.add(5)
+        storage.hangs = staticmethod(lambda call, path: call == "upload" and not path.endswith("/probe"))
+        assert until_told_to_stop(3, exporting, LIBRARY) is None
         assert [name for _, name in storage.hung] == [f"{LIBRARY}-file"]
-        assert storage.files == {}
+        assert storage.files == before
 
 
 def test_reading_a_source_ends():

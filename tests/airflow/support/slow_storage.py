@@ -112,3 +112,7 @@ def slow_storage(hangs: Callable[[str, str], bool] = lambda _call, _path: False)
         yield SlowStorage
     finally:
         SlowStorage.release.set()
+        # What goes on now must not write into the storage of the next test.
+        for thread in threading.enumerate():
+            if thread.name.startswith("retreaver-storage"):
+                thread.join(10)
