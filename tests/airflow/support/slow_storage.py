@@ -15,7 +15,11 @@ URL = "slow://bucket"
 
 
 class _File(AbstractBufferedFile):  # type: ignore[misc]
-    """Sends what was written when it is closed, as object storages' files do."""
+    """Sends what was written when it is closed, as object storages do; a late one to the storage of its test."""
+
+    def __init__(self, fs: SlowStorage, path: str, mode: str, **options: Any) -> None:
+        self.stored = fs.files
+        super().__init__(fs, path, mode, **options)
 
     def _initiate_upload(self) -> None:
         self.sent = b""
@@ -24,7 +28,7 @@ class _File(AbstractBufferedFile):  # type: ignore[misc]
         self.fs.wait("upload", self.path)
         self.sent += self.buffer.getvalue()
         if final:
-            self.fs.files[self.path] = self.sent
+            self.stored[self.path] = self.sent
         return True
 
     def _fetch_range(self, start: int, end: int) -> bytes:
@@ -98,7 +102,7 @@ def slow_storage(hangs: Callable[[str, str], bool] = lambda _call, _path: False)
     from upath.registry import available_implementations
     from upath.registry import register_implementation as register_path
 
-    SlowStorage.files.clear()
+    SlowStorage.files = {}
     SlowStorage.hung.clear()
     SlowStorage.release.clear()
     SlowStorage.hangs = staticmethod(hangs)
@@ -112,7 +116,3 @@ def slow_storage(hangs: Callable[[str, str], bool] = lambda _call, _path: False)
         yield SlowStorage
     finally:
         SlowStorage.release.set()
-        # What goes on now must not write into the storage of the next test.
-        for thread in threading.enumerate():
-            if thread.name.startswith("retreaver-storage"):
-                thread.join(10)
