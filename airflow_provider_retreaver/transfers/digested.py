@@ -7,9 +7,9 @@ import io
 from functools import partial
 from typing import Any
 
-from airflow_provider_retreaver.storage.beside import Beside
+from airflow_provider_retreaver.storage.background_work import BackgroundWork
 
-# Bytes that are stored at once, beside the caller: before and after that Python's lock is needed.
+# Bytes that are stored at once, in the background: before and after that Python's lock is needed.
 CHUNK = 2**20
 
 
@@ -22,7 +22,7 @@ class Digested:
     def __init__(self, file: Any) -> None:
         self._file = file
         self._digest = hashlib.sha256()
-        self._beside = Beside("file")
+        self._storing = BackgroundWork("file")
         self._waiting = io.BytesIO()
         self.length = 0
         self.closed = False
@@ -40,7 +40,7 @@ class Digested:
         self.length += len(data)
         self._waiting.write(data)
         if self._waiting.tell() >= CHUNK:
-            self._beside.begin(partial(self._store, self._taken()))
+            self._storing.start(partial(self._store, self._taken()))
         return len(data)
 
     def _taken(self) -> bytes:
@@ -69,9 +69,9 @@ class Digested:
         if self.closed:
             return
         if self.discarding:
-            self._beside.drop()
+            self._storing.drop()
         else:
-            self._beside.settle()
+            self._storing.wait()
             self._store(self._taken())
         self.closed = True
         self._file.close()

@@ -84,7 +84,7 @@ class Parquet:
             self._groups.add(self._table(self._columns))
             self._columns = rest
         if self._exact:
-            self._groups.settle()
+            self._groups.wait()
         return len(added[0])
 
     def close(self) -> None:

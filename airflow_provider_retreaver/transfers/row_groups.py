@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_retreaver.storage.beside import Beside
+from airflow_provider_retreaver.storage.background_work import BackgroundWork
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +16,7 @@ _BUFFER = 2**20
 
 
 class RowGroups:
-    """Writes tables into a Parquet file, one at a time beside the caller.
+    """Writes tables into a Parquet file, one at a time in the background.
 
     :param sink: the file.
     :param schema: of the tables.
@@ -29,10 +29,10 @@ class RowGroups:
 
         self._file = pa.BufferedOutputStream(pa.PythonFile(sink, mode="w"), _BUFFER)
         self._writer = parquet.ParquetWriter(self._file, schema, **options)
-        self._beside = Beside("parquet")
+        self._writing = BackgroundWork("parquet")
 
     def add(self, table: pa.Table) -> None:
-        """Begin to write a row group, when the one before is written.
+        """Start to write a row group, when the one before is written.
 
         :param table: its rows.
         :raises OSError: when the one before could not be written, as the sink's own error.
@@ -42,18 +42,18 @@ class RowGroups:
             self._writer.write_table(table)
             self._file.flush()
 
-        self._beside.begin(write)
+        self._writing.start(write)
 
-    def settle(self) -> None:
+    def wait(self) -> None:
         """Wait until the file has all row groups.
 
         :raises OSError: when the last one could not be written, as the sink's own error.
         """
-        self._beside.settle()
+        self._writing.wait()
 
     def close(self) -> None:
         """Write the end of the file; the sink stays open."""
-        self.settle()
+        self.wait()
         self._writer.close()
         # Else the sink is closed with it.
         self._file.detach()
@@ -63,4 +63,4 @@ class RowGroups:
 
         :raises StorageFailed: when the storage does not answer in the time that a stopped task has.
         """
-        self._beside.drop()
+        self._writing.drop()

@@ -1,4 +1,4 @@
-"""Row groups are written beside the export, and what becomes of them is told."""
+"""Row groups are written in the background, and what becomes of them is told."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_row_groups_are_written_in_order():
     assert parquet.ParquetFile(io.BytesIO(sink.getvalue())).num_row_groups == 3
 
 
-@pytest.mark.parametrize("end", ["add", "settle", "close"])
+@pytest.mark.parametrize("end", ["add", "wait", "close"])
 def test_what_failed_is_raised_when_it_is_waited_for(end):
     """The error is the file's own, once; what is dropped afterwards has none."""
     sink = Sink()

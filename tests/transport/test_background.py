@@ -14,6 +14,7 @@ from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.resources.calls import get_call
 from airflow_provider_retreaver.transport.background import BackgroundClient
 from tests.domain.support.call_log import CallLog
+from tests.stopping import TimeIsUp
 
 UNKNOWN_CALL = "00000000-0000-4000-8000-00000000ffff"
 
@@ -95,6 +96,23 @@ def test_close_ends_the_thread(log, client):
     client.close()
     assert threads() == []
     assert client.run(get_call(first))["uuid"] == first
+
+
+def test_close_ends_a_thread_whose_start_was_interrupted(log, client, monkeypatch):
+    """A signal may end the task while the thread starts, before anything is known of its event loop."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise TimeIsUp
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(TimeIsUp):
+            client.run(get_call(UNKNOWN_CALL))
+    assert len(threads()) == 1
+    client.close()
+    assert threads() == []
 
 
 def test_close_cancels_running_operations(log):

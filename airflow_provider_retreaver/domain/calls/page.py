@@ -63,7 +63,7 @@ class _Shown(msgspec.Struct, gc=False):
 # Decodes the calls of a page.
 Decode: TypeAlias = Callable[[bytes], Sequence[CallKeys]]
 
-_WRAPPED = msgspec.json.Decoder(list[_Wrapped])
+WRAPPED = msgspec.json.Decoder(list[_Wrapped])
 _BARE = msgspec.json.Decoder(list[msgspec.Raw])
 _KEYS = msgspec.json.Decoder(CallKeys)
 _SHOWN = msgspec.json.Decoder(_Shown)
@@ -128,8 +128,8 @@ class RawPage:
 class UnreadPage:
     """A page of calls of which only the headers were read; `read` is for the thread that uses the calls.
 
-    What one thread makes of a page and another one uses is fetched from one processor's memory to the other's, which
-    takes as long as making it; that of the bytes alone does not.
+    Objects that one thread makes and another one uses are fetched from one processor's cache to the other's, which
+    takes as long as making them; fetching the bytes of the page takes little.
 
     :param number: of the page, counted from 1.
     :param request: that was sent.
@@ -280,7 +280,7 @@ def _split(body: bytes) -> Sequence[msgspec.Raw | bytes] | None:
         return None
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
-            return [row.call for row in _WRAPPED.decode(body)]
+            return [row.call for row in WRAPPED.decode(body)]
         except msgspec.ValidationError:
             return [_unwrapped(raw) for raw in _BARE.decode(body)]
     return None

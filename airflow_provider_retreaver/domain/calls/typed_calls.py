@@ -16,7 +16,7 @@ import msgspec
 from airflow_provider_retreaver.domain.calls import fields
 from airflow_provider_retreaver.domain.calls.file_rows import OBJECTS
 from airflow_provider_retreaver.domain.calls.odd_calls import ODD
-from airflow_provider_retreaver.domain.calls.page import CallKeys
+from airflow_provider_retreaver.domain.calls.page import WRAPPED, CallKeys
 
 Column: TypeAlias = list[Any]
 
@@ -39,12 +39,6 @@ COMMON = [name for name in fields.columns("map") if name not in ("tags", fields.
 NAMES = [*COMMON, "tags", *(name for name in OBJECTS if name not in COMMON)]
 KINDS = {**fields.columns("map"), **fields.FIELDS}
 
-
-class _Wrapped(msgspec.Struct, gc=False):
-    call: msgspec.Raw
-
-
-_WRAPPED = msgspec.json.Decoder(list[_Wrapped])
 _RAWS: msgspec.json.Decoder[dict[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -63,7 +57,7 @@ class CallDecoder:
         :raises ValueError: when it is something else, or one of its calls is not as documented.
         """
         if self._page is None:
-            kind = _like(next((row.call for row in _WRAPPED.decode(body)), b""))
+            kind = _like(next((row.call for row in WRAPPED.decode(body)), b""))
             self._page = msgspec.json.Decoder(list[msgspec.defstruct("_Wrapped", [("call", kind)], gc=False)])  # type: ignore[misc]
         return [row.call for row in self._page.decode(body)]
 

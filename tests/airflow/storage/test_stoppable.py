@@ -73,7 +73,7 @@ def test_an_export_ends(calls, hanging, where):
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
-def test_an_export_ends_while_a_file_is_stored_beside_it(calls, monkeypatch, kind):
+def test_an_export_ends_while_a_file_is_stored_in_the_background(calls, monkeypatch, kind):
     """Neither what hangs nor what waits for it is waited for."""
     monkeypatch.setattr("airflow_provider_retreaver.transfers.parquet_calls.ROW_GROUP", 20)
     monkeypatch.setattr("airflow_provider_retreaver.transfers.digested.CHUNK", 1_000)

@@ -1,4 +1,4 @@
-"""Work beside the caller is done in order, and what becomes of it is told; files are stored that way."""
+"""Work in the background is done in order, and what becomes of it is told; files are stored that way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from airflow_provider_retreaver.storage.beside import Beside
+from airflow_provider_retreaver.storage.background_work import BackgroundWork
 from airflow_provider_retreaver.transfers import digested
 from airflow_provider_retreaver.transfers.digested import Digested
 
@@ -37,38 +37,38 @@ class File(io.BytesIO):
 def test_work_is_done_in_order():
     """Each piece begins when the one before has ended."""
     done: list[int] = []
-    beside = Beside("test")
+    work = BackgroundWork("test")
     for number in range(20):
-        beside.begin(lambda number=number: done.append(number))
-    beside.settle()
-    beside.settle()
+        work.start(lambda number=number: done.append(number))
+    work.wait()
+    work.wait()
     assert done == list(range(20))
 
 
 def test_the_caller_goes_on():
     """What is begun is not waited for, until the next work or the end."""
-    free, beside = threading.Event(), Beside("test")
-    beside.begin(lambda: free.wait(10))
+    free, work = threading.Event(), BackgroundWork("test")
+    work.start(lambda: free.wait(10))
     assert not free.is_set()
     free.set()
-    beside.drop()
+    work.drop()
 
 
-@pytest.mark.parametrize("end", ["begin", "settle"])
+@pytest.mark.parametrize("end", ["start", "wait"])
 def test_an_error_is_raised_once(end):
     """The next one who waits gets it; what is dropped has none."""
-    beside = Beside("test")
+    work = BackgroundWork("test")
 
     def fails():
         raise FULL
 
-    beside.begin(fails)
+    work.start(fails)
     with pytest.raises(OSError, match="No space left"):
-        beside.begin(fails) if end == "begin" else beside.settle()
-    beside.settle()
-    beside.begin(fails)
-    beside.drop()
-    beside.settle()
+        work.start(fails) if end == "start" else work.wait()
+    work.wait()
+    work.start(fails)
+    work.drop()
+    work.wait()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Work on files beside the caller: one piece at a time on a thread of its own, in the order in which it was given.
+"""Work on files in the background: one piece at a time on a thread of its own, in the order in which it was given.
 
 Digests, compression and writing need no lock of Python's, so on a second processor they take no time of the caller.
 """
@@ -14,8 +14,8 @@ from airflow_provider_retreaver.core.futures import fill
 from airflow_provider_retreaver.storage.stoppable import call
 
 
-class Beside:
-    """Does work beside the caller.
+class BackgroundWork:
+    """Does work in the background.
 
     :param name: end of the thread's name.
     """
@@ -24,20 +24,20 @@ class Beside:
         self._name = f"retreaver-storage-{name}"
         self._running: Future[object] | None = None
 
-    def begin(self, work: Callable[[], object]) -> None:
-        """Begin work when the work before is done.
+    def start(self, work: Callable[[], object]) -> None:
+        """Start work when the work before is done.
 
         :param work: that is done.
         :raises Exception: of the work before.
         """
-        self.settle()
+        self.wait()
         self._running = Future()
         # A daemon, so that a storage that hangs does not keep a task that is told to stop.
         threading.Thread(
             target=copy_context().run, args=(fill, self._running, work), name=self._name, daemon=True
         ).start()
 
-    def settle(self) -> None:
+    def wait(self) -> None:
         """Wait until all work is done.
 
         :raises Exception: of the last work.
