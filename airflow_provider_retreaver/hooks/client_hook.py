@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.core.operations import Listing, Operation, Procedure, Row
     from airflow_provider_retreaver.transport.background import BackgroundClient
     from airflow_provider_retreaver.transport.client import AsyncRetreaverClient, RetreaverClient
+    from airflow_provider_retreaver.transport.own_loop import OwnLoopClient
 
 T = TypeVar("T")
 
@@ -154,6 +155,22 @@ class ClientHook(ApiHook[SettingsT]):
         from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
 
         return TaskBackgroundClient(AsyncRetreaverClient(self.settings))
+
+    def read_in_thread(self, work: Callable[[OwnLoopClient], T]) -> T:
+        """Do work that reads long lists and uses at once what was read, in a thread of its own, and wait for its end.
+
+        :param work: what is done with the client, in the other thread. When the task is told to stop, its next
+            request raises `asyncio.CancelledError`.
+        :return: its result.
+        :raises InvalidConnection: naming the field that is invalid.
+        :raises Exception: of the work.
+        """
+        from airflow_provider_retreaver.hooks.stopping import EndsOnSigterm
+        from airflow_provider_retreaver.transport.client import AsyncRetreaverClient
+        from airflow_provider_retreaver.transport.own_loop import read_in_thread
+
+        with EndsOnSigterm():
+            return read_in_thread(AsyncRetreaverClient(self.settings), work)
 
     def test_connection(self) -> tuple[bool, str]:
         """Read something small, once; called by Airflow's Test button and `airflow connections test`.

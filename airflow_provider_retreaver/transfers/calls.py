@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_retreaver.core.parameters import flag, is_given
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_retreaver.domain.calls.export import Client, Completeness
     from airflow_provider_retreaver.domain.calls.first_pages import Expectation
     from airflow_provider_retreaver.domain.calls.window import CallWindow
+    from airflow_provider_retreaver.hooks.retreaver import RetreaverHook
     from airflow_provider_retreaver.transfers.file_parts import Parts, Shape
     from airflow_provider_retreaver.transfers.incremental import Cursor, Ledger
     from airflow_provider_retreaver.transfers.publication import Publication
@@ -147,7 +149,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         from airflow_provider_retreaver.transfers.incremental import Ledger
         from airflow_provider_retreaver.transfers.publication import NOTHING_HALF, Publication
 
-        with self.connected() as hook, hook.reading() as client:
+        with self.connected() as hook:
             shape = self._shape()
             window = self.window(context, until_now=flag(self.incremental, "incremental"))
             initial = self._plan(window)
@@ -156,7 +158,7 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             publication = Publication(self.destination, initial.key)
             publication.prepare()
             self.require_filter_objects(hook)
-            plan = initial if initial.cursor is None else self._up_to_newest(client, initial)
+            plan = initial if initial.cursor is None else self._up_to_newest(hook, initial)
             if plan is None:
                 publication.clean()
                 self.log.info("No call was updated since the last export; nothing was written")
@@ -166,7 +168,9 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
-                    written = self._write(client, plan, shape, publication, ledger)
+                    written = hook.read_in_thread(
+                        partial(self._write, plan=plan, shape=shape, publication=publication, ledger=ledger)
+                    )
                     manifest = {**written, "account": account_name(hook.settings)}
                     if plan.cursor is not None:
                         plan.cursor.check(plan.known)
@@ -235,12 +239,12 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
         since = replace(window, start=window.start if known is None else known - overlap, end=None)
         return _Plan(export_name(since), since, cursor, known)
 
-    def _up_to_newest(self, client: Client, plan: _Plan) -> _Plan | None:
+    def _up_to_newest(self, hook: RetreaverHook, plan: _Plan) -> _Plan | None:
         """Return the plan with the newest update as its end; None when nothing was updated since the last export."""
         from airflow_provider_retreaver.domain.calls.newest_update import newest_update
         from airflow_provider_retreaver.transfers.incremental import NEXT
 
-        newest = client.run(newest_update(client.settings, plan.window))
+        newest = hook.run(newest_update(hook.settings, plan.window))
         if newest is None or (plan.known is not None and newest.time <= plan.known):
             return None
         window = replace(plan.window, end=newest.time + NEXT)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_retreaver.core.operations import Operation, Procedure
 
 T = TypeVar("T")
+F = TypeVar("F", bound="Running")
 Work = Operation[T] | Procedure[T]
 
 # Results that wait to be taken occupy memory: so many may, at most, and more while the first one is still to come,
@@ -18,7 +18,29 @@ Work = Operation[T] | Procedure[T]
 MAX_WAITING, MAX_WAITING_FOR_THE_FIRST = 16, 48
 
 
-class Ahead(Generic[T]):
+class Running(Protocol):
+    """Work that was started: a future of `asyncio` or `concurrent.futures`."""
+
+    def done(self) -> bool:
+        """Return whether it has ended.
+
+        :return: True when it has.
+        """
+
+    def cancel(self) -> bool:
+        """End it.
+
+        :return: False when it had ended.
+        """
+
+    def add_done_callback(self, called: Callable[[Any], object], /) -> None:
+        """Call a function when it ends.
+
+        :param called: the function.
+        """
+
+
+class Ahead(Generic[T, F]):
     """Operations that run concurrently, with their results in the order in which they were named.
 
     The next operation is requested whenever there is room, also when one has just ended whose result was not taken
@@ -27,15 +49,21 @@ class Ahead(Generic[T]):
     :param start: starts one operation or procedure; called from several threads, one at a time.
     :param following: returns the next operation or procedure, None when there is none at present.
     :param most: number of concurrent operations.
+    :param result: waits for what was started, and returns its result.
     """
 
     def __init__(
-        self, start: Callable[[Work[T]], Future[T]], following: Callable[[], Work[T] | None], most: int
+        self,
+        start: Callable[[Work[T]], F],
+        following: Callable[[], Work[T] | None],
+        most: int,
+        result: Callable[[F], T],
     ) -> None:
         self._start = start
         self._following = following
         self._most = most
-        self._queue: deque[Future[T]] = deque()
+        self._result = result
+        self._queue: deque[F] = deque()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -48,7 +76,7 @@ class Ahead(Generic[T]):
         try:
             self._fill()
             while self._queue:
-                result = self._queue[0].result()
+                result = self._result(self._queue[0])
                 with self._lock:
                     self._queue.popleft()
                 self._fill()

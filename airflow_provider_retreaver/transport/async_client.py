@@ -263,3 +263,15 @@ async def _end(tasks: Sequence[asyncio.Task[Any]], writing: set[asyncio.Task[Any
         for task in tasks:
             task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def end_all(client: AsyncRetreaverClient) -> None:
+    """End what else runs on this event loop, and close a client.
+
+    :param client: to which all of it belongs.
+    """
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await client.close()

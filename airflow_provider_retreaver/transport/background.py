@@ -17,7 +17,7 @@ from typing import Self, TypeVar, cast
 from airflow_provider_retreaver.core.client_settings import ClientSettings
 from airflow_provider_retreaver.core.operations import Operation, Procedure
 from airflow_provider_retreaver.transport.ahead import Ahead
-from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient
+from airflow_provider_retreaver.transport.async_client import AsyncRetreaverClient, end_all
 
 T = TypeVar("T")
 
@@ -62,12 +62,11 @@ class BackgroundClient:
         """Run operations concurrently, up to `max_concurrency`, and yield their results in order.
 
         :param following: returns the next operation or procedure, None when there is none at present; it is called
-            again
-            whenever one has ended. Called from two threads, one at a time.
+            again whenever one has ended. Called from two threads, one at a time.
         :return: results.
         :raises RetreaverError: in the place of the result that failed.
         """
-        return Ahead(self._start, following, self.settings.max_concurrency).results()
+        return Ahead(self._start, following, self.settings.max_concurrency, Future.result).results()
 
     def close(self) -> None:
         """Cancel what is running, close the connections and end the thread; the next use starts another."""
@@ -104,8 +103,4 @@ class BackgroundClient:
         self._ended = asyncio.Event()
         loop.set_result(asyncio.get_running_loop())
         await self._ended.wait()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._client.close()
+        await end_all(self._client)

@@ -24,7 +24,7 @@ class Started:
         self.taken = []
         self._left = iter(range(NUMBERS))
         self._allowed, self._taken = threading.Semaphore(0), threading.Semaphore(0)
-        self._ahead = Ahead(self._start, lambda: next(self._left, None), most)
+        self._ahead = Ahead(self._start, lambda: next(self._left, None), most, Future.result)
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._take, daemon=True)
         self._thread.start()

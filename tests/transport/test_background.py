@@ -1,9 +1,9 @@
-"""The client on its own thread: order of results, limited memory, and closing."""
+"""The clients that read ahead: order of results, limited memory, and closing."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing
 
@@ -13,10 +13,12 @@ from airflow_provider_retreaver.core.errors import NotFound
 from airflow_provider_retreaver.core.operations import Operation
 from airflow_provider_retreaver.resources.calls import get_call
 from airflow_provider_retreaver.transport.background import BackgroundClient
+from airflow_provider_retreaver.transport.own_loop import OwnLoopClient
 from tests.domain.support.call_log import CallLog
 from tests.stopping import TimeIsUp
 
 UNKNOWN_CALL = "00000000-0000-4000-8000-00000000ffff"
+Reading = Callable[[int], BackgroundClient | OwnLoopClient]
 
 
 def threads() -> list[str]:
@@ -34,9 +36,15 @@ def log() -> CallLog:
 
 @pytest.fixture
 def client(log: CallLog) -> Iterator[BackgroundClient]:
-    """Provide a client with two requests at once."""
+    """Provide the client on its own thread, with two requests at once."""
     with log.client(max_concurrency=2) as client:
         yield client
+
+
+@pytest.fixture(params=[BackgroundClient, OwnLoopClient])
+def reading(request: pytest.FixtureRequest, log: CallLog) -> Reading:
+    """Return a function that makes a client, on its own thread or on the test's, with so many requests at once."""
+    return lambda most: request.param(log.asynchronous(max_concurrency=most))
 
 
 def uuids(log: CallLog) -> list[str]:
@@ -44,34 +52,36 @@ def uuids(log: CallLog) -> list[str]:
     return [str(row["call"]["uuid"]) for row in log.rows()]
 
 
-def test_results_come_in_order(log, client):
+def test_results_come_in_order(log, reading):
     """Results of concurrent operations come in order, and the number of concurrent requests is limited."""
     expected = uuids(log)
     left = iter([get_call(uuid) for uuid in expected])
     log.together = 2
-    assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == expected
+    with reading(2) as client:
+        assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == expected
     assert log.most_at_once == 2
 
 
-def test_one_request_at_once(log):
+def test_one_request_at_once(log, reading):
     """With one request at once, operations that follow a response are still run."""
     expected = uuids(log)
     left = iter([get_call(uuid) for uuid in expected])
-    with log.client(max_concurrency=1) as client:
+    with reading(1) as client:
         assert [call["uuid"] for call in client.ahead(lambda: next(left, None))] == expected
 
 
-def test_an_error_comes_in_its_place(log, client):
+def test_an_error_comes_in_its_place(log, reading):
     """Results before the failed operation come first."""
     first = uuids(log)[0]
     left = iter([get_call(first), get_call(UNKNOWN_CALL)])
-    results = client.ahead(lambda: next(left, None))
-    assert next(results)["uuid"] == first
-    with pytest.raises(NotFound):
-        next(results)
+    with reading(2) as client:
+        results = client.ahead(lambda: next(left, None))
+        assert next(results)["uuid"] == first
+        with pytest.raises(NotFound):
+            next(results)
 
 
-def test_a_slow_reader_limits_what_is_read_ahead(log, client):
+def test_a_slow_reader_limits_what_is_read_ahead(log, reading):
     """The number of results that wait to be read is limited."""
     first = uuids(log)[0]
     named: list[Operation] = []
@@ -80,7 +90,7 @@ def test_a_slow_reader_limits_what_is_read_ahead(log, client):
         named.append(get_call(first))
         return named[-1]
 
-    with closing(client.ahead(following)) as results:
+    with reading(2) as client, closing(client.ahead(following)) as results:
         next(results)
         client.run(get_call(first))
         client.run(get_call(first))

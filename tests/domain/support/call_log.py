@@ -91,10 +91,13 @@ class CallLog:
         """Let go of nothing."""
 
     def client(self, **extra: Any) -> BackgroundClient:
-        """Return a client of this account that waits by `sleep` (no time by default); leave it to be closed."""
+        """Return a client of this account, on a thread of its own; leave it to be closed."""
+        return BackgroundClient(self.asynchronous(**extra))
+
+    def asynchronous(self, **extra: Any) -> AsyncRetreaverClient:
+        """Return the asynchronous client of this account, which waits by `sleep` (no time by default)."""
         host = f"http://127.0.0.1:{self._port}"  # clients of one host share what they know of its clock
         settings = Settings.parse("test", login="1", password="sandbox-key", host=host, extra=extra)
-        client = AsyncRetreaverClient(
+        return AsyncRetreaverClient(
             settings, transport=self, sleep=self.sleep, limiter=Limiter(settings.max_concurrency)
         )
-        return BackgroundClient(client)
