@@ -45,6 +45,7 @@ class OwnLoopClient:
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
         self._stopping = threading.Event()
+        self._waiting = False
 
     @property
     def settings(self) -> ClientSettings:
@@ -68,6 +69,7 @@ class OwnLoopClient:
         :raises RetreaverError: of a class of `core.errors`.
         :raises CancelledError: of `asyncio`, after `stop`.
         """
+        self._go_on()
         return self._result(self._start(work))
 
     def ahead(self, following: Callable[[], Operation[T] | Procedure[T] | None]) -> Generator[T]:
@@ -85,22 +87,33 @@ class OwnLoopClient:
         """End the wait for a result, and every further one; called from another thread."""
         self._stopping.set()
         with suppress(RuntimeError):  # closed
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _start(self, work: Operation[T] | Procedure[T]) -> asyncio.Task[T]:
         return self._loop.create_task(self._client.run(work))
 
+    def _wake(self, _: object = None) -> None:
+        # What ends later, while the client is closed, must not stop that.
+        if self._waiting:
+            self._loop.stop()
+
     def _result(self, task: asyncio.Task[T]) -> T:
+        self._go_on()
         # One turn at least, so that what was started since the last one is sent.
         self._loop.call_soon(self._loop.stop)
         self._loop.run_forever()
         if not task.done():
-            task.add_done_callback(lambda _: self._loop.stop())
+            task.add_done_callback(self._wake)
+        self._waiting = True
         while not (task.done() or self._stopping.is_set()):
             self._loop.run_forever()
+        self._waiting = False
+        self._go_on()
+        return task.result()
+
+    def _go_on(self) -> None:
         if self._stopping.is_set():
             raise asyncio.CancelledError
-        return task.result()
 
 
 def read_in_thread(client: AsyncRetreaverClient, work: Callable[[OwnLoopClient], T]) -> T:

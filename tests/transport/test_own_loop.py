@@ -120,6 +120,27 @@ def test_a_signal_while_the_thread_starts(log, monkeypatch):
     assert own_threads() == []
 
 
+def test_a_wait_that_is_ended_closes_the_client(log):
+    """Nothing else is raised at its end, and no later request is sent."""
+    log.together = 100
+    with OwnLoopClient(log.asynchronous()) as client:
+        telling = threading.Timer(0.2, client.stop)
+        telling.start()
+        for _ in range(2):
+            with pytest.raises(asyncio.CancelledError):
+                client.run(UNKNOWN)
+        telling.join()
+    assert len(log.asked) == 1
+
+
+def test_a_client_that_is_told_to_stop_as_it_ends(log):
+    """What was told after its last request changes nothing."""
+    with OwnLoopClient(log.asynchronous()) as client:
+        found = client.run(first(log))
+        client.stop()
+    assert found["uuid"] == log.rows()[0]["call"]["uuid"]
+
+
 def test_a_client_that_is_closed_can_be_told_to_stop(log):
     """The work may have ended in the meantime."""
     with OwnLoopClient(log.asynchronous()) as client:
