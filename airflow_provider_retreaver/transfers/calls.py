@@ -168,9 +168,8 @@ class RetreaverCallsToObjectStorageOperator(RetreaverExportOperator):
             ledger = Ledger(plan.cursor.folder, plan.key) if plan.cursor is not None else None
             try:
                 with storage_errors(f"Writing calls to {self.destination}", NOTHING_HALF):
-                    written = hook.read_in_thread(
-                        partial(self._write, plan=plan, shape=shape, publication=publication, ledger=ledger)
-                    )
+                    write = partial(self._write, plan=plan, shape=shape, publication=publication, ledger=ledger)
+                    written = hook.read_in_thread(write)
                     manifest = {**written, "account": account_name(hook.settings)}
                     if plan.cursor is not None:
                         plan.cursor.check(plan.known)

@@ -1,11 +1,11 @@
-"""The asynchronous client in a thread of its own, together with what is done with the responses.
+"""The asynchronous client on the event loop of the thread that uses the responses.
 
 One thread receives responses and uses them, in turns: objects that one thread makes and another one uses are fetched
-from one processor's cache to the other's, and two threads that both run Python code hand its lock to each other. The
-other one of `transport.background` reads on while the reader waits for a database, for example.
+from one processor's cache to the other's, and of two threads that both run Python code one waits for the other. Where
+the reader waits for a database, for example, `transport.background` goes on receiving.
 
-While the work takes long, nothing is received: responses wait in the system's buffers, and a request that ran out of
-time meanwhile is sent again.
+While a response is used, nothing is received: further ones wait in the system's buffers, and a request that runs out
+of time meanwhile is sent again.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class OwnLoopClient:
 
     def _result(self, task: asyncio.Task[T]) -> T:
         self._go_on()
-        # One turn at least, so that what was started since the last one is sent.
+        # The loop runs once in any case, so that requests that were started since the last time are sent.
         self._loop.call_soon(self._loop.stop)
         self._loop.run_forever()
         if not task.done():
@@ -128,11 +128,11 @@ def read_in_thread(client: AsyncRetreaverClient, work: Callable[[OwnLoopClient],
     :raises Exception: of the work.
     """
     result: Future[T] = Future()
-    readers: Future[OwnLoopClient] = Future()
+    started: Future[OwnLoopClient] = Future()
 
     def read() -> T:
         with OwnLoopClient(client) as reader:
-            readers.set_result(reader)
+            started.set_result(reader)
             return work(reader)
 
     try:
@@ -141,6 +141,6 @@ def read_in_thread(client: AsyncRetreaverClient, work: Callable[[OwnLoopClient],
     finally:
         if not result.done():
             with suppress(FutureTimeout):
-                readers.result(ENDING).stop()
+                started.result(ENDING).stop()
                 # Not joined: see `Workers`.
                 result.exception(ENDING)
